@@ -1,0 +1,184 @@
+"""`HeadCodes`: the one value that passes from room to room, and the conventions it is written in.
+
+Space: right-handed, metres, OpenGL camera (+x image right, +y up, +z towards the viewer). At identity the head faces
+the camera, so +x is the subject's left; ARKit's Left and Right are the subject's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+N_SHAPE = 80
+N_TEXTURE = 50
+N_LIGHT = 27  # 9 real spherical-harmonic coefficients x RGB, flattened band-major: (9, 3)
+
+#: Apple's ARFaceAnchor.BlendShapeLocation names, in the order Apple documents them.
+ARKIT = (
+    "eyeBlinkLeft",
+    "eyeLookDownLeft",
+    "eyeLookInLeft",
+    "eyeLookOutLeft",
+    "eyeLookUpLeft",
+    "eyeSquintLeft",
+    "eyeWideLeft",
+    "eyeBlinkRight",
+    "eyeLookDownRight",
+    "eyeLookInRight",
+    "eyeLookOutRight",
+    "eyeLookUpRight",
+    "eyeSquintRight",
+    "eyeWideRight",
+    "jawForward",
+    "jawLeft",
+    "jawRight",
+    "jawOpen",
+    "mouthClose",
+    "mouthFunnel",
+    "mouthPucker",
+    "mouthLeft",
+    "mouthRight",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthFrownLeft",
+    "mouthFrownRight",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "mouthStretchLeft",
+    "mouthStretchRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthPressLeft",
+    "mouthPressRight",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "browDownLeft",
+    "browDownRight",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+    "tongueOut",
+)
+N_EXPRESSION = len(ARKIT)
+INDEX: Mapping[str, int] = {name: i for i, name in enumerate(ARKIT)}
+
+
+def _swap_side(name: str) -> str:
+    if name.endswith("Left"):
+        return name[:-4] + "Right"
+    return name[:-5] + "Left" if name.endswith("Right") else name
+
+
+#: `expression[..., MIRROR]` is the expression seen in a mirror.
+MIRROR = np.array([INDEX[_swap_side(name)] for name in ARKIT])
+
+#: How far an eye turns at coefficient 1, radians: inwards and outwards, up and down.
+EYE_YAW = float(np.radians(30.0))
+EYE_PITCH = float(np.radians(25.0))
+
+
+def _zeros(*shape: int):  # noqa: ANN202 - a dataclass default factory
+    return field(default_factory=lambda: np.zeros(shape, np.float32))
+
+
+@dataclass(frozen=True)
+class HeadCodes:
+    """Everything known of a head in one picture. All arrays are float32.
+
+    shape: (80,) identity PCA, unit variance. expression: (52,) ARKit coefficients 0..1, order of `ARKIT`.
+    texture: (50,) albedo PCA, unit variance. rotation: (3, 3) and translation: (3,) metres: camera from head.
+    light: (27,) irradiance, second-order spherical harmonics in camera axes, (9, 3) flattened.
+    """
+
+    shape: Array = _zeros(N_SHAPE)
+    expression: Array = _zeros(N_EXPRESSION)
+    texture: Array = _zeros(N_TEXTURE)
+    rotation: Array = field(default_factory=lambda: np.eye(3, dtype=np.float32))
+    translation: Array = field(default_factory=lambda: np.array([0, 0, -0.6], np.float32))
+    light: Array = field(default_factory=lambda: AMBIENT.copy())
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = np.ascontiguousarray(getattr(self, f.name), np.float32)
+            if value.shape != _SHAPES[f.name]:
+                raise ValueError(f"{f.name}: expected {_SHAPES[f.name]}, got {value.shape}")
+            object.__setattr__(self, f.name, value)
+
+    def with_(self, **changes: NDArray) -> HeadCodes:
+        """A copy with some codes replaced."""
+        return replace(self, **changes)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """The codes by name, for `np.savez`."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> HeadCodes:
+        """The inverse of `to_arrays`; other keys are ignored. Raises KeyError or ValueError."""
+        return cls(**{name: np.asarray(arrays[name]) for name in _SHAPES})
+
+    def to_json(self) -> dict[str, object]:
+        """Plain lists and, for the expression, a name -> value object."""
+        plain: dict[str, object] = {k: v.tolist() for k, v in self.to_arrays().items()}
+        plain["expression"] = dict(zip(ARKIT, self.expression.tolist(), strict=True))
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, object]) -> HeadCodes:
+        """The inverse of `to_json`. Raises KeyError or ValueError."""
+        named = plain["expression"]
+        if not isinstance(named, Mapping):
+            raise ValueError("expression: expected an object of names and values")
+        arrays = {name: np.asarray(plain[name], np.float32) for name in _SHAPES if name != "expression"}
+        return cls(expression=np.array([named[name] for name in ARKIT], np.float32), **arrays)
+
+
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "shape": (N_SHAPE,),
+    "expression": (N_EXPRESSION,),
+    "texture": (N_TEXTURE,),
+    "rotation": (3, 3),
+    "translation": (3,),
+    "light": (N_LIGHT,),
+}
+
+#: White light from everywhere: irradiance 1 on every side (the constant term alone; Y00 = 0.282095).
+AMBIENT = np.zeros((9, 3), np.float32)
+AMBIENT[0] = 1 / 0.282095
+AMBIENT = AMBIENT.reshape(-1)
+
+
+def gaze_angles(expression: NDArray) -> Array:  # (..., 52) -> (..., 2, 2)
+    """Eye directions of an expression: [left, right] x [yaw, pitch] in radians, head frame.
+
+    Positive yaw looks towards the subject's left (+x), positive pitch looks up.
+    """
+
+    def take(name: str) -> NDArray:
+        return expression[..., INDEX[name]]
+
+    angles = [
+        [
+            EYE_YAW * (take("eyeLookOutLeft") - take("eyeLookInLeft")),
+            EYE_PITCH * (take("eyeLookUpLeft") - take("eyeLookDownLeft")),
+        ],
+        [
+            EYE_YAW * (take("eyeLookInRight") - take("eyeLookOutRight")),
+            EYE_PITCH * (take("eyeLookUpRight") - take("eyeLookDownRight")),
+        ],
+    ]
+    return np.stack([np.stack(eye, -1) for eye in angles], -2).astype(np.float32)

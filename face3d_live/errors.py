@@ -1,0 +1,26 @@
+"""The errors a user can meet. Each has a stable code and says what to do.
+
+Face3DError
+├── InputError     what the user gave cannot be used (an image, a video, an SDP)
+└── AssetError     a model file or a system library is missing or broken
+"""
+
+
+class Face3DError(Exception):
+    """Base of all errors shown to users: `code` is stable, the message is the cure."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class InputError(Face3DError):
+    """What the user gave cannot be used."""
+
+
+class AssetError(Face3DError):
+    """A model file or a system library is missing or broken."""
