@@ -91,8 +91,13 @@ EYE_YAW = float(np.radians(30.0))
 EYE_PITCH = float(np.radians(25.0))
 
 
-def _zeros(*shape: int):  # noqa: ANN202 - a dataclass default factory
-    return field(default_factory=lambda: np.zeros(shape, np.float32))
+#: White light from everywhere: the constant term alone (Y00 = 0.282095), which shades every side with 1.
+AMBIENT: Array = np.zeros(N_LIGHT, np.float32)
+AMBIENT[:3] = 1 / 0.282095
+
+
+def _zeros(n: int) -> Array:
+    return np.zeros(n, np.float32)
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,12 @@ class HeadCodes:
 
     shape: (80,) identity PCA, unit variance. expression: (52,) ARKit coefficients 0..1, order of `ARKIT`.
     texture: (50,) albedo PCA, unit variance. rotation: (3, 3) and translation: (3,) metres: camera from head.
-    light: (27,) irradiance, second-order spherical harmonics in camera axes, (9, 3) flattened.
+    light: (27,) irradiance over pi, second-order spherical harmonics in camera axes, (9, 3) flattened (see `lighting`).
     """
 
-    shape: Array = _zeros(N_SHAPE)
-    expression: Array = _zeros(N_EXPRESSION)
-    texture: Array = _zeros(N_TEXTURE)
+    shape: Array = field(default_factory=lambda: _zeros(N_SHAPE))
+    expression: Array = field(default_factory=lambda: _zeros(N_EXPRESSION))
+    texture: Array = field(default_factory=lambda: _zeros(N_TEXTURE))
     rotation: Array = field(default_factory=lambda: np.eye(3, dtype=np.float32))
     translation: Array = field(default_factory=lambda: np.array([0, 0, -0.6], np.float32))
     light: Array = field(default_factory=lambda: AMBIENT.copy())
@@ -155,11 +160,6 @@ _SHAPES: dict[str, tuple[int, ...]] = {
     "translation": (3,),
     "light": (N_LIGHT,),
 }
-
-#: White light from everywhere: irradiance 1 on every side (the constant term alone; Y00 = 0.282095).
-AMBIENT = np.zeros((9, 3), np.float32)
-AMBIENT[0] = 1 / 0.282095
-AMBIENT = AMBIENT.reshape(-1)
 
 
 def gaze_angles(expression: NDArray) -> Array:  # (..., 52) -> (..., 2, 2)

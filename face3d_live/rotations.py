@@ -67,7 +67,8 @@ def from_euler(yaw: float, pitch: float, roll: float) -> Array:  # radians -> (3
     Positive yaw turns the face to the image's right (the subject's left), positive pitch turns it down,
     positive roll turns it counter-clockwise as seen in the image.
     """
-    return from_vector(np.array([0, 0, roll])) @ from_vector(np.array([0, yaw, 0])) @ from_vector(np.array([pitch, 0, 0]))
+    about_z, about_y = from_vector(np.array([0, 0, roll])), from_vector(np.array([0, yaw, 0]))
+    return (about_z @ about_y @ from_vector(np.array([pitch, 0, 0]))).astype(np.float32)
 
 
 def to_euler(rotation: NDArray) -> tuple[float, float, float]:
