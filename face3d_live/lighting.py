@@ -1,0 +1,95 @@
+"""Light as second-order spherical harmonics: how every room shades, and how a light is found back from shaded skin.
+
+A light is (27,) float32, (9, 3) flattened: the coefficients of irradiance / pi, that is, already convolved with the
+cosine lobe. So `shading = sum_k light[k] * Y_k(n)` with n a unit normal in camera axes, and a linear colour is
+albedo * shading. Source: Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps",
+SIGGRAPH 2001.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.codes import AMBIENT, N_LIGHT
+
+Array = NDArray[np.float32]
+
+#: Pictures are linear ** (1 / GAMMA): near enough to sRGB, and cheap in a shader.
+GAMMA = 2.2
+
+#: A_l of the clamped cosine for bands 0, 1, 2, one per coefficient (Ramamoorthi and Hanrahan, eq. 8).
+_COSINE = np.pi * np.array([1, 2 / 3, 2 / 3, 2 / 3, 0.25, 0.25, 0.25, 0.25, 0.25], np.float32)
+
+
+def to_linear(srgb: NDArray) -> Array:
+    """Picture values 0..1 to linear light."""
+    return np.power(np.clip(srgb, 0, 1), GAMMA).astype(np.float32)
+
+
+def to_srgb(linear: NDArray) -> Array:
+    """Linear light to picture values 0..1, clipped."""
+    return np.power(np.clip(linear, 0, 1), 1 / GAMMA).astype(np.float32)
+
+
+def sh_basis(normals: NDArray) -> Array:  # (..., 3) -> (..., 9)
+    """The nine real spherical harmonics of bands 0 to 2, in the order 1, y, z, x, xy, yz, 3z2-1, xz, x2-y2."""
+    x, y, z = np.moveaxis(np.asarray(normals, np.float32), -1, 0)
+    basis = np.empty((*x.shape, 9), np.float32)
+    basis[..., 0] = 0.282095
+    for k, axis in enumerate((y, z, x), start=1):
+        basis[..., k] = 0.488603 * axis
+    basis[..., 4] = 1.092548 * x * y
+    basis[..., 5] = 1.092548 * y * z
+    basis[..., 6] = 0.315392 * (3 * z * z - 1)
+    basis[..., 7] = 1.092548 * x * z
+    basis[..., 8] = 0.546274 * (x * x - y * y)
+    return basis
+
+
+def shade(light: NDArray, normals: NDArray) -> Array:  # (27,), (..., 3) -> (..., 3)
+    """Linear RGB that a white matt surface with these unit normals sends out. Never negative."""
+    return np.maximum(sh_basis(normals) @ np.asarray(light, np.float32).reshape(9, 3), 0)
+
+
+def lamp(direction: NDArray, colour: NDArray) -> Array:  # (3,) towards the lamp, (3,) linear RGB -> (27,)
+    """A distant lamp: a white surface that faces it shades to about `colour`."""
+    unit = np.asarray(direction, np.float32) / np.linalg.norm(direction)
+    return np.outer(_COSINE * sh_basis(unit), np.asarray(colour, np.float32)).astype(np.float32).reshape(N_LIGHT)
+
+
+def ambient(colour: NDArray) -> Array:  # (3,) linear RGB -> (27,)
+    """The same light from everywhere."""
+    return (AMBIENT.reshape(9, 3) * np.asarray(colour, np.float32)).reshape(N_LIGHT)
+
+
+def fit_light(albedo: NDArray, normals: NDArray, colours: NDArray, ridge: float = 1e-3) -> Array:
+    """The light that best explains linear `colours` (N, 3) of surfaces with linear `albedo` (N, 3), `normals` (N, 3).
+
+    Least squares per channel; `ridge`, relative to the mean weight of a coefficient, keeps what the visible normals
+    cannot tell near zero (a face seen from the front says little about light from behind). Returns (27,).
+    """
+    basis = sh_basis(normals)  # (N, 9)
+    light = np.empty((9, 3), np.float32)
+    for channel in range(3):
+        rows = basis * np.asarray(albedo)[:, channel, None]
+        gram = rows.T @ rows
+        gram[np.diag_indices(9)] += ridge * max(float(np.trace(gram)) / 9, 1e-9) * _BAND_PENALTY
+        light[:, channel] = np.linalg.solve(gram, rows.T @ np.asarray(colours)[:, channel])
+    return light.reshape(N_LIGHT)
+
+
+#: The constant term is always seen and costs nothing; higher bands pay more.
+_BAND_PENALTY = np.array([0.05, 1, 1, 1, 2, 2, 2, 2, 2], np.float32)
+
+#: Named lights for pictures that need none of their own: a soft key from the upper left, a cooler fill, a rim.
+PRESETS: dict[str, Array] = {
+    "studio": lamp(np.array([-0.55, 0.6, 0.75]), np.array([0.62, 0.59, 0.56]))
+    + lamp(np.array([0.9, 0.15, 0.45]), np.array([0.19, 0.21, 0.24]))
+    + lamp(np.array([0.2, 0.7, -0.7]), np.array([0.16, 0.17, 0.19]))
+    + ambient(np.array([0.30, 0.31, 0.33])),
+    "daylight": lamp(np.array([0.2, 1.0, 0.35]), np.array([0.55, 0.58, 0.62])) + ambient(np.array([0.48, 0.49, 0.50])),
+    "evening": lamp(np.array([0.8, 0.25, 0.5]), np.array([0.85, 0.60, 0.38]))
+    + lamp(np.array([-0.8, 0.3, 0.2]), np.array([0.10, 0.14, 0.24]))
+    + ambient(np.array([0.14, 0.15, 0.19])),
+}
