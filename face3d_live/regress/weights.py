@@ -1,0 +1,86 @@
+"""The weights file: one npz that both run times read. NumPy only.
+
+Matrices (convolutions, linear layers) are stored as int8 with one scale per output channel, everything else as
+float32. A JSON string beside them carries the architecture and where the weights come from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.errors import AssetError
+from face3d_live.paths import MODELS
+
+Array = NDArray[np.float32]
+
+DEFAULT = MODELS / "regressor.npz"
+FORMAT = 1
+_SCALE = "#scale"
+_META = "#meta"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Parameters and buffers by their torch name, and the file's metadata (`architecture`, `trained`, ...)."""
+
+    tensors: dict[str, Array]
+    meta: dict[str, Any]
+
+
+def quantise(matrix: NDArray) -> tuple[NDArray[np.int8], Array]:  # (O, ...) -> (O, ...), (O,)
+    """Symmetric int8 per output channel: matrix is about int8 * scale."""
+    flat = np.asarray(matrix, np.float32).reshape(len(matrix), -1)
+    scale = np.maximum(np.abs(flat).max(1), 1e-12) / 127
+    return np.rint(flat / scale[:, None]).astype(np.int8).reshape(matrix.shape), scale.astype(np.float32)
+
+
+def dequantise(matrix: NDArray[np.int8], scale: Array) -> Array:
+    """The inverse of `quantise`, up to half a step."""
+    return matrix.astype(np.float32) * scale.reshape(-1, *[1] * (matrix.ndim - 1))
+
+
+def save(path: Path, tensors: Mapping[str, NDArray], meta: Mapping[str, Any]) -> None:
+    """Write the weights file, atomically. `num_batches_tracked` counters are left out."""
+    arrays: dict[str, NDArray] = {_META: np.array(json.dumps({**meta, "format": FORMAT}))}
+    for name, tensor in tensors.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if tensor.ndim > 1:
+            arrays[name], arrays[name + _SCALE] = quantise(tensor)
+        else:
+            arrays[name] = np.asarray(tensor, np.float32)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.stem + ".partial.npz")
+    np.savez_compressed(partial, **arrays)
+    partial.replace(path)
+
+
+def load(path: Path | None = None) -> Weights:
+    """Read the weights file. Raises AssetError when it is missing, damaged or of another format."""
+    path = path or DEFAULT
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop(_META)))
+    except FileNotFoundError:
+        cure = f"{path} is missing: restore it from the repository, or train it with `face3d-live train`"
+        raise AssetError("regressor-missing", cure) from None
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        cure = f"{path} cannot be read ({error}): restore it from the repository"
+        raise AssetError("regressor-broken", cure) from error
+    if meta.get("format") != FORMAT:
+        raise AssetError("regressor-format", f"{path} has format {meta.get('format')}; this program reads {FORMAT}")
+    tensors = {}
+    for name, array in arrays.items():
+        if name.endswith(_SCALE):
+            continue
+        tensors[name] = dequantise(array, arrays[name + _SCALE]) if name + _SCALE in arrays else array
+    return Weights(tensors, meta)
