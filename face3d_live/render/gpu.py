@@ -1,0 +1,163 @@
+"""OpenGL without a window: a context, programs from `shaders/`, meshes whose vertices move, a picture to draw into.
+
+A context belongs to the thread and the process that made it: make it after a fork, never before, and use it from one
+thread. Whatever touches OpenGL runs inside `with ctx:`, so that several contexts live together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Protocol
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.errors import AssetError
+from face3d_live.paths import SHADERS
+
+Array = NDArray[np.float32]
+
+_CURE = "OpenGL without a window (EGL) is not available. Install it: sudo apt-get install libegl1 libgl1"
+
+
+class Releasable(Protocol):
+    """Anything of OpenGL's that has to be given back."""
+
+    def release(self) -> None: ...
+
+
+_INCLUDE = re.compile(r'^#include "([\w./]+)"$', re.MULTILINE)
+
+
+def create_context() -> moderngl.Context:
+    """An OpenGL 3.3 context on EGL: a GPU where there is one, else Mesa's llvmpipe.
+
+    The libraries are named outright: looking them up, as glcontext does by itself, needs gcc or ldconfig on the PATH.
+    Raises AssetError "egl-missing".
+    """
+    settings: dict[str, Any] = {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
+    try:
+        return moderngl.create_context(require=330, standalone=True, **settings)
+    except Exception as error:  # moderngl and glcontext raise bare Exception for every cause
+        raise AssetError("egl-missing", f"{_CURE} ({error})") from error
+
+
+@cache
+def shader_source(name: str) -> str:
+    """A file of `shaders/` with its `#include "other.glsl"` lines filled in. Raises AssetError "shader-missing"."""
+    path = SHADERS / name
+    if not path.is_file():
+        raise AssetError("shader-missing", f"{path} is missing: install face3d-live again, or restore the checkout")
+    return _INCLUDE.sub(lambda match: shader_source(match[1]), path.read_text(encoding="utf-8"))
+
+
+def load_program(ctx: moderngl.Context, vertex: str, fragment: str) -> moderngl.Program:
+    """Compile two files of `shaders/`. A mistake in them raises moderngl.Error with the compiler's log."""
+    return ctx.program(vertex_shader=shader_source(vertex), fragment_shader=shader_source(fragment))
+
+
+def set_uniforms(program: moderngl.Program, values: Mapping[str, object]) -> None:
+    """Set uniforms by name. Arrays are written as they lie in memory, so matrices must come transposed (columns first).
+
+    Names the program does not use are skipped: modes share their values, and compilers drop what is not needed.
+    """
+    for name, value in values.items():
+        uniform = program.get(name, None)
+        if not isinstance(uniform, moderngl.Uniform):
+            continue
+        if isinstance(value, np.ndarray):
+            uniform.write(np.ascontiguousarray(value, np.float32).data)
+        else:
+            uniform.value = value
+
+
+class MovingMesh:
+    """Indexed triangles on the GPU: some attributes fixed for ever, others written anew every frame."""
+
+    def __init__(
+        self,
+        ctx: moderngl.Context,
+        faces: NDArray,  # (F, 3)
+        fixed: Mapping[str, NDArray],  # name -> (U, k) or (U,)
+        moving: Mapping[str, int],  # name -> k
+    ) -> None:
+        self._ctx = ctx
+        self._index = ctx.buffer(np.ascontiguousarray(faces, np.int32))
+        count = len(next(iter(fixed.values())))
+        self._buffers: dict[str, tuple[moderngl.Buffer, int]] = {}
+        for name, values in fixed.items():
+            columns = np.ascontiguousarray(values, np.float32).reshape(count, -1)
+            self._buffers[name] = ctx.buffer(columns), columns.shape[1]
+        for name, columns_of in moving.items():
+            self._buffers[name] = ctx.buffer(reserve=count * columns_of * 4, dynamic=True), columns_of
+        self._arrays: dict[int, moderngl.VertexArray] = {}
+
+    def write(self, name: str, values: NDArray) -> None:  # (U, k)
+        """Replace a moving attribute. The old storage is orphaned, so the driver never waits for the last frame."""
+        buffer, _ = self._buffers[name]
+        buffer.orphan()
+        buffer.write(np.ascontiguousarray(values, np.float32))
+
+    def draw(self, program: moderngl.Program, mode: int = moderngl.TRIANGLES) -> None:
+        """Draw with the attributes that this program reads."""
+        array = self._arrays.get(program.glo)
+        if array is None:
+            content = [(b, f"{k}f", name) for name, (b, k) in self._buffers.items() if name in program]
+            array = self._ctx.vertex_array(program, content, self._index)
+            self._arrays[program.glo] = array
+        array.render(mode)
+
+    def release(self) -> None:
+        release([*self._arrays.values(), self._index, *(buffer for buffer, _ in self._buffers.values())])
+
+
+class Target:
+    """A picture to draw into: RGBA colour and depth, optionally multisampled, and the way back to numpy."""
+
+    def __init__(self, ctx: moderngl.Context, width: int, height: int, samples: int = 1) -> None:
+        self.width, self.height = width, height
+        self._ctx = ctx
+        size = (width, height)
+        colour, depth = ctx.renderbuffer(size, 4), ctx.depth_renderbuffer(size)
+        self._plain = self._drawn = ctx.framebuffer([colour], depth)
+        self._owned: list[Releasable] = [self._plain, colour, depth]
+        if samples > 1:
+            many = min(samples, ctx.max_samples)
+            colour, depth = ctx.renderbuffer(size, 4, samples=many), ctx.depth_renderbuffer(size, samples=many)
+            self._drawn = ctx.framebuffer([colour], depth)
+            self._owned += [self._drawn, colour, depth]
+        self._bytes = np.empty((height, width, 4), np.uint8)
+
+    def begin(self, colour: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)) -> None:
+        """Draw here from now on, on a clean sheet."""
+        self._drawn.use()
+        self._drawn.clear(*colour)
+
+    def read(self) -> NDArray[np.uint8]:  # -> (height, width, 4), row 0 at the top
+        """The picture, after everything drawn so far. OpenGL's rows run upwards; the caller's run down."""
+        if self._drawn is not self._plain:
+            self._ctx.copy_framebuffer(self._plain, self._drawn)
+        self._plain.read_into(self._bytes, components=4)
+        return self._bytes[::-1].copy()
+
+    def release(self) -> None:
+        release(self._owned)
+
+
+def texture_from(ctx: moderngl.Context, image: NDArray[np.uint8]) -> moderngl.Texture:  # (H, W, 1|3|4), row 0 on top
+    """An image with mipmaps; v runs upwards, so that v = 1 is row 0."""
+    height, width, channels = image.shape
+    texture = ctx.texture((width, height), channels, np.ascontiguousarray(image[::-1]), alignment=1)
+    texture.build_mipmaps()
+    texture.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
+    texture.repeat_x = texture.repeat_y = False
+    return texture
+
+
+def release(objects: Iterable[Releasable]) -> None:
+    """Give OpenGL objects back."""
+    for thing in objects:
+        thing.release()
