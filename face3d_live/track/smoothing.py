@@ -1,0 +1,168 @@
+"""Taking the jitter out of codes without taking the life out of them: One Euro filters in groups of channels.
+
+What a plain filter cannot know is put in by hand, and only here: eyes move together, a closed or hidden eye has no
+gaze to be seen, and lids that move do not bring the head nearer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..codes import ARKIT, INDEX, HeadCodes
+from ..rotations import to_euler
+from .filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, step
+
+
+@dataclass(frozen=True)
+class Group:
+    """How a group of channels is filtered: minimal cutoff (Hz), speed term (Hz per unit/s), derivative cutoff (Hz)."""
+
+    cutoff: float
+    beta: float
+    derivative_cutoff: float
+
+
+MOUTH = Group(1.8, 3.0, 3.0)
+BROWS = Group(1.2, 2.0, 2.0)
+EYELIDS = Group(6.0, 3.0, 10.0)  # a blink lasts 100-150 ms: three frames
+GAZE = Group(3.0, 1.5, 4.0)
+
+#: The eight gaze coefficients as four signed channels, (positive, negative): left yaw, left pitch, right yaw, right
+#: pitch; positive is the subject's left and up, so that both eyes have the same sign when they look the same way.
+GAZE_PAIRS = (
+    (INDEX["eyeLookOutLeft"], INDEX["eyeLookInLeft"]),
+    (INDEX["eyeLookUpLeft"], INDEX["eyeLookDownLeft"]),
+    (INDEX["eyeLookInRight"], INDEX["eyeLookOutRight"]),
+    (INDEX["eyeLookUpRight"], INDEX["eyeLookDownRight"]),
+)
+_POSITIVE, _NEGATIVE = (np.array(side) for side in zip(*GAZE_PAIRS, strict=True))
+_LIDS = tuple(
+    np.array([INDEX[f"eye{what}{side}"] for what in ("Blink", "Squint", "Wide")]) for side in ("Left", "Right")
+)
+_BLINKS = np.array([_LIDS[0][0], _LIDS[1][0]])
+
+
+def group_of(name: str) -> Group:
+    """The group of an ARKit coefficient. Gaze is filtered as signed channels, not here."""
+    if name.startswith(("eyeBlink", "eyeSquint", "eyeWide")):
+        return EYELIDS
+    return BROWS if name.startswith(("brow", "noseSneer", "cheekSquint")) else MOUTH
+
+
+def signed_gaze(expression: NDArray) -> NDArray:  # (52,) -> (2, 2) [left, right] x [yaw, pitch], -1..1
+    """Gaze as signed numbers, alike in both eyes when they look the same way."""
+    return np.asarray(expression[_POSITIVE] - expression[_NEGATIVE], np.float64).reshape(2, 2)
+
+
+def with_gaze(expression: NDArray, gaze: NDArray) -> NDArray:  # (52,), (2, 2) -> (52,)
+    """The expression with its gaze replaced, one of each opposite pair zero."""
+    changed = np.array(expression)
+    changed[_POSITIVE] = np.clip(gaze.reshape(-1), 0, 1)
+    changed[_NEGATIVE] = np.clip(-gaze.reshape(-1), 0, 1)
+    return changed
+
+
+def ramp(value: ArrayLike, zero: float, one: float) -> NDArray:
+    """0 at `zero`, 1 at `one`, straight between, flat beyond."""
+    return np.clip((np.asarray(value, np.float64) - zero) / (one - zero), 0, 1)
+
+
+class Eyes:
+    """What can be seen of each eye, and what stands in for it where nothing can.
+
+    An eye turned away (head yaw from 35 to 50 degrees) takes lids and gaze from the other. A closed eye (blink from
+    0.2 to 0.5) takes its gaze from the other; when both are closed the gaze stays where it was.
+    """
+
+    HIDDEN = np.radians(35.0), np.radians(50.0)
+    CLOSED = 0.5, 0.2
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget where the eyes looked."""
+        self._gaze: NDArray | None = None
+
+    def __call__(self, expression: NDArray, rotation: NDArray) -> NDArray:  # (52,), (3, 3) -> (52,)
+        """The expression with hidden and closed eyes filled in."""
+        yaw = to_euler(rotation)[0]
+        hidden = ramp([yaw, -yaw], *self.HIDDEN)  # turned to the subject's left, the left eye goes out of sight
+        changed = np.array(expression, np.float64)
+        for this, other, share in ((_LIDS[0], _LIDS[1], hidden[0]), (_LIDS[1], _LIDS[0], hidden[1])):
+            changed[this] += share * (expression[other] - expression[this])
+        gaze = signed_gaze(changed)
+        seen = (1 - hidden) * ramp(changed[_BLINKS], *self.CLOSED)
+        common = (seen[:, None] * gaze).sum(0) / max(seen.sum(), 1e-6)
+        if self._gaze is not None:  # with both eyes going out of sight, memory takes over
+            common = common + (1 - min(seen.sum(), 1.0)) * (self._gaze - common)
+        gaze = gaze + (1 - seen[:, None]) * (common - gaze)
+        self._gaze = common
+        return with_gaze(changed, gaze)
+
+
+class FaceSmoother:
+    """All codes of one face over time. Shape passes through: its averaging is identity's business.
+
+    Position is filtered as the direction in which the head is seen and the logarithm of its distance: an error of
+    distance then leaves the head in its place in the picture, and only distance is held back while the lids move.
+    """
+
+    LID_NEWS = 0.15, 0.4  # change of a blink coefficient, against its last half second, from which distance is held
+    LIGHT_CUTOFF = 0.5  # Hz, light and texture
+
+    def __init__(self) -> None:
+        groups = [group_of(name) for name in ARKIT]
+        self._expression = _filter(groups)
+        self._gaze = _filter([GAZE] * 4)
+        self._rotation = RotationFilter(1.5, 4.0)
+        self._place = OneEuro(np.array([2.0, 2.0, 0.8]), np.array([25.0, 25.0, 6.0]), 2.0)
+        self._play = DeadZone(np.array([0.0006, 0.0006, 0.004]))  # 0.4 pixels of 640, 0.4 % of the distance
+        self._lids = OneEuro(np.full(2, 0.5), np.zeros(2))
+        self._slow = OneEuro(np.array(self.LIGHT_CUTOFF), np.array(0.0))
+        self._eyes = Eyes()
+        self._last: float | None = None
+
+    def reset(self) -> None:
+        """Forget the past: the next frame passes as it is."""
+        for part in (self._expression, self._gaze, self._rotation, self._place, self._play, self._lids, self._slow):
+            part.reset()
+        self._eyes.reset()
+        self._last = None
+
+    def __call__(self, codes: HeadCodes, t: float) -> HeadCodes:
+        """The smoothed codes of a frame taken at `t` seconds."""
+        dt = step(self._last, t)
+        if dt is None:
+            self.reset()
+            dt = NOMINAL_STEP
+        self._last = t
+        seen = self._eyes(codes.expression, codes.rotation)
+        expression = with_gaze(
+            np.clip(self._expression(seen, dt), 0, 1), self._gaze(signed_gaze(seen).reshape(-1), dt).reshape(2, 2)
+        )
+        slow = self._slow(np.concatenate([codes.texture, codes.light]), dt)
+        return codes.with_(
+            expression=expression,
+            rotation=self._rotation(codes.rotation, dt),
+            translation=self._position(codes, seen[_BLINKS], dt),
+            texture=slow[: codes.texture.size],
+            light=slow[codes.texture.size :],
+        )
+
+    def _position(self, codes: HeadCodes, blinks: NDArray, dt: float) -> NDArray:  # -> (3,)
+        news = np.abs(blinks - self._lids(blinks, dt)).max()
+        x, y, z = codes.translation.astype(np.float64)
+        depth = max(-z, 1e-3)
+        gain = np.array([1, 1, 1 - ramp(news, *self.LID_NEWS)])
+        u, v, log_depth = self._play(self._place(np.array([x / depth, y / depth, np.log(depth)]), dt, gain))
+        return np.exp(log_depth) * np.array([u, v, -1.0])
+
+
+def _filter(groups: Sequence[Group]) -> OneEuro:
+    cutoff, beta, derivative = np.array([(g.cutoff, g.beta, g.derivative_cutoff) for g in groups]).T
+    return OneEuro(cutoff, beta, derivative)
