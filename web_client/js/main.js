@@ -1,0 +1,187 @@
+/** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
+import { ApiError } from "./api.js";
+import { Bars } from "./bars.js";
+import { cameraTrouble, openCamera } from "./camera.js";
+import { openSample } from "./sample.js";
+import { Session } from "./session.js";
+import { Stage } from "./stage.js";
+import { Notice, Readings } from "./status.js";
+import { STRINGS } from "./strings.js";
+
+const $ = (id) => document.getElementById(id);
+const bars = new Bars($("bars"));
+const stage = new Stage($("view"));
+const notice = new Notice();
+const readings = new Readings();
+
+/** @type {{session: Session, stop: () => void} | null} what runs now */
+let running = null;
+let wasLive = false;
+
+function setState(state) {
+  document.body.dataset.state = state;
+  for (const id of ["calibrate", "snapshot"]) $(id).disabled = state !== "live";
+  $("stop").disabled = state === "idle";
+  $("view").tabIndex = state === "live" ? 0 : -1;
+}
+
+/** Back to the card, with what went wrong on it. @param {[string, string]} [trouble] title and text */
+function idle(trouble) {
+  running?.stop();
+  running = null;
+  wasLive = false;
+  $("camera").srcObject = $("avatar").srcObject = null;
+  bars.clear();
+  readings.clear();
+  notice.hide();
+  setState("idle");
+  $("card").classList.toggle("trouble", Boolean(trouble));
+  if (!trouble) return;
+  [$("card-title").textContent, $("card-text").textContent] = trouble;
+  $("start").textContent = STRINGS.tryAgain;
+  $("card-fine").hidden = true;
+  $("card-title").setAttribute("tabindex", "-1");
+  $("card-title").focus(); // so that a screen reader reads it
+}
+
+async function startCamera() {
+  setState("starting");
+  notice.show(STRINGS.asking, { busy: true });
+  try {
+    const stream = await openCamera();
+    start(stream, () => {});
+  } catch (error) {
+    const kind = cameraTrouble(error);
+    idle(kind === "other" ? STRINGS.trouble.other(error.message) : STRINGS.trouble[kind]);
+  }
+}
+
+async function startSample() {
+  setState("starting");
+  notice.show(STRINGS.connecting, { busy: true });
+  try {
+    const { stream, stop } = await openSample();
+    start(stream, stop);
+  } catch {
+    idle(STRINGS.trouble.sample);
+  }
+}
+
+/** @param {MediaStream} stream what the server shall see @param {() => void} release ends its source */
+function start(stream, release) {
+  if (!globalThis.RTCPeerConnection) return idle(STRINGS.trouble.webrtc);
+  if (document.body.dataset.state !== "starting") return release(); // stopped while the browser asked
+  const session = new Session(stream);
+  const [track] = stream.getVideoTracks();
+  track.addEventListener("ended", () => idle(STRINGS.trouble.other(STRINGS.ended)));
+  running = { session, stop() { session.stop(); track.stop(); release(); } };
+  $("camera").srcObject = stream;
+  session.addEventListener("state", ({ detail }) => running?.session === session && onState(detail));
+  session.addEventListener("stream", ({ detail }) => { $("avatar").srcObject = detail; });
+  session.addEventListener("message", ({ detail }) => onMessage(detail));
+  session.setView(stage.view);
+  session.run();
+}
+
+function onState({ state, reason, seconds, code }) {
+  if (state === "live") {
+    setState("live");
+    if (wasLive) notice.show(STRINGS.back);
+    else notice.hide();
+    wasLive = true;
+  } else if (state === "connecting") {
+    notice.show(wasLive ? STRINGS.reconnecting : STRINGS.connecting, { busy: true });
+  } else if (state === "waiting") {
+    notice.show(STRINGS.firstFrame, { busy: true });
+  } else if (state === "away") {
+    setState("away");
+    readings.clear();
+    notice.show(STRINGS.away(reason, seconds), { busy: true, warn: true, retry: true });
+  } else {
+    idle(code === "unauthorized" || code === "token" ? STRINGS.trouble.token : STRINGS.trouble.other(reason));
+  }
+}
+
+function onMessage(message) {
+  switch (message.type) {
+    case "hello":
+      bars.setNames(message.names);
+      readings.device(message.device);
+      break;
+    case "frame":
+      bars.show(message.expression);
+      readings.face(message.face);
+      break;
+    case "pong":
+      readings.pong(message.rtt);
+      break;
+    case "notice":
+      notice.show(message.message, { warn: true });
+      break;
+  }
+}
+
+async function calibrate() {
+  const { session } = running;
+  $("calibrate").disabled = true;
+  const box = $("countdown");
+  box.querySelector("span").textContent = STRINGS.calibrateHint;
+  for (let left = 3; left > 0 && running?.session === session; left--) {
+    box.hidden = false;
+    box.querySelector("strong").textContent = left;
+    await new Promise((resolve) => setTimeout(resolve, 900));
+  }
+  box.hidden = true;
+  if (running?.session !== session) return;
+  try {
+    await session.post("calibrate", 5000);
+    notice.show(STRINGS.calibrated);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    notice.show(STRINGS.calibrateFailed(error.message), { warn: true });
+  }
+  $("calibrate").disabled = document.body.dataset.state !== "live";
+}
+
+async function snapshot() {
+  $("snapshot").disabled = true;
+  notice.show(STRINGS.snapshotTaking, { busy: true });
+  try {
+    const response = await running.session.post("snapshot", 60000);
+    const link = document.createElement("a");
+    link.download = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
+    link.href = URL.createObjectURL(await response.blob());
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 30000);
+    notice.show(STRINGS.snapshotDone(link.download));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    notice.show(STRINGS.snapshotFailed(error.message), { warn: true });
+  }
+  $("snapshot").disabled = document.body.dataset.state !== "live";
+}
+
+function setMirror(on) {
+  document.body.classList.toggle("mirrored", on);
+  $("mirror").setAttribute("aria-pressed", String(on));
+  stage.mirrored = on;
+}
+
+$("start").addEventListener("click", startCamera);
+$("sample").addEventListener("click", startSample);
+$("stop").addEventListener("click", () => idle());
+$("retry").addEventListener("click", () => running?.session.retry());
+$("calibrate").addEventListener("click", calibrate);
+$("snapshot").addEventListener("click", snapshot);
+$("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
+$("views").addEventListener("change", (event) => {
+  document.body.dataset.view = event.target.value;
+  stage.setMode(event.target.value);
+});
+stage.addEventListener("view", () => running?.session.setView(stage.view));
+setInterval(() => {
+  const connection = running?.session.connection;
+  if (connection && document.body.dataset.state === "live") readings.measure(connection);
+}, 1000);
+addEventListener("pagehide", () => idle());
+setMirror(true);
