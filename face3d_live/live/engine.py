@@ -1,0 +1,136 @@
+"""The engine: one child process that owns the network, the trackers and the GL context of all sessions.
+
+It is a process of its own because moderngl holds the GIL while it renders and a network keeps a core busy: neither may
+stall the asyncio loop that moves the media. It is started by "spawn", never by a fork: a GL context and CUDA do not
+survive one. `engine_client` is the other end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from time import perf_counter
+
+from face3d_live.errors import Face3DError
+from face3d_live.live import messages as m
+from face3d_live.live.mailbox import Mailbox
+from face3d_live.live.pipeline import Calibration, Pipeline
+
+logger = logging.getLogger(__name__)
+
+#: After so many failures in a row the process is taken to be beyond repair and leaves, to be started afresh.
+MAX_FAILURES = 10
+
+
+def run(connection: Connection, factory: Callable[[], Pipeline]) -> None:
+    """The child process's main function: load, then serve until told to stop or the parent is gone."""
+    # Ctrl-C reaches the whole process group; the parent decides when this process ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
+    try:
+        pipeline = factory()
+    except Face3DError as error:
+        connection.send(m.Failed(error.code, error.message))
+        return
+    try:
+        connection.send(m.Ready(pipeline.device))
+        Engine(connection, pipeline).serve()
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        logger.info("the server is gone; the engine leaves")
+
+
+def _leave_with_parent() -> None:
+    """End this process as soon as its parent has died, even in the middle of a long computation."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
+
+
+class Engine:
+    """Serves messages: control at once, frames in the order in which they came.
+
+    As no session has more than one frame waiting, first come first served is a fair round robin.
+    """
+
+    def __init__(self, connection: Connection, pipeline: Pipeline) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+        self._boxes: dict[str, Mailbox] = {}
+        self._waiting: OrderedDict[str, m.Frame] = OrderedDict()
+        self._failures = 0
+        self._stopped = False
+
+    def serve(self) -> None:
+        """Until `Stop`. Raises EOFError or an OSError when the server is gone, RuntimeError beyond repair."""
+        while not self._stopped:
+            while not self._stopped and (not self._waiting or self._connection.poll()):
+                self._handle(self._connection.recv())
+            if self._waiting and not self._stopped:
+                _, frame = self._waiting.popitem(last=False)
+                self._process(frame)
+        for session in list(self._boxes):
+            self._close(session)
+
+    def _handle(self, message: object) -> None:
+        match message:
+            case m.Frame(session=session):
+                self._waiting[session] = message
+            case m.Open(session=session, state=state):
+                self._boxes[session] = Mailbox(recv_handle(self._connection))
+                self._open(session, state)
+            case m.Close(session=session):
+                self._close(session)
+            case m.Calibrate(session=session):
+                self._connection.send(m.Calibrated(session, self._calibrate(session)))
+            case m.Stop():
+                self._stopped = True
+
+    def _open(self, session: str, state: object) -> None:
+        try:
+            self._pipeline.open(session, state)
+        except Exception:
+            # A calibration that cannot be taken up again must not cost the session.
+            logger.exception("session %s: opening with its earlier state failed; it starts afresh", session)
+            self._pipeline.open(session, None)
+
+    def _close(self, session: str) -> None:
+        self._waiting.pop(session, None)
+        box = self._boxes.pop(session, None)
+        if box is not None:
+            self._pipeline.close(session)
+            box.close()
+
+    def _calibrate(self, session: str) -> Calibration:
+        try:
+            return self._pipeline.calibrate(session)
+        except Exception as error:
+            logger.exception("session %s: calibration failed", session)
+            return Calibration(False, f"calibration failed: {error}")
+
+    def _process(self, frame: m.Frame) -> None:
+        box = self._boxes.get(frame.session)
+        if box is None:
+            return
+        start = perf_counter()
+        try:
+            rgb = box.input(frame.width, frame.height) if frame.width else None
+            result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
+            box.put_output(result.image)
+        except Exception as error:
+            logger.exception("session %s: a frame failed", frame.session)
+            self._failures += 1
+            self._connection.send(m.Broken(frame.session, f"{type(error).__name__}: {error}"))
+            if self._failures >= MAX_FAILURES:
+                raise RuntimeError(f"{MAX_FAILURES} frames in a row failed; the engine gives up") from error
+            return
+        self._failures = 0
+        ms = {**result.ms, "engine": 1000 * (perf_counter() - start)}
+        self._connection.send(m.Done(frame.session, result.face, result.codes, result.raw, result.confidence, ms))

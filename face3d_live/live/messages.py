@@ -1,0 +1,99 @@
+"""What the server and the engine process say to each other, pickled over a socket pair. All of it is small.
+
+Bounded by construction: a session has at most one `Frame` unanswered (see `engine_client`), so a hung engine cannot
+make the server block on a full socket. Pictures are not here: they lie in the session's `Mailbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from face3d_live.codes import HeadCodes
+from face3d_live.live.pipeline import Calibration, ViewRequest
+
+# --- to the engine -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Open:
+    """Begin a session; its mailbox's file descriptor follows on the same socket."""
+
+    session: str
+    state: object
+
+
+@dataclass(frozen=True)
+class Close:
+    """End a session."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture lies in the mailbox (width 0: none, draw again); answered by `Done` or `Broken`."""
+
+    session: str
+    width: int
+    height: int
+    t: float
+    view: ViewRequest
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Take the newest picture's face as neutral; answered by `Calibrated`."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Leave."""
+
+
+# --- from the engine -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The pipeline has loaded."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The pipeline cannot load; the process ends."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A frame is processed; the avatar lies in the mailbox. `pipeline.Result` without its picture."""
+
+    session: str
+    face: bool
+    codes: HeadCodes
+    raw: HeadCodes
+    confidence: float
+    ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A frame raised an exception; the session goes on with the next one."""
+
+    session: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The outcome of a `Calibrate`."""
+
+    session: str
+    calibration: Calibration

@@ -1,0 +1,86 @@
+"""A pipeline without a model, for the tests of the live server: cheap, and its answers tell which picture made them.
+
+The "face" of a picture is its mean brightness: `jawOpen` is the mean / 255 of the frame's middle, the avatar is a flat
+grey of the same brightness (a colour that survives video coding), and black frames hold no face.
+"""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
+from face3d_live.errors import AssetError
+from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result
+
+
+@dataclass
+class FakePipeline:
+    """Picklable, so that it can be its own factory's product in a spawned process."""
+
+    delay: float = 0.0
+    device: str = "fake"
+    neutral: dict[str, float] = field(default_factory=dict)
+    level: dict[str, float] = field(default_factory=dict)
+
+    def open(self, session, state):
+        self.neutral[session] = float(state) if state is not None else 0.0
+        self.level[session] = 0.0
+
+    def close(self, session):
+        self.neutral.pop(session, None)
+        self.level.pop(session, None)
+
+    def process(self, session, rgb, t, view):
+        time.sleep(self.delay)
+        if rgb is not None:
+            self.level[session] = float(rgb[rgb.shape[0] // 4 : -rgb.shape[0] // 4].mean()) / 255
+        level = self.level[session]
+        self._misbehave(level)
+        expression = np.zeros(N_EXPRESSION, np.float32)
+        expression[INDEX["jawOpen"]] = max(0.0, level - self.neutral[session])
+        expression[INDEX["cheekPuff"]] = 1.0 if view.mode == "wireframe" else 0.0
+        image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
+        if view.mode == "wireframe":
+            image[:, : AVATAR_SIZE // 2] = 255 - image[:, : AVATAR_SIZE // 2]
+        codes = HeadCodes(expression=expression)
+        return Result(level > 0.02, codes, codes, 0.9, image, {"track": 1.0, "render": 2.0})
+
+    def calibrate(self, session):
+        if self.level[session] < 0.02:
+            return Calibration(False, "no face to calibrate on")
+        self.neutral[session] = self.level[session]
+        return Calibration(True, state=self.level[session])
+
+    def _misbehave(self, level):
+        """Hook for the wicked one."""
+
+
+class WickedPipeline(FakePipeline):
+    """Some brightnesses break it: 0.2 raises, 0.4 hangs, 0.8 kills the process."""
+
+    def _misbehave(self, level):
+        if abs(level - 0.2) < 0.01:
+            raise RuntimeError("a wicked frame")
+        if abs(level - 0.4) < 0.01:
+            time.sleep(60)
+        if abs(level - 0.8) < 0.01:
+            os._exit(7)
+
+
+def slow_pipeline():
+    return FakePipeline(delay=0.1)
+
+
+def pipeline_without_egl():
+    raise AssetError("egl-missing", "install libegl1")
+
+
+def pipeline_that_crashes():
+    os._exit(3)
+
+
+def grey(level, width=64, height=48):
+    """A picture of even brightness, 0..1."""
+    return np.full((height, width, 3), round(255 * level), np.uint8)
