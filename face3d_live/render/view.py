@@ -1,0 +1,69 @@
+"""Where the picture is taken from: the portrait camera that viewers orbit, and the fit of a tracked camera to a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.rotations import from_euler
+
+Array = NDArray[np.float32]
+
+#: avatar: the head in the middle, tracked rotation, studio light, a backdrop. overlay: at the tracked pose, over the
+#: camera's picture. wireframe: regions in colours under the mesh's edges. geometry: grey, shaded, no albedo.
+Mode = Literal["avatar", "overlay", "wireframe", "geometry"]
+
+#: A portrait lens: little perspective, as with a long focal length.
+PORTRAIT_DEGREES = 22.0
+#: Share of the shorter picture side that the head's height takes at zoom 1.
+FILL = 0.86
+ZOOM_RANGE = (0.25, 8.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """A viewer's orbit around the head.
+
+    yaw, pitch: radians, with the signs of `rotations.from_euler`: positive yaw turns the head to the image's right,
+    positive pitch turns the face down, as if the head were dragged. zoom: 1 fits the head into the picture.
+    """
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    zoom: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Camera from head, and the camera."""
+
+    rotation: Array  # (3, 3)
+    translation: Array  # (3,) metres
+    camera: Camera
+
+
+def portrait(view: View, rotation: NDArray, box: tuple[Array, Array], width: int, height: int) -> Pose:
+    """The pose of a head shown by itself: turned by its own `rotation` (3, 3), then by the viewer's.
+
+    box: lowest and highest corner (3,) of the head at rest, head frame. The head turns about its own origin; the
+    middle of the box's height is the middle of the picture.
+    """
+    shorter = min(width, height)
+    camera = Camera(width, height, Camera.from_fov(shorter, shorter, PORTRAIT_DEGREES).focal)
+    low, high = box
+    zoom = float(np.clip(view.zoom, *ZOOM_RANGE))
+    distance = camera.focal * float(high[1] - low[1]) / (FILL * shorter)
+    scaled = Camera(width, height, camera.focal * zoom)
+    turned = from_euler(view.yaw, view.pitch, 0.0) @ np.asarray(rotation, np.float32)
+    middle = float(high[1] + low[1]) / 2
+    return Pose(turned.astype(np.float32), np.array([0, -middle, -distance], np.float32), scaled)
+
+
+def covering(camera: Camera, width: int, height: int) -> Camera:
+    """The camera whose picture of width x height covers the same middle of the scene; the longer way is cut off."""
+    scale = max(width / camera.width, height / camera.height)
+    return Camera(width, height, camera.focal * scale)

@@ -1,0 +1,13 @@
+#version 330
+// The bare form: grey, lit, without albedo.
+in vec3 eye_normal;
+in vec3 eye_position;
+in vec3 irradiance;
+in vec3 traits;
+out vec4 colour;
+
+void main() {
+    float facing = max(dot(normalize(eye_normal), normalize(-eye_position)), 0.0);
+    vec3 lit = 0.62 * irradiance * traits.x * mix(0.75, 1.0, facing);
+    colour = vec4(pow(clamp(lit, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
+}

@@ -1,0 +1,8 @@
+#version 330
+// Distance along one direction only, for `render/openness.py`.
+uniform mat4 projection;
+in vec3 position;
+
+void main() {
+    gl_Position = projection * vec4(position, 1.0);
+}

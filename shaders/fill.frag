@@ -1,0 +1,8 @@
+#version 330
+uniform sampler2D picture;
+in vec2 across;
+out vec4 colour;
+
+void main() {
+    colour = vec4(textureLod(picture, across, 0.0).rgb, 1.0);
+}
