@@ -29,8 +29,8 @@ class Crop:
     y: float
     half: float
 
-    def extract(self, rgb: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uint8]:  # (H, W, 3) -> (size, size, 3)
-        """Cut and resample the square; beyond the frame its edge is repeated.
+    def extract(self, rgb: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uint8]:
+        """Cut and resample the square, (H, W, 3) -> (size, size, 3); beyond the frame its edge is repeated.
 
         A square larger than the picture is sampled at a whole multiple of `size` and then averaged, so that no pixel
         of it is skipped.
@@ -38,7 +38,7 @@ class Crop:
         multiple = min(8, max(1, math.ceil(2 * self.half / size - 0.25)))
         fine = size * multiple
         step = 2 * self.half / fine  # frame pixels per sample
-        # Pixel i of a picture covers i..i+1, and cv2 samples at whole numbers: centres are half a pixel off on both sides.
+        # Pixel i of a picture covers i..i+1, and cv2 samples at whole numbers: centres are half a pixel off.
         first_x, first_y = self.x - self.half + step / 2 - 0.5, self.y - self.half + step / 2 - 0.5
         matrix = np.array([[step, 0, first_x], [0, step, first_y]], np.float64)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -9,18 +9,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from face3d_live.regress.crop import CROP_SIZE
 from face3d_live.regress.prediction import HEADS
 
 Array = NDArray[np.float32]
 
 INPUT = "crops"
 BN_EPSILON = 1e-5
-OPSET = 17
+OPSET = 18
+#: The neck's side that the heads are wired to, as in `network.py`.
+GRID = 4
 
 
-def fold(conv: Array, tensors: Mapping[str, Array], bn: str) -> tuple[Array, Array]:  # (O, I, k, k) -> weight, bias (O,)
-    """Fold the batch norm named `bn` into the convolution before it."""
+def fold(conv: Array, tensors: Mapping[str, Array], bn: str) -> tuple[Array, Array]:  # (O, I, k, k)
+    """Weight and bias (O,) of a convolution with the batch norm named `bn` folded in."""
     gain = tensors[f"{bn}.weight"] / np.sqrt(tensors[f"{bn}.running_var"] + BN_EPSILON)
     bias = tensors[f"{bn}.bias"] - tensors[f"{bn}.running_mean"] * gain
     return (conv * gain[:, None, None, None]).astype(np.float32), bias.astype(np.float32)
@@ -49,6 +50,11 @@ class _Graph:
         x = self.node("Conv", inputs, conv, strides=[stride] * 2, pads=[size // 2] * 4, kernel_shape=[size] * 2)
         return self.node("Relu", [x], f"{conv}.relu") if relu else x
 
+    def resize(self, x: str) -> str:
+        """To GRID x GRID, bilinear, pixel centres at halves."""
+        scale_to = self.constant("grid", np.array([GRID, GRID], np.int64))
+        return self.node("Resize", [x, "", "", scale_to], "grid.out", mode="linear", axes=[2, 3])
+
     def bottleneck(self, x: str, name: str, stride: int) -> str:
         y = self.conv(x, f"{name}.conv1", f"{name}.bn1")
         y = self.conv(y, f"{name}.conv2", f"{name}.bn2", stride)
@@ -58,8 +64,8 @@ class _Graph:
         return self.node("Relu", [self.node("Add", [y, x], f"{name}.sum")], name)
 
 
-def build(tensors: Mapping[str, Array], blocks: tuple[int, ...]) -> bytes:
-    """The serialised model: uint8 (batch, 112, 112, 3) -> one (batch, n) float32 output per head."""
+def build(tensors: Mapping[str, Array], blocks: tuple[int, ...], size: int) -> bytes:
+    """The serialised model: uint8 (batch, size, size, 3) -> one (batch, n) float32 output per head."""
     g = _Graph(tensors)
     x = g.node("Cast", [INPUT], "float", to=TensorProto.FLOAT)
     x = g.node("Transpose", [x], "planar", perm=[0, 3, 1, 2])
@@ -70,12 +76,15 @@ def build(tensors: Mapping[str, Array], blocks: tuple[int, ...]) -> bytes:
     for stage, depth in enumerate(blocks):
         for i in range(depth):
             x = g.bottleneck(x, f"layer{stage + 1}.{i}", 2 if i == 0 and stage > 0 else 1)
-    x = g.node("Flatten", [g.conv(x, "neck_conv", "neck_bn")], "features", axis=1)
+    x = g.conv(x, "neck_conv", "neck_bn")
+    if -(-size // 32) != GRID:
+        x = g.resize(x)
+    x = g.node("Flatten", [x], "features", axis=1)
     for name in HEADS:
         weight = g.constant(f"{name}.w", tensors[f"heads.{name}.weight"])
         bias = g.constant(f"{name}.b", tensors[f"heads.{name}.bias"])
         g.node("Gemm", [x, weight, bias], name, transB=1)
-    crops = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", CROP_SIZE, CROP_SIZE, 3])
+    crops = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", size, size, 3])
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in HEADS.items()]
     graph = helper.make_graph(g.nodes, "regressor", [crops], outputs, g.constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)

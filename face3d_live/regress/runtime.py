@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Literal, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ class _OnnxBackend:
         options.inter_op_num_threads = 1
         # A spinning pool burns the core that the renderer and the encoder wait for.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = build(stored.tensors, tuple(stored.meta["architecture"]["blocks"]))
+        model = build(stored.tensors, tuple(stored.meta["architecture"]["blocks"]), stored.meta["size"])
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(self, crops: NDArray[np.uint8]) -> Raw:
@@ -77,6 +78,7 @@ class Regressor:
 
     def __init__(self, stored: weights.Weights, device: str, backend: _Backend) -> None:
         self.meta, self.device, self._backend = stored.meta, device, backend
+        self.size: int = stored.meta["size"]  # of the pictures these weights were trained on last
         self.predict(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))  # the first call allocates: not on a live frame
 
     @classmethod
@@ -97,4 +99,7 @@ class Regressor:
         """Codes and points of each crop. Raises ValueError on another shape or type."""
         if crops.dtype != np.uint8 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
             raise ValueError(f"expected uint8 (B, {CROP_SIZE}, {CROP_SIZE}, 3), got {crops.dtype} {crops.shape}")
+        if self.size != CROP_SIZE:
+            side = (self.size, self.size)
+            crops = np.stack([cv2.resize(crop, side, interpolation=cv2.INTER_AREA) for crop in crops]).astype(np.uint8)
         return decode(self._backend.run(np.ascontiguousarray(crops)))

@@ -1,0 +1,244 @@
+"""The head fitted to the 478 points: bounded Gauss-Newton under a pinhole camera.
+
+The network's points carry most of what a face does, its codes what points cannot show; the fit reconciles the two.
+Minimised over rotation, translation, expression in 0..1 and, when asked, shape:
+
+    sum_i w_i |project(R X_i + t) - p_i|^2 / s_i^2  +  |(e - e0) / EXPRESSION_SIGMA|^2 + 2 SPARSITY sum(e)
+                                                     +  |(c - c0) / SHAPE_SIGMA|^2
+
+X = mean + shape basis c + expression basis e (`Head.point_basis`), e0 and c0 the network's own codes, w_i how well the
+point corresponds. Neighbouring points err together, so 478 of them count as `EFFECTIVE` of their number. As e >= 0,
+the sparsity term only shifts e0. `fit_reference.py` minimises the same with SciPy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live import rotations
+from face3d_live.camera import Camera
+from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
+from face3d_live.head.points import EYE_CORNERS
+
+Array = NDArray[np.float32]
+
+EFFECTIVE = 0.15
+EXPRESSION_SIGMA = 0.35
+SHAPE_SIGMA = 1.0
+SPARSITY = 0.25
+#: Standard deviation of a change between two frames, for `previous`.
+FRAME_SIGMA = 0.25
+#: Error of the correspondences themselves, as a fraction of the face's size.
+MODEL_ERROR = 0.006
+#: Channels that move no face point: the network's own value stays.
+UNSEEN = ("cheekPuff", "tongueOut")
+STEPS = 3
+_POSE = 6
+
+
+class PointBasis(Protocol):
+    """The part of `head.model.Head` that a fit needs."""
+
+    point_usable: Array  # (478,) 0..1
+
+    def point_basis(self) -> tuple[Array, Array, Array]:  # (478, 3), (80, 478, 3), (52, 478, 3)
+        """Mean, shape and expression pieces at the 478 points, metres."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """codes: the fitted head; points: (478, 2) its points in pixels; residual: mean distance between the two sets of
+    points as a fraction of the eye distance (`EYE_CORNERS` of the fitted head, in the image plane at its depth)."""
+
+    codes: HeadCodes
+    points: Array
+    residual: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fit, made ready: points that count, their weights, and priors in the solver's variables."""
+
+    observed: Array  # (N, 2) pixels
+    weight: Array  # (N,) 1 / px, the square root of what multiplies a squared pixel error
+    camera: Camera
+    center: Array  # (n,) prior mean of expression (52) and shape (80 or none)
+    precision: Array  # (n,) and its inverse standard deviation
+
+
+class Fitter:
+    """Fits one head model; keeps its bases in the layout the solver wants. Raises nothing: bad points give a high
+    residual."""
+
+    def __init__(self, head: PointBasis) -> None:
+        mean, shape, expression = head.point_basis()
+        self.mean = np.asarray(mean, np.float32)
+        self.shape_basis = np.asarray(shape, np.float32)
+        self.expression_basis = np.asarray(expression, np.float32)
+        self.usable = np.asarray(head.point_usable, np.float32)
+        self.rows = np.flatnonzero(self.usable > 0.02)
+        # (k, N, 3), contiguous, only the points that count
+        self.basis = np.ascontiguousarray(np.concatenate([self.expression_basis, self.shape_basis])[:, self.rows])
+        self.fixed = np.array([INDEX[name] for name in UNSEEN])
+
+    def fit(
+        self,
+        points_px: NDArray,
+        sigma_px: NDArray,
+        camera: Camera,
+        init: HeadCodes,
+        solve_shape: bool = False,
+        previous: HeadCodes | None = None,
+    ) -> Fit:
+        """Fit pose and expression (and shape) to points (478, 2) with standard deviations (478,), both pixels.
+
+        init: start of the iteration, and the centre of the priors. previous: the frame before, when it is near in time.
+        """
+        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape, previous)
+        codes = init
+        for _ in range(STEPS):
+            codes = self._step(problem, codes)
+        return self.report(codes, np.asarray(points_px), camera)
+
+    def prepare(
+        self,
+        points_px: NDArray,
+        sigma_px: NDArray,
+        camera: Camera,
+        init: HeadCodes,
+        solve_shape: bool = False,
+        previous: HeadCodes | None = None,
+    ) -> Problem:
+        """The objective of the module docstring as arrays."""
+        observed = np.asarray(points_px, np.float32)[self.rows]
+        size = float(np.ptp(observed, axis=0).max())
+        variance = np.asarray(sigma_px, np.float32)[self.rows] ** 2 + (MODEL_ERROR * size) ** 2
+        weight = np.sqrt(EFFECTIVE * self.usable[self.rows] / variance)
+        precision = np.full(N_EXPRESSION, EXPRESSION_SIGMA**-2, np.float32)
+        center = precision * init.expression - SPARSITY
+        if previous is not None:
+            precision = precision + FRAME_SIGMA**-2
+            center = center + FRAME_SIGMA**-2 * previous.expression
+        center = center / precision
+        precision[self.fixed], center[self.fixed] = 1e8, init.expression[self.fixed]
+        if solve_shape:
+            center = np.concatenate([center, init.shape])
+            precision = np.concatenate([precision, np.full(N_SHAPE, SHAPE_SIGMA**-2, np.float32)])
+        return Problem(observed, weight, camera, center, np.sqrt(precision))
+
+    def _step(self, problem: Problem, codes: HeadCodes) -> HeadCodes:
+        """One Gauss-Newton step on the normal equations, the expression held in 0..1."""
+        count = len(problem.center)
+        current = np.concatenate([codes.expression, codes.shape])
+        local = self.mean[self.rows] + np.tensordot(current, self.basis, 1)  # (N, 3)
+        jacobian, error = _linearise(problem, codes, local, self.basis[:count])
+        normal = (jacobian @ jacobian.T).astype(np.float64)
+        gradient = (jacobian @ error).astype(np.float64)
+        prior = problem.precision.astype(np.float64) ** 2
+        here = current[:count]
+        normal[np.arange(_POSE, _POSE + count), np.arange(_POSE, _POSE + count)] += prior
+        normal[np.arange(_POSE), np.arange(_POSE)] *= 1 + 1e-6
+        gradient[_POSE:] += prior * (here - problem.center)
+        low, high = np.full(_POSE + count, -np.inf), np.full(_POSE + count, np.inf)
+        low[_POSE : _POSE + N_EXPRESSION] = -codes.expression
+        high[_POSE : _POSE + N_EXPRESSION] = 1 - codes.expression
+        delta = bounded_solve(normal, -gradient, low, high)
+        depth = -float(codes.translation[2])
+        rotation = rotations.from_vector(delta[:3]) @ codes.rotation
+        translation = codes.translation + delta[3:6] * depth
+        moved = here + delta[_POSE:]
+        return replace(
+            codes,
+            rotation=rotation,
+            translation=np.array([*translation[:2], min(translation[2], -0.05)]),
+            expression=np.clip(moved[:N_EXPRESSION], 0, 1),
+            shape=moved[N_EXPRESSION:] if count > N_EXPRESSION else codes.shape,
+        )
+
+    def points3d(self, codes: HeadCodes) -> Array:  # (478, 3) camera frame
+        """The 478 points of a head, by the linear basis."""
+        local = self.mean + np.tensordot(codes.shape, self.shape_basis, 1)
+        local = local + np.tensordot(codes.expression, self.expression_basis, 1)
+        return (local @ codes.rotation.T + codes.translation).astype(np.float32)
+
+    def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Fit:
+        """The fit's own points and how far the given ones lie from them."""
+        space = self.points3d(codes)
+        points = camera.project(space)
+        eyes = np.linalg.norm(space[EYE_CORNERS[0]] - space[EYE_CORNERS[1]]) * camera.focal / -codes.translation[2]
+        distance = np.linalg.norm(points - points_px, axis=-1)
+        return Fit(codes, points, float((distance * self.usable).sum() / self.usable.sum() / max(eyes, 1e-6)))
+
+    def initial(self, points_px: NDArray, camera: Camera) -> HeadCodes:
+        """Neutral average head with the pose of the points alone, by scaled orthography (no network needed).
+
+        DeMenthon and Davis, IJCV 1995, first iteration; the mean of the head stands for its origin's depth.
+        """
+        weight = self.usable[:, None]
+        image = np.asarray(points_px, np.float64) * (1, -1)
+        center, middle = (weight * self.mean).sum(0) / weight.sum(), (weight * image).sum(0) / weight.sum()
+        affine = np.linalg.lstsq((self.mean - center) * weight, (image - middle) * weight, rcond=None)[0].T  # (2, 3)
+        u, values, vt = np.linalg.svd(affine, full_matrices=False)
+        rows = u @ vt
+        rotation = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
+        depth = camera.focal / max(float(values.mean()), 1e-6)
+        offset = middle - np.array([camera.width / 2, -camera.height / 2])
+        place = np.array([*offset * depth / camera.focal, -depth]) - rotation @ center
+        return HeadCodes(rotation=rotation, translation=place)
+
+
+def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -> tuple[Array, Array]:
+    """Transposed Jacobian (6 + n, 2N) and residual (2N,), weighted; x of all points, then y of all points.
+
+    Pose variables: a rotation vector applied in camera axes, a translation in units of the head's depth.
+    """
+    turned = local @ codes.rotation.T
+    space = turned + codes.translation
+    inverse = 1 / np.maximum(-space[:, 2], 1e-3)
+    focal = problem.camera.focal
+    u, v = space[:, 0] * inverse, space[:, 1] * inverse
+    predicted = np.stack([problem.camera.width / 2 + focal * u, problem.camera.height / 2 - focal * v])
+    error = (predicted - problem.observed.T) * problem.weight
+    gain = focal * inverse * problem.weight
+    # d(f x / -z) = f/-z (dx + u dz), and with the sign of the image's y the other way round.
+    moves = np.empty((_POSE, *turned.shape), np.float32)
+    x, y, z = turned.T
+    zero = np.zeros_like(x)
+    for row, (dx, dy, dz) in enumerate(((zero, -z, y), (z, zero, -x), (-y, x, zero))):  # e_k cross turned
+        moves[row] = np.stack([dx, dy, dz], 1)
+    moves[3:] = -codes.translation[2] * np.eye(3, dtype=np.float32)[:, None]
+    flat = basis.reshape(-1, 3)
+    rotation = codes.rotation
+    out = np.empty((_POSE + len(basis), 2, len(turned)), np.float32)
+    out[:_POSE, 0] = gain * (moves[..., 0] + u * moves[..., 2])
+    out[:_POSE, 1] = -gain * (moves[..., 1] + v * moves[..., 2])
+    spun = (flat @ rotation.T).reshape(*basis.shape[:2], 3)
+    out[_POSE:, 0] = gain * (spun[..., 0] + u * spun[..., 2])
+    out[_POSE:, 1] = -gain * (spun[..., 1] + v * spun[..., 2])
+    return out.reshape(len(out), -1), error.astype(np.float32).reshape(-1)
+
+
+def bounded_solve(normal: NDArray, target: NDArray, low: NDArray, high: NDArray, rounds: int = 6) -> NDArray:
+    """Minimise x.normal.x / 2 - target.x with low <= x <= high by projection onto an active set.
+
+    normal: (n, n) positive definite. Variables that leave the box are put on its wall and the rest solved again;
+    those that the gradient pulls back inside are released. A few rounds are enough in practice (Bertsekas 1982).
+    """
+    x = np.zeros_like(target)
+    held = np.zeros(len(target), bool)
+    for _ in range(rounds):
+        free = np.flatnonzero(~held)
+        rest = target[free] - normal[np.ix_(free, held)] @ x[held] if held.any() else target
+        x[free] = np.linalg.solve(normal[np.ix_(free, free)] if held.any() else normal, rest)
+        outside = (x < low) | (x > high)
+        np.clip(x, low, high, out=x)
+        pull = target - normal @ x
+        released = held & (((x <= low) & (pull > 0)) | ((x >= high) & (pull < 0)))
+        if not outside.any() and not released.any():
+            break
+        held = (held | outside) & ~released
+    return x
