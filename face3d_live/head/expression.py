@@ -1,0 +1,30 @@
+"""The 52 ARKit offsets, made fit for tracking: nothing moves the skull, the eyeballs only turn. Build-time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+#: Over this distance (metres) from what is held still the offsets fade in.
+FADE = 0.028
+
+
+def still(vertices: Array, skin: NDArray[np.bool_], ears: NDArray[np.bool_], brow_height: float) -> NDArray[np.bool_]:
+    """(V,) bool: what no expression may move: ears, all behind them, the top of the skull, the base of the neck.
+
+    vertices: the middle head with the project's origin.
+    """
+    _, y, z = vertices.T
+    base = y < y[skin].min() + 0.02
+    return ears | (skin & ((z < -0.002) | (y > brow_height + 0.048) | base))
+
+
+def fade(vertices: Array, held: NDArray[np.bool_]) -> Array:  # (V,) 0..1
+    """Zero on what is held still, rising smoothly to one `FADE` metres away from it."""
+    from scipy.spatial import cKDTree
+
+    distance = cKDTree(vertices[held]).query(vertices)[0]
+    t = np.clip(distance / FADE, 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)

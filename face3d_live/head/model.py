@@ -1,0 +1,201 @@
+"""`Head`: from codes to vertices and landmarks. NumPy only.
+
+The head's frame is section 3's (metres, +x the subject's left, +y up, +z out of the face). Its origin lies between the
+ears at the height of the eyes, about where a head turns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
+from ..errors import AssetError
+from ..paths import MODELS
+from .mesh import LEVELS, Level, Mesh
+from .points import IBUG68_FROM_478
+from .regions import REGION_NAMES, masks
+from .subdivide import triangles_from_quads
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PointBasis:
+    """The 478 points as a linear function of the codes: mean + shape @ .shape + expression @ .expression, metres."""
+
+    mean: Array  # (478, 3)
+    shape: Array  # (80, 478, 3)
+    expression: Array  # (52, 478, 3)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of `models/head.npz`. Arrays in head frame, metres, float32.
+
+    template: (V, 3). shape_basis: (80, V, 3) for unit variance. expression_basis: (52, V, 3) in ARKit order; zero on
+    the eyeballs, which turn instead. quads, quad_uv: (Q, 4); uv: (U, 2), v up. part: (V,) index into `regions.PARTS`.
+    region_of: (V,) index into region_names. eye_centers: (2, 3) of the template, [left, right], moved by
+    eye_center_basis: (80, 2, 3). point_faces: (478, 3) vertices and point_weights: (478, 3) of the MediaPipe points.
+    point_usable: (478,) 0..1, how far each correspondence can be trusted.
+    """
+
+    template: Array
+    shape_basis: Array
+    expression_basis: Array
+    quads: NDArray[np.int32]
+    quad_uv: NDArray[np.int32]
+    uv: Array
+    part: NDArray[np.uint8]
+    region_of: NDArray[np.uint8]
+    eye_centers: Array
+    eye_center_basis: Array
+    eye_radius: float
+    point_faces: NDArray[np.int32]
+    point_weights: Array
+    point_usable: Array
+    region_names: tuple[str, ...] = REGION_NAMES
+    _meshes: dict[str, Mesh] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Head:
+        """Read the model file, `models/head.npz` by default.
+
+        Raises AssetError("head-missing") or AssetError("head-broken").
+        """
+        path = path or MODELS / "head.npz"
+        if not path.is_file():
+            raise AssetError("head-missing", f"{path} is missing: restore it or run python -m face3d_live.head.build")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return cls._from_arrays({key: stored[key] for key in stored.files})
+        except (KeyError, ValueError, OSError) as error:
+            raise AssetError("head-broken", f"{path} cannot be read ({error}): restore it") from error
+
+    @classmethod
+    def _from_arrays(cls, a: dict[str, Any]) -> Head:
+        metres = np.float32(1e-3)  # bases are stored as half-precision millimetres
+        return cls(
+            template=a["template"].astype(np.float32),
+            shape_basis=a["shape_mm"].astype(np.float32) * metres,
+            expression_basis=a["expression_mm"].astype(np.float32) * metres,
+            quads=a["quads"].astype(np.int32),
+            quad_uv=a["quad_uv"].astype(np.int32),
+            uv=a["uv"].astype(np.float32),
+            part=a["part"],
+            region_of=a["region_of"],
+            eye_centers=a["eye_centers"].astype(np.float32),
+            eye_center_basis=a["eye_center_basis"].astype(np.float32),
+            eye_radius=float(a["eye_radius"]),
+            point_faces=a["point_faces"].astype(np.int32),
+            point_weights=a["point_weights"].astype(np.float32),
+            point_usable=a["point_usable"].astype(np.float32),
+        )
+
+    @property
+    def n_vertices(self) -> int:
+        """Vertices of the low level."""
+        return len(self.template)
+
+    @cached_property
+    def faces(self) -> NDArray[np.int32]:
+        """(F, 3) triangles of the low level."""
+        return triangles_from_quads(self.quads)
+
+    @cached_property
+    def regions(self) -> dict[str, NDArray[np.bool_]]:
+        """Name -> (V,) bool; "face" is the union of the face's regions."""
+        return masks(self.region_of)
+
+    @cached_property
+    def eye_vertices(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Vertex numbers of the left and the right eyeball."""
+        eye, x = self.part == 1, self.template[:, 0]
+        return np.flatnonzero(eye & (x > 0)), np.flatnonzero(eye & (x < 0))
+
+    @cached_property
+    def _shape_flat(self) -> Array:
+        return self.shape_basis.reshape(N_SHAPE, -1)
+
+    @cached_property
+    def _expression_flat(self) -> Array:
+        return self.expression_basis.reshape(N_EXPRESSION, -1)
+
+    def neutral(self, shape: NDArray) -> Array:  # (..., 80) -> (..., V, 3)
+        """The head without expression."""
+        shape = np.asarray(shape, np.float32)
+        offsets = shape @ self._shape_flat
+        return self.template + offsets.reshape(*shape.shape[:-1], self.n_vertices, 3)
+
+    def vertices(self, shape: NDArray, expression: NDArray) -> Array:  # (..., 80), (..., 52) -> (..., V, 3)
+        """The head with an expression (clipped to 0..1) and its eyeballs turned."""
+        return self.posed(self.neutral(shape), shape, expression)
+
+    def posed(self, neutral: Array, shape: NDArray, expression: NDArray) -> Array:  # (..., V, 3) -> (..., V, 3)
+        """Like `vertices`, for a neutral head that is already known: a tracked identity changes rarely."""
+        expression = np.clip(np.asarray(expression, np.float32), 0, 1)
+        offsets = expression @ self._expression_flat
+        moved = neutral + offsets.reshape(*expression.shape[:-1], self.n_vertices, 3)
+        turns = eye_rotations(expression)  # (..., 2, 3, 3)
+        centers = self.eye_positions(shape)
+        for eye, ids in enumerate(self.eye_vertices):
+            center = centers[..., eye, None, :]
+            moved[..., ids, :] = (moved[..., ids, :] - center) @ np.swapaxes(turns[..., eye, :, :], -1, -2) + center
+        return moved
+
+    def eye_positions(self, shape: NDArray) -> Array:  # (..., 80) -> (..., 2, 3)
+        """Centres of the left and the right eyeball."""
+        return self.eye_centers + np.tensordot(np.asarray(shape, np.float32), self.eye_center_basis, 1)
+
+    def points(self, vertices: Array) -> Array:  # (..., V, 3) -> (..., 478, 3)
+        """MediaPipe's points on these low-level vertices."""
+        return np.einsum("...pkc,pk->...pc", vertices[..., self.point_faces, :], self.point_weights)
+
+    def landmarks68(self, vertices: Array) -> Array:  # (..., V, 3) -> (..., 68, 3)
+        """iBUG's points on these low-level vertices."""
+        chosen = list(IBUG68_FROM_478)
+        corners = vertices[..., self.point_faces[chosen], :]
+        return np.einsum("...pkc,pk->...pc", corners, self.point_weights[chosen])
+
+    def point_basis(self) -> PointBasis:
+        """The points as a linear function of the codes; the eyes' turning is replaced by its chord at coefficient 1."""
+        return self._point_basis
+
+    @cached_property
+    def _point_basis(self) -> PointBasis:
+        expression = self.points(self.expression_basis)
+        mean = self.points(self.template)
+        for side, eye in (("Left", 0), ("Right", 1)):
+            mine = np.isin(self.point_faces[:, 0], self.eye_vertices[eye])
+            for look in ("In", "Out", "Up", "Down"):
+                channel = INDEX[f"eyeLook{look}{side}"]
+                code = np.zeros(N_EXPRESSION, np.float32)
+                code[channel] = 1
+                arm = mean[mine] - self.eye_centers[eye]
+                expression[channel, mine] += arm @ eye_rotations(code)[eye].T - arm
+        return PointBasis(mean, self.points(self.shape_basis), expression)
+
+    def mesh(self, level: Level) -> Mesh:
+        """A mesh level; made on first use, then kept. Raises KeyError for an unknown name."""
+        if level not in LEVELS:
+            raise KeyError(level)
+        if level not in self._meshes:
+            if level == "low":
+                self._meshes[level] = Mesh(self.quads, self.quad_uv, self.uv, self.part, self.region_of)
+            else:
+                self._meshes[level] = self.mesh(LEVELS[LEVELS.index(level) - 1]).finer()
+        return self._meshes[level]
+
+
+def eye_rotations(expression: NDArray) -> Array:  # (..., 52) -> (..., 2, 3, 3)
+    """Rotation of each eyeball: yaw about +y after pitch about -x, see `codes.gaze_angles`."""
+    angles = gaze_angles(expression)
+    (cy, cp), (sy, sp) = np.moveaxis(np.cos(angles), -1, 0), np.moveaxis(np.sin(angles), -1, 0)
+    zero = np.zeros_like(cy)
+    rows = [[cy, -sy * sp, sy * cp], [zero, cp, sp], [-sy, -cy * sp, cy * cp]]
+    return np.stack([np.stack(row, -1) for row in rows], -2).astype(np.float32)

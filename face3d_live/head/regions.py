@@ -1,0 +1,100 @@
+"""Regions of the face: outlines through the 478 points, drawn on the middle head."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import points as P
+
+Array = NDArray[np.float32]
+
+#: What a vertex is made of.
+PARTS = ("skin", "eyes", "teeth", "tongue", "mouth_interior")
+
+#: The regions that divide the head between them, in the order of `region_of`. "face" is the union of the first twelve.
+REGION_NAMES = (
+    "forehead", "brows_left", "brows_right", "eyelids_left", "eyelids_right", "nose", "cheeks", "lips_upper",
+    "lips_lower", "chin", "jaw", "ears", "scalp", "neck", "eyes", "teeth", "tongue", "mouth_interior",
+)  # fmt: skip
+N_FACE = REGION_NAMES.index("jaw") + 1
+
+#: The rim of the left eye socket's soft skin, and the nose, as chains of points.
+_LIDS_LEFT = (359, 467, 260, 259, 257, 258, 286, 414, 463, 341, 256, 252, 253, 254, 339, 255)
+_NOSE_LEFT = (168, 417, 465, 412, 343, 437, 420, 279, 358, 327, 326, 2)
+
+
+def _inside(polygon: NDArray, p: NDArray) -> NDArray[np.bool_]:  # (K, 2), (N, 2) -> (N,)
+    """Even-odd rule."""
+    x, y = p[:, 0, None], p[:, 1, None]
+    a, b = polygon, np.roll(polygon, -1, axis=0)
+    rising = (a[:, 1] > y) != (b[:, 1] > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    return ((x < at) & rising).sum(1) % 2 == 1
+
+
+def _grown(polygon: NDArray, by: float) -> NDArray:
+    """The outline pushed outwards from its middle by some metres."""
+    away = polygon - polygon.mean(0)
+    return polygon + by * away / np.linalg.norm(away, axis=1, keepdims=True)
+
+
+def label(
+    vertices: Array, normals: Array, part: NDArray, points: Array, ears: NDArray[np.bool_], jaw_drop: NDArray
+) -> NDArray[np.uint8]:  # (V,) index into REGION_NAMES
+    """Regions of the middle head.
+
+    points: (478, 3) on it. ears: (V,) bool. jaw_drop: (V,) how far jawOpen moves each vertex, which tells the lower
+    lip from the upper.
+    """
+    index = {name: i for i, name in enumerate(REGION_NAMES)}
+    flat, px = vertices[:, :2], points[:, :2]
+    front = (part == 0) & (vertices[:, 2] > points[list(P.EYE_CORNERS), 2].mean() - 0.055) & (normals[:, 2] > -0.25)
+    oval = _grown(px[list(P.OVAL)], 0.004)
+    face = front & _inside(oval, flat) & ~ears
+    region = np.full(len(vertices), index["scalp"], np.uint8)
+    region[_neck(vertices, points) & (part == 0) & ~face] = index["neck"]
+    region[ears & (part == 0)] = index["ears"]
+    brow_line = px[list(P.BROW_LEFT + P.BROW_RIGHT), 1].mean()
+    mouth_low, corner = px[17, 1], abs(px[291, 0])
+    below = vertices[:, 1] < mouth_low
+    region[face] = index["cheeks"]
+    region[face & (vertices[:, 1] > brow_line)] = index["forehead"]
+    region[face & below] = index["jaw"]
+    region[face & below & (np.abs(vertices[:, 0]) < 0.9 * corner)] = index["chin"]
+
+    def paint(name: str, chain: tuple[int, ...], grow: float = 0.0) -> NDArray[np.bool_]:
+        found = face & _inside(_grown(px[list(chain)], grow), flat)
+        region[found] = index[name]
+        return found
+
+    mirrored = tuple(int(P.MIRROR_478[i]) for i in reversed(_NOSE_LEFT[1:-1]))
+    paint("nose", _NOSE_LEFT + mirrored, 0.0015)
+    paint("eyelids_left", _LIDS_LEFT)
+    paint("eyelids_right", tuple(int(P.MIRROR_478[i]) for i in _LIDS_LEFT))
+    for side, chain in (("left", P.BROW_LEFT), ("right", P.BROW_RIGHT)):
+        paint(f"brows_{side}", chain[:5] + chain[:4:-1], 0.0015)
+    lips = paint("lips_upper", P.LIPS_OUTER, 0.0005)
+    slit = points[[13, 14], 1].mean()
+    lower = (jaw_drop > 0.45 * jaw_drop[face & below].max()) | (vertices[:, 1] < slit - 0.004)
+    region[lips & lower] = index["lips_lower"]
+    for number, name in enumerate(PARTS[1:], 1):
+        region[part == number] = index[name]
+    return region
+
+
+def _neck(vertices: Array, points: Array) -> NDArray[np.bool_]:
+    """Below a line from under the chin to the nape."""
+    chin = points[152]
+    slope = 0.35  # the jaw's underside climbs towards the ears
+    return vertices[:, 1] < chin[1] - 0.006 + slope * (chin[2] - vertices[:, 2]) * (vertices[:, 2] > -0.02) + np.where(
+        vertices[:, 2] > -0.02, 0.0, slope * (chin[2] + 0.02)
+    )
+
+
+def masks(region_of: NDArray) -> dict[str, NDArray[np.bool_]]:
+    """Region name -> (V,) bool, with the union "face"."""
+    found = {name: region_of == i for i, name in enumerate(REGION_NAMES)}
+    found["face"] = region_of < N_FACE
+    return found

@@ -1,0 +1,132 @@
+"""Catmull-Clark subdivision of the quad head, positions and texture coordinates apart.
+
+Positions follow Catmull and Clark (1978) with the usual boundary rules; texture coordinates are subdivided linearly,
+so seams stay where they are. The refinement is one sparse matrix, rebuilt from the quads when a level is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Quads = NDArray[np.int32]
+
+
+def quads_from_pairs(faces: NDArray) -> Quads:  # (2Q, 3) -> (Q, 4)
+    """Join triangles 2i and 2i + 1 along their shared edge, keeping the winding."""
+    first, second = faces[0::2], faces[1::2]
+    lonely = ~(first[:, :, None] == second[:, None, :]).any(2)  # the corner of the first that the second lacks
+    start = lonely.argmax(1)
+    rows = np.arange(len(first))
+    a, b, c = (first[rows, (start + k) % 3] for k in range(3))
+    other = second[rows, (~(second[:, :, None] == first[:, None, :]).any(2)).argmax(1)]
+    return np.stack([a, b, other, c], 1).astype(np.int32)
+
+
+def triangles_from_quads(quads: NDArray) -> NDArray[np.int32]:  # (Q, 4) -> (2Q, 3)
+    """Split each quad a b c d into a b c and a c d, next to each other."""
+    return np.stack([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]], 1).reshape(-1, 3).astype(np.int32)
+
+
+@dataclass
+class Step:
+    """One subdivision: new vertices are the old ones, then one on each edge, then one in each quad."""
+
+    quads: Quads  # (4Q, 4)
+    edges: NDArray[np.int32]  # (E, 2)
+    edge_quads: NDArray[np.int32]  # (E, 2), the second is -1 on a boundary
+    parents: Quads  # (Q, 4) the quads it came from
+    n: int  # vertices before
+
+    @property
+    def n_new(self) -> int:
+        """Vertices after."""
+        return self.n + len(self.edges) + len(self.parents)
+
+
+def split(quads: Quads, n: int) -> Step:
+    """The connectivity of one subdivision of `quads` over n vertices."""
+    a = quads.astype(np.int64)
+    b = np.roll(a, -1, axis=1)
+    keys = (np.minimum(a, b) * n + np.maximum(a, b)).ravel()
+    unique, inverse = np.unique(keys, return_inverse=True)
+    edges = np.stack([unique // n, unique % n], 1).astype(np.int32)
+    owner = np.repeat(np.arange(len(quads)), 4)
+    edge_quads = np.full((len(edges), 2), -1, np.int32)
+    order = np.argsort(inverse, kind="stable")
+    sorted_edges = inverse[order]
+    first = np.r_[True, sorted_edges[1:] != sorted_edges[:-1]]
+    edge_quads[sorted_edges[first], 0] = owner[order[first]]
+    edge_quads[sorted_edges[~first], 1] = owner[order[~first]]
+    mid = n + inverse.reshape(-1, 4)
+    centre = n + len(edges) + np.arange(len(quads))
+    children = [np.stack([quads[:, k], mid[:, k], centre, mid[:, k - 1]], 1) for k in range(4)]
+    return Step(np.stack(children, 1).reshape(-1, 4).astype(np.int32), edges, edge_quads, quads, n)
+
+
+def catmull_clark(step: Step) -> csr_matrix:  # (n_new, n) float32
+    """The position matrix of one step."""
+    from scipy.sparse import csr_matrix, diags, vstack
+
+    n, edges, quads = step.n, step.edges, step.parents
+    n_edges, n_quads = len(edges), len(quads)
+    boundary = step.edge_quads[:, 1] < 0
+    face = csr_matrix((np.full(4 * n_quads, 0.25), quads.ravel(), np.arange(0, 4 * n_quads + 1, 4)), shape=(n_quads, n))
+    ends = csr_matrix((np.full(2 * n_edges, 0.5), edges.ravel(), np.arange(0, 2 * n_edges + 1, 2)), shape=(n_edges, n))
+    inner = np.flatnonzero(~boundary)
+    sides = csr_matrix(
+        (np.full(2 * len(inner), 0.5), (np.repeat(inner, 2), step.edge_quads[inner].ravel())), shape=(n_edges, n_quads)
+    )
+    blend = np.where(boundary, 1.0, 0.5)
+    edge = diags(blend) @ ends + diags(1 - blend) @ (sides @ face)
+    return vstack([_vertex_rule(step, face, ends, boundary), edge, face]).tocsr().astype(np.float32)
+
+
+def _vertex_rule(step: Step, face: csr_matrix, ends: csr_matrix, boundary: NDArray) -> csr_matrix:
+    """Inner: (F + 2R + (k - 3) P) / k; on a boundary: 1/8, 3/4, 1/8 along it; unused vertices stay."""
+    from scipy.sparse import csr_matrix, diags
+
+    n = step.n
+    at_face = csr_matrix(
+        (np.ones(step.parents.size), (step.parents.ravel(), np.repeat(np.arange(len(step.parents)), 4))),
+        shape=(n, len(step.parents)),
+    )
+    at_edge = csr_matrix(
+        (np.ones(step.edges.size), (step.edges.ravel(), np.repeat(np.arange(len(step.edges)), 2))),
+        shape=(n, len(step.edges)),
+    )
+    k = np.asarray(at_face.sum(1)).ravel()
+    on_rim = np.asarray(at_edge[:, np.flatnonzero(boundary)].sum(1)).ravel() > 0
+    free = (k > 0) & ~on_rim
+    inv = np.where(free, 1 / np.maximum(k, 1), 0.0)
+    smooth = diags(inv**2) @ (at_face @ face) + diags(2 * inv**2) @ (at_edge @ ends) + diags((k - 3) * inv)
+    rim_edges = at_edge @ diags(boundary.astype(float)) @ ends  # (P + neighbours / 2) on a rim
+    rim = diags(np.where(on_rim, 0.25, 0.0)) @ rim_edges + diags(np.where(on_rim, 0.5, 0.0))
+    return smooth + rim + diags((k == 0).astype(float))
+
+
+def sharpened(step: Step, matrix: csr_matrix) -> csr_matrix:
+    """The step's matrix after one pass against shrinkage: the control vertices are first pushed out by what they lose.
+
+    Plain Catmull-Clark pulls a coarse lid or lip in by tenths of a millimetre; with P' = P + (P - A P), A the rule for
+    old vertices, the refined head stays where the low one is.
+    """
+    from scipy.sparse import identity
+
+    return (matrix @ (2 * identity(step.n, format="csr") - matrix[: step.n])).tocsr().astype(np.float32)
+
+
+def linear(step: Step, values: NDArray) -> NDArray:  # (n, C) -> (n_new, C)
+    """Subdivide without smoothing: kept, edge middles, quad middles. For texture coordinates."""
+    return np.concatenate([values, values[step.edges].mean(1), values[step.parents].mean(1)]).astype(values.dtype)
+
+
+def inherit(step: Step, labels: NDArray) -> NDArray:  # (n,) -> (n_new,)
+    """Labels for the new vertices: those of an edge's or a quad's first corner."""
+    return np.concatenate([labels, labels[step.edges[:, 0]], labels[step.parents[:, 0]]])
