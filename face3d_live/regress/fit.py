@@ -14,7 +14,6 @@ the sparsity term only shifts e0. `fit_reference.py` minimises the same with Sci
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +21,15 @@ from numpy.typing import NDArray
 from face3d_live import rotations
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
+from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_CORNERS
 
 Array = NDArray[np.float32]
 
-EFFECTIVE = 0.15
-EXPRESSION_SIGMA = 0.35
+EFFECTIVE = 0.3
+EXPRESSION_SIGMA = 0.5
 SHAPE_SIGMA = 1.0
-SPARSITY = 0.25
+SPARSITY = 0.2
 #: Standard deviation of a change between two frames, for `previous`.
 FRAME_SIGMA = 0.25
 #: Error of the correspondences themselves, as a fraction of the face's size.
@@ -38,15 +38,6 @@ MODEL_ERROR = 0.006
 UNSEEN = ("cheekPuff", "tongueOut")
 STEPS = 3
 _POSE = 6
-
-
-class PointBasis(Protocol):
-    """The part of `head.model.Head` that a fit needs."""
-
-    point_usable: Array  # (478,) 0..1
-
-    def point_basis(self) -> tuple[Array, Array, Array]:  # (478, 3), (80, 478, 3), (52, 478, 3)
-        """Mean, shape and expression pieces at the 478 points, metres."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +65,9 @@ class Fitter:
     """Fits one head model; keeps its bases in the layout the solver wants. Raises nothing: bad points give a high
     residual."""
 
-    def __init__(self, head: PointBasis) -> None:
-        mean, shape, expression = head.point_basis()
-        self.mean = np.asarray(mean, np.float32)
-        self.shape_basis = np.asarray(shape, np.float32)
-        self.expression_basis = np.asarray(expression, np.float32)
+    def __init__(self, head: Head) -> None:
+        basis = head.point_basis()
+        self.mean, self.shape_basis, self.expression_basis = basis.mean, basis.shape, basis.expression
         self.usable = np.asarray(head.point_usable, np.float32)
         self.rows = np.flatnonzero(self.usable > 0.02)
         # (k, N, 3), contiguous, only the points that count
@@ -93,14 +82,16 @@ class Fitter:
         init: HeadCodes,
         solve_shape: bool = False,
         previous: HeadCodes | None = None,
+        steps: int = STEPS,
     ) -> Fit:
         """Fit pose and expression (and shape) to points (478, 2) with standard deviations (478,), both pixels.
 
         init: start of the iteration, and the centre of the priors. previous: the frame before, when it is near in time.
+        steps: three are enough from a network's pose; from `initial` take more.
         """
         problem = self.prepare(points_px, sigma_px, camera, init, solve_shape, previous)
         codes = init
-        for _ in range(STEPS):
+        for _ in range(steps):
             codes = self._step(problem, codes)
         return self.report(codes, np.asarray(points_px), camera)
 

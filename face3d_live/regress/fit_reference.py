@@ -1,25 +1,18 @@
-"""The objective of `fit.py`, minimised plainly by SciPy in double precision: the yardstick of the fast one."""
+"""The objective of `fit.py`, minimised plainly by SciPy in double precision: the yardstick of the fast one.
+
+Shares nothing with it but the weights and priors of `Fitter.prepare`.
+"""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
 
-from face3d_live import rotations
 from face3d_live.camera import Camera
 from face3d_live.codes import N_EXPRESSION, HeadCodes
-from face3d_live.regress.fit import Fit, Fitter, Problem
-
-
-def residuals(fitter: Fitter, problem: Problem, codes: HeadCodes) -> NDArray:
-    """What is squared and summed: weighted pixel errors, then weighted departures from the priors."""
-    pixels = problem.camera.project(fitter.points3d(codes))[fitter.rows]
-    variables = np.concatenate([codes.expression, codes.shape])[: len(problem.center)]
-    errors = (pixels - problem.observed) * problem.weight[:, None]
-    return np.concatenate([errors.ravel(), (variables - problem.center) * problem.precision]).astype(np.float64)
+from face3d_live.regress.fit import Fit, Fitter
 
 
 def fit_reference(
@@ -31,25 +24,35 @@ def fit_reference(
     solve_shape: bool = False,
     previous: HeadCodes | None = None,
 ) -> Fit:
-    """The same arguments and result as `Fitter.fit`."""
+    """The same arguments and result as `Fitter.fit`.
+
+    Variables: rotation vector (3), translation in units of the depth (3), expression (52), shape (80) when asked for.
+    """
     problem = fitter.prepare(points_px, sigma_px, camera, init, solve_shape, previous)
+    rows, count = fitter.rows, len(problem.center)
+    mean = fitter.mean[rows].astype(np.float64)
+    if not solve_shape:
+        mean = mean + np.tensordot(init.shape.astype(np.float64), fitter.shape_basis[:, rows], 1)
+    pieces = np.concatenate([fitter.expression_basis[:, rows], fitter.shape_basis[:, rows]])[:count].astype(np.float64)
+    depth = -float(init.translation[2])
 
-    def codes_of(x: NDArray) -> HeadCodes:
-        return replace(
-            init,
-            rotation=rotations.from_vector(x[:3]) @ init.rotation,
-            translation=init.translation * np.exp(x[5]) + np.array([x[3], x[4], 0]),
-            expression=x[6 : 6 + N_EXPRESSION],
-            shape=x[6 + N_EXPRESSION :] if solve_shape else init.shape,
-        )
+    def pose(x: NDArray) -> tuple[NDArray, NDArray]:
+        return Rotation.from_rotvec(x[:3]).as_matrix() @ init.rotation, init.translation + x[3:6] * depth
 
-    start = np.concatenate([np.zeros(6), np.clip(init.expression, 1e-3, 1 - 1e-3)])
-    low, high = np.full(6 + len(problem.center), -np.inf), np.full(6 + len(problem.center), np.inf)
+    def residuals(x: NDArray) -> NDArray:
+        rotation, translation = pose(x)
+        space = (mean + np.tensordot(x[6:], pieces, 1)) @ rotation.T + translation
+        over_depth = camera.focal / -space[:, 2]
+        pixels = np.stack([camera.width / 2 + over_depth * space[:, 0], camera.height / 2 - over_depth * space[:, 1]], 1)
+        errors = (pixels - problem.observed) * problem.weight[:, None]
+        return np.concatenate([errors.ravel(), (x[6:] - problem.center) * problem.precision])
+
+    start = np.concatenate([np.zeros(6), np.clip(init.expression, 0.01, 0.99), init.shape])[: 6 + count]
+    low, high = np.full(6 + count, -np.inf), np.full(6 + count, np.inf)
     low[6 : 6 + N_EXPRESSION], high[6 : 6 + N_EXPRESSION] = 0, 1
+    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac").x
+    rotation, translation = pose(x)
+    found = init.with_(rotation=rotation, translation=translation, expression=x[6 : 6 + N_EXPRESSION])
     if solve_shape:
-        start = np.concatenate([start, init.shape])
-    # Forward differences in float32 points need a step well above their rounding.
-    best = least_squares(
-        lambda x: residuals(fitter, problem, codes_of(x)), start, bounds=(low, high), diff_step=1e-3, x_scale="jac"
-    )
-    return fitter.report(codes_of(best.x), np.asarray(points_px), camera)
+        found = found.with_(shape=x[6 + N_EXPRESSION :])
+    return fitter.report(found, np.asarray(points_px), camera)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from face3d_live.regress.fit import PointBasis
+from face3d_live.head.model import Head
 from face3d_live.regress.network import GRID, Architecture, Network
 from face3d_live.regress.prediction import HEADS, N_POINTS
 from face3d_live.train import checkpoint
@@ -63,7 +63,7 @@ class Trainer:
         self,
         recipe: Recipe,
         mixture: Mixture,
-        head: PointBasis,
+        head: Head,
         mirror: NDArray | None,
         device: str = "cpu",
     ) -> None:

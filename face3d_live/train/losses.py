@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from face3d_live.head import points as groups
-from face3d_live.regress.fit import PointBasis
+from face3d_live.head.model import Head
 from face3d_live.regress.prediction import LOG_SIGMA, N_POINTS
 
 Raw = dict[str, Tensor]
@@ -87,13 +87,13 @@ class Losses:
     openings: Tensor  # (n, 2)
 
     @classmethod
-    def of(cls, head: PointBasis, device: torch.device) -> Losses:
-        _, shape, expression = head.point_basis()
+    def of(cls, head: Head, device: torch.device) -> Losses:
+        pieces = head.point_basis()
 
         def flat(basis: np.ndarray) -> Tensor:
             return torch.from_numpy(np.array(basis, np.float32).reshape(len(basis), -1) * 100).to(device)
 
-        return cls(importance().to(device), flat(shape), flat(expression), torch.tensor(OPENINGS, device=device))
+        return cls(importance().to(device), flat(pieces.shape), flat(pieces.expression), torch.tensor(OPENINGS, device=device))
 
     def __call__(self, raw: Raw, batch: Raw, face: Tensor) -> dict[str, Tensor]:
         """The terms of `WEIGHTS`, unweighted. face: (B,) 1 where the crop shows a face, 0 for what is none."""

@@ -1,0 +1,103 @@
+"""One face in one frame: crop, network, pose in the camera, fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.regress.crop import Crop
+from face3d_live.regress.fit import Fitter
+from face3d_live.regress.prediction import TYPICAL_HALF_SIDE, Prediction
+from face3d_live.regress.runtime import Regressor
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """codes: the fitted head. points_px: (478, 2) what the network saw, frame pixels. confidence: the network's, 0..1.
+    residual: how badly the two agree, a fraction of the eye distance (`fit.Fit`). predicted: the network's own codes,
+    before the fit."""
+
+    codes: HeadCodes
+    points_px: Array
+    confidence: float
+    residual: float
+    predicted: HeadCodes
+
+
+def ray_rotation(crop: Crop, camera: Camera) -> Array:  # (3, 3)
+    """The smallest rotation of the optical axis onto the ray through the crop's centre."""
+    ray = _ray(crop, camera)
+    ray = ray / np.linalg.norm(ray)
+    axis = np.cross([0, 0, -1], ray)
+    x, y, z = axis
+    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return (np.eye(3) + skew + skew @ skew / (1 - ray[2])).astype(np.float32)
+
+
+def _ray(crop: Crop, camera: Camera) -> NDArray[np.float64]:
+    """Direction of the crop's centre, z = -1."""
+    return np.array([(crop.x - camera.width / 2) / camera.focal, -(crop.y - camera.height / 2) / camera.focal, -1.0])
+
+
+def codes_from(prediction: Prediction, crop: Crop, camera: Camera) -> HeadCodes:
+    """The codes of a prediction of one crop (its first row), its pose turned from the crop's ray into the camera."""
+    half = TYPICAL_HALF_SIDE * float(np.exp(prediction.scale[0]))
+    # Off the axis the ray through a pixel is longer, and as much further away is what it shows.
+    focal = camera.focal * float(np.linalg.norm(_ray(crop, camera))) / crop.half
+    x, y = prediction.position[0]
+    turn = ray_rotation(crop, camera)
+    return HeadCodes(
+        shape=prediction.shape[0],
+        expression=prediction.expression[0],
+        texture=prediction.texture[0],
+        rotation=turn @ prediction.rotation[0],
+        translation=turn @ np.array([half * x, -half * y, -half * focal], np.float32),
+        light=prediction.light[0],
+    )
+
+
+class Estimator:
+    """Pixels to codes. Holds the network and the fit of one head model."""
+
+    def __init__(self, regressor: Regressor, head: Head) -> None:
+        self.regressor = regressor
+        self.fitter = Fitter(head)
+
+    def estimate(
+        self,
+        frame_rgb: NDArray[np.uint8],
+        crop: Crop,
+        camera: Camera,
+        identity: NDArray | None = None,
+        previous: HeadCodes | None = None,
+    ) -> Estimate:
+        """The face inside `crop` of a frame (H, W, 3).
+
+        identity: (80,) the shape, where it is known; else the fit also solves for it. previous: the codes of the frame
+        before, when it is near in time.
+        """
+        prediction = self.regressor.predict(crop.extract(frame_rgb)[None])
+        return self.refine(prediction, crop, camera, identity, previous)
+
+    def refine(
+        self,
+        prediction: Prediction,
+        crop: Crop,
+        camera: Camera,
+        identity: NDArray | None = None,
+        previous: HeadCodes | None = None,
+    ) -> Estimate:
+        """The part of `estimate` after the network: the first row of `prediction` fitted to the head."""
+        points = crop.to_frame(prediction.points[0])
+        predicted = codes_from(prediction, crop, camera)
+        init = predicted if identity is None else predicted.with_(shape=identity)
+        sigma = prediction.sigma[0] * crop.half
+        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None, previous=previous)
+        return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted)
