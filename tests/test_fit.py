@@ -172,7 +172,7 @@ def test_bounded_solve_meets_the_optimality_conditions() -> None:
         a = rng.normal(size=(40, 25))
         normal, target = a.T @ a + np.eye(25) * 0.1, rng.normal(size=25) * 8
         low, high = -rng.uniform(0, 0.3, 25), rng.uniform(0, 0.3, 25)
-        x = bounded_solve(normal, target, low, high, rounds=30)
+        x = bounded_solve(normal, target, low, high, np.zeros(25, np.int8), rounds=30)
         assert (x >= low).all() and (x <= high).all()
         pull = target - normal @ x
         free = (x > low) & (x < high)

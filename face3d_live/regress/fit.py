@@ -36,7 +36,7 @@ FRAME_SIGMA = 0.25
 MODEL_ERROR = 0.006
 #: Channels that move no face point: the network's own value stays.
 UNSEEN = ("cheekPuff", "tongueOut")
-STEPS = 3
+STEPS = 2
 _POSE = 6
 
 
@@ -87,12 +87,12 @@ class Fitter:
         """Fit pose and expression (and shape) to points (478, 2) with standard deviations (478,), both pixels.
 
         init: start of the iteration, and the centre of the priors. previous: the frame before, when it is near in time.
-        steps: three are enough from a network's pose; from `initial` take more.
+        steps: two are enough from a network's pose; from `initial` take more.
         """
         problem = self.prepare(points_px, sigma_px, camera, init, solve_shape, previous)
-        codes = init
+        codes, wall = init, np.zeros(_POSE + len(problem.center), np.int8)
         for _ in range(steps):
-            codes = self._step(problem, codes)
+            codes = self._step(problem, codes, wall)
         return self.report(codes, np.asarray(points_px), camera)
 
     def prepare(
@@ -121,8 +121,11 @@ class Fitter:
             precision = np.concatenate([precision, np.full(N_SHAPE, SHAPE_SIGMA**-2, np.float32)])
         return Problem(observed, weight, camera, center, np.sqrt(precision))
 
-    def _step(self, problem: Problem, codes: HeadCodes) -> HeadCodes:
-        """One Gauss-Newton step on the normal equations, the expression held in 0..1."""
+    def _step(self, problem: Problem, codes: HeadCodes, wall: NDArray[np.int8]) -> HeadCodes:
+        """One Gauss-Newton step on the normal equations, the expression held in 0..1.
+
+        wall: which variables the step before left at a bound; updated.
+        """
         count = len(problem.center)
         current = np.concatenate([codes.expression, codes.shape])
         local = self.mean[self.rows] + np.tensordot(current, self.basis, 1)  # (N, 3)
@@ -134,10 +137,10 @@ class Fitter:
         normal[np.arange(_POSE, _POSE + count), np.arange(_POSE, _POSE + count)] += prior
         normal[np.arange(_POSE), np.arange(_POSE)] *= 1 + 1e-6
         gradient[_POSE:] += prior * (here - problem.center)
-        low, high = np.full(_POSE + count, -np.inf), np.full(_POSE + count, np.inf)
+        low, high = np.full(_POSE + count, -1e3), np.full(_POSE + count, 1e3)
         low[_POSE : _POSE + N_EXPRESSION] = -codes.expression
         high[_POSE : _POSE + N_EXPRESSION] = 1 - codes.expression
-        delta = bounded_solve(normal, -gradient, low, high)
+        delta = bounded_solve(normal, -gradient, low, high, wall)
         depth = -float(codes.translation[2])
         rotation = rotations.from_vector(delta[:3]) @ codes.rotation
         translation = codes.translation + delta[3:6] * depth
@@ -213,23 +216,27 @@ def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -
     return out.reshape(len(out), -1), error.astype(np.float32).reshape(-1)
 
 
-def bounded_solve(normal: NDArray, target: NDArray, low: NDArray, high: NDArray, rounds: int = 6) -> NDArray:
-    """Minimise x.normal.x / 2 - target.x with low <= x <= high by projection onto an active set.
+def bounded_solve(
+    normal: NDArray, target: NDArray, low: NDArray, high: NDArray, wall: NDArray[np.int8], rounds: int = 12
+) -> NDArray:
+    """Minimise x.normal.x / 2 - target.x with low <= x <= high by block principal pivoting (Kim and Park, SISC 2011).
 
-    normal: (n, n) positive definite. Variables that leave the box are put on its wall and the rest solved again;
-    those that the gradient pulls back inside are released. A few rounds are enough in practice (Bertsekas 1982).
+    normal: (n, n) positive definite. wall: (n,) -1 on the low wall, 1 on the high one, 0 free: the first guess, and on
+    return the answer, which is a good guess for a similar problem. Each round solves for the free variables, puts
+    those that left the box on its wall, and frees those that the gradient pulls inside.
     """
     x = np.zeros_like(target)
-    held = np.zeros(len(target), bool)
+    slack = 1e-9 * float(np.abs(target).max(initial=1e-30))
     for _ in range(rounds):
-        free = np.flatnonzero(~held)
-        rest = target[free] - normal[np.ix_(free, held)] @ x[held] if held.any() else target
-        x[free] = np.linalg.solve(normal[np.ix_(free, free)] if held.any() else normal, rest)
-        outside = (x < low) | (x > high)
-        np.clip(x, low, high, out=x)
+        free = np.flatnonzero(wall == 0)
+        x[:] = np.where(wall < 0, low, high)
+        x[free] = 0
+        rest = target - normal @ np.where(wall == 0, 0, x)
+        x[free] = np.linalg.solve(normal[free[:, None], free], rest[free])
         pull = target - normal @ x
-        released = held & (((x <= low) & (pull > 0)) | ((x >= high) & (pull < 0)))
-        if not outside.any() and not released.any():
+        freed = ((wall < 0) & (pull > slack)) | ((wall > 0) & (pull < -slack))
+        below, above = (wall == 0) & (x < low), (wall == 0) & (x > high)
+        if not (freed.any() or below.any() or above.any()):
             break
-        held = (held | outside) & ~released
-    return x
+        wall[freed], wall[below], wall[above] = 0, -1, 1
+    return np.clip(x, low, high)
