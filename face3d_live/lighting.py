@@ -84,10 +84,10 @@ _BAND_PENALTY = np.array([0.05, 1, 1, 1, 2, 2, 2, 2, 2], np.float32)
 
 #: Named lights for pictures that need none of their own: a soft key from the upper left, a cooler fill, a rim.
 PRESETS: dict[str, Array] = {
-    "studio": lamp(np.array([-0.55, 0.6, 0.75]), np.array([0.62, 0.59, 0.56]))
-    + lamp(np.array([0.9, 0.15, 0.45]), np.array([0.19, 0.21, 0.24]))
-    + lamp(np.array([0.2, 0.7, -0.7]), np.array([0.16, 0.17, 0.19]))
-    + ambient(np.array([0.30, 0.31, 0.33])),
+    "studio": lamp(np.array([-0.55, 0.6, 0.75]), np.array([0.82, 0.77, 0.72]))
+    + lamp(np.array([0.9, 0.15, 0.45]), np.array([0.17, 0.19, 0.22]))
+    + lamp(np.array([0.2, 0.7, -0.7]), np.array([0.22, 0.23, 0.26]))
+    + ambient(np.array([0.20, 0.205, 0.22])),
     "daylight": lamp(np.array([0.2, 1.0, 0.35]), np.array([0.55, 0.58, 0.62])) + ambient(np.array([0.48, 0.49, 0.50])),
     "evening": lamp(np.array([0.8, 0.25, 0.5]), np.array([0.85, 0.60, 0.38]))
     + lamp(np.array([-0.8, 0.3, 0.2]), np.array([0.10, 0.14, 0.24]))

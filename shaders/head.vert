@@ -8,34 +8,38 @@ uniform vec3 translation;
 uniform float hair_volume; // metres that the hair stands off the scalp; 0 = none
 
 in vec3 position; // head frame, metres
-in vec3 normal;
+in vec3 normal;   // of any length
 in vec2 uv;
 in vec3 rest;  // the same vertex of the unmoved template: where drawn features are anchored
-in vec4 trait; // part number, openness to the sky 0..1, lips 0..1, lashes 0..1
-in float hair; // metres inside the hairline; negative outside
+in vec4 trait; // openness to the sky 0..1, lips 0..1, metres inside the hairline (negative outside), above the neck's end
+in float part; // number of the part: 0 skin, 1 eyes, 2 teeth, 3 tongue, 4 mouth interior
 
 out vec3 eye_normal;
 out vec3 eye_position;
-out vec3 irradiance;
+out vec3 irradiance; // occlusion included
 out vec2 texture_uv;
 out vec3 rest_position;
 out vec3 rest_normal;
-out vec3 traits;
+out float openness;
+out float lips;
 out float hair_depth;
-flat out int part;
+out float alpha;
+flat out int part_number;
 
 void main() {
-    part = int(trait.x + 0.5);
     vec3 unit = normalize(normal);
-    float lift = hair_volume * smoothstep(-0.002, 0.035, hair);
+    float lift = hair_volume * smoothstep(-0.002, 0.04, trait.z);
     vec3 at = rotation * (position + unit * lift) + translation;
+    part_number = int(part + 0.5);
     eye_normal = rotation * unit;
     eye_position = at;
-    irradiance = shade(eye_normal);
+    openness = trait.x;
+    irradiance = shade(eye_normal) * openness;
     texture_uv = uv;
     rest_position = rest;
     rest_normal = unit;
-    traits = trait.yzw;
-    hair_depth = hair;
+    lips = trait.y;
+    hair_depth = trait.z;
+    alpha = smoothstep(0.0, 0.03, trait.w);
     gl_Position = projection * vec4(at, 1.0);
 }

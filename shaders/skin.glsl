@@ -1,20 +1,24 @@
-Surface skin() {
-    vec3 base = pow(texture(albedo, texture_uv).rgb, vec3(2.2));
-    float lips = traits.y;
-    if (features > 0.0) {
-        float x = abs(rest_position.x);
-        float along = (x - brow_span.x) / (brow_span.y - brow_span.x);
-        float off = rest_position.y - (brow.x + brow.y * x + brow.z * x * x);
-        float thick = mix(0.0048, 0.0022, clamp(along, 0.0, 1.0));
-        // Strands lean outwards from the nose.
-        float strands = noise(vec2(x * 1400.0 - off * 900.0, off * 260.0 + x * 200.0));
-        float body = smoothstep(1.25, 0.45, abs(off) / thick + 0.5 * (strands - 0.5));
-        float ends = smoothstep(-0.08, 0.12, along) * smoothstep(1.12, 0.75, along);
-        float front = step(0.02, rest_position.z);
-        base = mix(base, hair_colour * 0.8, 0.85 * features * front * body * ends);
-        base = mix(base, base * vec3(0.92, 0.52, 0.52), 0.8 * features * lips);
-    }
-    base = mix(base, vec3(0.012, 0.009, 0.008), 0.85 * traits.z);
-    float oily = smoothstep(0.02, 0.0, abs(rest_position.x)) * 0.05;
-    return Surface(base, mix(0.07 + oily, 0.16, lips), mix(14.0, 40.0, lips), traits.x);
+// Skin in the light, linear. Include in a fragment shader behind head.vert.
+uniform sampler2D albedo;  // square roots of linear albedo
+uniform vec3 key;          // towards the strongest light, camera axes
+uniform vec3 key_colour;   // its linear colour
+
+in vec3 eye_normal;
+in vec3 eye_position;
+in vec3 irradiance;
+in vec2 texture_uv;
+in float openness;
+in float lips;
+
+vec3 skin(vec3 n, vec3 view) {
+    vec3 base = texture(albedo, texture_uv).rgb;
+    base *= base;
+    // Light that entered in a crease leaves it red.
+    vec3 lit = base * irradiance + base * (1.0 - openness) * vec3(0.10, 0.018, 0.010);
+    float facing = max(dot(n, normalize(view + key)), 0.0);
+    float f2 = facing * facing, f4 = f2 * f2, f8 = f4 * f4, f16 = f8 * f8, f48 = f16 * f16 * f16;
+    float rim = 1.0 - max(dot(n, view), 0.0);
+    rim *= rim;
+    lit += key_colour * openness * (mix(0.055, 0.04, lips) * f16 + mix(0.03, 0.14, lips) * f48);
+    return lit + irradiance * (0.10 * rim * rim);
 }

@@ -1,4 +1,4 @@
-"""What the shaders draw on the head where no texture has it: hairline, brows, lashes, lips. Measured on the template."""
+"""What the shaders draw where no texture has it: hairline, brows, lashes, lips. Measured on the template."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.spatial import cKDTree
 
 from face3d_live.head.model import Head, Mesh
 from face3d_live.head.points import BROW_LEFT, BROW_RIGHT
@@ -19,48 +20,81 @@ UPPER_LIP, LOWER_LIP = 13, 14
 #: The hairline around the head: degrees from the front (0) past the ear (about 95) to the nape (180), and its height
 #: as a share of the way from the chin (0) to the top of the skull (1).
 _HAIRLINE = np.array(
-    [(0, 0.755), (20, 0.765), (38, 0.75), (50, 0.665), (62, 0.56), (72, 0.44), (80, 0.40), (88, 0.47), (97, 0.55),
-     (108, 0.47), (120, 0.34), (140, 0.20), (160, 0.14), (180, 0.12)]
+    [(0, 0.765), (14, 0.775), (27, 0.79), (36, 0.765), (47, 0.67), (58, 0.575), (68, 0.47), (76, 0.43), (85, 0.47),
+     (95, 0.55), (108, 0.48), (120, 0.35), (140, 0.22), (160, 0.17), (180, 0.16)]
 )  # fmt: skip
-#: The ears' hair distance: far outside.
-_NO_HAIR = -0.02
+#: Hair is drawn on triangles that reach this far below the hairline, metres: strands end unevenly, and cast a shadow.
+_HAIR_REACH = 0.013
+#: Contact shadows of closed lips, which stay when they part, are not as deep.
+_LIPS_OPENNESS = 0.3
+
+#: MediaPipe points: chin, nose tip, middle of the left cheek.
+_CHIN, _NOSE_TIP, _CHEEK = 152, 4, 425
 
 
 @dataclass(frozen=True)
 class Features:
-    """Per-vertex traits of a mesh level, and curves for the fragment shader (head frame, metres)."""
+    """Traits of a mesh level's GPU vertices (U), its triangles by material, and places in the head frame, metres."""
 
     rest: Array  # (U, 3) the template
-    trait: Array  # (U, 4) part, openness, lips, lashes
-    hair: Array  # (U,) height above the hairline
+    part: NDArray[np.uint8]  # (U,)
+    trait: Array  # (U, 4) openness, lips, metres inside the hairline, metres above the neck's open end
+    lash: Array  # (U,) 1 on the upper lid's margin
+    groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth -> (F, 3)
+    poles: NDArray[np.int64]  # (2,) GPU vertices where the left and the right eyeball look ahead
     uniforms: dict[str, object]
+
+
+def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness (V_level,)
+    """Everything that does not change, for one mesh level."""
+    rest = mesh.refine(head.template)
+    points = head.points(head.template)
+    chin, top = float(points[_CHIN, 1]), float(head.template[:, 1].max())
+    hair = hairline(rest, chin, top)
+    red = [head.region_names.index(name) for name in ("lips_upper", "lips_lower", "mouth_interior")]
+    lips = _smooth(mesh, np.isin(mesh.region, red))
+    sky = np.where(mesh.part == 0, openness + _LIPS_OPENNESS * lips * (1 - openness), 1)
+    trait = np.stack([sky, lips, hair, above_neck(mesh, rest)], -1).astype(np.float32)
+    split = mesh.split_vertex
+    mouth = (points[UPPER_LIP] + points[LOWER_LIP]) / 2
+    uniforms: dict[str, object] = {
+        "eye_centre": np.asarray(head.eye_centers, np.float32),
+        "mouth_front": mouth,
+        "nose_tip": points[_NOSE_TIP] * np.array([0, 1, 1], np.float32),
+        "cheek": points[_CHEEK],
+        **brows(points),
+    }
+    return Features(
+        rest[split],
+        mesh.part[split],
+        trait[split],
+        lashes(head, mesh, rest)[split],
+        materials(mesh, hair),
+        np.array([_pole(mesh, rest, centre) for centre in head.eye_centers]),
+        uniforms,
+    )
+
+
+def materials(mesh: Mesh, hair: NDArray) -> dict[str, NDArray[np.int32]]:  # hair (V_level,)
+    """Triangles into the GPU's vertices by material; a triangle of two parts counts as the outer one, skin."""
+    part = mesh.part[mesh.faces].min(1)
+    hairy = (part == 0) & (hair[mesh.faces].max(1) > -_HAIR_REACH)
+    chosen = {"skin": (part == 0) & ~hairy, "hair": hairy, "eye": part == 1, "mouth": part > 1}
+    return {name: mesh.face_uv[rows] for name, rows in chosen.items()}
+
+
+def _pole(mesh: Mesh, rest: NDArray, centre: NDArray) -> int:
+    """The GPU vertex in the middle of a pupil."""
+    away = rest - centre
+    ahead = np.where(mesh.part == 1, away[:, 2] - 10 * np.hypot(away[:, 0], away[:, 1]), -np.inf)
+    return int(np.flatnonzero(mesh.split_vertex == ahead.argmax())[0])
 
 
 def hairline(rest: NDArray, chin: float, top: float) -> Array:  # (U, 3) -> (U,)
     """Height in metres above the hairline, negative below it. chin, top: heights of chin and skull top."""
     around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))
-    share = PchipInterpolator(*_HAIRLINE.T)(around)
+    share = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
     return (rest[:, 1] - (chin + share * (top - chin))).astype(np.float32)
-
-
-def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness (V_level,)
-    """Everything drawn, for one mesh level."""
-    rest = mesh.refine(head.template)
-    points = head.points(head.template)
-    chin, top = float(points[152, 1]), float(head.template[:, 1].max())
-    hair = np.where(_soft(head, mesh, "ears") > 0.25, _NO_HAIR, hairline(rest, chin, top))
-    lips = np.maximum(_soft(head, mesh, "lips_upper"), _soft(head, mesh, "lips_lower"))
-    trait = np.stack([mesh.part, openness, lips, lashes(head, mesh, rest)], -1)
-    split = mesh.split_vertex
-    mouth = (points[UPPER_LIP] + points[LOWER_LIP]) / 2
-    uniforms: dict[str, object] = {
-        "eye_centre": np.asarray(head.eye_centers, np.float32),
-        "eye_radius": float(head.eye_radius),
-        "mouth_front": tuple(float(x) for x in mouth),
-        "neck_fade": float(head.template[:, 1].min()),
-        **brows(points),
-    }
-    return Features(rest[split], trait[split].astype(np.float32), hair[split].astype(np.float32), uniforms)
 
 
 def brows(points: NDArray) -> dict[str, object]:  # (478, 3)
@@ -83,7 +117,20 @@ def lashes(head: Head, mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (
     return dark
 
 
-def _soft(head: Head, mesh: Mesh, region: str) -> Array:  # -> (V_level,) 0..1
-    """A region's mask carried to the level: soft across its border."""
-    mask = head.regions[region].astype(np.float32)
-    return mesh.refine(np.repeat(mask[:, None], 3, axis=1))[:, 0]
+def above_neck(mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,)
+    """Metres from the open end of the neck."""
+    edges = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
+    unique, count = np.unique(edges, axis=0, return_counts=True)
+    rim = np.unique(unique[count == 1])
+    rim = rim[(mesh.part[rim] == 0) & (rest[rim, 1] < np.median(rest[:, 1]))]
+    return cKDTree(rest[rim]).query(rest)[0].astype(np.float32)
+
+
+def _smooth(mesh: Mesh, mask: NDArray[np.bool_], rounds: int = 3) -> Array:  # (V_level,) -> (V_level,) 0..1
+    """A region's mask with its steps ironed out: each round takes the mean over the triangles around a vertex."""
+    soft = mask.astype(np.float32)
+    count = np.bincount(mesh.faces.ravel(), minlength=len(soft)).clip(1)
+    for _ in range(rounds):
+        middle = np.repeat(soft[mesh.faces].mean(1), 3)
+        soft = (np.bincount(mesh.faces.ravel(), middle, len(soft)) / count).astype(np.float32)
+    return soft

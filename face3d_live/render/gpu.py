@@ -75,25 +75,28 @@ def set_uniforms(program: moderngl.Program, values: Mapping[str, object]) -> Non
 
 
 class MovingMesh:
-    """Indexed triangles on the GPU: some attributes fixed for ever, others written anew every frame."""
+    """Indexed triangles on the GPU: some attributes fixed for ever, others written anew every frame.
+
+    The triangles come in named groups over the same vertices, each drawn by the program of its material.
+    """
 
     def __init__(
         self,
         ctx: moderngl.Context,
-        faces: NDArray,  # (F, 3)
+        groups: Mapping[str, NDArray],  # name -> (F, 3)
         fixed: Mapping[str, NDArray],  # name -> (U, k) or (U,)
         moving: Mapping[str, int],  # name -> k
     ) -> None:
         self._ctx = ctx
-        self._index = ctx.buffer(np.ascontiguousarray(faces, np.int32))
+        self._groups = {name: ctx.buffer(np.ascontiguousarray(faces, np.int32)) for name, faces in groups.items()}
         count = len(next(iter(fixed.values())))
         self._buffers: dict[str, tuple[moderngl.Buffer, int]] = {}
         for name, values in fixed.items():
             columns = np.ascontiguousarray(values, np.float32).reshape(count, -1)
             self._buffers[name] = ctx.buffer(columns), columns.shape[1]
-        for name, columns_of in moving.items():
-            self._buffers[name] = ctx.buffer(reserve=count * columns_of * 4, dynamic=True), columns_of
-        self._arrays: dict[int, moderngl.VertexArray] = {}
+        for name, width in moving.items():
+            self._buffers[name] = ctx.buffer(reserve=count * width * 4, dynamic=True), width
+        self._arrays: dict[tuple[int, str], moderngl.VertexArray] = {}
 
     def write(self, name: str, values: NDArray) -> None:  # (U, k)
         """Replace a moving attribute. The old storage is orphaned, so the driver never waits for the last frame."""
@@ -101,17 +104,19 @@ class MovingMesh:
         buffer.orphan()
         buffer.write(np.ascontiguousarray(values, np.float32))
 
-    def draw(self, program: moderngl.Program, mode: int = moderngl.TRIANGLES) -> None:
-        """Draw with the attributes that this program reads."""
-        array = self._arrays.get(program.glo)
+    def draw(self, program: moderngl.Program, group: str) -> None:
+        """Draw a group with the attributes that this program reads."""
+        array = self._arrays.get((program.glo, group))
         if array is None:
             content = [(b, f"{k}f", name) for name, (b, k) in self._buffers.items() if name in program]
-            array = self._ctx.vertex_array(program, content, self._index)
-            self._arrays[program.glo] = array
-        array.render(mode)
+            array = self._ctx.vertex_array(program, content, self._groups[group])
+            self._arrays[program.glo, group] = array
+        array.render(moderngl.TRIANGLES)
 
     def release(self) -> None:
-        release([*self._arrays.values(), self._index, *(buffer for buffer, _ in self._buffers.values())])
+        """Give the buffers back."""
+        buffers = [buffer for buffer, _ in self._buffers.values()]
+        release([*self._arrays.values(), *self._groups.values(), *buffers])
 
 
 class Target:

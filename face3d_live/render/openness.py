@@ -26,7 +26,7 @@ def openness(ctx: moderngl.Context, vertices: NDArray, normals: NDArray, faces: 
     lifted = vertices + _LIFT * normals
     seen, total = np.zeros(len(vertices), np.float32), np.full(len(vertices), 1e-6, np.float32)
     program = gpu.load_program(ctx, "depth.vert", "depth.frag")
-    mesh = gpu.MovingMesh(ctx, faces, {"position": vertices}, {})
+    mesh = gpu.MovingMesh(ctx, {"all": faces}, {"position": vertices}, {})
     depth = ctx.depth_texture((_PIXELS, _PIXELS))
     drawn = ctx.framebuffer(depth_attachment=depth)
     ctx.enable_only(moderngl.DEPTH_TEST)
@@ -38,7 +38,7 @@ def openness(ctx: moderngl.Context, vertices: NDArray, normals: NDArray, faces: 
         drawn.use()
         drawn.clear()
         gpu.set_uniforms(program, {"projection": clip.T})
-        mesh.draw(program)
+        mesh.draw(program, "all")
         nearest = np.frombuffer(depth.read(alignment=1), np.float32).reshape(_PIXELS, _PIXELS)
         at = lifted @ axes.T
         column, row = ((at[:, :2] * 0.5 + 0.5) * _PIXELS).astype(int).clip(0, _PIXELS - 1).T

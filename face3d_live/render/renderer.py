@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 from face3d_live import lighting
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.render import backdrop, features, gpu, wires
 from face3d_live.render.openness import openness
+from face3d_live.render.paint import paint
 from face3d_live.render.view import Mode, Pose, View, covering, portrait
 
 Array = NDArray[np.float32]
@@ -28,6 +31,9 @@ FLAT_SKIN = (203, 158, 134)
 #: Share of the tracked light in the studio's.
 TRACKED_LIGHT = 0.25
 _OPEN_MOUTH = 0.015  # metres between the lips that let all light in
+_MATERIALS = ("skin", "hair", "eye", "mouth")
+#: Picture values to square roots of linear light: what the shaders' albedo holds, linear again by one multiplication.
+_ROOTS = np.rint(255 * np.sqrt(lighting.to_linear(np.arange(256) / 255))).astype(np.uint8)
 _STUDIO_MODES = ("avatar", "wireframe")
 
 
@@ -38,51 +44,55 @@ class Renderer:
     Raises AssetError "egl-missing" when OpenGL is not installed.
     """
 
-    def __init__(self, head: Head, width: int, height: int, level: str = "medium", samples: int = 1) -> None:
+    def __init__(self, head: Head, width: int, height: int, level: Level = "medium", samples: int = 1) -> None:
         self._head, self._mesh, self._low = head, head.mesh(level), head.mesh("low")
         self._samples = samples
         skin = head.template[head.part == 0]
         self._box = skin.min(0), skin.max(0)
         self._ctx = gpu.create_context()
-        self._textures: dict[str, tuple[moderngl.Texture, bool]] = {}
+        self._textures: dict[str, moderngl.Texture] = {}
         with self._ctx:
             self._load(head)
             self._target = gpu.Target(self._ctx, width, height, samples)
             self._behind = self._ctx.texture((width, height), 3, alignment=1)
         self._behind_is_studio = False
-        self.set_texture(np.full((4, 4, 3), FLAT_SKIN, np.uint8), features=True)
+        self.set_texture(self._plain_skin)
 
     def _load(self, head: Head) -> None:
         """Programs and everything that never changes."""
         ctx, mesh = self._ctx, self._mesh
-        self._programs = {
-            "skin": gpu.load_program(ctx, "head.vert", "head.frag"),
-            "clay": gpu.load_program(ctx, "head.vert", "clay.frag"),
-            "wires": gpu.load_program(ctx, "wires.vert", "wires.frag"),
-            "fill": gpu.load_program(ctx, "fill.vert", "fill.frag"),
-        }
+        self._programs = {name: gpu.load_program(ctx, "head.vert", f"{name}.frag") for name in (*_MATERIALS, "clay")}
+        self._programs["wires"] = gpu.load_program(ctx, "wires.vert", "wires.frag")
+        self._programs["fill"] = gpu.load_program(ctx, "fill.vert", "fill.frag")
         rest = mesh.refine(head.template)
-        drawn = features.measure(head, mesh, openness(ctx, rest, mesh.normals(rest), mesh.faces))
-        self._drawn_uniforms = drawn.uniforms
+        self._drawn = features.measure(head, mesh, openness(ctx, rest, mesh.normals(rest), mesh.faces))
+        self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), HAIR_COLOUR)
         moving = {"position": 3, "normal": 3}
-        fixed = {"uv": mesh.uv, "rest": drawn.rest, "trait": drawn.trait, "hair": drawn.hair}
-        self._solid = gpu.MovingMesh(ctx, mesh.face_uv, fixed, moving)
+        fixed: dict[str, NDArray] = {
+            "uv": mesh.uv,
+            "rest": self._drawn.rest,
+            "trait": self._drawn.trait,
+            "part": self._drawn.part,
+        }
+        self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving)
         self._corner_vertex = self._low.faces.ravel()
         tints = wires.region_tints(head)[self._corner_vertex]
         apart = np.arange(len(self._corner_vertex)).reshape(-1, 3)
-        self._wires = gpu.MovingMesh(ctx, apart, {"tint": tints, "corner": wires.corners(self._low.faces)}, moving)
+        self._wires = gpu.MovingMesh(
+            ctx, {"all": apart}, {"tint": tints, "corner": wires.corners(self._low.faces)}, moving
+        )
         self._fill = ctx.vertex_array(self._programs["fill"], [])
 
-    def set_texture(self, image: Picture, key: str = "default", *, features: bool = False) -> None:
+    def set_texture(self, image: Picture, key: str = "default") -> None:
         """Keep an albedo (S, S, 3 or 4) sRGB uint8, row 0 on top, under `key`; it replaces an older one.
 
-        Where its alpha is low the default skin shows. features: draw brows and lip colour on it, as it has none.
+        Where its alpha is low the default skin shows.
         """
+        roots = cv2.LUT(_over(np.asarray(image, np.uint8), self._plain_skin), _ROOTS)
         with self._ctx:
-            fresh = gpu.texture_from(self._ctx, _opaque(np.asarray(image, np.uint8)))
             if key in self._textures:
-                self._textures[key][0].release()
-            self._textures[key] = fresh, features
+                self._textures.pop(key).release()
+            self._textures[key] = gpu.texture_from(self._ctx, roots)
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on."""
@@ -95,7 +105,7 @@ class Renderer:
     def close(self) -> None:
         """Give everything of OpenGL's back. The renderer is of no use afterwards."""
         with self._ctx:
-            gpu.release(texture for texture, _ in self._textures.values())
+            gpu.release(self._textures.values())
             gpu.release([self._fill, self._solid, self._wires, self._target, self._behind, *self._programs.values()])
         self._ctx.release()
 
@@ -142,8 +152,25 @@ class Renderer:
             shared = _placing(pose) | {"light": np.asarray(light, np.float32)}
             if mode == "wireframe":
                 self._draw_wires(vertices, shared)
-            else:
-                self._draw_solid(vertices, shared | self._look(vertices, light, texture), clay=mode == "geometry")
+                return self._target.read()
+            normals = self._move(vertices)
+            if mode == "geometry":
+                self._draw("clay", _MATERIALS, shared | self._drawn.uniforms)
+                return self._target.read()
+            self._textures[texture].use(0)
+            look = (
+                shared
+                | self._drawn.uniforms
+                | _lamp(light)
+                | {
+                    "gaze": _unit(normals[self._drawn.poles]) @ pose.rotation.T,
+                    "mouth_open": self._mouth_open(vertices),
+                    "hair_volume": HAIR_VOLUME,
+                    "hair_colour": HAIR_COLOUR,
+                }
+            )
+            for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
+                self._draw(material, (material,), look)
             return self._target.read()
 
     def _begin(self, mode: Mode, background: Background) -> None:
@@ -164,37 +191,32 @@ class Renderer:
         self._behind.use(0)
         self._fill.render(moderngl.TRIANGLES, vertices=3)
 
-    def _look(self, vertices: NDArray, light: NDArray, texture: str) -> dict[str, object]:
-        """Uniforms of skin, eyes, mouth and hair for this frame; binds the albedo."""
-        table, draw_features = self._textures[texture]
-        table.use(0)
-        bands = np.asarray(light, np.float32).reshape(9, 3)
-        towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
-        lips = self._head.points(vertices)[[features.UPPER_LIP, features.LOWER_LIP], 1]
-        return self._drawn_uniforms | {
-            "key": towards / (np.linalg.norm(towards) + 1e-9),
-            "key_colour": np.linalg.norm(bands[1:4], axis=0),
-            "features": float(draw_features),
-            "mouth_open": float(np.clip((lips[0] - lips[1]) / _OPEN_MOUTH, 0, 1)),
-            "hair_volume": HAIR_VOLUME,
-            "hair_colour": HAIR_COLOUR,
-        }
+    def _move(self, vertices: NDArray) -> Array:
+        """Write this frame's positions and normals (returned, (U, 3), of any length).
 
-    def _draw_solid(self, vertices: NDArray, uniforms: dict[str, object], clay: bool) -> None:
-        # Normals of the low level, carried to the finer one like positions: four times fewer faces, smoother shading.
-        normals = self._mesh.refine(self._low.normals(vertices))
+        Normals are those of the low level, carried to the finer one as positions are: a quarter of the faces.
+        """
         split = self._mesh.split_vertex
+        normals = self._mesh.refine(self._low.normals(vertices))[split]
         self._solid.write("position", self._mesh.refine(vertices)[split])
-        self._solid.write("normal", normals[split])
-        program = self._programs["clay" if clay else "skin"]
-        gpu.set_uniforms(program, uniforms | ({"hair_volume": 0.0} if clay else {}))
-        self._solid.draw(program)
+        self._solid.write("normal", normals)
+        return normals
+
+    def _mouth_open(self, vertices: NDArray) -> float:
+        """How much light falls into the mouth, 0..1."""
+        upper, lower = self._head.points(vertices)[[features.UPPER_LIP, features.LOWER_LIP], 1]
+        return float(np.clip((upper - lower) / _OPEN_MOUTH, 0, 1))
+
+    def _draw(self, program: str, groups: tuple[str, ...], uniforms: dict[str, object]) -> None:
+        gpu.set_uniforms(self._programs[program], uniforms)
+        for group in groups:
+            self._solid.draw(self._programs[program], group)
 
     def _draw_wires(self, vertices: NDArray, uniforms: dict[str, object]) -> None:
         self._wires.write("position", vertices[self._corner_vertex])
         self._wires.write("normal", self._low.normals(vertices)[self._corner_vertex])
         gpu.set_uniforms(self._programs["wires"], uniforms)
-        self._wires.draw(self._programs["wires"])
+        self._wires.draw(self._programs["wires"], "all")
 
 
 def _placing(pose: Pose) -> dict[str, object]:
@@ -206,9 +228,31 @@ def _placing(pose: Pose) -> dict[str, object]:
     }
 
 
-def _opaque(image: Picture) -> Picture:  # (S, S, 3|4) -> (S, S, 3)
-    """Flat skin where alpha is low."""
+def _lamp(light: NDArray) -> dict[str, object]:  # (27,)
+    """The strongest direction of a light, and its colour there: highlights need a lamp, harmonics have none."""
+    bands = np.asarray(light, np.float32).reshape(9, 3)
+    towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
+    return {"key": _unit(towards), "key_colour": np.linalg.norm(bands[1:4], axis=0)}
+
+
+def _faces_viewer(pose: Pose) -> bool:
+    """Whether eyes and mouth can be seen: from behind they would show through the neck's fading end."""
+    return float(pose.rotation[:, 2] @ pose.translation) < 0
+
+
+def _unit(v: NDArray) -> Array:  # (..., 3)
+    return (v / (np.linalg.norm(v, axis=-1, keepdims=True) + 1e-9)).astype(np.float32)
+
+
+def _default_skin() -> Picture:
+    return np.full((4, 4, 3), FLAT_SKIN, np.uint8)
+
+
+def _over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -> (S, S, 3)
+    """The image where its alpha is high, what is below elsewhere."""
     if image.shape[2] == 3:
         return image
     alpha = image[..., 3:].astype(np.float32) / 255
-    return (image[..., :3] * alpha + np.array(FLAT_SKIN, np.float32) * (1 - alpha) + 0.5).astype(np.uint8)
+    size = image.shape[1], image.shape[0]
+    under = cv2.resize(below, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return (image[..., :3] * alpha + under * (1 - alpha) + 0.5).astype(np.uint8)

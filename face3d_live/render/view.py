@@ -1,4 +1,4 @@
-"""Where the picture is taken from: the portrait camera that viewers orbit, and the fit of a tracked camera to a picture."""
+"""Where the picture is taken from: the portrait camera that viewers orbit, and a tracked camera cut to a picture."""
 
 from __future__ import annotations
 

@@ -1,0 +1,34 @@
+"""The default skin: a plain albedo with brows, lip colour, a blush and lid margins drawn on it, once."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.head.model import Mesh
+from face3d_live.render import gpu
+from face3d_live.render.features import Features
+
+Picture = NDArray[np.uint8]
+
+#: Pixels of the painted texture: a brow hair is then about a pixel wide.
+SIZE = 1024
+
+
+def paint(ctx: moderngl.Context, mesh: Mesh, drawn: Features, skin: Picture, hair_colour: tuple[float, ...]) -> Picture:
+    """Draw the features of `drawn` on the albedo `skin` (S, S, 3): -> (SIZE, SIZE, 3), row 0 on top."""
+    program = gpu.load_program(ctx, "paint.vert", "paint.frag")
+    fixed = {"uv": mesh.uv, "rest": drawn.rest, "trait": drawn.trait, "lash": drawn.lash}
+    unrolled = gpu.MovingMesh(ctx, {"all": mesh.face_uv[mesh.part[mesh.faces].min(1) == 0]}, fixed, {})
+    target = gpu.Target(ctx, SIZE, SIZE)
+    table = gpu.texture_from(ctx, skin)
+    red, green, blue = skin.reshape(-1, 3).mean(0) / 255
+    target.begin((red, green, blue, 1.0))
+    ctx.enable_only(moderngl.NOTHING)
+    table.use(0)
+    gpu.set_uniforms(program, drawn.uniforms | {"hair_colour": hair_colour})
+    unrolled.draw(program, "all")
+    painted = target.read()[..., :3].copy()
+    gpu.release([unrolled, target, table, program])
+    return painted
