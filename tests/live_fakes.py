@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
-from face3d_live.errors import AssetError
+from face3d_live.errors import AssetError, InputError
 from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result
 
 
@@ -84,3 +84,22 @@ def pipeline_that_crashes():
 def grey(level, width=64, height=48):
     """A picture of even brightness, 0..1."""
     return np.full((height, width, 3), round(255 * level), np.uint8)
+
+
+def fake_snapshot(report, rgb, codes):
+    report("halfway", 0.5)
+    return b"PK" + bytes([int(rgb.mean())])
+
+
+def fake_reconstruct(report, photo):
+    report("decoding", 0.1)
+    if not photo.startswith(b"\x89PNG"):
+        raise InputError("not-an-image", "this is no picture")
+    if photo.endswith(b"crash"):
+        os._exit(9)
+    if photo.endswith(b"bug"):
+        raise RuntimeError("a bug")
+    if photo.endswith(b"slow"):
+        time.sleep(2)
+    report("rendering", 0.9)
+    return b"PK" + photo[:4]

@@ -8,20 +8,19 @@ survive one. `engine_client` is the other end.
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from time import perf_counter
 
+import numpy as np
+
 from face3d_live.errors import Face3DError
 from face3d_live.live import messages as m
+from face3d_live.live.children import live_with_parent
 from face3d_live.live.mailbox import Mailbox
-from face3d_live.live.pipeline import Calibration, Pipeline
+from face3d_live.live.pipeline import Calibration, Pipeline, Result
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +30,7 @@ MAX_FAILURES = 10
 
 def run(connection: Connection, factory: Callable[[], Pipeline]) -> None:
     """The child process's main function: load, then serve until told to stop or the parent is gone."""
-    # Ctrl-C reaches the whole process group; the parent decides when this process ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
+    live_with_parent()
     try:
         pipeline = factory()
     except Face3DError as error:
@@ -46,12 +43,10 @@ def run(connection: Connection, factory: Callable[[], Pipeline]) -> None:
         logger.info("the server is gone; the engine leaves")
 
 
-def _leave_with_parent() -> None:
-    """End this process as soon as its parent has died, even in the middle of a long computation."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(0)
+def _check(result: Result) -> None:
+    """Numbers that are not finite must not reach engines, nor the tracker's next frame as its past."""
+    if not all(np.isfinite(values).all() for values in result.codes.to_arrays().values()):
+        raise ValueError("the codes are not finite")
 
 
 class Engine:
@@ -123,6 +118,7 @@ class Engine:
         try:
             rgb = box.input(frame.width, frame.height) if frame.width else None
             result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
+            _check(result)
             box.put_output(result.image)
         except Exception as error:
             logger.exception("session %s: a frame failed", frame.session)

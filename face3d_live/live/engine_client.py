@@ -16,24 +16,19 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import send_handle
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from face3d_live.errors import AssetError
 from face3d_live.live import engine
 from face3d_live.live import messages as m
-from face3d_live.live.mailbox import Mailbox
-from face3d_live.live.pipeline import Calibration, Pipeline, Result, ViewRequest
+from face3d_live.live.engine_session import EngineSession, Listener
+from face3d_live.live.pipeline import Calibration, Pipeline, Result
 
 logger = logging.getLogger(__name__)
 
-Rgb = NDArray[np.uint8]
 State = Literal["starting", "ready", "failed", "stopped"]
 
 #: A frame that takes longer than this means that the engine hangs (a driver, a dead lock): it is killed.
@@ -46,71 +41,6 @@ STOP_SECONDS = 3.0
 MAX_START_FAILURES = 3
 #: Waits between restarts in a row; the last one repeats.
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A picture on its way: rgb (H, W, 3) or None, its time in seconds, and when it arrived (monotonic seconds)."""
-
-    rgb: Rgb | None
-    t: float
-    arrived: float
-
-
-class Listener(Protocol):
-    """Who gets a session's answers, on the event loop."""
-
-    def on_result(self, result: Result, of: Submitted) -> None:
-        """A frame was processed."""
-
-    def on_calibrated(self, calibration: Calibration) -> None:
-        """A calibration was tried."""
-
-    def on_engine_restarted(self) -> None:
-        """The engine died and is back; the session goes on with its calibration."""
-
-
-class EngineSession:
-    """One session's door to the engine. `view` may be set at any time and holds from the next frame on."""
-
-    def __init__(self, client: EngineClient, name: str, listener: Listener) -> None:
-        self.name = name
-        self.view = ViewRequest()
-        self.dropped = 0
-        self.failed = 0
-        self._client = client
-        self._listener = listener
-        self._box = Mailbox()
-        self._state: object = None
-        self._waiting: Submitted | None = None
-        self._in_engine: Submitted | None = None
-        self._sent = 0.0
-        self._calibrating = False
-        self._closed = False
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is being processed or waits."""
-        return self._in_engine is None and self._waiting is None
-
-    def submit(self, rgb: Rgb | None, t: float, arrived: float | None = None) -> None:
-        """Hand over a picture, not to be changed afterwards; None draws again. Replaces one that still waits."""
-        frame = Submitted(rgb, t, time.monotonic() if arrived is None else arrived)
-        with self._client.lock:
-            if self._waiting is not None:
-                self.dropped += 1
-            self._waiting = frame
-            self._client.pump(self)
-
-    def calibrate(self) -> None:
-        """Ask for a calibration; `Listener.on_calibrated` answers. One at a time, further ones join it."""
-        with self._client.lock:
-            if not self._calibrating and self._client.send(m.Calibrate(self.name)):
-                self._calibrating = True
-
-    def close(self) -> None:
-        """End the session in the engine and let go of its memory. Idempotent."""
-        self._client.detach(self)
 
 
 class EngineClient:
@@ -173,13 +103,13 @@ class EngineClient:
     def detach(self, session: EngineSession) -> None:
         """End a session."""
         with self.lock:
-            if session._closed:
+            if session.closed:
                 return
-            session._closed = True
+            session.closed = True
             self._sessions.pop(session.name, None)
             self.send(m.Close(session.name))
-            session._box.close()
-            session._waiting = session._in_engine = None
+            session.box.close()
+            session.waiting = session.in_engine = None
 
     # --- under the lock --------------------------------------------------------------------------------------------
 
@@ -195,23 +125,23 @@ class EngineClient:
 
     def pump(self, session: EngineSession) -> None:
         """Send the session's waiting frame if the engine has none of it."""
-        frame = session._waiting
-        if frame is None or session._in_engine is not None or session._closed or self.state != "ready":
+        frame = session.waiting
+        if frame is None or session.in_engine is not None or session.closed or self.state != "ready":
             return
         height, width = frame.rgb.shape[:2] if frame.rgb is not None else (0, 0)
         if frame.rgb is not None:
-            session._box.put_input(frame.rgb)
-        session._waiting = None
+            session.box.put_input(frame.rgb)
+        session.waiting = None
         if self.send(m.Frame(session.name, width, height, frame.t, session.view)):
-            session._in_engine = frame
-            session._sent = time.monotonic()
+            session.in_engine = frame
+            session.sent = time.monotonic()
 
     def _open(self, session: EngineSession) -> None:
-        if self.send(m.Open(session.name, session._state)) and self._connection is not None:
+        if self.send(m.Open(session.name, session.saved)) and self._connection is not None:
             pid = self.pid
             assert pid is not None
             try:
-                send_handle(self._connection, session._box.fd, pid)
+                send_handle(self._connection, session.box.fd, pid)
             except OSError:
                 logger.warning("the engine died while session %s was opened", session.name)
 
@@ -268,8 +198,8 @@ class EngineClient:
         if self.state == "starting":
             return now - began > START_SECONDS
         with self.lock:
-            busy = [s for s in self._sessions.values() if s._in_engine is not None]
-            return bool(busy) and now - max(s._sent for s in busy) > self._hang_seconds
+            busy = [s for s in self._sessions.values() if s.in_engine is not None]
+            return bool(busy) and now - max(s.sent for s in busy) > self._hang_seconds
 
     def _reap(self) -> None:
         """Make sure that the process is gone, and forget what was in it."""
@@ -278,8 +208,8 @@ class EngineClient:
             self._process = self._connection = None
             self.state = "starting"
             for session in self._sessions.values():
-                session._in_engine = None
-                session._calibrating = False
+                session.in_engine = None
+                session.calibrating = False
         if connection is not None:
             connection.close()
         if process is not None:
@@ -314,30 +244,30 @@ class EngineClient:
         logger.info("the engine is ready on %s", device)
         if self.restarts:
             for session in sessions:
-                self._call(session._listener.on_engine_restarted)
+                self._call(session.listener.on_engine_restarted)
 
     def _on_done(self, name: str, done: m.Done | None) -> None:
         with self.lock:
             session = self._sessions.get(name)
             if session is None:
                 return
-            image = session._box.take_output() if done is not None else None
-            frame, session._in_engine = session._in_engine, None
+            image = session.box.take_output() if done is not None else None
+            frame, session.in_engine = session.in_engine, None
             session.failed += done is None
             self.pump(session)
         if done is not None and image is not None and frame is not None:
             result = Result(done.face, done.codes, done.raw, done.confidence, image, done.ms)
-            self._call(session._listener.on_result, result, frame)
+            self._call(session.listener.on_result, result, frame)
 
     def _on_calibrated(self, name: str, calibration: Calibration) -> None:
         with self.lock:
             session = self._sessions.get(name)
             if session is None:
                 return
-            session._calibrating = False
+            session.calibrating = False
             if calibration.ok:
-                session._state = calibration.state
-        self._call(session._listener.on_calibrated, calibration)
+                session.saved = calibration.state
+        self._call(session.listener.on_calibrated, calibration)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None

@@ -1,0 +1,88 @@
+"""One session's door to the engine process, on the server's side."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.live import messages as m
+from face3d_live.live.mailbox import Mailbox
+from face3d_live.live.pipeline import Calibration, Result, ViewRequest
+
+if TYPE_CHECKING:
+    from face3d_live.live.engine_client import EngineClient
+
+Rgb = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A picture on its way: rgb (H, W, 3) or None, its time in seconds, and when it arrived (monotonic seconds)."""
+
+    rgb: Rgb | None
+    t: float
+    arrived: float
+
+
+class Listener(Protocol):
+    """Who gets a session's answers, on the event loop."""
+
+    def on_result(self, result: Result, of: Submitted) -> None:
+        """A frame was processed."""
+
+    def on_calibrated(self, calibration: Calibration) -> None:
+        """A calibration was tried."""
+
+    def on_engine_restarted(self) -> None:
+        """The engine died and is back; the session goes on with its calibration."""
+
+
+class EngineSession:
+    """`view` may be set at any time and holds from the next frame on. dropped, failed: counts of pictures.
+
+    The fields below `view` are the client's to change, under its lock: saved (the state of the last calibration),
+    waiting and in_engine (pictures), sent (when the latter went out), calibrating (a calibration is unanswered).
+    """
+
+    def __init__(self, client: EngineClient, name: str, listener: Listener) -> None:
+        self.name = name
+        self.view = ViewRequest()
+        self.dropped = 0
+        self.failed = 0
+        self._client = client
+        self.listener = listener
+        self.box = Mailbox()
+        self.saved: object = None
+        self.waiting: Submitted | None = None
+        self.in_engine: Submitted | None = None
+        self.sent = 0.0
+        self.calibrating = False
+        self.closed = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being processed or waits."""
+        return self.in_engine is None and self.waiting is None
+
+    def submit(self, rgb: Rgb | None, t: float, arrived: float | None = None) -> None:
+        """Hand over a picture, not to be changed afterwards; None draws again. Replaces one that still waits."""
+        frame = Submitted(rgb, t, time.monotonic() if arrived is None else arrived)
+        with self._client.lock:
+            if self.waiting is not None and self.waiting.rgb is not None:
+                self.dropped += 1
+            self.waiting = frame
+            self._client.pump(self)
+
+    def calibrate(self) -> None:
+        """Ask for a calibration; `Listener.on_calibrated` answers. One at a time, further ones join it."""
+        with self._client.lock:
+            if not self.calibrating and self._client.state == "ready":
+                self.calibrating = self._client.send(m.Calibrate(self.name))
+
+    def close(self) -> None:
+        """End the session in the engine and let go of its memory. Idempotent."""
+        self._client.detach(self)

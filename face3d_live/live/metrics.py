@@ -1,0 +1,30 @@
+"""What the server counts, in Prometheus' words. One registry per app, so that two apps in a process do not mix."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_MS = (5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 250, 500, 1000)
+
+
+class Metrics:
+    """All of the server's counters."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.frames = Counter("face3d_frames", "Pictures processed", registry=r)
+        self.dropped = Counter("face3d_frames_dropped", "Pictures replaced by newer ones before processing", registry=r)
+        self.failed = Counter("face3d_frames_failed", "Pictures whose processing raised an error", registry=r)
+        self.sessions_opened = Counter("face3d_sessions_opened", "Sessions ever opened", registry=r)
+        self.sessions = Gauge("face3d_sessions", "Sessions open now", registry=r)
+        self.fps = Gauge("face3d_fps", "Pictures processed per second, by session", ["session"], registry=r)
+        self.stage_ms = Histogram("face3d_stage_ms", "Milliseconds by stage", ["stage"], buckets=_MS, registry=r)
+        self.stream_clients = Gauge("face3d_stream_clients", "Clients of the expression stream", registry=r)
+        self.stream_dropped = Gauge("face3d_stream_clients_dropped", "Stream clients dropped as too slow", registry=r)
+        self.engine_restarts = Gauge("face3d_engine_restarts", "Times the engine process died", registry=r)
+        self.engine_ready = Gauge("face3d_engine_ready", "1 while the engine is ready", registry=r)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

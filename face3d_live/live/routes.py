@@ -1,0 +1,235 @@
+"""The HTTP and WebSocket requests, one function each. docs/api.md describes them for users."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, cast
+
+from fastapi import APIRouter, Request, WebSocket
+from fastapi.responses import JSONResponse, Response
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.websockets import WebSocketDisconnect
+
+from face3d_live.errors import InputError
+from face3d_live.live import sdp
+from face3d_live.live.jobs import Job
+from face3d_live.live.sessions import Session
+
+if TYPE_CHECKING:
+    from face3d_live.live.server import Live
+
+router = APIRouter()
+
+MAX_PHOTO_BYTES = 20 * 1024 * 1024
+_PRIVATE = {"Cache-Control": "no-store"}
+_NO_SUCH_SESSION = 4404
+
+
+def _live(of: Request | WebSocket) -> Live:
+    return cast("Live", of.app.state.live)
+
+
+def _session(request: Request, session_id: str) -> Session:
+    session = _live(request).sessions.get(session_id)
+    if session is None:
+        raise InputError("not-found", f"no session is called {session_id[:40]!r}; it may have ended")
+    return session
+
+
+def _job(request: Request, job_id: str) -> Job:
+    job = _live(request).jobs.get(job_id)
+    if job is None:
+        raise InputError("not-found", f"no job is called {job_id[:40]!r}; results are kept for ten minutes")
+    return job
+
+
+async def _body(request: Request, media_type: str, limit: int) -> bytes:
+    """The whole body. Raises InputError "wrong-type" or "too-large", the latter before more than `limit` is read."""
+    offered = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if offered != media_type:
+        raise InputError("wrong-type", f"expected Content-Type: {media_type}, got {offered[:80] or 'none'}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise InputError("too-large", f"the body may have at most {limit} bytes")
+    return bytes(body)
+
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/healthz")
+async def health(request: Request) -> JSONResponse:
+    """200 while the engine is ready or getting ready, 503 when it cannot load."""
+    live = _live(request)
+    failure = live.engine.failure
+    plain: dict[str, object] = {
+        "status": "ok" if live.engine.state == "ready" else live.engine.state,
+        "device": live.engine.device,
+        "sessions": len(live.sessions),
+        "engine_restarts": live.engine.restarts,
+    }
+    if failure is not None:
+        plain["error"] = {"code": failure.code, "message": failure.message}
+    return JSONResponse(plain, 503 if failure is not None else 200)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus text."""
+    live = _live(request)
+    live.metrics.stream_clients.set(live.hub.clients)
+    live.metrics.stream_dropped.set(live.hub.dropped_clients)
+    live.metrics.engine_restarts.set(live.engine.restarts)
+    live.metrics.engine_ready.set(live.engine.state == "ready")
+    return Response(live.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+@router.post("/api/sessions")
+async def connect(request: Request) -> Response:
+    """An SDP offer in, an SDP answer out (the shape of WHIP)."""
+    body = await _body(request, "application/sdp", sdp.MAX_BYTES)
+    try:
+        offer = body.decode()
+    except UnicodeDecodeError as error:
+        raise InputError("bad-sdp", "the body is not a session description: it is not text") from error
+    session, answer = await _live(request).connect(offer)
+    headers = {"Location": f"/api/sessions/{session.id}", **_PRIVATE}
+    return Response(answer, 201, headers, "application/sdp")
+
+
+@router.get("/api/sessions")
+async def sessions(request: Request) -> JSONResponse:
+    """All open sessions with their states."""
+    return JSONResponse({"sessions": [session.state() for session in _live(request).sessions]}, headers=_PRIVATE)
+
+
+@router.get("/api/sessions/{session_id}")
+async def session_state(request: Request, session_id: str) -> JSONResponse:
+    """State and timings."""
+    return JSONResponse(_session(request, session_id).state(), headers=_PRIVATE)
+
+
+@router.delete("/api/sessions/{session_id}")
+async def end_session(request: Request, session_id: str) -> Response:
+    """End it."""
+    await _live(request).end(_session(request, session_id))
+    return Response(status_code=204)
+
+
+@router.post("/api/sessions/{session_id}/calibrate")
+async def calibrate(request: Request, session_id: str) -> JSONResponse:
+    """Take the current face as neutral."""
+    session = _session(request, session_id)
+    calibration = await session.calibrate()
+    return JSONResponse({"ok": calibration.ok, "reason": calibration.reason}, 200 if calibration.ok else 409)
+
+
+@router.post("/api/sessions/{session_id}/snapshot")
+async def snapshot(request: Request, session_id: str) -> Response:
+    """A zip of the reconstruct files for the newest picture with a face."""
+    live, session = _live(request), _session(request, session_id)
+    portrait = session.portrait
+    if portrait is None:
+        raise InputError("no-face-yet", "no face has been seen yet: look into the camera and try again")
+    zipped = await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
+    return _zip(zipped, "snapshot.zip")
+
+
+def _zip(zipped: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="face3d-{name}"', **_PRIVATE}
+    return Response(zipped, 200, headers, "application/zip")
+
+
+# --- reconstruction of photos -----------------------------------------------------------------------------------------
+
+
+class _MemoryParser(MultiPartParser):
+    """Keeps uploads in memory: a user's photo is not written to disk."""
+
+    spool_max_size = MAX_PHOTO_BYTES + 1
+
+
+async def _photo(request: Request) -> bytes:
+    body = await _body(request, "multipart/form-data", MAX_PHOTO_BYTES)
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        form = await _MemoryParser(request.headers, stream(), max_files=1, max_fields=4).parse()
+    except (MultiPartException, ValueError, KeyError) as error:
+        raise InputError("bad-form", f"the form cannot be read: {error}") from error
+    try:
+        photo = form.get("photo")
+        if photo is None or isinstance(photo, str):
+            raise InputError("no-photo", 'the form has no file field called "photo"')
+        return await photo.read()
+    finally:
+        await form.close()
+
+
+@router.post("/api/reconstruct")
+async def reconstruct(request: Request) -> JSONResponse:
+    """Queue a photo (multipart field "photo")."""
+    job = _live(request).jobs.add(await _photo(request))
+    return JSONResponse(job.to_json(), 202, {"Location": f"/api/jobs/{job.id}", **_PRIVATE})
+
+
+@router.get("/api/jobs/{job_id}")
+async def job_state(request: Request, job_id: str) -> JSONResponse:
+    """How far it is."""
+    return JSONResponse(_job(request, job_id).to_json(), headers=_PRIVATE)
+
+
+@router.get("/api/jobs/{job_id}/result")
+async def job_result(request: Request, job_id: str) -> Response:
+    """The zip of a finished job."""
+    job = _job(request, job_id)
+    if job.result is None:
+        raise InputError("not-found", f"the job is {job.state}; it has no result")
+    return _zip(job.result, "reconstruction.zip")
+
+
+@router.websocket("/api/jobs/{job_id}")
+async def job_progress(websocket: WebSocket, job_id: str) -> None:
+    """The job's state, now and whenever it changes, until it is over."""
+    job = _live(websocket).jobs.get(job_id)
+    await websocket.accept()
+    if job is None:
+        await websocket.close(_NO_SUCH_SESSION, "no such job")
+        return
+    try:
+        while True:
+            changed, over = job.changed, job.over
+            await websocket.send_json(job.to_json())
+            if over:
+                await websocket.close()
+                return
+            await changed.wait()
+    except WebSocketDisconnect:
+        return
+
+
+# --- the expression stream --------------------------------------------------------------------------------------------
+
+
+@router.websocket("/api/expressions")
+async def all_expressions(websocket: WebSocket, format: str = "json") -> None:
+    """Every session's expressions."""
+    await _live(websocket).hub.serve(websocket, None, format == "binary")
+
+
+@router.websocket("/api/sessions/{session_id}/expressions")
+async def session_expressions(websocket: WebSocket, session_id: str, format: str = "json") -> None:
+    """One session's expressions; closed with 1000 when it ends, 4404 when there is none."""
+    live = _live(websocket)
+    if live.sessions.get(session_id) is None:
+        await websocket.accept()
+        await websocket.close(_NO_SUCH_SESSION, "no such session")
+        return
+    await live.hub.serve(websocket, session_id, format == "binary")

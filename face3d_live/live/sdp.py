@@ -1,0 +1,63 @@
+"""Session descriptions: what is wrong with an offer, what an answer hints to a browser. Text in, text out."""
+
+from __future__ import annotations
+
+import re
+
+from aiortc import sdp
+
+from face3d_live.errors import InputError
+
+#: An offer with a camera, a data channel and every codec of Chromium is about 7 kB.
+MAX_BYTES = 64 * 1024
+
+#: kbit/s that Chromium's encoder starts with, never goes below and never exceeds. Left alone it starts at 300 and
+#: scales the picture down, and a face of 40 pixels is what the network then sees.
+BITRATE = {"x-google-start-bitrate": 1500, "x-google-min-bitrate": 800, "x-google-max-bitrate": 3000}
+
+
+def check_offer(offer: str) -> None:
+    """Raise InputError "bad-sdp" or "no-video" for an offer that cannot become a session."""
+    try:
+        description = sdp.SessionDescription.parse(offer)
+    except (ValueError, AssertionError, IndexError, KeyError, AttributeError, TypeError) as error:
+        raise InputError("bad-sdp", f"the body is not a session description: {error}") from error
+    if not description.media:
+        raise InputError("bad-sdp", "the body is not a session description: it has no media section")
+    for media in description.media:
+        if media.kind == "video" and media.direction in ("sendrecv", "sendonly") and media.port:
+            return
+    raise InputError("no-video", "the offer sends no video: add a camera track (sendrecv) before making the offer")
+
+
+def without_mdns(offer: str) -> str:
+    """The offer without its `.local` candidates, which browsers put in place of addresses that they hide.
+
+    Looking them up needs multicast, takes seconds where that is blocked, and gains nothing: the browser reaches us at
+    the answer's addresses, and its own address is learnt from that. End-of-candidates goes too, as otherwise a lack of
+    candidates counts as failure before the browser's first packet.
+    """
+    lines = offer.splitlines()
+    kept = [line for line in lines if not re.match(r"a=candidate:.*\.local\s", line)]
+    if len(kept) < len(lines):
+        kept = [line for line in kept if line != "a=end-of-candidates"]
+    return "\r\n".join(kept) + "\r\n"
+
+
+def with_bitrate(answer: str) -> str:
+    """The answer with `BITRATE` for every video codec."""
+    hints = ";".join(f"{key}={value}" for key, value in BITRATE.items())
+    lines: list[str] = []
+    video = False
+    for line in answer.splitlines():
+        if line.startswith("m="):
+            video = line.startswith("m=video")
+        fmtp = re.match(r"a=fmtp:(\d+) ", line)
+        if video and fmtp and "apt=" not in line:
+            line += ";" + hints
+        lines.append(line)
+        # VP8 has no parameters of its own.
+        rtpmap = re.match(r"a=rtpmap:(\d+) VP8/90000", line)
+        if video and rtpmap:
+            lines.append(f"a=fmtp:{rtpmap[1]} {hints}")
+    return "\r\n".join(lines) + "\r\n"

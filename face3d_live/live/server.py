@@ -1,0 +1,186 @@
+"""The live server as an ASGI app: what it is made of, how it starts and how it ends. `routes` has the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+import face3d_live
+from face3d_live.errors import AssetError, Face3DError, InputError
+from face3d_live.live import aiortc_tuning, routes
+from face3d_live.live.engine_client import EngineClient
+from face3d_live.live.guard import Guard
+from face3d_live.live.hub import Hub
+from face3d_live.live.jobs import Jobs
+from face3d_live.live.metrics import Metrics
+from face3d_live.live.peer import CONNECT_SECONDS, Peer
+from face3d_live.live.pipeline import Pipeline
+from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Sessions
+from face3d_live.live.source import Source
+from face3d_live.live.worker import Task, Worker
+from face3d_live.paths import WEB_CLIENT
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server is to be.
+
+    pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, reconstruct: the worker's
+    tasks, (report, rgb, codes) -> zip and (report, photo) -> zip. loopback: bound to this machine only.
+    source: a file or camera number that plays into a session of its own.
+    """
+
+    pipeline: Callable[[], Pipeline]
+    snapshot: Task
+    reconstruct: Task
+    token: str | None = None
+    loopback: bool = True
+    source: str | None = None
+    max_sessions: int = MAX_SESSIONS
+    connect_seconds: float = CONNECT_SECONDS
+    stream_stuck_seconds: float = 5.0
+    web_client: Path = WEB_CLIENT
+
+
+class Live:
+    """The running parts of a server; `app.state.live` in the app. Made on the event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.hub = Hub(settings.stream_stuck_seconds)
+        self.engine = EngineClient(settings.pipeline)
+        self.sessions = Sessions(self.engine, self.hub, self.metrics, settings.max_sessions)
+        self.worker = Worker()
+        self.jobs = Jobs(self.worker, settings.reconstruct)
+        self._peers: dict[str, Peer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._source: Source | None = None
+
+    async def start(self) -> None:
+        """Start the engine, the jobs and the source. The engine loads in the background."""
+        self.engine.start()
+        self.spawn(self.jobs.work(), "jobs")
+        if self.settings.source is not None:
+            self._source = Source(self.settings.source, self.sessions)
+            self.spawn(self._source.run(), "source")
+
+    async def stop(self) -> None:
+        """End everything, peers first. Idempotent."""
+        self.hub.end()
+        await asyncio.gather(*(self.end(session) for session in self.sessions))
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(self.engine.stop(), self.worker.stop())
+
+    async def connect(self, offer: str) -> tuple[Session, str]:
+        """A session for a browser's offer, and the SDP answer. Raises Face3DErrors."""
+        if self.engine.failure is not None:
+            raise self.engine.failure
+        session = self.sessions.open("browser")
+        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.connect_seconds)
+        self._peers[session.id] = peer
+        try:
+            return session, await peer.answer(offer)
+        except BaseException:
+            await self.end(session)
+            raise
+
+    async def end(self, session: Session) -> None:
+        """End a session and its peer connection. Idempotent."""
+        self.sessions.close(session)
+        peer = self._peers.pop(session.id, None)
+        if peer is not None:
+            await peer.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a task that ends with the server at the latest; its failure is logged."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s failed", task.get_name(), exc_info=error)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app. Its lifespan starts and stops the engine process."""
+    aiortc_tuning.install()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        live = Live(settings)
+        app.state.live = live
+        await live.start()
+        try:
+            yield
+        finally:
+            await live.stop()
+
+    app = FastAPI(
+        title="Face3D Live", version=face3d_live.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.add_middleware(Guard, token=settings.token, loopback=settings.loopback)
+    app.add_exception_handler(Face3DError, _face3d_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.include_router(routes.router)
+    if settings.web_client.is_dir():
+        app.mount("/", Page(directory=settings.web_client, html=True))
+    return app
+
+
+class Page(StaticFiles):
+    """The page's files. Browsers ask again each time: an old script against a new server is a riddle for its user."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """A file, revalidated on every use."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _error(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status)
+
+
+_STATUS = {"too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409}
+
+
+async def _face3d_error(_request: Request, error: Exception) -> JSONResponse:
+    match error:
+        case LimitError(code=code, message=message):
+            response = _error(503, code, message)
+            response.headers["Retry-After"] = "5"
+            return response
+        case InputError(code=code, message=message):
+            return _error(_STATUS.get(code, 400), code, message)
+        case AssetError(code=code, message=message):
+            return _error(503, code, message)
+    return _error(500, "internal", str(error))
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "not-found", 405: "wrong-method"}.get(error.status_code, "http")
+    return _error(error.status_code, code, str(error.detail))
+
+
+async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
+    return _error(400, "bad-request", str(error).splitlines()[0])

@@ -1,0 +1,240 @@
+"""A session: one face being followed, whoever brings the pictures and whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.codes import HeadCodes
+from face3d_live.errors import Face3DError
+from face3d_live.live.engine_client import EngineClient
+from face3d_live.live.engine_session import Submitted
+from face3d_live.live.hub import Hub
+from face3d_live.live.metrics import Metrics
+from face3d_live.live.pipeline import Calibration, Result, ViewRequest
+from face3d_live.protocols.frame import StreamFrame
+
+logger = logging.getLogger(__name__)
+
+Rgb = NDArray[np.uint8]
+
+MAX_SESSIONS = 8
+CALIBRATION_SECONDS = 5.0
+
+
+class LimitError(Face3DError):
+    """The server is as busy as it wants to be; trying again later may work."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One answer of the engine in its session's terms. number: counts up from 1; total_ms: arrival to answer."""
+
+    number: int
+    t: float
+    result: Result
+    arrived: float
+    fresh: bool
+    fps: float
+    total_ms: float
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """The newest picture with a face and what was made of it: what a snapshot needs."""
+
+    rgb: Rgb
+    codes: HeadCodes
+
+
+class Watcher(Protocol):
+    """Who is told of a session's answers."""
+
+    def on_frame(self, frame: Frame) -> None:
+        """A picture was processed."""
+
+    def on_notice(self, code: str, message: str) -> None:
+        """Something happened that the user should be told."""
+
+
+class Session:
+    """Pictures go in by `submit`; answers go to the watcher and to the hub. The newest portrait is kept, in memory."""
+
+    def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, kind: str) -> None:
+        self.id = secrets.token_hex(8)
+        self.kind = kind
+        self.watcher: Watcher | None = None
+        self.portrait: Portrait | None = None
+        self._client = client
+        self._hub = hub
+        self._metrics = metrics
+        self._engine = client.attach(self.id, self)
+        self._number = 0
+        self._last: Frame | None = None
+        self._dropped = self._failed = 0
+        self._times: deque[float] = deque(maxlen=45)
+        self._opened = time.monotonic()
+        self._submitted = (0.0, self._opened)  # t of the newest picture, and when it came
+        self._calibrations: list[asyncio.Future[Calibration]] = []
+        self._closed = False
+        metrics.sessions.inc()
+        metrics.sessions_opened.inc()
+
+    @property
+    def device(self) -> str:
+        """What the network runs on."""
+        return self._client.device
+
+    def submit(self, rgb: Rgb, t: float, arrived: float) -> None:
+        """A new picture (H, W, 3), its time in seconds and its arrival (monotonic). Any thread."""
+        self._submitted = (t, arrived)
+        self._engine.submit(rgb, t, arrived)
+
+    def draw_again(self) -> None:
+        """Draw without a new picture, for a view that changed or a camera that gives nothing. Any thread."""
+        if self._engine.idle:
+            t, arrived = self._submitted
+            now = time.monotonic()
+            self._engine.submit(None, t + now - arrived, now)
+
+    def set_view(self, view: ViewRequest) -> None:
+        """Draw like this from the next picture on; at once when the camera is silent."""
+        self._engine.view = view
+        if time.monotonic() - self._submitted[1] > 0.1:
+            self.draw_again()
+
+    async def calibrate(self) -> Calibration:
+        """Take the current face as neutral."""
+        answer: asyncio.Future[Calibration] = asyncio.get_running_loop().create_future()
+        self._calibrations.append(answer)
+        self._engine.calibrate()
+        try:
+            async with asyncio.timeout(CALIBRATION_SECONDS):
+                return await answer
+        except TimeoutError:
+            return Calibration(False, "the engine does not answer; try again")
+        finally:
+            self._calibrations.remove(answer)
+
+    def state(self) -> dict[str, object]:
+        """State and timings, as plain data."""
+        last = self._last
+        return {
+            "session": self.id,
+            "kind": self.kind,
+            "device": self._client.device,
+            "engine": self._client.state,
+            "age": round(time.monotonic() - self._opened, 3),
+            "frame": self._number,
+            "fps": round(self._fps(), 2),
+            "face": bool(last and last.result.face),
+            "confidence": round(last.result.confidence, 3) if last else 0.0,
+            "dropped": self._engine.dropped,
+            "failed": self._engine.failed,
+            "ms": {k: round(v, 2) for k, v in last.result.ms.items()} | {"total": round(last.total_ms, 2)}
+            if last
+            else {},
+        }
+
+    def close(self) -> None:
+        """Forget everything about the user. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._engine.close()
+        self._hub.end(self.id)
+        self.portrait = None
+        self._metrics.sessions.dec()
+        if self._number:
+            self._metrics.fps.remove(self.id)
+
+    # --- the engine's answers, on the event loop -------------------------------------------------------------------
+
+    def on_result(self, result: Result, of: Submitted) -> None:
+        """A picture, or a drawing without one, came back."""
+        if self._closed:
+            return
+        now = time.monotonic()
+        self._number += 1
+        fresh = of.rgb is not None
+        if fresh:
+            self._times.append(now)
+        if of.rgb is not None and result.face:
+            self.portrait = Portrait(of.rgb, result.raw)
+        self._last = Frame(self._number, of.t, result, of.arrived, fresh, self._fps(), 1000 * (now - of.arrived))
+        self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
+        self._count(self._last)
+        if self.watcher is not None:
+            self.watcher.on_frame(self._last)
+
+    def on_calibrated(self, calibration: Calibration) -> None:
+        """Tell all who asked."""
+        for answer in self._calibrations:
+            if not answer.done():
+                answer.set_result(calibration)
+
+    def on_engine_restarted(self) -> None:
+        """Tell the user why the avatar stood still."""
+        if self.watcher is not None and not self._closed:
+            message = "The engine stopped and was started again. Your session and its calibration go on."
+            self.watcher.on_notice("engine-restarted", message)
+
+    def _fps(self) -> float:
+        times, now = self._times, time.monotonic()
+        if len(times) < 2 or now - times[-1] > 1.0:
+            return 0.0
+        return (len(times) - 1) / (times[-1] - times[0])
+
+    def _count(self, frame: Frame) -> None:
+        metrics, engine = self._metrics, self._engine
+        metrics.frames.inc()
+        metrics.dropped.inc(engine.dropped - self._dropped)
+        metrics.failed.inc(engine.failed - self._failed)
+        self._dropped, self._failed = engine.dropped, engine.failed
+        metrics.fps.labels(self.id).set(frame.fps)
+        for stage, ms in (*frame.result.ms.items(), ("total", frame.total_ms)):
+            metrics.stage_ms.labels(stage).observe(ms)
+
+
+class Sessions:
+    """All sessions of a server, by id."""
+
+    def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, limit: int = MAX_SESSIONS) -> None:
+        self._make: Callable[[str], Session] = lambda kind: Session(client, hub, metrics, kind)
+        self._limit = limit
+        self._sessions: dict[str, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def open(self, kind: str) -> Session:
+        """Begin a session. Raises LimitError "too-many-sessions"."""
+        if len(self._sessions) >= self._limit:
+            text = f"{self._limit} sessions are open, which is the limit; close one or try again later"
+            raise LimitError("too-many-sessions", text)
+        session = self._make(kind)
+        self._sessions[session.id] = session
+        logger.info("session %s opened (%s)", session.id, kind)
+        return session
+
+    def get(self, session_id: str) -> Session | None:
+        """A session that is open, or None."""
+        return self._sessions.get(session_id)
+
+    def close(self, session: Session) -> None:
+        """End a session. Idempotent."""
+        if self._sessions.pop(session.id, None) is not None:
+            logger.info("session %s closed", session.id)
+        session.close()

@@ -1,0 +1,73 @@
+"""A session without a browser: a file, looped in real time, or a camera of this machine plays into it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.errors import InputError
+from face3d_live.live.media import fitted
+from face3d_live.live.sessions import Session, Sessions
+from face3d_live.video import Video
+
+logger = logging.getLogger(__name__)
+
+Rgb = NDArray[np.uint8]
+
+
+def open_source(name: str) -> Video:
+    """A file's path, a device's path, or a camera's number. Raises InputError, see `Video.open`."""
+    return Video.open(f"/dev/video{name}" if name.isdecimal() else name)
+
+
+class Source:
+    """Reads in a thread of its own and submits to a session that lasts as long as the source."""
+
+    def __init__(self, name: str, sessions: Sessions) -> None:
+        self._name = name
+        self._sessions = sessions
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """Until cancelled, or until the source cannot be read."""
+        session = self._sessions.open("source")
+        logger.info("%s plays into session %s", self._name, session.id)
+        playing = asyncio.ensure_future(asyncio.to_thread(self._play, session))
+        try:
+            await asyncio.shield(playing)
+        except InputError as error:
+            logger.error("the source cannot be read: %s", error)
+        finally:
+            self._stop.set()
+            await asyncio.wait([playing])
+            self._sessions.close(session)
+
+    def _play(self, session: Session) -> None:
+        began = time.monotonic()
+        for rgb, t in self._frames():
+            if self._stop.wait(max(0.0, began + t - time.monotonic())):
+                return
+            session.submit(rgb, t, time.monotonic())
+
+    def _frames(self) -> Iterator[tuple[Rgb, float]]:
+        """Pictures with times that go on over the loop's seam."""
+        offset = 0.0
+        while not self._stop.is_set():
+            with open_source(self._name) as video:
+                t = 0.0
+                for rgb, t in video:
+                    yield _scaled(rgb), offset + t
+                offset += t + 1 / video.fps
+
+
+def _scaled(rgb: Rgb) -> Rgb:  # (H, W, 3)
+    height, width = rgb.shape[:2]
+    size = fitted(width, height)
+    return rgb if size == (width, height) else np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,164 @@
+"""A real server on a real socket, and a browser made of aiortc, for the tests of the live server."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from fractions import Fraction
+
+import aioice.ice
+import av
+import httpx
+import live_fakes
+import numpy as np
+import uvicorn
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+
+from face3d_live.live.server import Settings, create_app
+
+#: The loopback address alone, as a machine without a network (a CI container) has it. aioice leaves it out.
+aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+
+
+class Served:
+    """A running server: its address, its parts, and an HTTP client."""
+
+    def __init__(self, base, http, app):
+        self.base, self.http, self.app = base, http, app
+
+    @property
+    def live(self):
+        return self.app.state.live
+
+    @property
+    def ws(self):
+        return self.base.replace("http", "ws", 1)
+
+
+@contextlib.asynccontextmanager
+async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **settings):
+    """Yield a `Served`; afterwards nothing may be left running."""
+    tasks = asyncio.all_tasks()
+    app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
+    listener = socket.create_server(("127.0.0.1", 0))
+    if sndbuf:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not serving.done(), serving
+        await asyncio.sleep(0.01)
+    if ready:
+        await app.state.live.engine.wait_ready()
+    base = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        async with httpx.AsyncClient(base_url=base, timeout=20) as http:
+            yield Served(base, http, app)
+    finally:
+        server.should_exit = True
+        async with asyncio.timeout(30):
+            await serving
+    await asyncio.sleep(0.05)
+    left = {t for t in asyncio.all_tasks() - tasks if t is not asyncio.current_task() and not t.done()}
+    assert not left, f"tasks left: {left}"
+
+
+class Camera(MediaStreamTrack):
+    """A flat grey picture at 30 fps, as bright as `level` says at that moment. `paused` freezes it."""
+
+    kind = "video"
+
+    def __init__(self, level=0.5, size=(640, 480)):
+        super().__init__()
+        self.level, self.size, self.paused = level, size, False
+        self._began, self._n = time.monotonic(), 0
+
+    async def recv(self):
+        while self.paused:
+            await asyncio.sleep(0.02)
+        self._n += 1
+        await asyncio.sleep(max(0.0, self._began + self._n / 30 - time.monotonic()))
+        width, height = self.size
+        frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), round(255 * self.level), np.uint8), "rgb24")
+        # Real time, so that a pause does not count as played.
+        frame.pts, frame.time_base = int((time.monotonic() - self._began) * 90000), Fraction(1, 90000)
+        return frame
+
+
+class Browser:
+    """What the page does: offers a camera and a control channel, shows the avatar."""
+
+    def __init__(self, served, camera=None, codec=None):
+        self.served, self.camera, self.codec = served, camera or Camera(), codec
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.messages, self.news = [], asyncio.Event()
+        self.avatar, self.avatars = None, 0
+        self.location, self.answer = None, ""
+        self._reader = None
+
+    async def __aenter__(self):
+        transceiver = self.pc.addTransceiver(self.camera, direction="sendrecv")
+        if self.codec is not None:
+            capable = RTCRtpReceiver.getCapabilities("video").codecs
+            transceiver.setCodecPreferences([c for c in capable if c.mimeType == self.codec])
+        self.channel = self.pc.createDataChannel("control")
+        self.channel.on("message", self._on_message)
+        self.pc.on("track", self._on_track)
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        response = await self.served.http.post(
+            "/api/sessions", content=self.pc.localDescription.sdp, headers={"Content-Type": "application/sdp"}
+        )
+        assert response.status_code == 201, response.text
+        self.location, self.answer = response.headers["Location"], response.text
+        await self.pc.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
+        return self
+
+    async def __aexit__(self, *_):
+        await self.pc.close()
+        if self._reader is not None:
+            self._reader.cancel()
+
+    @property
+    def session(self):
+        return self.location.rpartition("/")[2]
+
+    def send(self, **message):
+        self.channel.send(json.dumps(message))
+
+    def of(self, type_):
+        return [m for m in self.messages if m["type"] == type_]
+
+    async def until(self, condition, timeout=20.0):
+        async with asyncio.timeout(timeout):
+            while not condition():
+                self.news.clear()
+                await self.news.wait()
+
+    async def message(self, type_, timeout=20.0):
+        """The next message of a kind that has not been seen yet."""
+        n = len(self.of(type_))
+        await self.until(lambda: len(self.of(type_)) > n, timeout)
+        return self.of(type_)[-1]
+
+    async def until_brightness(self, level, timeout=20.0):
+        """Until the middle of the avatar is this bright, 0..1."""
+
+        def bright():
+            return self.avatar is not None and abs(self.avatar[200:300, 300:400].mean() / 255 - level) < 0.04
+
+        await self.until(bright, timeout)
+
+    def _on_message(self, text):
+        self.messages.append(json.loads(text))
+        self.news.set()
+
+    def _on_track(self, track):
+        self._reader = asyncio.ensure_future(self._watch(track))
+
+    async def _watch(self, track):
+        while True:
+            frame = await track.recv()
+            self.avatar = frame.to_ndarray(format="rgb24")
+            self.avatars += 1
+            self.news.set()
