@@ -70,7 +70,15 @@ def test_small_faces_are_found_in_tiles(detector, astronaut, pixels):
 
 def test_a_quick_look_spares_the_tiles(detector, astronaut):
     frame, _ = placed(astronaut, 40)
-    assert detector.detect(frame, thorough=False) == []
+    assert detector.detect(frame, finest=0) == []
+
+
+def test_second_opinion(detector, astronaut):
+    face = detector.near(astronaut, FACE, FACE_SIDE)
+    assert face is not None
+    assert (face.box[:2] + face.box[2:]) / 2 == pytest.approx(FACE, abs=15)
+    assert detector.near(astronaut, np.array([225.0, 368.0]), FACE_SIDE) is None  # her chest
+    assert detector.near(astronaut, np.array([-500.0, 9]), 50.0) is None  # outside the picture
 
 
 def test_largest_face_first(detector, astronaut):

@@ -86,7 +86,7 @@ class RotationFilter:
         velocity = _turn(self._raw, q) / dt
         self._speed = self._speed + float(smoothing_factor(self._derivative_cutoff, dt)) * (velocity - self._speed)
         cutoff = self._cutoff + self._beta * float(np.linalg.norm(self._speed))
-        self._value = _slerp(self._value, q, float(smoothing_factor(cutoff, dt)))
+        self._value = slerp(self._value, q, float(smoothing_factor(cutoff, dt)))
         self._raw = q
         return from_quaternion(self._value)
 
@@ -101,7 +101,7 @@ def _turn(a: NDArray, b: NDArray) -> NDArray:  # (4,) x 2 -> (3,)
     return vector * (2 * np.arctan2(sine, float(a @ b)) / sine)
 
 
-def _slerp(a: NDArray, b: NDArray, share: float) -> NDArray:  # (4,) x 2 -> (4,)
+def slerp(a: NDArray, b: NDArray, share: float) -> NDArray:  # (4,) x 2 -> (4,)
     """Spherical interpolation from a (share 0) to b (share 1) by the short way."""
     b = b if a @ b >= 0 else -b
     angle = np.arccos(np.clip(a @ b, -1, 1))

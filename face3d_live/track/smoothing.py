@@ -106,14 +106,14 @@ class Eyes:
 
 
 class FaceSmoother:
-    """All codes of one face over time. Shape passes through: its averaging is identity's business.
+    """All codes of one face over time. Shape and texture pass through: averaging them is identity's business.
 
     Position is filtered as the direction in which the head is seen and the logarithm of its distance: an error of
     distance then leaves the head in its place in the picture, and only distance is held back while the lids move.
     """
 
     LID_NEWS = 0.15, 0.4  # change of a blink coefficient, against its last half second, from which distance is held
-    LIGHT_CUTOFF = 0.5  # Hz, light and texture
+    LIGHT_CUTOFF = 0.5  # Hz
 
     def __init__(self) -> None:
         groups = [group_of(name) for name in ARKIT]
@@ -123,13 +123,13 @@ class FaceSmoother:
         self._place = OneEuro(np.array([2.0, 2.0, 0.8]), np.array([25.0, 25.0, 6.0]), 2.0)
         self._play = DeadZone(np.array([0.0006, 0.0006, 0.004]))  # 0.4 pixels of 640, 0.4 % of the distance
         self._lids = OneEuro(np.full(2, 0.5), np.zeros(2))
-        self._slow = OneEuro(np.array(self.LIGHT_CUTOFF), np.array(0.0))
+        self._light = OneEuro(np.array(self.LIGHT_CUTOFF), np.array(0.0))
         self._eyes = Eyes()
         self._last: float | None = None
 
     def reset(self) -> None:
         """Forget the past: the next frame passes as it is."""
-        for part in (self._expression, self._gaze, self._rotation, self._place, self._play, self._lids, self._slow):
+        for part in (self._expression, self._gaze, self._rotation, self._place, self._play, self._lids, self._light):
             part.reset()
         self._eyes.reset()
         self._last = None
@@ -145,13 +145,11 @@ class FaceSmoother:
         expression = with_gaze(
             np.clip(self._expression(seen, dt), 0, 1), self._gaze(signed_gaze(seen).reshape(-1), dt).reshape(2, 2)
         )
-        slow = self._slow(np.concatenate([codes.texture, codes.light]), dt)
         return codes.with_(
             expression=expression,
             rotation=self._rotation(codes.rotation, dt),
             translation=self._position(codes, seen[_BLINKS], dt),
-            texture=slow[: codes.texture.size],
-            light=slow[codes.texture.size :],
+            light=self._light(codes.light, dt),
         )
 
     def _position(self, codes: HeadCodes, blinks: NDArray, dt: float) -> NDArray:  # -> (3,)

@@ -1,0 +1,103 @@
+"""Who it is: shape and texture averaged over good frames, then frozen, and given up when another person sits down.
+
+A single frame's shape is noisy and mixes with expression and view; a face that changes its bones while it talks looks
+wrong. So the shape is a running mean over near-frontal, confident, closed-mouthed frames, each weighted by how good it
+is, and is frozen once their weights add up to `ENOUGH`.
+
+Two shapes of a frame are averaged: the fitted one, which is the identity, and the network's own, the signature, which
+is there on every frame, whatever identity the fit was given. The person has changed when the mean signature of recent
+good frames lies farther from the frozen one than the network's scatter explains: root mean square over the 80
+components above `FAR` and above `SPREADS` times the scatter of single frames, for `PATIENCE` good frames in a row
+(`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import INDEX, N_SHAPE, N_TEXTURE, HeadCodes
+from ..rotations import to_euler
+from .smoothing import ramp
+
+Array = NDArray[np.float32]
+
+ENOUGH = 30.0  # summed weight, frames of full weight: a second or two of looking at the camera
+LEAST_WEIGHT = 0.05  # frames below say too little to count
+RECENT = 12.0  # frames that the recent mean remembers
+FAR = 0.45  # unit-variance units
+SPREADS = 1.2
+PATIENCE = 25
+PATIENCE_NEW = 6
+_JAW = INDEX["jawOpen"]
+
+
+def goodness(codes: HeadCodes, confidence: float) -> float:
+    """How much a frame says about identity, 0..1: confidence, less when turned away or open-mouthed."""
+    yaw, pitch, _ = np.degrees(to_euler(codes.rotation))
+    view = ramp(abs(yaw), 30, 12) * ramp(abs(pitch), 35, 18)
+    return float(np.clip(confidence, 0, 1) * view * ramp(codes.expression[_JAW], 0.7, 0.2))
+
+
+class IdentityAverage:
+    """The averaged shape (80,) and texture (50,) of the person in view; before any frame those of the mean head."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self.shape = np.zeros(N_SHAPE, np.float32)
+        self.texture = np.zeros(N_TEXTURE, np.float32)
+        self.frozen = False
+        self._signature = np.zeros(N_SHAPE, np.float32)
+        self._weight = 0.0
+        self._scatter = 0.0  # weighted sum of the signatures' squared deviations, averaged over components
+        self.begin_track(PATIENCE)
+
+    def begin_track(self, patience: int = PATIENCE_NEW) -> None:
+        """A face was found anew: perhaps another one."""
+        self._recent = np.zeros(N_SHAPE, np.float32)
+        self._recent_weight = 0.0
+        self._away = 0
+        self._patience = patience
+
+    def update(self, codes: HeadCodes, signature: Array, confidence: float) -> None:
+        """Take in one frame: fitted codes, the network's own shape (80,), and `confidence` 0..1 of them."""
+        weight = goodness(codes, confidence)
+        if weight < LEAST_WEIGHT:
+            if self._weight == 0:  # something is better than the mean head
+                self.shape, self.texture = codes.shape, codes.texture
+            return
+        self._compare(signature, weight)
+        if not self.frozen:
+            self._average(codes, signature, weight)
+
+    @property
+    def spread(self) -> float:
+        """Root mean square deviation of single frames' signatures from their average, unit-variance units."""
+        return float(np.sqrt(self._scatter / max(self._weight, 1e-9)))
+
+    def _average(self, codes: HeadCodes, signature: Array, weight: float) -> None:
+        # West's weighted running mean and variance, CACM 1979. The first frame has all the weight.
+        self._weight += weight
+        share = np.float32(weight / self._weight)
+        self.shape = self.shape + share * (codes.shape - self.shape)
+        self.texture = self.texture + share * (codes.texture - self.texture)
+        step = signature - self._signature
+        self._signature = self._signature + share * step
+        self._scatter += weight * float(np.mean(step * (signature - self._signature)))
+        self.frozen = self._weight >= ENOUGH
+
+    def _compare(self, signature: Array, weight: float) -> None:
+        """Remember the frame, and forget the person when recent frames show another."""
+        self._recent_weight = self._recent_weight * (1 - 1 / RECENT) + weight
+        self._recent = self._recent + np.float32(weight / self._recent_weight) * (signature - self._recent)
+        if not self.frozen:
+            return
+        distance = float(np.sqrt(np.mean((self._recent - self._signature) ** 2)))
+        self._away = self._away + 1 if distance > max(FAR, SPREADS * self.spread) else 0
+        if distance < FAR / 2:
+            self._patience = PATIENCE  # it is the same person: take no more offence than usual
+        if self._away >= self._patience:
+            self.reset()

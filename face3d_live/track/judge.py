@@ -1,0 +1,79 @@
+"""Does the fit still make sense? What ends a track.
+
+Three verdicts on a frame's estimate:
+
+- "lost", at once: numbers that are not finite, a head behind the camera or farther than `FARTHEST`, a face smaller than
+  `SMALLEST` pixels, or one whose points lie mostly outside the frame.
+- "doubtful": low confidence, points that no head fits (residual), or a jump in place, size or direction that no head
+  makes between two frames. The detector then looks at the neighbourhood: where it sees a face, the track goes on from
+  there; where it sees none `REFUSALS` times in a row, the track ends.
+- "good": everything else. Even then the detector is asked twice a second, as a network that was never shown an empty
+  chair may be sure of what it sees on one; it may refuse a good fit for `GRACE` seconds (hands and profiles are hard
+  for it) before it is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import HeadCodes
+from ..rotations import angle_between
+from .types import Estimate
+
+Verdict = Literal["good", "doubtful", "lost"]
+
+LOW_CONFIDENCE = 0.2
+HIGH_RESIDUAL = 0.16  # of the eye distance
+SMALLEST = 14  # pixels, longer side of the box around the points
+INSIDE = 0.35  # least share of the points inside the frame
+NEAREST, FARTHEST = 0.08, 8.0  # metres from the camera
+SHIFT = 0.8  # box sides a box may move in a tenth of a second
+GROWTH = 1.6  # factor by which it may grow or shrink in that time
+TURN = np.radians(70.0)  # angle by which the head may turn in that time
+LEAST_TIME = 1 / 20  # seconds: quicker frames get this much allowance, as points jitter at any rate
+REFUSALS = 3
+GRACE = 1.0
+ASK_EVERY = 0.5  # seconds
+
+
+@dataclass(frozen=True)
+class Last:
+    """What the next frame is compared with: points in pixels, codes, time in seconds."""
+
+    points: NDArray
+    codes: HeadCodes
+    t: float
+
+
+def box_of(points: NDArray) -> tuple[NDArray, float]:  # (N, 2) -> centre (2,), longer side
+    """The box around the points."""
+    low, high = points.min(0), points.max(0)
+    return (low + high) / 2, float((high - low).max())
+
+
+def judge(estimate: Estimate, last: Last | None, t: float, size: tuple[int, int]) -> Verdict:
+    """Verdict on an estimate at `t` seconds in a frame of `size` (width, height); `last`: the frame before."""
+    points, codes = estimate.points_px, estimate.codes
+    numbers = (points, codes.rotation, codes.translation, codes.expression, codes.shape)
+    if not all(np.isfinite(part).all() for part in numbers):
+        return "lost"
+    _, side = box_of(points)
+    inside = ((points >= 0) & (points < size)).all(-1).mean()
+    if side < SMALLEST or inside < INSIDE or not NEAREST < -codes.translation[2] < FARTHEST:
+        return "lost"
+    if estimate.confidence < LOW_CONFIDENCE or estimate.residual > HIGH_RESIDUAL:
+        return "doubtful"
+    return "doubtful" if last is not None and _jumped(points, codes, last, t) else "good"
+
+
+def _jumped(points: NDArray, codes: HeadCodes, last: Last, t: float) -> bool:
+    tenths = max(t - last.t, LEAST_TIME) / 0.1
+    (centre, side), (old_centre, old_side) = box_of(points), box_of(last.points)
+    shift = float(np.linalg.norm(centre - old_centre)) / max(side, old_side)
+    growth = abs(np.log(side / max(old_side, 1e-6)))
+    turn = float(angle_between(codes.rotation, last.codes.rotation))
+    return shift > SHIFT * tenths or growth > np.log(GROWTH) * max(tenths, 1) or turn > TURN * max(tenths, 1)
