@@ -8,6 +8,8 @@ import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
 import { STRINGS } from "./strings.js";
 
+const NO_FACE_MS = 4000;
+
 const $ = (id) => document.getElementById(id);
 const bars = new Bars($("bars"));
 const stage = new Stage($("view"));
@@ -17,6 +19,7 @@ const readings = new Readings();
 /** @type {{session: Session, stop: () => void} | null} what runs now */
 let running = null;
 let wasLive = false;
+let lastFace = Infinity;
 
 function setState(state) {
   document.body.dataset.state = state;
@@ -86,6 +89,7 @@ function start(stream, release) {
 function onState({ state, reason, seconds, code }) {
   if (state === "live") {
     setState("live");
+    lastFace = performance.now();
     if (wasLive) notice.show(STRINGS.back);
     else notice.hide();
     wasLive = true;
@@ -96,7 +100,7 @@ function onState({ state, reason, seconds, code }) {
   } else if (state === "away") {
     setState("away");
     readings.clear();
-    notice.show(STRINGS.away(reason, seconds), { busy: true, warn: true, retry: true });
+    notice.show(reason, { detail: STRINGS.tryingIn(seconds), busy: true, warn: true, retry: true });
   } else {
     idle(code === "unauthorized" || code === "token" ? STRINGS.trouble.token : STRINGS.trouble.other(reason));
   }
@@ -110,7 +114,7 @@ function onMessage(message) {
       break;
     case "frame":
       bars.show(message.expression);
-      readings.face(message.face);
+      onFace(message.face);
       break;
     case "pong":
       readings.pong(message.rtt);
@@ -118,6 +122,16 @@ function onMessage(message) {
     case "notice":
       notice.show(message.message, { warn: true });
       break;
+  }
+}
+
+/** A face that stays away is worth a hint, once until it is back. */
+function onFace(seen) {
+  readings.face(seen);
+  if (seen) lastFace = performance.now();
+  else if (performance.now() - lastFace > NO_FACE_MS) {
+    lastFace = Infinity;
+    notice.show(STRINGS.noFace, { warn: true });
   }
 }
 

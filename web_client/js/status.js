@@ -6,21 +6,24 @@ const TOAST_MS = 4500;
 export class Notice {
   #box = document.getElementById("notice");
   #text = document.getElementById("notice-text");
+  #detail = document.getElementById("notice-detail");
   #retry = document.getElementById("retry");
   #timer = 0;
 
   /**
-   * @param {string} text @param {{busy?: boolean, warn?: boolean, retry?: boolean, stay?: boolean}} look
-   *   busy: a spinner; retry: the button; stay: until the next one, else it fades by itself
+   * @param {string} text
+   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: string}} look busy: a spinner, and it stays
+   *   until the next notice; retry: the button; detail: shown after the text, but not read aloud at every change
    */
-  show(text, { busy = false, warn = false, retry = false, stay = busy } = {}) {
+  show(text, { busy = false, warn = false, retry = false, detail = "" } = {}) {
     clearTimeout(this.#timer);
     this.#box.hidden = false;
     this.#box.classList.toggle("busy", busy);
     this.#box.classList.toggle("warn", warn);
     this.#retry.hidden = !retry;
     if (this.#text.textContent !== text) this.#text.textContent = text;
-    if (!stay) this.#timer = setTimeout(() => this.hide(), TOAST_MS);
+    this.#detail.textContent = detail;
+    if (!busy) this.#timer = setTimeout(() => this.hide(), TOAST_MS);
   }
 
   hide() {

@@ -4,7 +4,7 @@ export const STRINGS = {
   connecting: "Connecting…",
   firstFrame: "Connected. Waiting for the first picture…",
   reconnecting: "Connection lost. Connecting again…",
-  away: (reason, seconds) => `${reason} Trying again ${seconds > 0 ? `in ${seconds} s` : "now"}…`,
+  tryingIn: (seconds) => `Trying again in ${seconds} s…`,
   serverAway: "The server is not answering.",
   sessionGone: "The server has ended this session.",
   connectionLost: "The connection to the server was lost.",

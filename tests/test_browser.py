@@ -1,0 +1,254 @@
+"""The whole house in a browser: Chromium's camera plays the sample, the real server answers, the page shows it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser_support as support
+import numpy as np
+import pytest
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+
+LIVE = "body[data-state=live]"
+FPS = 30
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.LiveServer]:
+    live = support.LiveServer(tmp_path_factory.mktemp("server") / "log.txt")
+    live.start()
+    yield live
+    live.kill()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    from playwright.sync_api import sync_playwright
+
+    camera = support.camera_file(tmp_path_factory.mktemp("camera"))
+    flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={camera}"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser, server, *, camera: bool = True, width: int = 1280, height: int = 800):
+    """A page in a context of its own, its script errors collected in `page.faults`."""
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context.grant_permissions(["camera"] if camera else [])
+    context.add_init_script(support.RECORDER)
+    page = context.new_page()
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.goto(server.url)
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(browser, server) -> Iterator:
+    """One page that runs from the camera through most tests of this module."""
+    page = open_page(browser, server)
+    page.click("#start")
+    page.wait_for_selector(LIVE, timeout=40_000)
+    yield page
+    assert page.faults == []
+    page.context.close()
+
+
+def test_the_avatar_moves(page) -> None:
+    frames = []
+    for _ in range(12):
+        frames.append(support.grab(page))
+        page.wait_for_timeout(250)
+    shown = np.stack(frames)
+    assert shown.std(axis=(1, 2)).min() > 8, "a blank picture"
+    middle, edge = shown[:, 20:44, 20:44].mean((0, 1, 2)), shown[:, :4, :6].mean((0, 1, 2))
+    assert np.abs(middle - edge).max() > 15, "no head in the middle"
+    moved = np.abs(np.diff(shown, axis=0)).mean(axis=(1, 2, 3))
+    assert np.median(moved) > 0.3, f"the picture hardly changes: {moved.round(2)}"
+
+
+def test_the_readings(page) -> None:
+    page.wait_for_selector("[data-reading=face].seen", timeout=10_000)
+    page.wait_for_function("/\\d+ fps/.test(document.querySelector('[data-reading=fps]').textContent)")
+    page.wait_for_function("/\\d+ ms/.test(document.querySelector('[data-reading=delay]').textContent)")
+    assert page.inner_text("[data-reading=device] dd") == "CPU"
+    assert page.locator(".meter").count() == 52
+    assert page.evaluate("new Set([...document.querySelectorAll('.meter')].map((m) => m.dataset.name)).size") == 52
+
+
+@pytest.fixture(scope="module")
+def series(page) -> dict[str, np.ndarray]:
+    """Coefficients of a little more than one loop of the sample, resampled to 30 per second by the frames' own time."""
+    page.evaluate("window.recorded.length = 0")
+    page.wait_for_timeout(11_000)
+    frames = support.recorded(page, "frame")
+    assert len(frames) > 60, f"only {len(frames)} frame messages in 11 s"
+    t = np.array([frame["t"] for frame in frames])
+    values = np.array([frame["expression"] for frame in frames])
+    assert np.all(np.diff(t) > 0) and values.min() >= 0 and values.max() <= 1
+    grid = np.arange(t[0], t[-1], 1 / FPS)
+    names = np.load(support.CODES)["expression_names"].tolist()
+    return {name: np.interp(grid, t, values[:, i]) for i, name in enumerate(names)}
+
+
+def known(name: str) -> np.ndarray:
+    codes = np.load(support.CODES)
+    return codes["expression"][:, codes["expression_names"].tolist().index(name)]
+
+
+def test_jaw_and_blinks_come_back_in_time(series) -> None:
+    lag, jaw = support.best_lag(series["jawOpen"], known("jawOpen"))
+    assert jaw > 0.6, f"jawOpen correlates only {jaw:.2f} with the sample's"
+    lids = (series["eyeBlinkLeft"] + series["eyeBlinkRight"]) / 2
+    # The jaw alone has fixed the time; the lids must agree with it, give or take a tenth of a second.
+    nearby = [np.resize(np.roll(known("eyeBlinkLeft"), -lag - d), len(lids)) for d in range(-3, 4)]
+    blink = max(support.correlation(lids, series) for series in nearby)
+    assert blink > 0.35, f"blinks correlate only {blink:.2f} with the sample's"
+
+
+def test_bars_follow_the_stream(page) -> None:
+    """The bar of jawOpen is as long as the newest message says."""
+    pairs = []
+    for _ in range(20):
+        pairs.append(page.evaluate(
+            "(() => { const last = window.recorded.findLast((m) => m.type === 'frame');"
+            "const bar = document.querySelector('[data-name=jawOpen] i');"
+            "return [last.expression[17], Number(bar.style.transform.match(/[\\d.]+/)?.[0] ?? 0)]; })()"
+        ))  # fmt: skip
+        page.wait_for_timeout(100)
+    sent, shown = np.array(pairs).T
+    assert np.abs(sent - shown).max() < 0.01
+    assert sent.std() > 0.01
+
+
+def test_views_change_the_picture(page) -> None:
+    seen = {}
+    for mode in ("avatar", "overlay", "wireframe"):
+        page.check(f"input[value={mode}]", force=True)
+        page.wait_for_timeout(1200)
+        seen[mode] = support.grab(page)
+    for a, b in (("avatar", "overlay"), ("overlay", "wireframe"), ("avatar", "wireframe")):
+        assert np.abs(seen[a] - seen[b]).mean() > 8, f"{a} and {b} look alike"
+    page.check("input[value=avatar]", force=True)
+
+
+def test_drag_and_double_click_move_the_camera(page) -> None:
+    page.check("input[value=avatar]", force=True)
+    box = page.locator("#view").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    view = "JSON.stringify(window.sent.findLast((message) => message.type === 'view'))"
+    page.wait_for_timeout(500)
+    before = average(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 4, y, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    turned = average(page)
+    # Mirrored, a hand that goes right turns the head to the picture's left.
+    assert '"yaw":-0.' in page.evaluate(view)
+    assert np.abs(turned - before).mean() > 3
+    page.mouse.wheel(0, -600)
+    page.wait_for_timeout(800)
+    assert np.abs(average(page) - turned).mean() > 3
+    page.mouse.dblclick(x, y)
+    page.wait_for_timeout(800)
+    assert '"yaw":0,"pitch":0,"zoom":1' in page.evaluate(view)
+    assert np.abs(average(page) - before).mean() < np.abs(turned - before).mean()
+
+
+def average(page) -> np.ndarray:
+    """The mean of some pictures, so that the head's own movement weighs little."""
+    frames = []
+    for _ in range(5):
+        frames.append(support.grab(page))
+        page.wait_for_timeout(150)
+    return np.mean(frames, 0)
+
+
+def test_mirror_flips_both_videos_and_nothing_else(page) -> None:
+    style = "[...document.querySelectorAll('video')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
+    assert page.evaluate(style) == [-1, -1]
+    page.click("#mirror")
+    assert page.get_attribute("#mirror", "aria-pressed") == "false"
+    assert page.evaluate(style) == [1, 1]
+    page.click("#mirror")
+    assert page.evaluate(style) == [-1, -1]
+
+
+def test_calibrate_counts_down_and_answers(page) -> None:
+    page.click("#calibrate")
+    page.wait_for_selector("#countdown:not([hidden])")
+    page.wait_for_function("document.querySelector('#notice-text').textContent.includes('neutral')", timeout=15_000)
+    assert page.evaluate(f"document.querySelector('{LIVE}') !== null")
+
+
+def test_snapshot_opens_elsewhere(page, tmp_path: Path) -> None:
+    import trimesh
+
+    page.wait_for_selector("[data-reading=face].seen", timeout=10_000)
+    with page.expect_download(timeout=60_000) as download:
+        page.click("#snapshot")
+    assert download.value.suggested_filename.endswith(".zip")
+    with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
+        archive.extractall(tmp_path)
+    mesh = trimesh.load(next(tmp_path.rglob("mesh.obj")), force="mesh", process=False)
+    assert len(mesh.vertices) > 4000 and len(mesh.faces) > 8000
+    uv = np.asarray(mesh.visual.uv)
+    assert len(uv) == len(mesh.vertices) and uv.min() >= 0 and uv.max() <= 1 and uv.std() > 0.1
+    texture = np.asarray(mesh.visual.material.image.convert("RGB"), np.float32)
+    assert min(texture.shape[:2]) >= 512 and texture.std() > 10
+    assert "expression" in np.load(next(tmp_path.rglob("params.npz")))
+
+
+def test_a_blocked_camera_leads_to_the_sample(browser, server) -> None:
+    page = open_page(browser, server, camera=False)
+    page.click("#start")
+    page.wait_for_function("/camera/i.test(document.querySelector('#card.trouble h2')?.textContent ?? '')")
+    page.click("#sample")
+    page.wait_for_selector(LIVE, timeout=40_000)
+    page.wait_for_selector("[data-reading=face].seen", timeout=15_000)
+    assert page.evaluate("document.querySelector('#camera').videoWidth") == 640
+    assert support.grab(page).std() > 8
+    page.click("#stop")
+    page.wait_for_selector("body[data-state=idle]")
+    assert page.faults == []
+    page.context.close()
+
+
+def test_phone_width_never_scrolls_sideways(browser, server) -> None:
+    for width, height in ((360, 640), (740, 360)):
+        page = open_page(browser, server, width=width, height=height)
+        fits = "document.documentElement.scrollWidth <= innerWidth"
+        assert page.evaluate(fits)
+        page.click("#start")
+        page.wait_for_selector(LIVE, timeout=40_000)
+        page.wait_for_selector("[data-reading=face].seen", timeout=15_000)
+        assert page.evaluate(fits)
+        inside = "[...document.querySelectorAll('button, .views label')].filter((b) => b.offsetParent).every((b) => {"
+        inside += "const r = b.getBoundingClientRect(); return r.left >= 0 && r.right <= innerWidth; })"
+        assert page.evaluate(inside), "a button hangs out of the page"
+        page.context.close()
+
+
+def test_a_lost_server_is_told_and_found_again(page, server) -> None:
+    """Last in the module: it takes the server away."""
+    server.kill()
+    page.wait_for_selector("body[data-state=away]", timeout=15_000)
+    assert "not answering" in page.inner_text("#notice-text")
+    assert page.is_disabled("#snapshot")
+    server.start()
+    page.wait_for_selector(LIVE, timeout=30_000)
+    page.wait_for_timeout(1500)
+    a = support.grab(page)
+    page.wait_for_timeout(700)
+    assert a.std() > 8 and np.abs(support.grab(page) - a).mean() > 0.1
