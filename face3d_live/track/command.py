@@ -1,0 +1,158 @@
+"""`face3d-live track`: a video in, an .npz of codes and landmarks per frame out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
+from ..errors import InputError
+from ..video import Rgb, Video
+from .tracker import Tracker
+from .types import Tracked
+
+Device = Literal["auto", "cpu", "cuda"]
+
+#: Shapes of the rows that are NaN where no face was found.
+ROWS: dict[str, tuple[int, ...]] = {
+    "expression": (N_EXPRESSION,),
+    "landmarks": (68, 2),
+    "rotation": (3, 3),
+    "translation": (3,),
+    "shape": (N_SHAPE,),
+    "texture": (N_TEXTURE,),
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a video. detected: share of the frames, 0..1. ms: median per frame with a face, or of all without
+    one. warning: what could not be read, in words, or None."""
+
+    out: Path
+    frames: int
+    detected: float
+    ms: float
+    warning: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.out}: {self.frames} frames, face in {self.detected:.0%}, {self.ms:.1f} ms per frame"
+
+
+@dataclass
+class Rows:
+    """The result as it grows."""
+
+    columns: dict[str, list] = field(default_factory=lambda: {name: [] for name in ROWS})
+    detected: list[bool] = field(default_factory=list)
+    ms: list[float] = field(default_factory=list)
+    identity: np.ndarray = field(default_factory=lambda: np.full(N_SHAPE, np.nan, np.float32))
+    frame_size: tuple[int, int] = (0, 0)
+
+    def add(self, tracked: Tracked) -> None:
+        """One more frame."""
+        if not self.detected:
+            self.frame_size = tracked.camera.width, tracked.camera.height
+        values = {
+            "expression": tracked.codes.expression,
+            "landmarks": tracked.landmarks,
+            "rotation": tracked.codes.rotation,
+            "translation": tracked.codes.translation,
+            "shape": tracked.own_shape,
+            "texture": tracked.raw.texture,
+        }
+        for name, value in values.items():
+            self.columns[name].append(value if tracked.face else np.full(ROWS[name], np.nan, np.float32))
+        self.detected.append(tracked.face)
+        self.ms.append(tracked.ms)
+        if tracked.face:
+            self.identity = tracked.identity
+
+    def arrays(self, fps: float) -> dict[str, np.ndarray]:
+        """The arrays of the file, by key."""
+        return {
+            "fps": np.array(fps, np.float64),
+            "frame_size": np.array(self.frame_size, np.int32),
+            "detected": np.array(self.detected, bool),
+            "expression_names": np.array(ARKIT),
+            "identity": self.identity.astype(np.float32),
+            "ms": np.array(self.ms, np.float32),
+            **{name: np.array(rows, np.float32).reshape(-1, *ROWS[name]) for name, rows in self.columns.items()},
+        }
+
+    def summary(self, out: Path, warning: str | None) -> Summary:
+        """The one line that the user reads."""
+        detected, ms = np.array(self.detected), np.array(self.ms)
+        return Summary(
+            out, len(ms), float(detected.mean()), float(np.median(ms[detected] if detected.any() else ms)), warning
+        )
+
+
+def track_video(
+    path: Path,
+    out: Path,
+    smooth: bool = True,
+    device: Device = "auto",
+    progress: bool = True,
+    tracker: Tracker | None = None,
+) -> Summary:
+    """Track the largest face of a video and write `out` (.npz), all of it or nothing.
+
+    `tracker` stands in for the shipped models. Raises InputError (see `Video`; "cannot-write") and AssetError.
+    """
+    with Video.open(path) as video:
+        tracker = tracker or shipped_tracker(smooth=smooth, device=device)
+        rows = Rows()
+        for rgb, t in _with_bar(video, path.name) if progress else video:
+            rows.add(tracker.update(rgb, t))
+        save(out, rows.arrays(video.fps))
+        return rows.summary(out, video.warning)
+
+
+def shipped_tracker(*, smooth: bool = True, device: Device = "auto") -> Tracker:
+    """A tracker on the models that come with the project. Raises AssetError where one is missing."""
+    from ..head.model import Head
+    from ..regress.estimate import Estimator
+    from ..regress.runtime import Regressor
+
+    head = Head.load()
+    return Tracker(Estimator(Regressor.load(device=device), head), head, smooth=smooth)
+
+
+def save(out: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write an .npz beside its place and move it there. Raises InputError("cannot-write")."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(out) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes a key for an option
+    except OSError as error:
+        raise InputError("cannot-write", f"{out} cannot be written ({error.strerror}): choose another place") from error
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `out` when the block ends well, and is gone when it does not."""
+    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _with_bar(video: Video, name: str) -> Iterable[tuple[Rgb, float]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield from bar.track(video, total=video.expected, description=name)

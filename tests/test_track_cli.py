@@ -1,0 +1,180 @@
+"""`track` on files: every key of the contract, NaN rows, bad input, nothing half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from face3d_live.codes import ARKIT, N_TEXTURE, HeadCodes
+from face3d_live.errors import InputError
+from face3d_live.track.command import Summary, save, track_video
+from face3d_live.track.detector import Detection
+from face3d_live.track.tracker import Tracker
+
+BASIS_RNG = np.random.default_rng(0)
+
+
+class FlatHead:
+    """478 points on a face-sized disc."""
+
+    mean = (BASIS_RNG.uniform(-0.08, 0.08, (478, 3)) * [1, 1, 0.3]).astype(np.float32)
+    shape = np.zeros((80, 478, 3), np.float32)
+    expression = BASIS_RNG.normal(0, 5e-4, (52, 478, 3)).astype(np.float32)
+
+    def point_basis(self):
+        return FlatHead
+
+
+class Bright:
+    """Sees a face at a fixed place in every frame that is not dark; its jaw opens with the frame's brightness."""
+
+    def _codes(self, rgb):
+        e = np.zeros(52, np.float32)
+        e[ARKIT.index("jawOpen")] = rgb.mean() / 255
+        return HeadCodes(expression=e, shape=np.full(80, 0.5))
+
+    def estimate(self, frame_rgb, crop, camera, identity=None, previous=None):
+        codes = self._codes(frame_rgb)
+        points = camera.project(FlatHead.mean + codes.translation)
+
+        class Estimate:
+            predicted = codes
+            points_px = points
+            confidence = 0.9 if frame_rgb.mean() > 30 else 0.0
+            residual = 0.02
+
+        Estimate.codes = codes
+        return Estimate()
+
+    def detect(self, rgb, *, finest=2):
+        if rgb.mean() <= 30:
+            return []
+        h, w = rgb.shape[:2]
+        return [Detection(np.array([0.4 * w, 0.4 * h, 0.6 * w, 0.6 * h], np.float32), 0.9, np.zeros((6, 2)))]
+
+    def near(self, rgb, centre, side):
+        return next(iter(self.detect(rgb)), None)
+
+
+def fake_tracker(smooth: bool = True) -> Tracker:
+    world = Bright()
+    return Tracker(world, FlatHead(), world, smooth=smooth)
+
+
+def write_video(path: Path, levels: list[int], size=(128, 96), fps=30) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "12", "g": "8"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for level in levels:
+            frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), level, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+LEVELS = [200] * 20 + [0] * 20 + [120] * 20
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_the_file_holds_what_the_contract_says(tmp_path, smooth):
+    video, out = write_video(tmp_path / "a.mp4", LEVELS), tmp_path / "deep" / "out.npz"
+    summary = track_video(video, out, smooth=smooth, progress=False, tracker=fake_tracker(smooth))
+    frames = len(LEVELS)
+    with np.load(out) as z:
+        got = {key: z[key] for key in z.files}
+    expected = {
+        "fps": ((), np.float64), "frame_size": ((2,), np.int32), "detected": ((frames,), np.bool_),
+        "expression": ((frames, 52), np.float32), "landmarks": ((frames, 68, 2), np.float32),
+        "rotation": ((frames, 3, 3), np.float32), "translation": ((frames, 3), np.float32),
+        "shape": ((frames, 80), np.float32), "texture": ((frames, N_TEXTURE), np.float32),
+        "identity": ((80,), np.float32), "ms": ((frames,), np.float32),
+    }  # fmt: skip
+    assert set(got) == {*expected, "expression_names"}
+    for key, (shape, dtype) in expected.items():
+        assert (key, got[key].shape, got[key].dtype) == (key, shape, dtype)
+    assert tuple(got["expression_names"]) == ARKIT
+    assert got["fps"] == pytest.approx(30)
+    assert got["frame_size"].tolist() == [128, 96]
+    found = got["detected"]
+    assert found[:20].all()
+    assert not found[20:40].any()
+    assert found[42:].all()
+    for key in ("expression", "landmarks", "rotation", "translation", "shape", "texture"):
+        assert np.isfinite(got[key][found]).all(), key
+        assert np.isnan(got[key][~found]).all(), key
+    jaw = got["expression"][:, ARKIT.index("jawOpen")]
+    assert jaw[15] == pytest.approx(200 / 255, abs=0.02)
+    assert jaw[59] == pytest.approx(120 / 255, abs=0.02)
+    assert got["identity"] == pytest.approx(np.full(80, 0.5), abs=1e-4)
+    assert (got["ms"] > 0).all()
+    assert summary.frames == frames
+    assert summary.detected == pytest.approx(found.mean())
+    assert "60 frames" in str(summary)
+    assert list(out.parent.iterdir()) == [out]  # nothing else left behind
+
+
+def test_no_face_at_all(tmp_path):
+    summary = track_video(write_video(tmp_path / "a.mp4", [0] * 12), tmp_path / "o.npz", tracker=fake_tracker())
+    assert summary.detected == 0
+    with np.load(tmp_path / "o.npz") as z:
+        assert np.isnan(z["expression"]).all()
+        assert np.isnan(z["identity"]).all()
+        assert z["expression"].shape == (12, 52)
+
+
+def test_cut_off_video_is_tracked_as_far_as_it_goes(tmp_path):
+    path = write_video(tmp_path / "a.mkv", [int(v) for v in 60 + 150 * np.random.default_rng(0).random(90)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    summary = track_video(path, tmp_path / "o.npz", progress=False, tracker=fake_tracker())
+    assert 5 < summary.frames < 90
+    assert summary.warning is not None
+    assert "cut off" in summary.warning
+
+
+@pytest.mark.parametrize(("content", "code"), [(b"", "empty-video"), (b"some text\n" * 99, "not-a-video")])
+def test_bad_videos_leave_no_file(tmp_path, content, code):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        track_video(path, tmp_path / "o.npz", progress=False, tracker=fake_tracker())
+    assert caught.value.code == code
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_an_existing_file_survives_a_failure(tmp_path):
+    out = tmp_path / "o.npz"
+    save(out, {"a": np.arange(3)})
+    video = write_video(tmp_path / "a.mp4", LEVELS)
+
+    class Failing(Tracker):
+        def update(self, rgb, t):
+            raise RuntimeError("no")
+
+    world = Bright()
+    with pytest.raises(RuntimeError):
+        track_video(video, out, progress=False, tracker=Failing(world, FlatHead(), world))
+    with np.load(out) as z:
+        assert z["a"].tolist() == [0, 1, 2]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "o.npz"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot-write"):
+        save(tmp_path / "file" / "o.npz", {"a": np.arange(3)})
+
+
+def test_the_bar_does_not_change_the_result(tmp_path, capsys):
+    video = write_video(tmp_path / "a.mp4", LEVELS)
+    summary = track_video(video, tmp_path / "o.npz", progress=True, tracker=fake_tracker())
+    assert summary.frames == len(LEVELS)
+    assert capsys.readouterr().out == ""  # the bar is on stderr: stdout is for the summary
+
+
+def test_summary_reads_well():
+    text = str(Summary(Path("o.npz"), 90, 0.5, 41.23))
+    assert text == "o.npz: 90 frames, face in 50%, 41.2 ms per frame"
