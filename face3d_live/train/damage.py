@@ -1,0 +1,155 @@
+"""Damage to pictures, in batches: things in front of the face, and what a cheap camera and a codec leave of it.
+
+Pictures are float (B, 3, S, S) in 0..1. Chances are drawn on the CPU from the given generator.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as nn
+from torch import Tensor
+
+#: JPEG's luminance table (ITU-T T.81, annex K), the same for colour here.
+_QUANTA = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+
+_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+
+
+class _Dice:
+    """Random tensors on a device, drawn on the CPU."""
+
+    def __init__(self, generator: torch.Generator, count: int, device: torch.device) -> None:
+        self.generator, self.count, self.device = generator, count, device
+
+    def uniform(self, low: float = 0.0, high: float = 1.0, columns: int = 1) -> Tensor:  # (B, columns, 1, 1)
+        values = torch.rand(self.count, columns, 1, 1, generator=self.generator)
+        return (values * (high - low) + low).to(self.device)
+
+    def normal(self, columns: int = 1) -> Tensor:  # (B, columns, 1, 1)
+        return torch.randn(self.count, columns, 1, 1, generator=self.generator).to(self.device)
+
+    def chosen(self, probability: float) -> Tensor:  # indices
+        return (torch.rand(self.count, generator=self.generator) < probability).nonzero()[:, 0].to(self.device)
+
+
+def occlude(
+    image: Tensor, points: Tensor, visible: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:  # (B, 3, S, S), (B, 478, 2) crop coordinates, (B, 478)
+    """Ellipses and bars of flat or noisy colour in front of a fifth of the faces; points below them become hidden."""
+    dice = _Dice(generator, len(image), image.device)
+    some = dice.chosen(0.2)
+    if len(some) == 0:
+        return image, visible
+    center, radius = dice.uniform(-1, 1, 2), dice.uniform(0.06, 0.45, 2)
+    angle, square = dice.uniform(0, math.pi), dice.uniform() < 0.5
+    colour, grain = dice.uniform(0, 1, 3), dice.uniform(0, 0.1)
+
+    def inside(x: Tensor, y: Tensor) -> Tensor:  # (B, 1, ...) crop coordinates
+        x, y = x - center[:, :1], y - center[:, 1:]
+        u = (torch.cos(angle) * x + torch.sin(angle) * y) / radius[:, :1]
+        v = (torch.cos(angle) * y - torch.sin(angle) * x) / radius[:, 1:]
+        return torch.where(square, torch.maximum(u.abs(), v.abs()), torch.hypot(u, v)) < 1
+
+    size = image.shape[-1]
+    axis = (torch.arange(size, device=image.device) + 0.5) * 2 / size - 1
+    mask = inside(axis[None, None, None, :], axis[None, None, :, None])
+    noise = torch.randn(image[:, :1].shape, generator=generator).to(image.device)
+    thing = (colour + noise * grain).clamp(0, 1)
+    hit = inside(points[:, None, :, :1].transpose(2, 3), points[:, None, :, 1:].transpose(2, 3))[:, 0, 0]
+    image, visible = image.clone(), visible.clone()
+    image[some] = torch.where(mask, thing, image)[some]
+    visible[some] = torch.where(hit, 0.0, visible)[some]
+    return image, visible
+
+
+def degrade(image: Tensor, generator: torch.Generator) -> Tensor:
+    """Lens, sensor and codec, each for some of the pictures: blur, few pixels, colour, exposure, noise, compression."""
+    dice = _Dice(generator, len(image), image.device)
+    image = image.clone()
+    some = dice.chosen(0.35)
+    if len(some):
+        image[some] = _blur(image[some], _kernels(len(some), generator).to(image.device))
+    for i in dice.chosen(0.25).tolist():
+        image[i] = _fewer_pixels(image[i], float(torch.rand(1, generator=generator)) * 0.5 + 0.35)
+    image = _colour(image, dice)
+    amount = dice.uniform(0, 1) ** 2 * 0.09
+    noise = torch.randn(image.shape, generator=generator).to(image.device)
+    image = (image + noise * amount * (0.5 + image)).clamp(0, 1)
+    some = dice.chosen(0.4)
+    if len(some):
+        image[some] = compress(image[some], dice.uniform(0.2, 3.0)[some, 0, 0, 0])
+    return image
+
+
+def _colour(image: Tensor, dice: _Dice) -> Tensor:
+    """White balance, saturation (none for an eighth), vignette, gamma, contrast and brightness."""
+    grey = image.mean(1, keepdim=True)
+    saturation = torch.where(dice.uniform() < 0.12, 0.0, dice.uniform(0.5, 1.4))
+    image = grey + (image - grey) * saturation
+    image = image * (1 + dice.normal(3) * 0.07)
+    axis = torch.linspace(-1, 1, image.shape[-1], device=image.device)
+    distance = (axis[None, None, None, :] - dice.normal() * 0.4) ** 2 + (
+        axis[None, None, :, None] - dice.normal() * 0.4
+    ) ** 2
+    image = image * (1 - dice.uniform(-0.05, 0.18) * distance)
+    image = image.clamp(1e-4, 1) ** torch.exp(dice.normal() * 0.25)
+    return ((image - 0.5) * dice.uniform(0.65, 1.3) + 0.5 + dice.normal() * 0.08).clamp(0, 1)
+
+
+def _kernels(count: int, generator: torch.Generator) -> Tensor:  # -> (count, 7, 7), each sums to 1
+    """Gaussians, half of them stretched along a line: defocus and motion."""
+    axis = torch.arange(-3.0, 4.0)
+    angle = torch.rand(count, 1, 1, generator=generator) * math.pi
+    narrow = 0.3 + torch.rand(count, 1, 1, generator=generator) * 0.9
+    moving = torch.rand(count, 1, 1, generator=generator) < 0.5
+    wide = torch.where(moving, narrow + torch.rand(count, 1, 1, generator=generator) * 1.8, narrow)
+    x, y = axis[None, None, :], axis[None, :, None]
+    along, across = torch.cos(angle) * x + torch.sin(angle) * y, torch.cos(angle) * y - torch.sin(angle) * x
+    kernel = torch.exp(-0.5 * ((along / wide) ** 2 + (across / narrow) ** 2))
+    return kernel / kernel.sum((1, 2), keepdim=True)
+
+
+def _blur(image: Tensor, kernels: Tensor) -> Tensor:
+    count, channels, height, width = image.shape
+    padded = nn.pad(image, (3, 3, 3, 3), mode="replicate").reshape(1, count * channels, height + 6, width + 6)
+    weights = kernels.repeat_interleave(channels, 0)[:, None]
+    return nn.conv2d(padded, weights, groups=count * channels).reshape(image.shape)
+
+
+def _fewer_pixels(image: Tensor, factor: float) -> Tensor:  # (3, S, S)
+    size = image.shape[-1]
+    small = nn.interpolate(image[None], size=max(8, round(size * factor)), mode="area")
+    return nn.interpolate(small, size=size, mode="bilinear", align_corners=False)[0]
+
+
+def compress(image: Tensor, strength: Tensor) -> Tensor:  # (B, 3, S, S), (B,) -> (B, 3, S, S)
+    """JPEG's losses: colour at half the size, 8x8 cosine transform, coefficients rounded to multiples of its table.
+
+    strength 1 is quality 50; S must be a multiple of 16.
+    """
+    to_ycc = image.new_tensor(_TO_YCC)
+    ycc = torch.einsum("dc,bchw->bdhw", to_ycc, image * 255) - image.new_tensor([128.0, 0, 0])[:, None, None]
+    luma = _quantise(ycc[:, :1], strength)
+    chroma = _quantise(nn.avg_pool2d(ycc[:, 1:], 2), 1.7 * strength)
+    chroma = nn.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)
+    ycc = torch.cat([luma + 128, chroma], 1)
+    return (torch.einsum("dc,bchw->bdhw", torch.linalg.inv(to_ycc), ycc) / 255).clamp(0, 1)
+
+
+def _quantise(plane: Tensor, strength: Tensor) -> Tensor:  # (B, C, S, S), (B,)
+    """Round the cosine coefficients of the 8x8 blocks."""
+    k = torch.arange(8.0, device=plane.device)
+    basis = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) * 0.5
+    basis[0] /= math.sqrt(2)
+    count, channels, height, width = plane.shape
+    blocks = plane.reshape(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
+    steps = plane.new_tensor(_QUANTA).reshape(8, 8) * strength[:, None, None, None, None, None]
+    coefficients = basis @ blocks @ basis.T
+    blocks = basis.T @ (torch.round(coefficients / steps) * steps) @ basis
+    return blocks.transpose(3, 4).reshape(plane.shape)

@@ -1,0 +1,125 @@
+"""Synthetic training samples: `python -m face3d_live.train.synthetic --out DIR --shards N --seed S`.
+
+Each shard has its own seed, so an interrupted run goes on where it stopped and any shard can be made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.head.model import Head
+from face3d_live.train.expressions import ExpressionSampler
+from face3d_live.train.identities import IdentitySampler
+from face3d_live.train.people import PersonSampler
+from face3d_live.train.pool import SIZE, SYNTHETIC, Sample, ShardWriter
+from face3d_live.train.scene import Backgrounds, Placement
+from face3d_live.train.skins import load_skins
+from face3d_live.train.synthetic_compose import compose
+from face3d_live.train.synthetic_hair import load_styles
+from face3d_live.train.synthetic_render import Painter
+
+SHARD = 1000
+DRAWN = 216  # pixels; pictures are drawn larger than kept, then averaged
+HIDDEN = 0.008  # metres that something must lie in front of a point to hide it
+
+
+class Generator:
+    """Makes samples. data: the folder of faces and heads; skins: a folder of skins in the head's atlas."""
+
+    def __init__(self, head: Head, data: Path, skins: Path) -> None:
+        from face3d_live.train.portraits import exemplars, training_images
+
+        self.head = head
+        self.skins = load_skins(skins, head)
+        self.painter = Painter(head, self.skins, load_styles(data / "makehuman_cc0" / "hair", head), DRAWN)
+        self.identities = IdentitySampler(head, data / "scan_heads.npz")
+        self.expressions = ExpressionSampler(exemplars(data))
+        self.backgrounds = Backgrounds(training_images(data))
+        self.people = PersonSampler(self.painter, self.skins)
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """One random head, drawn and labelled."""
+        identity = self.identities.sample(rng)
+        expression = self.expressions.sample(rng)
+        vertices = self.head.posed(identity.neutral, identity.shape, expression)
+        points = self.head.points(vertices)
+        person = self.people.sample(rng, identity, vertices, points, expression)
+        place = person.subject.placement
+        rgba, depth = self.painter.draw(person.subject)
+        seen = place.project(points)
+        visible = self._visible(points, place, depth)
+        image, covered = compose(rng, rgba, self.backgrounds.sample(rng, SIZE), seen, person)
+        visible[covered] = 0
+        visible[person.hidden] = 0
+        return {
+            "image": image,
+            "points": seen,
+            "visible": visible,
+            "weight": self.head.point_usable.astype(np.float32),
+            "expression": expression,
+            "expression_weight": np.ones(52, np.float32),
+            "shape": identity.shape,
+            "shape_weight": np.float32(1),
+            "rotation": place.rotation,
+            "scale": np.float32(place.scale),
+            "position": place.position,
+            "focal": np.float32(place.focal),
+            "texture": person.texture,
+            "texture_valid": np.float32(person.texture.any()),
+            "light": person.subject.light.label,
+            "light_valid": np.float32(1),
+            "teacher": np.zeros(52, np.float32),
+            "teacher_weight": np.zeros(52, np.float32),
+            "source": np.uint8(SYNTHETIC),
+        }
+
+    def _visible(self, points: NDArray, place: Placement, depth: NDArray) -> NDArray[np.float32]:  # (478, 3) -> (478,)
+        """1 where nothing drawn lies more than `HIDDEN` before the point."""
+        distance = -(points @ place.rotation.T + place.translation)[:, 2]
+        clip = place.clip_matrix()
+        camera = points @ place.rotation.T + place.translation
+        x, y = (camera[:, :2] * (1, -1) * clip[0, 0] / -camera[:, 2:]).T
+        column = np.clip((x + 1) / 2 * len(depth), 0, len(depth) - 1).astype(int)
+        row = np.clip((y + 1) / 2 * len(depth), 0, len(depth) - 1).astype(int)
+        return (depth[row, column] > distance - HIDDEN).astype(np.float32)
+
+
+def write_shard(generator: Generator, pool: Path, seed: int, number: int, count: int = SHARD) -> Path:
+    """Make shard `number` of the run `seed`."""
+    rng = np.random.default_rng([seed, number])
+    writer = ShardWriter(pool, f"s{seed:04d}_{number:05d}", {"kind": "synthetic", "seed": seed, "number": number})
+    for _ in range(count):
+        writer.add(generator.sample(rng))
+    return writer.close()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pool")
+    parser.add_argument("--shards", type=int, default=60, help=f"shards of {SHARD} samples")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--skins", type=Path, required=True, help="folder of skins in the head's atlas")
+    parser.add_argument("--count", type=int, default=SHARD, help="samples in a shard")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe: draw in this thread; more processes are the better use of cores
+    generator = Generator(Head.load(), options.data, options.skins)
+    for number in range(options.shards):
+        if (options.out / f"s{options.seed:04d}_{number:05d}" / "about.json").is_file():
+            continue
+        start = time.monotonic()
+        path = write_shard(generator, options.out, options.seed, number, options.count)
+        rate = options.count / (time.monotonic() - start)
+        print(f"{path.name}: {rate:.0f} samples a second", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
