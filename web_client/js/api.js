@@ -38,8 +38,8 @@ export async function request(method, path, { body, type, timeout = 8000, keepal
 async function explain(response) {
   const fallback = STRINGS.httpError(response.status);
   try {
-    const { error } = await response.json();
-    return new ApiError(error?.code ?? "http-error", error?.message ?? fallback, response.status);
+    const { error, reason } = await response.json(); // `reason`: a calibration that was not possible
+    return new ApiError(error?.code ?? "http-error", error?.message || reason || fallback, response.status);
   } catch {
     return new ApiError("http-error", fallback, response.status); // a proxy's HTML page, or nothing
   }

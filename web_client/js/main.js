@@ -9,6 +9,7 @@ import { Notice, Readings } from "./status.js";
 import { STRINGS } from "./strings.js";
 
 const NO_FACE_MS = 4000;
+const LOADING_MS = 6000;
 
 const $ = (id) => document.getElementById(id);
 const bars = new Bars($("bars"));
@@ -20,6 +21,8 @@ const readings = new Readings();
 let running = null;
 let wasLive = false;
 let lastFace = Infinity;
+/** @type {string | null | undefined} what to say at the first frame, null: nothing, undefined: said */
+let greeting;
 
 function setState(state) {
   document.body.dataset.state = state;
@@ -90,9 +93,10 @@ function onState({ state, reason, seconds, code }) {
   if (state === "live") {
     setState("live");
     lastFace = performance.now();
-    if (wasLive) notice.show(STRINGS.back);
-    else notice.hide();
+    greeting = wasLive ? STRINGS.back : null;
     wasLive = true;
+    // The engine may still be loading: the first pictures are then empty, until the first message about a frame.
+    setTimeout(greet, LOADING_MS);
   } else if (state === "connecting") {
     notice.show(wasLive ? STRINGS.reconnecting : STRINGS.connecting, { busy: true });
   } else if (state === "waiting") {
@@ -102,7 +106,7 @@ function onState({ state, reason, seconds, code }) {
     readings.clear();
     notice.show(reason, { detail: STRINGS.tryingIn(seconds), busy: true, warn: true, retry: true });
   } else {
-    idle(code === "unauthorized" || code === "token" ? STRINGS.trouble.token : STRINGS.trouble.other(reason));
+    idle(code === "token" ? STRINGS.trouble.token : STRINGS.trouble.other(reason));
   }
 }
 
@@ -113,6 +117,7 @@ function onMessage(message) {
       readings.device(message.device);
       break;
     case "frame":
+      greet();
       bars.show(message.expression);
       onFace(message.face);
       break;
@@ -123,6 +128,14 @@ function onMessage(message) {
       notice.show(message.message, { warn: true });
       break;
   }
+}
+
+/** The avatar is there: what the notice said of connecting is over. */
+function greet() {
+  if (greeting === undefined || document.body.dataset.state !== "live") return;
+  if (greeting) notice.show(greeting);
+  else notice.hide();
+  greeting = undefined;
 }
 
 /** A face that stays away is worth a hint, once until it is back. */
