@@ -93,8 +93,8 @@ def _pole(mesh: Mesh, rest: NDArray, centre: NDArray) -> int:
 def hairline(rest: NDArray, chin: float, top: float) -> Array:  # (U, 3) -> (U,)
     """Height in metres above the hairline, negative below it. chin, top: heights of chin and skull top."""
     around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))
-    share = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
-    return (rest[:, 1] - (chin + share * (top - chin))).astype(np.float32)
+    share: NDArray = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
+    return np.asarray(rest[:, 1] - (chin + share * (top - chin)), np.float32)
 
 
 def brows(points: NDArray) -> dict[str, object]:  # (478, 3)
@@ -123,7 +123,7 @@ def above_neck(mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,
     unique, count = np.unique(edges, axis=0, return_counts=True)
     rim = np.unique(unique[count == 1])
     rim = rim[(mesh.part[rim] == 0) & (rest[rim, 1] < np.median(rest[:, 1]))]
-    return cKDTree(rest[rim]).query(rest)[0].astype(np.float32)
+    return np.asarray(cKDTree(rest[rim]).query(rest)[0], np.float32)
 
 
 def _smooth(mesh: Mesh, mask: NDArray[np.bool_], rounds: int = 3) -> Array:  # (V_level,) -> (V_level,) 0..1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import moderngl
 import numpy as np
@@ -13,15 +15,16 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.render import backdrop, features, gpu, wires
+from face3d_live.render.antialias import antialias
 from face3d_live.render.openness import openness
 from face3d_live.render.paint import paint
 from face3d_live.render.view import Mode, Pose, View, covering, portrait
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
-#: A picture (H, W, 3) sRGB; a colour, RGB or RGBA 0..1; None: the mode's own (a studio wall behind "avatar" and
-#: "wireframe", nothing behind the others, so that alpha is the head's coverage).
-Background = Picture | tuple[float, ...] | None
+#: A picture (H, W, 3) sRGB; a colour, RGB 0..1; "transparent": nothing, alpha is the head's coverage; None: the mode's
+#: own, a studio wall behind "avatar" and "wireframe", nothing behind the others.
+Background = Picture | tuple[float, float, float] | Literal["transparent"] | None
 
 #: Metres that the hair stands off the scalp, and its linear colour.
 HAIR_VOLUME = 0.010
@@ -40,7 +43,8 @@ _STUDIO_MODES = ("avatar", "wireframe")
 class Renderer:
     """Draws one head. Belongs to the thread and process that makes it; several may live side by side.
 
-    level: the mesh's, "low", "medium" or "high". samples: 4 smooths edges, at three times the time on a CPU.
+    level: the mesh's, "low", "medium" or "high". samples: 1 smooths edges afterwards; 4 multisamples them, which takes
+    three times as long on a CPU.
     Raises AssetError "egl-missing" when OpenGL is not installed.
     """
 
@@ -145,42 +149,32 @@ class Renderer:
         texture: str = "default",
     ) -> Picture:  # -> (height, width, 4)
         """The lower level of `render`: any vertices, at any pose, in any light."""
+        if background is None and mode not in _STUDIO_MODES:
+            background = "transparent"
         with self._ctx as ctx:
-            self._begin(mode, background)
+            self._begin(background)
             ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
             ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-            shared = _placing(pose) | {"light": np.asarray(light, np.float32)}
             if mode == "wireframe":
-                self._draw_wires(vertices, shared)
-                return self._target.read()
-            normals = self._move(vertices)
-            if mode == "geometry":
-                self._draw("clay", _MATERIALS, shared | self._drawn.uniforms)
-                return self._target.read()
-            self._textures[texture].use(0)
-            look = (
-                shared
-                | self._drawn.uniforms
-                | _lamp(light)
-                | {
-                    "gaze": _unit(normals[self._drawn.poles]) @ pose.rotation.T,
-                    "mouth_open": self._mouth_open(vertices),
-                    "hair_volume": HAIR_VOLUME,
-                    "hair_colour": HAIR_COLOUR,
-                }
-            )
-            for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
-                self._draw(material, (material,), look)
-            return self._target.read()
+                self._draw_wires(vertices, _placing(pose, light))
+            else:
+                self._draw_solid(vertices, pose, light, mode, texture)
+            picture = self._target.read()
+        if self._samples == 1:
+            antialias(picture)
+        if isinstance(background, str):
+            _unmultiply(picture)
+        else:
+            picture[..., 3] = 255
+        return picture
 
-    def _begin(self, mode: Mode, background: Background) -> None:
-        """A clean sheet with the background on it."""
+    def _begin(self, background: Background) -> None:
+        """A clean sheet with the background on it; alpha 0, as the head covers none of it yet."""
         if isinstance(background, tuple):
-            red, green, blue, alpha = (*background, 1.0)[:4]
-            self._target.begin((red * alpha, green * alpha, blue * alpha, alpha))
+            self._target.begin((*background, 0.0))
             return
         self._target.begin()
-        if background is None and mode not in _STUDIO_MODES:
+        if isinstance(background, str):
             return
         size = self._target.width, self._target.height
         if background is not None or not self._behind_is_studio:
@@ -190,6 +184,21 @@ class Renderer:
         self._ctx.enable_only(moderngl.NOTHING)
         self._behind.use(0)
         self._fill.render(moderngl.TRIANGLES, vertices=3)
+
+    def _draw_solid(self, vertices: NDArray, pose: Pose, light: NDArray, mode: Mode, texture: str) -> None:
+        """Skin, hair, eyes and mouth; or all of them in clay."""
+        normals = self._move(vertices)
+        uniforms = _placing(pose, light) | self._drawn.uniforms
+        if mode == "geometry":
+            self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
+            return
+        self._textures[texture].use(0)
+        uniforms |= _lamp(light)
+        uniforms |= {"hair_volume": HAIR_VOLUME, "hair_colour": HAIR_COLOUR}
+        uniforms["gaze"] = _unit(normals[self._drawn.poles]) @ pose.rotation.T
+        uniforms["mouth_open"] = self._mouth_open(vertices)
+        for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
+            self._draw(material, (material,), uniforms)
 
     def _move(self, vertices: NDArray) -> Array:
         """Write this frame's positions and normals (returned, (U, 3), of any length).
@@ -219,12 +228,13 @@ class Renderer:
         self._wires.draw(self._programs["wires"], "all")
 
 
-def _placing(pose: Pose) -> dict[str, object]:
-    """Uniforms of camera and pose; matrices go columns first."""
+def _placing(pose: Pose, light: NDArray) -> dict[str, object]:
+    """Uniforms of camera, pose and light; matrices go columns first."""
     return {
         "projection": pose.camera.gl_projection().T,
         "rotation": np.asarray(pose.rotation, np.float32).T,
         "translation": np.asarray(pose.translation, np.float32),
+        "light": np.asarray(light, np.float32),
     }
 
 
@@ -238,6 +248,14 @@ def _lamp(light: NDArray) -> dict[str, object]:  # (27,)
 def _faces_viewer(pose: Pose) -> bool:
     """Whether eyes and mouth can be seen: from behind they would show through the neck's fading end."""
     return float(pose.rotation[:, 2] @ pose.translation) < 0
+
+
+def _unmultiply(picture: Picture) -> None:  # (H, W, 4), in place
+    """Colours as if seen alone where alpha thins them, as PNG wants them; OpenGL blends colour times alpha."""
+    rows, columns = np.nonzero(cv2.inRange(cv2.extractChannel(picture, 3), 1, 254))
+    thin = picture[rows, columns].astype(np.float32)
+    thin[:, :3] = np.minimum(thin[:, :3] * 255 / np.maximum(thin[:, 3:], 1) + 0.5, 255)
+    picture[rows, columns] = thin
 
 
 def _unit(v: NDArray) -> Array:  # (..., 3)
