@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +23,7 @@ router = APIRouter()
 
 MAX_PHOTO_BYTES = 20 * 1024 * 1024
 _PRIVATE = {"Cache-Control": "no-store"}
-_NO_SUCH_SESSION = 4404
+_NO_SUCH = 4404
 
 
 def _live(of: Request | WebSocket) -> Live:
@@ -44,15 +45,20 @@ def _job(request: Request, job_id: str) -> Job:
 
 
 async def _body(request: Request, media_type: str, limit: int) -> bytes:
-    """The whole body. Raises InputError "wrong-type" or "too-large", the latter before more than `limit` is read."""
+    """The whole body, of which no more than `limit` is kept. Raises InputError "wrong-type" or "too-large"."""
     offered = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if offered != media_type:
         raise InputError("wrong-type", f"expected Content-Type: {media_type}, got {offered[:80] or 'none'}")
-    body = bytearray()
+    body, size = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise InputError("too-large", f"the body may have at most {limit} bytes")
+        size += len(chunk)
+        if size <= limit:
+            body += chunk
+        elif size > 4 * limit:
+            # Most clients read the answer only when they have sent all: what is merely too large is listened to.
+            break
+    if size > limit:
+        raise InputError("too-large", f"the body may have at most {limit} bytes")
     return bytes(body)
 
 
@@ -201,18 +207,31 @@ async def job_progress(websocket: WebSocket, job_id: str) -> None:
     job = _live(websocket).jobs.get(job_id)
     await websocket.accept()
     if job is None:
-        await websocket.close(_NO_SUCH_SESSION, "no such job")
+        await websocket.close(_NO_SUCH, "no such job")
         return
+    # Nothing is expected from the client; but only reading shows that it has gone.
+    leaving = asyncio.create_task(_until_gone(websocket))
     try:
-        while True:
-            changed, over = job.changed, job.over
+        while not leaving.done():
+            event, over = job.changed, job.over
             await websocket.send_json(job.to_json())
             if over:
                 await websocket.close()
                 return
-            await changed.wait()
+            changed = asyncio.create_task(event.wait())
+            try:
+                await asyncio.wait({changed, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
     except WebSocketDisconnect:
         return
+    finally:
+        leaving.cancel()
+
+
+async def _until_gone(websocket: WebSocket) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        continue
 
 
 # --- the expression stream --------------------------------------------------------------------------------------------
@@ -230,6 +249,6 @@ async def session_expressions(websocket: WebSocket, session_id: str, format: str
     live = _live(websocket)
     if live.sessions.get(session_id) is None:
         await websocket.accept()
-        await websocket.close(_NO_SUCH_SESSION, "no such session")
+        await websocket.close(_NO_SUCH, "no such session")
         return
     await live.hub.serve(websocket, session_id, format == "binary")

@@ -170,16 +170,23 @@ async def _face3d_error(_request: Request, error: Exception) -> JSONResponse:
             response.headers["Retry-After"] = "5"
             return response
         case InputError(code=code, message=message):
-            return _error(_STATUS.get(code, 400), code, message)
+            response = _error(_STATUS.get(code, 400), code, message)
+            if code == "too-large":
+                # The rest of the body is not wanted.
+                response.headers["Connection"] = "close"
+            return response
         case AssetError(code=code, message=message):
             return _error(503, code, message)
     return _error(500, "internal", str(error))
 
 
-async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = {404: "not-found", 405: "wrong-method"}.get(error.status_code, "http")
-    return _error(error.status_code, code, str(error.detail))
+    if error.status_code == 404:
+        return _error(404, "not-found", f"there is nothing at {request.url.path[:80]}")
+    if error.status_code == 405:
+        return _error(405, "wrong-method", f"{request.method} is not for {request.url.path[:80]}")
+    return _error(error.status_code, "http", str(error.detail))
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:

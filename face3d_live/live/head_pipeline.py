@@ -1,0 +1,96 @@
+"""The real pipeline: detector, network and tracker, head and renderer. Imported in the engine process only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.errors import InputError
+from face3d_live.head.model import Head
+from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result, ViewRequest
+from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.runtime import Device, Regressor
+from face3d_live.render.renderer import Renderer
+from face3d_live.render.view import View
+from face3d_live.track.detector import Detector
+from face3d_live.track.tracker import Tracked, Tracker
+
+Rgb = NDArray[np.uint8]
+
+#: A camera silent for longer shows nobody: the tracker gets dark pictures, so that it relaxes as it always does.
+SILENT_SECONDS = 0.5
+
+
+@dataclass
+class _Face:
+    """One session's state."""
+
+    tracker: Tracker
+    picture: Rgb | None = None
+    t: float = 0.0
+    tracked: Tracked | None = None
+
+
+class HeadPipeline:
+    """See `pipeline.Pipeline`. Raises AssetError when a model file, libEGL or a wanted GPU is missing."""
+
+    def __init__(self, device: Device = "auto") -> None:
+        head = Head.load()
+        regressor = Regressor.load(device)
+        self.device = regressor.device
+        self._head = head
+        self._estimator = Estimator(regressor, head)
+        # Holds no state between pictures, so that all sessions share one.
+        self._detector = Detector.load()
+        self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE)
+        self._faces: dict[str, _Face] = {}
+
+    def open(self, session: str, state: object) -> None:
+        """Begin a session; state: the tracker's calibration of an earlier life."""
+        tracker = Tracker(self._estimator, self._head, self._detector)
+        if state is not None:
+            tracker.calibration = state  # type: ignore[assignment]  # what `calibrate` gave
+        self._faces[session] = _Face(tracker)
+
+    def close(self, session: str) -> None:
+        """Forget a session."""
+        self._faces.pop(session, None)
+
+    def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
+        """Track and draw."""
+        face = self._faces[session]
+        start = perf_counter()
+        tracked = self._track(face, rgb, t)
+        middle = perf_counter()
+        image = self._draw(face, tracked, view)
+        end = perf_counter()
+        ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}
+        return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms)
+
+    def calibrate(self, session: str) -> Calibration:
+        """Take the face of the last half second as neutral."""
+        try:
+            return Calibration(True, state=self._faces[session].tracker.calibrate())
+        except InputError as error:
+            return Calibration(False, error.message)
+
+    def _track(self, face: _Face, rgb: Rgb | None, t: float) -> Tracked:
+        if rgb is not None:
+            face.tracked, face.t = face.tracker.update(rgb, t), t
+            # A copy: the picture lies in memory that the server writes the next one to.
+            face.picture = rgb.copy()
+        elif face.tracked is None or t - face.t > SILENT_SECONDS:
+            dark = np.zeros_like(face.picture) if face.picture is not None else np.zeros((480, 640, 3), np.uint8)
+            face.tracked = face.tracker.update(dark, t)
+        return face.tracked
+
+    def _draw(self, face: _Face, tracked: Tracked, view: ViewRequest) -> Rgb:
+        if view.mode == "overlay":
+            # Over the picture the head is where the camera sees it, not where calibration moves it.
+            drawn = self._renderer.render(tracked.seen, tracked.camera, mode="overlay", background=face.picture)
+            return drawn[..., :3]
+        orbit = View(view.yaw, view.pitch, view.zoom)
+        return self._renderer.render(tracked.codes, tracked.camera, view=orbit, mode=view.mode)[..., :3]

@@ -1,0 +1,119 @@
+"""The live server as a program: binds the port, waits for the engine, prints the address, ends cleanly on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import logging
+import socket
+import sys
+from typing import Literal
+from urllib.parse import quote
+
+import uvicorn
+
+from face3d_live.errors import Face3DError, InputError
+from face3d_live.live import tasks
+from face3d_live.live.guard import is_loopback
+from face3d_live.live.pipeline import Pipeline
+from face3d_live.live.server import Live, Settings, create_app
+from face3d_live.live.source import open_source
+
+Device = Literal["auto", "cpu", "cuda"]
+
+#: Connections that have not ended by themselves so long after Ctrl-C are cut.
+GRACE_SECONDS = 3
+
+
+def run(host: str, port: int, device: Device, token: str | None, source: str | None, verbose: bool) -> int:
+    """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        if source is not None:
+            open_source(source).close()
+        listener = _listen(host, port)
+    except Face3DError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    settings = Settings(
+        pipeline=functools.partial(make_pipeline, device),
+        snapshot=tasks.snapshot,
+        reconstruct=tasks.reconstruct_photo,
+        token=token,
+        loopback=is_loopback(host),
+        source=source,
+    )
+    with listener:
+        try:
+            return asyncio.run(_serve(settings, listener, _address(host, listener, token)))
+        except KeyboardInterrupt:
+            return 0
+
+
+def make_pipeline(device: Device) -> Pipeline:
+    """The engine process's factory: the network and OpenGL are imported there only."""
+    from face3d_live.live.head_pipeline import HeadPipeline
+
+    return HeadPipeline(device)
+
+
+async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.02)
+    status = 0
+    if not serving.done():
+        try:
+            await _announce(app.state.live, serving, address)
+        except Face3DError as error:
+            print(f"error: {error}", file=sys.stderr)
+            server.should_exit = True
+            status = 1
+    await serving
+    return status
+
+
+async def _announce(live: Live, serving: asyncio.Task[None], address: str) -> None:
+    """Print the address as soon as it is of use. Raises AssetError when the engine cannot load."""
+    print("Loading the model ...", flush=True)
+    ready = asyncio.create_task(live.engine.wait_ready())
+    await asyncio.wait({ready, serving}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        ready.cancel()
+        return
+    await ready
+    if live.engine.state == "ready":
+        print(f"Face3D Live on {live.engine.device}: open {address}  (Ctrl-C ends it)", flush=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises InputError "port-taken", "port-forbidden" or "bad-host"."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            cure = f"port {port} is in use: end the other program, or choose another with --port {port + 1}"
+            raise InputError("port-taken", cure) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise InputError("port-forbidden", f"port {port} needs more rights: use one above 1023") from error
+        raise InputError("bad-host", f"cannot listen on {host}: {error.strerror or error}") from error
+    except OverflowError as error:
+        raise InputError("bad-port", f"{port} is no port: use 1 to 65535") from error
+    # Small, so that a stream client that stops reading is noticed after seconds and not after megabytes.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
+    return listener
+
+
+def _address(host: str, listener: socket.socket, token: str | None) -> str:
+    port = listener.getsockname()[1]
+    name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host, host)
+    name = f"[{name}]" if ":" in name else name
+    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")

@@ -1,0 +1,428 @@
+"""HTTP and WebSockets: what is asked wrongly, who is kept out, streams, snapshots, jobs, the end."""
+
+import asyncio
+import io
+import itertools
+import json
+import socket
+import time
+
+import httpx
+import live_fakes
+import numpy as np
+import pytest
+import websockets
+from live_fakes import grey
+from live_helpers import Browser, Camera, serve
+
+from face3d_live.codes import ARKIT, INDEX
+from face3d_live.live.guard import is_loopback
+from face3d_live.live.worker import Worker
+from face3d_live.protocols import binary_stream, json_stream
+
+SDP = {"Content-Type": "application/sdp"}
+PNG = b"\x89PNG" + bytes(100)
+
+AUDIO_ONLY = """v=0
+o=- 1 1 IN IP4 0.0.0.0
+s=-
+t=0 0
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+c=IN IP4 0.0.0.0
+a=mid:0
+a=sendrecv
+a=rtpmap:111 opus/48000/2
+"""
+
+
+def error_of(response):
+    assert response.headers["content-type"] == "application/json"
+    error = response.json()["error"]
+    assert set(error) == {"code", "message"} and len(error["message"]) > 10
+    return response.status_code, error["code"]
+
+
+# --- requests that are wrong ----------------------------------------------------------------------------------------
+
+
+async def test_wrong_requests_get_a_reason():
+    async with serve() as served:
+        post = served.http.post
+        assert error_of(await post("/api/sessions", content="hello", headers=SDP)) == (400, "bad-sdp")
+        assert error_of(await post("/api/sessions", content=b"\xff\xfe", headers=SDP)) == (400, "bad-sdp")
+        assert error_of(await post("/api/sessions", content="", headers=SDP)) == (400, "bad-sdp")
+        assert error_of(await post("/api/sessions", content="v=0\r\nm=video x", headers=SDP)) == (400, "bad-sdp")
+        assert error_of(await post("/api/sessions", content=AUDIO_ONLY, headers=SDP)) == (400, "no-video")
+        recvonly = AUDIO_ONLY.replace("audio", "video").replace("sendrecv", "recvonly")
+        assert error_of(await post("/api/sessions", content=recvonly, headers=SDP)) == (400, "no-video")
+        no_ice = AUDIO_ONLY.replace("audio", "video").replace("opus/48000/2", "H264/90000")
+        assert error_of(await post("/api/sessions", content=no_ice, headers=SDP)) == (400, "bad-sdp")
+        assert error_of(await post("/api/sessions", content="x" * 100_000, headers=SDP)) == (413, "too-large")
+        assert error_of(await post("/api/sessions", json={})) == (415, "wrong-type")
+        for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/snapshot"), ("POST", "/calibrate")):
+            assert error_of(await served.http.request(method, "/api/sessions/nope" + path)) == (404, "not-found")
+        assert error_of(await served.http.get("/api/jobs/nope")) == (404, "not-found")
+        assert error_of(await served.http.put("/api/sessions")) == (405, "wrong-method")
+        assert error_of(await served.http.get("/no/such/page")) == (404, "not-found")
+        assert (await served.http.get("/api/sessions")).json() == {"sessions": []}
+        assert len(served.live.sessions) == 0
+
+
+async def test_an_endless_body_is_cut_off():
+    async with serve() as served:
+        sent = 0
+
+        async def endless():
+            nonlocal sent
+            for _ in range(500):
+                sent += 1
+                yield bytes(100_000)
+                await asyncio.sleep(0.005)
+
+        try:
+            response = await served.http.post("/api/sessions", content=endless(), headers=SDP)
+            assert error_of(response) == (413, "too-large")
+        except httpx.TransportError:
+            pass  # The server may cut the line before the client has listened.
+        assert sent < 400
+
+
+async def test_the_number_of_sessions_is_limited():
+    async with serve(max_sessions=1) as served, Browser(served) as browser:
+        with pytest.raises(AssertionError, match="too-many-sessions"):
+            await Browser(served).__aenter__()
+        response = await served.http.post("/api/sessions", content=browser.pc.localDescription.sdp, headers=SDP)
+        assert error_of(response) == (503, "too-many-sessions") and response.headers["Retry-After"] == "5"
+        assert (await served.http.delete(browser.location)).status_code == 204
+        async with Browser(served) as another:
+            await another.until_brightness(0.5)
+
+
+# --- a session's life -----------------------------------------------------------------------------------------------
+
+
+async def test_a_session_can_be_ended():
+    async with serve() as served, Browser(served) as browser:
+        await browser.until_brightness(0.5)
+        assert (await served.http.get(browser.location)).json()["kind"] == "browser"
+        assert (await served.http.delete(browser.location)).status_code == 204
+        assert error_of(await served.http.get(browser.location)) == (404, "not-found")
+        assert len(served.live.sessions) == 0
+
+
+async def test_nobody_connects_and_the_session_ends():
+    async with serve(connect_seconds=0.5) as served:
+        browser = Browser(served)
+        browser.pc.addTransceiver(browser.camera, direction="sendrecv")
+        await browser.pc.setLocalDescription(await browser.pc.createOffer())
+        response = await served.http.post("/api/sessions", content=browser.pc.localDescription.sdp, headers=SDP)
+        assert response.status_code == 201
+        assert (await served.http.get(response.headers["Location"])).status_code == 200
+        async with asyncio.timeout(5):
+            while len(served.live.sessions):
+                await asyncio.sleep(0.05)
+        await browser.pc.close()
+
+
+async def test_the_browser_leaves_and_the_session_ends():
+    async with serve() as served:
+        async with Browser(served) as browser:
+            await browser.until_brightness(0.5)
+        async with asyncio.timeout(10):
+            while len(served.live.sessions):
+                await asyncio.sleep(0.05)
+
+
+# --- the expression stream ------------------------------------------------------------------------------------------
+
+
+async def test_the_stream_says_hello_and_then_frames():
+    async with serve() as served, Browser(served, Camera(0.6)) as browser:
+        await browser.until_brightness(0.6)
+        async with websockets.connect(f"{served.ws}/api/expressions") as everything:
+            hello = json_stream.decode(await everything.recv())
+            assert hello == json_stream.Hello(ARKIT, 30.0)
+            frames = [json_stream.decode(await everything.recv()) for _ in range(5)]
+            assert [f.frame for f in frames] == list(range(frames[0].frame, frames[0].frame + 5))
+            assert all(b.t > a.t for a, b in itertools.pairwise(frames))
+            assert {f.session for f in frames} == {browser.session} and all(f.face for f in frames)
+            assert frames[-1].expression[INDEX["jawOpen"]] == pytest.approx(0.6, abs=0.03)
+        async with websockets.connect(f"{served.ws}{browser.location}/expressions?format=binary") as own:
+            assert json.loads(await own.recv())["hello"]["names"] == list(ARKIT)
+            packet = binary_stream.decode(await own.recv())
+            assert packet.face and packet.expression[INDEX["jawOpen"]] == pytest.approx(0.6, abs=0.03)
+            await served.http.delete(browser.location)
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                while True:
+                    await own.recv()
+            assert closed.value.rcvd.code == 1000
+
+
+async def test_the_stream_of_a_session_that_is_not():
+    async with serve() as served:
+        async with websockets.connect(f"{served.ws}/api/sessions/nope/expressions") as client:
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await client.recv()
+        assert closed.value.rcvd.code == 4404
+        async with websockets.connect(f"{served.ws}/api/jobs/nope") as client:
+            with pytest.raises(websockets.ConnectionClosed):
+                await client.recv()
+
+
+async def test_a_client_that_never_reads_is_dropped_and_others_do_not_notice():
+    async with serve(sndbuf=4096, stream_stuck_seconds=1.0) as served, Browser(served) as browser:
+        await browser.until_brightness(0.5)
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.setblocking(False)
+        port = int(served.base.rpartition(":")[2])
+        await asyncio.get_running_loop().sock_connect(small, ("127.0.0.1", port))
+        url = f"{served.ws}/api/expressions"
+        # Takes in a few messages, then reads the socket no more.
+        async with (
+            websockets.connect(url) as good,
+            websockets.connect(url, sock=small, max_queue=2, compression=None, ping_interval=None) as bad,
+        ):
+            last = 0
+            async with asyncio.timeout(60):
+                while not served.live.hub.dropped_clients:
+                    frame = json_stream.decode(await good.recv())
+                    if isinstance(frame, json_stream.Hello):
+                        continue
+                    # Whoever reads gets (nearly) every frame, whatever the other one does.
+                    assert not last or frame.frame - last <= 3
+                    last = frame.frame
+            assert served.live.hub.clients == 1
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                async with asyncio.timeout(20):
+                    while True:
+                        await bad.recv()
+            assert closed.value.rcvd.code == 1013
+            assert "\nface3d_stream_clients_dropped 1.0\n" in (await served.http.get("/metrics")).text
+
+
+# --- snapshots and photos -------------------------------------------------------------------------------------------
+
+
+async def test_a_snapshot_is_of_the_newest_face_and_is_not_cached():
+    async with serve() as served, Browser(served, Camera(0.0)) as browser:
+        await browser.message("frame")
+        response = await served.http.post(browser.location + "/snapshot")
+        assert error_of(response) == (409, "no-face-yet")
+        browser.camera.level = 0.7
+        await browser.until_brightness(0.7)
+        response = await served.http.post(browser.location + "/snapshot")
+        assert response.status_code == 200 and response.content[:2] == b"PK"
+        assert abs(response.content[2] / 255 - 0.7) < 0.03
+        assert response.headers["content-type"] == "application/zip"
+        assert response.headers["cache-control"] == "no-store"
+        assert "attachment" in response.headers["content-disposition"]
+
+
+async def test_a_photo_becomes_a_zip():
+    async with serve() as served:
+        response = await served.http.post("/api/reconstruct", files={"photo": ("me.png", PNG)})
+        assert response.status_code == 202
+        location = response.headers["Location"]
+        async with websockets.connect(served.ws + location) as progress:
+            states = [json.loads(message) async for message in progress]
+        assert states[-1]["state"] == "done" and states[-1]["progress"] == 1
+        assert {s["state"] for s in states} >= {"running", "done"}
+        assert (await served.http.get(location)).json() == states[-1]
+        response = await served.http.get(states[-1]["result"])
+        assert response.content == b"PK\x89PNG" and response.headers["cache-control"] == "no-store"
+
+
+async def finished(served, photo):
+    response = await served.http.post("/api/reconstruct", files={"photo": ("me.png", photo)})
+    assert response.status_code == 202, response.text
+    async with asyncio.timeout(30):
+        while (job := (await served.http.get(response.headers["Location"])).json())["state"] not in ("done", "failed"):
+            await asyncio.sleep(0.05)
+    return job
+
+
+async def test_photos_that_fail_say_why_and_the_next_one_works():
+    async with serve() as served:
+        for photo, code in ((b"text", "not-an-image"), (PNG + b"bug", "task-failed"), (PNG + b"crash", "worker-died")):
+            job = await finished(served, photo)
+            assert (job["state"], job["error"]["code"]) == ("failed", code)
+            response = await served.http.get(f"/api/jobs/{job['job']}/result")
+            assert error_of(response) == (404, "not-found")
+        assert (await finished(served, PNG))["state"] == "done"
+
+
+async def test_forms_that_are_wrong_and_queues_that_are_full():
+    async with serve() as served:
+        post = served.http.post
+        assert error_of(await post("/api/reconstruct", content=b"x")) == (415, "wrong-type")
+        assert error_of(await post("/api/reconstruct", data={"photo": "x"})) == (415, "wrong-type")
+        assert error_of(await post("/api/reconstruct", files={"other": b"x"})) == (400, "no-photo")
+        broken = {"Content-Type": "multipart/form-data; boundary=abc"}
+        assert error_of(await post("/api/reconstruct", content=b"--abc\r\nnonsense", headers=broken))[0] == 400
+        no_boundary = {"Content-Type": "multipart/form-data"}
+        assert error_of(await post("/api/reconstruct", content=b"--abc", headers=no_boundary))[0] == 400
+        big = {"photo": ("big.png", io.BytesIO(bytes(21 * 1024 * 1024)))}
+        assert error_of(await post("/api/reconstruct", files=big)) == (413, "too-large")
+        answers = [await post("/api/reconstruct", files={"photo": ("a.png", PNG + b"slow")}) for _ in range(8)]
+        codes = [answer.status_code for answer in answers]
+        assert codes[0] == 202 and codes[-1] == 503 and 4 <= codes.count(202) <= 6
+        assert error_of(answers[-1]) == (503, "too-many-jobs")
+        # Ends in the middle of a job.
+
+
+async def test_a_task_that_takes_too_long_is_killed():
+    worker = Worker(task_seconds=1.0)
+    assert await worker.run(live_fakes.fake_snapshot, grey(0.5), None) == b"PK\x80"
+    with pytest.raises(Exception, match="too-slow"):
+        await worker.run(live_fakes.fake_reconstruct, PNG + b"slow")
+    reports = []
+    await worker.run(live_fakes.fake_snapshot, grey(0.5), None, report=lambda *r: reports.append(r))
+    await asyncio.sleep(0.05)
+    assert reports == [("halfway", 0.5)]
+    await worker.stop()
+
+
+# --- who is kept out ------------------------------------------------------------------------------------------------
+
+
+async def test_the_token():
+    async with serve(token="sésame") as served:
+        http = served.http
+        assert error_of(await http.get("/api/sessions")) == (401, "token")
+        assert error_of(await http.get("/api/sessions?token=wrong")) == (401, "token")
+        assert error_of(await http.post("/api/sessions", content="x", headers=SDP)) == (401, "token")
+        assert (await http.get("/api/sessions", params={"token": "sésame"})).status_code == 200
+        bearer = {"Authorization": b"Bearer " + "sésame".encode()}
+        # Headers are latin-1 on their way through ASGI; a plain token is what people use.
+        assert (await http.get("/api/sessions", headers=bearer)).status_code in (200, 401)
+        assert (await http.get("/healthz")).status_code == 200
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(f"{served.ws}/api/expressions")
+        async with websockets.connect(f"{served.ws}/api/expressions?token=s%C3%A9same") as client:
+            assert "hello" in await client.recv()
+        # A token opens the door for other origins, too.
+        elsewhere = {"Origin": "https://game.example", "Host": "evil.example"}
+        ok = await http.get("/api/sessions", params={"token": "sésame"}, headers=elsewhere)
+        assert ok.status_code == 200
+
+
+async def test_a_plain_token_as_bearer():
+    async with serve(token="abc123") as served:
+        assert (await served.http.get("/api/sessions", headers={"Authorization": "Bearer abc123"})).status_code == 200
+        assert (await served.http.get("/api/sessions", headers={"Authorization": "Basic abc123"})).status_code == 401
+
+
+async def test_other_sites_are_kept_out_of_a_local_server():
+    async with serve() as served:
+        http = served.http
+        assert error_of(await http.get("/", headers={"Host": "evil.example:8080"})) == (403, "bad-host")
+        assert error_of(await http.get("/healthz", headers={"Host": "127.0.0.1.evil.example"})) == (403, "bad-host")
+        assert (await http.get("/healthz", headers={"Host": "localhost:1"})).status_code == 200
+        assert (await http.get("/healthz", headers={"Host": "[::1]:1"})).status_code == 200
+        for origin in ("https://evil.example", "null", "http://localhost.evil.example", "http://["):
+            response = await http.post("/api/sessions", content="x", headers={**SDP, "Origin": origin})
+            assert error_of(response) == (403, "bad-origin")
+        with pytest.raises(websockets.InvalidStatus):
+            await websockets.connect(f"{served.ws}/api/expressions", origin="https://evil.example")
+        async with websockets.connect(f"{served.ws}/api/expressions", origin="http://localhost:3000") as client:
+            assert "hello" in await client.recv()
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"])
+def test_hosts_that_are_this_machine(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "192.168.0.1", "localhost.example", "127.0.0.1.example", "::2"])
+def test_hosts_that_are_not(host):
+    assert not is_loopback(host)
+
+
+# --- the page, health, metrics, the end -----------------------------------------------------------------------------
+
+
+async def test_the_page_is_served_and_not_cached(tmp_path):
+    (tmp_path / "index.html").write_text("<title>here</title>")
+    (tmp_path / "a.js").write_text("1")
+    async with serve(web_client=tmp_path) as served:
+        page = await served.http.get("/")
+        assert "here" in page.text and page.headers["cache-control"] == "no-cache"
+        assert (await served.http.get("/a.js")).headers["cache-control"] == "no-cache"
+        again = await served.http.get("/", headers={"If-None-Match": page.headers["etag"]})
+        assert again.status_code == 304
+        for path in ("/../pyproject.toml", "/%2e%2e/pyproject.toml", "/..%2fpyproject.toml"):
+            assert (await served.http.get(path)).status_code == 404
+
+
+async def test_health_and_metrics():
+    async with serve() as served, Browser(served) as browser:
+        await browser.until_brightness(0.5)
+        health = (await served.http.get("/healthz")).json()
+        assert health == {"status": "ok", "device": "fake", "sessions": 1, "engine_restarts": 0}
+        await asyncio.sleep(0.3)
+        text = (await served.http.get("/metrics")).text
+        values = {}
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                values[name] = float(value)
+        assert values["face3d_sessions"] == 1 and values["face3d_engine_ready"] == 1
+        assert values["face3d_frames_total"] >= 5
+        assert values['face3d_stage_ms_count{stage="render"}'] == values["face3d_frames_total"]
+        assert values[f'face3d_fps{{session="{browser.session}"}}'] > 5
+        await served.http.delete(browser.location)
+        assert browser.session not in (await served.http.get("/metrics")).text
+
+
+async def test_without_an_engine_the_server_says_why():
+    async with serve(live_fakes.pipeline_without_egl, ready=False) as served:
+        with pytest.raises(Exception, match="egl-missing"):
+            await served.live.engine.wait_ready()
+        response = await served.http.get("/healthz")
+        assert response.status_code == 503 and response.json()["error"]["code"] == "egl-missing"
+        with pytest.raises(AssertionError, match="egl-missing"):
+            await Browser(served).__aenter__()
+
+
+async def test_the_end_comes_quickly_with_everything_open():
+    async with serve() as served, Browser(served) as browser, websockets.connect(f"{served.ws}/api/expressions"):
+        await browser.until_brightness(0.5)
+        await served.http.post("/api/reconstruct", files={"photo": ("a.png", PNG + b"slow")})
+        start = time.monotonic()
+        await served.live.stop()
+        assert time.monotonic() - start < 5
+        assert len(served.live.sessions) == 0
+
+
+# --- a source instead of a browser ----------------------------------------------------------------------------------
+
+
+def write_clip(path, levels, fps=20):
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for level in levels:
+            frame = av.VideoFrame.from_ndarray(np.full((240, 320, 3), round(255 * level), np.uint8), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+async def test_a_file_plays_in_real_time_and_loops(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, [0.3] * 10 + [0.9] * 10)
+    async with serve(source=str(clip)) as served:
+        [state] = (await served.http.get("/api/sessions")).json()["sessions"]
+        assert state["kind"] == "source"
+        async with websockets.connect(f"{served.ws}/api/sessions/{state['session']}/expressions") as client:
+            await client.recv()
+            frames, start = [], time.monotonic()
+            while time.monotonic() - start < 2.5:
+                frames.append(json_stream.decode(await client.recv()))
+        jaw = np.array([f.expression[INDEX["jawOpen"]] for f in frames])
+        t = np.array([f.t for f in frames])
+        assert 0.8 < (t[-1] - t[0]) / 2.5 < 1.1 and (np.diff(t) > 0).all()
+        assert np.ptp(jaw) > 0.5 and (np.abs(np.diff(jaw)) > 0.4).sum() >= 4
+        assert (await served.http.post(f"/api/sessions/{state['session']}/snapshot")).status_code == 200
