@@ -1,0 +1,127 @@
+"""What tracking costs: the detector's looks, the tracker's own share, and the whole line on a video.
+
+    python bench/track.py [VIDEO ...]
+
+Without a video it measures on the astronaut portrait of scikit-image, shifted a little from frame to frame. Wall
+milliseconds, median and 95th percentile, one thread for OpenCV. With videos it also prints, for each, how often a face
+was found and how much smoothing calms the landmarks (mean step of the second difference, pixels, raw and smoothed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.regress.crop import Crop
+from face3d_live.regress.estimate import Estimate, Estimator
+from face3d_live.regress.runtime import Regressor
+from face3d_live.track.command import shipped_tracker
+from face3d_live.track.detector import Detector
+from face3d_live.track.smoothing import FaceSmoother
+from face3d_live.track.tracker import Tracker
+from face3d_live.track.types import Rgb
+from face3d_live.video import Video
+
+REPEATS = 60
+
+
+def clock(name: str, work: Callable[[], object], repeats: int = REPEATS) -> None:
+    """Print the milliseconds of one call."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - begun) * 1e3)
+    print(f"{name:44s} {np.median(spent):8.2f} {np.percentile(spent, 95):8.2f}")
+
+
+class Canned:
+    """An estimator that costs nothing and always sees the average head: what is left is the tracker's own cost."""
+
+    def __init__(self, head: Head, camera: Camera, codes: HeadCodes) -> None:
+        points = camera.project(head.point_basis().mean + codes.translation)
+        self.answer = Estimate(codes, points, confidence=0.9, residual=0.02, predicted=codes)
+
+    def estimate(self, *_: object) -> Estimate:
+        """The same estimate always."""
+        return self.answer
+
+
+def portrait_frames() -> Iterator[tuple[Rgb, float]]:
+    """The astronaut, swaying."""
+    from skimage import data
+
+    picture = data.astronaut()
+    for i in range(150):
+        shift = np.array([[1, 0, 8 * np.sin(i / 8)], [0, 1, 4 * np.cos(i / 11)]], np.float64)
+        yield np.asarray(cv2.warpAffine(picture, shift, (512, 512)), np.uint8), i / 30
+
+
+def shake(points: np.ndarray) -> float:  # (T, N, 2) -> pixels
+    """Mean size of the second difference in time: jitter, as even motion has none."""
+    return float(np.linalg.norm(np.diff(points, n=2, axis=0), axis=-1).mean())
+
+
+def whole_line(name: str, frames: Iterable[tuple[Rgb, float]], rate: float) -> None:
+    """Track with the shipped models and print a line."""
+    found, spent, landmarks = [], [], {True: [], False: []}
+    smooth, raw = shipped_tracker(), shipped_tracker(smooth=False)
+    for rgb, t in frames:
+        tracked = smooth.update(rgb, t)
+        found.append(tracked.face)
+        spent.append(tracked.ms)
+        landmarks[True].append(tracked.landmarks)
+        landmarks[False].append(raw.update(rgb, t).landmarks)
+    both = np.isfinite(np.stack(landmarks[True])).all((1, 2)) & np.isfinite(np.stack(landmarks[False])).all((1, 2))
+    calm = {kind: shake(np.stack(points)[both]) if both.sum() > 2 else np.nan for kind, points in landmarks.items()}
+    print(
+        f"{name:20s} {len(found):4d} frames at {rate:.0f} fps, face in {np.mean(found):4.0%}, "
+        f"{np.median(spent):6.1f} ms (95 %: {np.percentile(spent, 95):.1f}), "
+        f"jitter {calm[False]:.2f} -> {calm[True]:.2f} px"
+    )
+
+
+def main() -> None:
+    """Run all measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", nargs="*", type=Path)
+    videos = parser.parse_args().video
+    cv2.setNumThreads(1)
+    frames = list(portrait_frames())
+    frame = cv2.resize(frames[0][0], (640, 480))
+    empty = np.random.default_rng(0).integers(60, 90, (480, 640, 3)).astype(np.uint8)
+    detector, smoother, head = Detector.load(), FaceSmoother(), Head.load()
+
+    print(f"{'':44s} {'median':>8s} {'95 %':>8s}  ms")
+    clock("detector, whole picture", lambda: detector.detect(frame, finest=0))
+    clock("detector, second opinion", lambda: detector.near(frame, np.array([280.0, 110.0]), 110.0))
+    clock("detector, nothing found, coarse tiles", lambda: detector.detect(empty, finest=1), 10)
+    clock("detector, nothing found, all tiles", lambda: detector.detect(empty, finest=2), 5)
+    clock("crop 112x112", lambda: Crop(280, 110, 77).extract(frame))
+
+    estimator = Estimator(Regressor.load(), head)
+    camera, codes = Camera.webcam(640, 480), HeadCodes(translation=np.array([-0.03, 0.12, -0.7]))
+    ticks = iter(np.arange(1, 10**6) / 30)
+    clock("smoothing", lambda: smoother(codes, float(next(ticks))))
+    own = Tracker(Canned(head, camera, codes), head, detector)
+    clock("tracker without network and fit", lambda: own.update(frame, float(next(ticks))), 200)
+    clock("network and fit", lambda: estimator.estimate(frame, Crop(280, 110, 77), camera))
+
+    print()
+    whole_line("portrait", frames, 30)
+    for path in videos:
+        with Video.open(path) as video:
+            whole_line(path.name, video, video.fps)
+
+
+if __name__ == "__main__":
+    main()
