@@ -1,0 +1,57 @@
+"""How long a picture takes: python bench/render.py [--size 512] [--frames 40].
+
+Prints wall and processor milliseconds per frame (median; llvmpipe uses all cores: LP_NUM_THREADS=1 for one), for each
+mode and mesh level, from codes to RGBA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from face3d_live.camera import Camera
+from face3d_live.codes import INDEX, HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.render.renderer import Renderer
+from face3d_live.render.view import Mode
+from face3d_live.rotations import from_euler
+
+MODES: tuple[Mode, ...] = ("avatar", "overlay", "wireframe", "geometry")
+
+
+def nodding(frame: int) -> HeadCodes:
+    """A head that talks and turns, so that no frame is like the last."""
+    expression = np.zeros(len(INDEX), np.float32)
+    expression[INDEX["jawOpen"]] = 0.5 + 0.5 * np.sin(frame)
+    return HeadCodes(expression=expression, rotation=from_euler(0.3 * np.sin(0.3 * frame), 0.1 * np.cos(frame), 0))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--frames", type=int, default=40)
+    args = parser.parse_args()
+    head, camera = Head.load(), Camera.webcam(640, 480)
+    behind = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    print(f"{args.size}x{args.size}, median of {args.frames} frames: wall ms (processor ms)")
+    for level in ("low", "medium"):
+        for samples in (1, 4):
+            start = time.perf_counter()
+            renderer = Renderer(head, args.size, args.size, level, samples)
+            line = f"{level:7} samples {samples}  start {time.perf_counter() - start:.2f} s"
+            for mode in MODES:
+                clocks = []
+                for frame in range(args.frames):
+                    wall, cpu = time.perf_counter(), time.process_time()
+                    renderer.render(nodding(frame), camera, mode=mode, background=behind if mode == "overlay" else None)
+                    clocks.append((time.perf_counter() - wall, time.process_time() - cpu))
+                wall_ms, cpu_ms = 1e3 * np.median(clocks, axis=0)
+                line += f"  {mode} {wall_ms:.1f} ({cpu_ms:.1f})"
+            renderer.close()
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
