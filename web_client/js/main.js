@@ -114,7 +114,7 @@ function onMessage(message) {
   switch (message.type) {
     case "hello":
       bars.setNames(message.names);
-      readings.device(message.device);
+      if (message.device) readings.device(message.device);
       break;
     case "frame":
       greet();
