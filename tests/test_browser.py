@@ -237,6 +237,32 @@ def test_phone_width_never_scrolls_sideways(browser, server) -> None:
         page.context.close()
 
 
+def test_refusals_are_shown_in_the_servers_words(browser, server) -> None:
+    page = open_page(browser, server)
+    answers = {"status": 503, "json": {"error": {"code": "full", "message": "All four places are taken."}}}
+    page.route("**/api/sessions", lambda route: route.fulfill(**answers))
+    page.click("#start")
+    page.wait_for_selector("body[data-state=away]")
+    assert page.inner_text("#notice-text") == "All four places are taken."
+    answers.update(status=401, json={"error": {"code": "token", "message": "a token is needed"}})
+    page.click("#retry")
+    page.wait_for_selector("body[data-state=idle] #card.trouble")
+    assert "token" in page.inner_text("#card-title")
+    assert page.faults == []
+    page.context.close()
+
+
+def test_the_avatar_needs_no_data_channel(browser, server) -> None:
+    page = open_page(browser, server)
+    page.evaluate("""RTCPeerConnection.prototype.createDataChannel = () =>
+        Object.assign(new EventTarget(), { readyState: "connecting", bufferedAmount: 0, close() {} })""")
+    page.click("#start")
+    page.wait_for_selector("body[data-state=live]", timeout=20_000)
+    page.wait_for_function("/\\d+ fps/.test(document.querySelector('[data-reading=fps]').textContent)")
+    assert page.faults == []
+    page.context.close()
+
+
 def test_a_lost_server_is_told_and_found_again(page, server) -> None:
     """Last in the module: it takes the server away."""
     server.kill()
