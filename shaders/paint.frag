@@ -29,7 +29,7 @@ void main() {
     base *= mix(vec3(1.0), vec3(1.02, 0.80, 0.76), clamp(blush + 0.35 * mottle, 0.0, 1.0));
     base *= 1.0 + 0.05 * mottle;
     float lower = smoothstep(0.002, -0.002, p.y - mouth_front.y);
-    base = mix(base, base * mix(vec3(0.82, 0.50, 0.50), vec3(0.90, 0.54, 0.54), lower), smoothstep(0.25, 0.8, lips));
+    base = mix(base, base * mix(vec3(0.84, 0.56, 0.55), vec3(0.90, 0.60, 0.59), lower), smoothstep(0.1, 0.9, lips));
     float along = (p.x - brow_span.x) / (brow_span.y - brow_span.x);
     float off = p.y - (brow.x + brow.y * p.x + brow.z * p.x * p.x);
     float thick = mix(0.0046, 0.0020, clamp(along, 0.0, 1.0));

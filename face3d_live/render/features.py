@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.spatial import cKDTree
 
 from face3d_live.head.model import Head, Mesh
-from face3d_live.head.points import BROW_LEFT, BROW_RIGHT
+from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, LIPS_OUTER
+from face3d_live.head.regions import PARTS
 
 Array = NDArray[np.float32]
 
@@ -27,6 +29,10 @@ _HAIRLINE = np.array(
 _HAIR_REACH = 0.013
 #: Contact shadows of closed lips, which stay when they part, are not as deep.
 _LIPS_OPENNESS = 0.3
+
+#: The lips' colour fades in over this width, metres.
+_LIP_EDGE = 0.0022
+_MOUTH_INTERIOR = PARTS.index("mouth_interior")
 
 #: MediaPipe points: chin, nose tip, middle of the left cheek.
 _CHIN, _NOSE_TIP, _CHEEK = 152, 4, 425
@@ -51,8 +57,7 @@ def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness 
     points = head.points(head.template)
     chin, top = float(points[_CHIN, 1]), float(head.template[:, 1].max())
     hair = hairline(rest, chin, top)
-    red = [head.region_names.index(name) for name in ("lips_upper", "lips_lower", "mouth_interior")]
-    lips = _smooth(mesh, np.isin(mesh.region, red))
+    lips = lip_colour(mesh, points, rest)
     sky = np.where(mesh.part == 0, openness + _LIPS_OPENNESS * lips * (1 - openness), 1)
     trait = np.stack([sky, lips, hair, above_neck(mesh, rest)], -1).astype(np.float32)
     split = mesh.split_vertex
@@ -126,11 +131,15 @@ def above_neck(mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,
     return np.asarray(cKDTree(rest[rim]).query(rest)[0], np.float32)
 
 
-def _smooth(mesh: Mesh, mask: NDArray[np.bool_], rounds: int = 3) -> Array:  # (V_level,) -> (V_level,) 0..1
-    """A region's mask with its steps ironed out: each round takes the mean over the triangles around a vertex."""
-    soft = mask.astype(np.float32)
-    count = np.bincount(mesh.faces.ravel(), minlength=len(soft)).clip(1)
-    for _ in range(rounds):
-        middle = np.repeat(soft[mesh.faces].mean(1), 3)
-        soft = (np.bincount(mesh.faces.ravel(), middle, len(soft)) / count).astype(np.float32)
-    return soft
+def lip_colour(mesh: Mesh, points: NDArray, rest: NDArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,) 0..1
+    """Inside a smooth outline through MediaPipe's outer lip points, seen from the front; 0.5 on the outline."""
+    ring = points[[*LIPS_OUTER, LIPS_OUTER[0]]]
+    outline = CubicSpline(np.arange(len(ring)), ring[:, :2], bc_type="periodic")(np.linspace(0, len(LIPS_OUTER), 200))
+    contour = (1e6 * outline).astype(np.float32)[:, None]  # micrometres: OpenCV's distances are coarse in small units
+    near = (np.abs(rest - ring[:-1].mean(0)) < np.array([0.04, 0.03, 0.03])).all(1)
+    colour = np.zeros(len(rest), np.float32)
+    for vertex in np.flatnonzero(near & (mesh.part == 0)):
+        x, y = (1e6 * rest[vertex, :2]).tolist()
+        colour[vertex] = 0.5 + 1e-6 * cv2.pointPolygonTest(contour, (x, y), True) / _LIP_EDGE
+    colour[mesh.part == _MOUTH_INTERIOR] = 1
+    return colour.clip(0, 1)

@@ -14,7 +14,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
-from face3d_live.render import backdrop, features, gpu, wires
+from face3d_live.render import backdrop, features, gpu, lashes, wires
 from face3d_live.render.antialias import antialias
 from face3d_live.render.openness import openness
 from face3d_live.render.paint import paint
@@ -66,6 +66,7 @@ class Renderer:
         """Programs and everything that never changes."""
         ctx, mesh = self._ctx, self._mesh
         self._programs = {name: gpu.load_program(ctx, "head.vert", f"{name}.frag") for name in (*_MATERIALS, "clay")}
+        self._programs["lash"] = gpu.load_program(ctx, "lash.vert", "lash.frag")
         self._programs["wires"] = gpu.load_program(ctx, "wires.vert", "wires.frag")
         self._programs["fill"] = gpu.load_program(ctx, "fill.vert", "fill.frag")
         rest = mesh.refine(head.template)
@@ -79,6 +80,8 @@ class Renderer:
             "part": self._drawn.part,
         }
         self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving)
+        self._lashes = lashes.measure(head)
+        self._ribbons = gpu.MovingMesh(ctx, {"all": self._lashes.faces}, {"along": self._lashes.along}, {"position": 3})
         self._corner_vertex = self._low.faces.ravel()
         tints = wires.region_tints(head)[self._corner_vertex]
         apart = np.arange(len(self._corner_vertex)).reshape(-1, 3)
@@ -110,7 +113,17 @@ class Renderer:
         """Give everything of OpenGL's back. The renderer is of no use afterwards."""
         with self._ctx:
             gpu.release(self._textures.values())
-            gpu.release([self._fill, self._solid, self._wires, self._target, self._behind, *self._programs.values()])
+            gpu.release(
+                [
+                    self._fill,
+                    self._solid,
+                    self._ribbons,
+                    self._wires,
+                    self._target,
+                    self._behind,
+                    *self._programs.values(),
+                ]
+            )
         self._ctx.release()
 
     def render(
@@ -199,6 +212,7 @@ class Renderer:
         uniforms["mouth_open"] = self._mouth_open(vertices)
         for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
             self._draw(material, (material,), uniforms)
+        self._draw_lashes(vertices, uniforms)
 
     def _move(self, vertices: NDArray) -> Array:
         """Write this frame's positions and normals (returned, (U, 3), of any length).
@@ -220,6 +234,13 @@ class Renderer:
         gpu.set_uniforms(self._programs[program], uniforms)
         for group in groups:
             self._solid.draw(self._programs[program], group)
+
+    def _draw_lashes(self, vertices: NDArray, uniforms: dict[str, object]) -> None:
+        """Last, as they are thin and seen from both sides."""
+        self._ribbons.write("position", self._lashes.place(vertices))
+        gpu.set_uniforms(self._programs["lash"], uniforms)
+        self._ctx.disable(moderngl.CULL_FACE)
+        self._ribbons.draw(self._programs["lash"], "all")
 
     def _draw_wires(self, vertices: NDArray, uniforms: dict[str, object]) -> None:
         self._wires.write("position", vertices[self._corner_vertex])
