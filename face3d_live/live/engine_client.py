@@ -188,13 +188,14 @@ class EngineClient:
             if self._connection.poll(0.5):
                 self._handle(self._connection.recv())
             elif self._hangs(began):
-                logger.error("the engine hangs; it is killed")
+                logger.log(logging.INFO if self._stopping.is_set() else logging.ERROR, "the engine hangs; it is killed")
                 return
 
     def _hangs(self, began: float) -> bool:
         now = time.monotonic()
         if self._stopped_at is not None:
-            return now - self._stopped_at > STOP_SECONDS
+            # While it loads it does not listen, and has nothing to lose.
+            return self.state == "starting" or now - self._stopped_at > STOP_SECONDS
         if self.state == "starting":
             return now - began > START_SECONDS
         with self.lock:

@@ -62,7 +62,13 @@ def make_pipeline(device: Device) -> Pipeline:
 async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:
     app = create_app(settings)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        # Compressing 2 kB thirty times a second for every client costs more than the loopback or a LAN gains.
+        ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
