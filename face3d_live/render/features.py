@@ -59,7 +59,7 @@ def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness 
     hair = hairline(rest, chin, top)
     lips = lip_colour(mesh, points, rest)
     sky = np.where(mesh.part == 0, openness + _LIPS_OPENNESS * lips * (1 - openness), 1)
-    trait = np.stack([sky, lips, hair, above_neck(mesh, rest)], -1).astype(np.float32)
+    trait = np.stack([sky, lips, hair, above_neck(head, rest)], -1).astype(np.float32)
     split = mesh.split_vertex
     mouth = (points[UPPER_LIP] + points[LOWER_LIP]) / 2
     uniforms: dict[str, object] = {
@@ -122,13 +122,14 @@ def lashes(head: Head, mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (
     return dark
 
 
-def above_neck(mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,)
+def above_neck(head: Head, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,)
     """Metres from the open end of the neck."""
-    edges = np.sort(np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]), axis=1)
+    faces = head.mesh("low").faces
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     unique, count = np.unique(edges, axis=0, return_counts=True)
     rim = np.unique(unique[count == 1])
-    rim = rim[(mesh.part[rim] == 0) & (rest[rim, 1] < np.median(rest[:, 1]))]
-    return np.asarray(cKDTree(rest[rim]).query(rest)[0], np.float32)
+    rim = rim[(head.part[rim] == 0) & (head.template[rim, 1] < np.median(head.template[:, 1]))]
+    return np.asarray(cKDTree(head.template[rim]).query(rest)[0], np.float32)
 
 
 def lip_colour(mesh: Mesh, points: NDArray, rest: NDArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,) 0..1

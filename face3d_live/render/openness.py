@@ -1,7 +1,7 @@
 """How much of the sky each place of the head sees: the soft shadows in nostrils, ears, eye sockets, under the chin.
 
 The head at rest is drawn as a depth map from directions spread over the sphere; a vertex sees a direction when nothing
-lies in front of it. Ambient occlusion by shadow maps, done once when a renderer starts (a fifth of a second).
+lies in front of it. Ambient occlusion by shadow maps, done once when a renderer starts (half a second).
 """
 
 from __future__ import annotations
@@ -20,13 +20,19 @@ _PIXELS = 192
 _LIFT = 0.0012
 
 
-def openness(ctx: moderngl.Context, vertices: NDArray, normals: NDArray, faces: NDArray) -> Array:
-    """Cosine-weighted share of directions that see each vertex: (V, 3), (V, 3), (F, 3) -> (V,) 0..1."""
+def openness(
+    ctx: moderngl.Context,
+    surface: NDArray,  # (S, 3) what may lie in front
+    faces: NDArray,  # (F, 3) into it
+    vertices: NDArray,  # (V, 3) on, or near, that surface
+    normals: NDArray,  # (V, 3) unit
+) -> Array:
+    """Cosine-weighted share of directions that see each vertex: (V,) 0..1."""
     reach = float(np.linalg.norm(vertices, axis=1).max()) * 1.02
     lifted = vertices + _LIFT * normals
     seen, total = np.zeros(len(vertices), np.float32), np.full(len(vertices), 1e-6, np.float32)
     program = gpu.load_program(ctx, "depth.vert", "depth.frag")
-    mesh = gpu.MovingMesh(ctx, {"all": faces}, {"position": vertices}, {})
+    mesh = gpu.MovingMesh(ctx, {"all": faces}, {"position": surface}, {})
     depth = ctx.depth_texture((_PIXELS, _PIXELS))
     drawn = ctx.framebuffer(depth_attachment=depth)
     ctx.enable_only(moderngl.DEPTH_TEST)

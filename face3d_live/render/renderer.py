@@ -70,7 +70,8 @@ class Renderer:
         self._programs["wires"] = gpu.load_program(ctx, "wires.vert", "wires.frag")
         self._programs["fill"] = gpu.load_program(ctx, "fill.vert", "fill.frag")
         rest = mesh.refine(head.template)
-        self._drawn = features.measure(head, mesh, openness(ctx, rest, mesh.normals(rest), mesh.faces))
+        sky = openness(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
+        self._drawn = features.measure(head, mesh, sky)
         self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), HAIR_COLOUR)
         moving = {"position": 3, "normal": 3}
         fixed: dict[str, NDArray] = {
@@ -219,11 +220,11 @@ class Renderer:
 
         Normals are those of the low level, carried to the finer one as positions are: a quarter of the faces.
         """
-        split = self._mesh.split_vertex
-        normals = self._mesh.refine(self._low.normals(vertices))[split]
-        self._solid.write("position", self._mesh.refine(vertices)[split])
-        self._solid.write("normal", normals)
-        return normals
+        moved = np.concatenate([vertices, self._low.normals(vertices)], axis=1, dtype=np.float32)
+        moved = self._mesh.refine(moved)[self._mesh.split_vertex]  # (U, 6): both at once, the matrix is read once
+        self._solid.write("position", moved[:, :3])
+        self._solid.write("normal", moved[:, 3:])
+        return moved[:, 3:]
 
     def _mouth_open(self, vertices: NDArray) -> float:
         """How much light falls into the mouth, 0..1."""
