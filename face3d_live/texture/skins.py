@@ -52,8 +52,7 @@ class SkinBaker:
         corners = body.uv[body.face_uv[self._fine.triangle]]  # (N, 3, 2)
         uv = (corners * self._fine.weights[:, :, None]).sum(1)
         self._uv = self._fine.image(uv.astype(np.float32))
-        part = head.mesh(LEVEL).part[self._fine.corners].min(1)
-        self._part = self._fine.image(part)
+        self._part = self._fine.image(self._fine.part)
 
     def bake(self, body: Picture) -> Picture:  # (H, W, 3) -> (S, S, 3)
         """One skin. Eyeballs, teeth, tongue and mouth lining get plain colours."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
 from face3d_live.raster import rasterize
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Array = NDArray[np.float32]
 
@@ -24,22 +28,28 @@ LEVEL = "medium"  # its normals are smooth, and 18 k vertices are still quickly 
 @dataclass(frozen=True, eq=False)
 class Texels:
     """size: S, texels a side. index: (N,) covered texels, row * S + column. triangle: (N,) of the medium mesh.
-    corners: (N, 3) its vertices. weights: (N, 3) barycentric."""
+    corners: (N, 3) its vertices. weights: (N, 3) barycentric. part: (N,) what it is made of (0 skin, see `head.regions.PARTS`).
+    n_vertices: V."""
 
     size: int
     index: NDArray[np.int32]
     triangle: NDArray[np.int32]
     corners: NDArray[np.int32]
     weights: Array
+    part: NDArray[np.uint8]
+    n_vertices: int
 
     def at(self, values: NDArray) -> Array:  # (V,) or (V, C) of the medium mesh -> (N,) or (N, C)
         """Interpolate vertex values."""
-        w = self.weights if values.ndim == 1 else self.weights[:, :, None]
-        value = np.asarray(values, np.float32)
-        out = value[self.corners[:, 0]] * w[:, 0]
-        out += value[self.corners[:, 1]] * w[:, 1]
-        out += value[self.corners[:, 2]] * w[:, 2]
-        return out
+        return np.asarray(self._matrix @ np.asarray(values, np.float32), np.float32)
+
+    @cached_property
+    def _matrix(self) -> csr_matrix:
+        from scipy.sparse import csr_matrix
+
+        n = len(self.index)
+        rows = np.arange(0, 3 * n + 1, 3, dtype=np.int32)
+        return csr_matrix((self.weights.ravel(), self.corners.ravel(), rows), shape=(n, self.n_vertices))
 
     def image(self, values: NDArray, pad: bool = True) -> NDArray:  # (N,) or (N, C) -> (S, S) or (S, S, C)
         """Texel values as a picture. pad: fill texels outside the islands from the nearest inside, else with zero."""
@@ -75,7 +85,9 @@ def make_texels(mesh: Mesh, size: int) -> Texels:
     triangle = cover.triangle.ravel()
     index = np.flatnonzero(triangle >= 0).astype(np.int32)
     triangle = triangle[index]
-    return Texels(size, index, triangle, mesh.faces[triangle], cover.weights.reshape(-1, 3)[index])
+    corners = mesh.faces[triangle]
+    part = mesh.part[corners].min(1)
+    return Texels(size, index, triangle, corners, cover.weights.reshape(-1, 3)[index], part, mesh.n_vertices)
 
 
 _made: dict[tuple[int, int], tuple[Head, Texels]] = {}

@@ -1,0 +1,144 @@
+"""Albedo textures of the portraits: the head is fitted to their 478 teacher points, sampled, freed of its light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.errors import AssetError
+from face3d_live.head.model import Head
+from face3d_live.lighting import fit_light, shade, to_linear, to_srgb
+from face3d_live.regress.fit import Fitter
+from face3d_live.rotations import to_euler
+from face3d_live.texture.sample import look, pick
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+_FOCAL = 4.0  # portraits are taken from afar: focal length over the picture's side
+_POINT_ERROR = 1.5  # pixels of the 256
+_WORST_FIT = 0.033  # of the eye distance
+_LEAST_CHROMA = 0.02  # linear: what has less is a black-and-white picture
+_DARKEST = 0.4  # least shading divided by
+_MOST_YAW, _MOST_PITCH = np.radians(28), np.radians(25)
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """One portrait's albedo. texture: (S, S, 3) sRGB and weight: (S, S), zero where the face was not seen."""
+
+    name: str
+    texture: Picture
+    weight: Array
+
+
+class Lifter:
+    """Takes the skin off portraits, at one texture size."""
+
+    def __init__(self, head: Head, size: int, reference: Picture) -> None:
+        """reference: (S, S, 3) an average skin, whose pattern tells light from colour."""
+        self._head, self._fitter, self.texels = head, Fitter(head), texels_of(head, size)
+        self._trust = face_only(head, self.texels)
+        self._reference = to_linear(self.texels.of(reference) / 255)
+        mesh = head.mesh(LEVEL)
+        self._plain = self.texels.at(_named(head, ("cheeks", "forehead", "nose", "chin"))[:, None])[:, 0] > 0.9
+        bare = self.texels.image(self.texels.at(_named(head, ("cheeks", "forehead"))[:, None])[:, 0])
+        self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 60)) > 0.93
+        self._mesh = mesh
+
+    def lift(self, name: str, rgb: Picture, points: NDArray) -> Lifted | None:
+        """rgb: (H, W, 3), points: (478, 2) its pixels. None where the head does not fit well or looks away."""
+        height, width = rgb.shape[:2]
+        camera = Camera(width, height, _FOCAL * max(width, height))
+        error = np.full(len(points), _POINT_ERROR * width / 256, np.float32)
+        start = self._fitter.initial(points, camera)
+        fit = self._fitter.fit(points, error, camera, start, solve_shape=True, steps=10)
+        yaw, pitch, _ = to_euler(fit.codes.rotation)
+        if fit.residual > _WORST_FIT or abs(yaw) > _MOST_YAW or abs(pitch) > _MOST_PITCH:
+            return None
+        view = look(fit.codes, camera, self._head, self.texels)
+        colour = to_linear(pick(rgb, view.pixel, 2.0))
+        weight = view.weight * self._trust
+        if np.ptp(colour[weight > 0.5].mean(0)) < _LEAST_CHROMA:
+            return None
+        light, tone = self._light(fit.codes, colour, weight)
+        shading = np.maximum(self.texels.at(shade(light, self._normals(fit.codes))), _DARKEST)
+        linear = colour / shading
+        weight = weight * self._hair(linear, tone)
+        albedo = (to_srgb(linear) * 255 + 0.5).astype(np.uint8)
+        albedo[weight <= 0] = 0
+        return Lifted(name, self.texels.image(albedo, pad=False), self.texels.image(weight, pad=False))
+
+    def tone(self, texture: Picture, weight: Array | None = None) -> Array:  # (S, S, 3) -> (3,)
+        """Mean picture colour of the plain skin of the face."""
+        colour = self.texels.of(texture)[self._plain].astype(np.float32) / 255
+        share = np.ones(len(colour), np.float32) if weight is None else self.texels.of(weight)[self._plain]
+        return (colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)
+
+    def _normals(self, codes: HeadCodes) -> Array:
+        vertices = self._mesh.refine(self._head.vertices(codes.shape, codes.expression))
+        return self._mesh.normals(vertices) @ codes.rotation.T
+
+    def _light(self, codes: HeadCodes, colour: Array, weight: Array) -> tuple[Array, Array]:
+        """(light, tone): a white light whose mean over the face is one (pictures are exposed for faces), and the skin's
+        colour against the reference's."""
+        sure = np.flatnonzero((weight > 0.3) & self._plain)[::7]
+        normals = self.texels.at(self._normals(codes))[sure]
+        seen, pattern = colour[sure], self._reference[sure]
+        keep = np.ones(len(sure), bool)
+        for _ in range(3):
+            tone = np.median(seen[keep], 0) / np.median(pattern[keep], 0)
+            grey, white = (pattern * tone).mean(1), seen.mean(1)
+            light = fit_light(_rgb(grey[keep]), normals[keep], _rgb(white[keep]), ridge=1e-2)
+            light /= shade(light, normals[keep]).mean()
+            off = np.abs(grey * shade(light, normals)[:, 0] / np.maximum(white, 1e-3) - 1)
+            keep = off < max(float(np.percentile(off, 70)), 0.08)  # glasses, beards and fringes are no skin
+        return light, tone
+
+    def _hair(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on fringes and curls
+        """On cheeks and forehead, away from the features, nothing is much darker or brighter than the rest of the skin."""
+        ratio = np.log(np.maximum(albedo.mean(1), 1e-3) / (self._reference * tone).mean(1))
+        odd = self.texels.image((((ratio < -0.7) | (ratio > 0.6)) & self._bare).astype(np.float32))
+        wide = cv2.GaussianBlur(cv2.dilate(odd, np.ones((5, 5))), (0, 0), self.texels.size / 128)
+        return np.clip(1 - 2 * self.texels.of(wide), 0, 1)
+
+
+def _rgb(grey: Array) -> Array:  # (N,) -> (N, 3)
+    return np.repeat(grey[:, None], 3, 1)
+
+
+def _named(head: Head, names: tuple[str, ...]) -> Array:  # (V_medium,) 0..1
+    wanted = [head.region_names.index(name) for name in names]
+    return np.isin(head.mesh(LEVEL).region, wanted).astype(np.float32)
+
+
+def face_only(head: Head, texels: Texels) -> Array:  # (N,)
+    """1 on the face, falling smoothly to 0 on scalp, neck and ears: hair and collars are not skin."""
+    mesh = head.mesh(LEVEL)
+    ring = _named(head, ("scalp", "neck", "ears"))
+    picture = texels.image(1 - texels.at(ring[:, None])[:, 0])
+    soft = cv2.GaussianBlur(cv2.erode(picture, np.ones((3, 3))), (0, 0), texels.size / 40)
+    weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
+    weight[texels.part > 0] = 0
+    return weight.astype(np.float32)
+
+
+def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
+    """(name, picture, (478, 2) points) of the data folder's portraits. Raises AssetError("portraits-missing")."""
+    folder = data_dir / "faces"
+    if not (folder / "teacher.npz").is_file():
+        raise AssetError("portraits-missing", f"no portraits in {folder}: give the data folder with --data")
+    with np.load(folder / "teacher.npz") as teacher:
+        names, landmarks = teacher["image"], teacher["landmarks"]
+    for name, points in zip(names, landmarks, strict=True):
+        picture = cv2.imread(str(folder / "images" / str(name)))
+        if picture is not None:
+            yield Path(str(name)).stem, np.ascontiguousarray(picture[..., ::-1]), points[:, :2]

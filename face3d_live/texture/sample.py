@@ -1,0 +1,112 @@
+"""From a frame and its codes to a partial albedo texture, without OpenGL.
+
+Each texel looks up the pixel that shows its place on the head, unless something nearer covers it (a depth buffer of the
+head itself) or it is seen at a grazing angle; then the light of the codes is divided out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.raster import rasterize
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
+
+Array = NDArray[np.float32]
+
+_DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
+_TOLERANCE = 0.006  # metres behind the buffer that still count as seen: a cell's slope, and the fit's error
+_GRAZING, _FULL = 0.15, 0.65  # cosine between normal and view where the weight starts, and where it is one
+_DARKEST = 0.08  # least shading to divide by: below it noise would be blown up
+
+
+@dataclass(frozen=True)
+class View:
+    """The head of one frame at its texels. pixel: (N, 2) frame pixels; weight: (N,) 0..1, zero where not seen; shading:
+    (N, 3) linear light; normals: (N, 3) camera axes, only when asked for."""
+
+    pixel: Array
+    weight: Array
+    shading: Array
+
+
+def look(codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> View:
+    """Where each texel lies in the frame, and how well it is seen."""
+    mesh = head.mesh(LEVEL)
+    low = head.vertices(codes.shape, codes.expression)
+    vertices = mesh.refine(low)
+    space = vertices @ codes.rotation.T + codes.translation
+    normals = mesh.normals(vertices) @ codes.rotation.T
+    facing = -(normals * space).sum(1) / np.maximum(np.linalg.norm(space, axis=1), 1e-6)
+    skin = (mesh.part == 0).astype(np.float32)
+    near = 1 / np.maximum(-space[:, 2], 1e-3)
+    columns = np.concatenate(
+        [camera.project(space), facing[:, None], skin[:, None], near[:, None], shade(codes.light, normals)], 1
+    )
+    at = texels.at(columns)
+    pixel, facing, skin, near = at[:, :2], at[:, 2], at[:, 3], at[:, 4]
+    weight = np.clip((facing - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
+    weight[(skin < 0.999) | ((pixel < 0) | (pixel >= (camera.width, camera.height))).any(1)] = 0
+    seen = np.flatnonzero(weight > 0)
+    covered = _hidden(low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen])
+    weight[seen[covered]] = 0
+    return View(pixel, weight, at[:, 5:])
+
+
+def _hidden(space: Array, faces: NDArray, camera: Camera, pixel: Array, near: Array) -> NDArray[np.bool_]:
+    """Which points (pixel (N, 2), near (N,) = 1 / depth) lie behind the surface space (V, 3)."""
+    projected = camera.project(space)
+    low, high = projected.min(0), projected.max(0)
+    cells = _DEPTH_SIDE / max(float((high - low).max()), 1e-6)
+    width, height = (np.ceil((high - low) * cells).astype(int) + 1).tolist()
+    inverse = 1 / np.maximum(-space[:, 2], 1e-3)
+    cover = rasterize((projected - low) * cells, faces, width, height, inverse)
+    front = (inverse[faces[cover.triangle]] * cover.weights).sum(-1)
+    front[cover.triangle < 0] = 0
+    column, row = np.clip((pixel - low) * cells, 0, [width - 1, height - 1]).astype(int).T
+    return 1 / near > 1 / np.maximum(front[row, column], 1e-6) + _TOLERANCE
+
+
+def pick(frame_rgb: NDArray[np.uint8], pixel: Array, texels_per_pixel: float) -> Array:  # -> (N, 3) 0..1
+    """Colours at pixels. A frame much finer than the texture is averaged first, so that no pixel is skipped."""
+    shrink = float(np.clip(texels_per_pixel * 1.25, 0.05, 1))
+    source, where = frame_rgb, pixel
+    if shrink < 0.8:
+        source = np.asarray(cv2.resize(frame_rgb, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
+        where = pixel * (source.shape[1] / frame_rgb.shape[1], source.shape[0] / frame_rgb.shape[0])
+    where = np.ascontiguousarray(where - 0.5, np.float32)
+    row = 4096  # cv2.remap wants maps narrower than 32,768
+    padded = np.zeros((-(-len(where) // row) * row, 2), np.float32)
+    padded[: len(where)] = where
+    maps = padded.reshape(-1, row, 2)
+    colours = cv2.remap(source, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return (colours.reshape(-1, 3)[: len(where)] / np.float32(255)).astype(np.float32)
+
+
+def density(view: View, texels: Texels) -> float:
+    """Texels per frame pixel, along a line, where the head is seen best."""
+    best = view.weight > 0.5
+    if best.sum() < 16:
+        return 1.0
+    low, high = np.percentile(view.pixel[best], [5, 95], axis=0)
+    extent = float(np.prod(np.maximum(high - low, 1)))
+    return float(np.sqrt(best.sum() / extent))
+
+
+def sample_texture(
+    frame_rgb: NDArray[np.uint8], codes: HeadCodes, camera: Camera, head: Head, size: int
+) -> tuple[NDArray[np.uint8], Array]:
+    """The albedo that one frame (H, W, 3) shows: (S, S, 3) sRGB and its weight (S, S), 0 where nothing was seen."""
+    texels = texels_of(head, size)
+    view = look(codes, camera, head, texels)
+    colour = pick(frame_rgb, view.pixel, density(view, texels))
+    albedo = to_srgb(to_linear(colour) / np.maximum(view.shading, _DARKEST))
+    albedo[view.weight <= 0] = 0
+    return texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False), texels.image(view.weight, pad=False)
