@@ -97,6 +97,14 @@ async def _announce(live: Live, serving: asyncio.Task[None], address: str) -> No
     await ready
     if live.engine.state == "ready":
         print(f"Face3D Live on {live.engine.device}: open {address}  (Ctrl-C ends it)", flush=True)
+    for session in live.sessions:
+        if session.kind == "source":
+            print(f"{live.settings.source} plays into session {session.id}; a look: {_below(address, session.id)}")
+
+
+def _below(address: str, session_id: str) -> str:
+    base, mark, query = address.partition("?")
+    return f"{base}api/sessions/{session_id}/avatar.jpg{mark}{query}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

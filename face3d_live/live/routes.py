@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, cast
 
+import cv2
 from fastapi import APIRouter, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -133,6 +134,16 @@ async def calibrate(request: Request, session_id: str) -> JSONResponse:
     session = _session(request, session_id)
     calibration = await session.calibrate()
     return JSONResponse({"ok": calibration.ok, "reason": calibration.reason}, 200 if calibration.ok else 409)
+
+
+@router.get("/api/sessions/{session_id}/avatar.jpg")
+async def avatar(request: Request, session_id: str) -> Response:
+    """The newest avatar as a still: a look at a session that no browser shows."""
+    image = _session(request, session_id).avatar
+    if image is None:
+        raise InputError("no-avatar-yet", "the engine has drawn nothing yet: try again in a moment")
+    jpeg = await asyncio.to_thread(cv2.imencode, ".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return Response(jpeg[1].tobytes(), 200, _PRIVATE, "image/jpeg")
 
 
 @router.post("/api/sessions/{session_id}/snapshot")

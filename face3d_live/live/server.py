@@ -160,7 +160,7 @@ def _error(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"error": {"code": code, "message": message}}, status)
 
 
-_STATUS = {"too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409}
+_STATUS = {"too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409}
 
 
 async def _face3d_error(_request: Request, error: Exception) -> JSONResponse:

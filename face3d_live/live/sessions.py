@@ -112,6 +112,11 @@ class Session:
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
 
+    @property
+    def avatar(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+        """The newest avatar, if there is one yet."""
+        return self._last.result.image if self._last is not None else None
+
     async def calibrate(self) -> Calibration:
         """Take the current face as neutral."""
         answer: asyncio.Future[Calibration] = asyncio.get_running_loop().create_future()
