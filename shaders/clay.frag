@@ -8,7 +8,7 @@ out vec4 colour;
 
 void main() {
     float facing = max(dot(normalize(eye_normal), normalize(-eye_position)), 0.0);
-    vec3 lit = 0.62 * irradiance * mix(0.75, 1.0, facing);
+    vec3 lit = 0.56 * irradiance * mix(0.6, 1.0, facing);
     if (part_number > 1) lit *= 0.35; // inside the mouth
     colour = vec4(pow(clamp(lit, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
 }

@@ -18,7 +18,6 @@ from face3d_live.head.model import Head
 from face3d_live.render import gpu
 from face3d_live.render.antialias import antialias
 from face3d_live.render.renderer import Renderer
-from face3d_live.render.sequence import render_sequence
 from face3d_live.render.view import View, covering, portrait
 from face3d_live.rotations import from_euler
 
@@ -168,7 +167,7 @@ def test_a_blink_covers_the_white_of_the_eye(head: Head, renderer: Renderer) -> 
     def white(blink: float) -> float:
         codes = HeadCodes(expression=expression(eyeBlinkLeft=blink), translation=translation)
         rgb = renderer.render(codes, camera, mode="overlay")[..., :3]
-        return float((np.ptp(rgb, axis=2) < 20).mean())  # grey pixels: skin and iris have colour
+        return float(((np.ptp(rgb, axis=2) < 20) & (rgb.min(2) > 90)).mean())  # grey: skin and iris have colour
 
     assert white(0) > 0.01 and white(0.5) < white(0) and white(1) < 0.1 * white(0)
 
@@ -286,12 +285,3 @@ def test_a_machine_without_egl_says_what_to_install(monkeypatch: pytest.MonkeyPa
 def test_a_missing_shader_is_named() -> None:
     with pytest.raises(AssetError, match=r"nowhere\.frag"):
         gpu.shader_source("nowhere.frag")
-
-
-def test_a_sequence_is_a_film_of_its_codes(head: Head) -> None:
-    camera = Camera.webcam(160, 120)
-    at = np.array([0, 0, -0.45], np.float32)
-    codes = [HeadCodes(rotation=from_euler(yaw, 0, 0), translation=at) for yaw in (-0.4, 0.4)]
-    film = list(render_sequence(head, codes, camera, texture=marked(head, 50)))
-    assert [picture.shape for picture in film] == [(120, 160, 3)] * 2
-    assert green(film[1])[0] > green(film[0])[0] + 10

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import lighting
 from face3d_live.camera import Camera
-from face3d_live.codes import HeadCodes
+from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
-from face3d_live.render import backdrop, features, gpu, lashes, wires
+from face3d_live.render import features, gpu, lashes, pictures, wires
 from face3d_live.render.antialias import antialias
 from face3d_live.render.openness import openness
 from face3d_live.render.paint import paint
@@ -35,8 +34,6 @@ FLAT_SKIN = (203, 158, 134)
 TRACKED_LIGHT = 0.25
 _OPEN_MOUTH = 0.015  # metres between the lips that let all light in
 _MATERIALS = ("skin", "hair", "eye", "mouth")
-#: Picture values to square roots of linear light: what the shaders' albedo holds, linear again by one multiplication.
-_ROOTS = np.rint(255 * np.sqrt(lighting.to_linear(np.arange(256) / 255))).astype(np.uint8)
 _STUDIO_MODES = ("avatar", "wireframe")
 
 
@@ -51,8 +48,8 @@ class Renderer:
     def __init__(self, head: Head, width: int, height: int, level: Level = "medium", samples: int = 1) -> None:
         self._head, self._mesh, self._low = head, head.mesh(level), head.mesh("low")
         self._samples = samples
-        skin = head.template[head.part == 0]
-        self._box = skin.min(0), skin.max(0)
+        self._skin = head.part == 0
+        self._identity(np.zeros(N_SHAPE, np.float32))
         self._ctx = gpu.create_context()
         self._textures: dict[str, moderngl.Texture] = {}
         with self._ctx:
@@ -91,12 +88,18 @@ class Renderer:
         )
         self._fill = ctx.vertex_array(self._programs["fill"], [])
 
+    def _identity(self, shape: Array) -> None:
+        """The neutral head of a shape and its box: kept, as an identity rarely changes from frame to frame."""
+        self._shape, self._neutral = shape, self._head.neutral(shape)
+        skin = self._neutral[self._skin]
+        self._box = skin.min(0), skin.max(0)
+
     def set_texture(self, image: Picture, key: str = "default") -> None:
         """Keep an albedo (S, S, 3 or 4) sRGB uint8, row 0 on top, under `key`; it replaces an older one.
 
         Where its alpha is low the default skin shows.
         """
-        roots = cv2.LUT(_over(np.asarray(image, np.uint8), self._plain_skin), _ROOTS)
+        roots = pictures.roots(pictures.over(np.asarray(image, np.uint8), self._plain_skin))
         with self._ctx:
             if key in self._textures:
                 self._textures.pop(key).release()
@@ -142,6 +145,8 @@ class Renderer:
         camera: the tracked one; only "overlay" uses it, cut to the picture's shape. view: the viewer's orbit in the
         other modes. texture: a key of `set_texture`.
         """
+        if not np.array_equal(codes.shape, self._shape):
+            self._identity(codes.shape)
         width, height = self._target.width, self._target.height
         if mode == "overlay":
             pose = Pose(codes.rotation, codes.translation, covering(camera, width, height))
@@ -149,7 +154,7 @@ class Renderer:
         else:
             pose = portrait(view or View(), codes.rotation, self._box, width, height)
             light = (1 - TRACKED_LIGHT) * lighting.PRESETS["studio"] + TRACKED_LIGHT * codes.light
-        vertices = self._head.vertices(codes.shape, codes.expression)
+        vertices = self._head.posed(self._neutral, codes.shape, codes.expression)
         return self.render_vertices(vertices, pose, light, mode=mode, background=background, texture=texture)
 
     def render_vertices(
@@ -177,7 +182,7 @@ class Renderer:
         if self._samples == 1:
             antialias(picture)
         if isinstance(background, str):
-            _unmultiply(picture)
+            pictures.unmultiply(picture)
         else:
             picture[..., 3] = 255
         return picture
@@ -192,7 +197,7 @@ class Renderer:
             return
         size = self._target.width, self._target.height
         if background is not None or not self._behind_is_studio:
-            picture = backdrop.studio(*size) if background is None else backdrop.covering(background, *size)
+            picture = pictures.studio(*size) if background is None else pictures.covering(background, *size)
             self._behind.write(picture[::-1].tobytes())
             self._behind_is_studio = background is None
         self._ctx.enable_only(moderngl.NOTHING)
@@ -272,27 +277,9 @@ def _faces_viewer(pose: Pose) -> bool:
     return float(pose.rotation[:, 2] @ pose.translation) < 0
 
 
-def _unmultiply(picture: Picture) -> None:  # (H, W, 4), in place
-    """Colours as if seen alone where alpha thins them, as PNG wants them; OpenGL blends colour times alpha."""
-    rows, columns = np.nonzero(cv2.inRange(cv2.extractChannel(picture, 3), 1, 254))
-    thin = picture[rows, columns].astype(np.float32)
-    thin[:, :3] = np.minimum(thin[:, :3] * 255 / np.maximum(thin[:, 3:], 1) + 0.5, 255)
-    picture[rows, columns] = thin
-
-
 def _unit(v: NDArray) -> Array:  # (..., 3)
     return (v / (np.linalg.norm(v, axis=-1, keepdims=True) + 1e-9)).astype(np.float32)
 
 
 def _default_skin() -> Picture:
     return np.full((4, 4, 3), FLAT_SKIN, np.uint8)
-
-
-def _over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -> (S, S, 3)
-    """The image where its alpha is high, what is below elsewhere."""
-    if image.shape[2] == 3:
-        return image
-    alpha = image[..., 3:].astype(np.float32) / 255
-    size = image.shape[1], image.shape[0]
-    under = cv2.resize(below, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return (image[..., :3] * alpha + under * (1 - alpha) + 0.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What lies behind the head: a studio's soft gradient, or the camera's picture cut to fit."""
+"""Pictures around the drawing: what lies behind the head, textures on their way in, alpha on its way out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.lighting import to_linear
+
 Picture = NDArray[np.uint8]
+
+#: Picture values to square roots of linear light: what the shaders' albedo holds, linear again by one multiplication.
+_ROOTS = np.rint(255 * np.sqrt(to_linear(np.arange(256) / 255))).astype(np.uint8)
 
 #: Picture values in the middle of the light and in the corners.
 _BRIGHT = np.array([92, 99, 110], np.float32)
@@ -33,3 +38,26 @@ def covering(picture: Picture, width: int, height: int) -> Picture:  # (H, W, 3)
     if (cut_w, cut_h) == (width, height):
         return np.ascontiguousarray(cut)
     return cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def roots(picture: Picture) -> Picture:
+    """An albedo as the shaders read it."""
+    return cv2.LUT(picture, _ROOTS)
+
+
+def over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -> (S, S, 3)
+    """The image where its alpha is high, what is below elsewhere."""
+    if image.shape[2] == 3:
+        return image
+    alpha = image[..., 3:].astype(np.float32) / 255
+    size = image.shape[1], image.shape[0]
+    under = cv2.resize(below, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return (image[..., :3] * alpha + under * (1 - alpha) + 0.5).astype(np.uint8)
+
+
+def unmultiply(picture: Picture) -> None:  # (H, W, 4), in place
+    """Colours as if seen alone where alpha thins them, as PNG wants them; OpenGL blends colour times alpha."""
+    rows, columns = np.nonzero(cv2.inRange(cv2.extractChannel(picture, 3), 1, 254))
+    thin = picture[rows, columns].astype(np.float32)
+    thin[:, :3] = np.minimum(thin[:, :3] * 255 / np.maximum(thin[:, 3:], 1) + 0.5, 255)
+    picture[rows, columns] = thin

@@ -1,0 +1,129 @@
+"""What is drawn on the head lies where it belongs, on any head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from face3d_live.codes import INDEX
+from face3d_live.head.model import Head
+from face3d_live.head.points import BROW_LEFT, LIPS_OUTER
+from face3d_live.render import features, gpu, lashes
+from face3d_live.render.openness import openness
+from face3d_live.render.pictures import covering, over, roots, studio, unmultiply
+
+CHIN, NOSE_TIP, FOREHEAD, LOWER_LIP_MIDDLE = 152, 4, 151, 17
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return Head.load()
+
+
+@pytest.fixture(scope="module")
+def drawn(head: Head) -> features.Features:
+    low = head.mesh("low")
+    return features.measure(head, low, np.ones(len(low.part), np.float32))
+
+
+def at_point(head: Head, drawn: features.Features, point: int, trait: int) -> float:
+    """A trait at the vertex next to a MediaPipe point."""
+    vertex = head.point_faces[point][head.point_weights[point].argmax()]
+    return float(drawn.trait[np.flatnonzero(head.mesh("low").split_vertex == vertex)[0], trait])
+
+
+def test_every_triangle_has_one_material(head: Head, drawn: features.Features) -> None:
+    together = np.concatenate(list(drawn.groups.values()))
+    assert set(drawn.groups) == {"skin", "hair", "eye", "mouth"} and all(map(len, drawn.groups.values()))
+    assert sorted(map(tuple, together)) == sorted(map(tuple, head.mesh("low").face_uv))
+
+
+def test_hair_grows_on_the_skull_and_not_in_the_face(head: Head, drawn: features.Features) -> None:
+    depth, rest = drawn.trait[:, 2], drawn.rest
+    crown = rest[:, 1] > rest[:, 1].max() - 0.01
+    assert (depth[crown] > 0.02).all()
+    for point in (CHIN, NOSE_TIP, FOREHEAD, *LIPS_OUTER, *BROW_LEFT):
+        assert at_point(head, drawn, point, 2) < -0.004
+
+
+def test_lips_are_red_inside_their_outline_only(head: Head, drawn: features.Features) -> None:
+    assert at_point(head, drawn, NOSE_TIP, 1) == at_point(head, drawn, CHIN, 1) == 0
+    lips = drawn.trait[:, 1][(drawn.part == 0)]
+    assert 30 < (lips > 0.9).sum() < 0.15 * len(lips)
+    on_outline = [at_point(head, drawn, p, 1) for p in LIPS_OUTER]
+    assert 0.1 < np.mean(on_outline) < 0.95
+
+
+def test_the_neck_ends_below_the_chin(head: Head, drawn: features.Features) -> None:
+    end = drawn.trait[:, 3]
+    assert end.min() < 1e-4 and at_point(head, drawn, CHIN, 3) > 0.02
+    assert drawn.rest[end < 1e-4, 1].max() < head.points(head.template)[NOSE_TIP, 1]
+
+
+def test_lashes_stay_on_the_lid_as_it_falls(head: Head) -> None:
+    ribbons = lashes.measure(head)
+    assert all(6 <= len(margin) <= 30 for margin in ribbons.margins)
+    rng = np.random.default_rng(1)
+    for blink in (0.0, 0.5, 1.0):
+        shape = rng.normal(0, 1, 80).astype(np.float32)
+        expression = np.zeros(52, np.float32)
+        expression[INDEX["eyeBlinkLeft"]] = blink
+        vertices = head.vertices(shape, expression)
+        placed = ribbons.place(vertices).reshape(2, 3, -1, 3)
+        roots_, tips = placed[:, 0], placed[:, 2]
+        skin = vertices[head.part == 0]
+        gap = np.linalg.norm(roots_[0, ::5, None] - skin[None], axis=-1).min(1)
+        assert gap.max() < 0.0025
+        length = np.linalg.norm(tips - roots_, axis=-1)
+        assert length.min() > 0.002 and length.max() < 0.008
+        assert (tips[..., 2] > roots_[..., 2]).mean() > 0.9  # out of the face
+    open_, closed = (ribbons.place(head.vertices(np.zeros(80), _blink(b)))[: len(ribbons.along) // 2] for b in (0, 1))
+    assert (closed[:, 1] < open_[:, 1] - 0.001).mean() > 0.9
+
+
+def _blink(amount: float) -> np.ndarray:
+    expression = np.zeros(52, np.float32)
+    expression[INDEX["eyeBlinkLeft"]] = amount
+    return expression
+
+
+def test_hollows_see_less_of_the_sky(head: Head) -> None:
+    low = head.mesh("low")
+    ctx = gpu.create_context()
+    with ctx:
+        sky = openness(ctx, head.template, low.faces, head.template, low.normals(head.template))
+    ctx.release()
+    rest = head.template
+    crown = rest[:, 1] > rest[:, 1].max() - 0.02
+    assert sky[crown].mean() > 0.97
+    assert sky[head.regions["mouth_interior"]].mean() < 0.15
+    nose_tip = head.point_faces[NOSE_TIP][head.point_weights[NOSE_TIP].argmax()]
+    under_nose = head.point_faces[2][head.point_weights[2].argmax()]
+    assert sky[nose_tip] > sky[under_nose] + 0.1
+
+
+def test_a_studio_is_bright_behind_the_head() -> None:
+    wall = studio(200, 120)
+    assert wall.shape == (120, 200, 3)
+    assert wall[50, 100].mean() > wall[0, 0].mean() + 30
+
+
+def test_covering_keeps_the_middle_and_the_proportions() -> None:
+    board = np.zeros((100, 300, 3), np.uint8)
+    board[45:55, 145:155] = 255
+    cut = covering(board, 50, 50)
+    rows, columns = np.nonzero(cut[..., 0] > 128)
+    assert cut.shape == (50, 50, 3)
+    assert 4 <= len(np.unique(rows)) == len(np.unique(columns)) <= 6
+    assert abs(rows.mean() - 24.5) < 0.6 and abs(columns.mean() - 24.5) < 0.6
+
+
+def test_textures_in_and_alpha_out() -> None:
+    half = np.full((4, 4, 4), (200, 100, 0, 128), np.uint8)
+    mixed = over(half, np.full((2, 2, 3), (0, 100, 200), np.uint8))
+    np.testing.assert_allclose(mixed[0, 0], [100, 100, 100], atol=1)
+    linear = (roots(np.array([[[0, 128, 255]]], np.uint8)) / 255.0) ** 2
+    np.testing.assert_allclose(linear[0, 0], [0, (128 / 255) ** 2.2, 1], atol=0.003)
+    thin = np.array([[[50, 25, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0]]], np.uint8)
+    unmultiply(thin)
+    np.testing.assert_allclose(thin[0], [[100, 50, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0]], atol=1)
