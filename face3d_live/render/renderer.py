@@ -83,9 +83,7 @@ class Renderer:
         self._corner_vertex = self._low.faces.ravel()
         tints = wires.region_tints(head)[self._corner_vertex]
         apart = np.arange(len(self._corner_vertex)).reshape(-1, 3)
-        self._wires = gpu.MovingMesh(
-            ctx, {"all": apart}, {"tint": tints, "corner": wires.corners(self._low.faces)}, moving
-        )
+        self._wires = gpu.MovingMesh(ctx, {"all": apart}, {"tint": tints, "corner": wires.corners(head)}, moving)
         self._fill = ctx.vertex_array(self._programs["fill"], [])
 
     def _identity(self, shape: Array) -> None:

@@ -29,19 +29,31 @@ REGION_COLOURS: dict[str, tuple[float, float, float]] = {
     "mouth_interior": (0.24, 0.06, 0.08),
 }
 _OTHER = (0.35, 0.35, 0.38)
+_DARK_IRIS = (0.03, 0.05, 0.08)
+_IRIS = 0.36  # its radius as a share of the ball's
 
 
 def region_tints(head: Head) -> Array:  # -> (V, 3) linear
-    """Every vertex of the low level in its region's colour."""
+    """Every vertex of the low level in its region's colour; the irises dark, so that gaze is seen."""
     table = [
         REGION_COLOURS.get(name.removesuffix("_left").removesuffix("_right"), _OTHER) for name in head.region_names
     ]
-    return np.array(table, np.float32)[head.region_of]
+    tints = np.array(table, np.float32)[head.region_of]
+    for centre in head.eye_centers:
+        away = head.template - centre
+        ahead = (head.part == 1) & (np.hypot(away[:, 0], away[:, 1]) < _IRIS * head.eye_radius) & (away[:, 2] > 0)
+        tints[ahead] = _DARK_IRIS
+    return tints
 
 
-def corners(faces: NDArray) -> Array:  # (F, 3), quads as pairs of triangles a b c, a c d -> (3 F, 3)
-    """Barycentric coordinates of every corner; the component opposite a quad's diagonal is 1 throughout."""
+def corners(head: Head) -> Array:  # -> (3 F, 3)
+    """Barycentric coordinates of every corner of the low level's triangles, quads in pairs a b c, a c d.
+
+    A component is 1 throughout where the edge opposite is not to be drawn: a quad's diagonal, and all of an eyeball's.
+    """
+    faces = head.mesh("low").faces
     own = np.tile(np.eye(3, dtype=np.float32), (len(faces), 1, 1))
     own[0::2, :, 1] = 1
     own[1::2, :, 2] = 1
+    own[(head.part[faces] == 1).all(1)] = 1
     return own.reshape(-1, 3)
