@@ -10,7 +10,6 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_CORNERS
-from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.fit import Fitter, bounded_solve
 from face3d_live.regress.fit_reference import fit_reference
 
@@ -191,7 +190,3 @@ def test_speed(head: Head, fitter: Fitter) -> None:
         times.append(time.perf_counter() - began)
     assert min(times) < 0.01
 
-
-def test_crop_rule_is_square_on_the_box() -> None:
-    crop = crop_from_points(np.array([[10.0, 20.0], [50.0, 120.0]]))
-    assert (crop.x, crop.y, crop.half) == (30.0, 70.0, 70.0)

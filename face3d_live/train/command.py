@@ -1,0 +1,190 @@
+"""What `face3d-live train` and `face3d-live evaluate` do.
+
+A training folder holds everything of a run: `pool/` (synthetic samples, portraits, and the held-out tenth of both),
+`skins/`, `checkpoint.pt`, `evaluation.json` and `.md`. Running the same command again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from face3d_live.errors import AssetError, InputError
+from face3d_live.head.model import Head
+from face3d_live.regress import weights
+from face3d_live.regress.network import THIN, Architecture
+from face3d_live.regress.runtime import Device, Regressor, cuda_available
+from face3d_live.train import evaluate as evaluation
+from face3d_live.train import loop, portraits, synthetic
+from face3d_live.train.augment import mirror_shape
+from face3d_live.train.pool import Mixture, Pool
+
+#: Of the samples a batch is made of, how many are portraits, where there are any.
+PORTRAIT_SHARE = 0.3
+HELD_OUT_SEED, HELD_OUT = 9999, 1000
+
+#: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
+#: other heads must come down to this part of what it was before (an untrained network answers with the average face).
+QUICK_MARGIN = 0.75
+QUICK_TRAIN, QUICK_TEST = 400, 64
+QUICK = loop.Recipe(THIN, samples=12_000, batch=32, rate=3e-3, warm_up=40, average=0.98, sizes=((1.0, 64),))
+
+
+def train_network(
+    out: Path = weights.DEFAULT,
+    folder: Path = Path("training"),
+    data: Path = Path("../shared/data"),
+    samples: int = 2_000_000,
+    generators: int = 2,
+    device: Device = "auto",
+    quick: bool = False,
+) -> str:
+    """Train, evaluate and write the weights; returns one line to print.
+
+    samples: pictures seen in the whole run; on resuming another number only moves the schedule. generators: processes
+    that draw synthetic faces meanwhile. Raises InputError "data-missing" without the folder of portraits, AssetError
+    where no OpenGL is to be had.
+    """
+    if quick:
+        with tempfile.TemporaryDirectory() as temporary:
+            return quick_run(Path(temporary))
+    head, pool = Head.load(), folder / "pool"
+    if not (pool / "portraits_train").is_dir():
+        portraits.build(head, data, pool)
+    skins = _skins(folder)
+    running = _generate(pool, data, skins, generators)
+    try:
+        train_pool = Pool(pool / "synthetic")
+        _wait_for(train_pool, running)
+        shares = [(train_pool, 1 - PORTRAIT_SHARE), (Pool(pool / "portraits_train"), PORTRAIT_SHARE)]
+        recipe = loop.Recipe(Architecture(), samples)
+        trainer = loop.Trainer(recipe, Mixture(shares, recipe.seed), head, mirror_shape(head), _device(device))
+        run_with_progress(trainer, folder)
+    finally:
+        for process in running:
+            process.terminate()
+    trainer.export(out)
+    evaluate_weights(out, folder, device=device)
+    return f"{out}: {trainer.seen} pictures in {trainer.seconds / 3600:.1f} hours"
+
+
+def quick_run(folder: Path) -> str:
+    """A small run on synthetic faces alone, from nothing to a weights file that the run time reads.
+
+    Raises InputError "quick-failed" when the result is not better than no training by `QUICK_MARGIN`.
+    """
+    head = Head.load()
+    skins = plain_skins(folder / "skins")
+    generator = synthetic.Generator(head, folder / "no-data", skins)
+    synthetic.write_shard(generator, folder / "train", seed=1, number=0, count=QUICK_TRAIN)
+    synthetic.write_shard(generator, folder / "test", seed=2, number=0, count=QUICK_TEST)
+    trainer = loop.Trainer(QUICK, Mixture([(Pool(folder / "train"), 1.0)], 0), head, mirror_shape(head))
+    errors = []
+    for name in ("untrained", "trained"):
+        if name == "trained":
+            run_with_progress(trainer, folder)
+        trainer.export(folder / f"{name}.npz")
+        report = evaluation.evaluate_pool(Regressor.load("cpu", folder / f"{name}.npz"), head, Pool(folder / "test"))
+        errors.append(report["network"]["points_percent"])
+    before, after = errors
+    line = f"point error {before:.1f} % of the eye distance before, {after:.1f} % after {trainer.seen} pictures"
+    if after > QUICK_MARGIN * before:
+        raise InputError("quick-failed", f"{line}: training no longer works, look at what changed last")
+    return line
+
+
+def evaluate_weights(
+    path: Path = weights.DEFAULT,
+    folder: Path = Path("training"),
+    limit: int | None = None,
+    device: Device = "auto",
+) -> dict[str, Any]:
+    """Measure a weights file on the held-out pools of a training folder; print and save the table.
+
+    Raises InputError "pool-missing" when the folder has no held-out samples.
+    """
+    pools = {
+        name: Pool(folder / "pool" / kind)
+        for name, kind in (("synthetic", "synthetic_heldout"), ("portraits", "portraits_heldout"))
+        if (folder / "pool" / kind).is_dir()
+    }
+    if not pools:
+        cure = f"{folder}/pool holds no held-out faces: make them with `face3d-live train`, or give its folder"
+        raise InputError("pool-missing", cure)
+    report = evaluation.evaluate(Regressor.load(device, path), Head.load(), pools, limit)
+    table = Table("measure", "network", "with the fit")
+    for row in evaluation.rows(report):
+        table.add_row(*row)
+    Console().print(table)
+    evaluation.save(report, folder)
+    return report
+
+
+def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:
+    """`loop.run` with a progress bar that shows the loss and the speed."""
+    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f}%"), TimeRemainingColumn()]
+    with Progress(*columns) as progress:
+        task = progress.add_task("training", total=trainer.recipe.samples)
+        started: dict[str, float] = {}
+        smooth = {"total": 0.0}
+
+        def show(state: loop.Trainer, terms: dict[str, float]) -> None:
+            now = time.monotonic()
+            first = started.setdefault("time", now), started.setdefault("seen", state.seen)
+            smooth["total"] = terms["total"] if smooth["total"] == 0 else 0.98 * smooth["total"] + 0.02 * terms["total"]
+            speed = (state.seen - first[1]) / max(now - first[0], 1e-6)
+            text = f"{state.size} px, loss {smooth['total']:.3f}, {speed:.0f} pictures/s"
+            progress.update(task, completed=state.seen, description=text)
+
+        loop.run(trainer, folder, show)
+
+
+def plain_skins(folder: Path) -> Path:
+    """A few evenly coloured skins, for where there are no pictures of any."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, tone in enumerate(((224, 184, 160), (198, 146, 116), (141, 97, 72), (84, 56, 43))):
+        noise = np.random.default_rng(i).normal(scale=4, size=(64, 64, 1))
+        picture = cv2.resize(np.clip(np.array(tone) + noise, 0, 255).astype(np.uint8), (512, 512))
+        cv2.imwrite(str(folder / f"plain{i}.png"), np.ascontiguousarray(picture[..., ::-1]))
+    return folder
+
+
+def _skins(folder: Path) -> Path:
+    """The skins of the training folder, made there by the texture room; plain ones when that was not done."""
+    skins = folder / "skins"
+    return skins if skins.is_dir() else plain_skins(skins)
+
+
+def _generate(pool: Path, data: Path, skins: Path, count: int) -> list[subprocess.Popen[bytes]]:
+    """Start processes that fill the pool, and make the held-out heads first."""
+    held_out = pool / "synthetic_heldout"
+    if not held_out.is_dir():
+        generator = synthetic.Generator(Head.load(), data, skins)
+        synthetic.write_shard(generator, held_out, HELD_OUT_SEED, 0, HELD_OUT)
+    command = [sys.executable, "-m", "face3d_live.train.synthetic", "--out", str(pool / "synthetic")]
+    command += ["--data", str(data), "--skins", str(skins)]
+    return [
+        subprocess.Popen([*command, "--seed", str(seed + 1)], stdout=subprocess.DEVNULL) for seed in range(count)
+    ]
+
+
+def _wait_for(pool: Pool, running: Sequence[subprocess.Popen[bytes]]) -> None:
+    while pool.refresh() == 0:
+        if not running or all(process.poll() is not None for process in running):
+            raise AssetError("generator-failed", "no synthetic faces were drawn: is EGL installed (libegl1 libgl1)?")
+        time.sleep(1)
+
+
+def _device(device: Device) -> str:
+    return "cuda" if device != "cpu" and cuda_available() else "cpu"

@@ -1,0 +1,74 @@
+"""The network: names, sizes, parts that must stay as they are."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from face3d_live.regress.network import THIN, Architecture, Network, Pointwise  # noqa: E402
+from face3d_live.regress.prediction import HEADS, decode  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def thin() -> Network:
+    torch.manual_seed(0)
+    return Network(THIN).eval()
+
+
+def test_resnet50_has_torchvisions_names_and_shapes() -> None:
+    with torch.device("meta"):
+        shapes = {name: tuple(p.shape) for name, p in Network().state_dict().items()}
+    assert shapes["conv1.weight"] == (64, 3, 7, 7)
+    assert shapes["layer1.0.downsample.0.weight"] == (256, 64, 1, 1)
+    assert shapes["layer3.5.conv2.weight"] == (256, 256, 3, 3)
+    assert shapes["layer4.2.bn3.running_var"] == (2048,)
+    backbone = sum(np.prod(s) for n, s in shapes.items() if n.startswith(("conv1", "bn1", "layer")) and "running" not in n)
+    counters = sum(n.endswith("num_batches_tracked") and n.startswith(("bn1", "layer")) for n in shapes)
+    assert backbone - counters == 23_508_032  # torchvision's ResNet50 without its classifier
+
+
+@pytest.mark.parametrize("size", [64, 96, 112])
+def test_every_size_gives_every_head(thin: Network, size: int) -> None:
+    raw = thin(torch.zeros(2, size, size, 3, dtype=torch.uint8))
+    assert {name: tuple(value.shape) for name, value in raw.items()} == {n: (2, width) for n, width in HEADS.items()}
+
+
+def test_pointwise_is_a_convolution() -> None:
+    layer = Pointwise(6, 5, stride=2)
+    x = torch.randn(2, 6, 9, 9)
+    expected = torch.nn.functional.conv2d(x, layer.weight, stride=2)
+    assert torch.allclose(layer(x), expected, atol=1e-5)
+
+
+def test_heads_start_at_their_means() -> None:
+    network = Network(THIN)
+    network.set_means({"expression": torch.full((52,), 0.3)})
+    for parameter in network.neck_bn.parameters():
+        torch.nn.init.zeros_(parameter)  # nothing reaches the heads: what remains are the biases
+    raw = network.eval()(torch.randint(0, 255, (1, 64, 64, 3), dtype=torch.uint8))
+    prediction = decode({name: value.detach().numpy() for name, value in raw.items()})
+    assert prediction.expression == pytest.approx(np.full((1, 52), 0.3), abs=1e-6)
+    assert prediction.rotation[0] == pytest.approx(np.eye(3), abs=1e-6)
+
+
+def test_position_in_the_picture_reaches_the_heads(thin: Network) -> None:
+    """A spot on the left is another input than a spot on the right: no global pooling on the way."""
+    left = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    left[:, 20:40, 4:20] = 255
+    a, b = thin.features(left), thin.features(left.flip(2))
+    assert (a - b).abs().max() > 0.05 * a.abs().max()
+
+
+def test_architecture_survives_json() -> None:
+    assert Architecture.from_json({"blocks": [1, 1, 1, 1], "width": 16, "neck": 32}) == THIN
+    assert Architecture.from_json(Architecture().to_json()) == Architecture()
+
+
+def test_decode_keeps_its_bounds() -> None:
+    rng = np.random.default_rng(0)
+    wild = {name: rng.normal(size=(3, width)).astype(np.float32) * 50 for name, width in HEADS.items()}
+    prediction = decode(wild)
+    assert prediction.expression.min() >= 0 and prediction.expression.max() <= 1
+    assert np.abs(prediction.rotation @ prediction.rotation.transpose(0, 2, 1) - np.eye(3)).max() < 1e-5
+    assert prediction.sigma.min() > 0.001 and prediction.sigma.max() < 0.51
+    assert len(prediction.row(1)) == 1 and (prediction.row(1).points == prediction.points[1:2]).all()
