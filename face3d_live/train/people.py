@@ -22,7 +22,15 @@ Array = NDArray[np.float32]
 TextureCode = Callable[[int, NDArray], Array]  # skin number, (3,) linear tone -> (50,)
 
 _EYES = np.array([*landmarks.EYE_LEFT, *landmarks.EYE_RIGHT, *landmarks.IRIS_LEFT, *landmarks.IRIS_RIGHT])
-_LENS = {"second": (0.0, 0.0, 0.0), "pattern": (0.0, 0.0, 0.0, 1.0), "edge": -1.0, "ragged": 0.0, "neckline": 9.0, "lift": 0.0, "thin": 0.0}
+_LENS = {
+    "second": (0.0, 0.0, 0.0),
+    "pattern": (0.0, 0.0, 0.0, 1.0),
+    "edge": -1.0,
+    "ragged": 0.0,
+    "neckline": 9.0,
+    "lift": 0.0,
+    "thin": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class PersonSampler:
         self.painter, self.skins, self.texture_code = painter, skins, texture_code
         self._lifted = [i for i, skin in enumerate(skins) if skin.lifted]
         self._drawn = [i for i, skin in enumerate(skins) if not skin.lifted]
-        shares = np.array([0.25 if style.name.startswith("bob") else 1.0 for style in painter.styles])  # they hide an eye
+        # A bob hides an eye: it should not come up too often.
+        shares = np.array([0.25 if style.name.startswith("bob") else 1.0 for style in painter.styles])
         self._style_shares = shares / shares.sum()
 
     def sample(
@@ -131,7 +140,8 @@ def _caps(rng: np.random.Generator, look: Look, style: int | None) -> list[dict[
         thick = float(rng.uniform(0.003, 0.016))
         layers = [hair | {"lift": thick * share, "thin": 0.1 + 0.45 * share} for share in (0.2, 0.45, 0.7, 1.0)]
     if look.hat:
-        layers.append(sample_cloth(rng) | {"lift": float(rng.uniform(0.008, 0.016)), "edge": float(rng.uniform(0.35, 0.55))})
+        lift, edge = float(rng.uniform(0.008, 0.016)), float(rng.uniform(0.35, 0.55))
+        layers.append(sample_cloth(rng) | {"lift": lift, "edge": edge})
     return layers
 
 

@@ -21,6 +21,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +56,11 @@ KEYS: dict[str, tuple[tuple[int, ...], type]] = {
     "source": ((), np.uint8),
 }
 
-Sample = dict[str, NDArray]
+Sample = dict[str, Any]  # arrays and NumPy scalars
 Batch = dict[str, NDArray]
 
 
-def project(points: NDArray, sample: Mapping[str, NDArray]) -> NDArray:  # (N, 3) head frame -> (N, 2) crop
+def project(points: NDArray, sample: Mapping[str, Any]) -> NDArray:  # (N, 3) head frame -> (N, 2) crop
     """Where the pose of a sample puts points of the head, in crop coordinates."""
     half = UNIT * np.exp(sample["scale"])
     x, y = sample["position"]
@@ -131,7 +132,7 @@ class Pool:
         if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
             raise IndexError(f"indices {indices.min()}..{indices.max()} of {len(self)}")
         shard_of = np.searchsorted(self._starts, indices, side="right") - 1
-        batch = {key: np.empty((len(indices), *shape), kind) for key, (shape, kind) in KEYS.items()}
+        batch: Batch = {key: np.empty((len(indices), *shape), kind) for key, (shape, kind) in KEYS.items()}
         shards = list(self._shards.values())
         for number in np.unique(shard_of):
             rows = np.flatnonzero(shard_of == number)

@@ -6,22 +6,46 @@ of the people is held out by a hash of their name, so the split never changes; p
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
+import sys
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.codes import ARKIT, N_EXPRESSION
+from face3d_live.camera import Camera
+from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_LIGHT, N_TEXTURE, HeadCodes
 from face3d_live.errors import InputError
+from face3d_live.head import points as landmarks
+from face3d_live.head.model import Head
+from face3d_live.regress.crop import Crop, crop_from_points
+from face3d_live.regress.fit import UNSEEN, Fit, Fitter
+from face3d_live.train.pool import N_POINTS, PORTRAIT, SIZE, STORED, UNIT, Sample, ShardWriter
 
 Array = NDArray[np.float32]
 
+#: Portraits are taken from about 1.5 m: the focal length in half sides of the crop.
+FOCAL = 9.0
+#: How far the fitted codes may be trusted beside synthetic truth.
+EXPRESSION_TRUST, SHAPE_TRUST = 0.4, 0.3
+FIT_STEPS = 10
+
 #: The teacher never answers these (constant or nearly so on renders whose codes are known).
-DEAD = ("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut", "jawForward")
+DEAD = (
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+    "tongueOut",
+    "jawForward",
+)
 
 
 @dataclass(frozen=True)
@@ -84,9 +108,118 @@ def teacher_scores(data: Path) -> Array:  # -> (1602, 52) in ARKit order, 0 wher
 
 
 def exemplars(data: Path) -> Array | None:  # (M, 52)
-    """The teacher's answers for the portraits of training, without what every neutral face scores; None without data."""
+    """The teacher's answers for the training portraits, less what every neutral face scores; None without data."""
     if not (data / "faces" / "index.csv").is_file():
         return None
     rows = [p.row for p in load_index(data) if not p.held_out]
     scores = teacher_scores(data)[rows]
     return np.clip(scores - np.percentile(scores, 15, axis=0), 0, 1).astype(np.float32)
+
+
+def point_trust() -> Array:  # (478,)
+    """How far the teacher's points mean what the head's do: less on the oval and the brows."""
+    trust = np.ones(N_POINTS, np.float32)
+    trust[list(landmarks.OVAL)] = 0.4
+    trust[list(landmarks.BROW_LEFT + landmarks.BROW_RIGHT)] = 0.6
+    return trust
+
+
+class Labeller:
+    """Fits the head to the teacher's points, which gives a portrait every label that its picture can give."""
+
+    def __init__(self, head: Head, data: Path) -> None:
+        self.fitter = Fitter(head)
+        with np.load(data / "faces" / "teacher.npz") as teacher:
+            self.landmarks = teacher["landmarks"][..., :2].astype(np.float32)
+        self.scores = teacher_scores(data)
+        self.rest = np.percentile(self.scores, 15, axis=0)
+        self.camera = Camera(2, 2, FOCAL)
+        self.sigma = (0.012 / np.sqrt(point_trust())).astype(np.float32)
+
+    def crop(self, portrait: Portrait) -> Crop:
+        return crop_from_points(self.landmarks[portrait.row])
+
+    def fit(self, portrait: Portrait, shape: NDArray | None = None) -> Fit:
+        """The head that explains the points; with `shape` (80,) only its pose and expression are sought."""
+        points = self.crop(portrait).from_frame(self.landmarks[portrait.row]) + 1  # the camera's pixels are half sides
+        start = self.fitter.initial(points, self.camera)
+        guess = np.clip(self.scores[portrait.row] - self.rest, 0, 1)
+        guess[[INDEX[name] for name in UNSEEN]] = 0
+        start = start.with_(expression=guess) if shape is None else start.with_(expression=guess, shape=shape)
+        return self.fitter.fit(points, self.sigma, self.camera, start, solve_shape=shape is None, steps=FIT_STEPS)
+
+    def fit_person(self, portraits: list[Portrait]) -> list[Fit]:
+        """Pictures of one person share a shape."""
+        fits = [self.fit(p) for p in portraits]
+        if len(portraits) == 1:
+            return fits
+        shape = np.mean([fit.codes.shape for fit in fits], 0)
+        return [self.fit(p, shape) for p in portraits]
+
+    def sample(self, portrait: Portrait, codes: HeadCodes) -> Sample:
+        """The sample of a portrait with its fitted codes."""
+        crop = self.crop(portrait)
+        rgb = cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB)
+        half = -float(codes.translation[2]) / FOCAL
+        trusted = np.full(N_EXPRESSION, EXPRESSION_TRUST, np.float32)
+        trusted[[INDEX[name] for name in UNSEEN]] = 0
+        alive = np.ones(N_EXPRESSION, np.float32)
+        alive[[INDEX[name] for name in DEAD]] = 0
+        return {
+            "image": Crop(crop.x, crop.y, crop.half * STORED).extract(rgb, SIZE),
+            "points": crop.from_frame(self.landmarks[portrait.row]),
+            "visible": np.ones(N_POINTS, np.float32),
+            "weight": self.fitter.usable * point_trust(),
+            "expression": codes.expression,
+            "expression_weight": trusted,
+            "shape": codes.shape,
+            "shape_weight": np.float32(SHAPE_TRUST),
+            "rotation": codes.rotation,
+            "scale": np.float32(np.log(half / UNIT)),
+            "position": (codes.translation[:2] * (1, -1) / half).astype(np.float32),
+            "focal": np.float32(FOCAL),
+            "texture": np.zeros(N_TEXTURE, np.float32),
+            "texture_valid": np.float32(0),
+            "light": np.zeros(N_LIGHT, np.float32),
+            "light_valid": np.float32(0),
+            "teacher": self.scores[portrait.row],
+            "teacher_weight": alive,
+            "source": np.uint8(PORTRAIT),
+        }
+
+
+def build(head: Head, data: Path, out: Path) -> dict[str, float]:
+    """Write both pools; returns the median residual of the fits (fraction of the eye distance) and the counts."""
+    labeller = Labeller(head, data)
+    people: dict[str, list[Portrait]] = defaultdict(list)
+    for portrait in load_index(data):
+        people[portrait.person].append(portrait)
+    train = ShardWriter(out / "portraits_train", "portraits", {"kind": "portraits", "split": "train"})
+    held_out = ShardWriter(out / "portraits_heldout", "portraits", {"kind": "portraits", "split": "held out"})
+    residuals = []
+    for portraits in people.values():
+        for portrait, fit in zip(portraits, labeller.fit_person(portraits), strict=True):
+            residuals.append(fit.residual)
+            sample = labeller.sample(portrait, fit.codes)
+            if portrait.held_out:
+                held_out.add(sample)
+            else:
+                for _ in range(portrait.copies):
+                    train.add(sample)
+    counts = {"residual": float(np.median(residuals)), "train": len(train.samples), "held out": len(held_out.samples)}
+    train.close()
+    held_out.close()
+    return counts
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pools")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    options = parser.parse_args(arguments)
+    print(build(Head.load(), options.data, options.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

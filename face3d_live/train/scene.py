@@ -65,7 +65,7 @@ def place(points: NDArray, rotation: Array, distance: float) -> Placement:  # (4
     shift = np.zeros(3)
     shift[2] = -distance
     half = 1.0
-    for _ in range(6):
+    for _ in range(12):
         camera = turned + shift
         image = camera[:, :2] / -camera[:, 2:]
         low, high = image.min(0), image.max(0)
@@ -140,9 +140,10 @@ class Backgrounds:
             picture = _room(rng, size)
         else:
             cells = int(rng.integers(3, 16))
-            noise = rng.uniform(0, 1, (cells, cells, 1)) * 110 + rng.uniform(0, 1, (cells, cells, 3)) * 40 + rng.uniform(0, 110)
+            noise = rng.uniform(0, 110, (cells, cells, 1)) + rng.uniform(0, 40, (cells, cells, 3)) + rng.uniform(0, 110)
             picture = cv2.resize(noise.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-        picture = picture.astype(np.float32) * rng.uniform(0.6, 1.15) * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 6)
+        tint = rng.uniform(0.6, 1.15) * np.exp(rng.normal(0, 0.06, 3))
+        picture = picture.astype(np.float32) * tint + rng.normal(0, 6)
         return np.clip(picture, 0, 255).astype(np.uint8)
 
     def _patches(self, rng: np.random.Generator, size: int) -> NDArray:

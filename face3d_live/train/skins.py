@@ -43,7 +43,7 @@ def load_skins(folder: Path, head: Head) -> list[Skin]:
 
 
 def _load(path: Path, sample_uv: NDArray) -> Skin:
-    image = np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
+    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     column, row = np.clip((sample_uv * (SIZE, -SIZE) + (0, SIZE)).astype(int), 0, SIZE - 1).T
     return Skin(path.stem, image, to_linear(image[row, column] / 255).mean(0))

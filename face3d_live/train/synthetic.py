@@ -41,7 +41,7 @@ class Generator:
         self.painter = Painter(head, self.skins, load_styles(data / "makehuman_cc0" / "hair", head), DRAWN)
         self.identities = IdentitySampler(head, data / "scan_heads.npz")
         self.expressions = ExpressionSampler(exemplars(data))
-        self.backgrounds = Backgrounds(training_images(data))
+        self.backgrounds = Backgrounds(training_images(data) if (data / "faces").is_dir() else [])
         self.people = PersonSampler(self.painter, self.skins)
 
     def sample(self, rng: np.random.Generator) -> Sample:
@@ -109,7 +109,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--skins", type=Path, required=True, help="folder of skins in the head's atlas")
     parser.add_argument("--count", type=int, default=SHARD, help="samples in a shard")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe: draw in this thread; more processes are the better use of cores
+    # llvmpipe shall draw in this thread: more processes are the better use of more cores.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     generator = Generator(Head.load(), options.data, options.skins)
     for number in range(options.shards):
         if (options.out / f"s{options.seed:04d}_{number:05d}" / "about.json").is_file():

@@ -75,7 +75,8 @@ def smooth(head: Head, values: NDArray, rounds: int) -> Array:  # (V,) -> (V,)
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     count = len(head.template)
     links = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()
-    links = ((links + links.T) > 0).astype(np.float64)
+    links = links + links.T
+    links.data[:] = 1
     average = diags(1 / np.maximum(np.asarray(links.sum(1)).ravel(), 1)) @ links
     out = np.asarray(values, np.float64)
     for _ in range(rounds):
@@ -95,8 +96,8 @@ def _lashes(head: Head) -> Array:
 
 
 def _scalp(head: Head) -> Array:
-    """The scalp's region, without the folds inside nose and mouth that belong to no other."""
-    low = (head.template[:, 2] > 0.02) & (head.template[:, 1] < head.eye_centers[:, 1].mean() + 0.02)
+    """The scalp's region, without the folds inside nose, mouth and ears that belong to no other."""
+    low = (head.template[:, 2] > -0.03) & (head.template[:, 1] < head.eye_centers[:, 1].mean() + 0.02)
     return smooth(head, (head.regions["scalp"] & ~low).astype(np.float32), 3)
 
 
@@ -110,7 +111,8 @@ def _beard(template: Array, skin: NDArray, marks: Array) -> Array:  # marks (478
     nose, mouth, chin, eye = (float(marks[list(i)].mean(0)[1]) for i in ((2,), (61, 291), (152,), (33, 263)))
     across = np.abs(template[:, 0])
     face = float(np.abs(marks[[234, 454], 0]).mean())
-    line = np.interp(across / face, [0, 0.22, 0.45, 0.8, 1.0], [nose - 0.004, nose - 0.006, mouth - 0.004, mouth + 0.012, eye])
+    heights = [nose - 0.004, nose - 0.006, mouth - 0.004, mouth + 0.012, eye]
+    line = np.interp(across / face, [0, 0.22, 0.45, 0.8, 1.0], heights)
     below = np.clip((line - template[:, 1]) / 0.006, 0, 1)
     above = np.clip((template[:, 1] - (chin - 0.035)) / 0.02, 0, 1)
     ear = float(marks[[234, 454], 2].mean())

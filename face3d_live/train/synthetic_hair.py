@@ -62,7 +62,7 @@ def _load(path: Path, base: NDArray, head: Head) -> HairStyle:
     indices, weights, offsets = _mhclo(path, base)
     if len(indices) != len(file_vertices):
         raise ValueError(f"{path}: {len(indices)} ties for {len(file_vertices)} vertices")
-    placed = (base[indices] * weights[..., None]).sum(1) + offsets
+    placed = np.einsum("nkc,nk->nc", base[indices], weights) + offsets
     vertices = placed @ HM08_TO_HEAD[:, :3].T + HM08_TO_HEAD[:, 3]
     skin = np.flatnonzero(head.part == 0)
     vertices = _outside(vertices, head, skin)

@@ -15,10 +15,13 @@ _HAIR = np.array(
      [0.33, 0.22, 0.11], [0.45, 0.35, 0.22], [0.28, 0.28, 0.28], [0.5, 0.49, 0.47], [0.16, 0.055, 0.02]]
 )  # fmt: skip
 _IRIS = np.array(
-    [[0.025, 0.013, 0.007], [0.05, 0.023, 0.01], [0.085, 0.05, 0.022], [0.07, 0.08, 0.045], [0.08, 0.12, 0.17], [0.1, 0.11, 0.12]]
+    [[0.025, 0.013, 0.007], [0.05, 0.023, 0.01], [0.085, 0.05, 0.022],
+     [0.07, 0.08, 0.045], [0.08, 0.12, 0.17], [0.1, 0.11, 0.12]]
 )  # fmt: skip
 #: Skin from dark to light: its linear colour at evenly spaced steps.
-_SKIN = np.array([[0.045, 0.022, 0.015], [0.11, 0.055, 0.034], [0.24, 0.125, 0.078], [0.42, 0.26, 0.18], [0.62, 0.44, 0.35]])
+_SKIN = np.array(
+    [[0.045, 0.022, 0.015], [0.11, 0.055, 0.034], [0.24, 0.125, 0.078], [0.42, 0.26, 0.18], [0.62, 0.44, 0.35]]
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ def sample_look(rng: np.random.Generator, skin_mean: NDArray, lifted: bool, brow
     if painted:
         lip = np.array([0.45, 0.05, 0.08]) * rng.uniform(0.3, 1.2) * np.exp(rng.normal(0, 0.25, 3))
     shade = np.array([0.75, 0.68, 0.7]) if rng.random() < 0.75 else rng.uniform(0.3, 0.9, 3)
+    iris = _IRIS[rng.integers(2) if dark else rng.choice(6, p=[0.36, 0.26, 0.12, 0.08, 0.1, 0.08])]
+    white = float(rng.uniform(0.42, 0.72))
     hairy = rng.choice(["style", "cap", "cropped", "bald"], p=[0.55, 0.2, 0.15, 0.1])
     uniforms: dict[str, object] = {
         "tone": _triple(tone),
@@ -71,9 +76,9 @@ def sample_look(rng: np.random.Generator, skin_mean: NDArray, lifted: bool, brow
         "hairEdge": 0.9 if hairy == "style" else float(rng.uniform(0.55, 0.85)),
         "beard": float(rng.uniform(0.1, 0.95)) if bearded and not painted else 0.0,
         "lips": (*_triple(lip), 0.75 if painted else float(rng.uniform(0, 0.3 if lifted else 0.6))),
-        "shadow": (*_triple(shade), float(rng.uniform(0, 0.7)) if not lifted else 0.0),
-        "iris": _triple(_IRIS[rng.choice(6, p=[0.36, 0.26, 0.12, 0.08, 0.1, 0.08]) if not dark else rng.integers(2)] * rng.uniform(0.7, 1.5)),
-        "eyeShape": (float(rng.uniform(0.13, 0.26)), float(rng.uniform(0.44, 0.52)), float(rng.uniform(0.42, 0.72)) * (0.8 if dark else 1)),
+        "shadow": (*_triple(shade), 0.0 if lifted else float(rng.uniform(0, 0.7))),
+        "iris": _triple(iris * rng.uniform(0.7, 1.5)),
+        "eyeShape": (float(rng.uniform(0.13, 0.26)), float(rng.uniform(0.44, 0.52)), white * (0.8 if dark else 1.0)),
         "sclera": _triple(np.array([1.0, 0.96, 0.92]) * np.exp(rng.normal(0, 0.03, 3))),
     }  # fmt: skip
     hat = str(rng.choice(["", "beanie", "cap"], p=[0.9, 0.05, 0.05]))

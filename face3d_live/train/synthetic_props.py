@@ -115,13 +115,13 @@ def glasses(eyes: Array, bridge: Array, ears: Array, rng: np.random.Generator) -
         fan = np.concatenate([center[None], curve])
         faces = np.stack([np.zeros(28), 1 + np.arange(28), 1 + (np.arange(28) + 1) % 28], -1).astype(np.int32)
         lenses.append(Shape(fan.astype(np.float32), faces))
-        hinges.append(center + [side * half_width, half_height * 0.35, -0.16 * half_width])
+        hinges.append(center + np.array([side * half_width, half_height * 0.35, -0.16 * half_width]))
     inner = [h - [s * 2 * half_width, -0.001, 0] for h, s in zip(hinges, (1, -1), strict=True)]
     middle = (inner[0] + inner[1]) / 2 + [0, half_height * 0.1, 0.003]
     parts.append(tube(np.stack([inner[0], middle, inner[1]]), thick, thick))
     for side, hinge, ear in zip((1, -1), hinges, ears, strict=True):
         end = np.array([ear[0] + side * 0.004, hinge[1] - 0.004, ear[2]])
-        outer = hinge + [side * 0.005, 0, -0.004]
+        outer = hinge + np.array([side * 0.005, 0, -0.004])
         parts.append(tube(np.stack([hinge, outer, end]), thick * 0.8, thick * 1.6))
     return Glasses(join(parts), join(lenses))
 
@@ -135,13 +135,12 @@ def headphones(top: Array, ears: Array, rng: np.random.Generator) -> Shape:
     curve = center + np.stack([reach * np.cos(angle), rise * np.sin(angle), 0 * angle], -1)
     parts = [tube(curve, rng.uniform(0.006, 0.014), rng.uniform(0.018, 0.035))]
     size = rng.uniform(0.028, 0.042)
-    for side in (1, -1):
-        parts.append(_ellipsoid(center + [side * (reach - 0.002), 0, 0], (0.014, size * 1.15, size)))
-    return join(parts)
+    middles = [center + np.array([side * (reach - 0.002), 0, 0]) for side in (1, -1)]
+    return join(parts + [_ellipsoid(middle, (0.014, size * 1.15, size)) for middle in middles])
 
 
-def peak(brow: Array, half_width: float, rng: np.random.Generator) -> Shape:  # brow (3,): middle of the cap's front edge
-    """A cap's peak: half a disc that leans forwards and down."""
+def peak(brow: Array, half_width: float, rng: np.random.Generator) -> Shape:
+    """A cap's peak: half a disc that leans forwards and down. brow (3,): middle of the cap's front edge."""
     angle = np.linspace(-np.pi / 2, np.pi / 2, 15)
     reach = np.linspace(0, 1, 6)[:, None]
     length, droop = rng.uniform(0.05, 0.075), rng.uniform(0.1, 0.45)

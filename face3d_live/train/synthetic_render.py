@@ -73,7 +73,7 @@ class Painter:
 
     def _surfaces(self) -> tuple[MovingMesh, MovingMesh]:
         split, fields = self.mesh.split_vertex, self.fields
-        fixed = {
+        fixed: dict[str, NDArray] = {
             "uv": self.mesh.uv,
             "rest": self.head.template[split],
             "eyeward": fields.eyeward[split],
@@ -91,7 +91,7 @@ class Painter:
 
     def _hair_mesh(self, style: HairStyle) -> MovingMesh:
         corner = style.corner_vertex
-        fixed = {
+        fixed: dict[str, NDArray] = {
             "rest": style.vertices[corner],
             "uv": style.corner_uv,
             "normal": style.normals[corner],
@@ -174,7 +174,8 @@ class Painter:
         glass = prop.kind == "lenses"
         if glass:
             self.ctx.enable(moderngl.BLEND)
-            self.ctx.blend_func = (*moderngl.DEFAULT_BLENDING, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
+            over = moderngl.ONE_MINUS_SRC_ALPHA
+            self.ctx.blend_func = (moderngl.SRC_ALPHA, over, moderngl.ONE, over)  # type: ignore[assignment]
             self._target.depth_mask = False
         mesh.draw(self._prop_program, "all")
         if glass:
