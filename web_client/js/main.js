@@ -42,7 +42,7 @@ function idle(trouble) {
   notice.hide();
   setState("idle");
   $("card").classList.toggle("trouble", Boolean(trouble));
-  if (!trouble) return;
+  if (!trouble) return $("start").focus({ preventScroll: true });
   [$("card-title").textContent, $("card-text").textContent] = trouble;
   $("start").textContent = STRINGS.tryAgain;
   $("card-fine").hidden = true;
@@ -94,6 +94,7 @@ function onState({ state, reason, seconds, code }) {
     setState("live");
     lastFace = performance.now();
     greeting = wasLive ? STRINGS.back : null;
+    if (document.activeElement === document.body) $("view").focus({ preventScroll: true }); // its button is gone
     wasLive = true;
     // The engine may still be loading: the first pictures are then empty, until the first message about a frame.
     setTimeout(greet, LOADING_MS);
@@ -210,5 +211,5 @@ setInterval(() => {
   const connection = running?.session.connection;
   if (connection && document.body.dataset.state === "live") readings.measure(connection);
 }, 1000);
-addEventListener("pagehide", () => idle());
+addEventListener("pagehide", () => running && idle());
 setMirror(true);
