@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
-from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
-from face3d_live.lighting import fit_light, shade, to_linear, to_srgb
+from face3d_live.lighting import to_linear
 from face3d_live.regress.fit import Fitter
 from face3d_live.rotations import to_euler
-from face3d_live.texture.sample import look, pick
+from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.sample import look, pick, unlit
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 
 Array = NDArray[np.float32]
@@ -27,7 +28,7 @@ _FOCAL = 4.0  # portraits are taken from afar: focal length over the picture's s
 _POINT_ERROR = 1.5  # pixels of the 256
 _WORST_FIT = 0.033  # of the eye distance
 _LEAST_CHROMA = 0.02  # linear: what has less is a black-and-white picture
-_DARKEST = 0.4  # least shading divided by
+_DARK = 25.0  # degrees of individual typology angle
 _MOST_YAW, _MOST_PITCH = np.radians(28), np.radians(25)
 
 
@@ -48,11 +49,9 @@ class Lifter:
         self._head, self._fitter, self.texels = head, Fitter(head), texels_of(head, size)
         self._trust = face_only(head, self.texels)
         self._reference = to_linear(self.texels.of(reference) / 255)
-        mesh = head.mesh(LEVEL)
         self._plain = self.texels.at(_named(head, ("cheeks", "forehead", "nose", "chin"))[:, None])[:, 0] > 0.9
         bare = self.texels.image(self.texels.at(_named(head, ("cheeks", "forehead"))[:, None])[:, 0])
         self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 60)) > 0.93
-        self._mesh = mesh
 
     def lift(self, name: str, rgb: Picture, points: NDArray) -> Lifted | None:
         """rgb: (H, W, 3), points: (478, 2) its pixels. None where the head does not fit well or looks away."""
@@ -69,11 +68,10 @@ class Lifter:
         weight = view.weight * self._trust
         if np.ptp(colour[weight > 0.5].mean(0)) < _LEAST_CHROMA:
             return None
-        light, tone = self._light(fit.codes, colour, weight)
-        shading = np.maximum(self.texels.at(shade(light, self._normals(fit.codes))), _DARKEST)
-        linear = colour / shading
-        weight = weight * self._hair(linear, tone)
-        albedo = (to_srgb(linear) * 255 + 0.5).astype(np.uint8)
+        sure = np.flatnonzero((weight > 0.3) & self._plain)[::7]
+        light, tone = light_of_skin(self._reference[sure], view.normals[sure], colour[sure])
+        albedo = unlit(colour, view, light)
+        weight = weight * self._hair(to_linear(albedo / np.float32(255)), tone)
         albedo[weight <= 0] = 0
         return Lifted(name, self.texels.image(albedo, pad=False), self.texels.image(weight, pad=False))
 
@@ -83,36 +81,12 @@ class Lifter:
         share = np.ones(len(colour), np.float32) if weight is None else self.texels.of(weight)[self._plain]
         return (colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)
 
-    def _normals(self, codes: HeadCodes) -> Array:
-        vertices = self._mesh.refine(self._head.vertices(codes.shape, codes.expression))
-        return self._mesh.normals(vertices) @ codes.rotation.T
-
-    def _light(self, codes: HeadCodes, colour: Array, weight: Array) -> tuple[Array, Array]:
-        """(light, tone): a white light whose mean over the face is one (pictures are exposed for faces), and the skin's
-        colour against the reference's."""
-        sure = np.flatnonzero((weight > 0.3) & self._plain)[::7]
-        normals = self.texels.at(self._normals(codes))[sure]
-        seen, pattern = colour[sure], self._reference[sure]
-        keep = np.ones(len(sure), bool)
-        for _ in range(3):
-            tone = np.median(seen[keep], 0) / np.median(pattern[keep], 0)
-            grey, white = (pattern * tone).mean(1), seen.mean(1)
-            light = fit_light(_rgb(grey[keep]), normals[keep], _rgb(white[keep]), ridge=1e-2)
-            light /= shade(light, normals[keep]).mean()
-            off = np.abs(grey * shade(light, normals)[:, 0] / np.maximum(white, 1e-3) - 1)
-            keep = off < max(float(np.percentile(off, 70)), 0.08)  # glasses, beards and fringes are no skin
-        return light, tone
-
     def _hair(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on fringes and curls
         """On cheeks and forehead, away from the features, nothing is much darker or brighter than the rest of the skin."""
         ratio = np.log(np.maximum(albedo.mean(1), 1e-3) / (self._reference * tone).mean(1))
         odd = self.texels.image((((ratio < -0.7) | (ratio > 0.6)) & self._bare).astype(np.float32))
         wide = cv2.GaussianBlur(cv2.dilate(odd, np.ones((5, 5))), (0, 0), self.texels.size / 128)
         return np.clip(1 - 2 * self.texels.of(wide), 0, 1)
-
-
-def _rgb(grey: Array) -> Array:  # (N,) -> (N, 3)
-    return np.repeat(grey[:, None], 3, 1)
 
 
 def _named(head: Head, names: tuple[str, ...]) -> Array:  # (V_medium,) 0..1
@@ -138,7 +112,16 @@ def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
         raise AssetError("portraits-missing", f"no portraits in {folder}: give the data folder with --data")
     with np.load(folder / "teacher.npz") as teacher:
         names, landmarks = teacher["image"], teacher["landmarks"]
-    for name, points in zip(names, landmarks, strict=True):
-        picture = cv2.imread(str(folder / "images" / str(name)))
+    for i in _balanced(folder / "index.csv", names):
+        picture = cv2.imread(str(folder / "images" / str(names[i])))
         if picture is not None:
-            yield Path(str(name)).stem, np.ascontiguousarray(picture[..., ::-1]), points[:, :2]
+            yield Path(str(names[i])).stem, np.ascontiguousarray(picture[..., ::-1]), landmarks[i, :, :2]
+
+
+def _balanced(index: Path, names: NDArray) -> NDArray:
+    """An order in which a part of the portraits already stands for all: the few dark skins first, the rest shuffled."""
+    with index.open(newline="") as lines:
+        tone = {row["image"]: float(row["ita_deg"]) for row in csv.DictReader(lines)}
+    order = np.random.default_rng(0).permutation(len(names))
+    dark = np.array([tone.get(str(name), 90.0) < _DARK for name in names])
+    return np.concatenate([order[dark[order]], order[~dark[order]]])

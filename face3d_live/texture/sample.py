@@ -24,36 +24,34 @@ Array = NDArray[np.float32]
 _DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
 _TOLERANCE = 0.006  # metres behind the buffer that still count as seen: a cell's slope, and the fit's error
 _GRAZING, _FULL = 0.15, 0.65  # cosine between normal and view where the weight starts, and where it is one
-_DARKEST = 0.08  # least shading to divide by: below it noise would be blown up
+DARKEST = 0.3  # least shading to divide by: below it noise and misplaced shadows would be blown up
 
 
 @dataclass(frozen=True)
 class View:
-    """The head of one frame at its texels. pixel: (N, 2) frame pixels; weight: (N,) 0..1, zero where not seen; shading:
-    (N, 3) linear light; normals: (N, 3) camera axes, only when asked for."""
+    """The head of one frame at its texels. pixel: (N, 2) frame pixels; weight: (N,) 0..1, zero where not seen; normals:
+    (N, 3) camera axes, of about unit length."""
 
     pixel: Array
     weight: Array
-    shading: Array
+    normals: Array
 
 
-def look(codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> View:
-    """Where each texel lies in the frame, and how well it is seen."""
+def look(codes: HeadCodes, camera: Camera, head: Head, texels: Texels, part: int = 0) -> View:
+    """Where each texel lies in the frame, and how well it is seen; only texels of one `part` (0 skin) can be seen."""
     mesh = head.mesh(LEVEL)
     low = head.vertices(codes.shape, codes.expression)
     vertices = mesh.refine(low)
     space = vertices @ codes.rotation.T + codes.translation
     normals = mesh.normals(vertices) @ codes.rotation.T
     facing = -(normals * space).sum(1) / np.maximum(np.linalg.norm(space, axis=1), 1e-6)
-    skin = (mesh.part == 0).astype(np.float32)
+    wanted = (mesh.part == part).astype(np.float32)
     near = 1 / np.maximum(-space[:, 2], 1e-3)
-    columns = np.concatenate(
-        [camera.project(space), facing[:, None], skin[:, None], near[:, None], shade(codes.light, normals)], 1
-    )
+    columns = np.concatenate([camera.project(space), facing[:, None], wanted[:, None], near[:, None], normals], 1)
     at = texels.at(columns)
-    pixel, facing, skin, near = at[:, :2], at[:, 2], at[:, 3], at[:, 4]
+    pixel, facing, wanted, near = at[:, :2], at[:, 2], at[:, 3], at[:, 4]
     weight = np.clip((facing - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
-    weight[(skin < 0.999) | ((pixel < 0) | (pixel >= (camera.width, camera.height))).any(1)] = 0
+    weight[(wanted < 0.999) | ((pixel < 0) | (pixel >= (camera.width, camera.height))).any(1)] = 0
     seen = np.flatnonzero(weight > 0)
     covered = _hidden(low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen])
     weight[seen[covered]] = 0
@@ -106,7 +104,13 @@ def sample_texture(
     """The albedo that one frame (H, W, 3) shows: (S, S, 3) sRGB and its weight (S, S), 0 where nothing was seen."""
     texels = texels_of(head, size)
     view = look(codes, camera, head, texels)
-    colour = pick(frame_rgb, view.pixel, density(view, texels))
-    albedo = to_srgb(to_linear(colour) / np.maximum(view.shading, _DARKEST))
+    colour = to_linear(pick(frame_rgb, view.pixel, density(view, texels)))
+    albedo = unlit(colour, view, codes.light)
+    return texels.image(albedo, pad=False), texels.image(view.weight, pad=False)
+
+
+def unlit(colour: Array, view: View, light: Array) -> NDArray[np.uint8]:  # (N, 3) linear -> (N, 3) sRGB
+    """The skin's own colour: the light divided out, black where nothing was seen."""
+    albedo = (to_srgb(colour / np.maximum(shade(light, view.normals), DARKEST)) * 255 + 0.5).astype(np.uint8)
     albedo[view.weight <= 0] = 0
-    return texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False), texels.image(view.weight, pad=False)
+    return albedo

@@ -1,0 +1,43 @@
+"""A set of files, by name: written to a folder all or none, or packed into a zip."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+#: Already compressed: packing it again costs time and gains nothing.
+_PACKED = (".png", ".npz", ".jpg", ".glb")
+
+
+def zip_bytes(files: Mapping[str, bytes]) -> bytes:
+    """A zip of the files, in their order."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            packed = name.endswith(_PACKED)
+            archive.writestr(name, data, zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the files into `folder`, made when missing. They are complete before the first one appears there.
+
+    Raises OSError when the disk refuses; a folder that was not there before is then not there after.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, data in files.items():
+            (draft / name).write_bytes(data)
+        if folder.is_dir():
+            for name in files:
+                (draft / name).replace(folder / name)
+        else:
+            draft.chmod(0o755)
+            draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""Wavefront OBJ and MTL as text; no I/O. Source: the format's appendix B1 (Wavefront, Advanced Visualizer Manual)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+UV_MAP = "UVMap"  # the name a texture map carries in every export, where the format has a place for one
+MATERIAL = "head"
+
+
+def obj_text(
+    vertices: NDArray,
+    faces: NDArray,
+    uv: NDArray,
+    face_uv: NDArray,
+    normals: NDArray,
+    material_file: str = "mesh.mtl",
+    name: str = "head",
+) -> str:
+    """One object with texture coordinates and normals.
+
+    vertices, normals: (V, 3); faces: (F, 3) into both; uv: (U, 2), v up; face_uv: (F, 3) into uv. Metres, y up, the face
+    towards +z. Raises ValueError for arrays that do not belong together.
+    """
+    _check(vertices, faces, uv, face_uv, normals)
+    corners = np.stack([faces, face_uv, faces], 2).reshape(len(faces), 9) + 1
+    parts = [
+        f"# {name}, metres, y up, facing +z; texture coordinates: {UV_MAP}",
+        f"mtllib {material_file}",
+        f"o {name}",
+        *_rows("v %.6f %.6f %.6f", vertices),
+        *_rows("vt %.6f %.6f", uv),
+        *_rows("vn %.4f %.4f %.4f", normals),
+        f"usemtl {MATERIAL}",
+        "s 1",
+        *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def mtl_text(texture_file: str = "texture.png") -> str:
+    """The material of `obj_text`: a matt skin with a little gloss. Its texture's alpha is not used: skin is opaque."""
+    return (
+        f"newmtl {MATERIAL}\n"
+        "Ka 0.0 0.0 0.0\nKd 1.0 1.0 1.0\nKs 0.04 0.04 0.04\nNs 30.0\nd 1.0\nillum 2\n"
+        f"map_Kd {texture_file}\n"
+    )
+
+
+def _rows(pattern: str, array: NDArray) -> list[str]:
+    return [pattern % tuple(row) for row in np.asarray(array).tolist()]
+
+
+def _check(vertices: NDArray, faces: NDArray, uv: NDArray, face_uv: NDArray, normals: NDArray) -> None:
+    shapes = (vertices.shape[1:], faces.shape[1:], uv.shape[1:], face_uv.shape, normals.shape)
+    if shapes != ((3,), (3,), (2,), faces.shape, vertices.shape):
+        raise ValueError(f"mesh arrays of unexpected shapes: {shapes}")
+    for index, count in ((faces, len(vertices)), (face_uv, len(uv))):
+        if len(index) and (index.min() < 0 or index.max() >= count):
+            raise ValueError("a face refers to a vertex that is not there")
+    if not (np.isfinite(vertices).all() and np.isfinite(uv).all() and np.isfinite(normals).all()):
+        raise ValueError("a mesh with coordinates that are not numbers")

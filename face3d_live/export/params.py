@@ -1,0 +1,56 @@
+"""params.npz: everything that is known of a head as numbers."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live import __version__
+from face3d_live.camera import Camera
+from face3d_live.codes import ARKIT, HeadCodes
+from face3d_live.errors import InputError
+
+
+@dataclass(frozen=True)
+class Params:
+    """codes; landmarks: (68, 3) iBUG points, head frame, metres; camera: of the photo; version: of the program."""
+
+    codes: HeadCodes
+    landmarks: NDArray[np.float32]
+    camera: Camera
+    version: str = __version__
+
+
+def params_bytes(params: Params) -> bytes:
+    """An .npz: the arrays of `HeadCodes.to_arrays`, `expression_names`, `landmarks`, `camera` (width, height, focal in
+    pixels) and `version`."""
+    out = io.BytesIO()
+    camera = np.array([params.camera.width, params.camera.height, params.camera.focal], np.float64)
+    np.savez_compressed(
+        out,
+        **params.codes.to_arrays(),
+        expression_names=np.array(ARKIT),
+        landmarks=np.asarray(params.landmarks, np.float32),
+        camera=camera,
+        version=np.array(params.version),
+    )
+    return out.getvalue()
+
+
+def params_from(data: bytes) -> Params:
+    """The inverse. Raises InputError("not-params") for other bytes."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+        names = [str(name) for name in arrays["expression_names"]]
+        arrays["expression"] = arrays["expression"][[names.index(name) for name in ARKIT]]
+        width, height, focal = arrays["camera"].tolist()
+        camera = Camera(int(width), int(height), focal)
+        return Params(HeadCodes.from_arrays(arrays), arrays["landmarks"], camera, str(arrays["version"]))
+    except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError) as error:
+        raise InputError(
+            "not-params", "this is no params.npz of face3d-live: give the file as it was written"
+        ) from error

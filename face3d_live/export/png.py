@@ -1,0 +1,38 @@
+"""PNG files as bytes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def png_bytes(picture: NDArray[np.uint8]) -> bytes:
+    """A picture (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, row 0 on top. Raises ValueError for other arrays."""
+    picture = np.asarray(picture)
+    if (
+        picture.dtype != np.uint8
+        or picture.ndim not in (2, 3)
+        or (picture.ndim == 3 and picture.shape[2] not in (3, 4))
+    ):
+        raise ValueError(f"no picture: {picture.dtype} {picture.shape}")
+    order = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[picture.shape[2] if picture.ndim == 3 else 2]
+    ok, data = cv2.imencode(".png", picture if order is None else cv2.cvtColor(picture, order))
+    if not ok:
+        raise ValueError(f"no picture: {picture.shape}")
+    return data.tobytes()
+
+
+def uv_grid(texture: NDArray[np.uint8], uv: NDArray, face_uv: NDArray) -> NDArray[np.uint8]:
+    """The texture (S, S, 3 or 4) with the edges of the triangles (F, 3) into uv (U, 2) drawn over it, (S, S, 3)."""
+    size = texture.shape[0]
+    canvas = np.ascontiguousarray(texture[..., :3])
+    edges = np.sort(face_uv[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1)
+    edges = np.unique(edges, axis=0)
+    at = uv * (size, -size) + (0, size) - 0.5
+    ends = np.rint(at[edges] * 16).astype(np.int32)  # sixteenths of a pixel
+    wires = np.zeros((size, size), np.uint8)
+    for a, b in ends:
+        cv2.line(wires, a.tolist(), b.tolist(), 255, 1, cv2.LINE_AA, 4)
+    share = wires[..., None].astype(np.float32) / 255 * 0.7
+    return (canvas * (1 - share) + np.float32([60, 220, 200]) * share + 0.5).astype(np.uint8)

@@ -1,0 +1,84 @@
+"""The albedo model: a texture as a mean and 50 components, `models/albedo.npz` (made by `build_albedo`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.codes import N_TEXTURE
+from face3d_live.errors import AssetError
+from face3d_live.paths import MODELS
+
+Array = NDArray[np.float32]
+
+SIZE = 256  # of the mean and of what is decoded
+MODE_SIZE = 128  # of the components: they are smooth
+
+
+@dataclass(frozen=True, eq=False)
+class Albedo:
+    """mean: (256, 256, 3) sRGB 0..1; modes: (50, 128, 128, 3) for unit variance; row 0 is v = 1. noise: standard
+    deviation of what the components leave unexplained."""
+
+    mean: Array
+    modes: Array
+    noise: float
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Albedo:
+        """Raises AssetError("albedo-missing") or AssetError("albedo-broken")."""
+        path = path or MODELS / "albedo.npz"
+        if not path.is_file():
+            raise AssetError(
+                "albedo-missing", f"{path} is missing: restore it or run python -m face3d_live.texture.build_albedo"
+            )
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                mean = stored["mean"].astype(np.float32) / 255
+                modes = stored["modes"].astype(np.float32) * stored["scale"].astype(np.float32)[:, None, None, None]
+                noise = float(stored["noise"])
+        except (KeyError, ValueError, OSError) as error:
+            raise AssetError("albedo-broken", f"{path} cannot be read ({error}): restore it") from error
+        if mean.shape != (SIZE, SIZE, 3) or modes.shape != (N_TEXTURE, MODE_SIZE, MODE_SIZE, 3):
+            raise AssetError("albedo-broken", f"{path} holds arrays of unexpected shapes: restore it")
+        return cls(mean, modes, noise)
+
+    def decode(self, code: NDArray, size: int = SIZE) -> Array:  # (50,) -> (size, size, 3) sRGB 0..1
+        """The texture of a code."""
+        offset = np.tensordot(np.asarray(code, np.float32), self.modes, 1)
+        texture = self.mean + cv2.resize(offset, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+        if size != SIZE:
+            how = cv2.INTER_AREA if size < SIZE else cv2.INTER_CUBIC
+            texture = cv2.resize(texture, (size, size), interpolation=how)
+        return np.clip(texture, 0, 1).astype(np.float32)
+
+    def encode(self, image: NDArray, weight: NDArray | None = None) -> Array:  # (S, S, 3) 0..1, (S, S) -> (50,)
+        """The most probable code of a texture of which `weight` tells how far each texel is known.
+
+        Neighbouring texels err together, so all of them count as no more than a few hundred observations.
+        """
+        small = cv2.resize(np.asarray(image, np.float32), (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA)
+        known = np.ones((MODE_SIZE, MODE_SIZE), np.float32)
+        if weight is not None:
+            known = cv2.resize(np.asarray(weight, np.float32), (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA)
+        share = (known * _EFFECTIVE / known.size).ravel() / self.noise**2
+        difference = (small - self._small_mean).reshape(-1, 3)
+        flat = self.modes.reshape(N_TEXTURE, -1, 3)
+        gram, target = np.eye(N_TEXTURE), np.zeros(N_TEXTURE)
+        for channel in range(3):
+            rows = flat[:, :, channel]
+            gram += (rows * share) @ rows.T
+            target += rows @ (share * difference[:, channel])
+        return np.linalg.solve(gram, target).astype(np.float32)
+
+    @cached_property
+    def _small_mean(self) -> Array:
+        return np.asarray(cv2.resize(self.mean, (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA), np.float32)
+
+
+_EFFECTIVE = 2000.0

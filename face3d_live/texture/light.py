@@ -1,0 +1,36 @@
+"""The light of a picture, found from the skin it falls on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.lighting import fit_light, shade
+
+Array = NDArray[np.float32]
+
+_ROUNDS = 3
+_KEPT = 70  # per cent of the texels that agree best: glasses, beards and fringes are no skin
+
+
+def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, Array]:
+    """(light (27,), tone (3,)) of plain skin.
+
+    pattern: (N, 3) linear albedo of a reference skin at these places, normals: (N, 3) camera axes, seen: (N, 3) linear
+    colours of the picture. A picture cannot tell a dark skin in bright light from the contrary, nor a warm lamp from
+    warm skin: so the light is taken as white, and 1 on average over the face, as pictures are exposed for faces. The
+    skin's own colour is pattern * tone.
+    """
+    keep = np.ones(len(seen), bool)
+    for _ in range(_ROUNDS):
+        tone = np.median(seen[keep], 0) / np.maximum(np.median(pattern[keep], 0), 1e-4)
+        grey, white = (pattern * tone).mean(1), seen.mean(1)
+        light = fit_light(_rgb(grey[keep]), normals[keep], _rgb(white[keep]), ridge=1e-2)
+        light /= max(float(shade(light, normals[keep]).mean()), 1e-3)
+        off = np.abs(grey * shade(light, normals)[:, 0] / np.maximum(white, 1e-3) - 1)
+        keep = off < max(float(np.percentile(off, _KEPT)), 0.08)
+    return light, tone
+
+
+def _rgb(grey: Array) -> Array:  # (N,) -> (N, 3)
+    return np.repeat(grey[:, None], 3, 1)
