@@ -127,9 +127,12 @@ def above_neck(head: Head, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,
     faces = head.mesh("low").faces
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     unique, count = np.unique(edges, axis=0, return_counts=True)
-    rim = np.unique(unique[count == 1])
-    rim = rim[(head.part[rim] == 0) & (head.template[rim, 1] < np.median(head.template[:, 1]))]
-    return np.asarray(cKDTree(head.template[rim]).query(rest)[0], np.float32)
+    open_ends = unique[count == 1]
+    neck = (head.part[open_ends] == 0).all(1) & (head.template[open_ends, 1] < np.median(head.template[:, 1])).all(1)
+    share = np.linspace(0, 1, 8)[:, None, None]
+    first, last = head.template[open_ends[neck]].swapaxes(0, 1)
+    rim = (first + share * (last - first)).reshape(-1, 3)
+    return np.asarray(cKDTree(rim).query(rest)[0], np.float32)
 
 
 def lip_colour(mesh: Mesh, points: NDArray, rest: NDArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,) 0..1
