@@ -16,7 +16,7 @@ _EDGE = -1e-6  # a centre exactly on a shared edge belongs to both triangles rat
 
 
 class Coverage(NamedTuple):
-    """triangle: (H, W) int32, -1 where nothing is; weights: (H, W, 3) float32 barycentric (of the projected triangle)."""
+    """triangle: (H, W), -1 where nothing is; weights: (H, W, 3) barycentric, of the projected triangle."""
 
     triangle: NDArray[np.int32]
     weights: NDArray[np.float32]
@@ -47,7 +47,7 @@ def rasterize(points: NDArray, faces: NDArray, width: int, height: int, nearness
 
 
 class _Boxes(NamedTuple):
-    index: NDArray  # (n,) triangles
+    triangle: NDArray  # (n,)
     low: NDArray  # (n, 2) first column and row
     size: NDArray  # (n, 2) columns and rows
 
@@ -75,7 +75,7 @@ def _covered(corners: NDArray, boxes: _Boxes, width: int, height: int) -> tuple[
     row, column = local // columns, local % columns
     x = (boxes.low[slot, 0] + column).astype(np.int64)
     y = boxes.low[slot, 1] + row
-    a, b, c = (corners[boxes.index, k] for k in range(3))
+    a, b, c = (corners[boxes.triangle, k] for k in range(3))
     det = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
     scale = 1 / np.where(np.abs(det) < 1e-12, np.inf, det)
     # weight of b and c are affine in the pixel: gradient rows per triangle
@@ -87,4 +87,4 @@ def _covered(corners: NDArray, boxes: _Boxes, width: int, height: int) -> tuple[
     inside = (wb >= _EDGE) & (wc >= _EDGE) & (wb + wc <= 1 - _EDGE) & (scale[slot] != 0)
     wb, wc = wb[inside], wc[inside]
     bary = np.stack([1 - wb - wc, wb, wc], 1).astype(np.float32)
-    return boxes.index[slot[inside]], (y * width + x)[inside], bary
+    return boxes.triangle[slot[inside]], (y * width + x)[inside], bary

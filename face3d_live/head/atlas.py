@@ -1,8 +1,8 @@
 """The head's own UV layout: the face large, central and exactly symmetric, ears in corners, the seam at the back.
 
-The left half of the head is flattened with its profile pinned to the line u = 1/2 and mirrored, so that texel (u, v) and
-(1 - u, v) show the same place of the two sides. Angles count most; how large a place is drawn follows a smooth field that
-favours the face. Ears, eyeballs, teeth, tongue and mouth lining are islands of their own. Deterministic.
+The left half of the head is flattened with its profile pinned to the line u = 1/2 and mirrored, so that texel (u, v)
+and (1 - u, v) show the same place of the two sides. Angles count most; how large a place is drawn follows a smooth
+field that favours the face. Ears, eyeballs, teeth, tongue and mouth lining are islands of their own. Deterministic.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def build_atlas(
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Lay the head out in the unit square.
 
-    vertices: (V, 3) head frame, the skin mirror-symmetric to 0.1 mm; faces: (F, 3), rows 2i and 2i + 1 halving a quad, which is never
-    cut; part: (V,) 0 skin, others inner; regions: "ears" (V,) bool is used. Returns uv (U, 2), v up, and face_uv (F, 3).
-    Prints the distortion.
+    vertices: (V, 3) head frame, the skin mirror-symmetric to 0.1 mm; faces: (F, 3), rows 2i and 2i + 1 halving a quad,
+    which is never cut; part: (V,) 0 skin, others inner; regions: "ears" and "face" (V,) bool are used. Returns uv (U, 2),
+    v up, and face_uv (F, 3). Prints the distortion. Raises ValueError for a head that this cutting does not fit.
     """
     vertices = np.asarray(vertices, np.float64)
     seen = charts.exposure(vertices, faces)
@@ -64,20 +64,28 @@ def _by_quad(flag: NDArray, any_of: bool) -> NDArray:  # (F,) -> (F,)
 
 
 def _ear(vertices: NDArray, faces: NDArray, candidates: NDArray, region: NDArray) -> NDArray:  # -> (F,) bool
-    """The left auricle: rings are peeled off the region until it is as high as an ear, then its largest piece."""
+    """The left auricle: the region's largest piece, from which rings are peeled until it is as high as an ear."""
     inside = region & (vertices[:, 0] > 0)
-    while np.ptp(vertices[inside, 1]) > _EAR_HEIGHT:
+    while inside.any():
+        piece = _piece(faces, candidates, inside)
+        used = np.unique(faces[piece])
+        if len(piece) and np.ptp(vertices[used, 1]) <= _EAR_HEIGHT and charts.is_disc(faces[piece]):
+            return np.isin(np.arange(len(faces)), piece)
         rim = np.zeros(len(vertices), bool)
         rim[faces[~inside[faces].all(1)]] = True
         inside &= ~rim
+    raise ValueError("no auricle in the ear region: it cannot be cut out")
+
+
+def _piece(faces: NDArray, candidates: NDArray, inside: NDArray) -> NDArray:
+    """The largest connected set of quads inside, with what it encloses."""
     index = np.flatnonzero(candidates & _by_quad(inside[faces].all(1), any_of=False))
+    if not len(index):
+        return index
     piece = max((index[c] for c in charts.components(faces[index])), key=len)
     around = np.setdiff1d(np.flatnonzero(candidates), piece)
     enclosed = sorted((around[c] for c in charts.components(faces[around])), key=len)[:-1]
-    piece = np.sort(np.concatenate([piece, *enclosed]))
-    if not charts.is_disc(faces[piece]):
-        raise ValueError("the ear region has a hole: it cannot be laid flat")
-    return np.isin(np.arange(len(faces)), piece)
+    return np.sort(np.concatenate([piece, *enclosed]))
 
 
 def _mirror_faces(faces: NDArray, partner: NDArray) -> NDArray:  # (F,), -1 where a face has no counterpart
@@ -160,9 +168,10 @@ def report(vertices: NDArray, faces: NDArray, uv: NDArray, face_uv: NDArray, see
 
 
 def half_head(vertices: NDArray, faces: NDArray, index: NDArray, inner: NDArray, seen: NDArray) -> Chart:
-    """Flatten the left half (x >= 0) of the head's skin, the faces `index`; its profile lies on u = 0, the rest at u > 0.
+    """Flatten the left half (x >= 0) of the head's skin, the faces `index`; its profile goes to u = 0.
 
-    inner: (F,) the faces of other materials; seen: (F,) exposure. Holes (mouth, ear) are filled while flattening so that nothing grows into them.
+    inner: (F,) the faces of other materials; seen: (F,) exposure. Holes (mouth, ear) are filled while flattening so
+    that nothing grows into them.
     """
     used, local = np.unique(faces[index], return_inverse=True)
     local, points = local.reshape(-1, 3), vertices[used]
@@ -199,7 +208,7 @@ def _close_mouth(
 
 
 def _profile(outer: list[int], points: NDArray) -> tuple[list[int], list[int]]:
-    """(line, arc): the outline's run on x = 0 from the neck's front over the face to the crown, and the rest (the seam)."""
+    """(line, arc): the outline's run on x = 0 from the neck's front over the face to the crown, and the rest."""
     loop = np.array(outer)
     p = points[loop]
     middle = p[:, 2].max() * 0.35 + p[:, 2].min() * 0.65
