@@ -30,7 +30,7 @@ def build_atlas(
     """Lay the head out in the unit square.
 
     vertices: (V, 3) head frame, the skin mirror-symmetric to 0.1 mm; faces: (F, 3), rows 2i and 2i + 1 halving a quad,
-    which is never cut; part: (V,) 0 skin, others inner; regions: "ears" and "face" (V,) bool are used. Returns uv (U, 2),
+    which is never cut; part: (V,) 0 skin, others inner; regions: "ears" and "face" (V,) bool. Returns uv (U, 2),
     v up, and face_uv (F, 3). Prints the distortion. Raises ValueError for a head that this cutting does not fit.
     """
     vertices = np.asarray(vertices, np.float64)
