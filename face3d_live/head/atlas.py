@@ -66,14 +66,12 @@ def _by_quad(flag: NDArray, any_of: bool) -> NDArray:  # (F,) -> (F,)
 def _ear(vertices: NDArray, faces: NDArray, candidates: NDArray, region: NDArray) -> NDArray:  # -> (F,) bool
     """The left auricle: the region's largest piece, from which rings are peeled until it is as high as an ear."""
     inside = region & (vertices[:, 0] > 0)
-    while inside.any():
-        piece = _piece(faces, candidates, inside)
+    while len(piece := _piece(faces, candidates, inside)):
         used = np.unique(faces[piece])
-        if len(piece) and np.ptp(vertices[used, 1]) <= _EAR_HEIGHT and charts.is_disc(faces[piece]):
+        if np.ptp(vertices[used, 1]) <= _EAR_HEIGHT and charts.is_disc(faces[piece]):
             return np.isin(np.arange(len(faces)), piece)
-        rim = np.zeros(len(vertices), bool)
-        rim[faces[~inside[faces].all(1)]] = True
-        inside &= ~rim
+        inside = np.isin(np.arange(len(vertices)), used)
+        inside[np.concatenate(charts.boundary_loops(faces[piece]))] = False
     raise ValueError("no auricle in the ear region: it cannot be cut out")
 
 
