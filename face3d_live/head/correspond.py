@@ -130,7 +130,8 @@ class Sitter:
         normals = self.mesh.normals(fine)
         owner = self.mesh.split_vertex
         color = self._paint(fine, expression, rng)
-        skin = Piece(fine[owner], normals[owner], color[owner], self.mesh.uv, self.mesh.face_uv, str(rng.choice(self.skins)))
+        texture = str(rng.choice(self.skins))
+        skin = Piece(fine[owner], normals[owner], color[owner], self.mesh.uv, self.mesh.face_uv, texture)
         part = self.mesh.part[self.mesh.faces[:, 0]]
         plain = Piece(fine, normals, color, np.zeros((len(fine), 2), np.float32), self.mesh.faces[part > 0], "white")
         skin.faces = skin.faces[part == 0]

@@ -40,14 +40,23 @@ def _grown(polygon: NDArray, by: float) -> NDArray:
     return polygon + by * away / np.linalg.norm(away, axis=1, keepdims=True)
 
 
-def label(
-    vertices: Array, normals: Array, part: NDArray, points: Array, ears: NDArray[np.bool_], jaw_drop: NDArray
-) -> NDArray[np.uint8]:  # (V,) index into REGION_NAMES
-    """Regions of the middle head.
+def filled(mask: NDArray[np.bool_], faces: NDArray, within: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (V,) x 2 -> (V,)
+    """A set of vertices without its holes: all of `within` but the largest connected piece outside the set."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
 
-    points: (478, 3) on it. ears: (V,) bool. jaw_drop: (V,) how far jawOpen moves each vertex, which tells the lower
-    lip from the upper.
-    """
+    a, b = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
+    outside = within & ~mask
+    keep = outside[a] & outside[b]
+    graph = coo_matrix((np.ones(keep.sum()), (a[keep], b[keep])), shape=(len(mask),) * 2)
+    piece = connected_components(graph, directed=False)[1]
+    return within & ~(outside & (piece == np.bincount(piece[outside]).argmax()))
+
+
+def label(
+    vertices: Array, normals: Array, part: NDArray, points: Array, ears: NDArray[np.bool_]
+) -> NDArray[np.uint8]:  # (V,) index into REGION_NAMES
+    """Regions of the middle head, the same on both sides. points: (478, 3) on it. ears: (V,) bool."""
     index = {name: i for i, name in enumerate(REGION_NAMES)}
     flat, px = vertices[:, :2], points[:, :2]
     front = (part == 0) & (vertices[:, 2] > points[list(P.EYE_CORNERS), 2].mean() - 0.055) & (normals[:, 2] > -0.25)
@@ -76,12 +85,32 @@ def label(
     for side, chain in (("left", P.BROW_LEFT), ("right", P.BROW_RIGHT)):
         paint(f"brows_{side}", chain[:5] + chain[:4:-1], 0.0015)
     lips = paint("lips_upper", P.LIPS_OUTER, 0.0005)
-    slit = points[[13, 14], 1].mean()
-    lower = (jaw_drop > 0.45 * jaw_drop[face & below].max()) | (vertices[:, 1] < slit - 0.004)
-    region[lips & lower] = index["lips_lower"]
+    region[lips & _nearer(vertices, points, P.LIPS_LOWER, P.LIPS_UPPER)] = index["lips_lower"]
     for number, name in enumerate(PARTS[1:], 1):
         region[part == number] = index[name]
-    return region
+    return _mirrored(region, vertices)
+
+
+def _nearer(vertices: Array, points: Array, these: tuple[int, ...], those: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether a vertex is nearer to one group of points than to another."""
+
+    def distance(group: tuple[int, ...]) -> NDArray:
+        return np.linalg.norm(vertices[:, None] - points[list(group)], axis=2).min(1)
+
+    return distance(these) < distance(those)
+
+
+def _mirrored(region: NDArray[np.uint8], vertices: Array) -> NDArray[np.uint8]:
+    """The left half's labels for both, Left and Right exchanged."""
+    from scipy.spatial import cKDTree
+
+    swap = np.arange(len(REGION_NAMES))
+    for i, name in enumerate(REGION_NAMES):
+        if name.endswith("_left"):
+            swap[i], swap[i + 1] = i + 1, i
+    distance, partner = cKDTree(vertices).query(vertices * np.array([-1, 1, 1]))
+    right = (vertices[:, 0] < 0) & (distance < 1e-4)
+    return np.where(right, swap[region[partner]], region).astype(np.uint8)
 
 
 def _neck(vertices: Array, points: Array) -> NDArray[np.bool_]:
