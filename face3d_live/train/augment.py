@@ -113,7 +113,8 @@ def flip(batch: Batch, which: Tensor, mirror: Tensor | None) -> Batch:  # which 
     axes = torch.tensor([-1.0, 1.0, 1.0], device=device)
     signs = torch.from_numpy(np.repeat(LIGHT_MIRROR, 3)).to(device)
     out = dict(batch)
-    out["image"] = choose("image", batch["image"].flip(-1))
+    out["image"] = batch["image"].clone()
+    out["image"][which] = batch["image"][which].flip(-1)
     out["points"] = choose("points", batch["points"][:, points] * axes[:2])
     for key in ("visible", "weight"):
         out[key] = choose(key, batch[key][:, points])

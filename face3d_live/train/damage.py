@@ -78,9 +78,11 @@ def degrade(image: Tensor, generator: torch.Generator) -> Tensor:
     for i in dice.chosen(0.25).tolist():
         image[i] = _fewer_pixels(image[i], float(torch.rand(1, generator=generator)) * 0.5 + 0.35)
     image = _colour(image, dice)
-    amount = dice.uniform(0, 1) ** 2 * 0.09
-    noise = torch.randn(image.shape, generator=generator).to(image.device)
-    image = (image + noise * amount * (0.5 + image)).clamp(0, 1)
+    some = dice.chosen(0.6)
+    if len(some):
+        amount = dice.uniform(0, 1)[some] ** 2 * 0.07
+        noise = torch.randn(image[some].shape, generator=generator).to(image.device)
+        image[some] = noise.mul_(amount).mul_(image[some] + 0.5).add_(image[some]).clamp_(0, 1)
     some = dice.chosen(0.4)
     if len(some):
         image[some] = compress(image[some], dice.uniform(0.2, 3.0)[some, 0, 0, 0])
@@ -91,15 +93,14 @@ def _colour(image: Tensor, dice: _Dice) -> Tensor:
     """White balance, saturation (none for an eighth), vignette, gamma, contrast and brightness."""
     grey = image.mean(1, keepdim=True)
     saturation = torch.where(dice.uniform() < 0.12, 0.0, dice.uniform(0.5, 1.4))
-    image = grey + (image - grey) * saturation
-    image = image * (1 + dice.normal(3) * 0.07)
+    image = torch.lerp(grey, image, saturation).mul_(1 + dice.normal(3) * 0.06)
     axis = torch.linspace(-1, 1, image.shape[-1], device=image.device)
     distance = (axis[None, None, None, :] - dice.normal() * 0.4) ** 2 + (
         axis[None, None, :, None] - dice.normal() * 0.4
     ) ** 2
-    image = image * (1 - dice.uniform(-0.05, 0.18) * distance)
-    image = image.clamp(1e-4, 1) ** torch.exp(dice.normal() * 0.25)
-    return ((image - 0.5) * dice.uniform(0.65, 1.3) + 0.5 + dice.normal() * 0.08).clamp(0, 1)
+    image.mul_(1 - dice.uniform(-0.05, 0.18) * distance).clamp_(1e-4, 1).pow_(torch.exp(dice.normal() * 0.22))
+    contrast, brightness = dice.uniform(0.7, 1.25), dice.normal() * 0.06
+    return image.mul_(contrast).add_(0.5 - 0.5 * contrast + brightness).clamp_(0, 1)
 
 
 def _kernels(count: int, generator: torch.Generator) -> Tensor:  # -> (count, 7, 7), each sums to 1

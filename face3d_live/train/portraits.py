@@ -95,6 +95,13 @@ def training_images(data: Path) -> list[Path]:
     return sorted(paths, key=lambda path: zlib.crc32(path.name.encode()))
 
 
+def held_out_skins(data: Path) -> frozenset[str]:
+    """Names of the skins lifted from held-out people, which training must not see; none without data."""
+    if not (data / "faces" / "index.csv").is_file():
+        return frozenset()
+    return frozenset(f"lifted_{p.image.stem}" for p in load_index(data) if p.held_out)
+
+
 def teacher_scores(data: Path) -> Array:  # -> (1602, 52) in ARKit order, 0 where the teacher has no such name
     """The teacher's coefficients, matched by name."""
     with np.load(data / "faces" / "teacher.npz") as teacher:

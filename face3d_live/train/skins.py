@@ -33,9 +33,9 @@ class Skin:
         return self.name.startswith("lifted")
 
 
-def load_skins(folder: Path, head: Head) -> list[Skin]:
-    """All skins of a folder. Raises AssetError "skins-missing" when there are none."""
-    paths = sorted([*folder.glob("*.png"), *folder.glob("*.jpg")])
+def load_skins(folder: Path, head: Head, without: frozenset[str] = frozenset()) -> list[Skin]:
+    """All skins of a folder but those named in `without`. Raises AssetError "skins-missing" when there are none."""
+    paths = sorted(p for p in [*folder.glob("*.png"), *folder.glob("*.jpg")] if p.stem not in without)
     if not paths:
         raise AssetError("skins-missing", f"no skins in {folder}: run python -m face3d_live.texture.build first")
     sample_uv = _plain_skin(head)

@@ -34,10 +34,10 @@ class Generator:
     """Makes samples. data: the folder of faces and heads; skins: a folder of skins in the head's atlas."""
 
     def __init__(self, head: Head, data: Path, skins: Path) -> None:
-        from face3d_live.train.portraits import exemplars, training_images
+        from face3d_live.train.portraits import exemplars, held_out_skins, training_images
 
         self.head = head
-        self.skins = load_skins(skins, head)
+        self.skins = load_skins(skins, head, held_out_skins(data))
         self.painter = Painter(head, self.skins, load_styles(data / "makehuman_cc0" / "hair", head), DRAWN)
         self.identities = IdentitySampler(head, data / "scan_heads.npz")
         self.expressions = ExpressionSampler(exemplars(data))

@@ -21,10 +21,10 @@ def compose(
     picture = small[..., :3] + background * (1 - small[..., 3:] / 255)
     covered = np.zeros(len(points), bool)
     chance = rng.random()
-    if chance < 0.16:
+    if chance < 0.13:
         skin = np.array(person.subject.look.skin_colour) if rng.random() < 0.8 else rng.uniform(0.05, 0.5, 3)
         light = person.subject.light.label.reshape(9, 3)[0] * 0.282
-        mask, colour = _hand(rng, size, skin * light) if chance < 0.09 else _thing(rng, size)
+        mask, colour = _hand(rng, size, skin * light) if chance < 0.06 else _thing(rng, size)
         picture = picture * (1 - mask[..., None]) + colour * mask[..., None]
         pixel = np.clip((points / STORED + 1) / 2 * size, 0, size - 1).astype(int)
         covered = mask[pixel[:, 1], pixel[:, 0]] > 0.5

@@ -41,11 +41,12 @@ def sample_look(rng: np.random.Generator, skin_mean: NDArray, lifted: bool, brow
     lightness = float(rng.uniform(0, 1))
     near = np.array([np.interp(lightness * (len(_SKIN) - 1), np.arange(len(_SKIN)), _SKIN[:, c]) for c in range(3)])
     near = near * np.exp(rng.normal(0, 0.04, 3))
-    tone = np.clip(near / np.maximum(skin_mean, 0.01), 0.08, 3.0)
+    tone = near / np.maximum(skin_mean, 0.01)
+    tone *= min(1.0, 3.0 / tone.max())  # all channels alike: a clipped hue is no skin
     if lifted and rng.random() < 0.65:  # a photograph keeps its own colour more often than not
         tone = np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.04, 3))
     elif lifted:
-        tone = np.clip(tone, 0.25, 1.8)
+        tone *= min(1.0, 1.8 / tone.max())
     colour = (skin_mean * tone).astype(np.float32)
     dark = float(colour.mean()) < 0.14
     hair = _HAIR[rng.integers(4 if dark and rng.random() < 0.85 else len(_HAIR))] * rng.uniform(0.7, 1.4)
@@ -62,7 +63,7 @@ def sample_look(rng: np.random.Generator, skin_mean: NDArray, lifted: bool, brow
     uniforms: dict[str, object] = {
         "tone": _triple(tone),
         "mottle": float(rng.uniform(0.02, 0.2)) * (0.3 if lifted else 1.0),
-        "shine": float(rng.uniform(0, 1) ** 1.5 * 1.2),
+        "shine": float(rng.uniform(0, 1) ** 2),
         "brow": (
             float(rng.uniform(0.5, 1.2)) if browless else 0.0,
             float(rng.uniform(0.0018, 0.0052)),

@@ -34,10 +34,10 @@ void main() {
                  - 0.2 * smoothstep(0.004, 0.012, abs(vRest.x) - eyeLevel.z);
         sparkle = 0.8 * smoothstep(0.984, 0.994, dot(normalize(toEye + lampDirection), n));
     } else if (vPart < 2.5) {
-        c = vec3(0.74, 0.70, 0.62) * mouthLight * eyeShape.z * 1.25;
+        c = vec3(0.70, 0.66, 0.57) * mouthLight * eyeShape.z * 1.25;
         sparkle = 0.15 * gloss(n, toEye, 40.0);
     } else if (vPart < 3.5) {
-        c = vec3(0.52, 0.20, 0.19) * mouthLight;
+        c = vec3(0.36, 0.125, 0.115) * mouthLight;
         sparkle = 0.08 * gloss(n, toEye, 30.0);
     } else {
         c = vec3(0.30, 0.075, 0.07) * mouthLight * 0.55;
