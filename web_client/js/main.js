@@ -17,6 +17,10 @@ const stage = new Stage($("view"));
 const notice = new Notice();
 const readings = new Readings();
 
+/** What the card says before anything went wrong, from the page itself. */
+const WELCOME = [$("card-title").textContent, $("card-text").textContent];
+const START = $("start").textContent;
+
 /** @type {{session: Session, stop: () => void} | null} what runs now */
 let running = null;
 let wasLive = false;
@@ -42,21 +46,19 @@ function idle(trouble) {
   notice.hide();
   setState("idle");
   $("card").classList.toggle("trouble", Boolean(trouble));
-  if (!trouble) return $("start").focus({ preventScroll: true });
-  [$("card-title").textContent, $("card-text").textContent] = trouble;
-  $("start").textContent = STRINGS.tryAgain;
-  $("card-fine").hidden = true;
-  $("card-title").setAttribute("tabindex", "-1");
-  $("card-title").focus(); // so that a screen reader reads it
+  [$("card-title").textContent, $("card-text").textContent] = trouble ?? WELCOME;
+  $("start").textContent = trouble ? STRINGS.tryAgain : START;
+  $("card-fine").hidden = Boolean(trouble);
+  $(trouble ? "card-title" : "start").focus({ preventScroll: true }); // a screen reader then reads the trouble
 }
 
 async function startCamera() {
   setState("starting");
   notice.show(STRINGS.asking, { busy: true });
   try {
-    const stream = await openCamera();
-    start(stream, () => {});
+    start(await openCamera(), () => {});
   } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
     const kind = cameraTrouble(error);
     idle(kind === "other" ? STRINGS.trouble.other(error.message) : STRINGS.trouble[kind]);
   }
@@ -68,7 +70,8 @@ async function startSample() {
   try {
     const { stream, stop } = await openSample();
     start(stream, stop);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
     idle(STRINGS.trouble.sample);
   }
 }
