@@ -284,12 +284,17 @@ def test_a_face_lost_for_a_moment_is_preferred_to_a_larger_one():
 
     world = World({"small": small, "large": lambda t: at(x=0.2, z=-0.5) if t > 0.5 else None})
     out = world.play(world.tracker(), 2.5)
+    assert not out[round(1.2 * FPS)].face
     assert out[-1].face
-    # The larger one may be taken only if it was alone for a while.
-    taken = [o.seen.translation[0] < 0 for o in out if o.face]
-    assert taken[0]
-    lost = [i for i, o in enumerate(out) if not o.face]
-    assert not lost or lost[-1] / FPS < 1.5
+    assert all(o.seen.translation[0] < 0 for o in out if o.face)
+
+
+def test_a_face_gone_for_good_makes_room_for_another():
+    world = World({"a": lambda t: at(x=-0.2) if t < 1 else None, "b": lambda t: at(x=0.2, z=-0.8)})
+    out = world.play(world.tracker(), 2)
+    assert out[round(0.9 * FPS)].seen.translation[0] < 0
+    assert out[-1].face
+    assert out[-1].seen.translation[0] > 0.1
 
 
 def test_the_size_of_frames_may_change():

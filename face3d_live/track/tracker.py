@@ -21,7 +21,7 @@ from ..regress.crop import CROP_MARGIN, Crop, crop_from_points
 from ..rotations import from_quaternion, to_quaternion
 from . import calibration as neutral
 from .calibration import Calibration
-from .detector import SURE, Detection, Detector, overlap
+from .detector import SURE, Detection, Detector
 from .filters import GAP, NOMINAL_STEP, slerp, step
 from .identity import IdentityAverage
 from .judge import ASK_EVERY, GRACE, REFUSALS, Last, box_of, judge
@@ -32,7 +32,9 @@ from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb
 # 3 %), its centre 4 and 8 % higher (sd 8 and 3 %). The second estimate takes out what is left.
 BOX_GROWTH, BOX_RISE = 1.1, 0.05
 
-FAMILIAR = 1.0  # seconds for which a lost face is looked for in its old place before the largest one is taken
+FAMILIAR = 1.0  # seconds for which a lost face is preferred in its old place to the largest one
+ALONE = 0.5  # seconds of them in which no other face is taken
+NEARBY = 1.0  # sides of the face that it may have moved meanwhile
 LOOKS = ((0.1, 0), (0.7, 1), (2.0, 2))  # without a face for `FAMILIAR`: seconds between looks, and how fine they are
 
 HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
@@ -201,13 +203,14 @@ class Tracker:
         return finest
 
     def _by_preference(self, faces: list[Detection]) -> list[Detection]:
-        """Largest first; but a face lost a moment ago before all others."""
-        if self._old_place is None or self._now - self._shown_at > FAMILIAR or not faces:
+        """Largest first; but a face lost a moment ago before all others, and at first no others at all."""
+        gone = self._now - self._shown_at
+        if self._old_place is None or gone > FAMILIAR or not faces:
             return faces
-        (x, y), side = self._old_place
-        old = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
-        shared = overlap(old, np.stack([face.box for face in faces]))
-        return [faces[i] for i in np.argsort(-shared, kind="stable")]
+        place, side = self._old_place
+        away = np.array([np.linalg.norm((face.box[:2] + face.box[2:]) / 2 - place) / side for face in faces])
+        order = np.argsort(away, kind="stable")
+        return [faces[i] for i in order if away[i] < NEARBY or gone > ALONE]
 
     # --- what comes of it ---------------------------------------------------------------------------------------------
 
