@@ -11,7 +11,7 @@ in vec3 position; // head frame, metres
 in vec3 normal;   // of any length
 in vec2 uv;
 in vec3 rest;  // the same vertex of the unmoved template: where drawn features are anchored
-in vec4 trait; // openness to the sky 0..1, lips 0..1, metres inside the hairline (negative outside), above the neck's end
+in vec4 trait; // openness to the sky 0..1; lips 0..1; depth, see below; metres from the neck's end
 in float part; // number of the part: 0 skin, 1 eyes, 2 teeth, 3 tongue, 4 mouth interior
 
 out vec3 eye_normal;
@@ -22,13 +22,13 @@ out vec3 rest_position;
 out vec3 rest_normal;
 out float openness;
 out float lips;
-out float hair_depth;
+out float depth; // metres: of skin inside the hairline (negative outside), of the mouth's lining behind the lips
 out float alpha;
 flat out int part_number;
 
 void main() {
     vec3 unit = normalize(normal);
-    float lift = hair_volume * smoothstep(-0.002, 0.04, trait.z);
+    float lift = hair_volume * smoothstep(-0.002, 0.04, trait.z) * step(part, 0.5);
     vec3 at = rotation * (position + unit * lift) + translation;
     part_number = int(part + 0.5);
     eye_normal = rotation * unit;
@@ -39,7 +39,7 @@ void main() {
     rest_position = rest;
     rest_normal = unit;
     lips = trait.y;
-    hair_depth = trait.z;
+    depth = trait.z;
     alpha = smoothstep(0.0, 0.03, trait.w);
     gl_Position = projection * vec4(at, 1.0);
 }

@@ -30,6 +30,8 @@ _HAIR_REACH = 0.013
 #: Contact shadows of closed lips, which stay when they part, are not as deep.
 _LIPS_OPENNESS = 0.3
 
+#: Behind the lips the mouth's lining becomes as dark as the mouth within this distance, metres.
+_LIP_TO_MOUTH = 0.010
 #: The lips' colour fades in over this width, metres.
 _LIP_EDGE = 0.0022
 _MOUTH_INTERIOR = PARTS.index("mouth_interior")
@@ -44,7 +46,7 @@ class Features:
 
     rest: Array  # (U, 3) the template
     part: NDArray[np.uint8]  # (U,)
-    trait: Array  # (U, 4) openness, lips, metres inside the hairline, metres above the neck's open end
+    trait: Array  # (U, 4) openness; lips; metres inside the hairline, or behind the lips; metres from the neck's end
     lash: Array  # (U,) 1 on the upper lid's margin
     groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth -> (F, 3)
     poles: NDArray[np.int64]  # (2,) GPU vertices where the left and the right eyeball look ahead
@@ -58,8 +60,13 @@ def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness 
     chin, top = float(points[_CHIN, 1]), float(head.template[:, 1].max())
     hair = hairline(rest, chin, top)
     lips = lip_colour(mesh, points, rest)
-    sky = np.where(mesh.part == 0, openness + _LIPS_OPENNESS * lips * (1 - openness), 1)
-    trait = np.stack([sky, lips, hair, above_neck(head, rest)], -1).astype(np.float32)
+    lining = mesh.part == _MOUTH_INTERIOR
+    behind_lips = np.where(lining, cKDTree(rest[mesh.part == 0]).query(rest)[0], 0)
+    # The mouth shades itself, by depth; its lining does so gradually, so that no border shows on the lips.
+    inside = np.where(lining, np.clip(behind_lips / _LIP_TO_MOUTH, 0, 1), mesh.part != 0)
+    sky = openness + (1 - openness) * np.maximum(inside, _LIPS_OPENNESS * lips)
+    depth = np.where(lining, behind_lips, hair)
+    trait = np.stack([sky, lips, depth, above_neck(head, rest)], -1).astype(np.float32)
     split = mesh.split_vertex
     mouth = (points[UPPER_LIP] + points[LOWER_LIP]) / 2
     uniforms: dict[str, object] = {
