@@ -178,3 +178,4 @@ def test_the_bar_does_not_change_the_result(tmp_path, capsys):
 def test_summary_reads_well():
     text = str(Summary(Path("o.npz"), 90, 0.5, 41.23))
     assert text == "o.npz: 90 frames, face in 50%, 41.2 ms per frame"
+    assert str(Summary(Path("o.npz"), 90, 0.5, 41.23, "cut off")) == f"{text}\nwarning: cut off"

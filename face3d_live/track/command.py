@@ -45,7 +45,8 @@ class Summary:
     warning: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.out}: {self.frames} frames, face in {self.detected:.0%}, {self.ms:.1f} ms per frame"
+        line = f"{self.out}: {self.frames} frames, face in {self.detected:.0%}, {self.ms:.1f} ms per frame"
+        return line if self.warning is None else f"{line}\nwarning: {self.warning}"
 
 
 @dataclass
