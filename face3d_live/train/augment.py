@@ -26,8 +26,8 @@ Batch = dict[str, Tensor]
 #: Signs of the nine spherical harmonics (1, y, z, x, xy, yz, 3z2-1, xz, x2-y2) when x changes its sign.
 LIGHT_MIRROR = np.array([1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)
 
-MAX_SHIFT = 0.16  # of the crop's half side
-MAX_ZOOM = 1.3
+MAX_SHIFT = 0.3  # of the crop's half side
+MAX_ZOOM = 1.35
 
 
 def mirror_shape(head: Head) -> NDArray[np.float32]:  # -> (80, 80): mirrored code = code @ matrix
@@ -85,8 +85,8 @@ class Augmenter:
         out = to_tensors(batch, device)
         count = len(out["image"])
         out = flip(out, self._uniform(count).to(device) < 0.5, self._mirror)
-        zoom = torch.exp(self._normal(count) * 0.09 + 0.01).clamp(1 / MAX_ZOOM, MAX_ZOOM)
-        shift = (self._normal(count, 2) * 0.05).clamp(-MAX_SHIFT, MAX_SHIFT)
+        zoom = torch.exp(self._normal(count) * 0.11 + 0.01).clamp(1 / MAX_ZOOM, MAX_ZOOM)
+        shift = (self._normal(count, 2) * 0.09).clamp(-MAX_SHIFT, MAX_SHIFT)
         roll = self._normal(count) * math.radians(8)
         out = _reframe(out, size, zoom.to(device), shift.to(device), roll.to(device))
         out["image"], out["visible"] = damage.occlude(out["image"], out["points"], out["visible"], self._random)
