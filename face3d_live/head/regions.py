@@ -83,7 +83,7 @@ def label(
     paint("eyelids_left", _LIDS_LEFT)
     paint("eyelids_right", tuple(int(P.MIRROR_478[i]) for i in _LIDS_LEFT))
     for side, chain in (("left", P.BROW_LEFT), ("right", P.BROW_RIGHT)):
-        paint(f"brows_{side}", chain[:5] + chain[:4:-1], 0.0015)
+        paint(f"brows_{side}", chain[:5] + chain[:4:-1], 0.003)
     lips = paint("lips_upper", P.LIPS_OUTER, 0.0005)
     region[lips & _nearer(vertices, points, P.LIPS_LOWER, P.LIPS_UPPER)] = index["lips_lower"]
     for number, name in enumerate(PARTS[1:], 1):

@@ -127,6 +127,8 @@ def linear(step: Step, values: NDArray) -> NDArray:  # (n, C) -> (n_new, C)
     return np.concatenate([values, values[step.edges].mean(1), values[step.parents].mean(1)]).astype(values.dtype)
 
 
-def inherit(step: Step, labels: NDArray) -> NDArray:  # (n,) -> (n_new,)
-    """Labels for the new vertices: those of an edge's or a quad's first corner."""
-    return np.concatenate([labels, labels[step.edges[:, 0]], labels[step.parents[:, 0]]])
+def inherit(matrix: csr_matrix, labels: NDArray) -> NDArray:  # (n,) -> (n_new,)
+    """Labels after a step with this position matrix: the one that weighs most, so borders get smoother."""
+    kinds = np.unique(labels)
+    weight = matrix @ (labels[:, None] == kinds).astype(np.float32)
+    return kinds[weight.argmax(1)]
