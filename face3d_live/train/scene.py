@@ -136,7 +136,7 @@ class Backgrounds:
         elif kind < 0.65:
             corners = rng.uniform(0, 255, (2, 2, 3)) * 0.18 + rng.uniform(0, 255, 3) * 0.12 + rng.uniform(10, 245) * 0.7
             picture = cv2.resize(corners.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-        elif kind < 0.92:
+        elif kind < 0.96:
             picture = _room(rng, size)
         else:
             cells = int(rng.integers(3, 16))

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
+from face3d_live.paths import MODELS
+from face3d_live.texture.albedo import Albedo
 from face3d_live.train.expressions import ExpressionSampler
 from face3d_live.train.identities import IdentitySampler
 from face3d_live.train.people import PersonSampler
 from face3d_live.train.pool import SIZE, SYNTHETIC, Sample, ShardWriter
 from face3d_live.train.scene import Backgrounds, Placement
-from face3d_live.train.skins import load_skins
+from face3d_live.train.skins import TextureCoder, load_skins
 from face3d_live.train.synthetic_compose import compose
 from face3d_live.train.synthetic_hair import load_styles
 from face3d_live.train.synthetic_render import Painter
@@ -42,7 +44,9 @@ class Generator:
         self.identities = IdentitySampler(head, data / "scan_heads.npz")
         self.expressions = ExpressionSampler(exemplars(data))
         self.backgrounds = Backgrounds(training_images(data) if (data / "faces").is_dir() else [])
-        self.people = PersonSampler(self.painter, self.skins)
+        albedo = MODELS / "albedo.npz"  # made from the same skins: the first samples of all are made without it
+        coder = TextureCoder(self.skins, Albedo.load()) if albedo.is_file() else None
+        self.people = PersonSampler(self.painter, self.skins, coder)
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """One random head, drawn and labelled."""
