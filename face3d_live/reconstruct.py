@@ -56,11 +56,11 @@ def read_photo(source: Path | bytes) -> Picture:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    name = "the upload" if isinstance(source, bytes) else str(source)
     try:
         data = source if isinstance(source, bytes) else source.read_bytes()
     except OSError as error:
-        raise InputError("no-file", f"{source} cannot be read ({error.strerror}): check the path") from error
-    name = "the upload" if isinstance(source, bytes) else source.name
+        raise InputError("no-file", f"{name} cannot be read ({error.strerror}): check the path") from error
     broken = InputError("not-an-image", f"{name} is no picture that can be read: give a JPEG, PNG or WebP photo")
     try:
         with warnings.catch_warnings():

@@ -20,8 +20,8 @@ def obj_text(
 ) -> str:
     """One object with texture coordinates and normals.
 
-    vertices, normals: (V, 3); faces: (F, 3) into both; uv: (U, 2), v up; face_uv: (F, 3) into uv. Metres, y up, the face
-    towards +z. Raises ValueError for arrays that do not belong together.
+    vertices, normals: (V, 3); faces: (F, 3) into both; uv: (U, 2), v up; face_uv: (F, 3) into uv. Metres, y up, facing
+    +z. Raises ValueError for arrays that do not belong together.
     """
     _check(vertices, faces, uv, face_uv, normals)
     corners = np.stack([faces, face_uv, faces], 2).reshape(len(faces), 9) + 1

@@ -1,8 +1,8 @@
 """Build models/albedo.npz: `python -m face3d_live.texture.build_albedo --data ../shared/data`.
 
-A PCA over the library of textures (`texture.library`, made when it is not there): 20 CC0 body skins and the faces lifted
-from portraits, weighted so that every tone from dark to light counts the same. Textures that the components explain
-badly (glasses, fringes, misfits) are put aside and the PCA is done again. Prints what it explains.
+A PCA over the library of textures (`texture.library`, made when it is not there): 20 CC0 body skins and the faces
+lifted from portraits, weighted so that every tone from dark to light counts the same. Textures that the components
+explain badly (glasses, fringes, misfits) are put aside and the PCA is done again. Prints what it explains.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from face3d_live.codes import N_TEXTURE
 from face3d_live.head.model import Head
 from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import MODE_SIZE, SIZE, Albedo
+from face3d_live.texture.files import read_picture
 from face3d_live.texture.library import DEFAULT, LIFTED, build_library
 from face3d_live.texture.texels import texels_of
 
@@ -30,7 +31,7 @@ _TONES = 8
 
 
 class Pca(NamedTuple):
-    """mean: (D,); modes: (50, D) for unit variance; explained: share of the variance; noise: per-value deviation left."""
+    """mean: (D,); modes: (50, D) for unit variance; explained: share of the variance; noise: deviation left."""
 
     mean: Array
     modes: Array
@@ -74,7 +75,7 @@ def load_textures(paths: list[Path], head: Head) -> tuple[Array, Array]:
     texels = texels_of(head, MODE_SIZE)
     rows, pictures = [], []
     for path in paths:
-        picture = cv2.imread(str(path))[..., ::-1]
+        picture = read_picture(path)
         pictures.append(cv2.resize(picture, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
         small = cv2.resize(picture, (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA)
         rows.append(texels.of(small).reshape(-1).astype(np.float32) / 255)
@@ -113,7 +114,7 @@ def build(folder: Path, head: Head, out: Path) -> list[Path]:
 def write_codes(folder: Path, albedo: Albedo) -> None:
     """`codes.npz` beside the textures: `name` and `code` (n, 50)."""
     paths = sorted(folder.glob("*.png"))
-    codes = [albedo.encode(cv2.imread(str(path))[..., ::-1].astype(np.float32) / 255) for path in paths]
+    codes = [albedo.encode(read_picture(path).astype(np.float32) / 255) for path in paths]
     np.savez(folder / "codes.npz", name=np.array([p.stem for p in paths]), code=np.stack(codes))
 
 

@@ -55,10 +55,10 @@ def blend(values: Array, weight: Array, fill: Array) -> Array:  # all (S, S, C),
 def complete(albedo: Picture, weight: NDArray, plain: Picture, texels: Texels) -> Picture:
     """A whole texture from a partial one.
 
-    albedo: (S, S, 3) sRGB and weight: (S, S) 0..1 as from `sample_texture`; plain: (S, S, 3) a skin that lends its detail,
-    and its eyeballs, teeth and mouth. Returns (S, S, 4): alpha 255 where skin was observed or completed, 0 off the head.
+    albedo: (S, S, 3) sRGB and weight: (S, S) 0..1 as from `sample_texture`; plain: (S, S, 3) a skin that lends its
+    detail, and its eyeballs, teeth and mouth. Returns (S, S, 4): alpha 255 on the head, 0 off it.
     """
-    own, base = albedo.astype(np.float32) / 255, plain.astype(np.float32) / 255
+    own, base = albedo / np.float32(255), plain / np.float32(255)
     weight = np.asarray(weight, np.float32)
     other, other_weight = own[:, ::-1], weight[:, ::-1] * _MIRRORED
     # where neither side was seen, what the mirror lends does not matter: the plain skin covers it

@@ -2,8 +2,8 @@
 
     python -m face3d_live.texture.library --data ../shared/data [--out .cache/textures]
 
-`NAME.png` and `lifted_NAME.png`, 512x512 albedo, row 0 = v 1; `codes.npz` (written by `build_albedo`) has the albedo code
-of each by name.
+`NAME.png` and `lifted_NAME.png`, 512x512 albedo, row 0 = v 1; `codes.npz` (written by `build_albedo`) has the albedo
+code of each by name.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
 from face3d_live.texture.complete import complete
+from face3d_live.texture.files import read_picture, write_picture
 from face3d_live.texture.lift import Lifter, portraits
 from face3d_live.texture.skins import SkinBaker, body_skins
 
@@ -31,7 +31,7 @@ def build_skins(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
     written = []
     for name, body in body_skins(data_dir):
         path = out_dir / f"{name}.png"
-        cv2.imwrite(str(path), baker.bake(body)[..., ::-1])
+        write_picture(path, baker.bake(body))
         written.append(path)
     return written
 
@@ -41,7 +41,7 @@ def build_lifted(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
 
     Raises AssetError("portraits-missing").
     """
-    skins = [cv2.imread(str(p))[..., ::-1] for p in sorted(out_dir.glob("*.png")) if not p.stem.startswith(LIFTED)]
+    skins = [read_picture(p) for p in sorted(out_dir.glob("*.png")) if not p.stem.startswith(LIFTED)]
     lifter = Lifter(head, SIZE, np.mean([s for s in skins if s.mean() > 120], 0).astype(np.uint8))
     tones = np.stack([lifter.tone(skin) for skin in skins])
     weights = out_dir / "weights"
@@ -54,8 +54,8 @@ def build_lifted(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
             continue
         nearest = int(np.linalg.norm(tones - lifter.tone(lifted.texture, lifted.weight), axis=1).argmin())
         whole = complete(lifted.texture, lifted.weight, skins[nearest], lifter.texels)[..., :3]
-        cv2.imwrite(str(path), whole[..., ::-1])
-        cv2.imwrite(str(weights / path.name), (lifted.weight * 255).astype(np.uint8))
+        write_picture(path, whole)
+        write_picture(weights / path.name, (lifted.weight * 255).astype(np.uint8))
         written.append(path)
     return written
 

@@ -17,9 +17,11 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.regress.fit import Fitter
 from face3d_live.rotations import to_euler
+from face3d_live.texture.files import read_picture
 from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.regions import PLAIN, face_only, share_of
 from face3d_live.texture.sample import look, pick, unlit
-from face3d_live.texture.texels import LEVEL, Texels, texels_of
+from face3d_live.texture.texels import texels_of
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -49,8 +51,8 @@ class Lifter:
         self._head, self._fitter, self.texels = head, Fitter(head), texels_of(head, size)
         self._trust = face_only(head, self.texels)
         self._reference = to_linear(self.texels.of(reference) / 255)
-        self._plain = self.texels.at(_named(head, ("cheeks", "forehead", "nose", "chin"))[:, None])[:, 0] > 0.9
-        bare = self.texels.image(self.texels.at(_named(head, ("cheeks", "forehead"))[:, None])[:, 0])
+        self._plain = share_of(head, self.texels, PLAIN) > 0.9
+        bare = self.texels.image(share_of(head, self.texels, ("cheeks", "forehead")))
         self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 60)) > 0.93
 
     def lift(self, name: str, rgb: Picture, points: NDArray) -> Lifted | None:
@@ -82,27 +84,11 @@ class Lifter:
         return (colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)
 
     def _hair(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on fringes and curls
-        """On cheeks and forehead, away from the features, nothing is much darker or brighter than the rest of the skin."""
+        """On cheeks and forehead, away from the features, no skin is much darker or brighter than the rest."""
         ratio = np.log(np.maximum(albedo.mean(1), 1e-3) / (self._reference * tone).mean(1))
         odd = self.texels.image((((ratio < -0.7) | (ratio > 0.6)) & self._bare).astype(np.float32))
         wide = cv2.GaussianBlur(cv2.dilate(odd, np.ones((5, 5))), (0, 0), self.texels.size / 128)
         return np.clip(1 - 2 * self.texels.of(wide), 0, 1)
-
-
-def _named(head: Head, names: tuple[str, ...]) -> Array:  # (V_medium,) 0..1
-    wanted = [head.region_names.index(name) for name in names]
-    return np.isin(head.mesh(LEVEL).region, wanted).astype(np.float32)
-
-
-def face_only(head: Head, texels: Texels) -> Array:  # (N,)
-    """1 on the face, falling smoothly to 0 on scalp, neck and ears: hair and collars are not skin."""
-    mesh = head.mesh(LEVEL)
-    ring = _named(head, ("scalp", "neck", "ears"))
-    picture = texels.image(1 - texels.at(ring[:, None])[:, 0])
-    soft = cv2.GaussianBlur(cv2.erode(picture, np.ones((3, 3))), (0, 0), texels.size / 40)
-    weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
-    weight[texels.part > 0] = 0
-    return weight.astype(np.float32)
 
 
 def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
@@ -113,9 +99,8 @@ def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
     with np.load(folder / "teacher.npz") as teacher:
         names, landmarks = teacher["image"], teacher["landmarks"]
     for i in _balanced(folder / "index.csv", names):
-        picture = cv2.imread(str(folder / "images" / str(names[i])))
-        if picture is not None:
-            yield Path(str(names[i])).stem, np.ascontiguousarray(picture[..., ::-1]), landmarks[i, :, :2]
+        path = folder / "images" / str(names[i])
+        yield path.stem, read_picture(path), landmarks[i, :, :2]
 
 
 def _balanced(index: Path, names: NDArray) -> NDArray:

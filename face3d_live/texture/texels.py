@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.head.mesh import Mesh
+from face3d_live.head.mesh import Level, Mesh
 from face3d_live.head.model import Head
 from face3d_live.raster import rasterize
 
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-LEVEL = "medium"  # its normals are smooth, and 18 k vertices are still quickly evaluated
+LEVEL: Level = "medium"  # its normals are smooth, and 18 k vertices are still quickly evaluated
 
 
 @dataclass(frozen=True, eq=False)
 class Texels:
     """size: S, texels a side. index: (N,) covered texels, row * S + column. triangle: (N,) of the medium mesh.
-    corners: (N, 3) its vertices. weights: (N, 3) barycentric. part: (N,) what it is made of (0 skin, see `head.regions.PARTS`).
-    n_vertices: V."""
+    corners: (N, 3) its vertices. weights: (N, 3) barycentric. part: (N,) what it is made of, see `head.regions.PARTS`. n_vertices: V."""
 
     size: int
     index: NDArray[np.int32]
@@ -62,6 +61,11 @@ class Texels:
     def of(self, picture: NDArray) -> NDArray:  # (S, S, ...) -> (N, ...)
         """The covered texels of a picture."""
         return picture.reshape(self.size * self.size, *picture.shape[2:])[self.index]
+
+    def only(self, chosen: NDArray[np.bool_]) -> Texels:  # (N,)
+        """The table cut down to some of its texels."""
+        rows = [a[chosen] for a in (self.index, self.triangle, self.corners, self.weights, self.part)]
+        return Texels(self.size, *rows, self.n_vertices)
 
     @cached_property
     def covered(self) -> NDArray[np.bool_]:

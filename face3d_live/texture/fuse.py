@@ -1,0 +1,81 @@
+"""A texture that grows while someone sits before the camera: a running, confidence-weighted mean over frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.complete import complete
+from face3d_live.texture.eyes import paint_eyes
+from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
+from face3d_live.texture.sample import DARKEST, density, look, pick
+from face3d_live.texture.texels import texels_of
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+_MEMORY = 30.0  # frames seen head-on after which older ones start to fade
+_DEPTH_SIDE = 96  # a coarse depth buffer does: only the nose hides parts of the face
+_LIGHT_TEXELS = 4000
+_TRUSTED = 3.0  # frames seen head-on after which a texel is as good as known
+_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
+
+
+class TextureFuser:
+    """Frames in by `add`, a whole texture out by `texture`. Only the face is taken from frames: hair and collars move.
+
+    For one person: `reset` when another comes.
+    """
+
+    def __init__(self, head: Head, albedo: Albedo, size: int = 512) -> None:
+        self._head, self._albedo, self._whole = head, albedo, texels_of(head, size)
+        trust = face_only(head, self._whole)
+        chosen = trust > 0.02
+        self._texels, self._trust = self._whole.only(chosen), trust[chosen]
+        mean = to_linear(albedo_at(albedo.mean, self._texels))
+        plain = np.flatnonzero(share_of(head, self._texels, PLAIN) > 0.9)
+        self._sure = plain[:: max(1, len(plain) // _LIGHT_TEXELS)]
+        self._pattern = mean[self._sure]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self._colour = np.zeros((len(self._texels.index), 3), np.float32)  # linear albedo times weight
+        self._weight = np.zeros(len(self._texels.index), np.float32)
+
+    @property
+    def seen(self) -> float:
+        """Share of the face that is known by now, 0..1."""
+        return float(np.minimum(self._weight / _TRUSTED, 1).mean())
+
+    def add(self, frame_rgb: Picture, codes: HeadCodes, camera: Camera, confidence: float = 1.0) -> None:
+        """Take what a frame (H, W, 3) shows."""
+        view = look(codes, camera, self._head, self._texels, depth_side=_DEPTH_SIDE)
+        colour = to_linear(pick(frame_rgb, view.pixel, density(view, self._texels)))
+        sure = view.weight[self._sure] > 0.3
+        if sure.sum() < 50:
+            return
+        at = self._sure[sure]
+        light, _ = light_of_skin(self._pattern[sure], view.normals[at], colour[at])
+        albedo = colour / np.maximum(shade(light, view.normals), DARKEST)
+        weight = view.weight * self._trust * np.float32(confidence)
+        self._colour += albedo * weight[:, None]
+        self._weight += weight
+        fade = np.minimum(1, _MEMORY / np.maximum(self._weight, 1e-6))
+        self._colour *= fade[:, None]
+        self._weight *= fade
+
+    def texture(self) -> Picture:  # (S, S, 4)
+        """The texture so far, completed; meant to be asked for now and then, not for every frame."""
+        albedo = to_srgb(self._colour / np.maximum(self._weight, 1e-6)[:, None])
+        picture = self._texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False)
+        known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)
+        code = self._albedo.encode(picture.astype(np.float32) / 255, known)
+        plain = (self._albedo.decode(code, self._whole.size) * 255 + 0.5).astype(np.uint8)
+        return paint_eyes(complete(picture, known, plain, self._whole), self._head, self._whole, _IRIS)

@@ -1,0 +1,37 @@
+"""Regions of the head in texture space."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.head.model import Head
+from face3d_live.texture.texels import LEVEL, Texels
+
+Array = NDArray[np.float32]
+
+#: Where skin is bare and smooth enough to tell the light from.
+PLAIN = ("cheeks", "forehead", "nose", "chin")
+
+
+def share_of(head: Head, texels: Texels, regions: tuple[str, ...]) -> Array:  # (N,) 0..1
+    """How far each texel belongs to one of the named regions."""
+    wanted = [head.region_names.index(name) for name in regions]
+    return texels.at(np.isin(head.mesh(LEVEL).region, wanted).astype(np.float32))
+
+
+def face_only(head: Head, texels: Texels) -> Array:  # (N,)
+    """1 on the face, falling smoothly to 0 on scalp, neck and ears: hair and collars are not skin."""
+    picture = texels.image(1 - share_of(head, texels, ("scalp", "neck", "ears")))
+    soft = cv2.GaussianBlur(cv2.erode(picture, np.ones((3, 3))), (0, 0), texels.size / 40)
+    weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
+    weight[texels.part > 0] = 0
+    return weight.astype(np.float32)
+
+
+def albedo_at(picture: Array, texels: Texels) -> Array:  # (S', S', 3) -> (N, 3)
+    """A texture of another size at these texels."""
+    if picture.shape[0] != texels.size:
+        picture = cv2.resize(picture, (texels.size, texels.size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(texels.of(picture), np.float32)
