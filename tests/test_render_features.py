@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from face3d_live.codes import INDEX
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, LIPS_OUTER
-from face3d_live.render import features, gpu, lashes
+from face3d_live.render import features, gpu, hair, lashes
 from face3d_live.render.openness import openness
 from face3d_live.render.pictures import covering, over, roots, studio, unmultiply
 
@@ -126,3 +127,18 @@ def test_textures_in_and_alpha_out() -> None:
     thin = np.array([[[50, 25, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0]]], np.uint8)
     unmultiply(thin)
     np.testing.assert_allclose(thin[0], [[100, 50, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0]], atol=1)
+
+
+def test_hair_takes_the_colour_of_the_scalp(head: Head, drawn: features.Features) -> None:
+    uv = head.mesh("low").uv
+    skin = np.full((256, 256, 4), (200, 150, 130, 255), np.uint8)
+    np.testing.assert_array_equal(hair.colour_in(skin, uv, drawn), hair.DARK_BROWN)
+    blond = skin.copy()
+    scalp = uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0)]
+    middles = np.rint(np.stack([scalp[:, 0], 1 - scalp[:, 1]], -1) * 256).astype(int).tolist()
+    for middle in middles:
+        cv2.circle(blond, middle, 3, (150, 110, 60, 255), -1)
+    np.testing.assert_allclose(hair.colour_in(blond, uv, drawn), (np.array([150, 110, 60]) / 255) ** 2.2, rtol=0.02)
+    for middle in middles:
+        cv2.circle(blond, middle, 3, (150, 110, 60, 0), -1)  # never seen
+    np.testing.assert_array_equal(hair.colour_in(blond, uv, drawn), hair.DARK_BROWN)

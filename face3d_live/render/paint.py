@@ -16,7 +16,7 @@ Picture = NDArray[np.uint8]
 SIZE = 1024
 
 
-def paint(ctx: moderngl.Context, mesh: Mesh, drawn: Features, skin: Picture, hair_colour: tuple[float, ...]) -> Picture:
+def paint(ctx: moderngl.Context, mesh: Mesh, drawn: Features, skin: Picture, hair_colour: NDArray) -> Picture:
     """Draw the features of `drawn` on the albedo `skin` (S, S, 3): -> (SIZE, SIZE, 3), row 0 on top."""
     program = gpu.load_program(ctx, "paint.vert", "paint.frag")
     fixed = {"uv": mesh.uv, "rest": drawn.rest, "trait": drawn.trait, "lash": drawn.lash}

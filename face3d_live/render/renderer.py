@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import moderngl
 import numpy as np
@@ -13,7 +13,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
-from face3d_live.render import features, gpu, lashes, pictures, wires
+from face3d_live.render import features, gpu, hair, lashes, pictures, wires
 from face3d_live.render.antialias import antialias
 from face3d_live.render.openness import openness
 from face3d_live.render.paint import paint
@@ -25,9 +25,8 @@ Picture = NDArray[np.uint8]
 #: own, a studio wall behind "avatar" and "wireframe", nothing behind the others.
 Background = Picture | tuple[float, float, float] | Literal["transparent"] | None
 
-#: Metres that the hair stands off the scalp, and its linear colour.
+#: Metres that the hair stands off the scalp.
 HAIR_VOLUME = 0.010
-HAIR_COLOUR = (0.045, 0.028, 0.018)
 #: The skin where no texture is known, picture values.
 FLAT_SKIN = (203, 158, 134)
 #: Share of the tracked light in the studio's.
@@ -35,6 +34,11 @@ TRACKED_LIGHT = 0.25
 _OPEN_MOUTH = 0.015  # metres between the lips that let all light in
 _MATERIALS = ("skin", "hair", "eye", "mouth")
 _STUDIO_MODES = ("avatar", "wireframe")
+
+
+class _Texture(NamedTuple):
+    table: moderngl.Texture
+    hair: Array  # (3,) linear
 
 
 class Renderer:
@@ -51,7 +55,7 @@ class Renderer:
         self._skin = head.part == 0
         self._identity(np.zeros(N_SHAPE, np.float32))
         self._ctx = gpu.create_context()
-        self._textures: dict[str, moderngl.Texture] = {}
+        self._textures: dict[str, _Texture] = {}
         with self._ctx:
             self._load(head)
             self._target = gpu.Target(self._ctx, width, height, samples)
@@ -69,7 +73,7 @@ class Renderer:
         rest = mesh.refine(head.template)
         sky = openness(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
         self._drawn = features.measure(head, mesh, sky)
-        self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), HAIR_COLOUR)
+        self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), hair.DARK_BROWN)
         moving = {"position": 3, "normal": 3}
         fixed: dict[str, NDArray] = {
             "uv": mesh.uv,
@@ -95,13 +99,15 @@ class Renderer:
     def set_texture(self, image: Picture, key: str = "default") -> None:
         """Keep an albedo (S, S, 3 or 4) sRGB uint8, row 0 on top, under `key`; it replaces an older one.
 
-        Where its alpha is low the default skin shows.
+        Where its alpha is low the default skin shows. The hair takes the colour that the texture has on the scalp.
         """
-        roots = pictures.roots(pictures.over(np.asarray(image, np.uint8), self._plain_skin))
+        image = np.asarray(image, np.uint8)
+        roots = pictures.roots(pictures.over(image, self._plain_skin))
+        colour = hair.colour_in(image, self._mesh.uv, self._drawn)
         with self._ctx:
             if key in self._textures:
-                self._textures.pop(key).release()
-            self._textures[key] = gpu.texture_from(self._ctx, roots)
+                self._textures.pop(key).table.release()
+            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), colour)
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on."""
@@ -114,7 +120,7 @@ class Renderer:
     def close(self) -> None:
         """Give everything of OpenGL's back. The renderer is of no use afterwards."""
         with self._ctx:
-            gpu.release(self._textures.values())
+            gpu.release(texture.table for texture in self._textures.values())
             gpu.release(
                 [
                     self._fill,
@@ -209,9 +215,10 @@ class Renderer:
         if mode == "geometry":
             self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
             return
-        self._textures[texture].use(0)
+        albedo = self._textures[texture]
+        albedo.table.use(0)
         uniforms |= _lamp(light)
-        uniforms |= {"hair_volume": HAIR_VOLUME, "hair_colour": HAIR_COLOUR}
+        uniforms |= {"hair_volume": HAIR_VOLUME, "hair_colour": albedo.hair}
         uniforms["gaze"] = _unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
         for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:

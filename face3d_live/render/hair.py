@@ -1,0 +1,46 @@
+"""The colour that the drawn hair takes: what an albedo shows on the scalp, if that is hair."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.lighting import to_linear
+from face3d_live.render.features import Features
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+#: Linear, where no texture tells.
+DARK_BROWN = np.array([0.045, 0.028, 0.018], np.float32)
+#: A scalp is hair when it is this much darker than the cheeks, or this much yellower (blue over red); else it is bald,
+#: or was never seen and filled with skin.
+_DARKER, _YELLOWER = 0.45, 0.75
+_LUMINANCE = np.array([0.3, 0.6, 0.1], np.float32)
+#: Of the scalp, so much must be known.
+_KNOWN = 0.3
+_BRIGHTEST = 0.35
+
+
+def colour_in(image: Picture, uv: NDArray, drawn: Features) -> Array:  # (S, S, 3|4), (U, 2) -> (3,) linear
+    """The scalp's median colour in an albedo, or `DARK_BROWN`; where alpha is low the albedo is not known."""
+    scalp = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0.012) & (drawn.rest[:, 2] > -0.03)])
+    cheeks = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
+    if scalp is None or cheeks is None:
+        return DARK_BROWN
+    darker = float(scalp @ _LUMINANCE) < _DARKER * float(cheeks @ _LUMINANCE)
+    yellower = scalp[2] / scalp[0] < _YELLOWER * cheeks[2] / cheeks[0]
+    return np.minimum(scalp, _BRIGHTEST) if darker or yellower else DARK_BROWN
+
+
+def _median(image: Picture, uv: NDArray) -> Array | None:  # (N, 2) -> (3,) linear
+    """Of the known texels at these places; None when too few are known."""
+    height, width = image.shape[:2]
+    column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
+    row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)
+    found = image[row, column]
+    if image.shape[2] == 4:
+        found = found[found[:, 3] > 127]
+    if len(found) < _KNOWN * len(uv):
+        return None
+    return np.maximum(to_linear(np.median(found[:, :3], axis=0) / 255), 1e-3)
