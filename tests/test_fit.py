@@ -189,4 +189,3 @@ def test_speed(head: Head, fitter: Fitter) -> None:
         fitter.fit(points, np.full(478, 1.5), CAMERA, start(codes))
         times.append(time.perf_counter() - began)
     assert min(times) < 0.01
-

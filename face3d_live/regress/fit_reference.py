@@ -42,8 +42,8 @@ def fit_reference(
     def residuals(x: NDArray) -> NDArray:
         rotation, translation = pose(x)
         space = (mean + np.tensordot(x[6:], pieces, 1)) @ rotation.T + translation
-        offset = space[:, :2] * (camera.focal / -space[:, 2:]) * (1, -1)
-        pixels = offset + (camera.width / 2, camera.height / 2)
+        middle = np.array([camera.width / 2, camera.height / 2])
+        pixels = middle + space[:, :2] * (camera.focal / -space[:, 2:]) * (1, -1)
         errors = (pixels - problem.observed) * problem.weight[:, None]
         return np.concatenate([errors.ravel(), (x[6:] - problem.center) * problem.precision])
 

@@ -38,7 +38,7 @@ HELD_OUT_SEED, HELD_OUT = 9999, 1000
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
 QUICK_MARGIN = 0.75
 QUICK_TRAIN, QUICK_TEST = 400, 64
-QUICK = loop.Recipe(THIN, samples=12_000, batch=32, rate=3e-3, warm_up=40, average=0.98, sizes=((1.0, 64),))
+QUICK = loop.Recipe(THIN, samples=6_400, batch=16, rate=2e-3, warm_up=40, average=0.98, sizes=((1.0, 64),))
 
 
 def train_network(
@@ -133,8 +133,8 @@ def evaluate_weights(
 
 def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:
     """`loop.run` with a progress bar that shows the loss and the speed."""
-    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>5.1f}%"), TimeRemainingColumn()]
-    with Progress(*columns) as progress:
+    percent = TextColumn("{task.percentage:>5.1f}%")
+    with Progress(TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn()) as progress:
         task = progress.add_task("training", total=trainer.recipe.samples)
         started: dict[str, float] = {}
         smooth = {"total": 0.0}
@@ -174,9 +174,7 @@ def _generate(pool: Path, data: Path, skins: Path, count: int) -> list[subproces
         synthetic.write_shard(generator, held_out, HELD_OUT_SEED, 0, HELD_OUT)
     command = [sys.executable, "-m", "face3d_live.train.synthetic", "--out", str(pool / "synthetic")]
     command += ["--data", str(data), "--skins", str(skins)]
-    return [
-        subprocess.Popen([*command, "--seed", str(seed + 1)], stdout=subprocess.DEVNULL) for seed in range(count)
-    ]
+    return [subprocess.Popen([*command, "--seed", str(seed + 1)], stdout=subprocess.DEVNULL) for seed in range(count)]
 
 
 def _wait_for(pool: Pool, running: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -96,9 +96,7 @@ def _compare(head: Head, answers: Answers, batch: Mapping[str, NDArray]) -> dict
     return result
 
 
-def evaluate(
-    regressor: Regressor, head: Head, pools: Mapping[str, Pool], limit: int | None = None
-) -> dict[str, Any]:
+def evaluate(regressor: Regressor, head: Head, pools: Mapping[str, Pool], limit: int | None = None) -> dict[str, Any]:
     """`evaluate_pool` for each named pool, with what the weights file says of itself."""
     about = {key: value for key, value in regressor.meta.items() if key != "means"}
     return {"weights": about, **{name: evaluate_pool(regressor, head, pool, limit) for name, pool in pools.items()}}
@@ -122,9 +120,8 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         line("mean absolute error of the channels", "mae", "{:.3f}")
         line("vertex error of the face, mm", "vertices_mm", "{:.2f}")
         line("rotation, degrees", "rotation_degrees", "{:.2f}")
-        for channel in MAIN:
-            if channel in network["r"]:
-                out.append((f"{name}: r {channel}", f"{network['r'][channel]:.2f}", f"{fit['r'][channel]:.2f}"))
+        judged = [channel for channel in MAIN if channel in network["r"]]
+        out += [(f"{name}: r {c}", f"{network['r'][c]:.2f}", f"{fit['r'][c]:.2f}") for c in judged]
         out.append((f"{name}: rank correlation of confidence and error", f"{part['confidence_against_error']:.2f}", ""))
     return out
 

@@ -93,7 +93,8 @@ class Losses:
         def flat(basis: np.ndarray) -> Tensor:
             return torch.from_numpy(np.array(basis, np.float32).reshape(len(basis), -1) * 100).to(device)
 
-        return cls(importance().to(device), flat(pieces.shape), flat(pieces.expression), torch.tensor(OPENINGS, device=device))
+        openings = torch.tensor(OPENINGS, device=device)
+        return cls(importance().to(device), flat(pieces.shape), flat(pieces.expression), openings)
 
     def __call__(self, raw: Raw, batch: Raw, face: Tensor) -> dict[str, Tensor]:
         """The terms of `WEIGHTS`, unweighted. face: (B,) 1 where the crop shows a face, 0 for what is none."""
