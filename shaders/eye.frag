@@ -23,14 +23,17 @@ void main() {
     vec3 e = normalize(rest_position - (left ? eye_centre[0] : eye_centre[1]));
     vec3 axis = left ? gaze[0] : gaze[1];
     float r = length(e.xy) / LIMBUS;
+    float pixel = max(fwidth(r), 0.04); // no edge is sharper than the picture
     float angle = atan(e.y, e.x);
     float spokes = 0.6 * noise(vec2(angle * 14.0, r * 3.0)) + 0.4 * noise(vec2(angle * 31.0, r * 5.0));
     vec3 iris = mix(vec3(0.24, 0.13, 0.05), vec3(0.08, 0.042, 0.02), smoothstep(0.35, 1.0, r)) * (0.5 + spokes);
     float across = abs(e.x);
     vec3 white = mix(vec3(0.60, 0.58, 0.56), vec3(0.50, 0.31, 0.28), smoothstep(0.5, 0.85, across));
     float ring = (r - 0.97) / 0.12;
-    vec3 base = mix(iris, white, smoothstep(0.92, 1.07, r)) * (1.0 - 0.6 / (1.0 + ring * ring * ring * ring));
-    base *= smoothstep(0.36, 0.44, r); // pupil
+    float rim_width = max(pixel, 0.07);
+    vec3 base = mix(iris, white, smoothstep(1.0 - rim_width, 1.0 + rim_width, r));
+    base *= 1.0 - 0.6 / (1.0 + ring * ring * ring * ring);
+    base *= smoothstep(0.40 - pixel, 0.40 + pixel, r); // pupil
     // Lids shade the ball above and, less, below.
     float shadow = smoothstep(0.62, 0.08, e.y) * smoothstep(-0.85, -0.2, e.y);
     vec3 lit = base * irradiance * mix(0.22, 1.0, shadow);
@@ -40,7 +43,8 @@ void main() {
     vec3 wet = normalize(n + CORNEA_BULGE * (n - axis) * (1.0 - smoothstep(0.95, 1.2, r)));
     float lamp = dot(wet, normalize(view + key));
     float fill = dot(wet, normalize(view + vec3(-key.x, -0.4 * key.y, key.z)));
-    float glint = smoothstep(0.982, 0.990, lamp) + 0.10 * smoothstep(0.988, 0.998, fill);
+    float soft = max(fwidth(lamp), 0.004);
+    float glint = smoothstep(0.986 - soft, 0.986 + soft, lamp) + 0.07 * smoothstep(0.990, 0.998, fill);
     float rim = 1.0 - max(dot(wet, view), 0.0);
     lit += key_colour * glint * 1.3 + irradiance * 0.25 * rim * rim * rim;
     colour = vec4(to_picture(lit), 1.0);
