@@ -63,6 +63,9 @@ class Build:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.point_faces: NDArray = np.empty((0, 3), np.int64)
+        self.point_weights: NDArray = np.empty((0, 3), np.float32)
+        self.point_usable: NDArray = np.empty(0, np.float32)
         self.anny_quads = quads_from_pairs(source.faces)
         names = list(COMPONENT_SIZES)
         self.is_anny = {n: source.component == i for i, n in enumerate(names)}

@@ -69,14 +69,14 @@ def candidates(head: Head, order: int = 4) -> Candidates:
     allowed[N_ANNY:] = False
     faces = head.faces[allowed[head.faces].all(1)]
     grid = [(i, j, order - i - j) for i in range(order + 1) for j in range(order + 1 - i)]
-    weights = np.tile(np.array(grid, np.float32) / order, (len(faces), 1))
+    weights = np.tile(np.array(grid, np.float32) / np.float32(order), (len(faces), 1))
     corners = np.repeat(faces, len(grid), axis=0).astype(np.int64)
     place = np.einsum("ckx,ck->cx", head.template[corners], weights)
     _, first = np.unique((place * 1e6).round().astype(np.int64), axis=0, return_index=True)
     from scipy.spatial import cKDTree
 
     place = place[first]
-    mirror = cKDTree(place).query(place * np.array([-1, 1, 1]))[1]
+    mirror = np.asarray(cKDTree(place).query(place * np.array([-1, 1, 1]))[1])
     return Candidates(corners[first], weights[first], mirror, np.abs(place[:, 0]) < 2e-4)
 
 
@@ -250,20 +250,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--task", type=Path, required=True, help="MediaPipe's face_landmarker.task")
+    parser.add_argument("--pictures", type=int, default=N_PICTURES)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("correspondence.npz"))
     options = parser.parse_args()
     head = Head.load()
     places = candidates(head)
     sitter, rng = Sitter(head, options.data), np.random.default_rng(3)
-    sights = [sitter.sight(rng, places) for _ in range(N_PICTURES)]
+    sights = [sitter.sight(rng, places) for _ in range(options.pictures)]
     marks = detect([s.picture for s in sights], options.task)
     best, error = vote(sights, marks, places)
     trust = usable(error)
-    out = Path(__file__).with_name("correspondence.npz")
-    np.savez_compressed(
-        out, faces=places.corners[best].astype(np.uint16), weights=places.weights[best], usable=trust
-    )
+    corners = places.corners[best].astype(np.uint16)
+    np.savez_compressed(options.out, faces=corners, weights=places.weights[best], usable=trust)
     found = sum(m is not None for m in marks)
-    print(f"{out}: {found} of {len(marks)} pictures marked, mean error {100 * error.mean():.1f} % of the eye distance")
+    print(f"{options.out}: {found} of {len(marks)} pictures marked, mean error {100 * error.mean():.1f} % of the eye distance")
 
 
 if __name__ == "__main__":

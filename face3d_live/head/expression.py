@@ -40,7 +40,7 @@ def symmetric(offsets: Array, vertices: Array) -> Array:  # (52, V, 3), (V, 3) -
     from scipy.spatial import cKDTree
 
     flip = np.array([-1, 1, 1], np.float32)
-    near, which = cKDTree(vertices).query(vertices * flip, k=2)
+    near, which = (np.asarray(found) for found in cKDTree(vertices).query(vertices * flip, k=2))
     mirror = which[:, 0]
     paired = (near[:, 0] < 1e-4) & (near[:, 1] > 3e-4)  # lips that touch at rest have two candidates: leave them
     result = offsets.copy()

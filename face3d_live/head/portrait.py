@@ -50,10 +50,11 @@ class Studio:
         import moderngl
 
         self.size = size
-        self.gl = moderngl.create_context(standalone=True, backend="egl", require=330)  # type: ignore[call-arg]
+        create: Any = moderngl.create_context  # its stub knows no back-end names
+        self.gl: Any = create(standalone=True, backend="egl", require=330)
         self.program: Any = self.gl.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
         self.depth = self.gl.depth_texture((size, size))
-        self.target = self.gl.framebuffer([self.gl.texture((size, size), 4)], self.depth)
+        self.target: Any = self.gl.framebuffer([self.gl.texture((size, size), 4)], self.depth)
         self.textures: dict[str, Any] = {}
         self.set_texture("white", np.full((2, 2, 4), 255, np.uint8))
 

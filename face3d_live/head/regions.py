@@ -68,6 +68,8 @@ def label(
     brow_line = px[list(P.BROW_LEFT + P.BROW_RIGHT), 1].mean()
     mouth_low, corner = px[17, 1], abs(px[291, 0])
     below = vertices[:, 1] < mouth_low
+    bare = (region == index["scalp"]) & (part == 0) & (vertices[:, 2] > 0.005) & (vertices[:, 1] < 0.015)
+    region[bare] = np.where(below, index["jaw"], index["cheeks"])[bare]  # before the ear no hair grows below the eyes
     region[face] = index["cheeks"]
     region[face & (vertices[:, 1] > brow_line)] = index["forehead"]
     region[face & below] = index["jaw"]
