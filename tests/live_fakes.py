@@ -23,6 +23,7 @@ class FakePipeline:
     device: str = "fake"
     neutral: dict[str, float] = field(default_factory=dict)
     level: dict[str, float] = field(default_factory=dict)
+    skin: dict[str, float] = field(default_factory=dict)
 
     def open(self, session, state):
         self.neutral[session] = float(state) if state is not None else 0.0
@@ -31,6 +32,7 @@ class FakePipeline:
     def close(self, session):
         self.neutral.pop(session, None)
         self.level.pop(session, None)
+        self.skin.pop(session, None)
 
     def process(self, session, rgb, t, view):
         time.sleep(self.delay)
@@ -44,8 +46,15 @@ class FakePipeline:
         image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
         if view.mode == "wireframe":
             image[:, : AVATAR_SIZE // 2] = 255 - image[:, : AVATAR_SIZE // 2]
+        # The worn skin shows in a corner.
+        if session in self.skin:
+            image[:32, :32] = self.skin[session]
         codes = HeadCodes(expression=expression)
         return Result(level > 0.02, codes, codes, 0.9, image, {"track": 1.0, "render": 2.0})
+
+    def wear(self, session, rgba):
+        assert rgba.shape == (512, 512, 4)
+        self.skin[session] = int(rgba[..., :3].mean())
 
     def calibrate(self, session):
         if self.level[session] < 0.02:
@@ -89,6 +98,15 @@ def grey(level, width=64, height=48):
 def fake_snapshot(report, rgb, codes):
     report("halfway", 0.5)
     return b"PK" + bytes([int(rgb.mean())])
+
+
+def fake_skin(report, rgb, codes):
+    """A skin as bright as the picture."""
+    return bytes([int(rgb.mean())]) * (512 * 512 * 4)
+
+
+def no_skin(report, rgb, codes):
+    raise AssetError("albedo-missing", "restore it")
 
 
 def fake_reconstruct(report, photo):

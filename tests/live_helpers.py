@@ -7,7 +7,6 @@ import socket
 import time
 from fractions import Fraction
 
-import aioice.ice
 import av
 import httpx
 import live_fakes
@@ -15,10 +14,13 @@ import numpy as np
 import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
+from face3d_live.live import aiortc_tuning
 from face3d_live.live.server import Settings, create_app
 
-#: The loopback address alone, as a machine without a network (a CI container) has it. aioice leaves it out.
-aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+# As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
+# server then offers after all. The browser made of aiortc shares the override.
+aiortc_tuning._host_addresses = lambda use_ipv4, use_ipv6: []
+aiortc_tuning.install()
 
 
 class Served:
@@ -40,6 +42,7 @@ class Served:
 async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **settings):
     """Yield a `Served`; afterwards nothing may be left running."""
     tasks = asyncio.all_tasks()
+    settings = {"skin": live_fakes.no_skin} | settings
     app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
     listener = socket.create_server(("127.0.0.1", 0))
     if sndbuf:

@@ -85,6 +85,8 @@ class Engine:
                 self._close(session)
             case m.Calibrate(session=session):
                 self._connection.send(m.Calibrated(session, self._calibrate(session)))
+            case m.Wear(session=session):
+                self._wear(session)
             case m.Stop():
                 self._stopped = True
 
@@ -109,6 +111,16 @@ class Engine:
         except Exception as error:
             logger.exception("session %s: calibration failed", session)
             return Calibration(False, f"calibration failed: {error}")
+
+    def _wear(self, session: str) -> None:
+        box = self._boxes.get(session)
+        if box is None:
+            return
+        try:
+            self._pipeline.wear(session, box.skin())
+        except Exception:
+            logger.exception("session %s: a skin could not be put on", session)
+        self._connection.send(m.Worn(session))
 
     def _process(self, frame: m.Frame) -> None:
         box = self._boxes.get(frame.session)

@@ -136,6 +136,15 @@ class EngineClient:
             session.in_engine = frame
             session.sent = time.monotonic()
 
+    def dress(self, session: EngineSession) -> None:
+        """Send the session's newest skin unless one is on its way."""
+        if session.skin is None or not session.skin_waits or session.dressing or session.closed:
+            return
+        if self.state == "ready":
+            session.box.put_skin(session.skin)
+            session.dressing = self.send(m.Wear(session.name))
+            session.skin_waits = not session.dressing
+
     def _open(self, session: EngineSession) -> None:
         if self.send(m.Open(session.name, session.saved)) and self._connection is not None:
             pid = self.pid
@@ -210,7 +219,8 @@ class EngineClient:
             self.state = "starting"
             for session in self._sessions.values():
                 session.in_engine = None
-                session.calibrating = False
+                session.calibrating = session.dressing = False
+                session.skin_waits = session.skin is not None
         if connection is not None:
             connection.close()
         if process is not None:
@@ -231,6 +241,11 @@ class EngineClient:
             case m.Broken(session=name, message=text):
                 logger.warning("session %s: a frame failed: %s", name, text)
                 self._on_done(name, None)
+            case m.Worn(session=name):
+                with self.lock:
+                    if (session := self._sessions.get(name)) is not None:
+                        session.dressing = False
+                        self.dress(session)
             case m.Calibrated(session=name, calibration=calibration):
                 self._on_calibrated(name, calibration)
 
@@ -240,6 +255,7 @@ class EngineClient:
             sessions = list(self._sessions.values())
             for session in sessions:
                 self._open(session)
+                self.dress(session)
                 self.pump(session)
         self._settled.set()
         logger.info("the engine is ready on %s", device)

@@ -45,7 +45,8 @@ class EngineSession:
     """`view` may be set at any time and holds from the next frame on. dropped, failed: counts of pictures.
 
     The fields below `view` are the client's to change, under its lock: saved (the state of the last calibration),
-    waiting and in_engine (pictures), sent (when the latter went out), calibrating (a calibration is unanswered).
+    waiting and in_engine (pictures), sent (when the latter went out), calibrating (a calibration is unanswered),
+    skin (worn, or to be), skin_waits (the engine has not been given it), dressing (a skin is unacknowledged).
     """
 
     def __init__(self, client: EngineClient, name: str, listener: Listener) -> None:
@@ -61,6 +62,9 @@ class EngineSession:
         self.in_engine: Submitted | None = None
         self.sent = 0.0
         self.calibrating = False
+        self.skin: Rgb | None = None
+        self.skin_waits = False
+        self.dressing = False
         self.closed = False
 
     @property
@@ -82,6 +86,12 @@ class EngineSession:
         with self._client.lock:
             if not self.calibrating and self._client.state == "ready":
                 self.calibrating = self._client.send(m.Calibrate(self.name))
+
+    def wear(self, skin: Rgb) -> None:  # (SKIN_SIZE, SKIN_SIZE, 4)
+        """Draw the head with this skin, also in an engine that is started again; not to be changed afterwards."""
+        with self._client.lock:
+            self.skin, self.skin_waits = skin, True
+            self._client.dress(self)
 
     def close(self) -> None:
         """End the session in the engine and let go of its memory. Idempotent."""

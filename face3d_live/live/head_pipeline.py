@@ -32,6 +32,7 @@ class _Face:
     picture: Rgb | None = None
     t: float = 0.0
     tracked: Tracked | None = None
+    texture: str = "default"
 
 
 class HeadPipeline:
@@ -47,6 +48,7 @@ class HeadPipeline:
         self._detector = Detector.load()
         self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE)
         self._faces: dict[str, _Face] = {}
+        self._free: list[str] = []
 
     def open(self, session: str, state: object) -> None:
         """Begin a session; state: the tracker's calibration of an earlier life."""
@@ -56,8 +58,11 @@ class HeadPipeline:
         self._faces[session] = _Face(tracker)
 
     def close(self, session: str) -> None:
-        """Forget a session."""
-        self._faces.pop(session, None)
+        """Forget a session; its skin is painted over when the next session needs the place."""
+        face = self._faces.pop(session, None)
+        if face is not None and face.texture != "default":
+            self._free.append(face.texture)
+            self._renderer.set_texture(np.zeros((4, 4, 4), np.uint8), face.texture)
 
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
         """Track and draw."""
@@ -69,6 +74,13 @@ class HeadPipeline:
         end = perf_counter()
         ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}
         return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms)
+
+    def wear(self, session: str, rgba: Rgb) -> None:
+        """Put a skin on."""
+        face = self._faces[session]
+        if face.texture == "default":
+            face.texture = self._free.pop() if self._free else f"skin {len(self._faces)} of {session}"
+        self._renderer.set_texture(rgba, face.texture)
 
     def calibrate(self, session: str) -> Calibration:
         """Take the face of the last half second as neutral."""
@@ -90,7 +102,10 @@ class HeadPipeline:
     def _draw(self, face: _Face, tracked: Tracked, view: ViewRequest) -> Rgb:
         if view.mode == "overlay":
             # Over the picture the head is where the camera sees it, not where calibration moves it.
-            drawn = self._renderer.render(tracked.seen, tracked.camera, mode="overlay", background=face.picture)
+            drawn = self._renderer.render(
+                tracked.seen, tracked.camera, mode="overlay", background=face.picture, texture=face.texture
+            )
             return drawn[..., :3]
         orbit = View(view.yaw, view.pitch, view.zoom)
-        return self._renderer.render(tracked.codes, tracked.camera, view=orbit, mode=view.mode)[..., :3]
+        drawn = self._renderer.render(tracked.codes, tracked.camera, view=orbit, mode=view.mode, texture=face.texture)
+        return drawn[..., :3]

@@ -41,6 +41,7 @@ def run(host: str, port: int, device: Device, token: str | None, source: str | N
         pipeline=functools.partial(make_pipeline, device),
         snapshot=tasks.snapshot,
         reconstruct=tasks.reconstruct_photo,
+        skin=tasks.skin,
         token=token,
         loopback=is_loopback(host),
         source=source,

@@ -49,6 +49,13 @@ class Calibrate:
 
 
 @dataclass(frozen=True)
+class Wear:
+    """A skin lies in the mailbox; answered by `Worn`."""
+
+    session: str
+
+
+@dataclass(frozen=True)
 class Stop:
     """Leave."""
 
@@ -97,3 +104,10 @@ class Calibrated:
 
     session: str
     calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Worn:
+    """The skin has been taken over, or refused; its slot is free."""
+
+    session: str

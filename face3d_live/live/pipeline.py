@@ -92,5 +92,8 @@ class Pipeline(Protocol):
         None where the camera has given nothing new: draw again, relaxing to neutral once 2 s have passed.
         """
 
+    def wear(self, session: str, rgba: Rgb) -> None:
+        """Draw the session's head with this skin (SKIN_SIZE, SKIN_SIZE, 4) from now on; the array is not kept."""
+
     def calibrate(self, session: str) -> Calibration:
         """Take the face of the newest picture as neutral."""

@@ -28,6 +28,7 @@ from face3d_live.live.peer import CONNECT_SECONDS, Peer
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Sessions
 from face3d_live.live.source import Source
+from face3d_live.live.tailor import Tailor
 from face3d_live.live.worker import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
@@ -38,14 +39,15 @@ logger = logging.getLogger(__name__)
 class Settings:
     """How a server is to be.
 
-    pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, reconstruct: the worker's
-    tasks, (report, rgb, codes) -> zip and (report, photo) -> zip. loopback: bound to this machine only.
-    source: a file or camera number that plays into a session of its own.
+    pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, skin, reconstruct: the
+    worker's tasks: (report, rgb, codes) -> zip, the same -> texture (see `tailor`), (report, photo) -> zip.
+    loopback: bound to this machine only. source: a file or camera number that plays into a session of its own.
     """
 
     pipeline: Callable[[], Pipeline]
     snapshot: Task
     reconstruct: Task
+    skin: Task
     token: str | None = None
     loopback: bool = True
     source: str | None = None
@@ -63,8 +65,9 @@ class Live:
         self.metrics = Metrics()
         self.hub = Hub(settings.stream_stuck_seconds)
         self.engine = EngineClient(settings.pipeline)
-        self.sessions = Sessions(self.engine, self.hub, self.metrics, settings.max_sessions)
         self.worker = Worker()
+        tailor = Tailor(self.worker, settings.skin, self.spawn)
+        self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
         self.jobs = Jobs(self.worker, settings.reconstruct)
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()

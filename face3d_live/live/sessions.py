@@ -21,6 +21,7 @@ from face3d_live.live.engine_session import Submitted
 from face3d_live.live.hub import Hub
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.pipeline import Calibration, Result, ViewRequest
+from face3d_live.live.tailor import Tailor, Wardrobe
 from face3d_live.protocols.frame import StreamFrame
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Watcher(Protocol):
 class Session:
     """Pictures go in by `submit`; answers go to the watcher and to the hub. The newest portrait is kept, in memory."""
 
-    def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, kind: str) -> None:
+    def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, tailor: Tailor, kind: str) -> None:
         self.id = secrets.token_hex(8)
         self.kind = kind
         self.watcher: Watcher | None = None
@@ -78,6 +79,8 @@ class Session:
         self._hub = hub
         self._metrics = metrics
         self._engine = client.attach(self.id, self)
+        self._tailor = tailor
+        self._wardrobe = Wardrobe(self._engine.wear)
         self._number = 0
         self._last: Frame | None = None
         self._dropped = self._failed = 0
@@ -158,6 +161,7 @@ class Session:
         self._engine.close()
         self._hub.end(self.id)
         self.portrait = None
+        self._wardrobe.best = self._wardrobe.worn = None
         self._metrics.sessions.dec()
         if self._number:
             self._metrics.fps.remove(self.id)
@@ -175,6 +179,7 @@ class Session:
             self._times.append(now)
         if of.rgb is not None and result.face:
             self.portrait = Portrait(of.rgb, result.raw)
+            self._tailor.consider(self._wardrobe, of.rgb, result.raw, result.confidence)
         self._last = Frame(self._number, of.t, result, of.arrived, fresh, self._fps(), 1000 * (now - of.arrived))
         self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
         self._count(self._last)
@@ -213,8 +218,8 @@ class Session:
 class Sessions:
     """All sessions of a server, by id."""
 
-    def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, limit: int = MAX_SESSIONS) -> None:
-        self._make: Callable[[str], Session] = lambda kind: Session(client, hub, metrics, kind)
+    def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, tailor: Tailor, limit: int) -> None:
+        self._make: Callable[[str], Session] = lambda kind: Session(client, hub, metrics, tailor, kind)
         self._limit = limit
         self._sessions: dict[str, Session] = {}
 

@@ -1,0 +1,75 @@
+"""The avatar puts on its user's skin: which moments are chosen, how it gets to the engine, what a failure costs."""
+
+import asyncio
+import os
+import signal
+
+import live_fakes
+import numpy as np
+import pytest
+from live_helpers import Browser, Camera, serve
+
+from face3d_live.codes import INDEX, HeadCodes
+from face3d_live.live import tailor
+from face3d_live.live.tailor import Moment, wanted, worth
+from face3d_live.rotations import from_euler
+
+
+def face(**changes):
+    expression = np.zeros(52, np.float32)
+    for name in ("eyeBlinkLeft", "jawOpen"):
+        expression[INDEX[name]] = changes.pop(name, 0)
+    return HeadCodes(expression=expression, rotation=from_euler(changes.pop("yaw", 0), 0, 0), **changes)
+
+
+def test_good_moments_are_frontal_calm_near_and_sure():
+    best = worth(face(), 0.95)
+    assert best > 0.9
+    far = np.array([0, 0, -2.0], np.float32)
+    for worse in (face(yaw=0.5), face(eyeBlinkLeft=0.7), face(jawOpen=0.6), face(translation=far)):
+        assert worth(worse, 0.95) < 0.6 * best
+    assert worth(face(), 0.4) < 0.5 * best
+
+
+def test_a_new_skin_must_be_worth_it():
+    picture = np.zeros((4, 4, 3), np.uint8)
+    worn = Moment(picture, face(), 0.8)
+    assert wanted(worn, None)
+    assert not wanted(Moment(picture, face(), 0.85), worn)
+    assert wanted(Moment(picture, face(), 0.95), worn)
+    # Another head.
+    assert wanted(Moment(picture, face(shape=np.full(80, 0.7, np.float32)), 0.5), worn)
+
+
+def corner(browser):
+    return float(browser.avatar[4:28, 4:28].mean()) if browser.avatar is not None else 0.0
+
+
+async def test_the_avatar_puts_on_the_skin_and_keeps_it_when_the_engine_dies(monkeypatch):
+    monkeypatch.setattr(tailor, "FIRST", 0.2)
+    async with serve(skin=live_fakes.fake_skin) as served, Browser(served, Camera(0.15)) as browser:
+        await browser.until_brightness(0.15)
+        # To the fake pipeline a bright picture is a wide open mouth: the dark ones are the good moments.
+        browser.camera.level = 0.6
+        await browser.until_brightness(0.6)
+        await browser.until(lambda: abs(corner(browser) - 38) < 12)
+        os.kill(served.live.engine.pid, signal.SIGKILL)
+        await browser.message("notice")
+        seen = browser.avatars
+        await browser.until(lambda: browser.avatars > seen + 3)
+        assert abs(corner(browser) - 38) < 12
+
+
+async def test_without_a_skin_everything_else_goes_on(monkeypatch, caplog):
+    monkeypatch.setattr(tailor, "FIRST", 0.1)
+    monkeypatch.setattr(tailor, "BETWEEN", 0.1)
+    async with serve(skin=live_fakes.no_skin) as served, Browser(served, Camera(0.15)) as browser:
+        await browser.until_brightness(0.15)
+        async with asyncio.timeout(20):
+            while "no skins" not in caplog.text:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        assert caplog.text.count("no skins") == 1
+        browser.camera.level = 0.3
+        await browser.until_brightness(0.3)
+        assert corner(browser) == pytest.approx(255 * 0.3, abs=10)
