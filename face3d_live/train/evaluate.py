@@ -28,6 +28,15 @@ MAIN = (
     "jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "browDownLeft",
     "browOuterUpLeft", "eyeLookOutLeft", "eyeLookInLeft", "mouthFunnel", "mouthPucker", "cheekPuff", "tongueOut",
 )  # fmt: skip
+
+LINES = {
+    "points_percent": "point distance, % of eye distance",
+    "points_p95": "95th percentile of it",
+    "mean_r": "mean r of {} channels",
+    "mae": "mean absolute error of the channels",
+    "vertices_mm": "vertex error of the face, mm",
+    "rotation_degrees": "rotation, degrees",
+}
 _HALF = CROP_SIZE / 2
 _CENTRED = Crop(_HALF, _HALF, _HALF)
 
@@ -109,17 +118,8 @@ def rows(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         if name == "weights":
             continue
         network, fit = part["network"], part["fit"]
-
-        def line(label: str, key: str, form: str, a: dict = network, b: dict = fit, n: str = name) -> None:
-            if key in a:
-                out.append((f"{n}: {label}", form.format(a[key]), form.format(b[key])))
-
-        line("point distance, % of eye distance", "points_percent", "{:.2f}")
-        line("95th percentile of it", "points_p95", "{:.2f}")
-        line(f"mean r of {network['channels']} channels", "mean_r", "{:.3f}")
-        line("mean absolute error of the channels", "mae", "{:.3f}")
-        line("vertex error of the face, mm", "vertices_mm", "{:.2f}")
-        line("rotation, degrees", "rotation_degrees", "{:.2f}")
+        lines = [(label.format(network["channels"]), key) for key, label in LINES.items() if key in network]
+        out += [(f"{name}: {label}", f"{network[key]:.3g}", f"{fit[key]:.3g}") for label, key in lines]
         judged = [channel for channel in MAIN if channel in network["r"]]
         out += [(f"{name}: r {c}", f"{network['r'][c]:.2f}", f"{fit['r'][c]:.2f}") for c in judged]
         out.append((f"{name}: rank correlation of confidence and error", f"{part['confidence_against_error']:.2f}", ""))
