@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +30,14 @@ def params_bytes(params: Params) -> bytes:
     pixels) and `version`."""
     out = io.BytesIO()
     camera = np.array([params.camera.width, params.camera.height, params.camera.focal], np.float64)
-    np.savez_compressed(
-        out,
+    arrays: dict[str, Any] = {
         **params.codes.to_arrays(),
-        expression_names=np.array(ARKIT),
-        landmarks=np.asarray(params.landmarks, np.float32),
-        camera=camera,
-        version=np.array(params.version),
-    )
+        "expression_names": np.array(ARKIT),
+        "landmarks": np.asarray(params.landmarks, np.float32),
+        "camera": camera,
+        "version": np.array(params.version),
+    }
+    np.savez_compressed(out, **arrays)
     return out.getvalue()
 
 

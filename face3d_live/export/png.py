@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_WIRE = (60, 220, 200)
+
 
 def png_bytes(picture: NDArray[np.uint8]) -> bytes:
     """A picture (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, row 0 on top. Raises ValueError for other arrays."""
@@ -34,5 +36,6 @@ def uv_grid(texture: NDArray[np.uint8], uv: NDArray, face_uv: NDArray) -> NDArra
     wires = np.zeros((size, size), np.uint8)
     for a, b in ends:
         cv2.line(wires, a.tolist(), b.tolist(), 255, 1, cv2.LINE_AA, 4)
-    share = wires[..., None].astype(np.float32) / 255 * 0.7
-    return (canvas * (1 - share) + np.float32([60, 220, 200]) * share + 0.5).astype(np.uint8)
+    share = wires[..., None] / np.float32(255) * np.float32(0.7)
+    drawn = np.asarray(canvas * (1 - share) + np.array(_WIRE, np.float32) * share)
+    return np.rint(drawn).astype(np.uint8)

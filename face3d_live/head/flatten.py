@@ -8,6 +8,8 @@ Both are infinite where a triangle collapses; the line search never lets one tur
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, diags
@@ -86,7 +88,9 @@ def flatten(uv: NDArray, faces: NDArray, rest: NDArray, weight: NDArray, area: N
     return uv
 
 
-def _preconditioner(uv: NDArray, faces: NDArray, inverse: NDArray, weight: NDArray, area: NDArray, pinned_u: NDArray):  # type: ignore[no-untyped-def]
+def _preconditioner(
+    uv: NDArray, faces: NDArray, inverse: NDArray, weight: NDArray, area: NDArray, pinned_u: NDArray
+) -> Callable[[NDArray], NDArray]:
     """Inverse of a Laplacian whose edges are as stiff as the energy of their triangles (per squared UV length)."""
     n = len(uv)
     a, b = uv[faces[:, 1]] - uv[faces[:, 0]], uv[faces[:, 2]] - uv[faces[:, 0]]
@@ -142,7 +146,15 @@ def _largest_step(x: NDArray, d: NDArray, faces: NDArray) -> float:
     return float(roots.min())
 
 
-def _lbfgs(x, evaluate, precondition, largest_step, iterations: int, memory: int = 12) -> NDArray:  # type: ignore[no-untyped-def]
+def _lbfgs(
+    x: NDArray,
+    evaluate: Callable[[NDArray], tuple[float, NDArray]],
+    precondition: Callable[[NDArray], NDArray],
+    largest_step: Callable[[NDArray, NDArray], float],
+    iterations: int,
+    memory: int = 12,
+) -> NDArray:
+    """Nocedal and Wright, algorithms 7.4 and 7.5, with backtracking that never steps past `largest_step`."""
     energy, gradient = evaluate(x)
     history: list[tuple[NDArray, NDArray, float]] = []
     for _ in range(iterations):

@@ -20,11 +20,8 @@ _MIRRORED = 0.6  # how far the other side may stand in: less than what was seen 
 _LEAST = 1e-4
 
 
-def spread(values: Array, weight: Array, far: float = 0.0) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
-    """Smooth continuation of `values` from where `weight` is; S a power of two.
-
-    far: weight of "zero" at the coarsest levels: what is far from any observation fades a little towards it.
-    """
+def spread(values: NDArray, weight: NDArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
+    """Smooth continuation of `values` from where `weight` is, and nothing else; S a power of two."""
     levels = [(values * weight[..., None], weight)]
     while levels[-1][1].shape[0] > 2:
         product, mass = levels[-1]
@@ -34,7 +31,7 @@ def spread(values: Array, weight: Array, far: float = 0.0) -> Array:  # (S, S, C
         gain = np.minimum(4.0, 1 / np.maximum(coarse, _LEAST))  # a coarse cell is sure as soon as one child is
         levels.append((coarse_product * gain[..., None], coarse * gain))
     product, mass = levels.pop()
-    result = product / np.maximum(mass + far, _LEAST)[..., None]
+    result = product / np.maximum(mass, _LEAST)[..., None]
     while levels:
         product, mass = levels.pop()
         size = mass.shape[0]
@@ -44,7 +41,7 @@ def spread(values: Array, weight: Array, far: float = 0.0) -> Array:  # (S, S, C
     return result.astype(np.float32)
 
 
-def blend(values: Array, weight: Array, fill: Array) -> Array:  # all (S, S, C), weight (S, S)
+def blend(values: NDArray, weight: NDArray, fill: NDArray) -> Array:  # all (S, S, C), weight (S, S)
     """`values` where their weight is one; elsewhere `fill`, moved to their tone."""
     difference = values - fill
     smooth = spread(difference, weight)

@@ -57,7 +57,7 @@ class TextureFuser:
     def add(self, frame_rgb: Picture, codes: HeadCodes, camera: Camera, confidence: float = 1.0) -> None:
         """Take what a frame (H, W, 3) shows."""
         view = look(codes, camera, self._head, self._texels, depth_side=_DEPTH_SIDE)
-        colour = to_linear(pick(frame_rgb, view.pixel, density(view, self._texels)))
+        colour = to_linear(pick(frame_rgb, view.pixel, density(view)))
         sure = view.weight[self._sure] > 0.3
         if sure.sum() < 50:
             return

@@ -30,6 +30,9 @@ _FOCAL = 4.0  # portraits are taken from afar: focal length over the picture's s
 _POINT_ERROR = 1.5  # pixels of the 256
 _WORST_FIT = 0.033  # of the eye distance
 _LEAST_CHROMA = 0.02  # linear: what has less is a black-and-white picture
+_SIDEWAYS = 0.25  # weight of a view (`sample.look`) below which background may shine in
+_DARKER, _BRIGHTER, _OFF_HUE = -0.7, 0.6, 0.3  # logarithms of what is no skin any more, against the rest of the face
+_LEAST_LEFT = 0.75
 _DARK = 25.0  # degrees of individual typology angle
 _MOST_YAW, _MOST_PITCH = np.radians(28), np.radians(25)
 
@@ -52,11 +55,11 @@ class Lifter:
         self._trust = face_only(head, self.texels)
         self._reference = to_linear(self.texels.of(reference) / 255)
         self._plain = share_of(head, self.texels, PLAIN) > 0.9
-        bare = self.texels.image(share_of(head, self.texels, ("cheeks", "forehead")))
+        bare = self.texels.image(share_of(head, self.texels, ("cheeks", "forehead", "jaw")))
         self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 60)) > 0.93
 
     def lift(self, name: str, rgb: Picture, points: NDArray) -> Lifted | None:
-        """rgb: (H, W, 3), points: (478, 2) its pixels. None where the head does not fit well or looks away."""
+        """rgb: (H, W, 3), points: (478, 2) its pixels. None where it fits badly, looks away or shows little skin."""
         height, width = rgb.shape[:2]
         camera = Camera(width, height, _FOCAL * max(width, height))
         error = np.full(len(points), _POINT_ERROR * width / 256, np.float32)
@@ -67,13 +70,16 @@ class Lifter:
             return None
         view = look(fit.codes, camera, self._head, self.texels)
         colour = to_linear(pick(rgb, view.pixel, 2.0))
-        weight = view.weight * self._trust
+        weight = np.clip((view.weight - _SIDEWAYS) / (1 - _SIDEWAYS), 0, 1) * self._trust
         if np.ptp(colour[weight > 0.5].mean(0)) < _LEAST_CHROMA:
             return None
         sure = np.flatnonzero((weight > 0.3) & self._plain)[::7]
         light, tone = light_of_skin(self._reference[sure], view.normals[sure], colour[sure])
         albedo = unlit(colour, view, light)
-        weight = weight * self._hair(to_linear(albedo / np.float32(255)), tone)
+        before = float(weight.sum())
+        weight = weight * self._skin(to_linear(albedo / np.float32(255)), tone)
+        if weight.sum() < _LEAST_LEFT * before:  # hard shadows, a fringe over half the face
+            return None
         albedo[weight <= 0] = 0
         return Lifted(name, self.texels.image(albedo, pad=False), self.texels.image(weight, pad=False))
 
@@ -83,12 +89,15 @@ class Lifter:
         share = np.ones(len(colour), np.float32) if weight is None else self.texels.of(weight)[self._plain]
         return (colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)
 
-    def _hair(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on fringes and curls
-        """On cheeks and forehead, away from the features, no skin is much darker or brighter than the rest."""
-        ratio = np.log(np.maximum(albedo.mean(1), 1e-3) / (self._reference * tone).mean(1))
-        odd = self.texels.image((((ratio < -0.7) | (ratio > 0.6)) & self._bare).astype(np.float32))
-        wide = cv2.GaussianBlur(cv2.dilate(odd, np.ones((5, 5))), (0, 0), self.texels.size / 128)
-        return np.clip(1 - 2 * self.texels.of(wide), 0, 1)
+    def _skin(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on hair and background
+        """On cheeks, forehead and jaw, away from the features, all skin has about one brightness and hue."""
+        ratio = np.log(np.maximum(albedo, 1e-3) / np.maximum(self._reference * tone, 1e-3))
+        bright = ratio.mean(1)
+        hue = np.abs(ratio - bright[:, None]).max(1)
+        odd = self._bare & ((bright < _DARKER) | (bright > _BRIGHTER) | (hue > _OFF_HUE))
+        wide = cv2.dilate(self.texels.image(odd.astype(np.float32), pad=False), np.ones((7, 7)))
+        soft = cv2.GaussianBlur(wide, (0, 0), self.texels.size / 128)
+        return np.clip(1 - 2 * self.texels.of(soft), 0, 1)
 
 
 def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:

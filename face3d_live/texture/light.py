@@ -29,7 +29,7 @@ def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, A
         light /= max(float(shade(light, normals[keep]).mean()), 1e-3)
         off = np.abs(grey * shade(light, normals)[:, 0] / np.maximum(white, 1e-3) - 1)
         keep = off < max(float(np.percentile(off, _KEPT)), 0.08)
-    return light, tone
+    return light, tone.astype(np.float32)
 
 
 def _rgb(grey: Array) -> Array:  # (N,) -> (N, 3)

@@ -41,7 +41,7 @@ def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, al
     """The texture (size x size) of the head in a photo (H, W, 3)."""
     texels = texels_of(head, size)
     view = look(codes, camera, head, texels)
-    colour = to_linear(pick(rgb, view.pixel, density(view, texels)))
+    colour = to_linear(pick(rgb, view.pixel, density(view)))
     light, tone = _light(colour, view, head, texels, albedo)
     lit = codes.with_(light=light)
     partial = unlit(colour, view, light)

@@ -72,7 +72,11 @@ def _hidden(space: Array, faces: NDArray, camera: Camera, pixel: Array, near: Ar
     cells = side / max(float((high - low).max()), 1e-6)
     width, height = (np.ceil((high - low) * cells).astype(int) + 1).tolist()
     inverse = 1 / np.maximum(-space[:, 2], 1e-3)
-    cover = rasterize((projected - low) * cells, faces, width, height, inverse)
+    cells_at = (projected - low) * cells
+    a, b, c = (cells_at[faces[:, k]] for k in range(3))
+    front_facing = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])  # y is down
+    faces = faces[front_facing]  # what turns its back lies behind something that does not
+    cover = rasterize(cells_at, faces, width, height, inverse)
     front = (inverse[faces[cover.triangle]] * cover.weights).sum(-1)
     front[cover.triangle < 0] = 0
     column, row = np.clip((pixel - low) * cells, 0, [width - 1, height - 1]).astype(int).T
@@ -95,14 +99,14 @@ def pick(frame_rgb: NDArray[np.uint8], pixel: Array, texels_per_pixel: float) ->
     return (colours.reshape(-1, 3)[: len(where)] / np.float32(255)).astype(np.float32)
 
 
-def density(view: View, texels: Texels) -> float:
+def density(view: View) -> float:
     """Texels per frame pixel, along a line, where the head is seen best."""
-    best = view.weight > 0.5
-    if best.sum() < 16:
+    best = view.pixel[view.weight > 0.5][::16]
+    if len(best) < 16:
         return 1.0
-    low, high = np.percentile(view.pixel[best], [5, 95], axis=0)
+    low, high = np.percentile(best, [5, 95], axis=0)
     extent = float(np.prod(np.maximum(high - low, 1)))
-    return float(np.sqrt(best.sum() / extent))
+    return float(np.sqrt(16 * len(best) / extent))
 
 
 def sample_texture(
@@ -111,7 +115,7 @@ def sample_texture(
     """The albedo that one frame (H, W, 3) shows: (S, S, 3) sRGB and its weight (S, S), 0 where nothing was seen."""
     texels = texels_of(head, size)
     view = look(codes, camera, head, texels)
-    colour = to_linear(pick(frame_rgb, view.pixel, density(view, texels)))
+    colour = to_linear(pick(frame_rgb, view.pixel, density(view)))
     albedo = unlit(colour, view, codes.light)
     return texels.image(albedo, pad=False), texels.image(view.weight, pad=False)
 

@@ -28,7 +28,9 @@ LEVEL: Level = "medium"  # its normals are smooth, and 18 k vertices are still q
 @dataclass(frozen=True, eq=False)
 class Texels:
     """size: S, texels a side. index: (N,) covered texels, row * S + column. triangle: (N,) of the medium mesh.
-    corners: (N, 3) its vertices. weights: (N, 3) barycentric. part: (N,) what it is made of, see `head.regions.PARTS`. n_vertices: V."""
+    corners: (N, 3) its vertices. weights: (N, 3) barycentric.
+    part: (N,) what it is made of, see `head.regions.PARTS`. n_vertices: V.
+    """
 
     size: int
     index: NDArray[np.int32]
@@ -64,8 +66,15 @@ class Texels:
 
     def only(self, chosen: NDArray[np.bool_]) -> Texels:  # (N,)
         """The table cut down to some of its texels."""
-        rows = [a[chosen] for a in (self.index, self.triangle, self.corners, self.weights, self.part)]
-        return Texels(self.size, *rows, self.n_vertices)
+        return Texels(
+            self.size,
+            self.index[chosen],
+            self.triangle[chosen],
+            self.corners[chosen],
+            self.weights[chosen],
+            self.part[chosen],
+            self.n_vertices,
+        )
 
     @cached_property
     def covered(self) -> NDArray[np.bool_]:
