@@ -13,6 +13,7 @@ from face3d_live.head.model import Head
 from face3d_live.rotations import angle_between, from_euler
 from face3d_live.train import portraits
 from face3d_live.train.pool import Pool, project
+from face3d_live.train.turned import Turner, moved_expression
 
 Made = tuple[Path, list[dict[str, np.ndarray]]]
 #: In the teacher's own order.
@@ -40,6 +41,7 @@ def made(head: Head, tmp_path_factory: pytest.TempPathFactory) -> Made:
         pixels = camera.project(points)
         picture = np.full((256, 256, 3), 60, np.uint8)
         cv2.circle(picture, tuple(int(v) for v in pixels[4]), 6, (255, 255, 255), -1)
+        cv2.circle(picture, tuple(int(v) for v in pixels[105]), 4, (0, 255, 0), -1)  # the right brow
         name = f"london_{i:03d}.png" if i < 2 else f"a_{i:03d}.png"
         cv2.imwrite(str(data / "faces" / "images" / name), picture)
         truth.append({"shape": shape, "expression": expression, "rotation": rotation})
@@ -112,6 +114,36 @@ def test_pools_are_written_with_the_picture_at_its_labels(head: Head, made: Made
         assert image[row, column].min() > 200 > image[5, 5].max(), "the white dot lies at the tip of the nose"
     assert batch["texture_valid"].sum() == batch["light_valid"].sum() == 0
     assert (batch["teacher_weight"][:, INDEX["cheekPuff"]] == 0).all() and (batch["source"] == 1).all()
+
+
+def test_turned_portraits_carry_the_picture_to_their_labels(head: Head, made: Made) -> None:
+    labeller = portraits.Labeller(head, made[0])
+    turner, rng = Turner(head, labeller), np.random.default_rng(0)
+    distances, turns = [], []
+    for portrait in portraits.load_index(made[0])[2:8]:
+        codes = labeller.fit(portrait).codes
+        plain = labeller.sample(portrait, codes)
+        for _ in range(3):
+            sample = turner.sample(portrait, codes, rng)
+            for point, dot in ((4, sample["image"].min(2) > 150), (105, np.ptp(sample["image"], 2) > 120)):
+                row, column = np.argwhere(dot).mean(0)
+                found = ((np.array([column, row]) + 0.5) / 144 * 2 - 1) * (1.7 / 1.4)
+                distances.append(np.linalg.norm(found - sample["points"][point]))
+            turns.append(np.degrees(angle_between(sample["rotation"], plain["rotation"])))
+            points = head.points(head.vertices(sample["shape"], sample["expression"]))
+            assert np.linalg.norm(project(points, sample) - sample["points"], axis=1).mean() < 0.02
+            low, high = sample["points"].min(0), sample["points"].max(0)
+            assert np.max(high - low) == pytest.approx(2 / 1.4, rel=0.05)
+    assert np.max(distances) < 0.05 and np.mean(distances) < 0.02, "the dots lie where the labels say"
+    assert np.mean(turns) > 8
+
+
+def test_turned_portraits_keep_expressions_possible() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.stack([moved_expression(np.full(52, 0.3, np.float32), rng) for _ in range(300)])
+    assert drawn.min() >= 0 and drawn.max() <= 1
+    assert (drawn[:, INDEX["browInnerUp"]] > 0.6).mean() > 0.1
+    assert (drawn[:, INDEX["jawOpen"]] == np.float32(0.3)).all(), "an opening jaw would uncover what no picture shows"
 
 
 def test_missing_data_says_what_to_do(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def _load(path: Path, base: NDArray, head: Head) -> HairStyle:
     skin = np.flatnonzero(head.part == 0)
     vertices = _outside(vertices, head, skin)
     distance, near = cKDTree(head.template[skin]).query(vertices, k=4)
-    weight = 1 / (distance + 0.005)
+    weight = 1 / (np.asarray(distance) + 0.005)
     weight /= weight.sum(1, keepdims=True)
     unique, inverse = np.unique(corners.reshape(-1, 2), axis=0, return_inverse=True)
     faces = inverse.reshape(-1, 3).astype(np.int32)

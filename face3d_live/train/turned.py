@@ -1,0 +1,204 @@
+"""Portraits with poses and brows they never had: the picture warped by its fitted head, hair and background with it.
+
+`python -m face3d_live.train.turned --out DIR --copies N` writes the pool `portraits_turned`. Only movements that
+uncover nothing are made: small turns, brows, corners of the mouth, squints. Training portraits only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live import rotations
+from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.regress.crop import Crop
+from face3d_live.train.pool import SIZE, STORED, Sample, ShardWriter
+from face3d_live.train.portraits import Labeller, Portrait, load_index
+from face3d_live.train.scene import Placement, place
+
+Array = NDArray[np.float32]
+
+#: Chance and largest strength of what may be added to (or, half as often, taken off) a fitted expression.
+MOVES = (
+    (("browInnerUp", "browOuterUpLeft", "browOuterUpRight"), 0.35, 0.9),
+    (("browInnerUp",), 0.12, 0.9),
+    (("browOuterUpLeft",), 0.05, 0.8),
+    (("browOuterUpRight",), 0.05, 0.8),
+    (("browDownLeft", "browDownRight"), 0.3, 0.9),
+    (("eyeSquintLeft", "eyeSquintRight"), 0.15, 0.6),
+    (("eyeBlinkLeft", "eyeBlinkRight"), 0.2, 0.55),
+    (("mouthSmileLeft", "mouthSmileRight"), 0.2, 0.5),
+    (("mouthFrownLeft", "mouthFrownRight"), 0.12, 0.6),
+    (("mouthPucker",), 0.15, 0.6),
+    (("mouthStretchLeft", "mouthStretchRight"), 0.08, 0.5),
+    (("mouthLeft",), 0.06, 0.7),
+    (("mouthRight",), 0.06, 0.7),
+    (("jawLeft",), 0.05, 0.7),
+    (("jawRight",), 0.05, 0.7),
+    (("noseSneerLeft", "noseSneerRight"), 0.08, 0.7),
+)
+YAW, PITCH, ROLL = 11.0, 7.0, 4.0  # degrees, standard deviation of the added turn
+_MOST_TURN = np.radians([24, 15, 12])
+_SCALES = (18.0, 7.0, 2.8, 1.3)  # pixels of the stored picture
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A head in front of a portrait's camera: its vertices and normals (V, 3) in camera axes, and where they fall."""
+
+    vertices: Array
+    normals: Array
+    place: Placement
+
+    @property
+    def seen(self) -> Array:  # (V, 2) crop coordinates
+        return self.place.project(self.vertices)
+
+    @property
+    def facing(self) -> Array:  # (V,) cosine towards the camera
+        return (self.normals @ self.place.rotation.T)[:, 2]
+
+
+class Turner:
+    """Makes turned samples of fitted portraits."""
+
+    def __init__(self, head: Head, labeller: Labeller) -> None:
+        self.head, self.labeller = head, labeller
+        # Ears and neck slip behind the cheek as the head turns: what they do must not show through it.
+        self.skin = np.flatnonzero((head.part == 0) & ~head.regions["ears"] & ~head.regions["neck"])
+
+    def sample(self, portrait: Portrait, codes: HeadCodes, rng: np.random.Generator) -> Sample:
+        """A new sample of a portrait whose fit is `codes`."""
+        start = self.labeller.sample(portrait, codes)
+        before = self._pose(codes.shape, codes.expression, _placement(start))
+        expression = moved_expression(codes.expression, rng)
+        turn = np.clip(rng.normal(0, np.radians((YAW, PITCH, ROLL))), -_MOST_TURN, _MOST_TURN)
+        rotation = rotations.from_euler(*turn) @ codes.rotation
+        vertices = self.head.vertices(codes.shape, expression)
+        distance = -float(codes.translation[2])
+        after = self._pose(codes.shape, expression, place(self.head.points(vertices), rotation, distance))
+        source = backward_map(before, after, self.skin)
+        crop = self.labeller.crop(portrait)
+        image = self._resample(portrait, crop, source)
+        # The teacher's points lie beside the fitted ones; they keep their distance from them.
+        points = after.place.project(self.head.points(after.vertices))
+        scale = before.place.half / after.place.half
+        fitted = before.place.project(self.head.points(before.vertices))
+        points = points + (start["points"] - fitted) * scale
+        return start | {
+            "image": image,
+            "points": points.astype(np.float32),
+            "expression": expression,
+            "rotation": after.place.rotation,
+            "scale": np.float32(after.place.scale),
+            "position": after.place.position,
+            "focal": np.float32(after.place.focal),
+            "teacher_weight": np.zeros(N_EXPRESSION, np.float32),
+        }
+
+    def _pose(self, shape: Array, expression: Array, where: Placement) -> Pose:
+        vertices = self.head.vertices(shape, expression)
+        return Pose(vertices, self.head.mesh("low").normals(vertices), where)
+
+    def _resample(self, portrait: Portrait, crop: Crop, source: Array) -> NDArray[np.uint8]:
+        """source (SIZE, SIZE, 2): which crop coordinates of the portrait each new pixel shows."""
+        rgb = cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB)
+        pixels = crop.to_frame(source) - np.float32(0.5)
+        return np.asarray(
+            cv2.remap(rgb, pixels[..., 0], pixels[..., 1], cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8
+        )
+
+
+def _placement(sample: Sample) -> Placement:
+    return Placement(sample["rotation"], float(sample["scale"]), sample["position"], float(sample["focal"]))
+
+
+def moved_expression(expression: Array, rng: np.random.Generator) -> Array:  # (52,) -> (52,)
+    """The expression with some of `MOVES` added or taken off."""
+    out = expression.copy()
+    for names, chance, most in MOVES:
+        if rng.random() < chance:
+            change = rng.uniform(0.1, most) * (1 if rng.random() < 0.7 else -1)
+            for name in names:
+                out[INDEX[name]] += change * (1 + 0.1 * rng.normal())
+    return np.clip(out, 0, 1).astype(np.float32)
+
+
+def backward_map(before: Pose, after: Pose, skin: NDArray) -> Array:  # -> (SIZE, SIZE, 2) crop coordinates before
+    """For each pixel of the new stored picture, what it shows of the old one.
+
+    A similarity carries the whole picture; what the skin's vertices move beyond it is spread by normalised Gaussians,
+    fine where vertices are dense, coarse elsewhere, fading to nothing away from the head.
+    """
+    weight = np.clip(np.minimum(before.facing, after.facing)[skin] - 0.05, 0, 0.4)
+    old, new = before.seen[skin], after.seen[skin]
+    matrix, offset = _similarity(new, old, weight)
+    residual = old - (new @ matrix.T + offset)
+    pixel = (new / STORED + 1) / 2 * SIZE - 0.5
+    inside = np.flatnonzero((pixel > 0).all(1) & (pixel < SIZE - 1).all(1) & (weight > 0))
+    column, row = np.round(pixel[inside]).astype(int).T
+    splat = np.zeros((SIZE, SIZE, 3), np.float32)
+    values = np.concatenate([residual[inside], np.ones((len(inside), 1))], 1) * weight[inside, None]
+    np.add.at(splat, (row, column), values)
+    field = np.zeros((SIZE, SIZE, 2), np.float32)
+    for sigma in _SCALES:
+        spread = cv2.GaussianBlur(splat, (0, 0), sigma)
+        known = spread[..., 2:] * sigma**2
+        share = known / (known + 0.02)
+        field += share * (spread[..., :2] / np.maximum(spread[..., 2:], 1e-8) - field)
+    axis = ((np.arange(SIZE) + 0.5) / SIZE * 2 - 1) * STORED
+    grid = np.stack(np.meshgrid(axis, axis), -1)
+    return (grid @ matrix.T + offset + field).astype(np.float32)
+
+
+def _similarity(source: NDArray, target: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:  # (N, 2) x 2, (N,)
+    """Turn, scale and shift that carry source to target (weighted Procrustes): target = source @ matrix.T + offset."""
+    share = (weight / weight.sum())[:, None]
+    a, b = (share * source).sum(0), (share * target).sum(0)
+    covariance = ((target - b) * share).T @ (source - a)
+    u, values, vt = np.linalg.svd(covariance)
+    sign = np.array([1.0, np.sign(np.linalg.det(u @ vt))])
+    scale = (values * sign).sum() / (share * (source - a) ** 2).sum()
+    matrix = scale * (u * sign) @ vt
+    return matrix, b - matrix @ a
+
+
+def build(head: Head, data: Path, out: Path, copies: int, seed: int = 0) -> int:
+    """Write the pool; returns how many samples it holds."""
+    labeller = Labeller(head, data)
+    turner = Turner(head, labeller)
+    index = [p for p in load_index(data) if not p.held_out]
+    fits = [labeller.fit(portrait).codes for portrait in index]
+    total = 0
+    for number in range(copies):
+        rng = np.random.default_rng([seed, number])
+        about = {"kind": "turned portraits", "seed": seed, "number": number}
+        writer = ShardWriter(out / "portraits_turned", f"turned_{number:03d}", about)
+        for portrait, codes in zip(index, fits, strict=True):
+            for _ in range(portrait.copies):
+                writer.add(turner.sample(portrait, codes, rng))
+        total += len(writer.samples)
+        print(f"{writer.close().name}: {total} samples", flush=True)
+    return total
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pools")
+    parser.add_argument("--copies", type=int, default=6, help="shards, each with every training portrait once")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    build(Head.load(), options.data, options.out, options.copies, options.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
