@@ -166,6 +166,36 @@ def test_blink_closes_the_lids_in_front_of_the_eye(head: Head, seed: int) -> Non
     assert gaps(1)[1] > 0.006  # lids lie on the front of the balls
 
 
+def skin_before(head: Head, vertices: np.ndarray, center: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(N,) z of the foremost skin around an eye at the x, y of places (N, 3); -inf where there is none."""
+    near = (np.linalg.norm(vertices - center, axis=1) < 0.035) & (head.part == 0) & (vertices[:, 2] > center[2])
+    a, b, c = (vertices[corner] for corner in head.faces[near[head.faces].all(1)].T)
+
+    def cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+
+    p = places[:, None]
+    area = cross(b - a, c - a)
+    w0, w1 = cross(b - p, c - p) / area, cross(c - p, a - p) / area
+    w2 = 1 - w0 - w1
+    inside = (w0 >= 0) & (w1 >= 0) & (w2 >= 0)
+    return np.where(inside, w0 * a[:, 2] + w1 * b[:, 2] + w2 * c[:, 2], -np.inf).max(1)
+
+
+@pytest.mark.parametrize("amount", [0.0, 1.0])
+def test_closed_lids_cover_the_eyeball_and_open_ones_do_not(head: Head, amount: float) -> None:
+    rng = np.random.default_rng(9)
+    for _ in range(12):
+        shape = rng.normal(0, 0.8, N_SHAPE)
+        vertices = head.vertices(shape, code(eyeBlinkLeft=amount, eyeBlinkRight=amount))
+        for eye, ids in enumerate(head.eye_vertices):
+            center = head.eye_positions(shape)[eye]
+            arm = vertices[ids] - center
+            front = vertices[ids][arm[:, 2] > 0.85 * np.linalg.norm(arm, axis=1)]
+            covered = skin_before(head, vertices, center, front) > front[:, 2]
+            assert covered.all() if amount else not covered.all()
+
+
 def test_mouth_is_closed_at_rest_and_opens(head: Head) -> None:
     def gap(**values: float) -> float:
         p = shown(head, **values)

@@ -263,7 +263,8 @@ def main() -> None:
     corners = places.corners[best].astype(np.uint16)
     np.savez_compressed(options.out, faces=corners, weights=places.weights[best], usable=trust)
     found = sum(m is not None for m in marks)
-    print(f"{options.out}: {found} of {len(marks)} pictures marked, mean error {100 * error.mean():.1f} % of the eye distance")
+    mean = 100 * error.mean()
+    print(f"{options.out}: {found} of {len(marks)} pictures marked, mean error {mean:.1f} % of the eye distance")
 
 
 if __name__ == "__main__":
