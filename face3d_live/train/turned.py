@@ -1,6 +1,6 @@
 """Portraits with poses and brows they never had: the picture warped by its fitted head, hair and background with it.
 
-`python -m face3d_live.train.turned --out DIR --copies N` writes the pool `portraits_turned`. Only movements that
+`python -m face3d_live.train.turned --out DIR --copies N` adds shards to the pool `portraits_train`. Only movements that
 uncover nothing are made: small turns, brows, corners of the mouth, squints. Training portraits only.
 """
 
@@ -171,7 +171,7 @@ def _similarity(source: NDArray, target: NDArray, weight: NDArray) -> tuple[NDAr
 
 
 def build(head: Head, data: Path, out: Path, copies: int, seed: int = 0) -> int:
-    """Write the pool; returns how many samples it holds."""
+    """Add `copies` shards to the portraits of training; returns how many samples they hold."""
     labeller = Labeller(head, data)
     turner = Turner(head, labeller)
     index = [p for p in load_index(data) if not p.held_out]
@@ -180,7 +180,7 @@ def build(head: Head, data: Path, out: Path, copies: int, seed: int = 0) -> int:
     for number in range(copies):
         rng = np.random.default_rng([seed, number])
         about = {"kind": "turned portraits", "seed": seed, "number": number}
-        writer = ShardWriter(out / "portraits_turned", f"turned_{number:03d}", about)
+        writer = ShardWriter(out / "portraits_train", f"turned_{number:03d}", about)
         for portrait, codes in zip(index, fits, strict=True):
             for _ in range(portrait.copies):
                 writer.add(turner.sample(portrait, codes, rng))
