@@ -25,10 +25,10 @@ from face3d_live.train.scene import Backgrounds, Placement
 from face3d_live.train.skins import TextureCoder, load_skins
 from face3d_live.train.synthetic_compose import compose
 from face3d_live.train.synthetic_hair import load_styles
-from face3d_live.train.synthetic_render import Painter
+from face3d_live.train.synthetic_render import Painter, metres
 
 SHARD = 1000
-DRAWN = 216  # pixels; pictures are drawn larger than kept, then averaged
+DRAWN = 184  # pixels; pictures are drawn larger than kept, then averaged
 HIDDEN = 0.008  # metres that something must lie in front of a point to hide it
 
 
@@ -92,7 +92,7 @@ class Generator:
         x, y = (camera[:, :2] * (1, -1) * clip[0, 0] / -camera[:, 2:]).T
         column = np.clip((x + 1) / 2 * len(depth), 0, len(depth) - 1).astype(int)
         row = np.clip((y + 1) / 2 * len(depth), 0, len(depth) - 1).astype(int)
-        return (depth[row, column] > distance - HIDDEN).astype(np.float32)
+        return (metres(depth[row, column]) > distance - HIDDEN).astype(np.float32)
 
 
 def write_shard(generator: Generator, pool: Path, seed: int, number: int, count: int = SHARD) -> Path:

@@ -100,7 +100,7 @@ class Painter:
         return MovingMesh(self.ctx, {"all": style.faces}, fixed, {"position": 3})
 
     def draw(self, subject: Subject) -> tuple[NDArray[np.uint8], Array]:
-        """-> (rgba (size, size, 4) with colour premultiplied by coverage, depth (size, size) metres), row 0 on top."""
+        """-> rgba (size, size, 4), colour premultiplied by coverage, and depth (size, size), see `metres`; row 0 on top."""
         place, look = subject.placement, subject.look
         shared = {
             "clip": place.clip_matrix().T,
@@ -131,7 +131,7 @@ class Painter:
                 self._draw_prop(prop, shared)
             self._target.read_into(self._rgba, components=4)
             self._target.read_into(self._depth, components=1, attachment=-1, dtype="f4")
-        return self._rgba[::-1].copy(), _metres(self._depth[::-1])
+        return self._rgba[::-1].copy(), self._depth[::-1].copy()
 
     def _draw_head(self, subject: Subject, normals: Array, shared: dict[str, object]) -> None:
         split, fields = self.mesh.split_vertex, self.fields
@@ -183,6 +183,6 @@ class Painter:
             self._target.depth_mask = True
 
 
-def _metres(depth: NDArray, near: float = 0.05, far: float = 6.0) -> Array:
+def metres(depth: NDArray, near: float = 0.05, far: float = 6.0) -> Array:
     """The depth buffer's values as distance along the optical axis, with the planes of `Placement.clip_matrix`."""
     return (2 * near * far / (far + near - (2 * depth - 1) * (far - near))).astype(np.float32)
