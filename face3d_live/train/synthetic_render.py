@@ -100,7 +100,7 @@ class Painter:
         return MovingMesh(self.ctx, {"all": style.faces}, fixed, {"position": 3})
 
     def draw(self, subject: Subject) -> tuple[NDArray[np.uint8], Array]:
-        """-> rgba (size, size, 4), colour premultiplied by coverage, and depth (size, size), see `metres`; row 0 on top."""
+        """-> rgba (size, size, 4), premultiplied by coverage, and depth (size, size), see `metres`; row 0 on top."""
         place, look = subject.placement, subject.look
         shared = {
             "clip": place.clip_matrix().T,
