@@ -11,7 +11,7 @@ from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.live import tailor
-from face3d_live.live.tailor import Moment, wanted, worth
+from face3d_live.live.tailor import Moment, Wardrobe, worth
 from face3d_live.rotations import from_euler
 
 
@@ -31,14 +31,39 @@ def test_good_moments_are_frontal_calm_near_and_sure():
     assert worth(face(), 0.4) < 0.5 * best
 
 
+def offered(moments):
+    """A wardrobe after (seconds, worth[, shape]) moments."""
+    wardrobe = Wardrobe(lambda skin: None)
+    for at, worth_, *shape in moments:
+        codes = face(shape=np.full(80, shape[0] if shape else 0, np.float32))
+        wardrobe.offer(Moment(np.zeros((4, 4, 3), np.uint8), codes, worth_, at))
+    return wardrobe
+
+
+def test_the_best_moments_are_kept_and_they_lie_apart():
+    wardrobe = offered([(i / 30, 0.5 + 0.01 * i) for i in range(30)])
+    assert [round(30 * m.at) for m in wardrobe.moments] == [7, 14, 22, 29]
+    wardrobe = offered([(i, 0.4 + 0.05 * (i % 10)) for i in range(30)])
+    assert sorted(round(m.worth, 2) for m in wardrobe.moments) == [0.8, 0.8, 0.8, 0.85, 0.85, 0.85]
+    assert not offered([(0, 0.2)]).moments
+
+
 def test_a_new_skin_must_be_worth_it():
-    picture = np.zeros((4, 4, 3), np.uint8)
-    worn = Moment(picture, face(), 0.8)
-    assert wanted(worn, None)
-    assert not wanted(Moment(picture, face(), 0.85), worn)
-    assert wanted(Moment(picture, face(), 0.95), worn)
-    # Another head.
-    assert wanted(Moment(picture, face(shape=np.full(80, 0.7, np.float32)), 0.5), worn)
+    wardrobe = offered([(10, 0.8)])
+    assert not wardrobe.wants(10.5) and wardrobe.wants(12)
+    wardrobe.worn = 0.75
+    assert not wardrobe.wants(12)
+    wardrobe.offer(Moment(np.zeros((4, 4, 3), np.uint8), face(), 0.8, 13))
+    assert wardrobe.wants(13)
+    wardrobe.fitting = True
+    assert not wardrobe.wants(13)
+
+
+def test_another_person_gets_another_skin():
+    wardrobe = offered([(0, 0.8), (1, 0.8), (2, 0.8), (3, 0.5, 0.9)])
+    assert [m.at for m in wardrobe.moments] == [3]
+    wardrobe = offered([(0, 0.8), (1, 0.8, 0.1), (2, 0.8, 0.2)])
+    assert len(wardrobe.moments) == 3
 
 
 def corner(browser):

@@ -161,7 +161,7 @@ class Session:
         self._engine.close()
         self._hub.end(self.id)
         self.portrait = None
-        self._wardrobe.best = self._wardrobe.worn = None
+        self._wardrobe.clear()
         self._metrics.sessions.dec()
         if self._number:
             self._metrics.fps.remove(self.id)

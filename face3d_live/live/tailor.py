@@ -24,31 +24,60 @@ logger = logging.getLogger(__name__)
 
 Rgb = NDArray[np.uint8]
 
-#: Seconds of looking around for a good moment before the first skin is made, and between two skins.
-FIRST, BETWEEN = 1.0, 4.0
-#: The least goodness worth a skin, and by how much a later moment must be better than the one that is worn.
-LEAST, BETTER = 0.3, 1.15
+#: Seconds of looking around for good moments before the first skin is made, and between two skins.
+FIRST, BETWEEN = 1.5, 4.0
+#: How many moments a skin is made of, of how many seconds at most one is taken, and the least worth of one.
+MOMENTS, WINDOW, LEAST = 6, 0.25, 0.3
+#: How much more the moments must be worth together than those that the worn skin is made of.
+BETTER = 1.15
 _LIDS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
-    """A picture (H, W, 3), its codes, and how well it shows the skin, 0..1."""
+    """A picture (H, W, 3), its codes, how well it shows the skin (0..1), and when it was (monotonic seconds)."""
 
     rgb: Rgb
     codes: HeadCodes
     worth: float
+    at: float
 
 
 class Wardrobe:
-    """What one session wears and might wear."""
+    """One session's best moments, and what the worn skin was worth."""
 
     def __init__(self, wear: Callable[[Rgb], None]) -> None:
         self.wear = wear
-        self.worn: Moment | None = None
-        self.best: Moment | None = None
+        self.moments: list[Moment] = []
+        self.worn = 0.0
         self.fitting = False
         self.next = 0.0
+
+    def clear(self) -> None:
+        """Forget the person."""
+        self.moments.clear()
+        self.worn = 0.0
+
+    def offer(self, moment: Moment) -> None:
+        """Keep a moment if it is among the best; another head's moments go."""
+        if moment.worth < LEAST:
+            return
+        if self.moments and _distance(moment.codes, self.moments[-1].codes) > FAR:
+            self.clear()
+        if not self.moments and not self.worn:
+            self.next = moment.at + FIRST
+        rivals = [kept for kept in self.moments if kept.at // WINDOW == moment.at // WINDOW]
+        if not rivals and len(self.moments) == MOMENTS:
+            rivals = [min(self.moments, key=lambda kept: kept.worth)]
+        if any(kept.worth >= moment.worth for kept in rivals):
+            return
+        self.moments = [kept for kept in self.moments if kept not in rivals] + [moment]
+
+    def wants(self, now: float) -> bool:
+        """Whether a new skin is due and would be better."""
+        if self.fitting or not self.moments or now < self.next:
+            return False
+        return sum(moment.worth for moment in self.moments) > BETTER * self.worn
 
 
 class Tailor:
@@ -65,43 +94,33 @@ class Tailor:
         if self._closed:
             return
         now = time.monotonic()
-        moment = Moment(rgb, codes, worth(codes, confidence))
-        if moment.worth >= LEAST and (wardrobe.best is None or moment.worth > wardrobe.best.worth):
-            if wardrobe.best is None and wardrobe.worn is None:
-                wardrobe.next = now + FIRST
-            wardrobe.best = moment
-        best = wardrobe.best
-        if best is None or wardrobe.fitting or now < wardrobe.next:
-            return
-        wardrobe.best = None
-        if wanted(best, wardrobe.worn):
+        wardrobe.offer(Moment(rgb, codes, worth(codes, confidence), now))
+        if wardrobe.wants(now):
             wardrobe.fitting = True
-            self._spawn(self._fit(wardrobe, best), "skin")
+            self._spawn(self._fit(wardrobe, list(wardrobe.moments)), "skin")
 
-    async def _fit(self, wardrobe: Wardrobe, moment: Moment) -> None:
+    async def _fit(self, wardrobe: Wardrobe, moments: list[Moment]) -> None:
         try:
-            made = await self._worker.run(self._task, moment.rgb, moment.codes)
+            made = await self._worker.run(self._task, [(m.rgb, m.codes, m.worth) for m in moments])
         except Face3DError as error:
-            # Without it the avatar keeps the plain skin; trying again each second would help nobody.
-            logger.warning("no skins are made any more: %s", error)
+            # Without it the avatar keeps the plain skin; trying again every few seconds would help nobody.
+            if error.code != "stopping":
+                logger.warning("no skins are made any more: %s", error)
             self._closed = True
             return
         finally:
             wardrobe.fitting, wardrobe.next = False, time.monotonic() + BETWEEN
-        wardrobe.worn = moment
+        wardrobe.worn = sum(moment.worth for moment in moments)
         wardrobe.wear(np.frombuffer(made, np.uint8).reshape(SKIN_SIZE, SKIN_SIZE, 4))
 
 
 def worth(codes: HeadCodes, confidence: float) -> float:
     """How well a moment shows the skin, 0..1: confident, frontal, mouth and eyes at rest, near enough to see pores."""
     lids = float(np.clip(1.5 - 2 * codes.expression[_LIDS].max(), 0, 1))
-    near = float(np.clip(0.9 / max(-float(codes.translation[2]), 0.1), 0, 1))
+    near = float(np.clip(0.9 / max(-float(codes.translation[2]), 0.1), 0, 1)) ** 2
     return goodness(codes, confidence) * lids * near
 
 
-def wanted(moment: Moment, worn: Moment | None) -> bool:
-    """Whether a new skin is worth making: none is worn, a much better moment, or another (or better known) head."""
-    if worn is None or moment.worth > BETTER * worn.worth:
-        return True
-    distance = float(np.sqrt(np.mean((moment.codes.shape - worn.codes.shape) ** 2)))
-    return distance > FAR
+def _distance(a: HeadCodes, b: HeadCodes) -> float:
+    """Root mean square over the identity's components."""
+    return float(np.sqrt(np.mean((a.shape - b.shape) ** 2)))

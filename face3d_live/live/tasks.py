@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from face3d_live.live.worker import Report
 
 if TYPE_CHECKING:
     from face3d_live.reconstruct import Reconstruction, Reconstructor
-    from face3d_live.texture.albedo import Albedo
+    from face3d_live.texture.fuse import TextureFuser
 
 Rgb = NDArray[np.uint8]
 
@@ -29,10 +30,11 @@ def _reconstructor() -> Reconstructor:
 
 
 @cache
-def _albedo() -> Albedo:
+def _fuser() -> TextureFuser:
     from face3d_live.texture.albedo import Albedo
+    from face3d_live.texture.fuse import TextureFuser
 
-    return Albedo.load()
+    return TextureFuser(_reconstructor().head, Albedo.load(), SKIN_SIZE)
 
 
 def snapshot(report: Report, rgb: Rgb, codes: HeadCodes) -> bytes:
@@ -47,14 +49,19 @@ def reconstruct_photo(report: Report, photo: bytes) -> bytes:
     return _zip(_reconstructor().photo(read_photo(photo), progress=report))
 
 
-def skin(report: Report, rgb: Rgb, codes: HeadCodes) -> bytes:
-    """What the avatar wears: the texture (SKIN_SIZE, SKIN_SIZE, 4) uint8 of the head in a picture, as raw bytes."""
-    from face3d_live.texture.portrait import skin_of_photo
+def skin(report: Report, moments: Sequence[tuple[Rgb, HeadCodes, float]]) -> bytes:
+    """What the avatar wears, from good pictures of one person: (picture (H, W, 3), codes, weight).
 
-    height, width = rgb.shape[:2]
-    camera = Camera.webcam(width, height)
-    made = skin_of_photo(rgb, codes, camera, _reconstructor().head, _albedo(), SKIN_SIZE)
-    return np.ascontiguousarray(made.texture, np.uint8).tobytes()
+    The texture (SKIN_SIZE, SKIN_SIZE, 4) uint8 as raw bytes.
+    """
+    fuser = _fuser()
+    fuser.reset()
+    for rgb, codes, weight in moments:
+        height, width = rgb.shape[:2]
+        fuser.add(rgb, codes, Camera.webcam(width, height), weight)
+    texture = fuser.texture()
+    fuser.reset()
+    return np.ascontiguousarray(texture, np.uint8).tobytes()
 
 
 def _zip(made: Reconstruction) -> bytes:
