@@ -79,5 +79,5 @@ def decode(raw: Mapping[str, NDArray]) -> Prediction:
         light=out["light"],
         points=out["points"].reshape(batch, N_POINTS, 2),
         sigma=np.exp(np.clip(out["log_sigma"], *LOG_SIGMA)),
-        confidence=1 / (1 + np.exp(-out["confidence"][:, 0])),
+        confidence=(1 / (1 + np.exp(-out["confidence"][:, 0]))).astype(np.float32),
     )

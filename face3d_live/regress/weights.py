@@ -59,7 +59,7 @@ def save(path: Path, tensors: Mapping[str, NDArray], meta: Mapping[str, Any]) ->
             arrays[name] = np.asarray(tensor, np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.stem + ".partial.npz")
-    np.savez_compressed(partial, **arrays)
+    np.savez_compressed(partial, allow_pickle=False, **arrays)
     partial.replace(path)
 
 

@@ -65,5 +65,5 @@ def rotation_errors(rotation: NDArray, truth: NDArray) -> NDArray:  # (N, 3, 3) 
 
 def confidence_correlation(confidence: NDArray, errors: NDArray) -> float:
     """Spearman's rank correlation of confidence and error: -1 is perfect."""
-    ranks = [np.argsort(np.argsort(values)) for values in (confidence, errors)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(values)).astype(np.float64) for values in (confidence, errors))
+    return float(np.corrcoef(first, second)[0, 1])
