@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from face3d_live import rotations
 from face3d_live.codes import AMBIENT, INDEX
-from face3d_live.head.model import Head
+from face3d_live.head.model import Head, eye_rotations
 from face3d_live.head.points import IRIS_LEFT
 from face3d_live.lighting import sh_basis, shade
-from face3d_live.train.expressions import ExpressionSampler
+from face3d_live.train.expressions import ExpressionSampler, look_along
 from face3d_live.train.pool import KEYS, STORED, Mixture, Pool, ShardWriter, project
 from face3d_live.train.scene import Light, place, sample_light
 from face3d_live.train.synthetic import Generator, write_shard
@@ -50,7 +50,7 @@ def draw(
         codes[INDEX[name]] = value
     identity = replace(generator.identities.sample(rng), shape=np.zeros(80, np.float32), neutral=head.template)
     vertices = head.posed(identity.neutral, identity.shape, codes)
-    person = generator.people.sample(rng, identity, vertices, head.points(vertices), codes)
+    person = generator.people.sample(rng, identity, vertices, head.points(vertices), codes, np.eye(3))
     where = place(head.points(vertices), rotations.from_euler(yaw, 0, 0), 0.8)
     light = Light(AMBIENT.reshape(9, 3) * 0.6, np.array([0, 0, 1.0], np.float32), np.zeros(3, np.float32))
     uniforms = {**person.subject.look.uniforms, "tone": (1.0, 1.0, 1.0), "beard": 0.0, "lash": 0.0}
@@ -161,6 +161,15 @@ def test_expressions_are_possible(seed: int) -> None:
         assert values[INDEX[f"eyeLookIn{side}"]] * values[INDEX[f"eyeLookOut{side}"]] == 0
         assert values[INDEX[f"eyeLookUp{side}"]] * values[INDEX[f"eyeLookDown{side}"]] == 0
     assert values[INDEX["eyeLookUpLeft"]] == values[INDEX["eyeLookUpRight"]], "eyes rise together"
+
+
+def test_eyes_meet_the_camera_when_told_to() -> None:
+    for yaw, pitch in ((20, 5), (-25, -15), (8, 12)):
+        rotation = rotations.from_euler(np.radians(yaw), np.radians(pitch), 0)
+        turned = eye_rotations(look_along(np.full(52, 0.3, np.float32), rotation.T @ (0, 0, 1)))
+        for eye in turned:
+            assert (rotation @ eye @ (0, 0, 1))[2] > np.cos(np.radians(2))
+    assert look_along(np.full(52, 0.3, np.float32), np.array([0, 0, 1]))[INDEX["jawOpen"]] == np.float32(0.3)
 
 
 def test_expressions_cover_what_portraits_lack() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION
+from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
 
 Array = NDArray[np.float32]
 
@@ -195,6 +195,20 @@ def _gaze(face: _Face) -> None:
         turn = float(np.clip(inwards + crossed, -1, 1))
         face.values[INDEX[f"eyeLook{'In' if turn > 0 else 'Out'}{side}"]] = abs(turn)
         face.values[INDEX[f"eyeLook{'Up' if up > 0 else 'Down'}{side}"]] = abs(up)
+
+
+def look_along(expression: Array, direction: NDArray) -> Array:  # (52,), (3,) head frame -> (52,)
+    """The expression with both eyes turned towards a far point, as far as they go."""
+    x, y, z = (float(v) for v in direction)
+    across = np.arctan2(x, z) / EYE_YAW  # + is the subject's left
+    up = float(np.clip(np.arctan2(y, np.hypot(x, z)) / EYE_PITCH, -1, 1))
+    out = expression.copy()
+    out[GAZE] = 0
+    for side, inwards in (("Left", -across), ("Right", across)):
+        turn = float(np.clip(inwards, -1, 1))
+        out[INDEX[f"eyeLook{'In' if turn > 0 else 'Out'}{side}"]] = abs(turn)
+        out[INDEX[f"eyeLook{'Up' if up > 0 else 'Down'}{side}"]] = abs(up)
+    return out
 
 
 def _consistent(values: Array, rng: np.random.Generator) -> Array:  # (52,) -> (52,)

@@ -12,7 +12,7 @@ from face3d_live import rotations
 from face3d_live.codes import INDEX, N_TEXTURE
 from face3d_live.head import points as landmarks
 from face3d_live.train.identities import Identity
-from face3d_live.train.scene import Placement, place, sample_light, sample_rotation
+from face3d_live.train.scene import Placement, place, sample_light
 from face3d_live.train.skins import Skin
 from face3d_live.train.synthetic_look import Look, sample_cloth, sample_look
 from face3d_live.train.synthetic_props import glasses, headphones, peak, shoulders
@@ -55,13 +55,19 @@ class PersonSampler:
         self._style_shares = shares / shares.sum()
 
     def sample(
-        self, rng: np.random.Generator, identity: Identity, vertices: Array, points: Array, expression: Array
+        self,
+        rng: np.random.Generator,
+        identity: Identity,
+        vertices: Array,
+        points: Array,
+        expression: Array,
+        rotation: Array,
     ) -> Person:
-        """identity, its vertices (V, 3) and points (478, 3) with this expression (52,) -> the whole person."""
+        """identity, its vertices (V, 3) and points (478, 3) with this expression (52,) -> the whole person, turned by
+        rotation (3, 3)."""
         number = self._skin(rng)
         skin = self.skins[number]
         look = sample_look(rng, skin.mean, skin.lifted, not skin.lifted)
-        rotation = sample_rotation(rng)
         distance = float(np.exp(rng.uniform(np.log(0.28), np.log(1.8))))
         where = place(points, rotation, distance)
         style = None

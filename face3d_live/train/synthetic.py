@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from face3d_live.head.model import Head
 from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
-from face3d_live.train.expressions import ExpressionSampler
+from face3d_live.train.expressions import ExpressionSampler, look_along
 from face3d_live.train.identities import IdentitySampler
 from face3d_live.train.people import PersonSampler
 from face3d_live.train.pool import SIZE, SYNTHETIC, Sample, ShardWriter
-from face3d_live.train.scene import Backgrounds, Placement
+from face3d_live.train.scene import Backgrounds, Placement, sample_rotation
 from face3d_live.train.skins import TextureCoder, load_skins
 from face3d_live.train.synthetic_compose import compose
 from face3d_live.train.synthetic_hair import load_styles
@@ -29,6 +29,7 @@ from face3d_live.train.synthetic_render import Painter, metres
 
 SHARD = 1000
 DRAWN = 184  # pixels; pictures are drawn larger than kept, then averaged
+AT_CAMERA = 0.35  # share of heads that look into the camera, however they are turned
 HIDDEN = 0.008  # metres that something must lie in front of a point to hide it
 
 
@@ -51,10 +52,13 @@ class Generator:
     def sample(self, rng: np.random.Generator) -> Sample:
         """One random head, drawn and labelled."""
         identity = self.identities.sample(rng)
+        rotation = sample_rotation(rng)
         expression = self.expressions.sample(rng)
+        if rng.random() < AT_CAMERA:
+            expression = look_along(expression, rotation.T @ (0, 0, 1) + rng.normal(0, 0.05, 3))
         vertices = self.head.posed(identity.neutral, identity.shape, expression)
         points = self.head.points(vertices)
-        person = self.people.sample(rng, identity, vertices, points, expression)
+        person = self.people.sample(rng, identity, vertices, points, expression, rotation)
         place = person.subject.placement
         rgba, depth = self.painter.draw(person.subject)
         seen = place.project(points)
