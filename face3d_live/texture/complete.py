@@ -23,7 +23,7 @@ _LEAST = 1e-4
 def spread(values: NDArray, weight: NDArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
     """Smooth continuation of `values` from where `weight` is, and nothing else; S a power of two."""
     levels = [(values * weight[..., None], weight)]
-    while levels[-1][1].shape[0] > 2:
+    while levels[-1][1].shape[0] > 1:
         product, mass = levels[-1]
         size = mass.shape[0] // 2
         coarse_product = cv2.resize(product, (size, size), interpolation=cv2.INTER_AREA).reshape(size, size, -1)

@@ -18,6 +18,7 @@ Picture = NDArray[np.uint8]
 
 EYES = 1  # `head.regions.PARTS`
 _IRIS, _PUPIL, _RIM = 0.46, 0.17, 0.06  # angles from the eye's axis, radians: outer edges, and the dark rim's width
+_LEAST_PIXELS = 24  # of iris, in both eyes together
 _SCLERA = np.array([0.90, 0.87, 0.85], np.float32)
 _PLAIN_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
 
@@ -35,7 +36,7 @@ def iris_colour(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head
     view = look(codes, camera, head, texels, part=EYES)
     mine, angle = eye_angles(head, texels)
     ring = mine[(angle > _PUPIL * 1.3) & (angle < _IRIS * 0.85) & (view.weight[mine] > 0.2)]
-    if len(np.unique(view.pixel[ring].astype(int), axis=0)) < 12:
+    if len(np.unique(view.pixel[ring].astype(int), axis=0)) < _LEAST_PIXELS:
         return _PLAIN_IRIS
     light = np.maximum(shade(codes.light, view.normals[ring]), 0.3)
     colour = to_linear(pick(frame_rgb, view.pixel[ring], 1.0)) / light

@@ -1,0 +1,329 @@
+"""Frames to textures: tables of texels, sampling, light, completion, the albedo model, fusion."""
+
+import numpy as np
+import pytest
+from texture_support import BACKGROUND, mottled, picture_of, posed
+
+from face3d_live.camera import Camera
+from face3d_live.codes import N_TEXTURE
+from face3d_live.errors import AssetError
+from face3d_live.head.model import Head
+from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
+from face3d_live.paths import MODELS
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.build_albedo import left_over, principal_components, tone_weights
+from face3d_live.texture.complete import blend, complete, spread
+from face3d_live.texture.eyes import iris_colour, paint_eyes
+from face3d_live.texture.fuse import TextureFuser
+from face3d_live.texture.lift import Lifter, portraits
+from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.portrait import skin_of_photo
+from face3d_live.texture.regions import PLAIN, face_only, share_of
+from face3d_live.texture.sample import look, sample_texture
+from face3d_live.texture.texels import texels_of
+
+CAMERA = Camera.webcam(360, 360)
+SIDE_LIGHT = lamp(np.array([0.7, 0.3, 0.6]), np.array([0.7, 0.7, 0.7])) + ambient(np.array([0.5, 0.5, 0.5]))
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return Head.load()
+
+
+@pytest.fixture(scope="module")
+def albedo() -> Albedo:
+    return Albedo.load()
+
+
+# --- texels -----------------------------------------------------------------------------------------------------------
+
+
+def test_texels_know_their_place(head):
+    texels, mesh = texels_of(head, 128), head.mesh("medium")
+    corners = mesh.uv[mesh.face_uv[texels.triangle]]
+    uv = (corners * texels.weights[..., None]).sum(1)
+    row, column = np.divmod(texels.index, 128)
+    np.testing.assert_allclose(uv[:, 0] * 128, column + 0.5, atol=1e-3)
+    np.testing.assert_allclose((1 - uv[:, 1]) * 128, row + 0.5, atol=1e-3)
+    assert 0.7 < texels.covered.mean() < 0.9
+    assert texels_of(head, 128) is texels
+
+
+def test_row_0_is_the_top_of_the_head(head):
+    texels = texels_of(head, 128)
+    height = texels.image(texels.at(head.mesh("medium").refine(head.template)[:, 1]))
+    assert height[10, 64] > height[64, 64] > height[100, 64]
+
+
+def test_padding_repeats_the_nearest_texel(head):
+    texels = texels_of(head, 64)
+    values = np.arange(len(texels.index), dtype=np.int32) + 1
+    bare, padded = texels.image(values, pad=False), texels.image(values)
+    assert (bare == 0).sum() == 64 * 64 - len(texels.index)
+    assert (padded > 0).all()
+    assert np.array_equal(texels.of(padded), values)
+
+
+def test_a_part_of_the_table_says_the_same(head):
+    texels = texels_of(head, 64)
+    chosen = texels.part == 0
+    heights = head.mesh("medium").refine(head.template)[:, 1]
+    np.testing.assert_allclose(texels.only(chosen).at(heights), texels.at(heights)[chosen])
+
+
+# --- sampling ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("light", [ambient(np.ones(3)), SIDE_LIGHT], ids=["ambient", "side"])
+@pytest.mark.parametrize("yaw", [0.0, 0.5])
+def test_sampling_gives_back_the_texture_and_removes_the_light(head, light, yaw):
+    texture, codes = mottled(), posed(yaw, light=light)
+    frame = picture_of(head, codes, CAMERA, texture)
+    albedo, weight = sample_texture(frame, codes, CAMERA, head, 256)
+    sure = weight > 0.6
+    error = np.abs(albedo[sure].astype(int) - texture[sure])
+    assert sure.mean() > 0.06
+    assert np.median(error) <= 3 and np.percentile(error, 95) < 14
+    assert (albedo[weight == 0] == 0).all()
+
+
+def test_nothing_is_taken_from_behind(head):
+    codes = posed(0.8)
+    view = look(codes, CAMERA, head, texels_of(head, 128))
+    texels = texels_of(head, 128)
+    normals = head.mesh("medium").normals(head.mesh("medium").refine(head.template)) @ codes.rotation.T
+    assert (view.weight[texels.at(normals)[:, 2] < -0.2] == 0).all()
+    # turned to the image's right, the subject's left cheek (u > 0.5) is hidden, the right one shows
+    cheeks, u = share_of(head, texels, ("cheeks",)) > 0.9, texels.index % 128 / 128
+    assert view.weight[cheeks & (u < 0.42)].mean() > 0.4
+    assert view.weight[cheeks & (u > 0.58)].mean() < 0.1
+
+
+def test_the_nose_hides_the_cheek_behind_it(head):
+    """Seen from the side, texels that face the camera but lie behind the nose are not taken from the nose's pixels."""
+    codes, texels = posed(0.9), texels_of(head, 256)
+    nose = share_of(head, texels, ("nose",)) > 0.5
+    paint = mottled()
+    flat = paint.reshape(-1, 3)
+    flat[texels.index[nose]] = (0, 255, 0)
+    frame = picture_of(head, codes, CAMERA, paint)
+    sampled, weight = sample_texture(frame, codes, CAMERA, head, 256)
+    away = texels.image((share_of(head, texels, ("cheeks", "eyelids_left")) > 0.99).astype(np.float32), pad=False) > 0
+    green = (sampled[..., 1].astype(int) - sampled[..., 0]) > 60
+    assert (weight[away] > 0.1).sum() > 500
+    assert (green & away & (weight > 0.1)).sum() < 0.02 * (away & (weight > 0.1)).sum()
+
+
+def test_pixels_outside_the_frame_have_no_weight(head):
+    codes = posed()
+    half = Camera(60, 360, CAMERA.focal)  # the same middle, the sides cut off
+    _, weight = sample_texture(np.full((360, 60, 3), 128, np.uint8), codes, half, head, 64)
+    _, whole = sample_texture(np.full((360, 360, 3), 128, np.uint8), codes, CAMERA, head, 64)
+    assert 0 < (weight > 0).sum() < (whole > 0).sum()
+
+
+def test_light_of_skin_finds_where_the_light_comes_from(head):
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(3000, 3)) * [1, 1, 0.5] + [0, 0, 1.2]
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    pattern = np.array([0.5, 0.3, 0.2]) * rng.uniform(0.9, 1.1, (3000, 1))
+    seen = pattern * [1.2, 1.0, 0.8] * shade(SIDE_LIGHT, normals)
+    seen[:300] *= 0.2  # a fringe
+    light, tone = light_of_skin(pattern, normals, seen)
+    found, true = shade(light, normals)[:, 0], shade(SIDE_LIGHT, normals)[:, 0]
+    assert np.corrcoef(found, true)[0, 1] > 0.98
+    assert found[300:].mean() == pytest.approx(1, abs=0.05)
+    assert tone[0] / tone[2] == pytest.approx(1.5, rel=0.05)
+    assert sh_basis(normals).shape == (3000, 9)
+
+
+# --- completion -------------------------------------------------------------------------------------------------------
+
+
+def test_spread_keeps_a_constant_and_stays_within_range():
+    rng = np.random.default_rng(1)
+    weight = (rng.random((64, 64)) < 0.05).astype(np.float32)
+    np.testing.assert_allclose(spread(np.full((64, 64, 3), 0.3, np.float32), weight), 0.3, atol=1e-4)
+    values = rng.random((64, 64, 3)).astype(np.float32)
+    result = spread(values, weight)
+    assert result.min() >= -1e-5 and result.max() <= 1 + 1e-5
+
+
+def test_blend_moves_the_fill_to_the_tone_but_keeps_its_detail():
+    detail = np.tile(np.indices((64, 64)).sum(0) % 2 * 0.1, (3, 1, 1)).transpose(1, 2, 0).astype(np.float32)
+    seen, fill = detail + 0.6, detail + 0.2
+    weight = np.zeros((64, 64), np.float32)
+    weight[:, :24] = 1
+    np.testing.assert_allclose(blend(seen, weight, fill), seen, atol=1e-3)
+
+
+def test_a_half_seen_face_is_completed_from_its_other_side(head):
+    texels, size = texels_of(head, 256), 256
+    truth, plain = mottled(seed=3), mottled(seed=9, base=(120, 90, 70))
+    weight = texels.image(face_only(head, texels), pad=False)
+    weight[:, : size // 2 - 6] = 0
+    whole = complete(np.where(weight[..., None] > 0, truth, 0).astype(np.uint8), weight, plain, texels)
+    cheek = texels.image((share_of(head, texels, PLAIN) > 0.99).astype(np.float32), pad=False) > 0
+    lost = cheek & (np.arange(size) < size // 2 - 12)
+    error = np.abs(whole[..., :3].astype(int) - truth)[lost]
+    assert lost.sum() > 1500
+    assert np.median(error) <= 4 and np.percentile(error, 95) < 16
+    assert (whole[texels.covered][:, 3] == 255).all() and (whole[0, 0, 3] == 0 or texels.covered[0, 0])
+    other = texels.image(texels.part) > 0
+    assert np.array_equal(whole[other][:, :3], plain[other])
+
+
+def test_what_no_side_shows_takes_the_tone_of_what_was_seen(head):
+    texels = texels_of(head, 128)
+    truth = np.full((128, 128, 3), (200, 150, 120), np.uint8)
+    plain = np.full((128, 128, 3), (80, 60, 50), np.uint8)
+    weight = texels.image(face_only(head, texels), pad=False)
+    whole = complete(truth, weight, plain, texels)
+    skin = texels.covered & (texels.image(texels.part) == 0)
+    assert np.abs(whole[skin][:, :3].astype(int) - truth[0, 0]).max() <= 2
+
+
+# --- the albedo model -------------------------------------------------------------------------------------------------
+
+
+def test_albedo_is_small_and_its_codes_mean_something(albedo):
+    assert (MODELS / "albedo.npz").stat().st_size < 4e6
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        code = rng.normal(size=N_TEXTURE) * 0.6
+        again = albedo.encode(albedo.decode(code))
+        assert np.abs(again[:5] - code[:5]).max() < 0.35
+        assert np.abs(albedo.decode(again) - albedo.decode(code)).mean() < 0.012
+    assert np.abs(albedo.encode(albedo.mean)).max() < 0.15
+
+
+def test_albedo_reaches_from_dark_to_light_skin(albedo):
+    bright = np.zeros(N_TEXTURE)
+    bright[0] = 1.5
+    cheek = (slice(110, 130), slice(95, 105))
+    light, dark = albedo.decode(bright)[cheek].mean(), albedo.decode(-bright)[cheek].mean()
+    assert light > 0.65 and dark < 0.4
+    assert albedo.decode(bright, 64).shape == (64, 64, 3) and albedo.decode(bright, 512).shape == (512, 512, 3)
+
+
+def test_albedo_codes_come_from_the_seen_part_alone(albedo):
+    code = np.zeros(N_TEXTURE)
+    code[:3] = (1.0, -0.8, 0.6)
+    picture, weight = albedo.decode(code), np.ones((256, 256), np.float32)
+    picture[:, 128:] = (0, 1, 0)
+    weight[:, 128:] = 0
+    assert np.abs(albedo.encode(picture, weight)[:3] - code[:3]).max() < 0.3
+
+
+def test_missing_and_broken_albedo_files_say_what_to_do(tmp_path):
+    with pytest.raises(AssetError, match="albedo-missing"):
+        Albedo.load(tmp_path / "none.npz")
+    (tmp_path / "text.npz").write_text("not an archive")
+    with pytest.raises(AssetError, match="albedo-broken"):
+        Albedo.load(tmp_path / "text.npz")
+    np.savez(tmp_path / "small.npz", mean=np.zeros((4, 4, 3)), modes=np.zeros((2, 2, 2, 3)), scale=np.ones(2), noise=1)
+    with pytest.raises(AssetError, match="albedo-broken"):
+        Albedo.load(tmp_path / "small.npz")
+
+
+def test_principal_components_are_found_again_with_unit_variance():
+    rng = np.random.default_rng(2)
+    codes, basis = rng.normal(size=(400, 3)) * [3, 2, 1], np.linalg.qr(rng.normal(size=(500, 3)))[0].T
+    data = (codes @ basis + 5).astype(np.float32)
+    pca = principal_components(data, np.ones(400))
+    assert pca.explained > 0.999
+    np.testing.assert_allclose(np.linalg.norm(pca.modes[:3], axis=1), [3, 2, 1], rtol=0.12)
+    assert np.abs(pca.modes[0] @ basis[0]) > 2.6
+    odd = data[:5] + rng.normal(size=(5, 500)).astype(np.float32)
+    assert left_over(odd, pca).min() > 10 * left_over(data[:5], pca).max()
+
+
+def test_tones_weigh_alike():
+    brightness = np.concatenate([np.full(900, 0.7), np.full(30, 0.2)])
+    weight = tone_weights(brightness, np.ones(930, bool))
+    assert weight[-1] / weight[0] == pytest.approx(10, rel=0.3)
+
+
+# --- eyes -------------------------------------------------------------------------------------------------------------
+
+
+def test_eyes_get_pupils_irises_and_sclera(head):
+    texels = texels_of(head, 512)
+    painted = paint_eyes(np.full((512, 512, 3), 99, np.uint8), head, texels, np.array([0.2, 0.4, 0.7]))
+    on_eye = painted[texels.image(texels.part, pad=False) == 1].astype(int)
+    assert (on_eye.max(1) < 40).sum() > 8  # pupils
+    assert ((on_eye[:, 2] - on_eye[:, 0]) > 60).sum() > 40  # blue irises
+    assert (on_eye.min(1) > 200).mean() > 0.5  # sclera
+    assert (painted[texels.covered & (texels.image(texels.part) == 0)] == 99).mean() > 0.995
+
+
+def test_the_iris_colour_is_read_from_the_photo(head):
+    texels = texels_of(head, 512)
+    blue = paint_eyes(mottled(512), head, texels, np.array([0.2, 0.35, 0.6]))
+    codes, camera = posed(distance=0.3), Camera.webcam(512, 512)
+    frame = picture_of(head, codes, camera, blue)
+    found = iris_colour(frame, codes, camera, head, texels)
+    assert found[2] > found[0] + 0.15
+    far = posed(distance=3.0)
+    brown = iris_colour(picture_of(head, far, camera, blue), far, camera, head, texels)
+    assert brown[0] > brown[2]
+
+
+# --- whole textures ---------------------------------------------------------------------------------------------------
+
+
+def test_the_skin_of_a_photo(head, albedo):
+    truth = (albedo.decode(np.zeros(N_TEXTURE)) * 255).astype(np.uint8)
+    codes = posed(0.25, light=SIDE_LIGHT)
+    frame = picture_of(head, codes, CAMERA, truth)
+    skin = skin_of_photo(frame, codes.with_(light=ambient(np.ones(3))), CAMERA, head, albedo, 256)
+    texels = texels_of(head, 256)
+    face = texels.image((share_of(head, texels, PLAIN) > 0.99).astype(np.float32), pad=False) > 0
+    found, true = to_linear(skin.texture[face][:, :3] / 255), to_linear(truth[face] / 255)
+    gain = np.median(found / true, axis=0)  # how bright the light was nobody can tell
+    assert gain.min() > 0.6 and gain.max() < 1.7
+    assert np.median(np.abs(found / gain - true) / true) < 0.06
+    u = np.nonzero(face)[1]
+    left, right = (np.median((found / true)[side]) for side in (u > 150, u < 106))
+    assert left / right == pytest.approx(1, abs=0.15)  # the light from one side is gone
+    assert 0.08 < skin.observed < 0.6
+    blue = np.abs(skin.texture[..., :3].astype(int) - BACKGROUND).sum(-1) < 90
+    assert not blue.any()
+
+
+def test_fusion_of_both_sides_knows_more_than_one(head, albedo):
+    truth = (albedo.decode(np.zeros(N_TEXTURE)) * 255).astype(np.uint8)
+    fuser = TextureFuser(head, albedo, size=128)
+    known = []
+    for yaw in (0.6, 0.6, 0.6, -0.6, -0.6, -0.6):
+        codes = posed(yaw, light=SIDE_LIGHT)
+        fuser.add(picture_of(head, codes, CAMERA, truth), codes, CAMERA)
+        known.append(fuser.seen)
+    assert known[2] > known[0] > 0.05 and known[5] > 1.3 * known[2]
+    texels = texels_of(head, 128)
+    face = texels.image((share_of(head, texels, PLAIN) > 0.99).astype(np.float32), pad=False) > 0
+    found, true = (
+        to_linear(fuser.texture()[face][:, :3] / 255),
+        to_linear(truth.reshape(128, 2, 128, 2, 3).mean((1, 3))[face] / 255),
+    )
+    ratio = (found / true).mean(1)
+    assert np.percentile(np.abs(ratio / np.median(ratio) - 1), 90) < 0.15
+    fuser.reset()
+    assert fuser.seen == 0
+
+
+def test_portraits_are_lifted_onto_the_atlas(head, albedo, shared_data):
+    plain = (albedo.decode(np.zeros(N_TEXTURE), 256) * 255).astype(np.uint8)
+    lifter = Lifter(head, 256, plain)
+    lifted = []
+    for name, picture, points in portraits(shared_data):
+        lifted.append(lifter.lift(name, picture, points))
+        if len(lifted) == 12:
+            break
+    good = [item for item in lifted if item is not None]
+    assert len(good) >= 4
+    for item in good:
+        tone = lifter.tone(item.texture, item.weight)
+        assert 0.15 < tone.mean() < 0.95 and tone[0] > tone[2]  # skin is warm
+        assert item.weight[:, 100:156].max() > 0.9 and item.weight[:20].max() == 0
