@@ -27,7 +27,9 @@ Rgb = NDArray[np.uint8]
 #: Seconds of looking around for good moments before the first skin is made, and between two skins.
 FIRST, BETWEEN = 1.5, 4.0
 #: How many moments a skin is made of, of how many seconds at most one is taken, and the least worth of one.
-MOMENTS, WINDOW, LEAST = 6, 0.25, 0.3
+MOMENTS, WINDOW, LEAST = 6, 0.25, 0.15
+#: Metres at which a webcam's face is so small (80 pixels) that a plain skin looks better than its own.
+FAR_AWAY = 1.5
 #: How much more the moments must be worth together than those that the worn skin is made of.
 BETTER = 1.15
 _LIDS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
@@ -117,7 +119,7 @@ class Tailor:
 def worth(codes: HeadCodes, confidence: float) -> float:
     """How well a moment shows the skin, 0..1: confident, frontal, mouth and eyes at rest, near enough to see pores."""
     lids = float(np.clip(1.5 - 2 * codes.expression[_LIDS].max(), 0, 1))
-    near = float(np.clip(0.9 / max(-float(codes.translation[2]), 0.1), 0, 1)) ** 2
+    near = float(np.clip((FAR_AWAY + codes.translation[2]) / 0.6, 0, 1))
     return goodness(codes, confidence) * lids * near
 
 
