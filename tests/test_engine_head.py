@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
+from face3d_live.codes import INDEX
+from face3d_live.live import tasks
 from face3d_live.live.head_pipeline import HeadPipeline
+from face3d_live.live.mailbox import SKIN_SIZE
 from face3d_live.live.pipeline import AVATAR_SIZE, ViewRequest
+from face3d_live.paths import WEB_CLIENT
+from face3d_live.video import Video
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +86,57 @@ def test_sessions_do_not_mix(pipeline, session):
     pipeline.close("b")
     with pytest.raises(KeyError):
         pipeline.process("b", striped(), 6.0, ViewRequest())
+
+
+@pytest.fixture(scope="module")
+def sample():
+    """Every other frame of the project's own clip, with times, and the jaw's known movement."""
+    with Video.open(WEB_CLIENT / "sample" / "sample.mp4") as video:
+        frames = [(rgb, t) for i, (rgb, t) in enumerate(video) if i % 2 == 0][:80]
+    with np.load(WEB_CLIENT / "sample" / "sample_codes.npz") as known:
+        return frames, known["expression"][0::2, INDEX["jawOpen"]][: len(frames)]
+
+
+def test_the_sample_face_is_followed_and_drawn(pipeline, session, sample):
+    frames, known = sample
+    results = [pipeline.process(session, rgb, t, ViewRequest()) for rgb, t in frames]
+    assert np.mean([result.face for result in results]) > 0.95
+    jaw = np.array([result.codes.expression[INDEX["jawOpen"]] for result in results])
+    # From the second second on: the identity has settled.
+    assert np.corrcoef(jaw[15:], known[15:])[0, 1] > 0.5
+    shut, wide = results[15 + int(known[15:].argmin())].image, results[15 + int(known[15:].argmax())].image
+    mouth = (slice(280, 420), slice(190, 320))
+    assert np.abs(shut[mouth].astype(int) - wide[mouth]).mean() > 6
+    assert pipeline.calibrate(session).ok or "still" in pipeline.calibrate(session).reason
+
+
+def test_a_skin_is_worn_by_its_session_only(pipeline, session, sample):
+    rgb, t = sample[0][0]
+    pipeline.open("b", None)
+    plain = pipeline.process(session, rgb, t, ViewRequest()).image.astype(int)
+    green = np.full((SKIN_SIZE, SKIN_SIZE, 4), (40, 160, 40, 255), np.uint8)
+    pipeline.wear("b", green)
+    worn = pipeline.process("b", rgb, t, ViewRequest()).image.astype(int)
+    again = pipeline.process(session, rgb, t + 0.1, ViewRequest()).image.astype(int)
+    face = (slice(200, 380), slice(200, 310))
+    assert (worn[face][..., 1] - worn[face][..., 0]).mean() > 40 > (plain[face][..., 1] - plain[face][..., 0]).mean()
+    assert np.abs(again[face] - plain[face]).mean() < 15
+    # The next session that needs the place finds nothing of it.
+    pipeline.close("b")
+    pipeline.open("c", None)
+    pipeline.wear("c", np.zeros((SKIN_SIZE, SKIN_SIZE, 4), np.uint8))
+    bare = pipeline.process("c", rgb, t, ViewRequest()).image.astype(int)
+    assert (bare[face][..., 1] - bare[face][..., 0]).mean() < 0
+    pipeline.close("c")
+
+
+def test_the_worker_makes_a_skin_of_good_moments(pipeline, session, sample):
+    frames, _ = sample
+    moments = []
+    for rgb, t in frames[:12]:
+        result = pipeline.process(session, rgb, t, ViewRequest())
+        moments.append((rgb, result.raw, 1.0))
+    made = np.frombuffer(tasks.skin(lambda *_: None, moments[6::2]), np.uint8).reshape(SKIN_SIZE, SKIN_SIZE, 4)
+    middle = made[200:280, 200:310].reshape(-1, 4)
+    assert (middle[:, 3] == 255).all() and middle[:, 0].mean() > middle[:, 2].mean() + 15
+    assert made[..., :3].std() > 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -40,7 +41,8 @@ class HeadPipeline:
 
     def __init__(self, device: Device = "auto") -> None:
         head = Head.load()
-        regressor = Regressor.load(device)
+        # Two cores are busy with one thread each of network, OpenGL and video; with more the network may have some.
+        regressor = Regressor.load(device, threads=max(1, min(4, (os.cpu_count() or 1) // 2)))
         self.device = regressor.device
         self._head = head
         self._estimator = Estimator(regressor, head)
