@@ -7,7 +7,7 @@ Three verdicts on a frame's estimate:
 - "doubtful": low confidence, points that no head fits (residual), or a jump in place, size or direction that no head
   makes between two frames. The detector then looks at the neighbourhood: where it sees a face, the track goes on from
   there; where it sees none `REFUSALS` times in a row, the track ends.
-- "good": everything else. Even then the detector is asked twice a second, as a network that was never shown an empty
+- "good": everything else. Even then the detector is asked four times a second, as a network that never saw an empty
   chair may be sure of what it sees on one; it may refuse a good fit for `GRACE` seconds (hands and profiles are hard
   for it) before it is believed.
 """
@@ -37,7 +37,7 @@ TURN = np.radians(70.0)  # angle by which the head may turn in that time
 LEAST_TIME = 1 / 20  # seconds: quicker frames get this much allowance, as points jitter at any rate
 REFUSALS = 3
 GRACE = 1.0
-ASK_EVERY = 0.5  # seconds
+ASK_EVERY = 0.25  # seconds
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb
 # 3 %), its centre 4 and 8 % higher (sd 8 and 3 %). The second estimate takes out what is left.
 BOX_GROWTH, BOX_RISE = 1.1, 0.05
 
+ANCHOR_GAIN, ANCHOR_SLACK = 0.6, 0.06  # share of the correction; half sides (or log of size) that need none
+
 FAMILIAR = 1.0  # seconds for which a lost face is preferred in its old place to the largest one
 ALONE = 0.5  # seconds of them in which no other face is taken
 NEARBY = 1.0  # sides of the face that it may have moved meanwhile
@@ -136,8 +138,9 @@ class Tracker:
         """
         assert self._last is not None
         size = (camera.width, camera.height)
-        estimate = self._estimate(rgb, crop_from_points(self._last.points), camera)
+        estimate = self._estimate(rgb, self._crop, camera)
         verdict = judge(estimate, self._last, self._now, size)
+        face: Detection | None = None
         if verdict == "doubtful" or (verdict == "good" and self._now - self._asked >= ASK_EVERY):
             face = self._detector.near(rgb, *box_of(self._last.points))
             self._asked = self._now
@@ -156,12 +159,16 @@ class Tracker:
         if verdict == "lost":
             self._end_track()
             return None
-        self._keep(estimate)
+        self._keep(estimate, face)
         return estimate
 
-    def _keep(self, estimate: Estimate) -> None:
+    def _keep(self, estimate: Estimate, face: Detection | None = None) -> None:
+        """Remember a believed estimate, and where to crop next."""
         self._last = Last(estimate.points_px, estimate.codes, self._now)
         self._old_place = box_of(estimate.points_px)
+        self._crop = crop_from_points(estimate.points_px)
+        if face is not None:
+            self._crop = anchored(self._crop, crop_from_detection(face))
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> Estimate:
         if not self._smooth:
@@ -248,6 +255,19 @@ def crop_from_detection(face: Detection) -> Crop:
     side = float((face.box[2:] - face.box[:2]).max())
     x, y = (face.box[:2] + face.box[2:]) / 2
     return Crop(float(x), float(y) - BOX_RISE * side, max(CROP_MARGIN / 2 * BOX_GROWTH * side, 1.0))
+
+
+def anchored(own: Crop, seen: Crop) -> Crop:
+    """The points' crop, drawn half way to the detector's where they differ by more than the detector's own error.
+
+    A network answers to a shift of the crop with a little less than the shift, and what is missing adds up from frame
+    to frame; a look now and then keeps it from going anywhere.
+    """
+    shift = np.array([seen.x - own.x, seen.y - own.y]) / own.half
+    shift *= ANCHOR_GAIN * max(0.0, 1 - ANCHOR_SLACK / max(float(np.linalg.norm(shift)), 1e-9))
+    zoom = np.log(seen.half / own.half)
+    zoom *= ANCHOR_GAIN * max(0.0, 1 - ANCHOR_SLACK / max(abs(zoom), 1e-9))
+    return Crop(own.x + own.half * float(shift[0]), own.y + own.half * float(shift[1]), own.half * float(np.exp(zoom)))
 
 
 def _strayed(estimate: Estimate, face: Detection) -> bool:
