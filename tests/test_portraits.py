@@ -78,6 +78,7 @@ def test_the_split_is_by_person_and_stays(made: Made) -> None:
     assert {p.copies for p in index if p.tone < 10} == {4}, "dark skin thrice, an AI-made face once more"
     held_out = {p.image for p in index if p.held_out}
     assert not held_out & set(portraits.training_images(made[0]))
+    assert portraits.held_out_skins(made[0]) == {f"lifted_{path.stem}" for path in held_out}
 
 
 def test_fits_find_the_heads_behind_the_points(head: Head, made: Made) -> None:

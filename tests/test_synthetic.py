@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from face3d_live import rotations
 from face3d_live.codes import AMBIENT, INDEX
+from face3d_live.errors import AssetError
 from face3d_live.head.model import Head, eye_rotations
 from face3d_live.head.points import IRIS_LEFT
 from face3d_live.lighting import sh_basis, shade
+from face3d_live.texture.albedo import Albedo
 from face3d_live.train.expressions import ExpressionSampler, look_along
 from face3d_live.train.pool import KEYS, STORED, Mixture, Pool, ShardWriter, project
 from face3d_live.train.scene import Light, place, sample_light
+from face3d_live.train.skins import Skin, TextureCoder, load_skins
 from face3d_live.train.synthetic import Generator, write_shard
 from face3d_live.train.synthetic_render import Subject
 
@@ -227,3 +230,27 @@ def test_shards_refuse_malformed_samples(tmp_path: Path) -> None:
         writer.add({"image": np.zeros(3)})
     with pytest.raises(ValueError, match="points"):
         writer.add(blank(0) | {"points": np.zeros((3, 2), np.float32)})
+
+
+def test_texture_codes_agree_with_the_albedo_model() -> None:
+    albedo, rng = Albedo.load(), np.random.default_rng(0)
+    codes = rng.normal(size=(4, 50)).astype(np.float32)
+    images = [(albedo.decode(code, 512) * 255).astype(np.uint8) for code in codes]
+    skins = [Skin(f"lifted_{i}", image, np.ones(3, np.float32), 0.1) for i, image in enumerate(images)]
+    coder = TextureCoder(skins, albedo)
+    for i, image in enumerate(images):
+        found = coder(i, np.ones(3))
+        assert np.corrcoef(found, albedo.encode(image / 255))[0, 1] > 0.95
+    assert np.abs(coder(0, np.full(3, 0.3)) - coder(0, np.ones(3))).max() > 0.5, "a darker tone has another code"
+
+
+def test_uneven_and_unwanted_skins_are_left_out(head: Head, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("lifted_a", "lifted_b", "painted"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((64, 64, 3), 150, np.uint8))
+    for name in ("lifted_spots", "painted_spots"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), rng.choice([5, 250], (512, 512, 1)).repeat(3, 2).astype(np.uint8))
+    names = [skin.name for skin in load_skins(tmp_path, head, frozenset({"lifted_b"}))]
+    assert names == ["lifted_a", "painted", "painted_spots"]
+    with pytest.raises(AssetError, match=r"face3d_live\.texture"):
+        load_skins(tmp_path / "none", head)

@@ -63,7 +63,7 @@ def load_skins(folder: Path, head: Head, without: frozenset[str] = frozenset()) 
     """All skins of a folder but those named in `without`. Raises AssetError "skins-missing" when there are none."""
     paths = sorted(p for p in [*folder.glob("*.png"), *folder.glob("*.jpg")] if p.stem not in without)
     if not paths:
-        raise AssetError("skins-missing", f"no skins in {folder}: run python -m face3d_live.texture.build first")
+        raise AssetError("skins-missing", f"no skins in {folder}: run python -m face3d_live.texture.library first")
     sample_uv = _plain_skin(head)
     skins = [_load(path, sample_uv) for path in paths]
     return [skin for skin in skins if not (skin.lifted and skin.uneven > MOST_UNEVEN)]
