@@ -75,7 +75,9 @@ def read_photo(source: Path | bytes) -> Picture:
                 upright = ImageOps.exif_transpose(image).convert("RGB")
                 upright.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
                 return np.asarray(upright, np.uint8).copy()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError("too-large", f"{name} has far too many pixels: scale it down") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise broken from error
 
 

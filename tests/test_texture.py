@@ -222,6 +222,9 @@ def test_missing_and_broken_albedo_files_say_what_to_do(tmp_path):
     (tmp_path / "text.npz").write_text("not an archive")
     with pytest.raises(AssetError, match="albedo-broken"):
         Albedo.load(tmp_path / "text.npz")
+    (tmp_path / "cut.npz").write_bytes((MODELS / "albedo.npz").read_bytes()[:9000])
+    with pytest.raises(AssetError, match="albedo-broken"):
+        Albedo.load(tmp_path / "cut.npz")
     np.savez(tmp_path / "small.npz", mean=np.zeros((4, 4, 3)), modes=np.zeros((2, 2, 2, 3)), scale=np.ones(2), noise=1)
     with pytest.raises(AssetError, match="albedo-broken"):
         Albedo.load(tmp_path / "small.npz")

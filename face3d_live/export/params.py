@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +53,7 @@ def params_from(data: bytes) -> Params:
         width, height, focal = arrays["camera"].tolist()
         camera = Camera(int(width), int(height), focal)
         return Params(HeadCodes.from_arrays(arrays), arrays["landmarks"], camera, str(arrays["version"]))
-    except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError) as error:
+    except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError, BadZipFile, zlib.error) as error:
         raise InputError(
             "not-params", "this is no params.npz of face3d-live: give the file as it was written"
         ) from error

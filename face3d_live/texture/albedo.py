@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -42,7 +44,7 @@ class Albedo:
                 mean = stored["mean"].astype(np.float32) / 255
                 modes = stored["modes"].astype(np.float32) * stored["scale"].astype(np.float32)[:, None, None, None]
                 noise = float(stored["noise"])
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
             raise AssetError("albedo-broken", f"{path} cannot be read ({error}): restore it") from error
         if mean.shape != (SIZE, SIZE, 3) or modes.shape != (N_TEXTURE, MODE_SIZE, MODE_SIZE, 3):
             raise AssetError("albedo-broken", f"{path} holds arrays of unexpected shapes: restore it")

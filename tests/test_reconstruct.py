@@ -1,0 +1,239 @@
+"""Photos to files: what they hold, and what happens to photos that are none."""
+
+import io
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+from texture_support import mottled, picture_of, posed
+
+from face3d_live.camera import Camera
+from face3d_live.codes import INDEX
+from face3d_live.errors import InputError
+from face3d_live.export.bundle import write_folder
+from face3d_live.export.params import params_from
+from face3d_live.head.model import Head
+from face3d_live.lighting import ambient
+from face3d_live.reconstruct import FILES, Reconstructor, read_photo, reconstruct_photos
+
+SIDE = 320
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return Head.load()
+
+
+@pytest.fixture(scope="module")
+def known(head):
+    """A frame (SIDE, SIDE, 3) of a smiling head, and its codes."""
+    expression = np.zeros(52, np.float32)
+    expression[[INDEX["mouthSmileLeft"], INDEX["mouthSmileRight"]]] = 0.6
+    codes = posed(0.2, expression=expression, light=ambient(np.ones(3)))
+    return picture_of(head, codes, Camera.webcam(SIDE, SIDE), mottled()), codes
+
+
+class Knows(Reconstructor):
+    """Finds the face of `known`, and none in pictures that are all dark."""
+
+    def __init__(self, codes):
+        super().__init__("cpu")
+        self._codes = codes
+
+    def find(self, rgb):
+        if rgb.mean() < 5:
+            raise InputError("no-face", "no face was found")
+        return self._codes, Camera.webcam(rgb.shape[1], rgb.shape[0]), 0.9
+
+
+@pytest.fixture(scope="module")
+def made(known):
+    frame, codes = known
+    stages = []
+    result = Knows(codes).photo(frame, texture=512, progress=lambda stage, share: stages.append((stage, share)))
+    return result, stages
+
+
+def picture(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def png(rgb) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(rgb).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_all_files_are_there_and_open(made, known, head, tmp_path):
+    result, stages = made
+    assert tuple(result.files) == FILES
+    write_folder(result.files, tmp_path / "out")
+    mesh = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
+    assert len(mesh.faces) == len(head.mesh("medium").faces)
+    assert mesh.visual.uv.shape == (len(mesh.vertices), 2)
+    assert mesh.visual.material.image.size == (512, 512)
+    assert 0.2 < np.ptp(mesh.vertices[:, 1]) < 0.35
+    assert picture(result.files["texture.png"]).shape == (512, 512, 4)
+    assert picture(result.files["texture_grid.png"]).shape == (512, 512, 3)
+    structure = picture(result.files["structure.png"])
+    assert structure.shape == (256, 256)
+    assert structure[0, 0] < 20 < structure[128, 128] and structure.std() > 20
+    report = json.loads(result.files["report.json"])
+    assert report == result.report and report["confidence"] == 0.9 and set(report["ms"]) == {"face", "texture", "files"}
+    assert stages[0] == ("face", 0.0) and stages[-1] == ("done", 1.0)
+    assert [share for _, share in stages] == sorted(share for _, share in stages)
+
+
+def test_the_parameters_are_those_of_the_face(made, known, head):
+    _, codes = known
+    params = params_from(made[0].files["params.npz"])
+    assert np.array_equal(params.codes.expression, codes.expression)
+    assert np.array_equal(params.codes.rotation, codes.rotation)
+    assert np.abs(params.codes.texture).max() > 0.05
+    expected = head.landmarks68(head.vertices(codes.shape, codes.expression))
+    np.testing.assert_allclose(params.landmarks, expected, atol=1e-6)
+    assert params.camera == Camera.webcam(SIDE, SIDE)
+
+
+def test_the_texture_shows_the_skin_of_the_photo(made):
+    texture = picture(made[0].files["texture.png"])
+    cheeks = texture[250:280, [*range(190, 215), *range(297, 322)], :3].reshape(-1, 3)
+    assert np.abs(np.median(cheeks, 0) - (190, 140, 115)).max() < 30
+    assert (texture[160:380, 170:342, 3] == 255).all()
+
+
+def test_the_render_shows_the_head_with_that_skin(made):
+    render = picture(made[0].files["render.png"]).astype(int)
+    assert render.shape == (768, 768, 3)
+    face = render[400:520, 300:460].reshape(-1, 3).mean(0)
+    corner = render[:40, :40].reshape(-1, 3).mean(0)
+    assert face[0] > face[2] + 15 and np.abs(face - corner).sum() > 60
+
+
+def test_a_tracked_frame_needs_no_search(known):
+    frame, codes = known
+    result = Reconstructor("cpu").frame(frame, codes, mesh="low", texture=512)
+    assert tuple(result.files) == FILES and result.report["mesh"] == "low"
+    assert result.files["mesh.obj"].count(b"\nv ") == 4982
+
+
+def test_turned_and_small_faces_are_warned_of(known):
+    frame, codes = known
+    turned = Knows(posed(0.9)).photo(frame, mesh="low", texture=512)
+    assert any("turned away" in note for note in turned.report["warnings"])
+    small = Knows(posed(distance=2.0)).photo(frame, mesh="low", texture=512)
+    assert any("small" in note for note in small.report["warnings"])
+
+
+def test_no_face_is_found_where_there_is_none():
+    maker = Reconstructor("cpu")
+    maker.__dict__["_estimator"] = None  # the detector alone says no
+    rng = np.random.default_rng(0)
+    for rgb in (np.full((200, 300, 3), 127, np.uint8), rng.integers(0, 255, (128, 128, 3)).astype(np.uint8)):
+        with pytest.raises(InputError, match="no-face"):
+            maker.photo(rgb)
+
+
+# --- reading photos ---------------------------------------------------------------------------------------------------
+
+
+def test_exif_orientation_is_obeyed():
+    upright = np.zeros((80, 120, 3), np.uint8)
+    upright[:20] = 255  # the top is white
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn me a quarter clockwise"
+    out = io.BytesIO()
+    Image.fromarray(np.rot90(upright).copy()).save(out, "JPEG", exif=exif, quality=95)
+    read = read_photo(out.getvalue())
+    assert read.shape == (80, 120, 3)
+    assert read[5].mean() > 240 and read[-5].mean() < 15
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16", "LA"])
+def test_other_kinds_of_pictures_become_rgb(mode):
+    image = (
+        Image.new("I;16", (90, 70), 30000)
+        if mode == "I;16"
+        else Image.new("RGB", (90, 70), (200, 90, 40)).convert(mode)
+    )
+    out = io.BytesIO()
+    image.save(out, "TIFF" if mode == "CMYK" else "PNG")
+    assert read_photo(out.getvalue()).shape == (70, 90, 3)
+
+
+def test_large_photos_are_scaled_down():
+    out = io.BytesIO()
+    Image.new("RGB", (5000, 2500), (10, 200, 30)).save(out, "JPEG")
+    read = read_photo(out.getvalue())
+    assert read.shape == (1024, 2048, 3) and abs(int(read[500, 500, 1]) - 200) < 4
+
+
+def bomb(width, height) -> bytes:
+    """A PNG that claims a size and holds nothing of it."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "not-an-image"),
+        (b"dear camera, this is a letter", "not-an-image"),
+        (png(np.random.default_rng(0).integers(0, 255, (99, 99, 3)).astype(np.uint8))[:9000], "not-an-image"),
+        (bomb(200, 200), "not-an-image"),
+        (bomb(60_000, 60_000), "too-large"),
+        (png(np.zeros((40, 300, 3), np.uint8)), "too-small"),
+    ],
+    ids=["empty", "text", "cut", "hollow", "bomb", "small"],
+)
+def test_what_is_no_photo_is_refused_with_a_reason(data, code):
+    with pytest.raises(InputError) as refused:
+        read_photo(data)
+    assert refused.value.code == code and len(refused.value.message) > 20
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(monkeypatch, known):
+    monkeypatch.setattr("face3d_live.reconstruct.Reconstructor", lambda device: Knows(known[1]))
+    return reconstruct_photos
+
+
+def test_one_photo_goes_into_the_folder_itself(command, known, tmp_path, capsys):
+    (tmp_path / "me.png").write_bytes(png(known[0]))
+    assert command([tmp_path / "me.png"], tmp_path / "out", "low", 512) == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
+    assert "low mesh, 512 texture" in capsys.readouterr().out
+
+
+def test_bad_photos_are_named_leave_nothing_and_do_not_stop_the_rest(command, known, tmp_path, capsys):
+    (tmp_path / "a").mkdir()
+    for name in ("good.png", "a/good.png"):
+        (tmp_path / name).write_bytes(png(known[0]))
+    (tmp_path / "letter.jpg").write_text("not a picture")
+    (tmp_path / "night.png").write_bytes(png(np.zeros((200, 200, 3), np.uint8)))
+    names = ["letter.jpg", "good.png", "missing.jpg", "night.png", "a/good.png"]
+    assert command([tmp_path / name for name in names], tmp_path / "out", "low", 512) == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["good", "good-2"]
+    errors = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[1].strip() for line in errors] == ["not-an-image", "no-file", "no-face"]
+    assert all(line.startswith("error: ") for line in errors)
+
+
+def test_a_failing_photo_makes_no_folder(command, tmp_path, capsys):
+    (tmp_path / "letter.jpg").write_text("not a picture")
+    assert command([tmp_path / "letter.jpg"], tmp_path / "out") == 1
+    assert not (tmp_path / "out").exists()
+    assert capsys.readouterr().err.startswith("error: not-an-image: ")
