@@ -23,6 +23,7 @@ WEIGHTS = {
     "points": 10.0,
     "likelihood": 0.5,
     "openings": 10.0,
+    "local": 20.0,
     "expression": 24.0,
     "expression_metric": 0.3,
     "shape": 0.5,
@@ -49,6 +50,18 @@ OPENINGS = (
     (159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373),
     (13, 14), (82, 87), (312, 317), (81, 178), (311, 402),
 )  # fmt: skip
+
+_EYES = (groups.EYE_LEFT + groups.IRIS_LEFT, groups.EYE_RIGHT + groups.IRIS_RIGHT)
+_LIPS = groups.LIPS_OUTER + groups.LIPS_INNER
+#: Points whose places relative to each other are an expression: lids and iris, brow over eye, lips, lips in the face.
+#: An L1 loss on absolute places says nothing of these while the whole group is off to one side.
+LOCAL: tuple[tuple[int, ...], ...] = (
+    *_EYES,
+    _EYES[0] + groups.BROW_LEFT,
+    _EYES[1] + groups.BROW_RIGHT,
+    _LIPS,
+    _LIPS + groups.NOSE_BASE + (152, 148, 377, 199, 200, 175),
+)
 
 #: A hidden point is still where the labels say, but nobody could know.
 HIDDEN_WEIGHT = 0.3
@@ -120,9 +133,11 @@ class Losses:
         upper, lower = self.openings.T
         gap = difference[:, upper] - difference[:, lower]
         both = torch.minimum(weight[:, upper], weight[:, lower])
+        local = torch.stack([_local(difference[:, list(group)], weight[:, list(group)]) for group in LOCAL]).mean()
         terms = {
             "points": (distance * weight).sum() / total,
             "likelihood": (likelihood * weight).sum() / total,
+            "local": local,
             "openings": (gap.abs().sum(-1) * both).sum() / both.sum().clamp_min(1e-6),
         }
         return terms, mean_error
@@ -157,6 +172,13 @@ class Losses:
 
 def _smooth(predicted: Tensor, target: Tensor, beta: float) -> Tensor:
     return F.smooth_l1_loss(predicted, target, beta=beta, reduction="none")
+
+
+def _local(difference: Tensor, weight: Tensor) -> Tensor:  # (B, n, 2), (B, n)
+    """Mean absolute error of a group of points after its own shift is taken out."""
+    share = weight / weight.sum(1, keepdim=True).clamp_min(1e-6)
+    shift = (difference * share[..., None]).sum(1, keepdim=True)
+    return ((difference - shift).abs().sum(-1) * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
