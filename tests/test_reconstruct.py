@@ -40,21 +40,31 @@ def known(head):
 class Knows(Reconstructor):
     """Finds the face of `known`, and none in pictures that are all dark."""
 
-    def __init__(self, codes):
-        super().__init__("cpu")
-        self._codes = codes
+    codes = posed()
 
     def find(self, rgb):
         if rgb.mean() < 5:
             raise InputError("no-face", "no face was found")
-        return self._codes, Camera.webcam(rgb.shape[1], rgb.shape[0]), 0.9
+        return self.codes, Camera.webcam(rgb.shape[1], rgb.shape[0]), 0.9
 
 
 @pytest.fixture(scope="module")
-def made(known):
-    frame, codes = known
+def shared():
+    """One for the module: its renderer takes a second to start."""
+    return Knows("cpu")
+
+
+@pytest.fixture
+def maker(shared, known):
+    shared.codes = known[1]
+    return shared
+
+
+@pytest.fixture(scope="module")
+def made(shared, known):
+    frame, shared.codes = known
     stages = []
-    result = Knows(codes).photo(frame, texture=512, progress=lambda stage, share: stages.append((stage, share)))
+    result = shared.photo(frame, texture=512, progress=lambda stage, share: stages.append((stage, share)))
     return result, stages
 
 
@@ -114,18 +124,20 @@ def test_the_render_shows_the_head_with_that_skin(made):
     assert face[0] > face[2] + 15 and np.abs(face - corner).sum() > 60
 
 
-def test_a_tracked_frame_needs_no_search(known):
+def test_a_tracked_frame_needs_no_search(maker, known):
     frame, codes = known
-    result = Reconstructor("cpu").frame(frame, codes, mesh="low", texture=512)
+    maker.codes = None
+    result = maker.frame(frame, codes, mesh="low", texture=512)
     assert tuple(result.files) == FILES and result.report["mesh"] == "low"
     assert result.files["mesh.obj"].count(b"\nv ") == 4982
 
 
-def test_turned_and_small_faces_are_warned_of(known):
-    frame, codes = known
-    turned = Knows(posed(0.9)).photo(frame, mesh="low", texture=512)
+def test_turned_and_small_faces_are_warned_of(maker, known):
+    maker.codes = posed(0.9)
+    turned = maker.photo(known[0], mesh="low", texture=512)
     assert any("turned away" in note for note in turned.report["warnings"])
-    small = Knows(posed(distance=2.0)).photo(frame, mesh="low", texture=512)
+    maker.codes = posed(distance=2.0)
+    small = maker.photo(known[0], mesh="low", texture=512)
     assert any("small" in note for note in small.report["warnings"])
 
 
@@ -206,8 +218,8 @@ def test_what_is_no_photo_is_refused_with_a_reason(data, code):
 
 
 @pytest.fixture
-def command(monkeypatch, known):
-    monkeypatch.setattr("face3d_live.reconstruct.Reconstructor", lambda device: Knows(known[1]))
+def command(monkeypatch, maker):
+    monkeypatch.setattr("face3d_live.reconstruct.Reconstructor", lambda device: maker)
     return reconstruct_photos
 
 

@@ -24,6 +24,7 @@ Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 _DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily taken for these
+_GLARE = 0.45  # log brightness above the rest of the skin at which a highlight hides the skin anywhere
 _ODD = 0.5  # difference in log brightness, or three times it in colour, at which a doubted texel is given up
 
 
@@ -65,14 +66,15 @@ def _light(colour: Array, view: View, head: Head, texels: Texels, albedo: Albedo
 
 
 def _believed(partial: Picture, tone: Array, head: Head, texels: Texels, albedo: Albedo) -> Array:  # (N,) 0..1
-    """1 on the face; on neck, ears and jaw only what looks like this skin."""
+    """1 on the face, but for highlights; on neck, ears and jaw only what looks like this skin."""
     linear = to_linear(partial.astype(np.float32) / 255)
     expected = np.maximum(to_linear(albedo_at(albedo.mean, texels)) * tone, 1e-3)
     ratio = np.log(np.maximum(linear, 1e-3) / expected)
     bright = ratio.mean(1)
     hue = np.abs(ratio - bright[:, None]).max(1)
     doubted = share_of(head, texels, _DOUBTED)
-    odd = texels.image(((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted).astype(np.float32))
+    glare = (bright > _GLARE) * np.maximum(share_of(head, texels, PLAIN), doubted)
+    odd = texels.image(np.maximum((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted, glare).astype(np.float32))
     soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
     low = np.clip((texels.at(head.mesh(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
     return np.clip(1 - 2 * texels.of(soft), 0, 1) * low
