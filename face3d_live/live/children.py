@@ -8,11 +8,6 @@ import threading
 from multiprocessing import parent_process
 
 
-def step_back() -> None:
-    """Let the processes that pictures wait for go first."""
-    os.nice(5)
-
-
 def live_with_parent() -> None:
     """To be called first in a child process: it ends when its parent does, and not before the parent wants it.
 

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live.children import live_with_parent, step_back
+from face3d_live.live.children import live_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ TASK_SECONDS = 120.0
 def _serve(connection: Connection) -> None:
     """The child's main function."""
     live_with_parent()
-    step_back()
     try:
         while True:
             task, arguments = connection.recv()
