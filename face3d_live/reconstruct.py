@@ -119,12 +119,14 @@ class Reconstructor:
 
     def find(self, rgb: Picture) -> tuple[HeadCodes, Camera, float]:
         """(codes, camera, confidence) of the largest face of a picture. Raises InputError("no-face")."""
+        from face3d_live.still import look_again
         from face3d_live.track.tracker import Tracker
 
         found = Tracker(self._estimator, self.head, self._detector, smooth=False).update(rgb, 0.0)
         if not found.face:
             raise InputError("no-face", "no face was found: give a photo that shows a face from the front")
-        return found.raw, found.camera, found.confidence
+        codes = look_again(self._estimator, rgb, found.raw, found.camera)
+        return codes, found.camera, found.confidence
 
     def photo(
         self, rgb: Picture, mesh: Level = "medium", texture: int = 1024, progress: Progress | None = None
