@@ -138,7 +138,7 @@ def codes() -> list[HeadCodes]:
 def frames(clip: list[HeadCodes]) -> Iterator[Rgb]:
     """The pictures: the head over the room, twice as large and reduced, which smooths the edges."""
     head, camera = Head.load(), Camera.webcam(WIDTH, HEIGHT)
-    renderer = Renderer(head, 2 * WIDTH, 2 * HEIGHT, level="high")
+    renderer = Renderer(head, 2 * WIDTH, 2 * HEIGHT, level="medium")
     scenery = room.room(2 * WIDTH, 2 * HEIGHT)
     middle = np.mean([c.translation for c in clip], axis=0)
     for now in clip:
