@@ -62,6 +62,6 @@ target=.
 constraint=
 [ "$extras" = dev ] && constraint="-c scripts/test-constraints.txt"
 # shellcheck disable=SC2086
-.venv/bin/python -m pip install --quiet --disable-pip-version-check $constraint -e "$target" ||
+.venv/bin/python -m pip install --disable-pip-version-check $constraint -e "$target" ||
     stop "pip failed. Check the network, then run the command again"
 touch "$stamp"
