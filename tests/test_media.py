@@ -1,10 +1,12 @@
 """Pictures through real peer connections: camera to engine to avatar, delays, codecs, views, trouble."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import live_fakes
@@ -332,3 +334,28 @@ def test_mdns_candidates_are_left_out():
     assert sdp.without_mdns(offer) == "v=0\r\na=candidate:2 1 udp 1 10.0.0.1 1 typ host\r\na=mid:0\r\n"
     plain = offer.replace("abc-def.local", "10.0.0.2")
     assert sdp.without_mdns(plain) == plain
+
+
+async def test_sessions_leave_nothing_behind():
+    def open_things(pid):
+        return len(list(Path(f"/proc/{pid}/fd").iterdir())), len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+    async with serve() as served:
+
+        async def visit():
+            async with Browser(served) as browser:
+                await browser.until(lambda: browser.avatars > 2 and browser.of("frame"))
+            async with asyncio.timeout(10):
+                while len(served.live.sessions):
+                    await asyncio.sleep(0.02)
+
+        counts = []
+        for _ in range(3):
+            await asyncio.gather(*(visit() for _ in range(3)))
+            await asyncio.sleep(0.2)
+            # A closed connection's decoders, threads and all, hang in cycles until the collector comes by.
+            gc.collect()
+            await asyncio.sleep(0.1)
+            counts.append((*open_things(os.getpid()), *open_things(served.live.engine.pid)))
+        # Pools may grow once; what every session left would show up three times.
+        assert all(late <= early + 2 for early, late in zip(counts[0], counts[2], strict=True)), counts

@@ -37,6 +37,8 @@ def run(host: str, port: int, device: Device, token: str | None, source: str | N
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if not is_loopback(host) and token is None:
+        print("warning: everyone in the network can use this server: start it with --token", file=sys.stderr)
     settings = Settings(
         pipeline=functools.partial(make_pipeline, device),
         snapshot=tasks.snapshot,
