@@ -165,8 +165,9 @@ def test_looking_again_averages_the_points_of_several_crops(head):
             seen.append(crops)
             first = crop_from_points(camera.project(fitter.points3d(start)))
             noise = rng.normal(size=(len(crops), 478, 2)) * 0.01
-            crops_seen = [Crop(first.x + x * first.half, first.y + y * first.half, first.half * s) for x, y, s in _LOOKS]
-            frames = np.stack([crop.from_frame(points) for crop in crops_seen])
+            half = first.half
+            looks = [Crop(first.x + x * half, first.y + y * half, half * s) for x, y, s in _LOOKS]
+            frames = np.stack([crop.from_frame(points) for crop in looks])
             return SimpleNamespace(points=frames + noise, sigma=np.full((len(crops), 478), 0.01, np.float32))
 
     start = truth.with_(translation=truth.translation + np.array([0.004, -0.003, 0]), expression=np.full(52, 0.1))

@@ -216,6 +216,16 @@ def test_albedo_codes_come_from_the_seen_part_alone(albedo):
     assert np.abs(albedo.encode(picture, weight)[:3] - code[:3]).max() < 0.3
 
 
+def test_a_plain_skin_is_of_the_kind_but_never_strange(albedo):
+    strange = np.full(N_TEXTURE, 6.0)
+    plain, whole = albedo.plain(strange) / 255, albedo.decode(strange)
+    assert np.abs(plain - albedo.mean).mean() < 0.5 * np.abs(whole - albedo.mean).mean()
+    bright = np.zeros(N_TEXTURE)
+    bright[0] = 1.0
+    assert np.abs(albedo.plain(bright) / 255 - albedo.decode(bright)).max() < 0.01
+    assert np.array_equal(albedo.plain(bright), albedo.plain(np.where(np.arange(N_TEXTURE) > 10, 3.0, bright)))
+
+
 def test_missing_and_broken_albedo_files_say_what_to_do(tmp_path):
     with pytest.raises(AssetError, match="albedo-missing"):
         Albedo.load(tmp_path / "none.npz")

@@ -59,6 +59,15 @@ class Albedo:
             texture = cv2.resize(texture, (size, size), interpolation=how)
         return np.clip(texture, 0, 1).astype(np.float32)
 
+    def plain(self, code: NDArray, size: int = SIZE) -> NDArray[np.uint8]:  # (50,) -> (size, size, 3) sRGB
+        """A skin of that kind for the places a photo does not show: the leading components, held to what is usual.
+
+        The others fit the seen part closely and say little, or nonsense, about the rest.
+        """
+        usual = np.zeros(N_TEXTURE, np.float32)
+        usual[:_LEADING] = np.clip(code[:_LEADING], -_USUAL, _USUAL)
+        return (self.decode(usual, size) * 255 + 0.5).astype(np.uint8)
+
     def encode(self, image: NDArray, weight: NDArray | None = None) -> Array:  # (S, S, 3) 0..1, (S, S) -> (50,)
         """The most probable code of a texture of which `weight` tells how far each texel is known.
 
@@ -84,3 +93,4 @@ class Albedo:
 
 
 _EFFECTIVE = 2000.0
+_LEADING, _USUAL = 5, 1.5

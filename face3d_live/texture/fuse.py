@@ -77,5 +77,5 @@ class TextureFuser:
         picture = self._texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False)
         known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)
         code = self._albedo.encode(picture.astype(np.float32) / 255, known)
-        plain = (self._albedo.decode(code, self._whole.size) * 255 + 0.5).astype(np.uint8)
+        plain = self._albedo.plain(code, self._whole.size)
         return paint_eyes(complete(picture, known, plain, self._whole), self._head, self._whole, _IRIS)

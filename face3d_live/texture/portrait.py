@@ -25,6 +25,7 @@ Picture = NDArray[np.uint8]
 
 _DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily taken for these
 _GLARE = 0.45  # log brightness above the rest of the skin at which a highlight hides the skin anywhere
+_FOREIGN = 0.4  # and in colour: background that shines in at the outline
 _ODD = 0.5  # difference in log brightness, or three times it in colour, at which a doubted texel is given up
 
 
@@ -49,7 +50,7 @@ def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, al
     weight = view.weight * _believed(partial, tone, head, texels, albedo)
     picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
     code = albedo.encode(picture.astype(np.float32) / 255, known)
-    plain = (albedo.decode(code, size) * 255 + 0.5).astype(np.uint8)
+    plain = albedo.plain(code, size)
     whole = complete(picture, known, plain, texels)
     eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
     whole = paint_eyes(whole, head, texels, iris_colour(rgb, lit, camera, head, eyes))
@@ -66,14 +67,14 @@ def _light(colour: Array, view: View, head: Head, texels: Texels, albedo: Albedo
 
 
 def _believed(partial: Picture, tone: Array, head: Head, texels: Texels, albedo: Albedo) -> Array:  # (N,) 0..1
-    """1 on the face, but for highlights; on neck, ears and jaw only what looks like this skin."""
+    """1 on the face, but for highlights and background; on neck, ears and jaw only what looks like this skin."""
     linear = to_linear(partial.astype(np.float32) / 255)
     expected = np.maximum(to_linear(albedo_at(albedo.mean, texels)) * tone, 1e-3)
     ratio = np.log(np.maximum(linear, 1e-3) / expected)
     bright = ratio.mean(1)
     hue = np.abs(ratio - bright[:, None]).max(1)
     doubted = share_of(head, texels, _DOUBTED)
-    glare = (bright > _GLARE) * np.maximum(share_of(head, texels, PLAIN), doubted)
+    glare = ((bright > _GLARE) | (hue > _FOREIGN)) * np.maximum(share_of(head, texels, PLAIN), doubted)
     odd = texels.image(np.maximum((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted, glare).astype(np.float32))
     soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
     low = np.clip((texels.at(head.mesh(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
