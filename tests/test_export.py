@@ -91,7 +91,7 @@ def test_trimesh_reads_the_head_with_uv_and_texture(tmp_path):
     image = np.asarray(loaded.visual.material.image.convert("RGB"))
     assert image.shape == (64, 64, 3) and image[0, 0].tolist() == [200, 250, 0]
     uv = loaded.visual.uv
-    assert uv.shape[1] == 2 and 0 <= uv.min() and uv.max() <= 1
+    assert uv.shape[1] == 2 and uv.min() >= 0 and uv.max() <= 1
     # a corner shows the same place and the same texel as in the head itself
     np.testing.assert_allclose(loaded.vertices[loaded.faces[::97]], head.template[mesh.faces[::97]], atol=1e-5)
     np.testing.assert_allclose(uv[loaded.faces[::97]], mesh.uv[mesh.face_uv[::97]], atol=1e-5)
