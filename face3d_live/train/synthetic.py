@@ -21,6 +21,7 @@ from face3d_live.train.expressions import ExpressionSampler, look_along
 from face3d_live.train.identities import IdentitySampler
 from face3d_live.train.people import PersonSampler
 from face3d_live.train.pool import SIZE, SYNTHETIC, Sample, ShardWriter
+from face3d_live.train.portraits import exemplars, held_out_skins, training_images
 from face3d_live.train.scene import Backgrounds, Placement, sample_rotation
 from face3d_live.train.skins import TextureCoder, load_skins
 from face3d_live.train.synthetic_compose import compose
@@ -37,8 +38,6 @@ class Generator:
     """Makes samples. data: the folder of faces and heads; skins: a folder of skins in the head's atlas."""
 
     def __init__(self, head: Head, data: Path, skins: Path) -> None:
-        from face3d_live.train.portraits import exemplars, held_out_skins, training_images
-
         self.head = head
         self.skins = load_skins(skins, head, held_out_skins(data))
         self.painter = Painter(head, self.skins, load_styles(data / "makehuman_cc0" / "hair", head), DRAWN)
