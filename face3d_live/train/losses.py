@@ -23,7 +23,7 @@ WEIGHTS = {
     "points": 10.0,
     "likelihood": 0.5,
     "openings": 10.0,
-    "local": 20.0,
+    "local": 40.0,
     "expression": 24.0,
     "expression_metric": 0.3,
     "shape": 0.5,
