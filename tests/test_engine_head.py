@@ -1,9 +1,14 @@
 """The real pipeline: a head is drawn as asked, with and without a face in the picture."""
 
+import io
+import zipfile
+
+import cv2
 import numpy as np
 import pytest
 
 from face3d_live.codes import INDEX
+from face3d_live.errors import InputError
 from face3d_live.live import tasks
 from face3d_live.live.head_pipeline import HeadPipeline
 from face3d_live.live.mailbox import SKIN_SIZE
@@ -140,3 +145,22 @@ def test_the_worker_makes_a_skin_of_good_moments(pipeline, session, sample):
     middle = made[200:280, 200:310].reshape(-1, 4)
     assert (middle[:, 3] == 255).all() and middle[:, 0].mean() > middle[:, 2].mean() + 15
     assert made[..., :3].std() > 10
+
+
+def test_the_worker_makes_zips_of_frames_and_photos(pipeline, session, sample):
+    rgb, t = sample[0][20]
+    codes = pipeline.process(session, rgb, t, ViewRequest()).raw
+    encoded = cv2.imencode(".png", rgb[..., ::-1])[1].tobytes()
+    for make in (
+        lambda report: tasks.snapshot(report, rgb, codes),
+        lambda report: tasks.reconstruct_photo(report, encoded),
+    ):
+        told = []
+        with zipfile.ZipFile(io.BytesIO(make(lambda stage, share: told.append(share)))) as archive:  # noqa: B023
+            assert {"mesh.obj", "mesh.mtl", "texture.png", "params.npz", "report.json"} <= set(archive.namelist())
+            assert archive.testzip() is None
+        assert told == sorted(told) and told[-1] == 1
+    with pytest.raises(InputError, match="not-an-image"):
+        tasks.reconstruct_photo(lambda *_: None, b"text")
+    with pytest.raises(InputError, match="no-face"):
+        tasks.reconstruct_photo(lambda *_: None, cv2.imencode(".png", striped())[1].tobytes())
