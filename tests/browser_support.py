@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -119,12 +118,6 @@ def grab(page: Any) -> NDArray[np.float64]:  # (64, 64, 3)
     pixels = page.evaluate(GRAB)
     assert pixels is not None, "the avatar video has no picture"
     return np.array(pixels, np.float64).reshape(64, 64, 4)[..., :3]
-
-
-def recorded(page: Any, kind: str) -> list[dict[str, Any]]:
-    """The messages of one type that the server has sent over the control channel."""
-    messages = json.loads(page.evaluate("JSON.stringify(window.recorded)"))
-    return [message for message in messages if message["type"] == kind]
 
 
 def best_lag(got: NDArray, known: NDArray) -> tuple[int, float]:  # (N,), (P,) -> lag, correlation

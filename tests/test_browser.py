@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 import browser_support as support
 import numpy as np
 import pytest
+from websockets.sync.client import connect
+
+from face3d_live import rotations
+from face3d_live.codes import ARKIT
 
 pytestmark = [
     pytest.mark.browser,
@@ -85,39 +91,59 @@ def test_the_avatar_moves(page) -> None:
 def test_the_readings(page) -> None:
     page.wait_for_function("/\\d+ fps/.test(document.querySelector('[data-reading=fps]').textContent)")
     page.wait_for_function("/\\d+ ms/.test(document.querySelector('[data-reading=delay]').textContent)")
-    assert page.inner_text("[data-reading=device] dd") == "CPU"
+    page.wait_for_function("document.querySelector('[data-reading=device] dd').textContent === 'CPU'")
     assert page.locator(".meter").count() == 52
     assert page.evaluate("new Set([...document.querySelectorAll('.meter')].map((m) => m.dataset.name)).size") == 52
 
 
 @pytest.fixture(scope="module")
-def series(page) -> dict[str, np.ndarray]:
-    """Coefficients of a little more than one loop of the sample, resampled to 30 per second by the frames' own time."""
-    page.evaluate("window.recorded.length = 0")
-    page.wait_for_timeout(11_000)
-    frames = support.recorded(page, "frame")
-    assert len(frames) > 60, f"only {len(frames)} frame messages in 11 s"
+def series(page, server) -> dict:
+    """The expression stream over a little more than one loop of the sample, at 30 per second by the frames' time.
+
+    Also the head's yaw, and `began`: when the first frame came, monotonic.
+    """
+    frames: list[dict] = []
+    began = time.monotonic()
+    with connect(server.url.replace("http", "ws") + "api/expressions") as stream:
+        assert json.loads(stream.recv(timeout=10))["hello"]["names"] == list(ARKIT)
+        while time.monotonic() < began + 11:
+            frames.append(json.loads(stream.recv(timeout=10)))
+            if len(frames) == 1:
+                began = time.monotonic()
+    assert len(frames) > 50, f"only {len(frames)} frames in 11 s"
+    assert np.mean([frame["face"] for frame in frames]) > 0.9
     t = np.array([frame["t"] for frame in frames])
-    values = np.array([frame["expression"] for frame in frames])
-    assert np.all(np.diff(t) > 0) and values.min() >= 0 and values.max() <= 1
+    assert np.all(np.diff(t) > 0)
     grid = np.arange(t[0], t[-1], 1 / FPS)
-    names = np.load(support.CODES)["expression_names"].tolist()
-    return {name: np.interp(grid, t, values[:, i]) for i, name in enumerate(names)}
+    yaw = [rotations.to_euler(rotations.from_quaternion(frame["rotation"]))[0] for frame in frames]
+    values = {name: [frame["expression"][name] for frame in frames] for name in ARKIT}
+    return {"began": began, **{name: np.interp(grid, t, value) for name, value in {"yaw": yaw, **values}.items()}}
 
 
-def known(name: str) -> np.ndarray:
-    codes = np.load(support.CODES)
-    return codes["expression"][:, codes["expression_names"].tolist().index(name)]
+def turns() -> np.ndarray:  # (270,) radians
+    """The sample's known yaw."""
+    return np.array([rotations.to_euler(rotation)[0] for rotation in np.load(support.CODES)["rotation"]])
 
 
-def test_jaw_and_blinks_come_back_in_time(series) -> None:
-    lag, jaw = support.best_lag(series["jawOpen"], known("jawOpen"))
+def test_turns_jaw_and_blinks_come_back_in_time(series) -> None:
+    """The turns of the head tell where in the loop the series begins; jaw and lids must then agree with that."""
+    known = np.load(support.CODES)
+    lag, turned = support.best_lag(series["yaw"], turns())
+    assert turned > 0.9, f"the head's turns correlate only {turned:.2f} with the sample's"
+
+    def agreement(name: str, got: np.ndarray) -> float:
+        wanted = known["expression"][:, known["expression_names"].tolist().index(name)].astype(float)
+        # Smoothing may delay by up to a tenth of a second.
+        nearby = [np.resize(np.roll(wanted, -lag - late), len(got)) for late in (-3, -2, -1, 0, 1)]
+        return max(support.correlation(got, shifted) for shifted in nearby)
+
+    jaw = agreement("jawOpen", series["jawOpen"])
+    blink = agreement("eyeBlinkLeft", (series["eyeBlinkLeft"] + series["eyeBlinkRight"]) / 2)
+    smile = agreement("mouthSmileLeft", (series["mouthSmileLeft"] + series["mouthSmileRight"]) / 2)
+    print(f"turns {turned:.2f} jaw {jaw:.2f} blink {blink:.2f} smile {smile:.2f}")
     assert jaw > 0.6, f"jawOpen correlates only {jaw:.2f} with the sample's"
-    lids = (series["eyeBlinkLeft"] + series["eyeBlinkRight"]) / 2
-    # The jaw alone has fixed the time; the lids must agree with it, give or take a tenth of a second.
-    nearby = [np.resize(np.roll(known("eyeBlinkLeft"), -lag - d), len(lids)) for d in range(-3, 4)]
-    blink = max(support.correlation(lids, series) for series in nearby)
     assert blink > 0.35, f"blinks correlate only {blink:.2f} with the sample's"
+    assert smile > 0.6, f"smiles correlate only {smile:.2f} with the sample's"
 
 
 def test_bars_follow_the_stream(page) -> None:
@@ -190,10 +216,21 @@ def test_mirror_flips_both_videos_and_nothing_else(page) -> None:
     assert page.evaluate(style) == [-1, -1]
 
 
-def test_calibrate_counts_down_and_answers(page) -> None:
-    page.click("#calibrate")
-    page.wait_for_selector("#countdown:not([hidden])")
-    wait_for_notice(page, "neutral")
+def test_calibrate_counts_down_and_answers(page, series) -> None:
+    """The sample rests for a second around its seam: the countdown is started so that it ends there."""
+    lag, _ = support.best_lag(series["yaw"], turns())
+    rest, countdown, loop = 0.25, 2.7, 9.0
+    for _ in range(3):
+        phase = lag / FPS + time.monotonic() - series["began"]
+        page.wait_for_timeout(1000 * ((rest - countdown - phase) % loop))
+        page.click("#calibrate")
+        page.wait_for_selector("#countdown:not([hidden])")
+        page.wait_for_function("/neutral|Not cal/.test(document.querySelector('#notice-text').textContent)")
+        said = page.inner_text("#notice-text")
+        if "neutral" in said:
+            break
+        page.wait_for_selector("#calibrate:enabled")
+    assert "neutral" in said
     assert page.get_attribute("body", "data-state") == "live"
 
 

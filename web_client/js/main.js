@@ -118,7 +118,6 @@ function onMessage(message) {
   switch (message.type) {
     case "hello":
       bars.setNames(message.names);
-      if (message.device) readings.device(message.device);
       break;
     case "frame":
       greet();
@@ -140,6 +139,13 @@ function greet() {
   if (greeting) notice.show(greeting);
   else notice.hide();
   greeting = undefined;
+  showDevice(running.session);
+}
+
+/** The hello may have come before the engine knew its device. @param {Session} session */
+async function showDevice(session) {
+  const { device } = await session.state().catch(() => ({}));
+  if (device) readings.device(device);
 }
 
 /** A face that stays away is worth a hint, once until it is back. */

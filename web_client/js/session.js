@@ -79,6 +79,11 @@ export class Session extends EventTarget {
     return request("POST", `${this.#url}/${action}`, { timeout });
   }
 
+  /** @returns {Promise<object>} what the server knows of this session; its `device`, for one */
+  async state() {
+    return (await request("GET", this.#url)).json();
+  }
+
   async #connect() {
     const connection = new RTCPeerConnection();
     this.#connection = connection;
