@@ -216,7 +216,7 @@ def reconstruct_photos(
             write_folder(made.files, folder)
         except Face3DError as error:
             failed = True
-            where = f"{path}: " if len(paths) > 1 else ""
+            where = "" if len(paths) == 1 or str(path) in error.message else f"{path}: "
             print(f"error: {error.code}: {where}{error.message}", file=sys.stderr)
         except OSError as error:
             failed = True
