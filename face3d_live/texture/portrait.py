@@ -24,6 +24,7 @@ Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 _DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily taken for these
+_OUTER = ("cheeks", "chin")  # not the forehead: a fringe with a hole in it looks worse than a fringe
 _GLARE = 0.45  # log brightness above the rest of the skin at which a highlight hides the skin anywhere
 _FOREIGN = 0.4  # and in colour: background that shines in at the outline
 _ODD = 0.5  # difference in log brightness, or three times it in colour, at which a doubted texel is given up
@@ -74,8 +75,10 @@ def _believed(partial: Picture, tone: Array, head: Head, texels: Texels, albedo:
     bright = ratio.mean(1)
     hue = np.abs(ratio - bright[:, None]).max(1)
     doubted = share_of(head, texels, _DOUBTED)
-    glare = ((bright > _GLARE) | (hue > _FOREIGN)) * np.maximum(share_of(head, texels, PLAIN), doubted)
-    odd = texels.image(np.maximum((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted, glare).astype(np.float32))
+    bad = np.maximum(
+        (bright > _GLARE) * share_of(head, texels, PLAIN), (hue > _FOREIGN) * share_of(head, texels, _OUTER)
+    )
+    odd = texels.image(np.maximum((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted, bad).astype(np.float32))
     soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
     low = np.clip((texels.at(head.mesh(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
     return np.clip(1 - 2 * texels.of(soft), 0, 1) * low
