@@ -17,7 +17,7 @@ from face3d_live.rotations import from_euler
 
 def face(**changes):
     expression = np.zeros(52, np.float32)
-    for name in ("eyeBlinkLeft", "jawOpen"):
+    for name in ("eyeBlinkLeft", "jawOpen", "mouthSmileLeft"):
         expression[INDEX[name]] = changes.pop(name, 0)
     return HeadCodes(expression=expression, rotation=from_euler(changes.pop("yaw", 0), 0, 0), **changes)
 
@@ -26,7 +26,13 @@ def test_good_moments_are_frontal_calm_near_and_sure():
     best = worth(face(), 0.95)
     assert best > 0.9
     far = np.array([0, 0, -2.0], np.float32)
-    for worse in (face(yaw=0.5), face(eyeBlinkLeft=0.7), face(jawOpen=0.6), face(translation=far)):
+    for worse in (
+        face(yaw=0.5),
+        face(eyeBlinkLeft=0.7),
+        face(jawOpen=0.6),
+        face(translation=far),
+        face(mouthSmileLeft=0.9),
+    ):
         assert worth(worse, 0.95) < 0.6 * best
     assert worth(face(), 0.4) < 0.5 * best
 

@@ -33,6 +33,8 @@ FAR_AWAY = 1.5
 #: How much more the moments must be worth together than those that the worn skin is made of.
 BETTER = 1.15
 _LIDS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
+#: What opens, stretches or folds the mouth: teeth and creases would be painted on the skin.
+_MOUTH = [i for name, i in INDEX.items() if name.startswith(("jaw", "mouth"))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +122,8 @@ def worth(codes: HeadCodes, confidence: float) -> float:
     """How well a moment shows the skin, 0..1: confident, frontal, mouth and eyes at rest, near enough to see pores."""
     lids = float(np.clip(1.5 - 2 * codes.expression[_LIDS].max(), 0, 1))
     near = float(np.clip((FAR_AWAY + codes.translation[2]) / 0.6, 0, 1))
-    return goodness(codes, confidence) * lids * near
+    calm = 1 - 0.6 * float(np.clip(codes.expression[_MOUTH].max(), 0, 1))
+    return goodness(codes, confidence) * lids * near * calm
 
 
 def _distance(a: HeadCodes, b: HeadCodes) -> float:
