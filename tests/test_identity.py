@@ -22,7 +22,7 @@ def frame(person: np.ndarray, noise: float = 0.3, seed: int = 0, yaw: float = 0.
 def watch(average: IdentityAverage, person: np.ndarray, frames: int, seed: int = 0, **options) -> None:
     for i in range(frames):
         codes = frame(person, seed=seed + i, **options)
-        average.update(codes, codes.shape, 0.9)
+        average.update(codes, 0.9)
 
 
 def test_goodness_prefers_frontal_calm_and_confident():
@@ -54,7 +54,7 @@ def test_it_is_weighted_by_confidence():
     average = IdentityAverage()
     for person, confidence in ((np.zeros(80), 0.9), (np.ones(80), 0.3)):
         codes = HeadCodes(shape=person)
-        average.update(codes, codes.shape, confidence)
+        average.update(codes, confidence)
     assert average.shape == pytest.approx(np.full(80, 0.25), abs=1e-5)
 
 
@@ -108,10 +108,13 @@ def test_a_noisy_network_does_not_release_its_own_person():
     assert average.shape == pytest.approx(kept)
 
 
-def test_the_signature_decides_not_the_fit():
-    """The fit is given the frozen identity and hands it back: only the network's own shape can tell."""
+def test_whoever_comes_after_a_long_absence_is_another():
     average = IdentityAverage()
     watch(average, ALICE, 60)
-    for i in range(60):
-        average.update(HeadCodes(shape=average.shape), frame(BOB, seed=i).shape, 0.9)
-    assert not average.frozen or np.abs(average.shape - ALICE).max() > 1e-3
+    average.begin_track(absent=1.0)
+    assert average.frozen
+    average.begin_track(absent=60.0)
+    assert not average.known
+    watch(average, ALICE, 1, noise=0.0)
+    assert average.known
+    assert average.shape == pytest.approx(ALICE, abs=1e-5)

@@ -82,7 +82,7 @@ class World:
         found = {name: face(self.t) for name, face in self.faces.items()}
         return {name: codes for name, codes in found.items() if codes is not None}
 
-    def estimate(self, frame_rgb, crop, camera, identity=None, previous=None):
+    def estimate(self, frame_rgb, crop, camera, identity=None):
         self.estimates += 1
         self.identities.append(identity)
         best = None
@@ -365,10 +365,10 @@ def test_a_jump_of_the_fit_is_put_right():
     world.play(tracker, 1)
     honest, astray = world.estimate, [True]
 
-    def estimate(frame_rgb, crop, camera, identity=None, previous=None):
+    def estimate(frame_rgb, crop, camera, identity=None):
         if astray.pop() if astray else False:
             return FakeEstimate(at(x=0.25), Points.of(at(x=0.25), camera), 0.9, 0.03)
-        return honest(frame_rgb, crop, camera, identity, previous)
+        return honest(frame_rgb, crop, camera, identity)
 
     world.estimate = estimate
     out = world.play(tracker, 0.2)
@@ -410,7 +410,7 @@ def test_whatever_the_network_says_the_output_is_finite(script):
     rest = iter(script)
     honest = world.estimate
 
-    def estimate(frame_rgb, crop: Crop, camera, identity=None, previous=None):
+    def estimate(frame_rgb, crop: Crop, camera, identity=None):
         x, y, z, confidence, scale, value = next(rest, (0, 0, -0.6, 0.9, 1, 0.5))
         codes = HeadCodes(
             expression=np.full(52, value), rotation=np.eye(3) * scale, translation=np.array([x, y, z])

@@ -4,11 +4,13 @@ A single frame's shape is noisy and mixes with expression and view; a face that 
 wrong. So the shape is a running mean over near-frontal, confident, closed-mouthed frames, each weighted by how good it
 is, and is frozen once their weights add up to `ENOUGH`.
 
-Two shapes of a frame are averaged: the fitted one, which is the identity, and the network's own, the signature, which
-is there on every frame, whatever identity the fit was given. The person has changed when the mean signature of recent
-good frames lies farther from the frozen one than the network's scatter explains: root mean square over the 80
-components above `FAR` and above `SPREADS` times the scatter of single frames, for `PATIENCE` good frames in a row
-(`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
+What is averaged is the network's own shape, not the fitted one: it is there on every frame, whatever identity the fit
+was given, and single fits trade shape for expression. The fit gets the average from the second frame on.
+
+The person has changed when the mean of recent good frames lies farther from the frozen average than the network's
+scatter explains: root mean square over the 80 components above `FAR` and above `SPREADS` times the scatter of single
+frames, for `PATIENCE` good frames in a row (`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
+Whoever comes after nobody was seen for `ABSENT` seconds is taken for another person.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ Array = NDArray[np.float32]
 ENOUGH = 30.0  # summed weight, frames of full weight: a second or two of looking at the camera
 LEAST_WEIGHT = 0.05  # frames below say too little to count
 RECENT = 12.0  # frames that the recent mean remembers
-FAR = 0.45  # unit-variance units
-SPREADS = 1.2
+FAR = 0.08  # unit-variance units
+SPREADS = 3.0
 PATIENCE = 25
 PATIENCE_NEW = 6
+ABSENT = 4.0
 _JAW = INDEX["jawOpen"]
 
 
@@ -49,55 +52,57 @@ class IdentityAverage:
         """Forget the person."""
         self.shape = np.zeros(N_SHAPE, np.float32)
         self.texture = np.zeros(N_TEXTURE, np.float32)
+        self.known = False  # a frame has been taken in
         self.frozen = False
-        self._signature = np.zeros(N_SHAPE, np.float32)
         self._weight = 0.0
-        self._scatter = 0.0  # weighted sum of the signatures' squared deviations, averaged over components
-        self.begin_track(PATIENCE)
+        self._scatter = 0.0  # weighted sum of squared deviations from the average, averaged over components
+        self.begin_track(patience=PATIENCE)
 
-    def begin_track(self, patience: int = PATIENCE_NEW) -> None:
-        """A face was found anew: perhaps another one."""
+    def begin_track(self, absent: float = 0.0, patience: int = PATIENCE_NEW) -> None:
+        """A face was found anew, `absent` seconds after the last one: perhaps another one."""
+        if absent > ABSENT:
+            self.reset()
         self._recent = np.zeros(N_SHAPE, np.float32)
         self._recent_weight = 0.0
         self._away = 0
         self._patience = patience
 
-    def update(self, codes: HeadCodes, signature: Array, confidence: float) -> None:
-        """Take in one frame: fitted codes, the network's own shape (80,), and `confidence` 0..1 of them."""
-        weight = goodness(codes, confidence)
+    def update(self, own: HeadCodes, confidence: float) -> None:
+        """Take in one frame: the network's own codes, and `confidence` 0..1 of them."""
+        weight = goodness(own, confidence)
         if weight < LEAST_WEIGHT:
             if self._weight == 0:  # something is better than the mean head
-                self.shape, self.texture = codes.shape, codes.texture
+                self.shape, self.texture, self.known = own.shape, own.texture, True
             return
-        self._compare(signature, weight)
+        self._compare(own.shape, weight)
         if not self.frozen:
-            self._average(codes, signature, weight)
+            self._average(own, weight)
 
     @property
     def spread(self) -> float:
-        """Root mean square deviation of single frames' signatures from their average, unit-variance units."""
+        """Root mean square deviation of single frames from the average, unit-variance units."""
         return float(np.sqrt(self._scatter / max(self._weight, 1e-9)))
 
-    def _average(self, codes: HeadCodes, signature: Array, weight: float) -> None:
+    def _average(self, own: HeadCodes, weight: float) -> None:
         # West's weighted running mean and variance, CACM 1979. The first frame has all the weight.
         self._weight += weight
         share = np.float32(weight / self._weight)
-        self.shape = self.shape + share * (codes.shape - self.shape)
-        self.texture = self.texture + share * (codes.texture - self.texture)
-        step = signature - self._signature
-        self._signature = self._signature + share * step
-        self._scatter += weight * float(np.mean(step * (signature - self._signature)))
-        self.frozen = self._weight >= ENOUGH
+        step = own.shape - self.shape
+        self.shape = self.shape + share * step
+        self.texture = self.texture + share * (own.texture - self.texture)
+        self._scatter += weight * float(np.mean(step * (own.shape - self.shape)))
+        self.known, self.frozen = True, self._weight >= ENOUGH
 
-    def _compare(self, signature: Array, weight: float) -> None:
+    def _compare(self, shape: Array, weight: float) -> None:
         """Remember the frame, and forget the person when recent frames show another."""
         self._recent_weight = self._recent_weight * (1 - 1 / RECENT) + weight
-        self._recent = self._recent + np.float32(weight / self._recent_weight) * (signature - self._recent)
+        self._recent = self._recent + np.float32(weight / self._recent_weight) * (shape - self._recent)
         if not self.frozen:
             return
-        distance = float(np.sqrt(np.mean((self._recent - self._signature) ** 2)))
-        self._away = self._away + 1 if distance > max(FAR, SPREADS * self.spread) else 0
-        if distance < FAR / 2:
+        distance = float(np.sqrt(np.mean((self._recent - self.shape) ** 2)))
+        far = max(FAR, SPREADS * self.spread)
+        self._away = self._away + 1 if distance > far else 0
+        if distance < far / 2:
             self._patience = PATIENCE  # it is the same person: take no more offence than usual
         if self._away >= self._patience:
             self.reset()

@@ -119,9 +119,9 @@ class FaceSmoother:
         groups = [group_of(name) for name in ARKIT]
         self._expression = _filter(groups)
         self._gaze = _filter([GAZE] * 4)
-        self._rotation = RotationFilter(1.5, 4.0)
-        self._place = OneEuro(np.array([2.0, 2.0, 0.8]), np.array([25.0, 25.0, 6.0]), 2.0)
-        self._play = DeadZone(np.array([0.0006, 0.0006, 0.004]))  # 0.4 pixels of 640, 0.4 % of the distance
+        self._rotation = RotationFilter(2.5, 10.0)
+        self._place = OneEuro(np.array([4.0, 4.0, 0.8]), np.array([60.0, 60.0, 6.0]), 3.0)
+        self._play = DeadZone(np.array([0.0003, 0.0003, 0.004]))  # 0.2 pixels of 640, 0.4 % of the distance
         self._lids = OneEuro(np.full(2, 0.5), np.zeros(2))
         self._light = OneEuro(np.array(self.LIGHT_CUTOFF), np.array(0.0))
         self._eyes = Eyes()

@@ -22,7 +22,7 @@ from ..rotations import from_quaternion, to_quaternion
 from . import calibration as neutral
 from .calibration import Calibration
 from .detector import SURE, Detection, Detector
-from .filters import GAP, NOMINAL_STEP, slerp, step
+from .filters import NOMINAL_STEP, slerp, step
 from .identity import IdentityAverage
 from .judge import ASK_EVERY, GRACE, REFUSALS, Last, box_of, judge
 from .smoothing import FaceSmoother
@@ -171,12 +171,8 @@ class Tracker:
             self._crop = anchored(self._crop, crop_from_detection(face))
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> Estimate:
-        if not self._smooth:
-            return self._estimator.estimate(rgb, crop, camera)
-        identity = self._identity.shape if self._identity.frozen else None
-        near = self._last is not None and self._now - self._last.t < GAP
-        previous = self._last.codes if self._last is not None and near else None
-        return self._estimator.estimate(rgb, crop, camera, identity, previous)
+        known = self._identity.shape if self._smooth and self._identity.known else None
+        return self._estimator.estimate(rgb, crop, camera, known)
 
     # --- without ------------------------------------------------------------------------------------------------------
 
@@ -193,7 +189,7 @@ class Tracker:
             estimate = self._estimate(rgb, crop_from_points(estimate.points_px), camera)
             verdict = judge(estimate, None, self._now, size)
             if verdict == "good" or (verdict == "doubtful" and face.score >= SURE and not _strayed(estimate, face)):
-                self._identity.begin_track()
+                self._identity.begin_track(self._now - self._shown_at)
                 self._keep(estimate)
                 self._asked = self._seen_at = self._now
                 return estimate
@@ -223,7 +219,7 @@ class Tracker:
 
     def _settle(self, estimate: Estimate) -> HeadCodes:
         """The codes as seen: smoothed, with the averaged identity; and the memories kept for later."""
-        self._identity.update(estimate.codes, estimate.predicted.shape, estimate.confidence)
+        self._identity.update(estimate.predicted, estimate.confidence)
         seen = estimate.codes
         if self._smooth:
             person = self._identity

@@ -39,15 +39,8 @@ class Estimate(Protocol):
 class EstimatesHeads(Protocol):
     """The network with its fit."""
 
-    def estimate(
-        self,
-        frame_rgb: Rgb,
-        crop: Crop,
-        camera: Camera,
-        identity: Array | None = None,
-        previous: HeadCodes | None = None,
-    ) -> Estimate:
-        """The head in a crop of a frame. identity: (80,) its shape where that is known. previous: the frame before."""
+    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Array | None = None) -> Estimate:
+        """The head in a crop of a frame; `identity` (80,) is its shape where that is known."""
 
 
 class DetectsFaces(Protocol):
