@@ -70,8 +70,12 @@ class Fitter:
         self.mean, self.shape_basis, self.expression_basis = basis.mean, basis.shape, basis.expression
         self.usable = np.asarray(head.point_usable, np.float32)
         self.rows = np.flatnonzero(self.usable > 0.02)
-        # (k, N, 3), contiguous, only the points that count
-        self.basis = np.ascontiguousarray(np.concatenate([self.expression_basis, self.shape_basis])[:, self.rows])
+        # (3, 52 + 80, N): planes of x, y and z, so that the products in `_linearise` run along memory.
+        everywhere = np.concatenate([self.expression_basis, self.shape_basis])
+        self._flat = np.ascontiguousarray(everywhere.reshape(len(everywhere), -1))
+        pieces = everywhere[:, self.rows]
+        self.basis = np.ascontiguousarray(pieces.transpose(2, 0, 1))
+        self.start = np.ascontiguousarray(self.mean[self.rows].T)  # (3, N)
         self.fixed = np.array([INDEX[name] for name in UNSEEN])
 
     def fit(
@@ -128,8 +132,8 @@ class Fitter:
         """
         count = len(problem.center)
         current = np.concatenate([codes.expression, codes.shape])
-        local = self.mean[self.rows] + np.tensordot(current, self.basis, 1)  # (N, 3)
-        jacobian, error = _linearise(problem, codes, local, self.basis[:count])
+        local = self.start + current @ self.basis  # (3, N)
+        jacobian, error = _linearise(problem, codes, local, self.basis[:, :count])
         normal = (jacobian @ jacobian.T).astype(np.float64)
         gradient = (jacobian @ error).astype(np.float64)
         prior = problem.precision.astype(np.float64) ** 2
@@ -155,8 +159,8 @@ class Fitter:
 
     def points3d(self, codes: HeadCodes) -> Array:  # (478, 3) camera frame
         """The 478 points of a head, by the linear basis."""
-        local = self.mean + np.tensordot(codes.shape, self.shape_basis, 1)
-        local = local + np.tensordot(codes.expression, self.expression_basis, 1)
+        moved = np.concatenate([codes.expression, codes.shape]) @ self._flat
+        local = self.mean + moved.reshape(self.mean.shape)
         return (local @ codes.rotation.T + codes.translation).astype(np.float32)
 
     def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Fit:
@@ -188,31 +192,31 @@ class Fitter:
 def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -> tuple[Array, Array]:
     """Transposed Jacobian (6 + n, 2N) and residual (2N,), weighted; x of all points, then y of all points.
 
-    Pose variables: a rotation vector applied in camera axes, a translation in units of the head's depth.
+    local: (3, N) points in the head's frame. basis: (3, n, N). Pose variables: a rotation vector applied in camera
+    axes, a translation in units of the head's depth.
     """
-    turned = local @ codes.rotation.T
-    space = turned + codes.translation
-    inverse = 1 / np.maximum(-space[:, 2], 1e-3)
-    focal = problem.camera.focal
-    u, v = space[:, 0] * inverse, space[:, 1] * inverse
-    predicted = np.stack([problem.camera.width / 2 + focal * u, problem.camera.height / 2 - focal * v])
+    rotation, place = codes.rotation, codes.translation
+    x, y, z = turned = rotation @ local
+    inverse = 1 / np.maximum(-(z + place[2]), 1e-3)
+    u, v = (x + place[0]) * inverse, (y + place[1]) * inverse
+    camera = problem.camera
+    predicted = np.stack([camera.width / 2 + camera.focal * u, camera.height / 2 - camera.focal * v])
     error = (predicted - problem.observed.T) * problem.weight
-    gain = focal * inverse * problem.weight
-    # d(f x / -z) = f/-z (dx + u dz), and with the sign of the image's y the other way round.
-    moves = np.empty((_POSE, *turned.shape), np.float32)
-    x, y, z = turned.T
-    zero = np.zeros_like(x)
-    for row, (dx, dy, dz) in enumerate(((zero, -z, y), (z, zero, -x), (-y, x, zero))):  # e_k cross turned
-        moves[row] = np.stack([dx, dy, dz], 1)
-    moves[3:] = -codes.translation[2] * np.eye(3, dtype=np.float32)[:, None]
-    flat = basis.reshape(-1, 3)
-    rotation = codes.rotation
-    out = np.empty((_POSE + len(basis), 2, len(turned)), np.float32)
-    out[:_POSE, 0] = gain * (moves[..., 0] + u * moves[..., 2])
-    out[:_POSE, 1] = -gain * (moves[..., 1] + v * moves[..., 2])
-    spun = (flat @ rotation.T).reshape(*basis.shape[:2], 3)
-    out[_POSE:, 0] = gain * (spun[..., 0] + u * spun[..., 2])
-    out[_POSE:, 1] = -gain * (spun[..., 1] + v * spun[..., 2])
+    # A move (dx, dy, dz) in camera axes shifts the pixel by f / -z (dx + u dz), and by -f / -z (dy + v dz).
+    gain = camera.focal * inverse * problem.weight
+    out = np.empty((_POSE + basis.shape[1], 2, turned.shape[1]), np.float32)
+    zero, depth = np.zeros_like(x), np.full_like(x, -place[2])
+    turns = ((zero, -z, y), (z, zero, -x), (-y, x, zero))  # e_k cross turned
+    shifts = ((depth, zero, zero), (zero, depth, zero), (zero, zero, depth))
+    for row, (dx, dy, dz) in enumerate((*turns, *shifts)):
+        out[row, 0] = gain * (dx + u * dz)
+        out[row, 1] = -gain * (dy + v * dz)
+    for axis, sign, slope in ((0, gain, u), (1, -gain, v)):
+        weights = sign * (rotation[axis, :, None] + slope * rotation[2, :, None])  # (3, N): pixel per metre of the head
+        moved = out[_POSE:, axis]
+        np.multiply(basis[0], weights[0], out=moved)
+        moved += basis[1] * weights[1]
+        moved += basis[2] * weights[2]
     return out.reshape(len(out), -1), error.astype(np.float32).reshape(-1)
 
 
