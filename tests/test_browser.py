@@ -251,6 +251,24 @@ def test_snapshot_opens_elsewhere(page, tmp_path: Path) -> None:
     assert "expression" in np.load(next(tmp_path.rglob("params.npz")))
 
 
+def test_a_lost_server_is_told_and_found_again(page, server) -> None:
+    """The last test of the running page: afterwards it is stopped, and the others have the machine to themselves."""
+    server.kill()
+    page.wait_for_selector("body[data-state=away]", timeout=15_000)
+    wait_for_notice(page, "not answering")
+    assert page.is_disabled("#snapshot")
+    server.start()
+    page.wait_for_selector(LIVE, timeout=30_000)
+    pictures = [support.grab(page)]
+    while len(pictures) < 5:
+        page.wait_for_timeout(400)
+        pictures.append(support.grab(page))
+    assert pictures[-1].std() > 8
+    assert np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3)).max() > 0.3, "the picture is frozen"
+    page.click("#stop")
+    page.wait_for_selector("body[data-state=idle]")
+
+
 def test_a_blocked_camera_leads_to_the_sample(browser, server) -> None:
     page = open_page(browser, server, camera=False)
     page.click("#start")
@@ -302,19 +320,3 @@ def test_the_avatar_needs_no_data_channel(browser, server) -> None:
     page.wait_for_function("/\\d+ fps/.test(document.querySelector('[data-reading=fps]').textContent)")
     assert page.faults == []
     page.context.close()
-
-
-def test_a_lost_server_is_told_and_found_again(page, server) -> None:
-    """Last in the module: it takes the server away."""
-    server.kill()
-    page.wait_for_selector("body[data-state=away]", timeout=15_000)
-    wait_for_notice(page, "not answering")
-    assert page.is_disabled("#snapshot")
-    server.start()
-    page.wait_for_selector(LIVE, timeout=30_000)
-    pictures = [support.grab(page)]
-    while len(pictures) < 5:
-        page.wait_for_timeout(400)
-        pictures.append(support.grab(page))
-    assert pictures[-1].std() > 8
-    assert np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3)).max() > 0.3, "the picture is frozen"
