@@ -11,7 +11,7 @@ from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.live import tailor
-from face3d_live.live.tailor import Moment, Wardrobe, worth
+from face3d_live.live.tailor import Moment, Tailor, Wardrobe, worth
 from face3d_live.rotations import from_euler
 
 
@@ -49,7 +49,7 @@ def offered(moments):
 def test_the_best_moments_are_kept_and_they_lie_apart():
     wardrobe = offered([(i / 30, 0.5 + 0.01 * i) for i in range(30)])
     assert [round(30 * m.at) for m in wardrobe.moments] == [7, 14, 22, 29]
-    wardrobe = offered([(i, 0.4 + 0.05 * (i % 10)) for i in range(30)])
+    wardrobe = offered([(0.5 * i, 0.4 + 0.05 * (i % 10)) for i in range(30)])
     assert sorted(round(m.worth, 2) for m in wardrobe.moments) == [0.8, 0.8, 0.8, 0.85, 0.85, 0.85]
     assert not offered([(0, 0.1)]).moments
 
@@ -59,17 +59,34 @@ def test_a_new_skin_must_be_worth_it():
     assert not wardrobe.wants(10.5) and wardrobe.wants(12)
     wardrobe.worn = 0.75
     assert not wardrobe.wants(12)
-    wardrobe.offer(Moment(np.zeros((4, 4, 3), np.uint8), face(), 0.8, 13))
+    wardrobe.offer(Moment(np.zeros((4, 4, 3), np.uint8), face(), 0.8, 11.5))
     assert wardrobe.wants(13)
     wardrobe.fitting = True
     assert not wardrobe.wants(13)
 
 
 def test_another_person_gets_another_skin():
-    wardrobe = offered([(0, 0.8), (1, 0.8), (2, 0.8), (3, 0.5, 0.9)])
-    assert [m.at for m in wardrobe.moments] == [3]
-    wardrobe = offered([(0, 0.8), (1, 0.8, 0.1), (2, 0.8, 0.2)])
-    assert len(wardrobe.moments) == 3
+    jumped = offered([(0, 0.8), (0.5, 0.8), (1, 0.8), (1.5, 0.5, 0.9)])
+    assert [m.at for m in jumped.moments] == [1.5]
+    learning = offered([(0.3 * i, 0.8, 0.02 * i) for i in range(5)])
+    assert len(learning.moments) == 5
+    back = offered([(0, 0.8), (0.5, 0.8), (9, 0.5)])
+    assert [m.at for m in back.moments] == [9] and not back.wants(10) and back.wants(11)
+
+
+async def test_a_skin_that_comes_too_late_is_not_worn():
+    wardrobe, worn = offered([(0, 0.8)]), []
+    wardrobe.wear = worn.append
+
+    class Slow:
+        async def run(self, task, moments):
+            if clear:
+                wardrobe.clear()
+            return bytes(512 * 512 * 4)
+
+    for clear, count in ((True, 0), (False, 1)):
+        await Tailor(Slow(), live_fakes.fake_skin, None)._fit(wardrobe, list(wardrobe.moments))
+        assert len(worn) == count
 
 
 def corner(browser):

@@ -28,6 +28,8 @@ Rgb = NDArray[np.uint8]
 FIRST, BETWEEN = 1.5, 4.0
 #: How many moments a skin is made of, of how many seconds at most one is taken, and the least worth of one.
 MOMENTS, WINDOW, LEAST = 6, 0.25, 0.15
+#: Seconds without a face after which it may be somebody else's.
+ABSENCE = 2.0
 #: Metres at which a webcam's face is so small (80 pixels) that a plain skin looks better than its own.
 FAR_AWAY = 1.5
 #: How much more the moments must be worth together than those that the worn skin is made of.
@@ -48,28 +50,33 @@ class Moment:
 
 
 class Wardrobe:
-    """One session's best moments, and what the worn skin was worth."""
+    """One session's best moments, what the worn skin was worth, and the how manieth person it is."""
 
     def __init__(self, wear: Callable[[Rgb], None]) -> None:
         self.wear = wear
         self.moments: list[Moment] = []
         self.worn = 0.0
+        self.person = 0
         self.fitting = False
         self.next = 0.0
+        self._newest: Moment | None = None
 
     def clear(self) -> None:
         """Forget the person."""
         self.moments.clear()
         self.worn = 0.0
+        self.person += 1
+        self._newest = None
 
     def offer(self, moment: Moment) -> None:
-        """Keep a moment if it is among the best; another head's moments go."""
+        """Keep a moment if it is among the best. Another person's moments go first."""
+        if self._newest is not None and _another(self._newest, moment):
+            self.clear()
+        self._newest = moment
         if moment.worth < LEAST:
             return
-        if self.moments and _distance(moment.codes, self.moments[-1].codes) > FAR:
-            self.clear()
-        if not self.moments and not self.worn:
-            self.next = moment.at + FIRST
+        if not self.moments:
+            self.next = max(self.next, moment.at + FIRST)
         rivals = [kept for kept in self.moments if kept.at // WINDOW == moment.at // WINDOW]
         if not rivals and len(self.moments) == MOMENTS:
             rivals = [min(self.moments, key=lambda kept: kept.worth)]
@@ -104,6 +111,7 @@ class Tailor:
             self._spawn(self._fit(wardrobe, list(wardrobe.moments)), "skin")
 
     async def _fit(self, wardrobe: Wardrobe, moments: list[Moment]) -> None:
+        person = wardrobe.person
         try:
             made = await self._worker.run(self._task, [(m.rgb, m.codes, m.worth) for m in moments])
         except Face3DError as error:
@@ -114,6 +122,8 @@ class Tailor:
             return
         finally:
             wardrobe.fitting, wardrobe.next = False, time.monotonic() + BETWEEN
+        if wardrobe.person != person:
+            return
         wardrobe.worn = sum(moment.worth for moment in moments)
         wardrobe.wear(np.frombuffer(made, np.uint8).reshape(SKIN_SIZE, SKIN_SIZE, 4))
 
@@ -126,6 +136,10 @@ def worth(codes: HeadCodes, confidence: float) -> float:
     return goodness(codes, confidence) * lids * near * calm
 
 
-def _distance(a: HeadCodes, b: HeadCodes) -> float:
-    """Root mean square over the identity's components."""
-    return float(np.sqrt(np.mean((a.shape - b.shape) ** 2)))
+def _another(before: Moment, now: Moment) -> bool:
+    """Whether somebody else may have sat down: after a while without a face, or where the tracker changed its mind.
+
+    Its averaged shape moves slowly while it learns and jumps when it finds another person.
+    """
+    jump = float(np.sqrt(np.mean((now.codes.shape - before.codes.shape) ** 2)))
+    return now.at - before.at > ABSENCE or jump > FAR
