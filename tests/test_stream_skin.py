@@ -78,15 +78,21 @@ async def test_a_skin_that_comes_too_late_is_not_worn():
     wardrobe, worn = offered([(0, 0.8)]), []
     wardrobe.wear = worn.append
 
-    class Slow:
+    class SlowWorker:
+        leaves = True
+
         async def run(self, task, moments):
-            if clear:
+            if self.leaves:
                 wardrobe.clear()
             return bytes(512 * 512 * 4)
 
-    for clear, count in ((True, 0), (False, 1)):
-        await Tailor(Slow(), live_fakes.fake_skin, None)._fit(wardrobe, list(wardrobe.moments))
-        assert len(worn) == count
+    worker = SlowWorker()
+    tailor = Tailor(worker, live_fakes.fake_skin, None)
+    await tailor._fit(wardrobe, list(wardrobe.moments))
+    assert worn == []
+    worker.leaves = False
+    await tailor._fit(wardrobe, list(wardrobe.moments))
+    assert len(worn) == 1
 
 
 def corner(browser):

@@ -50,7 +50,7 @@ class Moment:
 
 
 class Wardrobe:
-    """One session's best moments, what the worn skin was worth, and the how manieth person it is."""
+    """One session's best moments, what the worn skin was worth, and a number that changes with the person."""
 
     def __init__(self, wear: Callable[[Rgb], None]) -> None:
         self.wear = wear
