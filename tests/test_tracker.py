@@ -358,6 +358,15 @@ def test_a_sure_fit_outlives_a_short_refusal():
     assert all(o.face for o in world.play(tracker, 2))
 
 
+def test_a_profile_is_kept_though_the_detector_cannot_see_it():
+    world = World({"a": lambda t: at(yaw=1.0 if t > 1 else t)})
+    tracker = world.tracker()
+    world.play(tracker, 1)
+    world.blind = True
+    assert all(o.face for o in world.play(tracker, 3))
+    assert not world.play(tracker, 2)[-1].face
+
+
 def test_a_jump_of_the_fit_is_put_right():
     """For one frame the network takes a poster for the face; the detector knows better."""
     world = World({"a": lambda t: at(x=-0.1)})

@@ -8,8 +8,8 @@ Three verdicts on a frame's estimate:
   makes between two frames. The detector then looks at the neighbourhood: where it sees a face, the track goes on from
   there; where it sees none `REFUSALS` times in a row, the track ends.
 - "good": everything else. Even then the detector is asked four times a second, as a network that never saw an empty
-  chair may be sure of what it sees on one; it may refuse a good fit for `GRACE` seconds (hands and profiles are hard
-  for it) before it is believed.
+  chair may be sure of what it sees on one; it may refuse a good fit for `GRACE` seconds (hands are hard for it),
+  or `GRACE_TURNED` seconds when the head is turned by more than `TURNED` (so are profiles), before it is believed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codes import HeadCodes
-from ..rotations import angle_between
+from ..rotations import angle_between, to_euler
 from .types import Estimate
 
 Verdict = Literal["good", "doubtful", "lost"]
@@ -37,6 +37,7 @@ TURN = np.radians(70.0)  # angle by which the head may turn in that time
 LEAST_TIME = 1 / 20  # seconds: quicker frames get this much allowance, as points jitter at any rate
 REFUSALS = 3
 GRACE = 1.0
+GRACE_TURNED, TURNED = 4.0, np.radians(40.0)
 ASK_EVERY = 0.25  # seconds
 
 
@@ -68,6 +69,11 @@ def judge(estimate: Estimate, last: Last | None, t: float, size: tuple[int, int]
     if estimate.confidence < LOW_CONFIDENCE or estimate.residual > HIGH_RESIDUAL:
         return "doubtful"
     return "doubtful" if last is not None and _jumped(points, codes, last, t) else "good"
+
+
+def grace(codes: HeadCodes) -> float:
+    """For how many seconds a good fit outweighs the detector's refusals."""
+    return GRACE_TURNED if abs(to_euler(codes.rotation)[0]) > TURNED else GRACE
 
 
 def _jumped(points: NDArray, codes: HeadCodes, last: Last, t: float) -> bool:

@@ -24,7 +24,7 @@ from .calibration import Calibration
 from .detector import SURE, Detection, Detector
 from .filters import NOMINAL_STEP, slerp, step
 from .identity import IdentityAverage
-from .judge import ASK_EVERY, GRACE, REFUSALS, Last, box_of, judge
+from .judge import ASK_EVERY, REFUSALS, Last, box_of, grace, judge
 from .smoothing import FaceSmoother
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 
@@ -105,14 +105,17 @@ class Tracker:
 
     def _tick(self, t: float) -> None:
         """Advance the own clock by what the frame's timestamp says, or by something sensible where it is no use."""
+        if not np.isfinite(t):
+            self._now += NOMINAL_STEP
+            return
         dt = step(self._stamp, t)
         if dt is None:
-            ahead = t - self._stamp if self._stamp is not None and np.isfinite(t) else 0.0
+            ahead = t - self._stamp if self._stamp is not None else 0.0
             dt = ahead if ahead > 0 else FAMILIAR + NOMINAL_STEP  # a clock set back: as good as a long gap
             if dt > FAMILIAR:
                 self._end_track()
         self._now += dt
-        self._stamp = t if np.isfinite(t) else self._stamp
+        self._stamp = t
 
     def _camera_of(self, rgb: Rgb) -> Camera:
         height, width = rgb.shape[:2]
@@ -154,7 +157,7 @@ class Tracker:
                 if self._refusals < REFUSALS:
                     return None
                 verdict = "lost"
-            elif self._now - self._seen_at >= GRACE:
+            elif self._now - self._seen_at >= grace(estimate.codes):
                 verdict = "lost"
         if verdict == "lost":
             self._end_track()
