@@ -1,6 +1,7 @@
 """Training: the losses mean what they say, a run resumes to the step, and the whole recipe learns."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -185,10 +186,11 @@ def test_metrics_on_known_answers(head: Head) -> None:
     assert metrics.confidence_correlation(np.array([0.9, 0.5, 0.1]), np.array([1, 2, 3])) == pytest.approx(-1)
 
 
-def test_evaluate_without_faces_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", [command.evaluate_weights, command.train_network])
+def test_without_faces_it_says_so(tmp_path: Path, run: Callable[..., object]) -> None:
     with pytest.raises(InputError) as caught:
-        command.evaluate_weights(folder=tmp_path)
-    assert caught.value.code == "pool-missing"
+        run(tmp_path / "out.npz", folder=tmp_path, data=tmp_path / "none")
+    assert caught.value.code == "data-missing"
 
 
 def test_quick_run_learns(tmp_path: Path) -> None:

@@ -25,13 +25,16 @@ from face3d_live.head.model import Head
 from face3d_live.regress import weights
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Device, Regressor, cuda_available
+from face3d_live.texture.library import build_library
 from face3d_live.train import evaluate as evaluation
-from face3d_live.train import loop, portraits, synthetic
+from face3d_live.train import loop, portraits, synthetic, turned
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import Mixture, Pool
 
 #: Of the samples a batch is made of, how many are portraits, where there are any.
-PORTRAIT_SHARE = 0.3
+PORTRAIT_SHARE = 0.5
+#: How often each portrait is turned to another pose.
+TURNED = 6
 HELD_OUT_SEED, HELD_OUT = 9999, 1000
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
@@ -60,14 +63,12 @@ def train_network(
         with tempfile.TemporaryDirectory() as temporary:
             return quick_run(Path(temporary))
     head, pool = Head.load(), folder / "pool"
-    if not (pool / "portraits_train").is_dir():
-        portraits.build(head, data, pool)
-    skins = _skins(folder)
-    running = _generate(pool, data, skins, generators)
+    prepare(head, folder, data)
+    drawn, photographed = Pool(pool / "synthetic"), Pool(pool / "portraits_train")
+    running = _generate(pool, data, folder / "skins", generators)
     try:
-        train_pool = Pool(pool / "synthetic")
-        _wait_for(train_pool, running)
-        shares = [(train_pool, 1 - PORTRAIT_SHARE), (Pool(pool / "portraits_train"), PORTRAIT_SHARE)]
+        _wait_for(drawn, running)
+        shares = [(drawn, 1 - PORTRAIT_SHARE), (photographed, PORTRAIT_SHARE)]
         recipe = loop.Recipe(Architecture(), samples)
         trainer = loop.Trainer(recipe, Mixture(shares, recipe.seed), head, mirror_shape(head), _device(device))
         run_with_progress(trainer, folder)
@@ -75,8 +76,25 @@ def train_network(
         for process in running:
             process.terminate()
     trainer.export(out)
-    evaluate_weights(out, folder, device=device)
+    evaluate_weights(out, folder, data, device=device)
     return f"{out}: {trainer.seen} pictures in {trainer.seconds / 3600:.1f} hours"
+
+
+def prepare(head: Head, folder: Path, data: Path) -> None:
+    """Make what a training folder lacks before the first step: skins, portraits, turned portraits, held-out heads.
+
+    Raises InputError "data-missing" when the folder of faces is not there.
+    """
+    pool, skins = folder / "pool", folder / "skins"
+    portraits.load_index(data)  # says what is missing before an hour is spent
+    if not skins.is_dir():
+        build_library(data, skins)
+    if not (pool / "portraits_train").is_dir():
+        portraits.build(head, data, pool)
+        turned.build(head, data, pool, TURNED)
+    if not (pool / "synthetic_heldout").is_dir():
+        generator = synthetic.Generator(head, data, skins)
+        synthetic.write_shard(generator, pool / "synthetic_heldout", HELD_OUT_SEED, 0, HELD_OUT)
 
 
 def quick_run(folder: Path) -> str:
@@ -107,22 +125,19 @@ def quick_run(folder: Path) -> str:
 def evaluate_weights(
     path: Path = weights.DEFAULT,
     folder: Path = Path("training"),
+    data: Path = Path("../shared/data"),
     limit: int | None = None,
     device: Device = "auto",
 ) -> dict[str, Any]:
     """Measure a weights file on the held-out pools of a training folder; print and save the table.
 
-    Raises InputError "pool-missing" when the folder has no held-out samples.
+    The pools are made where there are none. Raises InputError "data-missing" when that needs the folder of faces.
     """
-    pools = {
-        name: Pool(folder / "pool" / kind)
-        for name, kind in (("synthetic", "synthetic_heldout"), ("portraits", "portraits_heldout"))
-        if (folder / "pool" / kind).is_dir()
-    }
-    if not pools:
-        cure = f"{folder}/pool holds no held-out faces: make them with `face3d-live train`, or give its folder"
-        raise InputError("pool-missing", cure)
-    report = evaluation.evaluate(Regressor.load(device, path), Head.load(), pools, limit)
+    head, pool = Head.load(), folder / "pool"
+    if not (pool / "synthetic_heldout").is_dir() or not (pool / "portraits_heldout").is_dir():
+        prepare(head, folder, data)
+    pools = {"synthetic": Pool(pool / "synthetic_heldout"), "portraits": Pool(pool / "portraits_heldout")}
+    report = evaluation.evaluate(Regressor.load(device, path), head, pools, limit)
     table = Table("measure", "network", "with the fit")
     for row in evaluation.rows(report):
         table.add_row(*row)
@@ -160,18 +175,8 @@ def plain_skins(folder: Path) -> Path:
     return folder
 
 
-def _skins(folder: Path) -> Path:
-    """The skins of the training folder, made there by the texture room; plain ones when that was not done."""
-    skins = folder / "skins"
-    return skins if skins.is_dir() else plain_skins(skins)
-
-
 def _generate(pool: Path, data: Path, skins: Path, count: int) -> list[subprocess.Popen[bytes]]:
-    """Start processes that fill the pool, and make the held-out heads first."""
-    held_out = pool / "synthetic_heldout"
-    if not held_out.is_dir():
-        generator = synthetic.Generator(Head.load(), data, skins)
-        synthetic.write_shard(generator, held_out, HELD_OUT_SEED, 0, HELD_OUT)
+    """Start processes that fill the pool."""
     command = [sys.executable, "-m", "face3d_live.train.synthetic", "--out", str(pool / "synthetic")]
     command += ["--data", str(data), "--skins", str(skins)]
     return [subprocess.Popen([*command, "--seed", str(seed + 1)], stdout=subprocess.DEVNULL) for seed in range(count)]

@@ -39,11 +39,11 @@ class Recipe:
     architecture: Architecture
     samples: int
     batch: int = 64
-    rate: float = 1.2e-3
+    rate: float = 1e-3
     decay: float = 0.03
-    warm_up: int = 300
+    warm_up: int = 200
     average: float = 0.998
-    sizes: tuple[tuple[float, int], ...] = ((0.8, 64), (1.0, 112))
+    sizes: tuple[tuple[float, int], ...] = ((0.7, 64), (1.0, 112))
     seed: int = 0
 
     def size_at(self, fraction: float) -> int:
