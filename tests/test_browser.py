@@ -117,7 +117,7 @@ def series(page, server) -> dict:
     grid = np.arange(t[0], t[-1], 1 / FPS)
     yaw = [rotations.to_euler(rotations.from_quaternion(frame["rotation"]))[0] for frame in frames]
     values = {name: [frame["expression"][name] for frame in frames] for name in ARKIT}
-    return {"began": began, **{name: np.interp(grid, t, value) for name, value in {"yaw": yaw, **values}.items()}}
+    return {"began": began, "count": len(frames), **{name: np.interp(grid, t, value) for name, value in {"yaw": yaw, **values}.items()}}
 
 
 def turns() -> np.ndarray:  # (270,) radians
@@ -140,7 +140,7 @@ def test_turns_jaw_and_blinks_come_back_in_time(series) -> None:
     jaw = agreement("jawOpen", series["jawOpen"])
     blink = agreement("eyeBlinkLeft", (series["eyeBlinkLeft"] + series["eyeBlinkRight"]) / 2)
     smile = agreement("mouthSmileLeft", (series["mouthSmileLeft"] + series["mouthSmileRight"]) / 2)
-    print(f"turns {turned:.2f} jaw {jaw:.2f} blink {blink:.2f} smile {smile:.2f}")
+    print(f"{series['count']} frames, lag {lag}, turns {turned:.2f} jaw {jaw:.2f} blink {blink:.2f} smile {smile:.2f}")
     assert jaw > 0.6, f"jawOpen correlates only {jaw:.2f} with the sample's"
     assert blink > 0.35, f"blinks correlate only {blink:.2f} with the sample's"
     assert smile > 0.6, f"smiles correlate only {smile:.2f} with the sample's"

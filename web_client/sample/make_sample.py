@@ -42,15 +42,14 @@ SKIN = np.array([186.0, 138.0, 114.0])
 
 #: A motion: (coefficient, or both sides with "*"), how strong, and when it starts, is full, begins to go, is gone.
 MOTIONS = (
-    # "Hello there, how are you": jaw and lips in quick syllables.
-    ("jawOpen", 0.38, 0.70, 0.84, 0.88, 1.02),
-    ("mouthStretch*", 0.25, 0.70, 0.84, 0.92, 1.06),
-    ("jawOpen", 0.55, 1.04, 1.22, 1.28, 1.46),
-    ("mouthFunnel", 0.45, 1.18, 1.36, 1.46, 1.62),
-    ("jawOpen", 0.30, 1.62, 1.76, 1.80, 1.94),
-    ("mouthPucker", 0.70, 1.92, 2.08, 2.20, 2.38),
-    ("jawOpen", 0.48, 2.36, 2.52, 2.58, 2.78),
-    ("mouthLowerDown*", 0.30, 2.36, 2.52, 2.58, 2.78),
+    # Slow, clear speech: "ah, oh, ooh, eh".
+    ("jawOpen", 0.80, 0.65, 0.87, 1.05, 1.27),
+    ("mouthStretch*", 0.20, 0.65, 0.87, 1.05, 1.27),
+    ("jawOpen", 0.55, 1.27, 1.47, 1.62, 1.82),
+    ("mouthFunnel", 0.50, 1.24, 1.47, 1.62, 1.86),
+    ("mouthPucker", 0.75, 1.84, 2.02, 2.16, 2.34),
+    ("jawOpen", 0.65, 2.30, 2.50, 2.62, 2.82),
+    ("mouthLowerDown*", 0.30, 2.30, 2.50, 2.62, 2.82),
     # A smile that grows.
     ("mouthSmile*", 0.85, 2.85, 3.25, 4.00, 4.45),
     ("cheekSquint*", 0.55, 2.95, 3.30, 4.00, 4.40),
@@ -59,7 +58,7 @@ MOTIONS = (
     ("browInnerUp", 0.85, 4.50, 4.72, 5.15, 5.45),
     ("browOuterUp*", 0.80, 4.50, 4.72, 5.15, 5.45),
     ("eyeWide*", 0.65, 4.52, 4.74, 5.10, 5.35),
-    ("jawOpen", 0.78, 4.60, 4.86, 5.16, 5.50),
+    ("jawOpen", 0.90, 4.56, 4.80, 5.16, 5.50),
     # Looking about; the eyes go first.
     ("eyeLookOutLeft", 0.60, 5.55, 5.70, 6.10, 6.35),
     ("eyeLookInRight", 0.60, 5.55, 5.70, 6.10, 6.35),
@@ -70,9 +69,10 @@ MOTIONS = (
     ("mouthPress*", 0.50, 7.20, 7.40, 7.80, 8.05),
     ("mouthFrown*", 0.35, 7.20, 7.45, 7.80, 8.10),
 )
-#: When a blink begins. It closes in 0.10 s, stays shut for 0.07 s and opens in 0.16 s.
-BLINKS = (0.25, 1.80, 3.45, 5.48, 6.72, 8.30)
-BLINK = (0.10, 0.07, 0.16)
+#: When a blink begins, and how long it takes to close, stays shut and takes to open: a slow blink, which a slow machine
+#: sees as well.
+BLINKS = (0.08, 1.80, 3.45, 5.48, 6.72, 8.30)
+BLINK = (0.12, 0.16, 0.20)
 
 #: Turns of the head: (yaw, pitch, roll) in degrees, and the same four times.
 TURNS = (
