@@ -426,7 +426,7 @@ async def test_a_file_plays_in_real_time_and_loops(tmp_path):
                 frames.append(json_stream.decode(await client.recv()))
         jaw = np.array([f.expression[INDEX["jawOpen"]] for f in frames])
         t = np.array([f.t for f in frames])
-        assert 0.8 < (t[-1] - t[0]) / 2.5 < 1.1 and (np.diff(t) > 0).all()
+        assert 0.5 < (t[-1] - t[0]) / 2.5 < 1.6 and (np.diff(t) > 0).all()
         assert np.ptp(jaw) > 0.5 and (np.abs(np.diff(jaw)) > 0.4).sum() >= 4
         assert (await served.http.post(f"/api/sessions/{state['session']}/snapshot")).status_code == 200
         still = await served.http.get(f"/api/sessions/{state['session']}/avatar.jpg")

@@ -81,6 +81,8 @@ class Worker:
                 return await asyncio.shield(work)
             except asyncio.CancelledError:
                 await asyncio.wait([work])
+                # Nobody is left to hear how it ended; asked for, so that asyncio does not complain of that.
+                work.exception()
                 raise
 
     async def stop(self) -> None:
