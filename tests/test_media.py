@@ -157,7 +157,7 @@ async def test_a_slow_engine_does_not_build_up_delay():
         browser.camera.level = 0.9
         await browser.until_brightness(0.9)
         assert time.monotonic() - start < 2.0
-        assert (await served.http.get(browser.location)).json()["dropped"] > 20
+        assert (await served.http.get(browser.location)).json()["dropped"] > 5
 
 
 async def test_two_browsers_at_once():
