@@ -1,10 +1,12 @@
-"""The command line: `face3d-live live | track | reconstruct | train | evaluate`.
+"""The command line: `face3d-live live | track | reconstruct | train | evaluate | bench`.
 
 Each command imports the room it opens when it runs, so that `--help` is quick and no command loads another's libraries.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,7 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
-from face3d_live.errors import Face3DError
+from face3d_live import paths
+from face3d_live.errors import AssetError, Face3DError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,8 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A webcam in, a living 3D head out.",
 )
-
-DATA = Path("../shared/data")
 
 
 class Device(StrEnum):
@@ -51,8 +52,27 @@ class Texture(StrEnum):
     s4096 = "4096"
 
 
+class Bench(StrEnum):
+    """What there is to measure."""
+
+    head = "head"
+    regress = "regress"
+    track = "track"
+    render = "render"
+    live = "live"
+
+
 AnyDevice = Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU when there is one")]
 DataFolder = Annotated[Path, typer.Option(help="the folder of faces and clips")]
+TrainingFolder = Annotated[Path, typer.Option(help="what a run keeps: its samples, skins, checkpoint, figures")]
+
+REGRESSOR = paths.MODELS / "regressor.npz"
+
+HOST_HELP = (
+    "address to listen on; 0.0.0.0 for the whole network: use --token then, and a proxy with HTTPS, "
+    "as browsers give the camera to no other page"
+)
+SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
 
 def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,19 +91,12 @@ def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @app.command()
 def live(
-    host: Annotated[
-        str, typer.Option(help="address to listen on; with 0.0.0.0 use --token, and HTTPS in front for cameras")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help=HOST_HELP)] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one")] = 8080,
     device: AnyDevice = Device.auto,
     token: Annotated[str | None, typer.Option(help="a secret that the page and every request must carry")] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE_OR_CAMERA", help="a looped video, or a camera's number: a session without a browser"
-        ),
-    ] = None,
-    verbose: Annotated[bool, typer.Option(help="log every session and connection")] = False,
+    source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -120,6 +133,61 @@ def reconstruct(
     from face3d_live.reconstruct import reconstruct_photos
 
     raise typer.Exit(reconstruct_photos(photos, out, mesh.value, int(texture.value), device.value))
+
+
+@app.command()
+@says_what_to_do
+def train(
+    data: DataFolder = Path("../shared/data"),
+    folder: TrainingFolder = Path("training"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="the weights to write")] = REGRESSOR,
+    samples: Annotated[int, typer.Option(help="pictures to show the network in the whole run")] = 2_000_000,
+    generators: Annotated[int, typer.Option(help="processes that draw synthetic faces meanwhile")] = 2,
+    device: AnyDevice = Device.auto,
+    quick: Annotated[bool, typer.Option(help="a thin network for two minutes, to see that everything works")] = False,
+) -> None:
+    """Train the network from scratch, or go on with a run that was interrupted.
+
+    Needs face3d-live[train].
+    """
+    _need_torch()
+    from face3d_live.train.command import train_network
+
+    print(train_network(out, folder, data, samples, generators, device.value, quick))
+
+
+@app.command()
+@says_what_to_do
+def evaluate(
+    data: DataFolder = Path("../shared/data"),
+    folder: TrainingFolder = Path("training"),
+    weights: Annotated[Path, typer.Option(help="the weights to measure")] = REGRESSOR,
+    limit: Annotated[int | None, typer.Option(help="samples of each kind at most")] = None,
+    device: AnyDevice = Device.auto,
+) -> None:
+    """Measure the network on synthetic faces with known codes, and on portraits it has never seen.
+
+    Needs face3d-live[train]. What the folder lacks of the held-out faces is made first.
+    """
+    _need_torch()
+    from face3d_live.train.command import evaluate_weights
+
+    evaluate_weights(weights, folder, data, limit, device.value)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@says_what_to_do
+def bench(context: typer.Context, what: Annotated[Bench, typer.Argument()]) -> None:
+    """Measure this machine and print one table; further options go to the benchmark itself."""
+    script = paths.ROOT / "bench" / f"{what.value}.py"
+    if not script.is_file():
+        raise AssetError("bench-missing", "the benchmarks are in the source tree only: run this in a checkout")
+    raise typer.Exit(subprocess.run([sys.executable, script, *context.args], check=False).returncode)
+
+
+def _need_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise AssetError("torch-missing", "this runs on PyTorch: pip install 'face3d-live[train]'")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _BUNDLED = _PACKAGE / "_data"
-_BASE = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
+#: The checkout's folder; in a wheel, that of the bundled files.
+ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
 
-MODELS = _BASE / "models"
-SHADERS = _BASE / "shaders"
-WEB_CLIENT = _BASE / "web_client"
+MODELS = ROOT / "models"
+SHADERS = ROOT / "shaders"
+WEB_CLIENT = ROOT / "web_client"
