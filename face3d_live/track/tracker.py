@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from .detector import SURE, Detection, Detector
 from .filters import NOMINAL_STEP, slerp, step
 from .identity import IdentityAverage
 from .judge import ASK_EVERY, REFUSALS, Last, box_of, grace, judge
+from .response import GAINS, Response
 from .smoothing import FaceSmoother
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 
@@ -46,12 +48,17 @@ class Tracker:
     """Follows one face. Frames come in by `update`, in order; every frame gives a `Tracked`.
 
     estimator and head: `regress.estimate.Estimator` and `head.model.Head`; detector: the shipped one by default.
-    smooth=False passes each frame's own codes through (its own shape, too) for measuring. `calibration` may be set to
-    one from an earlier session. Not safe to share between threads.
+    smooth=False passes each frame's own codes through (its own shape, too) for measuring. gains: see `response`.
+    `calibration` may be set to one from an earlier session. Not safe to share between threads.
     """
 
     def __init__(
-        self, estimator: EstimatesHeads, head: HasPoints, detector: DetectsFaces | None = None, smooth: bool = True
+        self,
+        estimator: EstimatesHeads,
+        head: HasPoints,
+        detector: DetectsFaces | None = None,
+        smooth: bool = True,
+        gains: Mapping[str, float] = GAINS,
     ) -> None:
         self._estimator, self._smooth = estimator, smooth
         self._detector = detector or Detector.load()
@@ -60,6 +67,7 @@ class Tracker:
         self._mean = basis.mean[chosen]
         self._basis = np.concatenate([basis.shape, basis.expression])[:, chosen]
         self._identity = IdentityAverage()
+        self._response = Response(gains)
         self._smoother = FaceSmoother()
         self.calibration: Calibration | None = None
         self.reset()
@@ -67,8 +75,10 @@ class Tracker:
     def reset(self) -> None:
         """Forget the face and the person; the calibration stays."""
         self._identity.reset()
+        self._response.reset()
         self._camera: Camera | None = None
         self._stamp: float | None = None
+        self._dt = NOMINAL_STEP  # seconds since the frame before, at most `FAMILIAR`
         self._now = 0.0  # seconds, never running back, whatever the timestamps do
         self._shown = HeadCodes()
         self._shown_at = -RELAXED
@@ -106,7 +116,8 @@ class Tracker:
     def _tick(self, t: float) -> None:
         """Advance the own clock by what the frame's timestamp says, or by something sensible where it is no use."""
         if not np.isfinite(t):
-            self._now += NOMINAL_STEP
+            self._dt = NOMINAL_STEP
+            self._now += self._dt
             return
         dt = step(self._stamp, t)
         if dt is None:
@@ -115,6 +126,7 @@ class Tracker:
             if dt > FAMILIAR:
                 self._end_track()
         self._now += dt
+        self._dt = min(dt, FAMILIAR)
         self._stamp = t
 
     def _camera_of(self, rgb: Rgb) -> Camera:
@@ -193,6 +205,7 @@ class Tracker:
             verdict = judge(estimate, None, self._now, size)
             if verdict == "good" or (verdict == "doubtful" and face.score >= SURE and not _strayed(estimate, face)):
                 self._identity.begin_track(self._now - self._shown_at)
+                self._response.reset()
                 self._keep(estimate)
                 self._asked = self._seen_at = self._now
                 return estimate
@@ -225,8 +238,9 @@ class Tracker:
         self._identity.update(estimate.predicted, estimate.confidence)
         seen = estimate.codes
         if self._smooth:
-            person = self._identity
-            seen = self._smoother(seen.with_(shape=person.shape, texture=person.texture), self._now)
+            person, expression = self._identity, self._response(seen.expression, self._dt)
+            seen = seen.with_(shape=person.shape, texture=person.texture, expression=expression)
+            seen = self._smoother(seen, self._now)
         self._recent.append((self._now, seen))
         while self._now - self._recent[0][0] > neutral.SPAN:
             self._recent.popleft()
