@@ -92,8 +92,8 @@ class Camera(MediaStreamTrack):
 class Browser:
     """What the page does: offers a camera and a control channel, shows the avatar."""
 
-    def __init__(self, served, camera=None, codec=None):
-        self.served, self.camera, self.codec = served, camera or Camera(), codec
+    def __init__(self, served, camera=None, codec=None, more=()):
+        self.served, self.camera, self.codec, self.more = served, camera or Camera(), codec, more
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.messages, self.news = [], asyncio.Event()
         self.avatar, self.avatars = None, 0
@@ -102,6 +102,8 @@ class Browser:
 
     async def __aenter__(self):
         transceiver = self.pc.addTransceiver(self.camera, direction="sendrecv")
+        for track in self.more:
+            self.pc.addTrack(track)
         if self.codec is not None:
             capable = RTCRtpReceiver.getCapabilities("video").codecs
             transceiver.setCodecPreferences([c for c in capable if c.mimeType == self.codec])
@@ -157,7 +159,8 @@ class Browser:
         self.news.set()
 
     def _on_track(self, track):
-        self._reader = asyncio.ensure_future(self._watch(track))
+        if self._reader is None and track.kind == "video":
+            self._reader = asyncio.ensure_future(self._watch(track))
 
     async def _watch(self, track):
         while True:

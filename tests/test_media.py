@@ -12,7 +12,7 @@ import av
 import live_fakes
 import numpy as np
 import pytest
-from aiortc import rtcrtpreceiver, rtcrtpsender
+from aiortc import AudioStreamTrack, rtcrtpreceiver, rtcrtpsender
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
@@ -167,6 +167,14 @@ async def test_two_browsers_at_once():
         await one.pc.close()
         two.camera.level = 0.5
         await two.until_brightness(0.5)
+
+
+async def test_a_second_camera_and_a_microphone_change_nothing():
+    more = (Camera(0.9), AudioStreamTrack())
+    async with serve() as served, Browser(served, Camera(0.4), more=more) as browser:
+        await browser.until_brightness(0.4)
+        jaws = [(await browser.message("frame"))["expression"][JAW] for _ in range(8)]
+        assert max(jaws) < 0.45
 
 
 # --- the parts, one by one ------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class Peer:
         self._control: control.Control | None = None
         self._connect_seconds = connect_seconds
         self._tasks: set[asyncio.Task[None]] = set()
-        self._calibrating = False
+        self._feeding = self._calibrating = False
         self._closed = False
 
     async def answer(self, offer: str) -> str:
@@ -113,9 +113,11 @@ class Peer:
     # --- what the browser does --------------------------------------------------------------------------------------
 
     def _on_track(self, track: MediaStreamTrack) -> None:
+        # Every track is read, as one that nobody reads leaks; only the first camera is looked at.
         newest = NewestFrame(track)
         self._spawn(newest.drain(), "drain")
-        if track.kind == "video":
+        if track.kind == "video" and not self._feeding:
+            self._feeding = True
             self._spawn(self._feed(newest), "feed")
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
