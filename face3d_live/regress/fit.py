@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.camera import Camera
-from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
+from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_CORNERS
 
 Array = NDArray[np.float32]
 
 EFFECTIVE = 0.3
-EXPRESSION_SIGMA = 0.5
+#: How far the truth lies from the network's own coefficients, by the beginning of the name. Lids and gaze are a pixel
+#: or two of the points but a plain sight for the codes; brows are the other way round (held-out portraits and clips).
+EXPRESSION_SIGMA = {"eye": 0.15, "brow": 0.5, "": 0.2}
 SHAPE_SIGMA = 1.0
 SPARSITY = 0.2
 #: Standard deviation of a change between two frames, for `previous`.
@@ -77,6 +79,8 @@ class Fitter:
         self.basis = np.ascontiguousarray(pieces.transpose(2, 0, 1))
         self.start = np.ascontiguousarray(self.mean[self.rows].T)  # (3, N)
         self.fixed = np.array([INDEX[name] for name in UNSEEN])
+        sigma = [next(s for start, s in EXPRESSION_SIGMA.items() if name.startswith(start)) for name in ARKIT]
+        self.precision = np.array(sigma, np.float32) ** -2
 
     def fit(
         self,
@@ -113,12 +117,13 @@ class Fitter:
         size = float(np.ptp(observed, axis=0).max())
         variance = np.asarray(sigma_px, np.float32)[self.rows] ** 2 + (MODEL_ERROR * size) ** 2
         weight = np.sqrt(EFFECTIVE * self.usable[self.rows] / variance)
-        precision = np.full(N_EXPRESSION, EXPRESSION_SIGMA**-2, np.float32)
+        precision = self.precision
         center = precision * init.expression - SPARSITY
         if previous is not None:
             precision = precision + FRAME_SIGMA**-2
             center = center + FRAME_SIGMA**-2 * previous.expression
         center = center / precision
+        precision = precision.copy()
         precision[self.fixed], center[self.fixed] = 1e8, init.expression[self.fixed]
         if solve_shape:
             center = np.concatenate([center, init.shape])
