@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from face3d_live.codes import INDEX
 from face3d_live.track.response import GAINS, REST_LIMIT, Response
 
-BLINK, JAW, BROW = INDEX["eyeBlinkLeft"], INDEX["jawOpen"], INDEX["browInnerUp"]
+BLINK, JAW, BROW = INDEX["eyeBlinkLeft"], INDEX["jawOpen"], INDEX["browDownLeft"]
 DT = 1 / 30
 
 
@@ -25,10 +25,10 @@ def face(**values: float) -> np.ndarray:
 def test_rest_stays_and_a_timid_blink_becomes_one():
     response = Response()
     for _ in range(90):
-        calm = response(face(eyeBlinkLeft=0.1, browInnerUp=0.3), DT)
+        calm = response(face(eyeBlinkLeft=0.1, browDownLeft=0.3), DT)
     assert calm[BLINK] == pytest.approx(0.1, abs=0.02)
     assert calm[BROW] == pytest.approx(0.3)  # not one of its channels
-    blink = response(face(eyeBlinkLeft=0.25, browInnerUp=0.3), DT)
+    blink = response(face(eyeBlinkLeft=0.25, browDownLeft=0.3), DT)
     gain, rise = GAINS["eyeBlinkLeft"], 0.14 / 0.89
     assert blink[BLINK] == pytest.approx(0.11 + 0.89 * gain * rise / (1 + (gain - 1) * rise), abs=0.05)
     assert blink[BROW] == pytest.approx(0.3)

@@ -20,6 +20,7 @@ GAINS: Mapping[str, float] = {
     "eyeBlinkLeft": 8.0,
     "eyeBlinkRight": 8.0,
     "jawOpen": 6.0,
+    "browInnerUp": 3.0,
     "mouthSmileLeft": 2.2,
     "mouthSmileRight": 2.2,
 }
