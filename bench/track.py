@@ -1,6 +1,6 @@
 """What tracking costs: the detector's looks, the tracker's own share, and the whole line on a video.
 
-    python bench/track.py [VIDEO ...]
+    OPENBLAS_NUM_THREADS=1 python bench/track.py [VIDEO ...]
 
 Without a video it measures on the astronaut portrait of scikit-image, shifted a little from frame to frame. Wall
 milliseconds, median and 95th percentile, one thread for OpenCV. With videos it also prints, for each, how often a face
