@@ -14,6 +14,7 @@ from face3d_live.head.model import Head
 from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result, ViewRequest
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Device, Regressor
+from face3d_live.render.pictures import covering
 from face3d_live.render.renderer import Renderer
 from face3d_live.render.view import View
 from face3d_live.track.detector import Detector
@@ -103,6 +104,8 @@ class HeadPipeline:
 
     def _draw(self, face: _Face, tracked: Tracked, view: ViewRequest) -> Rgb:
         if view.mode == "overlay":
+            if not tracked.face and face.picture is not None:
+                return covering(face.picture, AVATAR_SIZE, AVATAR_SIZE)  # nobody there to draw a head over
             # Over the picture the head is where the camera sees it, not where calibration moves it.
             drawn = self._renderer.render(
                 tracked.seen, tracked.camera, mode="overlay", background=face.picture, texture=face.texture
