@@ -144,6 +144,7 @@ def train(
     samples: Annotated[int, typer.Option(help="pictures to show the network in the whole run")] = 2_000_000,
     generators: Annotated[int, typer.Option(help="processes that draw synthetic faces meanwhile")] = 2,
     device: AnyDevice = Device.auto,
+    start: Annotated[Path | None, typer.Option(help="weights to begin with instead of chance")] = None,
     quick: Annotated[bool, typer.Option(help="a thin network for two minutes, to see that everything works")] = False,
 ) -> None:
     """Train the network from scratch, or go on with a run that was interrupted.
@@ -153,7 +154,7 @@ def train(
     _need_torch()
     from face3d_live.train.command import train_network
 
-    print(train_network(out, folder, data, samples, generators, device.value, quick))
+    print(train_network(out, folder, data, samples, generators, device.value, start, quick))
 
 
 @app.command()

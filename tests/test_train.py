@@ -169,6 +169,18 @@ def test_exported_weights_answer_like_the_average(folder: Path, head: Head, tmp_
     assert np.isfinite(Regressor.load("cpu", tmp_path / "w.npz").predict(crops).points).all()
 
 
+def test_a_run_can_begin_with_exported_weights(folder: Path, head: Head, tmp_path: Path) -> None:
+    first, second = trainer(folder, head), trainer(folder, head)
+    for _ in range(3):
+        first.step()
+    first.export(tmp_path / "w.npz")
+    second.begin_with(weights.load(tmp_path / "w.npz").tensors)
+    crops = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (2, 48, 48, 3), dtype=np.uint8))
+    untrained = trainer(folder, head).average(crops)["points"]
+    wanted, got = first.average(crops)["points"], second.average(crops)["points"]
+    assert (got - wanted).abs().max() < 0.2 * (untrained - wanted).abs().max()  # int8 on the way
+
+
 def test_metrics_on_known_answers(head: Head) -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(-1, 1, (5, 478, 2))

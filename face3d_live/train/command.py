@@ -51,12 +51,14 @@ def train_network(
     samples: int = 2_000_000,
     generators: int = 2,
     device: Device = "auto",
+    start: Path | None = None,
     quick: bool = False,
 ) -> str:
     """Train, evaluate and write the weights; returns one line to print.
 
     samples: pictures seen in the whole run; on resuming another number only moves the schedule. generators: processes
-    that draw synthetic faces meanwhile. Raises InputError "data-missing" without the folder of portraits, AssetError
+    that draw synthetic faces meanwhile. start: weights to begin with instead of chance, where the folder holds no
+    checkpoint. Raises InputError "data-missing" without the folder of portraits, AssetError
     where no OpenGL is to be had.
     """
     if quick:
@@ -71,6 +73,8 @@ def train_network(
         shares = [(drawn, 1 - PORTRAIT_SHARE), (photographed, PORTRAIT_SHARE)]
         recipe = loop.Recipe(Architecture(), samples)
         trainer = loop.Trainer(recipe, Mixture(shares, recipe.seed), head, mirror_shape(head), _device(device))
+        if start is not None:
+            trainer.begin_with(weights.load(start).tensors)
         run_with_progress(trainer, folder)
     finally:
         for process in running:

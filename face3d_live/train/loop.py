@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,13 @@ class Trainer:
         ours = [t for t in self.average.state_dict().values() if t.is_floating_point()]
         theirs = [t for t in self.network.state_dict().values() if t.is_floating_point()]
         torch._foreach_lerp_(ours, theirs, rate)
+
+    def begin_with(self, tensors: Mapping[str, NDArray]) -> None:
+        """Start from exported weights instead of from chance. Raises RuntimeError when they are another network's."""
+        state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
+        counters = {name: t for name, t in self.network.state_dict().items() if name.endswith("num_batches_tracked")}
+        for network in (self.network, self.average):
+            network.load_state_dict(counters | state)
 
     def state(self) -> dict[str, Any]:
         """Everything that `restore` needs to continue as if nothing had happened."""
