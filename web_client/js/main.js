@@ -27,6 +27,8 @@ let wasLive = false;
 let lastFace = Infinity;
 /** @type {string | null | undefined} what to say at the first frame, null: nothing, undefined: said */
 let greeting;
+/** Whether a message about a frame has come in this connection. */
+let heard = false;
 
 function setState(state) {
   document.body.dataset.state = state;
@@ -87,7 +89,7 @@ function start(stream, release) {
   $("camera").srcObject = stream;
   session.addEventListener("state", ({ detail }) => running?.session === session && onState(detail));
   session.addEventListener("stream", ({ detail }) => { $("avatar").srcObject = detail; });
-  session.addEventListener("message", ({ detail }) => onMessage(detail));
+  session.addEventListener("message", ({ detail }) => running?.session === session && onMessage(detail));
   session.setView(stage.view);
   session.run();
 }
@@ -102,6 +104,7 @@ function onState({ state, reason, seconds, code }) {
     // The engine may still be loading: the first pictures are then empty, until the first message about a frame.
     setTimeout(greet, LOADING_MS);
   } else if (state === "connecting") {
+    heard = false;
     notice.show(wasLive ? STRINGS.reconnecting : STRINGS.connecting, { busy: true });
   } else if (state === "waiting") {
     notice.show(STRINGS.firstFrame, { busy: true });
@@ -120,6 +123,8 @@ function onMessage(message) {
       bars.setNames(message.names);
       break;
     case "frame":
+      if (!heard) showDevice(running.session);
+      heard = true;
       greet();
       bars.show(message.expression);
       onFace(message.face);
@@ -139,10 +144,9 @@ function greet() {
   if (greeting) notice.show(greeting);
   else notice.hide();
   greeting = undefined;
-  showDevice(running.session);
 }
 
-/** The hello may have come before the engine knew its device. @param {Session} session */
+/** The hello may come before the engine knows its device; the first frame comes after. @param {Session} session */
 async function showDevice(session) {
   const { device } = await session.state().catch(() => ({}));
   if (device) readings.device(device);
