@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.errors import InputError
+from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result, ViewRequest
 from face3d_live.regress.estimate import Estimator
@@ -49,7 +50,9 @@ class HeadPipeline:
         self._estimator = Estimator(regressor, head)
         # Holds no state between pictures, so that all sessions share one.
         self._detector = Detector.load()
-        self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE)
+        # Where the processor draws, too, the coarse mesh gives a quarter more frames and looks alike at this size.
+        level: Level = "low" if self.device == "cpu" else "medium"
+        self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE, level)
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
 
