@@ -306,6 +306,11 @@ def test_missing_and_broken_files_say_what_to_do(tmp_path) -> None:  # type: ign
     bad.write_bytes(b"not a zip")
     with pytest.raises(AssetError, match="head-broken"):
         Head.load(bad)
+    from face3d_live.paths import MODELS
+
+    bad.write_bytes((MODELS / "head.npz").read_bytes()[:100_000])
+    with pytest.raises(AssetError, match="head-broken"):
+        Head.load(bad)
     np.savez(bad, template=np.zeros((3, 3)))
     with pytest.raises(AssetError, match="head-broken"):
         Head.load(bad)

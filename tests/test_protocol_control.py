@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from face3d_live.errors import InputError
@@ -113,6 +113,7 @@ _LINES = st.lists(
 
 
 @given(_LINES)
+@example(["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=fmtp:96 a=b"])  # the parser lets StopIteration out
 @settings(max_examples=300, deadline=None)
 def test_offers_are_understood_or_refused(lines):
     text = "\r\n".join(lines)

@@ -6,10 +6,12 @@ ears at the height of the eyes, about where a head turns.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +76,7 @@ class Head:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return cls._from_arrays({key: stored[key] for key in stored.files})
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
             raise AssetError("head-broken", f"{path} cannot be read ({error}): restore it") from error
 
     @classmethod
