@@ -1,12 +1,22 @@
 """The network: names, sizes, parts that must stay as they are."""
 
+import copy
+
 import numpy as np
 import pytest
+
+from face3d_live.codes import ARKIT
+from face3d_live.head.points import BROW_LEFT, EYE_LEFT, IRIS_LEFT
 
 torch = pytest.importorskip("torch")
 
 from face3d_live.regress.network import THIN, Architecture, Network, Pointwise  # noqa: E402
 from face3d_live.regress.prediction import HEADS, decode  # noqa: E402
+
+EYE_LEFT_CODES = {
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft", "eyeSquintLeft",
+    "eyeWideLeft", "cheekSquintLeft", "browDownLeft", "browOuterUpLeft", "browInnerUp",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +32,8 @@ def test_resnet50_has_torchvisions_names_and_shapes() -> None:
     assert shapes["layer1.0.downsample.0.weight"] == (256, 64, 1, 1)
     assert shapes["layer3.5.conv2.weight"] == (256, 256, 3, 3)
     assert shapes["layer4.2.bn3.running_var"] == (2048,)
-    learnt = [n for n in shapes if n.startswith(("conv1", "bn1", "layer")) and n.endswith(("weight", "bias"))]
+    trunk = [n for n in shapes if n.split(".")[0] in {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"}]
+    learnt = [n for n in trunk if n.endswith(("weight", "bias"))]
     assert sum(np.prod(shapes[n]) for n in learnt) == 23_508_032  # torchvision's ResNet50 without its classifier
 
 
@@ -54,8 +65,35 @@ def test_position_in_the_picture_reaches_the_heads(thin: Network) -> None:
     """A spot on the left is another input than a spot on the right: no global pooling on the way."""
     left = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
     left[:, 20:40, 4:20] = 255
-    a, b = thin.features(left), thin.features(left.flip(2))
+    a, b = thin.features(left)[0], thin.features(left.flip(2))[0]
     assert (a - b).abs().max() > 0.05 * a.abs().max()
+
+
+def test_windows_correct_their_own_points_and_codes_only(thin: Network) -> None:
+    network = copy.deepcopy(thin)
+    pictures = torch.randint(0, 255, (2, 112, 112, 3), dtype=torch.uint8)
+    before, coarse, _ = network.look(pictures)
+    assert torch.equal(before["points"], coarse)  # untrained windows say nothing
+    torch.nn.init.normal_(network.windows["eyeLeft"].out.weight)
+    after, unmoved, _ = network.look(pictures)
+    assert torch.equal(unmoved, coarse)
+    moved = (after["points"] - coarse).reshape(2, 478, 2).abs().amax((0, 2)) > 1e-4
+    assert set(np.flatnonzero(moved)) == set(EYE_LEFT + IRIS_LEFT + BROW_LEFT)
+    changed = (after["expression"] - before["expression"]).abs().amax(0) > 1e-4
+    assert {ARKIT[i] for i in np.flatnonzero(changed)} == {name for name in ARKIT if name in EYE_LEFT_CODES}
+    assert torch.equal(after["shape"], before["shape"])
+
+
+def test_a_window_follows_its_points(thin: Network) -> None:
+    """Points and features moved together: the window sees the same."""
+    window = thin.windows["mouth"]
+    levels = [torch.randn(1, 16, 28, 28), torch.randn(1, 16, 28, 28), torch.randn(1, 16, 14, 14)]
+    points = torch.zeros(1, 478, 2)
+    step = 4  # cells of 28, two of 14
+    shifted = [levels[0].roll(step, 3), levels[1].roll(step, 3), levels[2].roll(step // 2, 3)]
+    moved = points + torch.tensor([2 * step / 28, 0.0])
+    assert torch.allclose(window(levels, points), window(shifted, moved), atol=1e-4)
+    assert not torch.allclose(window(levels, points), window(levels, moved), atol=1e-2)
 
 
 def test_architecture_survives_json() -> None:

@@ -1,4 +1,5 @@
-"""The regressor in PyTorch: ResNet50 (He et al., CVPR 2016), a small neck that keeps position, and a head per code.
+"""The regressor in PyTorch: ResNet50 (He et al., CVPR 2016), a small neck that keeps position, a head per code, and
+windows over eyes and mouth that correct what those heads say (`windows`).
 
 Modules carry torchvision's names (`conv1`, `bn1`, `layer1.0.conv1`, ..., `layer1.0.downsample.0`), so that state
 dicts of that family load with `strict=False`. As there (v1.5), the stride of a stage sits on its first 3x3.
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from face3d_live.regress.prediction import HEADS
+from face3d_live.regress.prediction import HEADS, N_POINTS
+from face3d_live.regress.windows import CORRECTED, HIDDEN_PER_CHANNEL, WINDOWS, Window, scatter
 
 #: Spatial size that the heads are wired to; smaller inputs are stretched to it, so one set of weights serves all sizes.
 GRID = 4
@@ -79,6 +81,43 @@ class Bottleneck(nn.Module):
         return F.relu(self.bn3(self.conv3(x)) + around, inplace=True)
 
 
+class ConvNorm(nn.Module):
+    """A convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int) -> None:
+        super().__init__()
+        plain = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+        self.conv = Pointwise(inputs, outputs) if size == 1 else plain
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)), inplace=True)
+
+
+class WindowHead(nn.Module):
+    """The features under one window -> what it corrects. It starts as no correction at all."""
+
+    base: Tensor
+
+    def __init__(self, window: Window, channels: int) -> None:
+        super().__init__()
+        self.anchor = list(window.anchor)
+        self.register_buffer("base", torch.from_numpy(window.grid()), persistent=False)
+        rows, columns = window.cells
+        self.conv1 = ConvNorm(channels, channels, 3, 1)
+        self.conv2 = ConvNorm(channels, channels, 3, 2)
+        self.hidden = nn.Linear(channels * (rows // 2) * (columns // 2), channels * HIDDEN_PER_CHANNEL)
+        self.out = nn.Linear(channels * HIDDEN_PER_CHANNEL, window.outputs)
+
+    def forward(self, levels: Sequence[Tensor], points: Tensor) -> Tensor:
+        """levels: (B, C, h, w) each; points: (B, 478, 2) -> hidden (B, n), which `out` turns into corrections."""
+        grid = self.base + points[:, self.anchor].mean(1)[:, None, None]
+        dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
+        sampled = [F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels]
+        x = torch.stack(sampled).sum(0).to(levels[0].dtype)
+        return F.relu(self.hidden(self.conv2(self.conv1(x)).flatten(1)))
+
+
 class Network(nn.Module):
     """uint8 RGB crops -> raw head outputs (`prediction.HEADS`)."""
 
@@ -98,6 +137,13 @@ class Network(nn.Module):
         self.neck_conv = Pointwise(channels, a.neck)
         self.neck_bn = nn.BatchNorm2d(a.neck)
         self.heads = nn.ModuleDict({name: nn.Linear(a.neck * GRID * GRID, n) for name, n in HEADS.items()})
+        fine = a.neck // 2
+        self.stem_lateral = ConvNorm(a.width, fine, 3, 2)
+        self.layer1_lateral = ConvNorm(a.width * EXPANSION, fine, 1, 1)
+        self.layer2_lateral = ConvNorm(2 * a.width * EXPANSION, fine, 1, 1)
+        self.windows = nn.ModuleDict({window.name: WindowHead(window, fine) for window in WINDOWS})
+        for name, matrix in scatter().items():
+            self.register_buffer(f"scatter_{name}", torch.from_numpy(matrix), persistent=False)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -109,6 +155,9 @@ class Network(nn.Module):
         for linear in self.heads.values():
             nn.init.normal_(linear.weight, std=0.1 / linear.in_features**0.5)
             nn.init.zeros_(linear.bias)
+        for window in self.windows.values():
+            nn.init.zeros_(window.out.weight)
+            nn.init.zeros_(window.out.bias)
         with torch.no_grad():
             self.heads["rotation"].bias.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]))
             self.heads["log_sigma"].bias.fill_(-2.5)
@@ -119,18 +168,48 @@ class Network(nn.Module):
         for name, mean in means.items():
             self.heads[name].bias.copy_(mean)
 
-    def features(self, crops: Tensor) -> Tensor:  # (B, H, W, 3) uint8, or float 0..255 -> (B, neck * 16)
-        """What the heads read. The one place where pixels are normalised."""
+    def features(self, crops: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, H, W, 3) uint8, or float 0..255 -> what the heads read, (B, neck * 16), and what the windows read.
+
+        The one place where pixels are normalised.
+        """
         x = crops.permute(0, 3, 1, 2)  # a view: channels-last memory stays as it is
         x = (x.to(self.conv1.weight.dtype) - 127.5) / 64
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
-        for stage in range(len(self.architecture.blocks)):
-            x = getattr(self, f"layer{stage + 1}")(x)
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        levels = [self.stem_lateral(x)]
+        x = self.layer1(F.max_pool2d(x, 3, 2, 1))
+        levels.append(self.layer1_lateral(x))
+        x = self.layer2(x)
+        levels.append(self.layer2_lateral(x))
+        x = self.layer4(self.layer3(x))
         x = F.relu(self.neck_bn(self.neck_conv(x)), inplace=True)
         if x.shape[-1] != GRID:
             x = F.interpolate(x, (GRID, GRID), mode="bilinear", align_corners=False)
-        return x.flatten(1)
+        return x.flatten(1), levels
+
+    def look(self, crops: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """What `forward` gives; the points before the windows, (B, 956); all features, (B, `n_features`)."""
+        features, levels = self.features(crops)
+        dtype = self.heads["points"].weight.dtype
+        # Half precision counts in eighths of a pixel: the last layers and the places stay out of it.
+        with torch.autocast(crops.device.type, enabled=False):
+            features = features.to(dtype)
+            raw = {name: head(features) for name, head in self.heads.items()}
+        coarse = raw["points"]
+        # Where a window is put is no way to make its corrections better: no gradient goes there.
+        anchor = coarse.detach().reshape(-1, N_POINTS, 2)
+        hidden = [window(levels, anchor).to(dtype) for window in self.windows.values()]
+        with torch.autocast(crops.device.type, enabled=False):
+            corrections = torch.cat([w.out(h) for w, h in zip(self.windows.values(), hidden, strict=True)], 1)
+            for name in CORRECTED:
+                raw[name] = raw[name] + corrections @ getattr(self, f"scatter_{name}").to(dtype)
+        return raw, coarse, torch.cat([features, *hidden], 1)
+
+    @property
+    def n_features(self) -> int:
+        """Width of what the heads and the windows read together."""
+        neck = self.architecture.neck
+        return neck * GRID * GRID + len(WINDOWS) * (neck // 2) * HIDDEN_PER_CHANNEL
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        features = self.features(crops)
-        return {name: head(features) for name, head in self.heads.items()}
+        return self.look(crops)[0]

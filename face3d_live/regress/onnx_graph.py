@@ -1,4 +1,4 @@
-"""The same network as an ONNX graph, written from the weights file with batch norms folded into convolutions."""
+"""The same network as an ONNX graph, written from the weights file, batch norms folded into convolutions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from face3d_live.regress.prediction import HEADS
+from face3d_live.regress.windows import CORRECTED, N_POINTS, WINDOWS, Window, scatter
 
 Array = NDArray[np.float32]
 
@@ -50,6 +51,28 @@ class _Graph:
         x = self.node("Conv", inputs, conv, strides=[stride] * 2, pads=[size // 2] * 4, kernel_shape=[size] * 2)
         return self.node("Relu", [x], f"{conv}.relu") if relu else x
 
+    def linear(self, x: str, name: str, output: str) -> str:
+        weight = self.constant(f"{name}.w", self.tensors[f"{name}.weight"])
+        bias = self.constant(f"{name}.b", self.tensors[f"{name}.bias"])
+        return self.node("Gemm", [x, weight, bias], output, transB=1)
+
+    def window(self, window: Window, levels: list[str], points: str) -> str:
+        """Sample every level under the window, add, and read the corrections off."""
+        name = f"windows.{window.name}"
+        members = self.constant(f"{name}.anchor", np.array(window.anchor, np.int64))
+        anchor = self.node("Gather", [points, members], f"{name}.points", axis=1)
+        axis = self.constant(f"{name}.axis", np.array([1], np.int64))
+        middle = self.node("ReduceMean", [anchor, axis], f"{name}.middle")  # (B, 1, 2)
+        middle = self.node("Unsqueeze", [middle, axis], f"{name}.middle4")
+        grid = self.node("Add", [middle, self.constant(f"{name}.base", window.grid()[None])], f"{name}.grid")
+        sampled = [self.node("GridSample", [level, grid], f"{name}.{level}") for level in levels]
+        x = self.node("Sum", sampled, f"{name}.sum")
+        x = self.conv(x, f"{name}.conv1.conv", f"{name}.conv1.bn")
+        x = self.conv(x, f"{name}.conv2.conv", f"{name}.conv2.bn", 2)
+        x = self.node("Flatten", [x], f"{name}.flat", axis=1)
+        x = self.node("Relu", [self.linear(x, f"{name}.hidden", f"{name}.read")], f"{name}.active")
+        return self.linear(x, f"{name}.out", f"{name}.corrections")
+
     def resize(self, x: str) -> str:
         """To GRID x GRID, bilinear, pixel centres at halves."""
         scale_to = self.constant("grid", np.array([GRID, GRID], np.int64))
@@ -72,18 +95,26 @@ def build(tensors: Mapping[str, Array], blocks: tuple[int, ...], size: int) -> b
     x = g.node("Sub", [x, g.constant("middle", np.array(127.5, np.float32))], "centred")
     x = g.node("Div", [x, g.constant("spread", np.array(64, np.float32))], "normalised")
     x = g.conv(x, "conv1", "bn1", 2)
+    levels = [g.conv(x, "stem_lateral.conv", "stem_lateral.bn", 2)]
     x = g.node("MaxPool", [x], "pool", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     for stage, depth in enumerate(blocks):
         for i in range(depth):
             x = g.bottleneck(x, f"layer{stage + 1}.{i}", 2 if i == 0 and stage > 0 else 1)
+        if stage < 2:
+            lateral = f"layer{stage + 1}_lateral"
+            levels.append(g.conv(x, f"{lateral}.conv", f"{lateral}.bn"))
     x = g.conv(x, "neck_conv", "neck_bn")
     if -(-size // 32) != GRID:
         x = g.resize(x)
     x = g.node("Flatten", [x], "features", axis=1)
     for name in HEADS:
-        weight = g.constant(f"{name}.w", tensors[f"heads.{name}.weight"])
-        bias = g.constant(f"{name}.b", tensors[f"heads.{name}.bias"])
-        g.node("Gemm", [x, weight, bias], name, transB=1)
+        g.linear(x, f"heads.{name}", f"{name}.coarse" if name in CORRECTED else name)
+    shape = g.constant("points.shape", np.array([-1, N_POINTS, 2], np.int64))
+    points = g.node("Reshape", ["points.coarse", shape], "points.places")
+    corrections = g.node("Concat", [g.window(w, levels, points) for w in WINDOWS], "corrections", axis=1)
+    for name, matrix in scatter().items():
+        spread = g.node("MatMul", [corrections, g.constant(f"{name}.scatter", matrix)], f"{name}.spread")
+        g.node("Add", [f"{name}.coarse", spread], name)
     crops = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", size, size, 3])
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in HEADS.items()]
     graph = helper.make_graph(g.nodes, "regressor", [crops], outputs, g.constants)

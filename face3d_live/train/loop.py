@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from face3d_live.head.model import Head
-from face3d_live.regress.network import GRID, Architecture, Network
+from face3d_live.regress.network import Architecture, Network
 from face3d_live.regress.prediction import HEADS, N_POINTS
 from face3d_live.train import checkpoint
 from face3d_live.train.augment import Augmenter
@@ -79,7 +79,7 @@ class Trainer:
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.05
         # The other tracker's scores have units of their own: they teach the features, and their head stays here.
-        self.teacher = nn.Linear(recipe.architecture.neck * GRID**2, HEADS["expression"]).to(self.device)
+        self.teacher = nn.Linear(self.network.n_features, HEADS["expression"]).to(self.device)
         nn.init.zeros_(self.teacher.weight)
         nn.init.zeros_(self.teacher.bias)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -111,10 +111,9 @@ class Trainer:
         batch = self.augment(self.mixture.batch(recipe.batch), self.size, self.device)
         image, face = spoil(batch["image"], self.chances)
         with torch.autocast(self.device.type, torch.bfloat16):
-            features = self.network.features(as_crops(image))
-            raw = {name: head(features) for name, head in self.network.heads.items()}
-            raw["teacher"] = self.teacher(features)
-        terms = self.losses({name: value.float() for name, value in raw.items()}, batch, face)
+            raw, coarse, features = self.network.look(as_crops(image))
+        raw |= {"coarse": coarse, "teacher": self.teacher(features)}
+        terms = self.losses(raw, batch, face)
         loss = total(terms)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -21,6 +21,7 @@ Raw = dict[str, Tensor]
 
 WEIGHTS = {
     "points": 10.0,
+    "coarse": 5.0,
     "likelihood": 0.5,
     "openings": 10.0,
     "local": 40.0,
@@ -120,6 +121,7 @@ class Losses:
     def _points(self, raw: Raw, batch: Raw, face: Tensor) -> tuple[Raw, Tensor]:
         predicted = raw["points"].reshape(-1, N_POINTS, 2)
         difference = predicted - batch["points"]
+        coarse = raw["coarse"].reshape(-1, N_POINTS, 2)  # the heads' points, before the windows over eyes and mouth
         seen = HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * batch["visible"]
         weight = self.point_weight * batch["weight"] * seen * face[:, None]
         total = weight.sum().clamp_min(1e-6)
@@ -136,6 +138,7 @@ class Losses:
         local = torch.stack([_local(difference[:, list(group)], weight[:, list(group)]) for group in LOCAL]).mean()
         terms = {
             "points": (distance * weight).sum() / total,
+            "coarse": ((coarse - batch["points"]).abs().sum(-1) * weight).sum() / total,
             "likelihood": (likelihood * weight).sum() / total,
             "local": local,
             "openings": (gap.abs().sum(-1) * both).sum() / both.sum().clamp_min(1e-6),

@@ -1,0 +1,100 @@
+"""Windows of fine features that follow the eyes and the mouth. NumPy only.
+
+A face in a crop of 112 pixels opens an eye by four of them; the last features of a ResNet see 32 pixels at a time. As
+in Attention Mesh (Grishchenko et al. 2020), a first guess of the points places a window over each eye and the mouth in
+the early features, and a small head per window corrects the points and codes that live there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.codes import ARKIT, N_EXPRESSION
+from face3d_live.head import points as groups
+
+N_POINTS = 478
+
+#: Stages whose features the windows read: the stem before its pooling, then the first two of the ResNet.
+LEVELS = ("stem", "layer1", "layer2")
+
+#: Heads whose outputs the windows correct.
+CORRECTED = ("points", "log_sigma", "expression")
+
+#: Width of a window's hidden layer, for a network whose windows have 64 channels.
+HIDDEN_PER_CHANNEL = 4
+
+
+@dataclass(frozen=True)
+class Window:
+    """A grid of cells around the mean of some points.
+
+    offset, half: where its middle lies from that mean and half its extent, (x, y) in half sides of the crop.
+    cells: rows and columns, even. points: those it corrects; codes: indices of the coefficients it corrects.
+    """
+
+    name: str
+    anchor: tuple[int, ...]
+    offset: tuple[float, float]
+    half: tuple[float, float]
+    cells: tuple[int, int]
+    points: tuple[int, ...]
+    codes: tuple[int, ...]
+
+    @property
+    def outputs(self) -> int:
+        """x and y of each point, then the logarithm of each point's sigma, then the codes."""
+        return 3 * len(self.points) + len(self.codes)
+
+    def grid(self) -> NDArray[np.float32]:  # (rows, columns, 2)
+        """Cell centres relative to the mean of the anchor, in crop coordinates (x right, y down)."""
+        rows, columns = self.cells
+        x = (np.arange(columns) + 0.5) / columns * 2 - 1
+        y = (np.arange(rows) + 0.5) / rows * 2 - 1
+        grid = np.stack(np.meshgrid(x, y), -1) * self.half + self.offset
+        return np.asarray(grid, np.float32)
+
+
+def _codes(*beginnings: str, side: str = "") -> tuple[int, ...]:
+    return tuple(i for i, name in enumerate(ARKIT) if name.startswith(beginnings) and name.endswith(side))
+
+
+def _eye(side: str, ring: Sequence[int], brow: Sequence[int], iris: Sequence[int]) -> Window:
+    codes = (*_codes("eye", "browDown", "browOuterUp", "cheekSquint", side=side), *_codes("browInnerUp"))
+    return Window(f"eye{side}", tuple(ring), (0, -0.1), (0.35, 0.35), (10, 10), (*ring, *iris, *brow), codes)
+
+
+WINDOWS = (
+    _eye("Left", groups.EYE_LEFT, groups.BROW_LEFT, groups.IRIS_LEFT),
+    _eye("Right", groups.EYE_RIGHT, groups.BROW_RIGHT, groups.IRIS_RIGHT),
+    Window(
+        "mouth",
+        groups.LIPS_OUTER,
+        (0, 0),
+        (0.49, 0.42),
+        (12, 14),
+        groups.LIPS_OUTER + groups.LIPS_INNER,
+        _codes("jaw", "mouth", "noseSneer", "cheekPuff", "tongueOut"),
+    ),
+)
+
+
+def scatter() -> dict[str, NDArray[np.float32]]:
+    """0/1 matrices that add the windows' outputs, side by side, to the outputs of a head: (sum of outputs, width)."""
+    total = sum(window.outputs for window in WINDOWS)
+    points = np.zeros((total, N_POINTS, 2), np.float32)
+    sigma = np.zeros((total, N_POINTS), np.float32)
+    codes = np.zeros((total, N_EXPRESSION), np.float32)
+    row = 0
+    for window in WINDOWS:
+        for point in window.points:
+            points[row, point, 0] = points[row + 1, point, 1] = 1
+            row += 2
+        for target, members in ((sigma, window.points), (codes, window.codes)):
+            for member in members:
+                target[row, member] = 1
+                row += 1
+    return {"points": points.reshape(total, -1), "log_sigma": sigma, "expression": codes}
