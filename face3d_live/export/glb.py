@@ -1,0 +1,123 @@
+"""head.glb: the textured head with its 52 expressions as morph targets, ready to be animated.
+
+The mesh is the neutral head; the weights that the file carries are the photo's expression, so that it opens with the
+face of the photo and every slider starts where the photo is. Targets bear the ARKit names (`extras.targetNames`, as
+Blender, three.js, Unity, Unreal and Godot read them). Metres, y up, facing +z: glTF's own axes are the head's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live import __version__
+from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
+from face3d_live.export.gltf import Buffer
+from face3d_live.export.obj import MATERIAL, UV_MAP
+from face3d_live.export.png import png_bytes
+from face3d_live.head.mesh import Level, Mesh
+from face3d_live.head.model import Head
+
+Picture = NDArray[np.uint8]
+
+_STILL = 1e-5  # metres that a vertex may move without its being said: invisible
+_UNTURNED = 2e-3  # the same for a unit normal
+_JPEG = 95
+_LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
+_ROUGHNESS = 0.55
+_GLOSSY_EYES = 0.12
+
+
+def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, normal_map: Picture | None = None) -> bytes:
+    """The file. texture: (S, S, 3 or 4) sRGB, its alpha is not used: skin is opaque. normal_map: (S', S', 3) in the
+    tangent space of the texture coordinates, y up.
+
+    The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between.
+    """
+    mesh = head.mesh(level)
+    buffer = Buffer()
+    primitive = _primitive(buffer, head, codes, mesh)
+    textures = [_jpeg(texture[..., :3]), png_bytes(_gloss(head, mesh))]
+    if normal_map is not None:
+        textures.append(png_bytes(normal_map))
+    images = [{"bufferView": buffer.add_bytes(data), "mimeType": _mime(data)} for data in textures]
+    document: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": f"face3d-live {__version__}"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": "head"}],
+        "meshes": [
+            {
+                "name": "head",
+                "primitives": [primitive],
+                "weights": np.clip(codes.expression, 0, 1).astype(float).round(4).tolist(),
+                "extras": {"targetNames": list(ARKIT), "uvMap": UV_MAP},
+            }
+        ],
+        "materials": [_material(normal_map is not None)],
+        "textures": [{"source": i, "sampler": 0} for i in range(len(images))],
+        "images": images,
+        "samplers": [{"minFilter": _LINEAR_MIPMAP, "magFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
+    }
+    return buffer.glb(document)
+
+
+def _primitive(buffer: Buffer, head: Head, codes: HeadCodes, mesh: Mesh) -> dict[str, Any]:
+    """Vertices split at texture seams; a target's offsets are those of the vertices they come from."""
+    split = mesh.split_vertex
+    neutral = mesh.refine(head.neutral(codes.shape))
+    normals = mesh.normals(neutral)
+    attributes = {
+        "POSITION": buffer.add_floats(neutral[split], bounds=True),
+        "NORMAL": buffer.add_floats(normals[split]),
+        "TEXCOORD_0": buffer.add_floats(mesh.uv * (1, -1) + (0, 1)),  # v down
+    }
+    targets = []
+    for one in np.eye(N_EXPRESSION, dtype=np.float32):
+        moved = mesh.refine(head.vertices(codes.shape, one))
+        position = buffer.add_offsets((moved - neutral)[split], _STILL, bounds=True)
+        normal = buffer.add_offsets((mesh.normals(moved) - normals)[split], _UNTURNED)
+        targets.append({"POSITION": position, "NORMAL": normal})
+    return {"attributes": attributes, "indices": buffer.add_indices(mesh.face_uv), "material": 0, "targets": targets}
+
+
+def _material(has_normals: bool) -> dict[str, Any]:
+    material: dict[str, Any] = {
+        "name": MATERIAL,
+        "doubleSided": False,  # the head is closed but for the neck's lower end
+        "alphaMode": "OPAQUE",
+        "pbrMetallicRoughness": {
+            "baseColorTexture": {"index": 0},
+            "metallicRoughnessTexture": {"index": 1},
+            "metallicFactor": 0.0,
+            "roughnessFactor": 1.0,
+        },
+    }
+    if has_normals:
+        material["normalTexture"] = {"index": 2}
+    return material
+
+
+def _gloss(head: Head, mesh: Mesh, size: int = 256) -> Picture:
+    """(size, size, 3) glTF's metal-and-roughness picture (roughness in green): wet eyes and teeth, matt skin."""
+    picture = np.full((size, size, 3), (255, round(255 * _ROUGHNESS), 0), np.uint8)
+    wet = mesh.part[mesh.faces].min(1) > 0
+    corners = (mesh.uv[mesh.face_uv[wet]] * (size, -size) + (0, size) - 0.5).round().astype(np.int32)
+    for triangle in corners:
+        cv2.fillConvexPoly(picture, triangle, (255, round(255 * _GLOSSY_EYES), 0))
+    return picture
+
+
+def _jpeg(rgb: Picture) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), options)
+    if not ok:
+        raise ValueError(f"no picture: {rgb.shape}")
+    return data.tobytes()
+
+
+def _mime(data: bytes) -> str:
+    return "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"

@@ -1,0 +1,148 @@
+"""Binary glTF 2.0 (.glb) as bytes: one buffer, views, accessors and the two chunks. No I/O, no scene of its own.
+
+Source: Khronos glTF 2.0 specification, sections 3.6 (buffers, sparse accessors) and 4 (GLB).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
+ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
+_KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
+
+
+class Buffer:
+    """Collects what the binary chunk holds. Every `add_*` returns the index by which JSON refers to it."""
+
+    def __init__(self) -> None:
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def add_bytes(self, data: bytes, target: int | None = None) -> int:
+        """A buffer view; begins at a multiple of four."""
+        view: dict[str, Any] = {"buffer": 0, "byteOffset": self._length, "byteLength": len(data)}
+        if target is not None:
+            view["target"] = target
+        padded = data + b"\0" * (-len(data) % 4)
+        self._parts.append(padded)
+        self._length += len(padded)
+        self.views.append(view)
+        return len(self.views) - 1
+
+    def add_floats(self, values: NDArray, bounds: bool = False, target: int | None = ARRAY_BUFFER) -> int:
+        """(N,) or (N, 2..4) as float32. bounds: state smallest and largest, as positions and times must."""
+        rows = _rows(values)
+        accessor = {"bufferView": self.add_bytes(rows.tobytes(), target), **_kind(rows)}
+        return self._accessor(accessor, rows if bounds else None)
+
+    def add_indices(self, faces: NDArray) -> int:
+        """(F, 3) triangles, as 16-bit numbers where those reach."""
+        flat = np.asarray(faces).ravel()
+        data, kind = _indices(flat, int(flat.max(initial=0)))
+        view = self.add_bytes(data, ELEMENT_ARRAY_BUFFER)
+        return self._accessor({"bufferView": view, "componentType": kind, "count": len(flat), "type": "SCALAR"}, None)
+
+    def add_offsets(self, values: NDArray, least: float, bounds: bool = False) -> int:
+        """(N, 3) of which most rows are nothing: those not longer than `least` become zero and are left out."""
+        rows = _rows(values)
+        kept = np.where(np.abs(rows).max(1, keepdims=True) > least, rows, np.float32(0))
+        moved = np.flatnonzero(kept.any(1))
+        if len(moved) == 0:
+            moved = np.zeros(1, np.intp)  # a sparse accessor holds one row at least
+        if len(moved) > 0.7 * len(rows):
+            return self.add_floats(kept, bounds)
+        data, kind = _indices(moved, len(rows) - 1)
+        sparse = {
+            "count": len(moved),
+            "indices": {"bufferView": self.add_bytes(data), "componentType": kind},
+            "values": {"bufferView": self.add_bytes(kept[moved].tobytes())},
+        }
+        return self._accessor({**_kind(rows), "sparse": sparse}, kept if bounds else None)
+
+    def _accessor(self, accessor: dict[str, Any], bounded: NDArray | None) -> int:
+        if bounded is not None:
+            accessor["min"], accessor["max"] = bounded.min(0).tolist(), bounded.max(0).tolist()
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
+    def glb(self, document: dict[str, Any]) -> bytes:
+        """The file: `document` (scenes, nodes, meshes, ...) with this buffer's lists added to it."""
+        binary = b"".join(self._parts)
+        whole = {
+            **document,
+            "accessors": self.accessors,
+            "bufferViews": self.views,
+            "buffers": [{"byteLength": len(binary)}],
+        }
+        text = json.dumps(whole, separators=(",", ":"), allow_nan=False).encode()
+        text += b" " * (-len(text) % 4)
+        size = 12 + 8 + len(text) + 8 + len(binary)
+        header = struct.pack("<III", _MAGIC, 2, size)
+        return b"".join(
+            [header, struct.pack("<II", len(text), _JSON), text, struct.pack("<II", len(binary), _BIN), binary]
+        )
+
+
+def read_glb(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """(document, binary chunk) of a .glb. Raises ValueError for anything else."""
+    try:
+        magic, version, size = struct.unpack_from("<III", data)
+        length, kind = struct.unpack_from("<II", data, 12)
+        if (magic, version, kind) != (_MAGIC, 2, _JSON) or size != len(data):
+            raise ValueError("no GLB of version 2")
+        document = json.loads(data[20 : 20 + length])
+        binary, kind = struct.unpack_from("<II", data, 20 + length)
+    except (struct.error, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"no GLB: {error}") from error
+    if kind != _BIN or 28 + length + binary != size:
+        raise ValueError("no GLB: its chunks do not add up")
+    return document, data[28 + length :]
+
+
+def accessor_values(document: dict[str, Any], binary: bytes, index: int) -> NDArray:
+    """(N,) or (N, C): what an accessor written by `Buffer` holds."""
+    accessor = document["accessors"][index]
+    width = {name: count for count, name in _KINDS.items()}[accessor["type"]]
+
+    def take(view: int, kind: int, count: int) -> NDArray:
+        start = document["bufferViews"][view]["byteOffset"]
+        dtype = {FLOAT: "<f4", UNSIGNED_SHORT: "<u2", UNSIGNED_INT: "<u4"}[kind]
+        return np.frombuffer(binary, dtype, count, start)
+
+    count, kind = accessor["count"], accessor["componentType"]
+    if "bufferView" in accessor:
+        values = take(accessor["bufferView"], kind, count * width).reshape(count, width)
+    else:
+        values = np.zeros((count, width), np.float32)
+    if "sparse" in accessor:
+        sparse = accessor["sparse"]
+        rows = take(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"])
+        values = values.copy()
+        values[rows] = take(sparse["values"]["bufferView"], kind, sparse["count"] * width).reshape(-1, width)
+    return values[:, 0] if width == 1 else values
+
+
+def _rows(values: NDArray) -> NDArray:
+    values = np.ascontiguousarray(values, "<f4")
+    if not np.isfinite(values).all():
+        raise ValueError("numbers that are not finite")
+    return values.reshape(len(values), -1)
+
+
+def _kind(rows: NDArray) -> dict[str, Any]:
+    return {"componentType": FLOAT, "count": len(rows), "type": _KINDS[rows.shape[1]]}
+
+
+def _indices(flat: NDArray, largest: int) -> tuple[bytes, int]:
+    # 65535 restarts a strip in some APIs and must not be used.
+    short = largest < 65535
+    return flat.astype("<u2" if short else "<u4").tobytes(), UNSIGNED_SHORT if short else UNSIGNED_INT
