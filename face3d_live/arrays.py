@@ -1,0 +1,49 @@
+"""Reading .npz files that anybody may have damaged: one list of what can go wrong, for every file of arrays."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from face3d_live.errors import AssetError
+
+Arrays = dict[str, NDArray]
+
+#: What reading a damaged .npz, or arrays of unexpected names and shapes, raises.
+DAMAGE = (
+    KeyError, ValueError, TypeError, IndexError, OverflowError, MemoryError,
+    OSError, EOFError, RuntimeError, BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+
+
+def load(source: Path | IO[bytes]) -> Arrays:
+    """All arrays of an .npz. Raises one of `DAMAGE` (FileNotFoundError among them); pickled objects are refused."""
+    stored = np.load(source, allow_pickle=False)
+    if not isinstance(stored, NpzFile):
+        raise ValueError("one bare array, not an .npz")
+    with stored:
+        return {key: stored[key] for key in stored.files}
+
+
+@contextmanager
+def asset(path: Path, name: str, restore: str, remake: str) -> Iterator[Arrays]:
+    """The arrays of a model file; the block may index and reshape them as if the file were sound.
+
+    Raises AssetError "<name>-missing" (cure: restore or remake) and, for damage found here or in the block,
+    "<name>-broken" (cure: restore).
+    """
+    if not path.is_file():
+        raise AssetError(f"{name}-missing", f"{path} is missing: {restore} or {remake}")
+    try:
+        yield load(path)
+    except DAMAGE as error:
+        raise AssetError(f"{name}-broken", f"{path} cannot be read ({error}): {restore}") from error
