@@ -162,16 +162,6 @@ def test_shape_is_found_from_points(head: Head, fitter: Fitter) -> None:
     assert error(fit.codes.shape) < 0.7 * error(np.zeros(80))
 
 
-def test_previous_frame_steadies(head: Head, fitter: Fitter) -> None:
-    codes = face(4, jawOpen=0.5)
-    alone, steadied = [], []
-    for seed in range(12):
-        points, sigma = seen(head, codes, 0.03, seed), np.full(478, 4.0)
-        alone.append(fitter.fit(points, sigma, CAMERA, start(codes)).codes.expression)
-        steadied.append(fitter.fit(points, sigma, CAMERA, start(codes), previous=codes).codes.expression)
-    assert np.std(steadied, axis=0).mean() < 0.8 * np.std(alone, axis=0).mean()
-
-
 def test_bounded_solve_meets_the_optimality_conditions() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):

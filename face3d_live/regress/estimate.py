@@ -76,15 +76,13 @@ class Estimator:
         crop: Crop,
         camera: Camera,
         identity: NDArray | None = None,
-        previous: HeadCodes | None = None,
     ) -> Estimate:
         """The face inside `crop` of a frame (H, W, 3).
 
-        identity: (80,) the shape, where it is known; else the fit also solves for it. previous: the codes of the frame
-        before, when it is near in time.
+        identity: (80,) the shape, where it is known; else the fit also solves for it.
         """
         prediction = self.regressor.predict(crop.extract(frame_rgb)[None])
-        return self.refine(prediction, crop, camera, identity, previous)
+        return self.refine(prediction, crop, camera, identity)
 
     def refine(
         self,
@@ -92,12 +90,11 @@ class Estimator:
         crop: Crop,
         camera: Camera,
         identity: NDArray | None = None,
-        previous: HeadCodes | None = None,
     ) -> Estimate:
         """The part of `estimate` after the network: the first row of `prediction` fitted to the head."""
         points = crop.to_frame(prediction.points[0])
         predicted = codes_from(prediction, crop, camera)
         init = predicted if identity is None else predicted.with_(shape=identity)
         sigma = prediction.sigma[0] * crop.half
-        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None, previous=previous)
+        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None)
         return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted)

@@ -32,14 +32,13 @@ EFFECTIVE = 0.3
 EXPRESSION_SIGMA = {"eye": 0.15, "brow": 0.5, "": 0.2}
 SHAPE_SIGMA = 1.0
 SPARSITY = 0.2
-#: Standard deviation of a change between two frames, for `previous`.
-FRAME_SIGMA = 0.25
 #: Error of the correspondences themselves, as a fraction of the face's size.
 MODEL_ERROR = 0.006
 #: Channels that move no face point: the network's own value stays.
 UNSEEN = ("cheekPuff", "tongueOut")
 STEPS = 2
-_POSE = 6
+#: Variables of the pose: rotation vector, translation.
+POSE = 6
 
 
 @dataclass(frozen=True)
@@ -89,16 +88,15 @@ class Fitter:
         camera: Camera,
         init: HeadCodes,
         solve_shape: bool = False,
-        previous: HeadCodes | None = None,
         steps: int = STEPS,
     ) -> Fit:
         """Fit pose and expression (and shape) to points (478, 2) with standard deviations (478,), both pixels.
 
-        init: start of the iteration, and the centre of the priors. previous: the frame before, when it is near in time.
-        steps: two are enough from a network's pose; from `initial` take more.
+        init: start of the iteration, and the centre of the priors. steps: two are enough from a network's pose; from
+        `initial` take more.
         """
-        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape, previous)
-        codes, wall = init, np.zeros(_POSE + len(problem.center), np.int8)
+        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape)
+        codes, wall = init, np.zeros(POSE + len(problem.center), np.int8)
         for _ in range(steps):
             codes = self._step(problem, codes, wall)
         return self.report(codes, np.asarray(points_px), camera)
@@ -110,20 +108,14 @@ class Fitter:
         camera: Camera,
         init: HeadCodes,
         solve_shape: bool = False,
-        previous: HeadCodes | None = None,
     ) -> Problem:
         """The objective of the module docstring as arrays."""
         observed = np.asarray(points_px, np.float32)[self.rows]
         size = float(np.ptp(observed, axis=0).max())
         variance = np.asarray(sigma_px, np.float32)[self.rows] ** 2 + (MODEL_ERROR * size) ** 2
         weight = np.sqrt(EFFECTIVE * self.usable[self.rows] / variance)
-        precision = self.precision
-        center = precision * init.expression - SPARSITY
-        if previous is not None:
-            precision = precision + FRAME_SIGMA**-2
-            center = center + FRAME_SIGMA**-2 * previous.expression
-        center = center / precision
-        precision = precision.copy()
+        precision = self.precision.copy()
+        center = init.expression - SPARSITY / precision
         precision[self.fixed], center[self.fixed] = 1e8, init.expression[self.fixed]
         if solve_shape:
             center = np.concatenate([center, init.shape])
@@ -135,6 +127,16 @@ class Fitter:
 
         wall: which variables the step before left at a bound; updated.
         """
+        normal, gradient = self.normal_equations(problem, codes)
+        low, high = bounds(codes, len(gradient))
+        return moved(codes, bounded_solve(normal, -gradient, low, high, wall))
+
+    def normal_equations(self, problem: Problem, codes: HeadCodes) -> tuple[NDArray, NDArray]:
+        """Half the objective's Hessian (Gauss-Newton) and gradient at these codes, (n, n) and (n,) float64.
+
+        Variables: a rotation vector in camera axes, a translation in units of the head's depth, expression (52), and
+        shape (80) where the problem has it.
+        """
         count = len(problem.center)
         current = np.concatenate([codes.expression, codes.shape])
         local = self.start + current @ self.basis  # (3, N)
@@ -142,25 +144,10 @@ class Fitter:
         normal = (jacobian @ jacobian.T).astype(np.float64)
         gradient = (jacobian @ error).astype(np.float64)
         prior = problem.precision.astype(np.float64) ** 2
-        here = current[:count]
-        normal[np.arange(_POSE, _POSE + count), np.arange(_POSE, _POSE + count)] += prior
-        normal[np.arange(_POSE), np.arange(_POSE)] *= 1 + 1e-6
-        gradient[_POSE:] += prior * (here - problem.center)
-        low, high = np.full(_POSE + count, -1e3), np.full(_POSE + count, 1e3)
-        low[_POSE : _POSE + N_EXPRESSION] = -codes.expression
-        high[_POSE : _POSE + N_EXPRESSION] = 1 - codes.expression
-        delta = bounded_solve(normal, -gradient, low, high, wall)
-        depth = -float(codes.translation[2])
-        rotation = rotations.from_vector(delta[:3]) @ codes.rotation
-        translation = codes.translation + delta[3:6] * depth
-        moved = here + delta[_POSE:]
-        return replace(
-            codes,
-            rotation=rotation,
-            translation=np.array([*translation[:2], min(translation[2], -0.05)]),
-            expression=np.clip(moved[:N_EXPRESSION], 0, 1),
-            shape=moved[N_EXPRESSION:] if count > N_EXPRESSION else codes.shape,
-        )
+        normal[np.arange(POSE, POSE + count), np.arange(POSE, POSE + count)] += prior
+        normal[np.arange(POSE), np.arange(POSE)] *= 1 + 1e-6
+        gradient[POSE:] += prior * (current[:count] - problem.center)
+        return normal, gradient
 
     def points3d(self, codes: HeadCodes) -> Array:  # (478, 3) camera frame
         """The 478 points of a head, by the linear basis."""
@@ -194,6 +181,28 @@ class Fitter:
         return HeadCodes(rotation=rotation, translation=place)
 
 
+def bounds(codes: HeadCodes, count: int) -> tuple[NDArray, NDArray]:
+    """How far each of `count` variables of `Fitter.normal_equations` may move: the expression stays in 0..1."""
+    low, high = np.full(count, -1e3), np.full(count, 1e3)
+    low[POSE : POSE + N_EXPRESSION] = -codes.expression
+    high[POSE : POSE + N_EXPRESSION] = 1 - codes.expression
+    return low, high
+
+
+def moved(codes: HeadCodes, delta: NDArray) -> HeadCodes:
+    """The codes after a change of the variables of `Fitter.normal_equations`, with or without the shape."""
+    depth = -float(codes.translation[2])
+    translation = codes.translation + delta[3:POSE] * depth
+    expression, shape = np.split(delta[POSE:], [N_EXPRESSION])
+    return replace(
+        codes,
+        rotation=rotations.from_vector(delta[:3]) @ codes.rotation,
+        translation=np.array([*translation[:2], min(translation[2], -0.05)]),
+        expression=np.clip(codes.expression + expression, 0, 1),
+        shape=codes.shape + shape if len(shape) else codes.shape,
+    )
+
+
 def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -> tuple[Array, Array]:
     """Transposed Jacobian (6 + n, 2N) and residual (2N,), weighted; x of all points, then y of all points.
 
@@ -209,7 +218,7 @@ def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -
     error = (predicted - problem.observed.T) * problem.weight
     # A move (dx, dy, dz) in camera axes shifts the pixel by f / -z (dx + u dz), and by -f / -z (dy + v dz).
     gain = camera.focal * inverse * problem.weight
-    out = np.empty((_POSE + basis.shape[1], 2, turned.shape[1]), np.float32)
+    out = np.empty((POSE + basis.shape[1], 2, turned.shape[1]), np.float32)
     zero, depth = np.zeros_like(x), np.full_like(x, -place[2])
     turns = ((zero, -z, y), (z, zero, -x), (-y, x, zero))  # e_k cross turned
     shifts = ((depth, zero, zero), (zero, depth, zero), (zero, zero, depth))
@@ -218,7 +227,7 @@ def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -
         out[row, 1] = -gain * (dy + v * dz)
     for axis, sign, slope in ((0, gain, u), (1, -gain, v)):
         weights = sign * (rotation[axis, :, None] + slope * rotation[2, :, None])  # (3, N): pixel per metre of the head
-        moved = out[_POSE:, axis]
+        moved = out[POSE:, axis]
         np.multiply(basis[0], weights[0], out=moved)
         moved += basis[1] * weights[1]
         moved += basis[2] * weights[2]

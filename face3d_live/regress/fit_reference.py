@@ -22,13 +22,12 @@ def fit_reference(
     camera: Camera,
     init: HeadCodes,
     solve_shape: bool = False,
-    previous: HeadCodes | None = None,
 ) -> Fit:
     """The same arguments and result as `Fitter.fit`.
 
     Variables: rotation vector (3), translation in units of the depth (3), expression (52), shape (80) when asked for.
     """
-    problem = fitter.prepare(points_px, sigma_px, camera, init, solve_shape, previous)
+    problem = fitter.prepare(points_px, sigma_px, camera, init, solve_shape)
     rows, count = fitter.rows, len(problem.center)
     mean = fitter.mean[rows].astype(np.float64)
     if not solve_shape:
