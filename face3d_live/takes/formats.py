@@ -1,0 +1,49 @@
+"""Takes in and out by the suffix of a file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import InputError
+from .files import save
+from .lines import Encoder
+from .livelink_csv import csv_text
+from .model import Take
+from .npz import npz_bytes, read_npz
+from .reader import load
+
+
+def read_take(path: Path) -> Take:
+    """A take from a .jsonl or an .npz. Raises InputError: "missing-take", "not-a-take", "take-too-long"."""
+    return read_npz(path) if path.suffix.lower() == ".npz" else load(path)
+
+
+def jsonl_bytes(take: Take) -> bytes:
+    """The recording file of a take."""
+    encoder = Encoder()
+    lines = [encoder.header(take.header), *(encoder.record(record) for record in take.records())]
+    return "".join(lines).encode()
+
+
+#: Formats that are made in memory, in seconds.
+QUICK: dict[str, Callable[[Take], bytes]] = {
+    ".jsonl": jsonl_bytes,
+    ".npz": npz_bytes,
+    ".csv": lambda take: csv_text(take).encode(),
+}
+SUFFIXES = tuple(QUICK)
+
+
+def export(take: Take, out: Path) -> None:
+    """Write a take in the format that `out`'s suffix names.
+
+    Raises InputError: "unknown-format", "empty-take", "takes-unwritable", "disk-full".
+    """
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
+        text = f"no format is called {suffix or 'nothing'}: end the name in {', '.join(SUFFIXES)}"
+        raise InputError("unknown-format", text)
+    if not len(take):
+        raise InputError("empty-take", "the take holds no frame: record it again")
+    save(out, QUICK[suffix](take))

@@ -1,0 +1,167 @@
+"""What a take is: a header, then frames and marked gaps in the order of time.
+
+Two forms of one thing: `Header` and `Record`s, one after the other, as they are recorded and played; and `Take`, all of
+a take as arrays, for the formats that need to see it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera import Camera
+from ..codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
+
+Array = NDArray[np.float32]
+
+VERSION = 1
+
+#: Why pictures are missing. busy: tracking takes longer than the camera's interval; failed: a picture could not be
+#: processed; silent: the camera sent none; disk: the file could not be written fast enough; damaged: the file has
+#: unreadable records there; cut: taken out by the user.
+Why = Literal["busy", "failed", "silent", "disk", "damaged", "cut"]
+REASONS: tuple[str, ...] = get_args(Why)
+
+FALLBACK_FPS = 30.0
+
+
+@dataclass(frozen=True)
+class Header:
+    """name: what the user calls it. created: moment of the first frame, as well as it is known, with a time zone.
+    fps: the camera's rate, or the nearest thing known; the frames' own times are the truth. source: where the pictures
+    came from, for people."""
+
+    name: str
+    created: datetime
+    fps: float = FALLBACK_FPS
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.fps <= 1000:
+            raise ValueError(f"fps: expected 0.1 to 1000, got {self.fps}")
+        if self.created.tzinfo is None:
+            raise ValueError("created: expected a time zone")
+
+
+def now() -> datetime:
+    """The current moment, with the local time zone, which timecodes are of."""
+    return datetime.now(UTC).astimezone()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture's outcome. number: counts up, with holes where pictures were left out. t: seconds since the take's
+    first frame. face: one was seen; the codes of a frame without one are what the avatar does meanwhile. camera: of the
+    picture, where known."""
+
+    number: int
+    t: float
+    face: bool
+    codes: HeadCodes
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.t):
+            raise ValueError("t: not finite")
+        if not all(np.isfinite(values).all() for values in self.codes.to_arrays().values()):
+            raise ValueError("codes: not finite")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Pictures that are not there: between the frame before and the frame after. pictures: how many, 0 when unknown."""
+
+    pictures: int
+    why: Why
+
+
+@dataclass(frozen=True)
+class End:
+    """The take was closed properly. frames: how many there are."""
+
+    frames: int
+
+
+Record = Frame | Gap | End
+
+
+@dataclass(frozen=True)
+class Take:
+    """A whole take as arrays, T frames. All but `t` float32.
+
+    number: (T,) int64. t: (T,) float64 seconds, from 0, rising. face: (T,) bool. expression: (T, 52).
+    rotation: (T, 3, 3) and translation: (T, 3): camera from head. light: (T, 27).
+    shapes: (K, 80) and textures: (K, 50), the identities there were, and person: (T,) int64, whose each frame is.
+    camera: of the first picture, where known. gaps: (index of the frame after it, gap). notes: what was wrong with
+    the file, in words.
+    """
+
+    header: Header
+    number: NDArray[np.int64]
+    t: NDArray[np.float64]
+    face: NDArray[np.bool_]
+    expression: Array
+    rotation: Array
+    translation: Array
+    light: Array
+    shapes: Array
+    textures: Array
+    person: NDArray[np.int64]
+    camera: Camera | None = None
+    gaps: tuple[tuple[int, Gap], ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        count, people = len(self.t), len(self.shapes)
+        shapes = {
+            "number": (count,), "face": (count,), "person": (count,), "expression": (count, N_EXPRESSION),
+            "rotation": (count, 3, 3), "translation": (count, 3), "light": (count, N_LIGHT),
+            "shapes": (people, N_SHAPE), "textures": (people, N_TEXTURE),
+        }  # fmt: skip
+        for name, expected in shapes.items():
+            if getattr(self, name).shape != expected:
+                raise ValueError(f"{name}: expected {expected}, got {getattr(self, name).shape}")
+        if count and (self.person.min() < 0 or self.person.max() >= people):
+            raise ValueError("person: no such identity")
+        if np.any(np.diff(self.t) < 0):
+            raise ValueError("t: runs back")
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame to the end of the last one."""
+        return float(self.t[-1] - self.t[0] + 1 / self.header.fps) if len(self) else 0.0
+
+    @property
+    def identity(self) -> Array:  # (80,)
+        """The shape code at the end, when most was known of the person; zeros for an empty take."""
+        return self.shapes[self.person[-1]] if len(self) else np.zeros(N_SHAPE, np.float32)
+
+    def codes(self, i: int) -> HeadCodes:
+        """The codes of frame `i`."""
+        return HeadCodes(
+            shape=self.shapes[self.person[i]],
+            expression=self.expression[i],
+            texture=self.textures[self.person[i]],
+            rotation=self.rotation[i],
+            translation=self.translation[i],
+            light=self.light[i],
+        )
+
+    def records(self) -> Iterator[Record]:
+        """The take as its file has it, from the first frame to the end."""
+        gaps = list(self.gaps)
+        for i in range(len(self)):
+            while gaps and gaps[0][0] <= i:
+                yield gaps.pop(0)[1]
+            yield Frame(int(self.number[i]), float(self.t[i]), bool(self.face[i]), self.codes(i), self.camera)
+        for _, gap in gaps:
+            yield gap
+        yield End(len(self))

@@ -1,0 +1,151 @@
+"""Reading takes, also such as end in the middle of a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from ..errors import InputError
+from .lines import MAX_LINE, Decoder
+from .model import End, Frame, Gap, Record, Take
+
+#: A day of 30 frames a second is 2.6 million; a take is held in memory with about 400 bytes a frame.
+MAX_FRAMES = 1_000_000
+
+
+class TakeReader:
+    """An open recording file: `header`, and one pass over its records, in bounded memory.
+
+    A record that cannot be read is left out, and a `Gap` "damaged" stands in its place; a last one that was cut off by
+    a crash is dropped. After the pass `notes` says so, and `complete` whether the take was closed properly.
+    Raises InputError: "missing-take", "not-a-take".
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.complete = path, False
+        self.notes: list[str] = []
+        try:
+            self._file = path.open("rb")
+        except IsADirectoryError as error:
+            raise InputError("not-a-take", f"{path} is a folder: name a take in it") from error
+        except OSError as error:
+            raise InputError("missing-take", f"{path} cannot be opened ({error.strerror}): check the path") from error
+        self._decoder = Decoder()
+        try:
+            self.header = self._decoder.header(self._line().decode())
+        except ValueError as error:
+            self._file.close()
+            raise not_a_take(path, str(error)) from error
+
+    def __enter__(self) -> TakeReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Frame | Gap]:
+        """Frames and gaps; times never run back."""
+        bad, cut, last = 0, False, 0.0
+        while line := self._line():
+            record = self._record(line)
+            if record is None and not line.endswith(b"\n"):
+                cut = True
+            elif record is None:
+                bad += 1
+                yield Gap(0, "damaged")
+            elif isinstance(record, End):
+                self.complete = True
+            elif isinstance(record, Frame):
+                last = max(last, record.t)
+                yield (
+                    record if record.t == last else Frame(record.number, last, record.face, record.codes, record.camera)
+                )
+            elif isinstance(record, Gap):
+                yield record
+        if bad:
+            self.notes.append(f"{bad} damaged record{'s were' if bad > 1 else ' was'} left out")
+        if cut:
+            self.notes.append("the last record was cut off and has been dropped")
+        if not self.complete:
+            self.notes.append("the take was not closed: its recording was interrupted")
+
+    def _record(self, line: bytes) -> Record | bool | None:
+        """A record, True for a state that holds from here on, None for what cannot be read."""
+        if not line.endswith(b"\n"):
+            return None  # even if it looks whole: a number may lack its last digits
+        try:
+            return self._decoder.record(line.decode()) or True
+        except ValueError:
+            return None
+
+    def _line(self) -> bytes:
+        """The next line. Of one that is too long, as none is that this program wrote, only the beginning is kept."""
+        line = self._file.readline(MAX_LINE)
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            while (rest := self._file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            return b"!\n"
+        return line
+
+
+def not_a_take(path: Path, why: str) -> InputError:
+    """What to say of a file that is something else."""
+    text = f"{path} is no take of face3d-live ({why[:200]}): give a .jsonl or .npz that it has written"
+    return InputError("not-a-take", text)
+
+
+def load(path: Path) -> Take:
+    """A whole take from a recording file. Raises InputError: also "take-too-long"."""
+    with TakeReader(path) as reader:
+        return collect(reader)
+
+
+def collect(reader: TakeReader) -> Take:
+    """All that a reader gives, as arrays."""
+    columns: dict[str, list[np.ndarray]] = {k: [] for k in ("expression", "rotation", "translation", "light")}
+    numbers: list[int] = []
+    times: list[float] = []
+    faces: list[bool] = []
+    person: list[int] = []
+    people: list[tuple[np.ndarray, np.ndarray]] = []
+    gaps: list[tuple[int, Gap]] = []
+    camera = None
+    for record in reader:
+        if isinstance(record, Gap):
+            gaps.append((len(times), record))
+            continue
+        if len(times) >= MAX_FRAMES or len(gaps) > MAX_FRAMES:
+            text = f"{reader.path} has more than {MAX_FRAMES:,} frames: take a part of it with face3d-live takes trim"
+            raise InputError("take-too-long", text)
+        codes = record.codes
+        numbers.append(record.number)
+        times.append(record.t)
+        faces.append(record.face)
+        for name, rows in columns.items():
+            rows.append(getattr(codes, name))
+        if not people or people[-1][0] is not codes.shape or people[-1][1] is not codes.texture:
+            people.append((codes.shape, codes.texture))  # the decoder hands out one array as long as it holds
+        person.append(len(people) - 1)
+        camera = camera or record.camera
+    if not reader.complete and not times:
+        reader.notes.append("it holds no frame")
+    t = np.array(times, np.float64)
+    return Take(
+        header=reader.header,
+        number=np.array(numbers, np.int64),
+        t=t - (t[0] if len(t) else 0.0),
+        face=np.array(faces, bool),
+        shapes=np.array([shape for shape, _ in people], np.float32).reshape(-1, 80),
+        textures=np.array([texture for _, texture in people], np.float32).reshape(-1, 50),
+        person=np.array(person, np.int64),
+        camera=camera,
+        gaps=tuple(gaps),
+        notes=tuple(reader.notes),
+        expression=np.array(columns["expression"], np.float32).reshape(-1, 52),
+        rotation=np.array(columns["rotation"], np.float32).reshape(-1, 3, 3),
+        translation=np.array(columns["translation"], np.float32).reshape(-1, 3),
+        light=np.array(columns["light"], np.float32).reshape(-1, 27),
+    )

@@ -1,0 +1,46 @@
+"""Takes for the tests: small, but with everything in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from face3d_live.camera import Camera
+from face3d_live.codes import INDEX, HeadCodes
+from face3d_live.rotations import from_euler
+from face3d_live.takes.model import Frame, Gap, Header
+
+HEADER = Header("hello", datetime(2026, 3, 4, 23, 59, 58, 250000, UTC), 30.0, "a test")
+CAMERA = Camera(640, 480, 640.0)
+
+
+def frames(count: int = 12, seed: int = 1, start: float = 5.0) -> list[Frame]:
+    """Frames at uneven times, random codes; the person becomes better known once, no face in the third frame."""
+    random = np.random.default_rng(seed)
+    people = random.normal(size=(2, 130)).astype(np.float32)
+    t = start + np.cumsum(random.uniform(0.02, 0.05, count))
+    made = []
+    for i in range(count):
+        person = people[min(i // 4, 1)]
+        codes = HeadCodes(
+            shape=person[:80],
+            texture=person[80:],
+            expression=random.uniform(0, 1, 52),
+            rotation=from_euler(*random.uniform(-0.5, 0.5, 3)),
+            translation=random.normal(size=3),
+            light=random.normal(size=27),
+        )
+        made.append(Frame(100 + i, float(t[i]), i != 2, codes, CAMERA))
+    return made
+
+
+def with_gap(made: list[Frame]) -> list[Frame | Gap]:
+    return [*made[:5], Gap(2, "busy"), *made[5:]]
+
+
+def expression(**values: float) -> np.ndarray:
+    made = np.zeros(52, np.float32)
+    for name, value in values.items():
+        made[INDEX[name]] = value
+    return made
