@@ -12,6 +12,7 @@ import numpy as np
 
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.errors import AssetError, InputError
+from face3d_live.export.bundle import zip_bytes
 from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result
 
 
@@ -121,4 +122,4 @@ def fake_reconstruct(report, photo):
     if photo.endswith(b"slow"):
         time.sleep(2)
     report("rendering", 0.9)
-    return b"PK" + photo[:4]
+    return zip_bytes({"photo.bin": photo[:4]})

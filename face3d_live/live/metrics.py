@@ -24,6 +24,9 @@ class Metrics:
         self.stream_dropped = Gauge("face3d_stream_clients_dropped", "Stream clients dropped as too slow", registry=r)
         self.engine_restarts = Gauge("face3d_engine_restarts", "Times the engine process died", registry=r)
         self.engine_ready = Gauge("face3d_engine_ready", "1 while the engine is ready", registry=r)
+        self.photos = Counter("face3d_photos", "Photos made into heads", registry=r)
+        failed = "Photos refused or failed, by cause"
+        self.photo_failures = Counter("face3d_photo_failures", failed, ["cause"], registry=r)
 
     def text(self) -> bytes:
         """The exposition format."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, cast
 
 import cv2
 from fastapi import APIRouter, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.websockets import WebSocketDisconnect
 
 from face3d_live.errors import InputError
 from face3d_live.live import sdp
-from face3d_live.live.jobs import Job
 from face3d_live.live.sessions import Session
 
 if TYPE_CHECKING:
@@ -22,7 +18,6 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
-MAX_PHOTO_BYTES = 20 * 1024 * 1024
 _PRIVATE = {"Cache-Control": "no-store"}
 _NO_SUCH = 4404
 
@@ -36,13 +31,6 @@ def _session(request: Request, session_id: str) -> Session:
     if session is None:
         raise InputError("not-found", f"no session is called {session_id[:40]!r}; it may have ended")
     return session
-
-
-def _job(request: Request, job_id: str) -> Job:
-    job = _live(request).jobs.get(job_id)
-    if job is None:
-        raise InputError("not-found", f"no job is called {job_id[:40]!r}; results are kept for ten minutes")
-    return job
 
 
 async def _body(request: Request, media_type: str, limit: int) -> bytes:
@@ -147,102 +135,17 @@ async def avatar(request: Request, session_id: str) -> Response:
 
 
 @router.post("/api/sessions/{session_id}/snapshot")
-async def snapshot(request: Request, session_id: str) -> Response:
-    """A zip of the reconstruct files for the newest picture with a face."""
+async def snapshot(request: Request, session_id: str, keep: bool = False) -> Response:
+    """A zip of the reconstruct files for the newest picture with a face. keep: as a job's result, for the studio."""
     live, session = _live(request), _session(request, session_id)
     portrait = session.portrait
     if portrait is None:
         raise InputError("no-face-yet", "no face has been seen yet: look into the camera and try again")
     zipped = await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
-    return _zip(zipped, "snapshot.zip")
-
-
-def _zip(zipped: bytes, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="face3d-{name}"', **_PRIVATE}
+    headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **_PRIVATE}
+    if keep:
+        headers["Location"] = f"/api/jobs/{live.jobs.keep(zipped).id}"
     return Response(zipped, 200, headers, "application/zip")
-
-
-# --- reconstruction of photos -----------------------------------------------------------------------------------------
-
-
-class _MemoryParser(MultiPartParser):
-    """Keeps uploads in memory: a user's photo is not written to disk."""
-
-    spool_max_size = MAX_PHOTO_BYTES + 1
-
-
-async def _photo(request: Request) -> bytes:
-    body = await _body(request, "multipart/form-data", MAX_PHOTO_BYTES)
-
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    try:
-        form = await _MemoryParser(request.headers, stream(), max_files=1, max_fields=4).parse()
-    except (MultiPartException, ValueError, KeyError) as error:
-        raise InputError("bad-form", f"the form cannot be read: {error}") from error
-    try:
-        photo = form.get("photo")
-        if photo is None or isinstance(photo, str):
-            raise InputError("no-photo", 'the form has no file field called "photo"')
-        return await photo.read()
-    finally:
-        await form.close()
-
-
-@router.post("/api/reconstruct")
-async def reconstruct(request: Request) -> JSONResponse:
-    """Queue a photo (multipart field "photo")."""
-    job = _live(request).jobs.add(await _photo(request))
-    return JSONResponse(job.to_json(), 202, {"Location": f"/api/jobs/{job.id}", **_PRIVATE})
-
-
-@router.get("/api/jobs/{job_id}")
-async def job_state(request: Request, job_id: str) -> JSONResponse:
-    """How far it is."""
-    return JSONResponse(_job(request, job_id).to_json(), headers=_PRIVATE)
-
-
-@router.get("/api/jobs/{job_id}/result")
-async def job_result(request: Request, job_id: str) -> Response:
-    """The zip of a finished job."""
-    job = _job(request, job_id)
-    if job.result is None:
-        raise InputError("not-found", f"the job is {job.state}; it has no result")
-    return _zip(job.result, "reconstruction.zip")
-
-
-@router.websocket("/api/jobs/{job_id}")
-async def job_progress(websocket: WebSocket, job_id: str) -> None:
-    """The job's state, now and whenever it changes, until it is over."""
-    job = _live(websocket).jobs.get(job_id)
-    await websocket.accept()
-    if job is None:
-        await websocket.close(_NO_SUCH, "no such job")
-        return
-    # Nothing is expected from the client; but only reading shows that it has gone.
-    leaving = asyncio.create_task(_until_gone(websocket))
-    try:
-        while not leaving.done():
-            event, over = job.changed, job.over
-            await websocket.send_json(job.to_json())
-            if over:
-                await websocket.close()
-                return
-            changed = asyncio.create_task(event.wait())
-            try:
-                await asyncio.wait({changed, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                changed.cancel()
-    except WebSocketDisconnect:
-        return
-    finally:
-        leaving.cancel()
-
-
-async def _until_gone(websocket: WebSocket) -> None:
-    while (await websocket.receive())["type"] != "websocket.disconnect":
-        continue
 
 
 # --- the expression stream --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 import face3d_live
 from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live import aiortc_tuning, routes
+from face3d_live.live import aiortc_tuning, routes, studio_routes
 from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.guard import Guard
 from face3d_live.live.hub import Hub
@@ -28,6 +28,7 @@ from face3d_live.live.peer import CONNECT_SECONDS, Peer
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Sessions
 from face3d_live.live.source import Source
+from face3d_live.live.studio_view import Studio, StudioTasks
 from face3d_live.live.tailor import Tailor
 from face3d_live.live.worker import Task, Worker
 from face3d_live.paths import WEB_CLIENT
@@ -41,13 +42,15 @@ class Settings:
 
     pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, skin, reconstruct: the
     worker's tasks: (report, rgb, codes) -> zip, the same -> texture (see `tailor`), (report, photo) -> zip.
-    loopback: bound to this machine only. source: a file or camera number that plays into a session of its own.
+    studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
+    that plays into a session of its own.
     """
 
     pipeline: Callable[[], Pipeline]
     snapshot: Task
     reconstruct: Task
     skin: Task
+    studio: StudioTasks = field(default_factory=StudioTasks)
     token: str | None = None
     loopback: bool = True
     source: str | None = None
@@ -68,7 +71,8 @@ class Live:
         self.worker = Worker()
         tailor = Tailor(self.worker, settings.skin, self.spawn)
         self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
-        self.jobs = Jobs(self.worker, settings.reconstruct)
+        self.studio = Studio(settings.studio, self.spawn)
+        self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._source: Source | None = None
@@ -77,6 +81,7 @@ class Live:
         """Start the engine, the jobs and the source. The engine loads in the background."""
         self.engine.start()
         self.spawn(self.jobs.work(), "jobs")
+        self.spawn(self.jobs.sweep(), "old results")
         if self.settings.source is not None:
             self._source = Source(self.settings.source, self.sessions)
             self.spawn(self._source.run(), "source")
@@ -88,7 +93,7 @@ class Live:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self.engine.stop(), self.worker.stop())
+        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.studio.worker.stop())
 
     async def connect(self, offer: str) -> tuple[Session, str]:
         """A session for a browser's offer, and the SDP answer. Raises Face3DErrors."""
@@ -144,6 +149,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.include_router(routes.router)
+    app.include_router(studio_routes.router)
     if settings.web_client.is_dir():
         app.mount("/", Page(directory=settings.web_client, html=True))
     return app
@@ -160,7 +166,7 @@ class Page(StaticFiles):
 
 
 def _error(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": {"code": code, "message": message}}, status)
+    return JSONResponse({"error": {"code": code, "message": message}}, status, {"Cache-Control": "no-store"})
 
 
 _STATUS = {"too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409}

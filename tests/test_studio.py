@@ -1,0 +1,376 @@
+"""The studio's requests: hostile uploads, jobs and how they are forgotten, heads to look at, with cheap tasks."""
+
+import asyncio
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+
+import live_fakes
+import pytest
+import websockets
+from hypothesis import given
+from hypothesis import strategies as st
+from live_helpers import Browser, serve
+
+from face3d_live.codes import ARKIT, HeadCodes
+from face3d_live.errors import AssetError, InputError
+from face3d_live.export.bundle import zip_bytes
+from face3d_live.live import jobs as jobs_module
+from face3d_live.live import studio_routes, studio_tasks, studio_view
+from face3d_live.live.studio_look import Look
+from face3d_live.live.studio_view import StudioTasks
+from face3d_live.live.worker import Worker
+
+PNG = b"\x89PNG" + bytes(100)
+known = {}
+
+
+def fake_faces(report, photo):
+    if photo.endswith(b"slow"):
+        time.sleep(0.5)
+    if not photo.startswith(b"\x89PNG"):
+        raise InputError("not-an-image", "this is no picture")
+    return json.dumps({"width": 4, "height": 3, "faces": [{"box": [0, 0, 1, 1], "score": 0.9}]}).encode()
+
+
+def fake_draw(report, key, look, files):
+    if look.zoom == 5:
+        os._exit(5)
+    if files is not None:
+        known[key] = files
+    if key not in known:
+        raise AssetError("not-seated", "send it")
+    time.sleep(0.05 if look.fine else 0)
+    return f"{look.mode} {look.yaw} {known[key][0].decode()} {len(known)}".encode()
+
+
+def fake_forget(report, key):
+    known.pop(key, None)
+    return b""
+
+
+TASKS = StudioTasks(fake_faces, fake_draw, fake_forget)
+
+
+def fake_make(report, photo, face=0, mesh="medium", texture=1024):
+    for stage in ("face", "geometry", "texture"):
+        report(stage, 0.3)
+        time.sleep(0.06)
+    if photo.endswith(b"slow"):
+        time.sleep(1)
+    return zip_bytes({"params.npz": f"{face} {mesh} {texture}".encode(), "texture.png": b"png", "mesh.obj": b"v 0 0 0"})
+
+
+def studio(**settings):
+    return serve(ready=False, studio=TASKS, **settings)
+
+
+@pytest.fixture(autouse=True)
+def real_jobs(monkeypatch):
+    """The server's reconstruction is the one of this file."""
+    monkeypatch.setattr(live_fakes, "fake_reconstruct", fake_make)
+
+
+def error_of(response):
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+    error = response.json()["error"]
+    assert set(error) == {"code", "message"} and len(error["message"]) > 10
+    return response.status_code, error["code"]
+
+
+async def made(served, photo=PNG, **fields):
+    """A finished job's state."""
+    response = await served.http.post("/api/reconstruct", files={"photo": ("me.png", photo)}, data=fields)
+    assert response.status_code == 202, response.text
+    async with websockets.connect(served.ws + response.headers["Location"]) as progress:
+        states = [json.loads(message) async for message in progress]
+    return states[-1]
+
+
+# --- uploads ----------------------------------------------------------------------------------------------------------
+
+
+def form(*parts, boundary="abc", end=True):
+    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part + b"\r\n" for part in parts)
+    return body + (b"--" + boundary.encode() + b"--\r\n" if end else b"")
+
+
+FORM = {"Content-Type": "multipart/form-data; boundary=abc"}
+PHOTO = b'Content-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\n'
+
+
+@pytest.mark.parametrize("path", ["/api/faces", "/api/reconstruct"])
+async def test_hostile_uploads_are_refused_with_a_reason(path):
+    def field(i):
+        return f'Content-Disposition: form-data; name="f{i}"\r\n\r\nx'.encode()
+
+    async with studio() as served:
+
+        async def answer(body, headers=FORM):
+            return error_of(await served.http.post(path, content=body, headers=headers))
+
+        assert await answer(PNG, {"Content-Type": "image/png"}) == (415, "wrong-type")
+        assert await answer(b"") == (400, "no-photo")
+        assert await answer(form(PHOTO)) == (400, "empty")
+        assert await answer(form(PHOTO.replace(b"photo", b"other") + PNG)) == (400, "no-photo")
+        assert await answer(form(*[PHOTO + PNG] * 50)) == (400, "bad-form")
+        assert await answer(form(*[field(i) for i in range(5000)])) == (400, "bad-form")
+        assert (await answer(form(b"X-Bomb: " + b"x" * 2_000_000 + b"\r\n\r\n" + PNG)))[0] == 400
+        assert (await answer(form(b"A: b\r\n" * 200_000 + PHOTO + PNG)))[0] == 400
+        long = b'Content-Disposition: form-data; name="mesh"\r\n\r\n' + b"m" * 1_000_000
+        assert await answer(form(long, PHOTO + PNG)) == (400, "bad-form")
+        assert (await answer(b"--abc\r\nnonsense"))[0] == 400
+        assert (await answer(form(PHOTO + PNG), {"Content-Type": "multipart/form-data"}))[0] == 400
+        too_much = bytes(studio_routes.MAX_PHOTO_BYTES + 100_000)
+        assert await answer(form(PHOTO + too_much)) == (413, "too-large")
+        metrics = (await served.http.get("/metrics")).text
+        for cause in ("wrong-type", "empty", "no-photo", "bad-form", "too-large"):
+            assert f'face3d_photo_failures_total{{cause="{cause}"}}' in metrics
+        # And after all that it works.
+        assert (await served.http.post("/api/faces", files={"photo": ("a", PNG)})).status_code == 200
+
+
+async def test_a_lying_type_and_a_path_like_name_mean_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with studio() as served:
+        for name in ("../../etc/passwd", "/etc/passwd", "C:\\x\\..\\y.exe", "a\x00b.png", "x" * 500):
+            files = {"photo": (name, PNG + bytes(3_000_000), "text/html")}
+            response = await served.http.post("/api/faces", files=files)
+            assert response.status_code == 200 and response.json()["faces"][0]["box"] == [0, 0, 1, 1]
+            job = await made(served)
+            assert job["state"] == "done" and "passwd" not in json.dumps(job)
+        response = await served.http.post("/api/faces", files={"photo": ("a.png", b"MZ not a picture", "image/png")})
+        assert error_of(response) == (400, "not-an-image")
+        assert list(tmp_path.iterdir()) == []
+        for name in ("..%2f..%2fetc%2fpasswd", "params.npz%00", "nothing.png"):
+            response = await served.http.get(f"/api/jobs/{job['job']}/files/{name}")
+            assert response.status_code == 404
+
+
+async def test_many_uploads_at_once_are_served_or_turned_away():
+    async with studio() as served:
+        posts = [served.http.post("/api/faces", files={"photo": ("a.png", PNG + b"slow")}) for _ in range(9)]
+        answers = await asyncio.gather(*posts)
+        codes = [answer.status_code for answer in answers]
+        assert set(codes) == {200, 503} and codes.count(200) >= studio_view.MAX_UPLOADS
+        refused = next(answer for answer in answers if answer.status_code == 503)
+        assert error_of(refused) == (503, "too-many-uploads") and refused.headers["retry-after"]
+        assert (await served.http.post("/api/faces", files={"photo": ("a", PNG)})).status_code == 200
+
+
+async def test_an_upload_that_does_not_end_gives_its_place_back(monkeypatch):
+    monkeypatch.setattr(studio_routes, "UPLOAD_SECONDS", 0.3)
+
+    async def drip():
+        yield b"--abc\r\n" + PHOTO
+        await asyncio.sleep(1)
+        yield PNG
+
+    async with studio() as served:
+        response = await served.http.post("/api/faces", content=drip(), headers=FORM)
+        assert error_of(response) == (400, "slow-upload")
+
+
+async def test_options_reach_the_task():
+    async with studio() as served:
+        job = await made(served, face="2", mesh="low", texture="512")
+        response = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")
+        assert response.content == b"2 low 512"
+        for fields in ({"face": "-1"}, {"face": "٣" * 9}, {"mesh": "huge"}, {"texture": "100000"}, {"other": "1"}):
+            response = await served.http.post("/api/reconstruct", files={"photo": ("a", PNG)}, data=fields)
+            assert error_of(response) == (400, "bad-option")
+
+
+# --- jobs -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_tells_its_stages_and_gives_its_files():
+    async with studio() as served:
+        job = await made(served)
+        assert {"face", "geometry", "texture"} <= set(job["seconds"])
+        assert all(0.04 < job["seconds"][stage] < 2 for stage in ("face", "geometry", "texture"))
+        assert job["files"] == {"params.npz": 13, "texture.png": 3, "mesh.obj": 7}
+        response = await served.http.get(f"/api/jobs/{job['job']}/files/texture.png")
+        assert response.content == b"png" and response.headers["content-type"] == "image/png"
+        assert response.headers["cache-control"] == "no-store"
+        response = await served.http.get(job["result"])
+        assert zipfile.ZipFile(io.BytesIO(response.content)).namelist() == list(job["files"])
+        assert "face3d_photos_total 1.0" in (await served.http.get("/metrics")).text
+
+
+async def test_a_job_that_waits_says_how_many_are_ahead():
+    async with studio() as served:
+        posts = [await served.http.post("/api/reconstruct", files={"photo": ("a", PNG + b"slow")}) for _ in range(3)]
+        states = [(await served.http.get(post.headers["Location"])).json() for post in posts]
+        assert [state["ahead"] for state in states] in ([0, 1, 2], [0, 0, 1])
+
+
+@pytest.mark.parametrize("photo", [PNG, PNG + b"slow"])
+async def test_a_deleted_job_leaves_nothing(photo):
+    async with studio() as served:
+        response = await served.http.post("/api/reconstruct", files={"photo": ("a", photo)})
+        location = response.headers["Location"]
+        if photo == PNG:
+            job = await made(served)
+            location = f"/api/jobs/{job['job']}"
+        kept = served.live.jobs.get(location.rpartition("/")[2])
+        response = await served.http.delete(location)
+        assert response.status_code == 204 and response.headers["cache-control"] == "no-store"
+        assert kept.photo is None and kept.result is None
+        assert error_of(await served.http.get(location)) == (404, "not-found")
+        assert error_of(await served.http.get(location + "/result")) == (404, "not-found")
+        assert error_of(await served.http.get(location + "/files/texture.png")) == (404, "not-found")
+        assert error_of(await served.http.delete(location)) == (404, "not-found")
+        # The one that was being made is finished and dropped; the next one is not held up.
+        assert (await made(served))["state"] == "done"
+        assert kept.result is None
+
+
+async def test_results_are_forgotten_in_time_and_number(monkeypatch):
+    monkeypatch.setattr(jobs_module, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(jobs_module, "MAX_KEPT", 2)
+    async with studio() as served:
+        first, second, third = [await made(served) for _ in range(3)]
+        await asyncio.sleep(0.2)
+        assert error_of(await served.http.get(f"/api/jobs/{first['job']}"))[0] == 404
+        monkeypatch.setattr(jobs_module, "KEEP_SECONDS", 0.5)
+        for _ in range(4):  # what is looked at stays
+            assert (await served.http.get(f"/api/jobs/{third['job']}")).status_code == 200
+            await asyncio.sleep(0.2)
+        assert error_of(await served.http.get(f"/api/jobs/{second['job']}"))[0] == 404
+        await asyncio.sleep(0.7)
+        assert list(served.live.jobs._jobs) == []
+
+
+# --- heads to look at -------------------------------------------------------------------------------------------------
+
+
+async def test_a_view_draws_what_is_asked_for():
+    async with studio() as served:
+        job = await made(served)
+        async with websockets.connect(f"{served.ws}/api/jobs/{job['job']}/view") as view:
+            await view.send(json.dumps({"mode": "geometry", "yaw": 0.5}))
+            assert await view.recv() == b"geometry 0.5 0 medium 1024 1"
+            for wrong in ("", "[]", "{", '{"mode":"x"}', '{"yaw":"1"}', '{"expression":{"jaw":1}}', "x" * 9999):
+                await view.send(wrong)
+                assert json.loads(await view.recv())["error"]["code"] == "bad-look"
+            await view.send(json.dumps({"zoom": 50}))
+            assert json.loads(await view.recv())["error"]["code"] == "worker-died"
+            await view.send("{}")  # the process is started anew and given the head again
+            assert await view.recv() == b"avatar 0.0 0 medium 1024 1"
+
+
+async def test_the_newest_view_wins():
+    async with studio() as served:
+        job = await made(served)
+        async with websockets.connect(f"{served.ws}/api/jobs/{job['job']}/view") as view:
+            for i in range(200):
+                await view.send(json.dumps({"yaw": i / 100, "fine": True}))
+            answers = [await view.recv()]
+            while b" 1.99 " not in answers[-1]:
+                answers.append(await view.recv())
+            assert len(answers) < 50
+
+
+async def test_a_deleted_head_is_forgotten_by_the_process_and_its_views_end():
+    async with studio() as served:
+        gone, stays = await made(served), await made(served)
+        async with websockets.connect(f"{served.ws}/api/jobs/{gone['job']}/view") as view:
+            await view.send("{}")
+            await view.recv()
+            await served.http.delete(f"/api/jobs/{gone['job']}")
+            await view.send("{}")
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await view.recv()
+            assert closed.value.rcvd.code == 4404
+        async with websockets.connect(f"{served.ws}/api/jobs/{stays['job']}/view") as view:
+            await view.send("{}")
+            assert (await view.recv()).endswith(b" 1"), "the deleted head is still known"
+
+
+async def test_views_are_limited_and_leave_no_place_taken(monkeypatch):
+    monkeypatch.setattr(studio_view, "MAX_VIEWS", 2)
+    async with studio() as served:
+        job = await made(served)
+        url = f"{served.ws}/api/jobs/{job['job']}/view"
+        async with websockets.connect(url) as a, websockets.connect(url) as b:
+            await a.send("{}")
+            await a.recv()
+            await b.send(json.dumps({"fine": True}))  # leaves without waiting for its answer
+            async with websockets.connect(url) as c:
+                with pytest.raises(websockets.ConnectionClosed):
+                    await c.recv()
+        await asyncio.sleep(0.3)
+        assert served.live.studio._views == 0
+        async with websockets.connect(url) as again:
+            await again.send("{}")
+            assert await again.recv()
+
+
+async def test_a_view_of_nothing_is_closed():
+    async with studio() as served, websockets.connect(f"{served.ws}/api/jobs/nothing/view") as view:
+        await view.send("{}")
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await view.recv()
+        assert closed.value.rcvd.code == 4404
+
+
+async def test_a_snapshot_is_kept_for_the_studio_only_when_asked_for(monkeypatch):
+    monkeypatch.setattr(live_fakes, "fake_snapshot", fake_snapshot)
+    async with serve(studio=TASKS) as served, Browser(served) as browser:
+        await browser.until_brightness(0.5)
+        response = await served.http.post(browser.location + "/snapshot")
+        assert "location" not in response.headers and not served.live.jobs._jobs
+        response = await served.http.post(browser.location + "/snapshot?keep=true")
+        job = (await served.http.get(response.headers["Location"])).json()
+        assert job["state"] == "done" and job["files"] == {"params.npz": 4}
+        assert (await served.http.get(job["result"])).content == response.content
+
+
+def fake_snapshot(report, rgb, codes):
+    return zip_bytes({"params.npz": b"snap"})
+
+
+# --- looks ------------------------------------------------------------------------------------------------------------
+
+numbers = st.floats(allow_nan=True) | st.integers() | st.text(max_size=3) | st.none() | st.booleans()
+
+
+@given(st.dictionaries(st.sampled_from(["mode", "yaw", "pitch", "zoom", "fine"]), numbers))
+def test_any_numbers_give_a_look_in_range_or_a_reason(message):
+    try:
+        look = Look.from_text(json.dumps(message))
+    except InputError as error:
+        assert error.code == "bad-look"
+        return
+    assert abs(look.yaw) <= 3.1416 and abs(look.pitch) <= 1.4 and 0.3 <= look.zoom <= 5
+
+
+@given(st.text(max_size=200) | st.recursive(st.none() | st.text(), st.lists, max_leaves=5).map(json.dumps))
+def test_any_text_gives_a_look_or_a_reason(text):
+    try:
+        Look.from_text(text)
+    except InputError as error:
+        assert error.code == "bad-look"
+
+
+@given(st.dictionaries(st.sampled_from(ARKIT), st.floats(-2, 2)))
+def test_a_look_replaces_the_photos_coefficients(expression):
+    codes = HeadCodes()
+    look = Look.from_text(json.dumps({"expression": expression}))
+    assert len(json.dumps({"expression": dict.fromkeys(ARKIT, 0.1234567)})) < 4096
+    applied = look.applied_to(codes).expression
+    for name, value in zip(ARKIT, applied, strict=True):
+        assert value == pytest.approx(min(max(expression.get(name, 0), 0), 1), abs=1e-6)
+    assert not codes.expression.any()
+
+
+async def test_the_process_of_the_studio_is_not_started_without_need():
+    async with studio() as served:
+        assert isinstance(served.live.studio.worker, Worker)
+        assert served.live.studio.worker._process is None
+        assert studio_tasks.MAX_SITTERS < jobs_module.MAX_KEPT
