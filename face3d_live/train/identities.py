@@ -26,14 +26,14 @@ class Identity:
 
 
 class IdentitySampler:
-    """Draws identities. scans: `scan_heads.npz`; where it is missing all come from the head's basis."""
+    """Draws identities. scans: `scan_heads.npz`; where it is missing all come from the head's basis. share: of scans."""
 
-    def __init__(self, head: Head, scans: Path) -> None:
-        self.head = head
+    def __init__(self, head: Head, scans: Path, share: float = 0.5) -> None:
+        self.head, self.share = head, share
         self._scans = _Scans(head, scans) if scans.is_file() else None
 
     def sample(self, rng: np.random.Generator) -> Identity:
-        if self._scans is not None and rng.random() < 0.5:
+        if self._scans is not None and rng.random() < self.share:
             return self._scans.sample(rng)
         shape = (rng.normal(size=N_SHAPE) * rng.uniform(0.75, 1.05)).astype(np.float32)
         return Identity(shape, self.head.neutral(shape))
