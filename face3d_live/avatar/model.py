@@ -1,0 +1,118 @@
+"""What a loaded avatar is: arrays and numbers, no I/O, no OpenGL; it can be pickled and sent to another process.
+
+Avatar frame: right-handed, +y up, +z out of the face, +x towards the subject's left; the origin is where the head
+turns, and the head is `HEAD_HEIGHT` high, so about metres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+#: Height that every avatar's head, as far as it is shown, is scaled to.
+HEAD_HEIGHT = 0.28
+
+#: What moves: columns of `Part.bones`. The rest of the weight is the body's, which stands still.
+BONES = ("neck", "head", "leftEye", "rightEye")
+NECK, HEAD, LEFT_EYE, RIGHT_EYE = range(4)
+
+AlphaMode = Literal["opaque", "mask", "blend"]
+#: lit: as the renderer lights skin; toon: two tones, flat; unlit: the picture's own colours.
+Style = Literal["lit", "toon", "unlit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """sRGB (H, W, 4), row 0 on top, and whether it repeats beyond 0..1 along u and v."""
+
+    rgba: Picture
+    repeat: tuple[bool, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """How a surface looks. colour (4,), shade (3,), glow (3,): linear; the first two multiply the image's.
+
+    image: index into `Avatar.images`, or None. order: blended surfaces with a higher one are drawn later.
+    """
+
+    colour: Array
+    image: int | None
+    alpha: AlphaMode
+    cutoff: float
+    double_sided: bool
+    style: Style
+    shade: Array
+    glow: Array
+    order: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Triangles of one material, at rest, with what moves them.
+
+    positions, normals (N, 3), uv (N, 2) with v downwards, colours (N, 4) linear, faces (F, 3), bones (N, 4) weights of
+    `BONES`. touched (M,): the vertices that morphs move; morphs (K, M, 6): by how much at weight 1, positions and
+    normals; rows (K,): the rows of `Avatar.drive` that give those weights.
+    """
+
+    material: int
+    positions: Array
+    normals: Array
+    uv: Array
+    colours: Array
+    faces: NDArray[np.int32]
+    bones: Array
+    touched: NDArray[np.int32]
+    morphs: Array
+    rows: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found in the file. found, missing: ARKit names. expressions: VRM presets in use. bones: of `BONES`."""
+
+    kind: Literal["glb", "vrm0", "vrm1"]
+    name: str
+    author: str
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+    expressions: tuple[str, ...]
+    bones: tuple[str, ...]
+    triangles: int
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """As plain data."""
+        lists = ("found", "missing", "expressions", "bones", "warnings")
+        plain: dict[str, object] = {key: list(getattr(self, key)) for key in lists}
+        return {"kind": self.kind, "name": self.name, "author": self.author, "triangles": self.triangles} | plain
+
+
+@dataclass(frozen=True, eq=False)
+class Avatar:
+    """A loaded avatar.
+
+    drive (R, 52 + P): row of a morph -> its share of each ARKit coefficient and of each of `presets.PRESETS`.
+    pivots (4, 3): where `BONES` turn. eye_turns (2,) bool: the eye is turned by its bone, left and right.
+    eye_range (4, 2): degrees of gaze inwards, outwards, up, down -> degrees the eye turns; linear, then constant.
+    eyes (2, 3): where the eyes are, left and right. low, high (3,): the box of the head as far as it is shown.
+    """
+
+    parts: tuple[Part, ...]
+    materials: tuple[Material, ...]
+    images: tuple[Image, ...]
+    drive: Array
+    pivots: Array
+    eye_turns: tuple[bool, bool]
+    eye_range: Array
+    eyes: Array
+    low: Array
+    high: Array
+    report: Report
