@@ -30,7 +30,7 @@ def thin_file(folder: Path, size: int) -> Path:
     torch.manual_seed(1)
     network = Network(THIN)
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
             for tensor in (module.weight, module.bias, module.running_mean):
                 torch.nn.init.normal_(tensor, std=0.5)
             torch.nn.init.uniform_(module.running_var, 0.5, 2)

@@ -106,7 +106,9 @@ class WindowHead(nn.Module):
         rows, columns = window.cells
         self.conv1 = ConvNorm(channels, channels, 3, 1)
         self.conv2 = ConvNorm(channels, channels, 3, 2)
-        self.hidden = nn.Linear(channels * (rows // 2) * (columns // 2), channels * HIDDEN_PER_CHANNEL)
+        # Without the norm, Adam's first steps silence every unit: each reads some 1,600 features that are all positive.
+        self.hidden = nn.Linear(channels * (rows // 2) * (columns // 2), channels * HIDDEN_PER_CHANNEL, bias=False)
+        self.hidden_bn = nn.BatchNorm1d(channels * HIDDEN_PER_CHANNEL)
         self.out = nn.Linear(channels * HIDDEN_PER_CHANNEL, window.outputs)
 
     def forward(self, levels: Sequence[Tensor], points: Tensor) -> Tensor:
@@ -115,7 +117,7 @@ class WindowHead(nn.Module):
         dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
         sampled = [F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels]
         x = torch.stack(sampled).sum(0).to(levels[0].dtype)
-        return F.relu(self.hidden(self.conv2(self.conv1(x)).flatten(1)))
+        return F.relu(self.hidden_bn(self.hidden(self.conv2(self.conv1(x)).flatten(1))))
 
 
 class Network(nn.Module):

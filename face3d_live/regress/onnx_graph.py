@@ -21,11 +21,11 @@ OPSET = 18
 GRID = 4
 
 
-def fold(conv: Array, tensors: Mapping[str, Array], bn: str) -> tuple[Array, Array]:  # (O, I, k, k)
-    """Weight and bias (O,) of a convolution with the batch norm named `bn` folded in."""
+def fold(matrix: Array, tensors: Mapping[str, Array], bn: str) -> tuple[Array, Array]:  # (O, ...)
+    """Weight and bias (O,) of a convolution or linear layer with the batch norm named `bn` folded in."""
     gain = tensors[f"{bn}.weight"] / np.sqrt(tensors[f"{bn}.running_var"] + BN_EPSILON)
     bias = tensors[f"{bn}.bias"] - tensors[f"{bn}.running_mean"] * gain
-    return (conv * gain[:, None, None, None]).astype(np.float32), bias.astype(np.float32)
+    return (matrix * gain.reshape(-1, *[1] * (matrix.ndim - 1))).astype(np.float32), bias.astype(np.float32)
 
 
 class _Graph:
@@ -70,7 +70,9 @@ class _Graph:
         x = self.conv(x, f"{name}.conv1.conv", f"{name}.conv1.bn")
         x = self.conv(x, f"{name}.conv2.conv", f"{name}.conv2.bn", 2)
         x = self.node("Flatten", [x], f"{name}.flat", axis=1)
-        x = self.node("Relu", [self.linear(x, f"{name}.hidden", f"{name}.read")], f"{name}.active")
+        weight, bias = fold(self.tensors[f"{name}.hidden.weight"], self.tensors, f"{name}.hidden_bn")
+        inputs = [x, self.constant(f"{name}.hidden.w", weight), self.constant(f"{name}.hidden.b", bias)]
+        x = self.node("Relu", [self.node("Gemm", inputs, f"{name}.hidden", transB=1)], f"{name}.active")
         return self.linear(x, f"{name}.out", f"{name}.corrections")
 
     def resize(self, x: str) -> str:

@@ -76,7 +76,7 @@ class Trainer:
         network.set_means(target_means(mixture))
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         for module in self.network.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.momentum = 0.05
         # The other tracker's scores have units of their own: they teach the features, and their head stays here.
         self.teacher = nn.Linear(self.network.n_features, HEADS["expression"]).to(self.device)
