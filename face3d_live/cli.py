@@ -72,6 +72,7 @@ HOST_HELP = (
     "address to listen on; 0.0.0.0 for the whole network: use --token then, and a proxy with HTTPS, "
     "as browsers give the camera to no other page"
 )
+TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
 
@@ -97,11 +98,12 @@ def live(
     token: Annotated[str | None, typer.Option(help="a secret that the page and every request must carry")] = None,
     source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
+    takes: Annotated[Path | None, typer.Option(help=TAKES_HELP)] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    raise typer.Exit(run(host, port, device.value, token, source, verbose))
+    raise typer.Exit(run(host, port, device.value, token, source, verbose, takes))
 
 
 @app.command()

@@ -8,6 +8,7 @@ import functools
 import logging
 import socket
 import sys
+from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
@@ -26,7 +27,15 @@ Device = Literal["auto", "cpu", "cuda"]
 GRACE_SECONDS = 3
 
 
-def run(host: str, port: int, device: Device, token: str | None, source: str | None, verbose: bool) -> int:
+def run(
+    host: str,
+    port: int,
+    device: Device,
+    token: str | None,
+    source: str | None,
+    verbose: bool,
+    takes: Path | None = None,
+) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
@@ -47,6 +56,7 @@ def run(host: str, port: int, device: Device, token: str | None, source: str | N
         token=token,
         loopback=is_loopback(host),
         source=source,
+        takes=takes,
     )
     with listener:
         try:

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 import face3d_live
 from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live import aiortc_tuning, routes, studio_routes
+from face3d_live.live import aiortc_tuning, recording_routes, routes, studio_routes
 from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.guard import Guard
 from face3d_live.live.hub import Hub
@@ -26,6 +26,7 @@ from face3d_live.live.jobs import Jobs
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.peer import CONNECT_SECONDS, Peer
 from face3d_live.live.pipeline import Pipeline
+from face3d_live.live.recordings import Recordings
 from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Sessions
 from face3d_live.live.source import Source
 from face3d_live.live.studio_view import Studio, StudioTasks
@@ -43,7 +44,7 @@ class Settings:
     pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, skin, reconstruct: the
     worker's tasks: (report, rgb, codes) -> zip, the same -> texture (see `tailor`), (report, photo) -> zip.
     studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
-    that plays into a session of its own.
+    that plays into a session of its own. takes: the folder of recordings, the user's own by default.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -54,6 +55,7 @@ class Settings:
     token: str | None = None
     loopback: bool = True
     source: str | None = None
+    takes: Path | None = None
     max_sessions: int = MAX_SESSIONS
     connect_seconds: float = CONNECT_SECONDS
     stream_stuck_seconds: float = 5.0
@@ -73,6 +75,7 @@ class Live:
         self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
         self.studio = Studio(settings.studio, self.spawn)
         self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
+        self.recordings = Recordings(settings.takes)
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._source: Source | None = None
@@ -90,6 +93,7 @@ class Live:
         """End everything, peers first. Idempotent."""
         self.hub.end()
         await asyncio.gather(*(self.end(session) for session in self.sessions))
+        await self.recordings.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -149,6 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.include_router(routes.router)
+    app.include_router(recording_routes.router)
     app.include_router(studio_routes.router)
     if settings.web_client.is_dir():
         app.mount("/", Page(directory=settings.web_client, html=True))
@@ -169,7 +174,11 @@ def _error(status: int, code: str, message: str) -> JSONResponse:
     return JSONResponse({"error": {"code": code, "message": message}}, status, {"Cache-Control": "no-store"})
 
 
-_STATUS = {"too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409}
+_STATUS = {
+    "too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409,
+    "already-recording": 409, "not-recording": 409, "take-in-use": 409, "empty-take": 409,
+    "takes-unwritable": 507, "disk-full": 507,
+}  # fmt: skip
 
 
 async def _face3d_error(_request: Request, error: Exception) -> JSONResponse:

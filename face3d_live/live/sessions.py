@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
 from face3d_live.live.engine_client import EngineClient
@@ -21,6 +22,7 @@ from face3d_live.live.engine_session import Submitted
 from face3d_live.live.hub import Hub
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.pipeline import Calibration, Result, ViewRequest
+from face3d_live.live.recording import Recorder
 from face3d_live.live.tailor import Tailor, Wardrobe
 from face3d_live.protocols.frame import StreamFrame
 
@@ -88,6 +90,7 @@ class Session:
         self._opened = time.monotonic()
         self._submitted = (0.0, self._opened)  # t of the newest picture, and when it came
         self._calibrations: list[asyncio.Future[Calibration]] = []
+        self._recorder: Recorder | None = None
         self._closed = False
         metrics.sessions.inc()
         metrics.sessions_opened.inc()
@@ -133,6 +136,19 @@ class Session:
         finally:
             self._calibrations.remove(answer)
 
+    def record(self, recorder: Recorder | None) -> None:
+        """Give every picture's outcome to a recorder from now on; the one before, if any, is finished."""
+        if self._recorder is not None:
+            self._recorder.finish()
+        self._recorder = recorder
+        if recorder is not None and self._closed:
+            recorder.finish()
+
+    def notify(self, code: str, message: str) -> None:
+        """Tell the user, if somebody watches."""
+        if self.watcher is not None and not self._closed:
+            self.watcher.on_notice(code, message)
+
     def state(self) -> dict[str, object]:
         """State and timings, as plain data."""
         last = self._last
@@ -158,6 +174,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        self.record(None)
         self._engine.close()
         self._hub.end(self.id)
         self.portrait = None
@@ -182,6 +199,10 @@ class Session:
             self._tailor.consider(self._wardrobe, of.rgb, result.raw, result.confidence)
         self._last = Frame(self._number, of.t, result, of.arrived, fresh, self._fps(), 1000 * (now - of.arrived))
         self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
+        if self._recorder is not None and of.rgb is not None:
+            camera = Camera.webcam(of.rgb.shape[1], of.rgb.shape[0])
+            counts = self._engine.dropped, self._engine.failed
+            self._recorder.add(self._number, of.t, result.face, result.codes, camera, *counts)
         self._count(self._last)
         if self.watcher is not None:
             self.watcher.on_frame(self._last)
@@ -194,9 +215,9 @@ class Session:
 
     def on_engine_restarted(self) -> None:
         """Tell the user why the avatar stood still."""
-        if self.watcher is not None and not self._closed:
-            message = "The engine stopped and was started again. Your session and its calibration go on."
-            self.watcher.on_notice("engine-restarted", message)
+        self.notify(
+            "engine-restarted", "The engine stopped and was started again. Your session and its calibration go on."
+        )
 
     def _fps(self) -> float:
         times, now = self._times, time.monotonic()

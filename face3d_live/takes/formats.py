@@ -32,7 +32,15 @@ QUICK: dict[str, Callable[[Take], bytes]] = {
     ".npz": npz_bytes,
     ".csv": lambda take: csv_text(take).encode(),
 }
-SUFFIXES = tuple(QUICK)
+
+
+def to_bytes(take: Take, suffix: str) -> bytes:
+    """A take in one of the quick formats. Raises InputError: "unknown-format", "empty-take"."""
+    if suffix not in QUICK:
+        raise InputError("unknown-format", f"no format is called {suffix or 'nothing'}: choose {', '.join(QUICK)}")
+    if not len(take):
+        raise InputError("empty-take", "the take holds no frame: record it again")
+    return QUICK[suffix](take)
 
 
 def export(take: Take, out: Path) -> None:
@@ -40,10 +48,4 @@ def export(take: Take, out: Path) -> None:
 
     Raises InputError: "unknown-format", "empty-take", "takes-unwritable", "disk-full".
     """
-    suffix = out.suffix.lower()
-    if suffix not in SUFFIXES:
-        text = f"no format is called {suffix or 'nothing'}: end the name in {', '.join(SUFFIXES)}"
-        raise InputError("unknown-format", text)
-    if not len(take):
-        raise InputError("empty-take", "the take holds no frame: record it again")
-    save(out, QUICK[suffix](take))
+    save(out, to_bytes(take, out.suffix.lower()))

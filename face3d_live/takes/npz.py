@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import DAMAGE, load
 from ..camera import Camera
 from ..codes import AMBIENT, ARKIT, N_TEXTURE
 from ..errors import InputError
@@ -54,12 +53,11 @@ def npz_bytes(take: Take) -> bytes:
 def read_npz(path: Path) -> Take:
     """A take from a file of `npz_bytes`, or of `face3d-live track`. Raises InputError "not-a-take", "missing-take"."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
+        arrays = load(path)
         return _take(arrays) if "take_version" in arrays else _tracked(arrays, path.stem)
     except FileNotFoundError as error:
         raise InputError("missing-take", f"{path} is not there: check the path") from error
-    except (KeyError, ValueError, TypeError, IndexError, OSError, EOFError, BadZipFile, zlib.error) as error:
+    except DAMAGE as error:
         raise not_a_take(path, str(error)) from error
 
 

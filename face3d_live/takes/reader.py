@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .lines import MAX_LINE, Decoder
-from .model import End, Frame, Gap, Record, Take
+from .model import End, Frame, Gap, Header, Record, Take
 
 #: A day of 30 frames a second is 2.6 million; a take is held in memory with about 400 bytes a frame.
 MAX_FRAMES = 1_000_000
@@ -149,3 +150,40 @@ def collect(reader: TakeReader) -> Take:
         translation=np.array(columns["translation"], np.float32).reshape(-1, 3),
         light=np.array(columns["light"], np.float32).reshape(-1, 27),
     )
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the two ends of a recording file tell. frames: None where the take was not closed."""
+
+    header: Header
+    seconds: float
+    frames: int | None
+    bytes: int
+
+
+def glance(path: Path) -> Glance:
+    """Header, length and size of a take without reading it all. Raises InputError: "missing-take", "not-a-take"."""
+    with TakeReader(path) as reader:
+        header = reader.header
+    tail = _tail(path)
+    frames, seconds = None, 0.0
+    decoder = Decoder()
+    for line in reversed(tail):
+        try:
+            record = decoder.record(line.decode())
+        except ValueError:
+            continue
+        if isinstance(record, End):
+            frames = record.frames
+        elif isinstance(record, Frame):
+            seconds = max(record.t, 0.0)
+            break
+    return Glance(header, seconds, frames, path.stat().st_size)
+
+
+def _tail(path: Path) -> list[bytes]:
+    """The last whole lines of a file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2 * MAX_LINE))
+        return file.read().split(b"\n")[:-1]

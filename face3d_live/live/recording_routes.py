@@ -1,0 +1,101 @@
+"""The requests about takes. docs/takes.md describes them for users."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from face3d_live.errors import InputError
+from face3d_live.live.recordings import convert
+from face3d_live.live.routes import _PRIVATE, _body, _live, _session
+from face3d_live.takes import formats
+from face3d_live.takes.reader import glance
+from face3d_live.takes.writer import SUFFIX
+
+router = APIRouter()
+
+MAX_BODY = 4096
+_TYPES = {
+    ".jsonl": "application/x-ndjson", ".npz": "application/octet-stream", ".csv": "text/csv; charset=utf-8",
+    ".bvh": "text/plain; charset=utf-8", ".glb": "model/gltf-binary",
+}  # fmt: skip
+
+
+@router.post("/api/sessions/{session_id}/recording")
+async def record(request: Request, session_id: str) -> JSONResponse:
+    """Start or stop: {"action": "start", "name": "..."} or {"action": "stop"}."""
+    live, session = _live(request), _session(request, session_id)
+    plain = await _object(request)
+    match plain.get("action"):
+        case "start":
+            name = plain.get("name", "")
+            if not isinstance(name, str):
+                raise InputError("bad-request", "name: expected text")
+            recorder = await live.recordings.start(session, name)
+            return JSONResponse(recorder.state(), 201, {"Location": f"/api/takes/{recorder.id}", **_PRIVATE})
+        case "stop":
+            recorder = await live.recordings.stop(session)
+            return JSONResponse(recorder.state(), headers=_PRIVATE)
+    raise InputError("bad-request", 'action: expected "start" or "stop"')
+
+
+@router.get("/api/sessions/{session_id}/recording")
+async def recording_state(request: Request, session_id: str) -> JSONResponse:
+    """How far the session's newest take is."""
+    recorder = _live(request).recordings.last(_session(request, session_id))
+    return JSONResponse(recorder.state() if recorder else {"recording": False}, headers=_PRIVATE)
+
+
+@router.get("/api/takes")
+async def takes(request: Request) -> JSONResponse:
+    """All takes, newest first."""
+    recordings = _live(request).recordings
+    plain = {"folder": str(recordings.folder), "takes": await recordings.listing(), "formats": list(_suffixes())}
+    return JSONResponse(plain, headers=_PRIVATE)
+
+
+@router.get("/api/takes/{take_id}")
+async def take_file(request: Request, take_id: str, format: str = "jsonl") -> Response:
+    """A take as a file, in any format that is quickly made."""
+    live = _live(request)
+    path, suffix = live.recordings.path(take_id), f".{format.lower()}"
+    if suffix not in _suffixes():
+        raise InputError("unknown-format", f"no format is called {format[:20]!r}: choose {', '.join(_suffixes())}")
+    name = _file_name(glance(path).header.name or take_id) + suffix
+    if suffix == SUFFIX:
+        return FileResponse(path, headers=_PRIVATE, media_type=_TYPES[suffix], filename=name)
+    data = await live.worker.run(convert, path, suffix)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', **_PRIVATE}
+    return Response(data, 200, headers, _TYPES[suffix])
+
+
+@router.delete("/api/takes/{take_id}")
+async def delete_take(request: Request, take_id: str) -> Response:
+    """Remove it from the disk."""
+    await _live(request).recordings.delete(take_id)
+    return Response(status_code=204)
+
+
+def _suffixes() -> tuple[str, ...]:
+    return tuple(formats.QUICK)
+
+
+def _file_name(name: str) -> str:
+    """A take's name as a file's, safe everywhere and in a header."""
+    return re.sub(r"[^0-9A-Za-z._-]+", "-", name).strip("-.")[:60] or "take"
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    """The body, a JSON object. Raises InputError: "wrong-type", "too-large", "bad-request"."""
+    body = await _body(request, "application/json", MAX_BODY)
+    try:
+        plain = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InputError("bad-request", "the body is no JSON") from error
+    if not isinstance(plain, dict):
+        raise InputError("bad-request", "the body is no JSON object")
+    return plain
