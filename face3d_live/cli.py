@@ -52,6 +52,13 @@ class Texture(StrEnum):
     s4096 = "4096"
 
 
+class Only(StrEnum):
+    """What of a reconstruction is made."""
+
+    all = "all"
+    structure = "structure"
+
+
 class Bench(StrEnum):
     """What there is to measure."""
 
@@ -68,6 +75,7 @@ TrainingFolder = Annotated[Path, typer.Option(help="what a run keeps: its sample
 
 REGRESSOR = paths.MODELS / "regressor.npz"
 
+FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
 HOST_HELP = (
     "address to listen on; 0.0.0.0 for the whole network: use --token then, and a proxy with HTTPS, "
     "as browsers give the camera to no other page"
@@ -123,18 +131,24 @@ def track(
 @app.command()
 @says_what_to_do
 def reconstruct(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...")],
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="files, folders, patterns; - is stdin")],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="the folder to write; one folder a photo where there are many")
     ],
     mesh: Annotated[Mesh, typer.Option()] = Mesh.medium,
     texture: Annotated[Texture, typer.Option()] = Texture.s1024,
+    face: Annotated[str, typer.Option(metavar="N|largest|auto", help=FACE_HELP)] = "auto",
+    frontal: Annotated[bool, typer.Option("--frontal", help="the head looks straight into the camera")] = False,
+    only: Annotated[Only, typer.Option(help="structure: the 256x256 shaded geometry and params.npz, fast")] = Only.all,
+    jobs: Annotated[int, typer.Option(min=1, help="processes, for many photos")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="make heads again that are there already")] = False,
     device: AnyDevice = Device.auto,
 ) -> None:
-    """Turn photos into textured heads: mesh.obj, texture.png, params.npz and more."""
-    from face3d_live.reconstruct import reconstruct_photos
+    """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
+    from face3d_live.reconstruct import Options, face_choice, reconstruct_photos
 
-    raise typer.Exit(reconstruct_photos(photos, out, mesh.value, int(texture.value), device.value))
+    options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value)
+    raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force))
 
 
 @app.command()

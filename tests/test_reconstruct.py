@@ -19,12 +19,15 @@ from face3d_live.export.bundle import write_folder
 from face3d_live.export.params import params_from
 from face3d_live.head.model import Head
 from face3d_live.lighting import ambient
-from face3d_live.reconstruct import FILES, Reconstructor, read_photo, reconstruct_photos
+from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
+from face3d_live.reconstruct.find import Finder
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
 from face3d_live.still import _LOOKS, look_again
+from face3d_live.track.detector import Detector
 
 SIDE = 320
+LOW = Options("low", 512)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +49,12 @@ class Knows(Reconstructor):
 
     codes = posed()
 
-    def find(self, rgb):
+    def find(self, rgb, choice):
         if rgb.mean() < 5:
             raise InputError("no-face", "no face was found")
-        return self.codes, Camera.webcam(rgb.shape[1], rgb.shape[0]), 0.9
+        camera = Camera.webcam(rgb.shape[1], rgb.shape[0])
+        points = camera.project(Fitter(self.head).points3d(self.codes))
+        return Found(self.codes, camera, 0.9, points, np.full(478, 2.0, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +73,7 @@ def maker(shared, known):
 def made(shared, known):
     frame, shared.codes = known
     stages = []
-    result = shared.photo(frame, texture=512, progress=lambda stage, share: stages.append((stage, share)))
+    result = shared.photo(frame, Options(texture=512), progress=lambda stage, share: stages.append((stage, share)))
     return result, stages
 
 
@@ -97,7 +102,11 @@ def test_all_files_are_there_and_open(made, known, head, tmp_path):
     assert structure.shape == (256, 256)
     assert structure[0, 0] < 20 < structure[128, 128] and structure.std() > 20
     report = json.loads(result.files["report.json"])
-    assert report == result.report and report["confidence"] == 0.9 and set(report["ms"]) == {"face", "texture", "files"}
+    assert (
+        report == result.report
+        and report["confidence"] == 0.9
+        and set(report["ms"]) == {"face", "geometry", "texture", "files"}
+    )
     assert stages[0] == ("face", 0.0) and stages[-1] == ("done", 1.0)
     assert [share for _, share in stages] == sorted(share for _, share in stages)
 
@@ -131,23 +140,23 @@ def test_the_render_shows_the_head_with_that_skin(made):
 def test_a_tracked_frame_needs_no_search(maker, known):
     frame, codes = known
     maker.codes = None
-    result = maker.frame(frame, codes, mesh="low", texture=512)
+    result = maker.frame(frame, codes, LOW)
     assert tuple(result.files) == FILES and result.report["mesh"] == "low"
     assert result.files["mesh.obj"].count(b"\nv ") == 4982
 
 
 def test_turned_and_small_faces_are_warned_of(maker, known):
     maker.codes = posed(0.9)
-    turned = maker.photo(known[0], mesh="low", texture=512)
+    turned = maker.photo(known[0], LOW)
     assert any("turned away" in note for note in turned.report["warnings"])
-    maker.codes = posed(distance=2.0)
-    small = maker.photo(known[0], mesh="low", texture=512)
+    maker.codes = posed(distance=0.8)
+    small = maker.photo(known[0], LOW)
     assert any("small" in note for note in small.report["warnings"])
 
 
 def test_no_face_is_found_where_there_is_none():
     maker = Reconstructor("cpu")
-    maker.__dict__["_estimator"] = None  # the detector alone says no
+    maker.__dict__["_finder"] = Finder(Detector.load(), None)  # the detector alone says no
     rng = np.random.default_rng(0)
     for rgb in (np.full((200, 300, 3), 127, np.uint8), rng.integers(0, 255, (128, 128, 3)).astype(np.uint8)):
         with pytest.raises(InputError, match="no-face"):
@@ -172,7 +181,7 @@ def test_looking_again_averages_the_points_of_several_crops(head):
 
     start = truth.with_(translation=truth.translation + np.array([0.004, -0.003, 0]), expression=np.full(52, 0.1))
     estimator = SimpleNamespace(fitter=fitter, regressor=Errs())
-    found = look_again(estimator, np.zeros((SIDE, SIDE, 3), np.uint8), start, camera)
+    found = look_again(estimator, np.zeros((SIDE, SIDE, 3), np.uint8), start, camera).codes
     assert seen[0].shape == (len(_LOOKS), 112, 112, 3)
 
     def off(codes):
@@ -235,9 +244,11 @@ def bomb(width, height) -> bytes:
         (png(np.random.default_rng(0).integers(0, 255, (99, 99, 3)).astype(np.uint8))[:9000], "not-an-image"),
         (bomb(200, 200), "not-an-image"),
         (bomb(60_000, 60_000), "too-large"),
+        (b"%PDF-1.7 nothing", "unsupported-type"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "unsupported-type"),
         (png(np.zeros((40, 300, 3), np.uint8)), "too-small"),
     ],
-    ids=["empty", "text", "cut", "hollow", "bomb", "small"],
+    ids=["empty", "text", "cut", "hollow", "bomb", "pdf", "heic", "small"],
 )
 def test_what_is_no_photo_is_refused_with_a_reason(data, code):
     with pytest.raises(InputError) as refused:
@@ -250,13 +261,13 @@ def test_what_is_no_photo_is_refused_with_a_reason(data, code):
 
 @pytest.fixture
 def command(monkeypatch, maker):
-    monkeypatch.setattr("face3d_live.reconstruct.Reconstructor", lambda device: maker)
+    monkeypatch.setattr("face3d_live.reconstruct.batch.Reconstructor", lambda device: maker)
     return reconstruct_photos
 
 
 def test_one_photo_goes_into_the_folder_itself(command, known, tmp_path, capsys):
     (tmp_path / "me.png").write_bytes(png(known[0]))
-    assert command([tmp_path / "me.png"], tmp_path / "out", "low", 512) == 0
+    assert command([tmp_path / "me.png"], tmp_path / "out", LOW) == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
     assert "low mesh, 512 texture" in capsys.readouterr().out
 
@@ -268,8 +279,8 @@ def test_bad_photos_are_named_leave_nothing_and_do_not_stop_the_rest(command, kn
     (tmp_path / "letter.jpg").write_text("not a picture")
     (tmp_path / "night.png").write_bytes(png(np.zeros((200, 200, 3), np.uint8)))
     names = ["letter.jpg", "good.png", "missing.jpg", "night.png", "a/good.png"]
-    assert command([tmp_path / name for name in names], tmp_path / "out", "low", 512) == 1
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["good", "good-2"]
+    assert command([tmp_path / name for name in names], tmp_path / "out", LOW) == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["good", "good-2", "summary.csv"]
     errors = capsys.readouterr().err.splitlines()
     assert [line.split(":")[1].strip() for line in errors] == ["not-an-image", "no-file", "no-face"]
     assert all(line.startswith("error: ") for line in errors)
@@ -277,6 +288,6 @@ def test_bad_photos_are_named_leave_nothing_and_do_not_stop_the_rest(command, kn
 
 def test_a_failing_photo_makes_no_folder(command, tmp_path, capsys):
     (tmp_path / "letter.jpg").write_text("not a picture")
-    assert command([tmp_path / "letter.jpg"], tmp_path / "out") == 1
+    assert command([tmp_path / "letter.jpg"], tmp_path / "out", LOW) == 1
     assert not (tmp_path / "out").exists()
     assert capsys.readouterr().err.startswith("error: not-an-image: ")

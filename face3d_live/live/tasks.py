@@ -15,6 +15,7 @@ from face3d_live.live.mailbox import SKIN_SIZE
 from face3d_live.live.worker import Report
 
 if TYPE_CHECKING:
+    from face3d_live.head.mesh import Level
     from face3d_live.reconstruct import Reconstruction, Reconstructor
     from face3d_live.texture.fuse import TextureFuser
 
@@ -42,11 +43,17 @@ def snapshot(report: Report, rgb: Rgb, codes: HeadCodes) -> bytes:
     return _zip(_reconstructor().frame(rgb, codes, progress=report))
 
 
-def reconstruct_photo(report: Report, photo: bytes) -> bytes:
-    """A zip of the files for a photo's largest face. Raises InputError for what is no photo or shows no face."""
-    from face3d_live.reconstruct import read_photo
+def reconstruct_photo(
+    report: Report, photo: bytes, *, face: int | None = None, mesh: Level = "medium", texture: int = 1024
+) -> bytes:
+    """A zip of the files for a face of a photo: the one that is clearly meant, or number `face` (0 is the largest).
 
-    return _zip(_reconstructor().photo(read_photo(photo), progress=report))
+    Raises InputError for what is no photo, shows no face, or shows none well enough.
+    """
+    from face3d_live.reconstruct import Options, read_photo
+
+    options = Options(mesh=mesh, texture=texture, face="auto" if face is None else face + 1)
+    return _zip(_reconstructor().photo(read_photo(photo), options, progress=report))
 
 
 def skin(report: Report, moments: Sequence[tuple[Rgb, HeadCodes, float]]) -> bytes:

@@ -1,0 +1,95 @@
+"""What can be wrong with a photo: every code with what happened and its one cure, in English and Chinese.
+
+Codes are stable: programs may rely on them. The sentences may change.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from face3d_live.errors import InputError
+
+Language = Literal["en", "zh"]
+
+
+class Advice(NamedTuple):
+    """One sentence a language: what is wrong, then a colon and what to do."""
+
+    en: str
+    zh: str
+
+
+REFUSALS: dict[str, Advice] = {
+    "no-file": Advice("the file cannot be read: check the path", "无法读取该文件：请检查路径"),
+    "not-an-image": Advice(
+        "this is no picture that can be read: give a JPEG, PNG or WebP photo",
+        "这不是可读取的图片：请提供 JPEG、PNG 或 WebP 照片",
+    ),
+    "unsupported-type": Advice(
+        "this type of file is not supported: convert it to JPEG or PNG", "不支持这种文件类型：请转换为 JPEG 或 PNG"
+    ),
+    "too-large": Advice(
+        "the picture has too many pixels to be decoded safely: scale it down to 80 megapixels or less",
+        "图片像素过多，无法安全解码：请缩小到 8000 万像素以内",
+    ),
+    "too-small": Advice(
+        "the face has too few pixels: give a photo on which the face is at least 48 pixels wide",
+        "人脸像素太少：请提供人脸宽度至少 48 像素的照片",
+    ),
+    "no-face": Advice(
+        "no face was found: give a photo that shows a face from the front", "未找到人脸：请提供正面人脸照片"
+    ),
+    "several-faces": Advice(
+        "the photo shows several faces: choose one, by --face NUMBER (1 is the largest) or --face largest",
+        "照片中有多张人脸：请选择其中一张（--face 序号，1 为最大；或 --face largest）",
+    ),
+    "no-such-face": Advice(
+        "the photo has no face of that number: choose a smaller one", "照片中没有该序号的人脸：请选择较小的序号"
+    ),
+    "blurred": Advice(
+        "the face is too blurred: give a sharp photo, taken with a steady hand",
+        "人脸过于模糊：请提供清晰、未抖动的照片",
+    ),
+    "too-dark": Advice(
+        "the face is too dark, or only its outline shows: take the photo with light on the face",
+        "人脸太暗或处于逆光：请让光线照在脸上重新拍摄",
+    ),
+    "cropped": Advice(
+        "a part of the face lies outside the photo: give one that shows the whole face",
+        "人脸有一部分在照片之外：请提供完整人脸的照片",
+    ),
+    "extreme-pose": Advice(
+        "the face is turned too far away: give a photo that shows both eyes", "人脸转得太偏：请提供能看到双眼的照片"
+    ),
+    "not-written": Advice(
+        "the result cannot be written: check the folder and the space on the disk",
+        "无法写入结果：请检查文件夹和磁盘空间",
+    ),
+}
+
+#: What a result is warned of, though it was made.
+WARNINGS: dict[str, Advice] = {
+    "unsure": Advice("the face was hard to see: expect errors", "人脸不易辨认：结果可能有误"),
+    "turned": Advice("the face is turned away: its far side is a guess", "人脸偏转：另一侧为推测"),
+    "small": Advice("the face is small: the texture is blurred", "人脸较小：纹理会模糊"),
+    "soft": Advice("the face is not sharp: no detail was added", "人脸不够清晰：未添加细节"),
+    "dim": Advice("the face is dimly lit: its colours are uncertain", "人脸光线较暗：颜色不够可靠"),
+    "edge": Advice("the face touches the edge of the photo", "人脸靠近照片边缘"),
+    "others": Advice("other, smaller faces were left out", "其他较小的人脸已忽略"),
+    "covered": Advice(
+        "something covers a part of the skin (glasses, hair, a hand): it was filled in",
+        "部分皮肤被遮挡（眼镜、头发或手）：已补全",
+    ),
+}
+
+
+def advice(code: str, language: Language = "en") -> str | None:
+    """The sentence of a code, of a refusal or a warning; None for a code of other rooms."""
+    found = REFUSALS.get(code) or WARNINGS.get(code)
+    return None if found is None else getattr(found, language)
+
+
+def refusal(code: str, about: str = "") -> InputError:
+    """The error of a code. about: which file, or a figure, put before the sentence. Raises KeyError."""
+    sentence = REFUSALS[code].en
+    return InputError(code, f"{about}: {sentence}" if about else sentence)

@@ -1,0 +1,255 @@
+"""The command: photos, folders and patterns in, a folder for each out, and a table of how it went."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from face3d_live.errors import AssetError, Face3DError, InputError
+from face3d_live.export.bundle import write_folder
+from face3d_live.reconstruct.advice import refusal
+from face3d_live.reconstruct.maker import Device, Options, Reconstructor
+from face3d_live.reconstruct.photo import MOST_BYTES, read_photo
+
+STDIN = Path("-")
+SUMMARY = "summary.csv"
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".mpo"})
+_COLUMNS = (
+    "photo", "folder", "state", "code", "message", "seconds", "confidence", "mode", "observed", "face_pixels",
+    "yaw_deg", "warnings",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Task:
+    """One photo and the folder for its head."""
+
+    photo: Path
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """state: "done", "skipped" or "failed"; code and message: why it failed; report: of what was made."""
+
+    task: Task
+    state: str
+    code: str = ""
+    message: str = ""
+    report: dict[str, Any] | None = None
+
+    def row(self) -> dict[str, Any]:
+        """A line of summary.csv."""
+        report = self.report or {}
+        quality = report.get("quality", {})
+        return {
+            "photo": str(self.task.photo),
+            "folder": self.task.folder.name,
+            "state": self.state,
+            "code": self.code,
+            "message": self.message,
+            "seconds": round(sum(report.get("ms", {}).values()) / 1e3, 2) if report else "",
+            "confidence": report.get("confidence", ""),
+            "mode": report.get("mode", ""),
+            "observed": report.get("observed", ""),
+            "face_pixels": quality.get("face_pixels", ""),
+            "yaw_deg": quality.get("yaw_deg", ""),
+            "warnings": " ".join(report.get("warning_codes", [])),
+        }
+
+
+def reconstruct_photos(
+    sources: Sequence[Path], out: Path, options: Options, device: Device = "auto", jobs: int = 1, force: bool = False
+) -> int:
+    """One photo into `out`; several, a folder or a pattern into a folder each inside it, with summary.csv.
+
+    Returns the exit code. A photo that fails prints `error: CODE: what to do` and leaves nothing; the others go on.
+    A photo whose head is there already is skipped unless `force`. "-" is a photo on standard input.
+    Raises InputError("no-photos") when there is nothing to do.
+    """
+    photos, many = expand(sources)
+    tasks = [Task(photo, folder) for photo, folder in zip(photos, folders(photos, out, many), strict=True)]
+    outcomes = []
+    with _Progress(len(tasks)) as progress:
+        for outcome in _outcomes(tasks, options, device, jobs, force):
+            outcomes.append(outcome)
+            progress.tell(outcome, options)
+    if many:
+        order = {task: i for i, task in enumerate(tasks)}
+        _write_summary(sorted(outcomes, key=lambda outcome: order[outcome.task]), out)
+    return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
+
+
+def expand(sources: Sequence[Path]) -> tuple[list[Path], bool]:
+    """(photos, whether they are to lie in folders of their own): folders and patterns become the photos in them.
+
+    Raises InputError("no-photos").
+    """
+    photos: list[Path] = []
+    many = len(sources) > 1
+    for source in sources:
+        if source.is_dir():
+            many = True
+            photos += sorted(p for p in source.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+        elif not source.exists() and any(sign in str(source) for sign in "*?["):
+            many = True
+            start = Path(source.anchor)
+            photos += sorted(p for p in start.glob(str(source.relative_to(start))) if p.is_file())
+        else:
+            photos.append(source)
+    photos = list(dict.fromkeys(photos))
+    if not photos:
+        raise InputError("no-photos", f"{' '.join(map(str, sources))}: there are no photos: check the path")
+    return photos, many
+
+
+def folders(photos: Sequence[Path], out: Path, many: bool) -> list[Path]:
+    """A folder for each photo, named after it; photos of the same name get a number."""
+    if not many:
+        return [out]
+    taken: set[str] = set()
+    found = []
+    for photo in photos:
+        stem = "stdin" if photo == STDIN else photo.stem or "photo"
+        name, count = stem, 1
+        while name.lower() in taken:  # some disks take upper and lower case for the same
+            count += 1
+            name = f"{stem}-{count}"
+        taken.add(name.lower())
+        found.append(out / name)
+    return found
+
+
+def _outcomes(tasks: Sequence[Task], options: Options, device: Device, jobs: int, force: bool) -> Iterator[Outcome]:
+    """In the order in which they are done."""
+    due = []
+    for task in tasks:
+        report = None if force else _finished(task.folder, options)
+        if report is None:
+            due.append(task)
+        else:
+            yield Outcome(task, "skipped", report=report)
+    if jobs <= 1 or len(due) <= 1:
+        maker = Reconstructor(device)
+        for task in due:
+            yield make(maker, task, options)
+        return
+    yield from _in_processes(due, options, device, min(jobs, len(due)))
+
+
+def _in_processes(due: Sequence[Task], options: Options, device: Device, jobs: int) -> Iterator[Outcome]:
+    """Each process has its own network and OpenGL; one that dies takes only the photos it held with it."""
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _prepare, (device,)) as pool:
+        futures = {pool.submit(_make_there, task, options): task for task in due}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                message = "the process died, perhaps for want of memory: use fewer --jobs"
+                yield Outcome(futures[future], "failed", "process-died", message)
+
+
+_maker: Reconstructor | None = None
+
+
+def _prepare(device: Device) -> None:
+    global _maker
+    _maker = Reconstructor(device)
+
+
+def _make_there(task: Task, options: Options) -> Outcome:
+    assert _maker is not None
+    return make(_maker, task, options)
+
+
+def make(maker: Reconstructor, task: Task, options: Options) -> Outcome:
+    """One photo, from file to folder; whatever is wrong with it is in the outcome."""
+    try:
+        made = maker.photo(read_photo(_stdin() if task.photo == STDIN else task.photo), options)
+        write_folder(made.files, task.folder)
+    except AssetError:
+        raise  # no other photo would fare better
+    except Face3DError as error:
+        return Outcome(task, "failed", error.code, error.message)
+    except OSError as error:
+        return Outcome(
+            task, "failed", "not-written", refusal("not-written", f"{task.folder} ({error.strerror})").message
+        )
+    except MemoryError:
+        return Outcome(task, "failed", "too-large", refusal("too-large").message)
+    return Outcome(task, "done", report=made.report)
+
+
+def _stdin() -> bytes:
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise refusal("too-large", "standard input")
+    return data
+
+
+def _finished(folder: Path, options: Options) -> dict[str, Any] | None:
+    """The report of a head that is there already, made with the same options; report.json is written with the rest."""
+    try:
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) and report.get("options") == options.to_json() else None
+
+
+def _write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, _COLUMNS)
+    table.writeheader()
+    table.writerows(outcome.row() for outcome in outcomes)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / SUMMARY).write_text(text.getvalue(), encoding="utf-8", newline="")
+    except OSError as error:
+        raise refusal("not-written", f"{out / SUMMARY} ({error.strerror})") from error
+
+
+class _Progress:
+    """A bar on a terminal that is being watched, and a line for each photo."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        console = Console(stderr=True)
+        watched = total > 1 and console.is_terminal
+        self._bar = Progress(*columns, console=console, transient=True, disable=not watched)
+        self._total = total
+
+    def __enter__(self) -> _Progress:
+        self._bar.start()
+        self._task = self._bar.add_task("photos", total=self._total)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def tell(self, outcome: Outcome, options: Options) -> None:
+        """What became of a photo."""
+        self._bar.advance(self._task)
+        photo, folder = outcome.task.photo, outcome.task.folder
+        if outcome.state == "failed":
+            where = "" if self._total == 1 or str(photo) in outcome.message else f"{photo}: "
+            print(f"error: {outcome.code}: {where}{outcome.message}", file=sys.stderr, flush=True)
+        elif outcome.state == "skipped":
+            print(f"{folder}: there already; --force makes it again", flush=True)
+        else:
+            report = outcome.report or {}
+            notes = "".join(f"; {note}" for note in report["warnings"])
+            seconds = sum(report["ms"].values()) / 1e3
+            what = f"{report['mesh']} mesh, {report['texture']} texture" if options.only == "all" else options.only
+            print(f"{folder}: {what}, {seconds:.1f} s{notes}", flush=True)

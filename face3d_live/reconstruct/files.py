@@ -1,0 +1,59 @@
+"""Codes and a texture as files: name -> bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.export.glb import head_glb
+from face3d_live.export.obj import mtl_text, obj_text
+from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.head.mesh import Level
+from face3d_live.head.model import Head
+
+if TYPE_CHECKING:
+    from face3d_live.render.renderer import Renderer
+
+Picture = NDArray[np.uint8]
+
+RENDER_SIDE, STRUCTURE_SIDE = 768, 256
+
+
+def mesh_files(head: Head, codes: HeadCodes, level: Level, texture: Picture) -> dict[str, bytes]:
+    """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets.
+
+    head.glb is never finer than medium: 52 targets of the high level are 30 MB.
+    """
+    mesh = head.mesh(level)
+    vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
+    text = obj_text(vertices, mesh.faces, mesh.uv, mesh.face_uv, mesh.normals(vertices))
+    animated: Level = "low" if level == "low" else "medium"
+    return {
+        "mesh.obj": text.encode(),
+        "mesh.mtl": mtl_text().encode(),
+        "head.glb": head_glb(head, codes, animated, texture),
+    }
+
+
+def pictures(head: Head, codes: HeadCodes, camera: Camera, texture: Picture, renderer: Renderer) -> dict[str, bytes]:
+    """texture.png, texture_grid.png, render.png."""
+    low = head.mesh("low")
+    renderer.set_texture(texture)
+    renderer.resize(RENDER_SIDE, RENDER_SIDE)
+    render = renderer.render(codes, camera, mode="avatar")
+    return {
+        "texture.png": png_bytes(texture),
+        "texture_grid.png": png_bytes(uv_grid(texture, low.uv, low.face_uv)),
+        "render.png": png_bytes(np.ascontiguousarray(render[..., :3])),
+    }
+
+
+def structure_png(codes: HeadCodes, camera: Camera, renderer: Renderer) -> bytes:
+    """256 x 256 grey: the shaded geometry on black, no albedo."""
+    renderer.resize(STRUCTURE_SIDE, STRUCTURE_SIDE)
+    structure = renderer.render(codes, camera, mode="geometry", background=(0.0, 0.0, 0.0))
+    return png_bytes(np.ascontiguousarray(structure[..., 1]))

@@ -1,0 +1,197 @@
+"""`Reconstructor`: a picture in, the files of a head out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.export.params import Params, params_bytes
+from face3d_live.head.mesh import Level
+from face3d_live.head.model import Head
+from face3d_live.reconstruct.advice import WARNINGS
+from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
+from face3d_live.reconstruct.find import Choice, Face, Finder, Found
+from face3d_live.reconstruct.judge import Quality, assess
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.portrait import skin_of_photo
+
+Picture = NDArray[np.uint8]
+Device = Literal["auto", "cpu", "cuda"]
+Only = Literal["all", "structure"]
+#: progress(stage, share done 0..1); stages: face, geometry, texture, files, done.
+Progress = Callable[[str, float], None]
+
+CONSERVATIVE_TEXTURE = 512
+CONSERVATIVE_SHAPE = 0.5  # share of the identity that is kept where the face was hard to see
+
+#: What a reconstruction holds, in the order of a zip.
+FILES = (
+    "mesh.obj", "mesh.mtl", "head.glb", "texture.png", "texture_grid.png", "render.png", "structure.png", "params.npz",
+    "report.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is wanted. face: which one, see `find.Choice`; frontal: the head looks straight into the camera, in
+    render.png and params.npz; only: "structure" makes structure.png, params.npz and report.json, no texture."""
+
+    mesh: Level = "medium"
+    texture: int = 1024
+    face: Choice = "auto"
+    frontal: bool = False
+    only: Only = "all"
+
+    def to_json(self) -> dict[str, Any]:
+        """For report.json, where a later run looks whether it would make the same."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """files: name -> bytes, design section 4; report: what report.json says."""
+
+    files: dict[str, bytes]
+    report: dict[str, Any]
+
+
+@dataclass
+class _Run:
+    """One reconstruction under way: its clock and who watches."""
+
+    options: Options
+    tell: Progress
+    ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, share: float) -> Iterator[None]:
+        """Announce a stage and measure it."""
+        self.tell(name, share)
+        begun = time.perf_counter()
+        yield
+        self.ms[name] = round((time.perf_counter() - begun) * 1e3, 1)
+
+
+class Reconstructor:
+    """Everything that reconstruction needs, loaded when first used. For one thread.
+
+    Raises AssetError when a model file or OpenGL is missing.
+    """
+
+    def __init__(self, device: Device = "auto") -> None:
+        self._device: Device = device
+
+    @cached_property
+    def head(self) -> Head:
+        return Head.load()
+
+    @cached_property
+    def _albedo(self) -> Albedo:
+        return Albedo.load()
+
+    @cached_property
+    def _finder(self) -> Finder:
+        from face3d_live.regress.estimate import Estimator
+        from face3d_live.regress.runtime import Regressor
+        from face3d_live.track.detector import Detector
+
+        return Finder(Detector.load(), Estimator(Regressor.load(self._device), self.head))
+
+    @cached_property
+    def _renderer(self) -> Any:
+        from face3d_live.render.renderer import Renderer
+
+        return Renderer(self.head, RENDER_SIDE, RENDER_SIDE, level="medium", samples=4)
+
+    def faces(self, rgb: Picture) -> list[Face]:
+        """The faces of a picture, the largest first: what `Options.face` chooses from."""
+        return self._finder.faces(rgb)
+
+    def find(self, rgb: Picture, choice: Choice) -> Found:
+        """One face of a picture with its codes. Raises InputError: see `Finder.find`."""
+        return self._finder.find(rgb, choice)
+
+    def photo(self, rgb: Picture, options: Options | None = None, progress: Progress | None = None) -> Reconstruction:
+        """The files of a picture (H, W, 3) of which nothing else is known. Raises InputError: see `Finder.find` and
+        `judge.assess`."""
+        run = _Run(options or Options(), progress or _silent)
+        with run.stage("face", 0.0):
+            found = self.find(rgb, run.options.face)
+            quality = assess(rgb, found)
+        with run.stage("geometry", 0.3):
+            codes = found.codes
+        return self._finish(rgb, codes, found.camera, run, quality)
+
+    def frame(
+        self, rgb: Picture, codes: HeadCodes, options: Options | None = None, progress: Progress | None = None
+    ) -> Reconstruction:
+        """The files of a frame whose codes the tracker has found already, as seen by `Camera.webcam`."""
+        height, width = rgb.shape[:2]
+        run = _Run(options or Options(), progress or _silent)
+        return self._finish(rgb, codes, Camera.webcam(width, height), run, None)
+
+    def _finish(
+        self, rgb: Picture, codes: HeadCodes, camera: Camera, run: _Run, quality: Quality | None
+    ) -> Reconstruction:
+        options = run.options
+        if quality is not None and quality.conservative:
+            codes = codes.with_(shape=CONSERVATIVE_SHAPE * codes.shape)
+            options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
+        report: dict[str, Any] = {"options": run.options.to_json()} | _described(options, quality)
+        files: dict[str, bytes] = {}
+        if options.only == "all":
+            with run.stage("texture", 0.4):
+                skin = skin_of_photo(rgb, codes, camera, self.head, self._albedo, options.texture)
+            codes, report["observed"] = skin.codes, round(skin.observed, 3)
+        if options.frontal:
+            codes, camera = _faced(codes, camera)
+        with run.stage("files", 0.7):
+            if options.only == "all":
+                files |= mesh_files(self.head, codes, options.mesh, skin.texture)
+                files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
+            files["structure.png"] = structure_png(codes, camera, self._renderer)
+            files["params.npz"] = params_bytes(self._params(codes, camera))
+        report["ms"] = run.ms
+        files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
+        run.tell("done", 1.0)
+        return Reconstruction({name: files[name] for name in FILES if name in files}, report)
+
+    def _params(self, codes: HeadCodes, camera: Camera) -> Params:
+        return Params(codes, self.head.landmarks68(self.head.vertices(codes.shape, codes.expression)), camera)
+
+
+def _described(options: Options, quality: Quality | None) -> dict[str, Any]:
+    """The part of the report that is known before the texture is."""
+    codes = () if quality is None else quality.warnings
+    held_back = quality is not None and quality.conservative
+    report: dict[str, Any] = {
+        "confidence": 1.0 if quality is None else round(quality.confidence, 3),
+        "mode": "conservative" if held_back else "full",
+        "mesh": options.mesh,
+        "texture": options.texture,
+        "warnings": [WARNINGS[code].en for code in codes],
+        "warning_codes": list(codes),
+    }
+    return report if quality is None else report | {"quality": quality.to_json()}
+
+
+def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:
+    """The head straight before a square camera of the same focal length, as far away as it was."""
+    side = min(camera.width, camera.height)
+    distance = float(np.linalg.norm(codes.translation))
+    straight = codes.with_(rotation=np.eye(3, dtype=np.float32), translation=np.array([0, 0, -distance]))
+    return straight, Camera(side, side, camera.focal)
+
+
+def _silent(stage: str, share: float) -> None:
+    """Progress that nobody watches."""
