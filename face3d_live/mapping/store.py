@@ -1,0 +1,78 @@
+"""Saved profiles: one TOML file each, in the user's configuration folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from face3d_live.errors import InputError
+from face3d_live.mapping.profile import MAX_BYTES, Profile
+
+MAX_PROFILES = 200
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}")
+
+
+def config_folder() -> Path:
+    """Where the user's settings lie: FACE3D_CONFIG, or the platform's place for them."""
+    chosen = os.environ.get("FACE3D_CONFIG")
+    return Path(chosen) if chosen else platformdirs.user_config_path("face3d-live")
+
+
+class Store:
+    """The profiles in a folder, which need not exist yet."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = (folder or config_folder()) / "mappings"
+
+    def names(self) -> list[str]:
+        """All saved profiles."""
+        return sorted(path.stem for path in self.folder.glob("*.toml") if _NAME.fullmatch(path.stem))
+
+    def load(self, name: str) -> Profile:
+        """Raises InputError "no-mapping", "bad-mapping"."""
+        path = self._path(name)
+        try:
+            with path.open("rb") as file:
+                text = file.read(MAX_BYTES + 1)
+        except FileNotFoundError as error:
+            saved = ", ".join(self.names()) or "none are saved yet"
+            raise InputError("no-mapping", f"no mapping is called {name!r}; there are: {saved[:400]}") from error
+        except OSError as error:
+            raise InputError("bad-mapping", f"{path} cannot be read: {error.strerror}") from error
+        if len(text) > MAX_BYTES:
+            raise InputError("bad-mapping", f"{path} is larger than {MAX_BYTES} bytes: no mapping is")
+        try:
+            return Profile.from_toml(text.decode(), str(path))
+        except UnicodeDecodeError as error:
+            raise InputError("bad-mapping", f"{path} is not UTF-8 text: save it as UTF-8") from error
+
+    def save(self, name: str, profile: Profile) -> Path:
+        """Write, in one step, so that a crash leaves the old file. Raises InputError "bad-mapping"."""
+        path = self._path(name)
+        if not path.exists() and len(self.names()) >= MAX_PROFILES:
+            raise InputError("bad-mapping", f"{MAX_PROFILES} mappings are saved: delete one first")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
+                file.write(profile.to_toml())
+            Path(file.name).replace(path)
+        except OSError as error:
+            raise InputError("bad-mapping", f"{path} cannot be written: {error.strerror}") from error
+        return path
+
+    def delete(self, name: str) -> None:
+        """Raises InputError "no-mapping"."""
+        try:
+            self._path(name).unlink()
+        except FileNotFoundError as error:
+            raise InputError("no-mapping", f"no mapping is called {name!r}") from error
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            cure = "a mapping's name has 1 to 40 letters, digits, spaces, - or _"
+            raise InputError("bad-mapping", f"{name[:60]!r}: {cure}")
+        return self.folder / f"{name}.toml"
