@@ -1,4 +1,4 @@
-"""The command line: `face3d-live live | track | reconstruct | train | evaluate | bench`.
+"""The command line: `face3d-live live | track | reconstruct | render | train | evaluate | bench`.
 
 Each command imports the room it opens when it runs, so that `--help` is quick and no command loads another's libraries.
 """
@@ -57,6 +57,14 @@ class Only(StrEnum):
 
     all = "all"
     structure = "structure"
+
+
+class Look(StrEnum):
+    """How a head is drawn."""
+
+    avatar = "avatar"
+    geometry = "geometry"
+    wireframe = "wireframe"
 
 
 class Bench(StrEnum):
@@ -149,6 +157,31 @@ def reconstruct(
 
     options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value)
     raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force))
+
+
+@app.command()
+@says_what_to_do
+def render(
+    params: Annotated[Path, typer.Argument(metavar="PARAMS.NPZ")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the PNG to write")],
+    expression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="an ARKit coefficient; may be repeated")
+    ] = None,
+    expression_from: Annotated[Path | None, typer.Option(help="another params.npz, for its expression")] = None,
+    yaw: Annotated[float, typer.Option(help="degrees; positive turns the head to the picture's right")] = 0.0,
+    pitch: Annotated[float, typer.Option(help="degrees; positive turns the face down")] = 0.0,
+    frontal: Annotated[bool, typer.Option("--frontal", help="without the photo's own pose")] = False,
+    mode: Annotated[Look, typer.Option(help="textured, grey geometry, or coloured wires")] = Look.avatar,
+    texture: Annotated[Path | None, typer.Option(help="texture.png; by default the one beside the file")] = None,
+    size: Annotated[int, typer.Option(min=64, max=4096, help="side in pixels")] = 768,
+) -> None:
+    """Draw a reconstructed head again: another expression, another side."""
+    from math import radians
+
+    from face3d_live.reconstruct.rerender import Shot, render_params
+
+    shot = Shot(expression or (), expression_from, radians(yaw), radians(pitch), frontal, mode.value, size)
+    print(render_params(params, out, shot, texture))
 
 
 @app.command()

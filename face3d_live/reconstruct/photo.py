@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,13 +40,26 @@ def read_photo(source: Path | bytes) -> Picture:
     """
     if isinstance(source, bytes):
         return _decode(source, "the upload")
+    return _decode(_bytes(source), str(source))
+
+
+def read_texture(path: Path) -> Picture:
+    """A texture.png (S, S, 3 or 4), as it was written. Raises InputError as `read_photo` does."""
+    data = _bytes(path)
+    _decode(data, str(path))  # judges size and type
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.ndim != 3 or picture.dtype != np.uint8:
+        raise refusal("not-an-image", str(path))
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB))
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        if source.stat().st_size > MOST_BYTES:
-            raise refusal("too-large", str(source))
-        data = source.read_bytes()
+        if path.stat().st_size > MOST_BYTES:
+            raise refusal("too-large", str(path))
+        return path.read_bytes()
     except OSError as error:
-        raise refusal("no-file", f"{source} ({error.strerror})") from error
-    return _decode(data, str(source))
+        raise refusal("no-file", f"{path} ({error.strerror})") from error
 
 
 def _decode(data: bytes, name: str) -> Picture:
