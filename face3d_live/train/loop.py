@@ -27,6 +27,12 @@ from face3d_live.train.pool import Mixture
 #: One sample of so many is turned into something that is no face.
 NEGATIVE_EVERY = 32
 
+#: Layers that read hundreds of positive features at once: Adam's steps of one size for every weight add up there, and
+#: at the rate that suits a convolution they would shake the points by more than an eyelid.
+LAST_LAYERS = ("heads.", "teacher.")
+LAST_OF_WINDOWS = (".hidden.weight", ".out.weight", ".out.bias")
+LAST_SHARE = 0.1
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -87,10 +93,19 @@ class Trainer:
         self.steps, self.seen, self.seconds = 0, 0, 0.0
 
     def _groups(self) -> list[dict[str, Any]]:
-        parameters = [*self.network.parameters(), *self.teacher.parameters()]
-        matrices = [p for p in parameters if p.ndim > 1]
-        vectors = [p for p in parameters if p.ndim <= 1]  # biases and batch norms are not pulled to zero
-        return [{"params": matrices, "weight_decay": self.recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+        """Last layers, matrices and vectors, with the share of the rate and the decay of each."""
+        named = [*self.network.named_parameters(), *self.teacher.named_parameters("teacher")]
+        last = [p for name, p in named if name.startswith(LAST_LAYERS) or name.endswith(LAST_OF_WINDOWS)]
+        known = {id(p) for p in last}
+        rest = [p for _, p in named if id(p) not in known]
+        matrices = [p for p in rest if p.ndim > 1]
+        vectors = [p for p in rest if p.ndim <= 1]  # biases and batch norms are not pulled to zero
+        decay = self.recipe.decay
+        return [
+            {"params": last, "share": LAST_SHARE, "weight_decay": decay},
+            {"params": matrices, "share": 1.0, "weight_decay": decay},
+            {"params": vectors, "share": 1.0, "weight_decay": 0.0},
+        ]
 
     @property
     def fraction(self) -> float:
@@ -107,7 +122,7 @@ class Trainer:
         began = time.monotonic()
         recipe = self.recipe
         for group in self.optimiser.param_groups:
-            group["lr"] = recipe.rate_at(self.steps, self.fraction)
+            group["lr"] = group["share"] * recipe.rate_at(self.steps, self.fraction)
         batch = self.augment(self.mixture.batch(recipe.batch), self.size, self.device)
         image, face = spoil(batch["image"], self.chances)
         with torch.autocast(self.device.type, torch.bfloat16):
