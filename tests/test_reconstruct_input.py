@@ -166,7 +166,7 @@ def test_bad_portraits_are_refused_with_their_reason(head, portrait):
     backlit = np.full_like(portrait, 250)
     backlit[60:190, 165:285] = portrait[60:190, 165:285] // 4
     assert code_of(backlit, seen(head)) == "too-dark"
-    assert code_of(portrait, seen(head, shift=(-34, -220))) == "cropped"
+    assert code_of(portrait, seen(head, shift=(-34, -255))) == "cropped"
     assert code_of(portrait, seen(head, posed(1.2, distance=0.79))) == "extreme-pose"
     assert code_of(portrait, seen(head, posed(pitch=1.0, distance=0.79))) == "extreme-pose"
     small = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
