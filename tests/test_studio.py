@@ -33,7 +33,7 @@ def fake_faces(report, photo):
         time.sleep(0.5)
     if not photo.startswith(b"\x89PNG"):
         raise InputError("not-an-image", "this is no picture")
-    return json.dumps({"width": 4, "height": 3, "faces": [{"box": [0, 0, 1, 1], "score": 0.9}]}).encode()
+    return json.dumps({"width": 4, "height": 3, "faces": [{"number": 1, "box": [0, 0, 1, 1], "score": 0.9}]}).encode()
 
 
 def fake_draw(report, key, look, files):
@@ -52,7 +52,11 @@ def fake_forget(report, key):
     return b""
 
 
-TASKS = StudioTasks(fake_faces, fake_draw, fake_forget)
+def fake_warm_up(report):
+    return b""
+
+
+TASKS = StudioTasks(fake_faces, fake_draw, fake_forget, fake_warm_up)
 
 
 def fake_make(report, photo, face=0, mesh="medium", texture=1024):

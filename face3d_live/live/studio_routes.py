@@ -12,8 +12,11 @@ from fastapi.responses import JSONResponse, Response
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.websockets import WebSocketDisconnect
 
+from face3d_live.codes import ARKIT
 from face3d_live.errors import Face3DError, InputError
+from face3d_live.export.params import params_from
 from face3d_live.live.jobs import Job
+from face3d_live.reconstruct.advice import REFUSALS, WARNINGS
 
 if TYPE_CHECKING:
     from face3d_live.live.server import Live
@@ -135,7 +138,9 @@ async def faces(request: Request) -> JSONResponse:
     live = _live(request)
     with _counted(live):
         photo, _ = await _photo(request)
-        return JSONResponse(await live.studio.faces(photo), headers=_PRIVATE)
+        found = await live.studio.faces(photo)
+    live.studio.expect_photo(live.worker)
+    return JSONResponse(found, headers=_PRIVATE)
 
 
 @router.post("/api/reconstruct")
@@ -146,6 +151,12 @@ async def reconstruct(request: Request) -> JSONResponse:
         photo, fields = await _photo(request)
         job = live.jobs.add(photo, _options(fields))
     return JSONResponse(_state(live, job), 202, {"Location": f"/api/jobs/{job.id}", **_PRIVATE})
+
+
+@router.get("/api/advice")
+async def advice() -> JSONResponse:
+    """What can be wrong with a photo, and what a result can be warned of: code -> {"en", "zh"}."""
+    return JSONResponse({code: found._asdict() for code, found in (REFUSALS | WARNINGS).items()}, headers=_PRIVATE)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
@@ -180,6 +191,15 @@ async def job_file(request: Request, job_id: str, name: str) -> Response:
     data = await asyncio.to_thread(_job(request, job_id).file, name)
     media_type = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     return Response(data, 200, {"Content-Disposition": f'attachment; filename="{name}"', **_PRIVATE}, media_type)
+
+
+@router.get("/api/jobs/{job_id}/expression")
+async def job_expression(request: Request, job_id: str) -> JSONResponse:
+    """The coefficients of the photo, by name: where sliders begin."""
+    job = _job(request, job_id)
+    params = await asyncio.to_thread(lambda: params_from(job.file("params.npz")))
+    values = dict(zip(ARKIT, params.codes.expression.clip(0, 1).round(4).tolist(), strict=True))
+    return JSONResponse(values, headers=_PRIVATE)
 
 
 @router.websocket("/api/jobs/{job_id}/view")

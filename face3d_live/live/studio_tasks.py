@@ -31,24 +31,35 @@ Rgb = NDArray[np.uint8]
 MAX_SITTERS = 4
 #: Pixels of a side while the head moves, and once it rests.
 DRAFT_SIDE, FINE_SIDE = 512, 1024
-_MOST_FACES = 12
+_MOST_FACES = 30
 
 
 def faces(report: Report, photo: bytes) -> bytes:
-    """JSON: the picture's width and height, upright, and its faces as {"box": [x0, y0, x1, y1] in 0..1, "score"}.
+    """JSON: the picture's width and height, upright, and its faces as {"number", "box": [x0, y0, x1, y1] in 0..1,
+    "score"}, the largest first.
 
-    In the order of `--face`. Raises InputError as `read_photo` does, and "no-face".
+    The numbers are those of `find.Choice`, which knows further faces that are in doubt.
+    Raises InputError as `read_photo` does, and "no-face".
     """
     from face3d_live.reconstruct import read_photo
+    from face3d_live.reconstruct.advice import refusal
+    from face3d_live.track.detector import SURE
 
     rgb = read_photo(photo)
-    found = _detector().detect(rgb)
+    found = list(enumerate(_detector().detect(rgb), 1))
     if not found:
-        raise InputError("no-face", "no face was found: give a photo that shows a face from the front")
+        raise refusal("no-face")
     height, width = rgb.shape[:2]
     sides = np.array([width, height, width, height])
-    boxes = [np.clip(face.box / sides, 0, 1).round(4).tolist() for face in found[:_MOST_FACES]]
-    plain = [{"box": box, "score": round(face.score, 3)} for box, face in zip(boxes, found, strict=False)]
+    plain = [
+        {
+            "number": number,
+            "box": np.clip(face.box / sides, 0, 1).round(4).tolist(),
+            "score": round(face.score, 3),
+        }
+        for number, face in found[:_MOST_FACES]
+        if number == 1 or face.score >= SURE
+    ]
     return json.dumps({"width": width, "height": height, "faces": plain}).encode()
 
 

@@ -13,7 +13,7 @@ from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from face3d_live.errors import AssetError, Face3DError
-from face3d_live.live import studio_tasks
+from face3d_live.live import studio_tasks, tasks
 from face3d_live.live.jobs import Job, Jobs
 from face3d_live.live.sessions import LimitError
 from face3d_live.live.studio_look import Look
@@ -31,11 +31,12 @@ GONE, BUSY = 4404, 1013
 @dataclass(frozen=True)
 class StudioTasks:
     """The studio process's tasks, see `studio_tasks`: (report, photo) -> JSON, (report, key, look, files) -> JPEG,
-    (report, key) -> nothing."""
+    (report, key) -> nothing. warm_up: the worker's, (report) -> nothing: loads what the next photo will need."""
 
     faces: Task = studio_tasks.faces
     draw: Task = studio_tasks.draw
     forget: Task = studio_tasks.forget
+    warm_up: Task = tasks.warm_up
 
 
 class Studio:
@@ -46,12 +47,19 @@ class Studio:
         self._tasks = tasks
         self._spawn = spawn
         self._views = 0
+        self._warm = False
         self._drawn: set[str] = set()
         self.uploads = Turnstile(MAX_UPLOADS)
 
     async def faces(self, photo: bytes) -> dict[str, Any]:
         """Where a photo's faces are. Raises what the task raises."""
         return json.loads(await self.worker.run(self._tasks.faces, photo))
+
+    def expect_photo(self, worker: Worker) -> None:
+        """Somebody looks at a photo's faces: the worker that will make the head may load meanwhile."""
+        if not self._warm:
+            self._warm = True
+            self._spawn(_quietly(worker, self._tasks.warm_up), "warm-up")
 
     async def draw(self, job: Job, look: Look) -> bytes:
         """A JPEG. Raises InputError "not-found" when the job's result is gone."""
@@ -72,7 +80,8 @@ class Studio:
         """Let go of what the process knows of a head."""
         if key in self._drawn:
             self._drawn.discard(key)
-            self._spawn(self._forget(key), "forget")
+            # A process that died has forgotten everything.
+            self._spawn(_quietly(self.worker, self._tasks.forget, key), "forget")
 
     async def serve(self, websocket: WebSocket, jobs: Jobs, job_id: str) -> None:
         """Answer every message, a `Look`, by a JPEG or by `{"error"}`; leave out those that newer ones overtake.
@@ -106,13 +115,6 @@ class Studio:
             await websocket.send_json({"error": {"code": error.code, "message": error.message}})
         else:
             await websocket.send_bytes(picture)
-
-    async def _forget(self, key: str) -> None:
-        try:
-            await self.worker.run(self._tasks.forget, key)
-        except Face3DError as error:
-            # A process that died has forgotten everything.
-            logger.info("head %s was not forgotten: %s", key, error)
 
 
 class Turnstile:
@@ -149,6 +151,14 @@ class _Newest:
         if not self._gone:
             self._news.clear()
         return self._text
+
+
+async def _quietly(worker: Worker, task: Task, *arguments: Any) -> None:
+    """Run a task that nobody waits for."""
+    try:
+        await worker.run(task, *arguments)
+    except Face3DError as error:
+        logger.info("in the background: %s", error)
 
 
 async def _read(websocket: WebSocket, newest: _Newest) -> None:

@@ -43,16 +43,22 @@ def snapshot(report: Report, rgb: Rgb, codes: HeadCodes) -> bytes:
     return _zip(_reconstructor().frame(rgb, codes, progress=report))
 
 
+def warm_up(report: Report) -> bytes:
+    """Load what `reconstruct_photo` needs first."""
+    _reconstructor().faces(np.zeros((64, 64, 3), np.uint8))
+    return b""
+
+
 def reconstruct_photo(
     report: Report, photo: bytes, *, face: int | None = None, mesh: Level = "medium", texture: int = 1024
 ) -> bytes:
-    """A zip of the files for a face of a photo: the one that is clearly meant, or number `face` (0 is the largest).
+    """A zip of the files for a face of a photo: the one that is clearly meant, or number `face`, see `find.Choice`.
 
     Raises InputError for what is no photo, shows no face, or shows none well enough.
     """
     from face3d_live.reconstruct import Options, read_photo
 
-    options = Options(mesh=mesh, texture=texture, face="auto" if face is None else face + 1)
+    options = Options(mesh=mesh, texture=texture, face="auto" if face is None else face)
     return _zip(_reconstructor().photo(read_photo(photo), options, progress=report))
 
 

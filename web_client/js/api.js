@@ -3,6 +3,16 @@ import { STRINGS } from "./strings.js";
 
 const TOKEN = new URLSearchParams(location.search).get("token");
 
+/** @param {string} path @returns {string} for links and pictures, whose requests carry no headers of ours */
+export function withToken(path) {
+  return TOKEN ? `${path}?token=${encodeURIComponent(TOKEN)}` : path;
+}
+
+/** @param {string} path from the page's own folder @returns {string} a WebSocket's address */
+export function socketUrl(path) {
+  return new URL(withToken(path), location.href).href.replace(/^http/, "ws");
+}
+
 /** What went wrong, in the server's words where it has any: `{"error": {"code", "message"}}`. */
 export class ApiError extends Error {
   /** @param {string} code @param {string} message @param {number} status 0 when no answer came */

@@ -1,7 +1,8 @@
 /** Live bars of the 52 coefficients: the subject's left and right side by side. */
+import { tr } from "./i18n.js";
 
 /** [title, [label, names...]]: a pair has a left and a right name, the rest one. */
-const GROUPS = [
+export const GROUPS = [
   ["Eyes", [["Blink", "eyeBlink*"], ["Squint", "eyeSquint*"], ["Wide", "eyeWide*"], ["Look up", "eyeLookUp*"],
     ["Look down", "eyeLookDown*"], ["Look in", "eyeLookIn*"], ["Look out", "eyeLookOut*"]]],
   ["Brows", [["Inner up", "browInnerUp"], ["Outer up", "browOuterUp*"], ["Down", "browDown*"]]],
@@ -43,12 +44,12 @@ export class Bars {
 
   #group(title, rows) {
     const group = element("section", "group");
-    group.append(element("h3", "", title));
+    group.append(element("h3", "", tr(title)));
     for (const [label, pattern] of rows) {
       const names = pattern.endsWith("*") ? ["Left", "Right"].map((side) => pattern.slice(0, -1) + side) : [pattern];
       const row = element("div", "coef"), pair = element("div", "pair");
       pair.append(...names.map((name) => this.#meter(name)));
-      row.append(element("span", "", label), pair);
+      row.append(element("span", "", tr(label)), pair);
       group.append(row);
     }
     return group;

@@ -1,7 +1,8 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
-import { ApiError } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { Bars } from "./bars.js";
 import { cameraTrouble, openCamera } from "./camera.js";
+import { tr } from "./i18n.js";
 import { openSample } from "./sample.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
@@ -41,6 +42,7 @@ function setState(state) {
 function idle(trouble) {
   running?.stop();
   running = null;
+  forgetSnapshot();
   wasLive = false;
   $("camera").srcObject = $("avatar").srcObject = null;
   bars.clear();
@@ -48,8 +50,8 @@ function idle(trouble) {
   notice.hide();
   setState("idle");
   $("card").classList.toggle("trouble", Boolean(trouble));
-  [$("card-title").textContent, $("card-text").textContent] = trouble ?? WELCOME;
-  $("start").textContent = trouble ? STRINGS.tryAgain : START;
+  [$("card-title").textContent, $("card-text").textContent] = trouble ?? WELCOME.map((text) => tr(text));
+  $("start").textContent = trouble ? STRINGS.tryAgain : tr(START);
   $("card-fine").hidden = Boolean(trouble);
   $(trouble ? "card-title" : "start").focus({ preventScroll: true }); // a screen reader then reads the trouble
 }
@@ -184,17 +186,28 @@ async function calibrate() {
   $("calibrate").disabled = document.body.dataset.state !== "live";
 }
 
+/** @type {string | null} the newest snapshot's place on the server, which keeps it for the studio */
+let kept = null;
+
+/** Nobody wanted it in the studio: the server need not keep it. */
+function forgetSnapshot() {
+  if (kept) request("DELETE", kept.replace(/^\//, ""), { keepalive: true }).catch(() => {});
+  kept = null;
+}
+
 async function snapshot() {
   $("snapshot").disabled = true;
   notice.show(STRINGS.snapshotTaking, { busy: true });
   try {
-    const response = await running.session.post("snapshot", 60000);
+    const response = await running.session.post("snapshot?keep=true", 60000);
+    forgetSnapshot();
+    kept = response.headers.get("Location");
     const link = document.createElement("a");
     link.download = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
     link.href = URL.createObjectURL(await response.blob());
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 30000);
-    notice.show(STRINGS.snapshotDone(link.download));
+    notice.show(STRINGS.snapshotDone(link.download), { link: `studio.html${location.search}#job=${kept.split("/").pop()}` });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     notice.show(STRINGS.snapshotFailed(error.message), { warn: true });
@@ -214,6 +227,7 @@ $("stop").addEventListener("click", () => idle());
 $("retry").addEventListener("click", () => running?.session.retry());
 $("calibrate").addEventListener("click", calibrate);
 $("snapshot").addEventListener("click", snapshot);
+$("to-studio").addEventListener("click", () => { kept = null; }); // the studio's from now on
 $("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
 $("views").addEventListener("change", (event) => {
   document.body.dataset.view = event.target.value;

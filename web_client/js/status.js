@@ -2,28 +2,32 @@
 import { STRINGS } from "./strings.js";
 
 const TOAST_MS = 4500;
+const LINK_MS = 20000;
 
 export class Notice {
   #box = document.getElementById("notice");
   #text = document.getElementById("notice-text");
   #detail = document.getElementById("notice-detail");
   #retry = document.getElementById("retry");
+  #link = document.getElementById("to-studio"); // the live page's
   #timer = 0;
 
   /**
    * @param {string} text
-   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: string}} look busy: a spinner, and it stays
-   *   until the next notice; retry: the button; detail: shown after the text, but not read aloud at every change
+   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: string, link?: string}} look busy: a spinner, and it stays
+   *   until the next notice; retry: the button; detail: shown after the text, but not read aloud at every change;
+   *   link: where the head can be opened in the studio
    */
-  show(text, { busy = false, warn = false, retry = false, detail = "" } = {}) {
+  show(text, { busy = false, warn = false, retry = false, detail = "", link = "" } = {}) {
     clearTimeout(this.#timer);
     this.#box.hidden = false;
     this.#box.classList.toggle("busy", busy);
     this.#box.classList.toggle("warn", warn);
     this.#retry.hidden = !retry;
+    if (this.#link) Object.assign(this.#link, { hidden: !link, href: link });
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#detail.textContent = detail;
-    if (!busy) this.#timer = setTimeout(() => this.hide(), TOAST_MS);
+    if (!busy) this.#timer = setTimeout(() => this.hide(), link ? LINK_MS : TOAST_MS);
   }
 
   hide() {

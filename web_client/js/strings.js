@@ -1,10 +1,12 @@
-/** Every sentence the scripts show. The words that never change are in index.html. */
-export const STRINGS = {
+/** Every sentence the scripts show, in the page's language. The words that never change are in index.html. */
+import { tr, translated } from "./i18n.js";
+
+export const STRINGS = translated({
   asking: "Waiting for your permission to use the camera…",
   connecting: "Connecting…",
   firstFrame: "Connected. Waiting for the first picture…",
   reconnecting: "Connection lost. Connecting again…",
-  tryingIn: (seconds) => `Trying again in ${seconds} s…`,
+  tryingIn: (seconds) => tr("Trying again in {seconds} s…", { seconds }),
   serverAway: "The server is not answering.",
   sessionGone: "The server has ended this session.",
   connectionLost: "The connection to the server was lost.",
@@ -18,11 +20,11 @@ export const STRINGS = {
 
   calibrateHint: "Relax your face and look at the camera",
   calibrated: "This is now your neutral face.",
-  calibrateFailed: (why) => `Not calibrated: ${why}`,
+  calibrateFailed: (why) => tr("Not calibrated: {why}", { why }),
   snapshotTaking: "Taking a snapshot…",
-  snapshotDone: (file) => `Saved as ${file}.`,
-  snapshotFailed: (why) => `No snapshot: ${why}`,
-  httpError: (status) => `The server answered with error ${status}.`,
+  snapshotDone: (file) => tr("Saved as {file}.", { file }),
+  snapshotFailed: (why) => tr("No snapshot: {why}", { why }),
+  httpError: (status) => tr("The server answered with error {status}.", { status }),
   timeout: "The server took too long to answer.",
 
   trouble: {
@@ -33,8 +35,8 @@ export const STRINGS = {
     sample: ["The sample does not play", "This browser cannot play or capture the sample clip. A current Chrome, Edge, Firefox or Safari can."],
     token: ["This server wants its token", "Open the page with the address that the server printed when it started; it ends in ?token=…"],
     webrtc: ["This browser has no WebRTC", "A current Chrome, Edge, Firefox or Safari can show the avatar."],
-    other: (message) => ["The camera did not start", message],
+    other: (message) => [tr("The camera did not start"), message],
   },
   tryAgain: "Try again",
   ended: "The camera was unplugged or taken away.",
-};
+});
