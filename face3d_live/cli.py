@@ -1,4 +1,4 @@
-"""The command line: `face3d-live live | track | reconstruct | render | train | evaluate | bench`.
+"""The command line: `face3d-live live | track | reconstruct | render | record | takes | train | evaluate | bench`.
 
 Each command imports the room it opens when it runs, so that `--help` is quick and no command loads another's libraries.
 """
@@ -18,6 +18,7 @@ import typer
 
 from face3d_live import paths
 from face3d_live.errors import AssetError, Face3DError
+from face3d_live.takes import cli as takes_cli
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -89,6 +90,10 @@ HOST_HELP = (
     "as browsers give the camera to no other page"
 )
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
+OUTPUT_HELP = (
+    "send the face to a program, may be repeated: vmc://127.0.0.1:39539?names=vrm1, livelink://HOST?subject=Face, "
+    "ifacialmocap://HOST, vts://localhost; docs/outputs.md"
+)
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
 
@@ -115,11 +120,12 @@ def live(
     source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
     takes: Annotated[Path | None, typer.Option(help=TAKES_HELP)] = None,
+    output: Annotated[list[str] | None, typer.Option(metavar="URL", help=OUTPUT_HELP)] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    raise typer.Exit(run(host, port, device.value, token, source, verbose, takes))
+    raise typer.Exit(run(host, port, device.value, token, source, verbose, takes, output or ()))
 
 
 @app.command()
@@ -239,6 +245,12 @@ def _need_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise AssetError("torch-missing", "this runs on PyTorch: pip install 'face3d-live[train]'")
 
+
+app.command()(says_what_to_do(takes_cli.record))
+_takes = typer.Typer(no_args_is_help=True, help="Recordings: look into them, cut them, export them.")
+for _command in takes_cli.COMMANDS:
+    _takes.command()(says_what_to_do(_command))
+app.add_typer(_takes, name="takes")
 
 if __name__ == "__main__":
     app()

@@ -14,6 +14,10 @@ from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from face3d_live.errors import InputError
+from face3d_live.live import wish as wishes
+from face3d_live.live.outputs.pace import Pace
+from face3d_live.live.wish import Wish
 from face3d_live.protocols import binary_stream, json_stream
 from face3d_live.protocols.frame import StreamFrame
 
@@ -27,16 +31,34 @@ GRACE_SECONDS = 30.0
 
 TRY_AGAIN_LATER = 1013
 NORMAL = 1000
+BAD_REQUEST, NO_SUCH = 4400, 4404
+#: How many sessions' times a client with a rate is remembered for.
+_MAX_PACES = 64
 
 
 class Subscriber:
-    """One client's place in the hub: what session it wants (None: all) and its queue."""
+    """One client's place in the hub: what it wants and its queue."""
 
-    def __init__(self, session: str | None) -> None:
-        self.session = session
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
         self.frames: deque[StreamFrame] = deque(maxlen=QUEUE)
         self.news = asyncio.Event()
         self.ended = False
+        self._paces: dict[str, Pace] = {}
+
+    def offer(self, frame: StreamFrame) -> None:
+        """A new frame: kept when it is wanted and not too soon after the one before."""
+        if self.wish.session not in (None, frame.session):
+            return
+        if self.wish.rate is not None:
+            if len(self._paces) > _MAX_PACES:
+                self._paces.clear()
+            pace = self._paces.setdefault(frame.session, Pace(self.wish.rate))
+            if pace.wait() > 0:
+                return
+            pace.sent()
+        self.frames.append(frame)
+        self.news.set()
 
     async def next(self) -> StreamFrame | None:
         """The oldest frame still kept; None when the session has ended."""
@@ -56,6 +78,8 @@ class Hub:
         self._stuck_seconds = stuck_seconds
         self._fps = fps
         self._subscribers: set[Subscriber] = set()
+        #: Called with every frame; must not wait.
+        self.listeners: list[Callable[[StreamFrame], None]] = []
 
     @property
     def clients(self) -> int:
@@ -65,29 +89,39 @@ class Hub:
     def publish(self, frame: StreamFrame) -> None:
         """Offer a frame to whom it concerns."""
         for subscriber in self._subscribers:
-            if subscriber.session in (None, frame.session):
-                subscriber.frames.append(frame)
-                subscriber.news.set()
+            subscriber.offer(frame)
+        for listener in self.listeners:
+            listener(frame)
 
     def end(self, session: str | None = None) -> None:
         """A session is over (None: all are): its own clients are told so, after what is still queued."""
         for subscriber in self._subscribers:
-            if session is None or subscriber.session == session:
+            if session is None or subscriber.wish.session == session:
                 subscriber.ended = True
                 subscriber.news.set()
 
-    async def serve(self, websocket: WebSocket, session: str | None, binary: bool) -> None:
-        """Serve one client, from accepting it to its end."""
+    async def serve(self, websocket: WebSocket, exists: Callable[[str], bool], session: str | None = None) -> None:
+        """Serve one client, from accepting it to its end. exists: whether a session is open; session: the path's."""
+        try:
+            wish = wishes.read(websocket.query_params, session)
+        except InputError as error:
+            await websocket.accept()
+            await websocket.close(BAD_REQUEST, str(error)[:120])
+            return
+        if wish.session is not None and not exists(wish.session):
+            await websocket.accept()
+            await websocket.close(NO_SUCH, "no such session")
+            return
         if len(self._subscribers) >= MAX_CLIENTS:
             await websocket.close(TRY_AGAIN_LATER, "too many clients")
             return
-        subscriber = Subscriber(session)
+        subscriber = Subscriber(wish)
         self._subscribers.add(subscriber)
         reader = None
         try:
             await websocket.accept()
             reader = asyncio.create_task(_drain(websocket, subscriber), name="expressions-reader")
-            await self._feed(websocket, subscriber, binary)
+            await self._feed(websocket, subscriber)
         except WebSocketDisconnect:
             logger.debug("an expression client left")
         except TimeoutError:
@@ -100,15 +134,17 @@ class Hub:
             if reader is not None:
                 reader.cancel()
 
-    async def _feed(self, websocket: WebSocket, subscriber: Subscriber, binary: bool) -> None:
+    async def _feed(self, websocket: WebSocket, subscriber: Subscriber) -> None:
         """Raises TimeoutError when the client stops reading, WebSocketDisconnect when it goes."""
-        send = websocket.send_bytes if binary else websocket.send_text
-        encode: Callable[[StreamFrame], bytes | str] = binary_stream.encode if binary else json_stream.encode
+        wish = subscriber.wish
         async with asyncio.timeout(self._stuck_seconds):
-            await websocket.send_text(json_stream.encode_hello(self._fps))
+            await websocket.send_text(json_stream.encode_hello(min(self._fps, wish.rate or self._fps), wish.names))
         while (frame := await subscriber.next()) is not None:
             async with asyncio.timeout(self._stuck_seconds):
-                await send(encode(frame))  # type: ignore[arg-type]
+                if wish.binary:
+                    await websocket.send_bytes(binary_stream.encode(frame, wish.columns))
+                else:
+                    await websocket.send_text(json_stream.encode(frame, wish.names, wish.columns))
         await _close(websocket, NORMAL, "the session has ended")
 
 

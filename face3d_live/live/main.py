@@ -8,6 +8,7 @@ import functools
 import logging
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -17,9 +18,12 @@ import uvicorn
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.live import tasks
 from face3d_live.live.guard import is_loopback
+from face3d_live.live.outputs.address import parse
+from face3d_live.live.outputs.output import Output
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.server import Live, Settings, create_app
 from face3d_live.live.source import open_source
+from face3d_live.mapping.store import Store
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -35,6 +39,7 @@ def run(
     source: str | None,
     verbose: bool,
     takes: Path | None = None,
+    outputs: Sequence[str] = (),
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -42,6 +47,8 @@ def run(
     try:
         if source is not None:
             open_source(source).close()
+        for url in outputs:
+            Output(parse(url), Store())  # what is wrong with one is better said before the model loads
         listener = _listen(host, port)
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -57,6 +64,7 @@ def run(
         loopback=is_loopback(host),
         source=source,
         takes=takes,
+        outputs=tuple(outputs),
     )
     with listener:
         try:

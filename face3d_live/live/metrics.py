@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from face3d_live.live.outputs.output import Output
 
 _MS = (5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 250, 500, 1000)
 
@@ -24,9 +28,20 @@ class Metrics:
         self.stream_dropped = Gauge("face3d_stream_clients_dropped", "Stream clients dropped as too slow", registry=r)
         self.engine_restarts = Gauge("face3d_engine_restarts", "Times the engine process died", registry=r)
         self.engine_ready = Gauge("face3d_engine_ready", "1 while the engine is ready", registry=r)
+        labels = ["output", "kind"]
+        self.output_packets = Gauge("face3d_output_packets", "Packets sent, by output", labels, registry=r)
+        self.output_failing = Gauge("face3d_output_failing", "1 while the receiver is away", labels, registry=r)
         self.photos = Counter("face3d_photos", "Photos made into heads", registry=r)
         failed = "Photos refused or failed, by cause"
         self.photo_failures = Counter("face3d_photo_failures", failed, ["cause"], registry=r)
+
+    def count_outputs(self, outputs: Iterable[Output]) -> None:
+        """What the outputs have sent and which of them fail, now."""
+        for gauge in (self.output_packets, self.output_failing):
+            gauge.clear()
+        for output in outputs:
+            self.output_packets.labels(output.id, output.address.kind).set(output.packets)
+            self.output_failing.labels(output.id, output.address.kind).set(output.state == "failing")
 
     def text(self) -> bytes:
         """The exposition format."""

@@ -78,6 +78,7 @@ async def metrics(request: Request) -> Response:
     live.metrics.stream_dropped.set(live.hub.dropped_clients)
     live.metrics.engine_restarts.set(live.engine.restarts)
     live.metrics.engine_ready.set(live.engine.state == "ready")
+    live.metrics.count_outputs(live.outputs)
     return Response(live.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -152,17 +153,14 @@ async def snapshot(request: Request, session_id: str, keep: bool = False) -> Res
 
 
 @router.websocket("/api/expressions")
-async def all_expressions(websocket: WebSocket, format: str = "json") -> None:
-    """Every session's expressions."""
-    await _live(websocket).hub.serve(websocket, None, format == "binary")
+async def all_expressions(websocket: WebSocket) -> None:
+    """Every session's expressions, or what the query asks for (`wish`)."""
+    live = _live(websocket)
+    await live.hub.serve(websocket, lambda session: live.sessions.get(session) is not None)
 
 
 @router.websocket("/api/sessions/{session_id}/expressions")
-async def session_expressions(websocket: WebSocket, session_id: str, format: str = "json") -> None:
+async def session_expressions(websocket: WebSocket, session_id: str) -> None:
     """One session's expressions; closed with 1000 when it ends, 4404 when there is none."""
     live = _live(websocket)
-    if live.sessions.get(session_id) is None:
-        await websocket.accept()
-        await websocket.close(_NO_SUCH, "no such session")
-        return
-    await live.hub.serve(websocket, session_id, format == "binary")
+    await live.hub.serve(websocket, lambda session: live.sessions.get(session) is not None, session_id)

@@ -24,6 +24,8 @@ from face3d_live.live.guard import Guard
 from face3d_live.live.hub import Hub
 from face3d_live.live.jobs import Jobs
 from face3d_live.live.metrics import Metrics
+from face3d_live.live.outputs import routes as outputs_routes
+from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.peer import CONNECT_SECONDS, Peer
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.recordings import Recordings
@@ -44,7 +46,8 @@ class Settings:
     pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, skin, reconstruct: the
     worker's tasks: (report, rgb, codes) -> zip, the same -> texture (see `tailor`), (report, photo) -> zip.
     studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
-    that plays into a session of its own. takes: the folder of recordings, the user's own by default.
+    that plays into a session of its own. takes: the folder of recordings, the user's own by default. outputs: URLs
+    (`outputs.address`) to send to from the start. config: the folder of saved mappings, the user's own by default.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -56,6 +59,8 @@ class Settings:
     loopback: bool = True
     source: str | None = None
     takes: Path | None = None
+    outputs: tuple[str, ...] = ()
+    config: Path | None = None
     max_sessions: int = MAX_SESSIONS
     connect_seconds: float = CONNECT_SECONDS
     stream_stuck_seconds: float = 5.0
@@ -69,6 +74,8 @@ class Live:
         self.settings = settings
         self.metrics = Metrics()
         self.hub = Hub(settings.stream_stuck_seconds)
+        self.outputs = Outputs(settings.config)
+        self.hub.listeners.append(self.outputs.offer)
         self.engine = EngineClient(settings.pipeline)
         self.worker = Worker()
         tailor = Tailor(self.worker, settings.skin, self.spawn)
@@ -82,6 +89,8 @@ class Live:
 
     async def start(self) -> None:
         """Start the engine, the jobs and the source. The engine loads in the background."""
+        for url in self.settings.outputs:
+            self.outputs.add(url)
         self.engine.start()
         self.spawn(self.jobs.work(), "jobs")
         self.spawn(self.jobs.sweep(), "old results")
@@ -92,6 +101,7 @@ class Live:
     async def stop(self) -> None:
         """End everything, peers first. Idempotent."""
         self.hub.end()
+        await self.outputs.stop()
         await asyncio.gather(*(self.end(session) for session in self.sessions))
         await self.recordings.close()
         for task in list(self._tasks):
@@ -155,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(recording_routes.router)
     app.include_router(studio_routes.router)
+    app.include_router(outputs_routes.router)
     if settings.web_client.is_dir():
         app.mount("/", Page(directory=settings.web_client, html=True))
     return app
@@ -177,6 +188,7 @@ def _error(status: int, code: str, message: str) -> JSONResponse:
 _STATUS = {
     "too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409,
     "already-recording": 409, "not-recording": 409, "take-in-use": 409, "empty-take": 409,
+    "no-mapping": 404, "output-exists": 409, "too-many-outputs": 409,
     "takes-unwritable": 507, "disk-full": 507,
 }  # fmt: skip
 

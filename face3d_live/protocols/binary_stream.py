@@ -10,7 +10,7 @@
 | 237    | f32[3]  | translation, metres                                 |
 
 The hello comes first, as JSON text (`json_stream.encode_hello`). A packet names no session and carries no gaze: gaze
-follows from the eyeLook coefficients.
+follows from the eyeLook coefficients. A client that asked for N names gets f32[N], in the hello's order.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _FLOATS = N_EXPRESSION + 4 + 3
 SIZE = _HEAD.size + 4 * _FLOATS
 
 
-def encode(frame: StreamFrame) -> bytes:  # SIZE bytes
-    """One frame."""
-    numbers = np.concatenate([frame.expression, frame.rotation, frame.translation]).astype("<f4")
+def encode(frame: StreamFrame, columns: np.ndarray | None = None) -> bytes:  # SIZE bytes
+    """One frame; columns: (N,) which coefficients, in their order, all by default."""
+    expression = frame.expression if columns is None else frame.expression[columns]
+    numbers = np.concatenate([expression, frame.rotation, frame.translation]).astype("<f4")
     return _HEAD.pack(frame.frame, frame.t, frame.face) + numbers.tobytes()
 
 

@@ -37,8 +37,9 @@ def encode_hello(fps: float = 30, names: Sequence[str] = ARKIT) -> str:
     return _dump({"v": VERSION, "hello": {"names": list(names), "fps": fps}})
 
 
-def encode(frame: StreamFrame) -> str:
-    """One frame as compact JSON."""
+def encode(frame: StreamFrame, names: Sequence[str] = ARKIT, columns: np.ndarray | None = None) -> str:
+    """One frame as compact JSON; names and columns, (N,): which coefficients, all by default."""
+    expression = frame.expression if columns is None else frame.expression[columns]
     left, right = _plain(frame.gaze[0]), _plain(frame.gaze[1])
     return _dump(
         {
@@ -47,7 +48,7 @@ def encode(frame: StreamFrame) -> str:
             "frame": frame.frame,
             "t": round(frame.t, _DECIMALS),
             "face": frame.face,
-            "expression": dict(zip(ARKIT, _plain(frame.expression), strict=True)),
+            "expression": dict(zip(names, _plain(expression), strict=True)),
             "rotation": _plain(frame.rotation),
             "translation": _plain(frame.translation),
             "gaze": {"left": left, "right": right},

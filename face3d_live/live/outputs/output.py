@@ -1,0 +1,235 @@
+"""One output: takes frames without waiting, keeps the newest, sends it when its turn has come.
+
+What goes wrong is kept as `error` and tried again, with longer and longer pauses; it is logged once, not every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import replace
+from typing import Literal
+
+from face3d_live.errors import InputError
+from face3d_live.live.outputs.address import KINDS, Address
+from face3d_live.live.outputs.link import OutputError, open_udp
+from face3d_live.live.outputs.pace import Counter, Pace
+from face3d_live.live.outputs.senders import Encode, make_encoder
+from face3d_live.live.outputs.vts import PluginLink
+from face3d_live.mapping.apply import Mapped, Mapping
+from face3d_live.mapping.profile import Profile
+from face3d_live.mapping.store import Store
+from face3d_live.protocols.frame import StreamFrame
+
+logger = logging.getLogger(__name__)
+
+State = Literal["off", "connecting", "waiting", "sending", "failing"]
+
+#: Seconds between attempts; the last one repeats.
+BACKOFF = (0.25, 0.5, 1.0, 2.0)
+#: After an error this many frames must go well before it is over: a refusal only shows after the packet has gone.
+CONFIRMED = 5
+
+
+class Output:
+    """address: where to; profile: how (None: the saved one that the address names, or the plain one).
+
+    Raises InputError for a profile or preset that does not exist or does not fit.
+    """
+
+    def __init__(self, address: Address, store: Store, profile: Profile | None = None) -> None:
+        self.id = secrets.token_hex(4)
+        self.address = address
+        self.packets = self.frames = 0
+        self.error: OutputError | None = None
+        self.delay = 0.0
+        self._store = store
+        self._state: State = "off"
+        self._pace = Pace(address.rate)
+        self._counter = Counter()
+        self._newest: tuple[StreamFrame, float] | None = None
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._logged: str | None = None
+        self._good = 0
+        self.mapped: Mapped | None = None
+        self._use(self._profile(address, profile), address)
+
+    def offer(self, frame: StreamFrame) -> None:
+        """The newest frame; one that still waits is forgotten."""
+        if self._task is not None:
+            self._newest = (frame, time.monotonic())
+            self._news.set()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it sends, or tries to."""
+        return self._task is not None
+
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        if self._state == "sending" and self._counter.fps(time.monotonic()) == 0.0:
+            return "waiting"
+        return self._state
+
+    def start(self) -> None:
+        """Begin to send. Idempotent."""
+        if self._task is None:
+            self._state, self.error, self._logged = "connecting", None, None
+            self._task = asyncio.create_task(self._run(), name=f"output {self.address.kind}")
+            self._task.add_done_callback(self._ended)
+
+    async def stop(self) -> None:
+        """Send no more. Idempotent."""
+        task, self._task = self._task, None
+        self._state, self._newest, self.mapped = "off", None, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def change(self, address: Address, profile: Profile | None) -> None:
+        """Another rate or profile, from the next frame on. Raises InputError and leaves all as it was."""
+        self._use(self._profile(address, profile), address)
+        self._pace.rate = address.rate
+
+    def to_json(self) -> dict[str, object]:
+        """Its state as plain data."""
+        now = time.monotonic()
+        address, error = self.address, self.error
+        return {
+            "id": self.id,
+            "kind": address.kind,
+            "title": KINDS[address.kind].title,
+            "url": address.url,
+            "host": address.host,
+            "port": address.port,
+            "rate": address.rate,
+            "session": address.session,
+            "names": self.mapping.preset.name if KINDS[address.kind].names else None,
+            "mapping": address.mapping,
+            "profile": self.mapping.profile.to_plain(),
+            "enabled": self.enabled,
+            "state": self.state,
+            "packets": self.packets,
+            "frames": self.frames,
+            "fps": round(self._counter.fps(now), 1),
+            "ms": round(self.delay, 2),
+            "error": {"code": error.code, "message": error.message} if error is not None else None,
+        }
+
+    def values(self) -> dict[str, object]:
+        """What was sent last: the tuned coefficients' values in their order, and the named ones."""
+        mapped = self.mapped
+        if mapped is None:
+            return {"expression": None, "outputs": None}
+        named = dict(zip(self.mapping.names, mapped.values.tolist(), strict=True))
+        return {
+            "expression": [round(v, 4) for v in mapped.frame.expression.tolist()],
+            "outputs": {name: round(value, 4) for name, value in named.items()},
+        }
+
+    def _profile(self, address: Address, profile: Profile | None) -> Profile:
+        if profile is None:
+            profile = self._store.load(address.mapping) if address.mapping is not None else Profile()
+        if address.mirror:
+            profile = replace(profile, mirror=True)
+        return replace(profile, preset=address.names) if address.names is not None else profile
+
+    def _use(self, profile: Profile, address: Address) -> None:
+        mapping = Mapping(profile, KINDS[address.kind].names or "arkit")
+        try:
+            self._encode: Encode | None = make_encoder(address, mapping.names)
+        except ValueError as error:
+            raise InputError("bad-output", str(error)) from error
+        self.mapping, self.address = mapping, address
+
+    # --- the task --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        attempt = 0
+        while True:
+            self._good = 0
+            try:
+                await (self._plugin() if self.address.kind == "vts" else self._datagrams())
+            except OutputError as error:
+                self._fail(error)
+                if error.code == "denied":
+                    return
+            attempt = 0 if self._good > CONFIRMED else attempt + 1
+            await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
+
+    async def _datagrams(self) -> None:
+        async with open_udp(self.address) as link:
+            while True:
+                mapped, arrived = await self._next()
+                assert self._encode is not None
+                for packet in self._encode(mapped):
+                    self.packets += link.send(packet)
+                self._went(arrived)
+
+    async def _plugin(self) -> None:
+        """Raises OutputError when VTube Studio is not there, refuses or leaves."""
+        async with PluginLink.open(self.address, self.mapping.names, self._store.folder.parent) as link:
+            while True:
+                mapped, arrived = await self._next(link)
+                if link.names != self.mapping.names:
+                    return
+                if await link.inject(mapped):
+                    self.packets += 1
+                    self._went(arrived)
+                self._note(link)
+
+    async def _next(self, link: PluginLink | None = None) -> tuple[Mapped, float]:
+        """The newest frame when it may go; for a plugin link the last one again, so that it is not forgotten."""
+        while True:
+            self._news.clear()
+            if self._newest is None:
+                if link is None:
+                    await self._news.wait()
+                else:
+                    again = await link.watch(self._news)
+                    self._note(link)
+                    if again is not None:
+                        return again, time.monotonic()
+                continue
+            wait = self._pace.wait()
+            if wait == 0.0:
+                break
+            await asyncio.sleep(wait)
+        frame, arrived = self._newest
+        self._newest = None
+        self.mapped = self.mapping.apply(frame)
+        return self.mapped, arrived
+
+    def _went(self, arrived: float) -> None:
+        now = time.monotonic()
+        self._pace.sent(now)
+        self._counter.add(now)
+        self.frames += 1
+        self.delay += 0.1 * (1000 * (now - arrived) - self.delay)
+        self._good += 1
+        if self.error is not None and self._good <= CONFIRMED:
+            return
+        self._state, self.error = "sending", None
+        if self._logged is not None:
+            logger.warning("output %s: works again", self.address.url)
+            self._logged = None
+
+    def _note(self, link: PluginLink) -> None:
+        """What the plugin's user should know, at once."""
+        if link.trouble is not None:
+            self.error = link.trouble
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("output %s failed", self.address.url, exc_info=error)
+            self.error, self._state = OutputError("internal", f"a bug: {error!r}"), "failing"
+
+    def _fail(self, error: OutputError) -> None:
+        self.error, self._state = error, "failing"
+        if self._logged != error.code:
+            logger.warning("output %s: %s; trying again", self.address.url, error)
+            self._logged = error.code

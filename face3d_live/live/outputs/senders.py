@@ -1,0 +1,31 @@
+"""From a mapped frame to the packets of a format that goes over UDP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from face3d_live.live.outputs.address import Address
+from face3d_live.mapping.apply import Mapped
+from face3d_live.protocols import ifacialmocap, live_link, vmc, vtube_studio
+
+Encode = Callable[[Mapped], list[bytes]]
+
+
+def make_encoder(address: Address, names: Sequence[str]) -> Encode | None:
+    """The encoder of an address's format; None for a plugin, which has a connection of its own.
+
+    Raises ValueError for names or a subject that the format does not take.
+    """
+    match address.kind:
+        case "vmc":
+            performer = vmc.Encoder(names)
+            return lambda mapped: performer.encode(mapped.frame, mapped.values.tolist())
+        case "livelink":
+            face = live_link.Encoder(address.subject if address.subject is not None else "Face3D")
+            return lambda mapped: [face.encode(mapped.frame)]
+        case "ifacialmocap":
+            return lambda mapped: [ifacialmocap.encode(mapped.frame)]
+        case "vts":
+            vtube_studio.Plugin(names)
+            return None
+    raise ValueError(f"no encoder for {address.kind}")
