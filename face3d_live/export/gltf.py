@@ -27,6 +27,14 @@ class Buffer:
         self._parts: list[bytes] = []
         self._length = 0
 
+    @classmethod
+    def extending(cls, document: dict[str, Any], binary: bytes) -> Buffer:
+        """A buffer that begins with what a file holds (see `read_glb`); indices of that stay valid."""
+        buffer = cls()
+        buffer.add_bytes(binary)
+        buffer.views, buffer.accessors = list(document.get("bufferViews", [])), list(document.get("accessors", []))
+        return buffer
+
     def add_bytes(self, data: bytes, target: int | None = None) -> int:
         """A buffer view; begins at a multiple of four."""
         view: dict[str, Any] = {"buffer": 0, "byteOffset": self._length, "byteLength": len(data)}

@@ -26,12 +26,29 @@ def jsonl_bytes(take: Take) -> bytes:
     return "".join(lines).encode()
 
 
-#: Formats that are made in memory, in seconds.
+def _bvh(take: Take) -> bytes:
+    from ..head.model import Head
+    from .bvh import bvh_text
+
+    return bvh_text(take, Head.load().eye_positions(take.identity)).encode()
+
+
+def _glb(take: Take) -> bytes:
+    from .body import take_glb
+
+    return take_glb(take)
+
+
+#: Formats that are made in memory, in seconds; the heavy rooms are imported on first use.
 QUICK: dict[str, Callable[[Take], bytes]] = {
     ".jsonl": jsonl_bytes,
     ".npz": npz_bytes,
     ".csv": lambda take: csv_text(take).encode(),
+    ".bvh": _bvh,
+    ".glb": _glb,
 }
+#: Films take as long as drawing them does.
+FILMS = (".mp4", ".webm")
 
 
 def to_bytes(take: Take, suffix: str) -> bytes:

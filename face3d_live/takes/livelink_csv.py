@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codes import ARKIT, gaze_angles
-from ..rotations import to_euler
+from ..protocols import pose
+from ..rotations import to_quaternion
 from .model import Header, Take
 
 _SIDEWAYS = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
@@ -53,15 +54,10 @@ def timecode(header: Header, t: float) -> str:
 
 
 def head_and_eyes(rotation: NDArray, expression: NDArray) -> NDArray:  # (T, 3, 3), (T, 52) -> (T, 9) radians
-    """Yaw, pitch and roll of head, left eye and right eye, in the app's sense.
-
-    ARKit's own Euler angles of the face anchor, as Unreal reads them: positive yaw turns to the subject's right,
-    positive pitch up, positive roll tilts the head to the subject's right shoulder.
-    """
+    """Yaw, pitch and roll of head, left eye and right eye, in the sense of `protocols.live_link`."""
     angles = np.zeros((len(rotation), 9))
     for i, matrix in enumerate(rotation):
-        yaw, pitch, roll = to_euler(matrix)
-        angles[i, :3] = -yaw, -pitch, roll
+        angles[i, :3] = pose.angles(to_quaternion(matrix))
     gaze = gaze_angles(expression)  # (T, 2, 2)
-    angles[:, [3, 6]], angles[:, [4, 7]] = -gaze[..., 0], gaze[..., 1]
+    angles[:, [3, 6]], angles[:, [4, 7]] = gaze[..., 0], -gaze[..., 1]
     return angles

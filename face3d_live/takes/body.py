@@ -1,0 +1,41 @@
+"""The head that performs a take where no other is given: its person's shape, and a skin of their kind."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import HeadCodes
+from ..export.animation import animated_glb
+from ..export.glb import head_glb
+from ..head.model import Head
+from ..texture.albedo import Albedo
+from ..texture.complete import complete
+from ..texture.eyes import paint_eyes
+from ..texture.texels import texels_of
+from .model import Take
+from .resample import quaternions
+
+SKIN_SIZE = 1024
+_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
+
+
+def skin_of(take: Take, head: Head, size: int = SKIN_SIZE) -> NDArray[np.uint8]:  # (size, size, 4)
+    """A texture from the take's last texture code: the tone of the person's skin, not their face."""
+    texels = texels_of(head, size)
+    plain = Albedo.load().plain(take.textures[take.person[-1]], size)
+    nothing = np.zeros((size, size), np.float32)
+    return paint_eyes(complete(plain, nothing, plain, texels), head, texels, _IRIS)
+
+
+def take_glb(take: Take, model: bytes | None = None) -> bytes:
+    """The take as an animation of a model (.glb with ARKit's names), by default of the person's own head.
+
+    Raises InputError, see `animated_glb`.
+    """
+    if model is None:
+        head = Head.load()
+        # The weights that the file opens with: those of its first frame.
+        codes = HeadCodes(shape=take.identity, expression=take.expression[0])
+        model = head_glb(head, codes, "low", skin_of(take, head))
+    return animated_glb(model, take.t, take.expression, quaternions(take.rotation), take.header.name)

@@ -1,0 +1,78 @@
+"""The commands about takes, as `face3d_live.cli` offers them. Heavy rooms are imported when a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TakePath = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl)")]
+AnyTake = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl), or an .npz of record or track")]
+Start = Annotated[float, typer.Option(help="seconds from the take's beginning")]
+End = Annotated[float | None, typer.Option(help="seconds from the take's beginning; its end by default")]
+
+
+def record(
+    source: Annotated[str, typer.Option(metavar="FILE_OR_CAMERA", help="a video file, or a camera's number")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the take to write, .jsonl")],
+    seconds: Annotated[float | None, typer.Option(help="how long; by default to the end, or until Ctrl-C")] = None,
+    smooth: Annotated[bool, typer.Option(help="the filters that the live avatar has")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Record a face without a browser: every frame of a video or a camera into a take."""
+    from face3d_live.takes import record as recording
+    from face3d_live.track.command import shipped_tracker
+
+    tracker = shipped_tracker(smooth=smooth, device=device)  # type: ignore[arg-type]  # the runtime names what it lacks
+    print(recording.record(source, out, seconds, tracker))
+
+
+def info(take: AnyTake) -> None:
+    """What a take holds: length, faces, gaps."""
+    from face3d_live.takes import tools
+
+    print(tools.describe(take))
+
+
+def trim(
+    take: TakePath,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the take to write, .jsonl")],
+    start: Start = 0.0,
+    end: End = None,
+) -> None:
+    """A part of a take as a take of its own."""
+    from face3d_live.takes import tools
+
+    print(tools.trim(take, out, start, end))
+
+
+def recover(
+    take: TakePath,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="by default TAKE-recovered.jsonl beside it")] = None,
+) -> None:
+    """All that can be read of a take whose recording was interrupted or whose file is damaged."""
+    from face3d_live.takes import tools
+
+    print(tools.recover(take, out))
+
+
+def export(
+    take: AnyTake,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .mp4 .webm")
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="for .glb: the model to animate, such as head.glb of reconstruct")
+    ] = None,
+    size: Annotated[int, typer.Option(help="for .mp4 and .webm: the picture's side, pixels")] = 720,
+    alpha: Annotated[bool, typer.Option("--alpha", help="for .webm: a transparent background")] = False,
+) -> None:
+    """Write a take in another program's format."""
+    from face3d_live.takes import tools
+
+    print(tools.export(take, out, model=model, size=size, alpha=alpha))
+
+
+#: `face3d-live takes ...`
+COMMANDS = (info, trim, recover, export)

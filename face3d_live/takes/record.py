@@ -1,0 +1,64 @@
+"""Recording without a browser: a video or a camera through the tracker into a take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import InputError
+from ..track.types import Rgb, Tracked
+from ..video import Video
+from .model import Frame, Gap, Header, now
+from .writer import SUFFIX, TakeWriter
+
+#: A camera's next picture is late, and others were lost before it, from so many intervals on.
+LATE = 1.6
+SILENT_SECONDS = 0.25
+
+
+class Tracks(Protocol):
+    """`track.tracker.Tracker`, or a stand-in."""
+
+    def update(self, rgb: Rgb, t: float) -> Tracked:
+        """The face in a picture."""
+
+
+def record(source: str, out: Path, seconds: float | None, tracker: Tracks) -> str:
+    """Record a video file, or a camera by number or path, until its end, `seconds`, or Ctrl-C.
+
+    Returns what was done, in words. Raises InputError: "unknown-format", and those of `Video` and `TakeWriter`.
+    """
+    if out.suffix.lower() != SUFFIX:
+        raise InputError("unknown-format", f"recordings end in {SUFFIX}: name it so, then export it")
+    is_camera = source.isdecimal() or source.startswith("/dev/")
+    with Video.open(f"/dev/video{source}" if source.isdecimal() else source) as video:
+        header = Header(out.stem, now(), min(max(video.fps, 1.0), 240.0), source if is_camera else Path(source).name)
+        faces = 0
+        # Ctrl-C is how the recording of a camera ends.
+        with TakeWriter(out, header) as take, suppress(KeyboardInterrupt):
+            for number, (rgb, t, gap) in enumerate(_until(video, seconds, is_camera), 1):
+                if gap is not None:
+                    take.write(gap)
+                tracked = tracker.update(rgb, t)
+                take.write(Frame(number, t, tracked.face, tracked.codes, tracked.camera))
+                faces += tracked.face
+        share = f"face in {faces / take.frames:.0%}" if take.frames else "no picture came"
+        line = f"{out}: {take.frames} frames, {take.seconds:.2f} s, {share}"
+        return line if video.warning is None else f"{line}\nwarning: {video.warning}"
+
+
+def _until(video: Video, seconds: float | None, is_camera: bool) -> Iterator[tuple[Rgb, float, Gap | None]]:
+    """(picture, time, what is missing before it)."""
+    last: float | None = None
+    for rgb, t in video:
+        if seconds is not None and t >= seconds:
+            return
+        gap = None
+        if last is not None and is_camera and (t - last) * video.fps > LATE:
+            gap = Gap(round((t - last) * video.fps) - 1, "busy")
+        elif last is not None and t - last > SILENT_SECONDS:
+            gap = Gap(0, "silent")
+        yield rgb, t, gap
+        last = t
