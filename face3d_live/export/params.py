@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import zlib
 from dataclasses import dataclass
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live import __version__
+from face3d_live import __version__, arrays
 from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
@@ -32,28 +30,27 @@ def params_bytes(params: Params) -> bytes:
     pixels) and `version`."""
     out = io.BytesIO()
     camera = np.array([params.camera.width, params.camera.height, params.camera.focal], np.float64)
-    arrays: dict[str, Any] = {
+    stored: dict[str, Any] = {
         **params.codes.to_arrays(),
         "expression_names": np.array(ARKIT),
         "landmarks": np.asarray(params.landmarks, np.float32),
         "camera": camera,
         "version": np.array(params.version),
     }
-    np.savez_compressed(out, **arrays)
+    np.savez_compressed(out, **stored)
     return out.getvalue()
 
 
 def params_from(data: bytes) -> Params:
     """The inverse. Raises InputError("not-params") for other bytes."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-        names = [str(name) for name in arrays["expression_names"]]
-        arrays["expression"] = arrays["expression"][[names.index(name) for name in ARKIT]]
-        width, height, focal = arrays["camera"].tolist()
+        stored = arrays.load(io.BytesIO(data))
+        names = [str(name) for name in stored["expression_names"]]
+        stored["expression"] = stored["expression"][[names.index(name) for name in ARKIT]]
+        width, height, focal = stored["camera"].tolist()
         camera = Camera(int(width), int(height), focal)
-        return Params(HeadCodes.from_arrays(arrays), arrays["landmarks"], camera, str(arrays["version"]))
-    except (KeyError, ValueError, OSError, EOFError, IndexError, TypeError, BadZipFile, zlib.error) as error:
+        return Params(HeadCodes.from_arrays(stored), stored["landmarks"], camera, str(stored["version"]))
+    except arrays.DAMAGE as error:
         raise InputError(
             "not-params", "this is no params.npz of face3d-live: give the file as it was written"
         ) from error

@@ -6,18 +6,16 @@ ears at the height of the eyes, about where a head turns.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import arrays
 from ..codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
-from ..errors import AssetError
 from ..paths import MODELS
 from .mesh import LEVELS, Level, Mesh
 from .points import IBUG68_FROM_478
@@ -71,13 +69,8 @@ class Head:
         Raises AssetError("head-missing") or AssetError("head-broken").
         """
         path = path or MODELS / "head.npz"
-        if not path.is_file():
-            raise AssetError("head-missing", f"{path} is missing: restore it or run python -m face3d_live.head.build")
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return cls._from_arrays({key: stored[key] for key in stored.files})
-        except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-            raise AssetError("head-broken", f"{path} cannot be read ({error}): restore it") from error
+        with arrays.asset(path, "head", "restore it", "run python -m face3d_live.head.build") as stored:
+            return cls._from_arrays(stored)
 
     @classmethod
     def _from_arrays(cls, a: dict[str, Any]) -> Head:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live import arrays
 from face3d_live.errors import AssetError
 from face3d_live.paths import MODELS
 
@@ -49,38 +49,32 @@ def dequantise(matrix: NDArray[np.int8], scale: Array) -> Array:
 
 def save(path: Path, tensors: Mapping[str, NDArray], meta: Mapping[str, Any]) -> None:
     """Write the weights file, atomically. `num_batches_tracked` counters are left out."""
-    arrays: dict[str, NDArray] = {_META: np.array(json.dumps({**meta, "format": FORMAT}))}
+    stored: dict[str, NDArray] = {_META: np.array(json.dumps({**meta, "format": FORMAT}))}
     for name, tensor in tensors.items():
         if name.endswith("num_batches_tracked"):
             continue
         if tensor.ndim > 1:
-            arrays[name], arrays[name + _SCALE] = quantise(tensor)
+            stored[name], stored[name + _SCALE] = quantise(tensor)
         else:
-            arrays[name] = np.asarray(tensor, np.float32)
+            stored[name] = np.asarray(tensor, np.float32)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.stem + ".partial.npz")
-    np.savez_compressed(partial, allow_pickle=False, **arrays)
+    np.savez_compressed(partial, allow_pickle=False, **stored)
     partial.replace(path)
 
 
 def load(path: Path | None = None) -> Weights:
     """Read the weights file. Raises AssetError when it is missing, damaged or of another format."""
     path = path or DEFAULT
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        meta = json.loads(str(arrays.pop(_META)))
-    except FileNotFoundError:
-        cure = f"{path} is missing: restore it from the repository, or train it with `face3d-live train`"
-        raise AssetError("regressor-missing", cure) from None
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
-        cure = f"{path} cannot be read ({error}): restore it from the repository"
-        raise AssetError("regressor-broken", cure) from error
-    if meta.get("format") != FORMAT:
-        raise AssetError("regressor-format", f"{path} has format {meta.get('format')}; this program reads {FORMAT}")
-    tensors = {}
-    for name, array in arrays.items():
-        if name.endswith(_SCALE):
-            continue
-        tensors[name] = dequantise(array, arrays[name + _SCALE]) if name + _SCALE in arrays else array
+    restore, remake = "restore it from the repository", "train it with `face3d-live train`"
+    with arrays.asset(path, "regressor", restore, remake) as stored:
+        meta = dict(json.loads(str(stored.pop(_META))))
+        tensors = {
+            name: dequantise(array, stored[name + _SCALE]) if name + _SCALE in stored else array
+            for name, array in stored.items()
+            if not name.endswith(_SCALE)
+        }
+        version = meta.get("format")
+    if version != FORMAT:
+        raise AssetError("regressor-format", f"{path} has format {version}; this program reads {FORMAT}")
     return Weights(tensors, meta)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live import arrays
 from face3d_live.codes import N_TEXTURE
-from face3d_live.errors import AssetError
 from face3d_live.paths import MODELS
 
 Array = NDArray[np.float32]
@@ -35,19 +33,12 @@ class Albedo:
     def load(cls, path: Path | None = None) -> Albedo:
         """Raises AssetError("albedo-missing") or AssetError("albedo-broken")."""
         path = path or MODELS / "albedo.npz"
-        if not path.is_file():
-            raise AssetError(
-                "albedo-missing", f"{path} is missing: restore it or run python -m face3d_live.texture.build_albedo"
-            )
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                mean = stored["mean"].astype(np.float32) / 255
-                modes = stored["modes"].astype(np.float32) * stored["scale"].astype(np.float32)[:, None, None, None]
-                noise = float(stored["noise"])
-        except (KeyError, ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-            raise AssetError("albedo-broken", f"{path} cannot be read ({error}): restore it") from error
-        if mean.shape != (SIZE, SIZE, 3) or modes.shape != (N_TEXTURE, MODE_SIZE, MODE_SIZE, 3):
-            raise AssetError("albedo-broken", f"{path} holds arrays of unexpected shapes: restore it")
+        with arrays.asset(path, "albedo", "restore it", "run python -m face3d_live.texture.build_albedo") as stored:
+            mean = stored["mean"].astype(np.float32) / np.float32(255)
+            modes = stored["modes"].astype(np.float32) * stored["scale"].astype(np.float32)[:, None, None, None]
+            noise = float(stored["noise"])
+            if mean.shape != (SIZE, SIZE, 3) or modes.shape != (N_TEXTURE, MODE_SIZE, MODE_SIZE, 3):
+                raise ValueError("arrays of unexpected shapes")
         return cls(mean, modes, noise)
 
     def decode(self, code: NDArray, size: int = SIZE) -> Array:  # (50,) -> (size, size, 3) sRGB 0..1
