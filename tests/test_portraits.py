@@ -86,7 +86,7 @@ def test_fits_find_the_heads_behind_the_points(head: Head, made: Made) -> None:
     labeller, index = portraits.Labeller(head, data), portraits.load_index(data)
     angles, jaws = [], []
     for portrait, codes in list(zip(index, truth, strict=True))[:10]:
-        fit = labeller.fit(portrait)
+        (fit,) = labeller.fit([portrait])
         assert fit.residual < 0.012
         sample = labeller.sample(portrait, fit.codes)
         points = head.points(head.vertices(fit.codes.shape, fit.codes.expression))
@@ -98,10 +98,16 @@ def test_fits_find_the_heads_behind_the_points(head: Head, made: Made) -> None:
 
 
 def test_pictures_of_one_person_share_a_shape(head: Head, made: Made) -> None:
-    labeller = portraits.Labeller(head, made[0])
-    first, second = labeller.fit_person(portraits.load_index(made[0])[:2])
+    """And it is nearer to the true one than what either picture says alone."""
+    data, truth = made
+    labeller, index = portraits.Labeller(head, data), portraits.load_index(data)
+    first, second, third = labeller.fit_all(index[:3])
     np.testing.assert_array_equal(first.codes.shape, second.codes.shape)
+    assert np.abs(first.codes.shape - third.codes.shape).max() > 0.1, "the third is somebody else"
     assert np.abs(first.codes.expression - second.codes.expression).max() > 0.05
+    assert max(first.residual, second.residual) < 0.012
+    alone = [np.linalg.norm(labeller.fit([p])[0].codes.shape - truth[0]["shape"]) for p in index[:2]]
+    assert np.linalg.norm(first.codes.shape - truth[0]["shape"]) < np.mean(alone)
 
 
 def test_pools_are_written_with_the_picture_at_its_labels(head: Head, made: Made, tmp_path: Path) -> None:
@@ -118,14 +124,12 @@ def test_pools_are_written_with_the_picture_at_its_labels(head: Head, made: Made
 
 
 def test_turned_portraits_carry_the_picture_to_their_labels(head: Head, made: Made) -> None:
-    labeller = portraits.Labeller(head, made[0])
-    turner, rng = Turner(head, labeller), np.random.default_rng(0)
+    labeller, turner, rng = portraits.Labeller(head, made[0]), Turner(head), np.random.default_rng(0)
     distances, turns = [], []
     for portrait in portraits.load_index(made[0])[2:8]:
-        codes = labeller.fit(portrait).codes
-        plain = labeller.sample(portrait, codes)
+        plain = labeller.sample(portrait, labeller.fit([portrait])[0].codes)
         for _ in range(3):
-            sample = turner.sample(portrait, codes, rng)
+            sample = turner.sample(plain, labeller.picture(portrait), labeller.crop(portrait), rng)
             for point, dot in ((4, sample["image"].min(2) > 150), (105, np.ptp(sample["image"], 2) > 120)):
                 row, column = np.argwhere(dot).mean(0)
                 found = ((np.array([column, row]) + 0.5) / 144 * 2 - 1) * (1.7 / 1.4)
@@ -160,5 +164,5 @@ def test_real_portraits_are_explained(head: Head, shared_data: Path) -> None:
     london = [p for p in index if p.group.startswith("london")]
     people = {p.person: {q.held_out for q in london if q.person == p.person} for p in london}
     assert all(len(sides) == 1 for sides in people.values()) and len(people) < len(london)
-    residuals = [labeller.fit(p).residual for p in index[::160]]
+    residuals = [labeller.fit([p])[0].residual for p in index[::160]]
     assert np.median(residuals) < 0.035

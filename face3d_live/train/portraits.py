@@ -12,6 +12,7 @@ import hashlib
 import sys
 import zlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
-from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_LIGHT, N_TEXTURE, HeadCodes
+from face3d_live.codes import INDEX, N_EXPRESSION, N_LIGHT, N_TEXTURE, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head import points as landmarks
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import UNSEEN, Fit, Fitter
 from face3d_live.train.pool import N_POINTS, PORTRAIT, SIZE, STORED, UNIT, Sample, ShardWriter
+from face3d_live.train.scene import Placement
+from face3d_live.train.shared_shape import fit_together
+from face3d_live.train.teacher import in_order
 
 Array = NDArray[np.float32]
 
@@ -105,13 +109,7 @@ def held_out_skins(data: Path) -> frozenset[str]:
 def teacher_scores(data: Path) -> Array:  # -> (1602, 52) in ARKit order, 0 where the teacher has no such name
     """The teacher's coefficients, matched by name."""
     with np.load(data / "faces" / "teacher.npz") as teacher:
-        place = {str(name): i for i, name in enumerate(teacher["blendshape_names"])}
-        scores = teacher["blendshapes"]
-    out = np.zeros((len(scores), N_EXPRESSION), np.float32)
-    for i, name in enumerate(ARKIT):
-        if name in place:
-            out[:, i] = scores[:, place[name]]
-    return out
+        return in_order(teacher["blendshapes"], teacher["blendshape_names"])
 
 
 def exemplars(data: Path) -> Array | None:  # (M, 52)
@@ -146,73 +144,88 @@ class Labeller:
     def crop(self, portrait: Portrait) -> Crop:
         return crop_from_points(self.landmarks[portrait.row])
 
-    def fit(self, portrait: Portrait, shape: NDArray | None = None) -> Fit:
-        """The head that explains the points; with `shape` (80,) only its pose and expression are sought."""
-        points = self.crop(portrait).from_frame(self.landmarks[portrait.row]) + 1  # the camera's pixels are half sides
-        start = self.fitter.initial(points, self.camera)
-        guess = np.clip(self.scores[portrait.row] - self.rest, 0, 1)
-        guess[[INDEX[name] for name in UNSEEN]] = 0
-        start = start.with_(expression=guess) if shape is None else start.with_(expression=guess, shape=shape)
-        return self.fitter.fit(points, self.sigma, self.camera, start, solve_shape=shape is None, steps=FIT_STEPS)
+    def picture(self, portrait: Portrait) -> NDArray[np.uint8]:  # (256, 256, 3) RGB
+        return np.asarray(cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB), np.uint8)
 
-    def fit_person(self, portraits: list[Portrait]) -> list[Fit]:
-        """Pictures of one person share a shape."""
-        fits = [self.fit(p) for p in portraits]
-        if len(portraits) == 1:
-            return fits
-        shape = np.mean([fit.codes.shape for fit in fits], 0)
-        return [self.fit(p, shape) for p in portraits]
+    def fit(self, portraits: Sequence[Portrait]) -> list[Fit]:
+        """The heads that explain the points of pictures of one person: they share a shape."""
+        points, starts = [], []
+        for portrait in portraits:
+            seen = self.crop(portrait).from_frame(self.landmarks[portrait.row]) + 1  # the camera's pixels: half sides
+            guess = np.clip(self.scores[portrait.row] - self.rest, 0, 1)
+            guess[[INDEX[name] for name in UNSEEN]] = 0
+            points.append(seen)
+            starts.append(self.fitter.initial(seen, self.camera).with_(expression=guess))
+        return fit_together(self.fitter, points, [self.sigma] * len(points), self.camera, starts, FIT_STEPS)
+
+    def fit_all(self, index: Sequence[Portrait]) -> list[Fit]:
+        """The fits of all these portraits, in their order."""
+        people: dict[str, list[int]] = defaultdict(list)
+        for i, portrait in enumerate(index):
+            people[portrait.person].append(i)
+        fits: dict[int, Fit] = {}
+        for rows in people.values():
+            fits.update(zip(rows, self.fit([index[i] for i in rows]), strict=True))
+        return [fits[i] for i in range(len(index))]
 
     def sample(self, portrait: Portrait, codes: HeadCodes) -> Sample:
         """The sample of a portrait with its fitted codes."""
-        crop = self.crop(portrait)
-        rgb = cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB)
         half = -float(codes.translation[2]) / FOCAL
-        trusted = np.full(N_EXPRESSION, EXPRESSION_TRUST, np.float32)
-        trusted[[INDEX[name] for name in UNSEEN]] = 0
-        alive = np.ones(N_EXPRESSION, np.float32)
-        alive[[INDEX[name] for name in DEAD]] = 0
-        return {
-            "image": Crop(crop.x, crop.y, crop.half * STORED).extract(rgb, SIZE),
-            "points": crop.from_frame(self.landmarks[portrait.row]),
-            "visible": np.ones(N_POINTS, np.float32),
-            "weight": self.fitter.usable * point_trust(),
-            "expression": codes.expression,
-            "expression_weight": trusted,
-            "shape": codes.shape,
-            "shape_weight": np.float32(SHAPE_TRUST),
-            "rotation": codes.rotation,
-            "scale": np.float32(np.log(half / UNIT)),
-            "position": (codes.translation[:2] * (1, -1) / half).astype(np.float32),
-            "focal": np.float32(FOCAL),
-            "texture": np.zeros(N_TEXTURE, np.float32),
-            "texture_valid": np.float32(0),
-            "light": np.zeros(N_LIGHT, np.float32),
-            "light_valid": np.float32(0),
-            "teacher": self.scores[portrait.row],
-            "teacher_weight": alive,
-            "source": np.uint8(PORTRAIT),
-        }
+        position = (codes.translation[:2] * (1, -1) / half).astype(np.float32)
+        placement = Placement(codes.rotation, float(np.log(half / UNIT)), position, FOCAL)
+        crop, points = self.crop(portrait), self.landmarks[portrait.row]
+        weight = self.fitter.usable * point_trust()
+        return labelled(self.picture(portrait), crop, points, weight, placement, codes, self.scores[portrait.row])
+
+
+def labelled(
+    rgb: NDArray[np.uint8], crop: Crop, points: Array, weight: Array, where: Placement, codes: HeadCodes, scores: Array
+) -> Sample:
+    """A sample of the pool from a real picture (H, W, 3).
+
+    points: (478, 2) the teacher's, pixels, and weight: (478,) how far to trust them. where, codes: the fitted head.
+    scores: (52,) the teacher's, ARKit order.
+    """
+    alive = np.ones(N_EXPRESSION, np.float32)
+    alive[[INDEX[name] for name in DEAD]] = 0  # these channels live on synthetic truth
+    return {
+        "image": Crop(crop.x, crop.y, crop.half * STORED).extract(rgb, SIZE),
+        "points": crop.from_frame(points),
+        "visible": np.ones(N_POINTS, np.float32),
+        "weight": weight.astype(np.float32),
+        "expression": codes.expression,
+        "expression_weight": EXPRESSION_TRUST * alive,
+        "shape": codes.shape,
+        "shape_weight": np.float32(SHAPE_TRUST),
+        "rotation": where.rotation,
+        "scale": np.float32(where.scale),
+        "position": where.position,
+        "focal": np.float32(where.focal),
+        "texture": np.zeros(N_TEXTURE, np.float32),
+        "texture_valid": np.float32(0),
+        "light": np.zeros(N_LIGHT, np.float32),
+        "light_valid": np.float32(0),
+        "teacher": scores.astype(np.float32),
+        "teacher_weight": alive,
+        "source": np.uint8(PORTRAIT),
+    }
 
 
 def build(head: Head, data: Path, out: Path) -> dict[str, float]:
     """Write both pools; returns the median residual of the fits (fraction of the eye distance) and the counts."""
     labeller = Labeller(head, data)
-    people: dict[str, list[Portrait]] = defaultdict(list)
-    for portrait in load_index(data):
-        people[portrait.person].append(portrait)
+    index = load_index(data)
     train = ShardWriter(out / "portraits_train", "portraits", {"kind": "portraits", "split": "train"})
     held_out = ShardWriter(out / "portraits_heldout", "portraits", {"kind": "portraits", "split": "held out"})
     residuals = []
-    for portraits in people.values():
-        for portrait, fit in zip(portraits, labeller.fit_person(portraits), strict=True):
-            residuals.append(fit.residual)
-            sample = labeller.sample(portrait, fit.codes)
-            if portrait.held_out:
-                held_out.add(sample)
-            else:
-                for _ in range(portrait.copies):
-                    train.add(sample)
+    for portrait, fit in zip(index, labeller.fit_all(index), strict=True):
+        residuals.append(fit.residual)
+        sample = labeller.sample(portrait, fit.codes)
+        if portrait.held_out:
+            held_out.add(sample)
+        else:
+            for _ in range(portrait.copies):
+                train.add(sample)
     counts = {"residual": float(np.median(residuals)), "train": len(train.samples), "held out": len(held_out.samples)}
     train.close()
     held_out.close()

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import rotations
-from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
+from face3d_live.codes import INDEX, N_EXPRESSION
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
 from face3d_live.train.pool import SIZE, STORED, Sample, ShardWriter
-from face3d_live.train.portraits import Labeller, Portrait, load_index
+from face3d_live.train.portraits import Labeller, load_index
 from face3d_live.train.scene import Placement, place
 
 Array = NDArray[np.float32]
@@ -67,33 +67,31 @@ class Pose:
 
 
 class Turner:
-    """Makes turned samples of fitted portraits."""
+    """Makes turned samples of real pictures whose head is known."""
 
-    def __init__(self, head: Head, labeller: Labeller) -> None:
-        self.head, self.labeller = head, labeller
+    def __init__(self, head: Head) -> None:
+        self.head = head
         # Ears and neck slip behind the cheek as the head turns: what they do must not show through it.
         self.skin = np.flatnonzero((head.part == 0) & ~head.regions["ears"] & ~head.regions["neck"])
 
-    def sample(self, portrait: Portrait, codes: HeadCodes, rng: np.random.Generator) -> Sample:
-        """A new sample of a portrait whose fit is `codes`."""
-        start = self.labeller.sample(portrait, codes)
-        before = self._pose(codes.shape, codes.expression, _placement(start))
-        expression = moved_expression(codes.expression, rng)
+    def sample(self, start: Sample, rgb: NDArray[np.uint8], crop: Crop, rng: np.random.Generator) -> Sample:
+        """A new sample from one of `crop` of the picture (H, W, 3)."""
+        shape, expression = start["shape"], moved_expression(start["expression"], rng)
+        placement = Placement(start["rotation"], float(start["scale"]), start["position"], float(start["focal"]))
+        before = self._pose(shape, start["expression"], placement)
         turn = np.clip(rng.normal(0, np.radians((YAW, PITCH, ROLL))), -_MOST_TURN, _MOST_TURN)
-        rotation = rotations.from_euler(*turn) @ codes.rotation
-        vertices = self.head.vertices(codes.shape, expression)
-        distance = -float(codes.translation[2])
-        after = self._pose(codes.shape, expression, place(self.head.points(vertices), rotation, distance))
+        rotation = rotations.from_euler(*turn) @ placement.rotation
+        vertices = self.head.vertices(shape, expression)
+        distance = -float(placement.translation[2])
+        after = self._pose(shape, expression, place(self.head.points(vertices), rotation, distance))
         source = backward_map(before, after, self.skin)
-        crop = self.labeller.crop(portrait)
-        image = self._resample(portrait, crop, source)
         # The teacher's points lie beside the fitted ones; they keep their distance from them.
         points = after.place.project(self.head.points(after.vertices))
         scale = before.place.half / after.place.half
         fitted = before.place.project(self.head.points(before.vertices))
         points = points + (start["points"] - fitted) * scale
         return start | {
-            "image": image,
+            "image": _resample(rgb, crop, source),
             "points": points.astype(np.float32),
             "expression": expression,
             "rotation": after.place.rotation,
@@ -107,17 +105,13 @@ class Turner:
         vertices = self.head.vertices(shape, expression)
         return Pose(vertices, self.head.mesh("low").normals(vertices), where)
 
-    def _resample(self, portrait: Portrait, crop: Crop, source: Array) -> NDArray[np.uint8]:
-        """source (SIZE, SIZE, 2): which crop coordinates of the portrait each new pixel shows."""
-        rgb = cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB)
-        pixels = crop.to_frame(source) - np.float32(0.5)
-        return np.asarray(
-            cv2.remap(rgb, pixels[..., 0], pixels[..., 1], cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8
-        )
 
-
-def _placement(sample: Sample) -> Placement:
-    return Placement(sample["rotation"], float(sample["scale"]), sample["position"], float(sample["focal"]))
+def _resample(rgb: NDArray[np.uint8], crop: Crop, source: Array) -> NDArray[np.uint8]:
+    """source (SIZE, SIZE, 2): which crop coordinates of the picture each new pixel shows."""
+    pixels = crop.to_frame(source) - np.float32(0.5)
+    return np.asarray(
+        cv2.remap(rgb, pixels[..., 0], pixels[..., 1], cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101), np.uint8
+    )
 
 
 def moved_expression(expression: Array, rng: np.random.Generator) -> Array:  # (52,) -> (52,)
@@ -172,18 +166,18 @@ def _similarity(source: NDArray, target: NDArray, weight: NDArray) -> tuple[NDAr
 
 def build(head: Head, data: Path, out: Path, copies: int, seed: int = 0) -> int:
     """Add `copies` shards to the portraits of training; returns how many samples they hold."""
-    labeller = Labeller(head, data)
-    turner = Turner(head, labeller)
+    labeller, turner = Labeller(head, data), Turner(head)
     index = [p for p in load_index(data) if not p.held_out]
-    fits = [labeller.fit(portrait).codes for portrait in index]
+    fits = [fit.codes for fit in labeller.fit_all(index)]
     total = 0
     for number in range(copies):
         rng = np.random.default_rng([seed, number])
         about = {"kind": "turned portraits", "seed": seed, "number": number}
         writer = ShardWriter(out / "portraits_train", f"turned_{number:03d}", about)
         for portrait, codes in zip(index, fits, strict=True):
+            start, rgb, crop = labeller.sample(portrait, codes), labeller.picture(portrait), labeller.crop(portrait)
             for _ in range(portrait.copies):
-                writer.add(turner.sample(portrait, codes, rng))
+                writer.add(turner.sample(start, rgb, crop, rng))
         total += len(writer.samples)
         print(f"{writer.close().name}: {total} samples", flush=True)
     return total
