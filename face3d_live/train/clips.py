@@ -76,11 +76,14 @@ class Frame:
 def read_clip(clip: str, data: Path, answers: Path) -> list[tuple[NDArray[np.uint8], Array, Array, Array]]:
     """The frames of a training clip that show the whole face: picture, points, scores, spread (`steady_answers`).
 
-    Raises InputError "clip-held-out" for a clip of a person whom training must not see, and what the teacher raises.
+    Raises InputError "clip-held-out" for a clip of a person whom training must not see, "data-missing" for one that is
+    not there, and what the teacher raises.
     """
     if clip not in TRAINING_CLIPS:
         raise InputError("clip-held-out", f"{clip} is kept for evaluation: train on {', '.join(TRAINING_CLIPS)}")
     path = data / "clips" / f"{clip}.mkv"
+    if not path.is_file():
+        raise InputError("data-missing", f"{path} is missing: give the folder of faces and clips with --data")
     points, scores, spread = steady_answers(path, answers)
     first, last = COVERED.get(clip, (1, 0))
     with Video.open(path) as video:

@@ -26,8 +26,8 @@ from face3d_live.regress import weights
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Device, Regressor, cuda_available
 from face3d_live.texture.library import build_library
+from face3d_live.train import clips, loop, portraits, synthetic, turned
 from face3d_live.train import evaluate as evaluation
-from face3d_live.train import loop, portraits, synthetic, turned
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import Mixture, Pool
 
@@ -85,7 +85,8 @@ def train_network(
 
 
 def prepare(head: Head, folder: Path, data: Path) -> None:
-    """Make what a training folder lacks before the first step: skins, portraits, turned portraits, held-out heads.
+    """Make what a training folder lacks before the first step: skins, portraits, turned portraits, frames of
+    clips, held-out heads.
 
     Raises InputError "data-missing" when the folder of faces is not there.
     """
@@ -96,9 +97,21 @@ def prepare(head: Head, folder: Path, data: Path) -> None:
     if not (pool / "portraits_train").is_dir():
         portraits.build(head, data, pool)
         turned.build(head, data, pool, TURNED)
+    if not (pool / "portraits_train" / clips.SHARDS[0]).is_dir():
+        _add_clips(head, data, folder)
     if not (pool / "synthetic_heldout").is_dir():
         generator = synthetic.Generator(head, data, skins)
         synthetic.write_shard(generator, pool / "synthetic_heldout", HELD_OUT_SEED, 0, HELD_OUT)
+
+
+def _add_clips(head: Head, data: Path, folder: Path) -> None:
+    """Add frames of clips where MediaPipe can label them; else say that there are none."""
+    try:
+        clips.build(head, data, folder / "pool", folder / "teacher")
+    except AssetError as error:
+        if error.code != "teacher-missing":
+            raise
+        Console().print(f"no frames of clips in this training. {error.message}")
 
 
 def quick_run(folder: Path) -> str:
