@@ -27,7 +27,7 @@ from face3d_live.still import _LOOKS, look_again
 from face3d_live.track.detector import Detector
 
 SIDE = 320
-LOW = Options("low", 512)
+LOW = Options("low", 512, refine=False)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,9 @@ def maker(shared, known):
 def made(shared, known):
     frame, shared.codes = known
     stages = []
-    result = shared.photo(frame, Options(texture=512), progress=lambda stage, share: stages.append((stage, share)))
+    result = shared.photo(
+        frame, Options(texture=512, refine=False), progress=lambda stage, share: stages.append((stage, share))
+    )
     return result, stages
 
 
@@ -120,6 +122,38 @@ def test_the_parameters_are_those_of_the_face(made, known, head):
     expected = head.landmarks68(head.vertices(codes.shape, codes.expression))
     np.testing.assert_allclose(params.landmarks, expected, atol=1e-6)
     assert params.camera == Camera.webcam(SIDE, SIDE)
+
+
+def test_the_report_says_what_refining_gained(maker, known):
+    report = maker.photo(known[0], Options("low", 512)).report
+    found = report["refinement"]
+    assert found["after"]["psnr"] >= found["before"]["psnr"] > 15
+    assert 0 <= found["before"]["landmark_error"] < 0.05 and report["ms"]["geometry"] >= found["ms"] - 1
+    assert "refinement" not in maker.photo(known[0], LOW).report
+
+
+def test_structure_alone_is_quick_and_small(maker, known):
+    made = maker.photo(known[0], Options(only="structure"))
+    assert tuple(made.files) == ("structure.png", "params.npz", "report.json")
+    assert picture(made.files["structure.png"]).shape == (256, 256) and "texture" not in made.report["ms"]
+
+
+def test_a_frontal_head_looks_into_the_camera(maker, known):
+    turned = maker.photo(known[0], Options(only="structure"))
+    frontal = maker.photo(known[0], Options(only="structure", frontal=True))
+    codes = params_from(frontal.files["params.npz"]).codes
+    assert np.array_equal(codes.rotation, np.eye(3)) and codes.translation[:2].tolist() == [0, 0]
+    assert np.array_equal(codes.expression, known[1].expression)
+    straight, aside = ((picture(made.files["structure.png"]) > 8).astype(int) for made in (frontal, turned))
+    assert np.abs(straight - straight[:, ::-1]).mean() < 0.5 * np.abs(aside - aside[:, ::-1]).mean()
+
+
+def test_what_is_hard_to_see_is_held_back(maker, known):
+    maker.codes = posed(distance=0.75, shape=np.ones(80, np.float32))
+    made = maker.photo(known[0], Options("low", 1024, refine=False))
+    assert made.report["mode"] == "conservative" and made.report["texture"] == 512
+    assert picture(made.files["texture.png"]).shape == (512, 512, 4)
+    np.testing.assert_allclose(params_from(made.files["params.npz"]).codes.shape, 0.5)
 
 
 def test_the_texture_shows_the_skin_of_the_photo(made):

@@ -22,6 +22,7 @@ from face3d_live.reconstruct.advice import WARNINGS
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.judge import Quality, assess
+from face3d_live.reconstruct.refine import Refiner
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import skin_of_photo
 
@@ -44,13 +45,15 @@ FILES = (
 @dataclass(frozen=True)
 class Options:
     """What is wanted. face: which one, see `find.Choice`; frontal: the head looks straight into the camera, in
-    render.png and params.npz; only: "structure" makes structure.png, params.npz and report.json, no texture."""
+    render.png and params.npz; only: "structure" makes structure.png, params.npz and report.json, no texture;
+    refine: the codes are fitted to the photo itself, see `refine`."""
 
     mesh: Level = "medium"
     texture: int = 1024
     face: Choice = "auto"
     frontal: bool = False
     only: Only = "all"
+    refine: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """For report.json, where a later run looks whether it would make the same."""
@@ -72,6 +75,7 @@ class _Run:
     options: Options
     tell: Progress
     ms: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)  # for the report
 
     @contextmanager
     def stage(self, name: str, share: float) -> Iterator[None]:
@@ -108,6 +112,12 @@ class Reconstructor:
         return Finder(Detector.load(), Estimator(Regressor.load(self._device), self.head))
 
     @cached_property
+    def _refiner(self) -> Refiner:
+        from face3d_live.regress.fit import Fitter
+
+        return Refiner(self.head, self._albedo, Fitter(self.head))
+
+    @cached_property
     def _renderer(self) -> Any:
         from face3d_live.render.renderer import Renderer
 
@@ -128,9 +138,12 @@ class Reconstructor:
         with run.stage("face", 0.0):
             found = self.find(rgb, run.options.face)
             quality = assess(rgb, found)
-        with run.stage("geometry", 0.3):
-            codes = found.codes
-        return self._finish(rgb, codes, found.camera, run, quality)
+        with run.stage("geometry", 0.15):
+            if run.options.refine and run.options.only == "all":
+                refined = self._refiner.refine(rgb, found)
+                found = replace(found, codes=refined.codes)
+                run.notes["refinement"] = refined.to_json()
+        return self._finish(rgb, found.codes, found.camera, run, quality)
 
     def frame(
         self, rgb: Picture, codes: HeadCodes, options: Options | None = None, progress: Progress | None = None
@@ -161,6 +174,7 @@ class Reconstructor:
                 files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
             files["params.npz"] = params_bytes(self._params(codes, camera))
+        report |= run.notes
         report["ms"] = run.ms
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
         run.tell("done", 1.0)

@@ -1,0 +1,296 @@
+"""One photo's codes made better by the photo itself: points, colours and priors in one bounded Gauss-Newton.
+
+Minimised over rotation, translation, expression in 0..1, shape and the albedo code:
+
+    sum_i w_i |project(x_i) - p_i|^2 / s_i^2                        the 478 points, as in `regress.fit`
+  + EFFECTIVE / COLOUR_SIGMA^2 sum_v rho(I(project(v)) - A_v g(n_v))  colours at the face's vertices
+  + priors of `regress.fit` around the codes so far + |albedo code|^2 + asymmetry of shape and expression
+
+A_v = the albedo model at the vertex (picture values, linear in its code), g = shading ** (1 / GAMMA) in the light that
+`texture.light` finds, so that A g is what the picture should show (as linear light is picture values to the power
+GAMMA). I is the photo, cut to the face and a little blurred. A vertex moves over the picture and turns in the light:
+both are in the Jacobian, analytically. rho: Geman-McClure, for hair, glasses and shadows. The light is found anew at
+every step. No OpenGL: a vertex is its own pixel.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live import rotations
+from face3d_live.codes import ARKIT, MIRROR, N_EXPRESSION, N_SHAPE, N_TEXTURE, HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.head.points import MIRROR_478
+from face3d_live.lighting import GAMMA, shade
+from face3d_live.reconstruct.find import Found
+from face3d_live.reconstruct.pixels import POSE, SIDE, Cut, moves, slope_of_light, texel_at, towards_flat
+from face3d_live.regress.fit import Fitter, bounded_solve
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.regions import PLAIN
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+STEPS = 5
+COLOUR_SIGMA, OUTLIER = 0.06, 0.12  # picture values 0..1: of plain skin, and where a colour stops counting
+EFFECTIVE = 0.05  # neighbouring vertices err together
+ALBEDO_SIGMA = 1.0
+ASYMMETRY = 0.0015  # metres between a point and its mirror image's
+UNEVEN = 0.35  # between the coefficients of two sides
+_FACING = 0.25
+_FARTHER = 0.01  # of the eye distance that colours may move the points: the network errs by three times as much
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well codes explain a photo. points: mean distance from the network's, a fraction of the eye distance; psnr:
+    dB of the model's colours against the photo's, at the face's vertices that are seen."""
+
+    points: float
+    psnr: float
+
+    def to_json(self) -> dict[str, float]:
+        """For report.json."""
+        return {"landmark_error": round(self.points, 4), "psnr": round(self.psnr, 2)}
+
+
+@dataclass(frozen=True)
+class Refined:
+    """codes: the better ones; kept: whether they are other than those given; before, after: see `Agreement`."""
+
+    codes: HeadCodes
+    kept: bool
+    before: Agreement
+    after: Agreement
+    ms: float
+
+    def to_json(self) -> dict[str, object]:
+        """For report.json."""
+        sides = {"before": self.before.to_json(), "after": self.after.to_json()}
+        return {"kept": self.kept, **sides, "ms": round(self.ms, 1)}
+
+
+@dataclass(frozen=True)
+class _State:
+    """Codes, and what the photo shows and should show at the vertices. seen, model: (N, 3) picture values; slope:
+    (N, 3, 2) of the photo per pixel; shading, towards: (N,), (N, 3) light and its derivative by the normal, head axes;
+    weight: (N,) robust, 0 where not visible."""
+
+    codes: HeadCodes
+    local: Array  # (3, U)
+    normals: Array  # (N, 3) head axes
+    seen: Array
+    slope: Array
+    albedo: Array  # (N, 3)
+    shading: Array
+    towards: Array
+    weight: Array
+    cost: float
+    agreement: Agreement
+
+
+class Refiner:
+    """Made once for a head and an albedo model."""
+
+    def __init__(self, head: Head, albedo: Albedo, fitter: Fitter) -> None:
+        self._head, self._albedo, self._fitter = head, albedo, fitter
+        mine = head.regions["face"] & (head.part == 0)
+        self._quads_all = head.quads[mine[head.quads].any(1)]
+        used = np.unique(self._quads_all)
+        place = np.zeros(head.n_vertices, int)
+        place[used] = np.arange(len(used))
+        self._quads = place[self._quads_all]  # into the vertices used
+        self._ids = place[np.flatnonzero(mine)]  # (N,) of those, the face's
+        basis = np.concatenate([head.expression_basis, head.shape_basis])[:, used]
+        self._basis = np.ascontiguousarray(basis.transpose(2, 0, 1))  # (3, 132, U)
+        self._start = np.ascontiguousarray(head.template[used].T)  # (3, U)
+        names = [head.region_names.index(name) for name in PLAIN]
+        self._plain = np.isin(head.region_of[mine], names)
+        uv = np.zeros((head.n_vertices, 2), np.float32)
+        mesh = head.mesh("low")
+        uv[mesh.split_vertex] = mesh.uv
+        self._mean = texel_at(albedo.mean, uv[mine])  # (N, 3)
+        self._modes = np.stack([texel_at(mode, uv[mine]) for mode in albedo.modes])  # (50, N, 3)
+
+    @cached_property
+    def _gather(self) -> csr_matrix:
+        """(N, quads): sums over the quads around each vertex."""
+        from scipy.sparse import csr_matrix
+
+        rows = self._quads.ravel()
+        columns = np.repeat(np.arange(len(self._quads)), 4)
+        shape = (self._start.shape[1], len(self._quads))
+        return csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)[self._ids]
+
+    def refine(self, rgb: Picture, found: Found) -> Refined:
+        """Better codes for a face of a picture (H, W, 3), or the same where nothing better was found."""
+        begun = time.perf_counter()
+        view = Cut.of(rgb, found)
+        best = start = self._state(view, found, self._first(view, found))
+        damping = 1.0
+        for _ in range(STEPS):
+            tried = self._state(view, found, self._step(view, found, best, start.codes, damping))
+            if tried.cost < best.cost:
+                gain, best, damping = 1 - tried.cost / best.cost, tried, damping / 4
+                if gain < 1e-3:
+                    break
+            else:
+                damping *= 8
+        better = (
+            best.agreement.psnr > start.agreement.psnr and best.agreement.points <= start.agreement.points + _FARTHER
+        )
+        chosen = best if better else start
+        codes = chosen.codes.with_(light=found.codes.light)
+        ms = (time.perf_counter() - begun) * 1e3
+        return Refined(codes if better else found.codes, better, start.agreement, chosen.agreement, ms)
+
+    # --- one state ----------------------------------------------------------------------------------------------------
+
+    def _first(self, view: Cut, found: Found) -> HeadCodes:
+        """The codes given, with the albedo code that suits them best."""
+        codes = found.codes.with_(texture=np.zeros(N_TEXTURE, np.float32))
+        for _ in range(2):
+            state = self._state(view, found, codes)
+            g = np.maximum(state.shading, 1e-3)[:, None] ** np.float32(1 / GAMMA)
+            scale = np.sqrt(EFFECTIVE * state.weight)[:, None] / COLOUR_SIGMA
+            rows = (self._modes * (g * scale)).reshape(N_TEXTURE, -1)
+            target = ((state.seen - self._mean * g) * scale).ravel()
+            normal = rows @ rows.T + np.eye(N_TEXTURE) * ALBEDO_SIGMA**-2
+            codes = codes.with_(texture=np.linalg.solve(normal, rows @ target))
+        return codes
+
+    def _state(self, view: Cut, found: Found, codes: HeadCodes) -> _State:
+        local = self._start + np.concatenate([codes.expression, codes.shape]) @ self._basis  # (3, U)
+        normals = self._normals(local)
+        turned = normals @ codes.rotation.T
+        space = local[:, self._ids].T @ codes.rotation.T + codes.translation
+        facing = -(turned * space).sum(1) / np.linalg.norm(space, axis=1)
+        pixel = view.place(found.camera.project(space))
+        visible = (facing > _FACING) & ((pixel > 1) & (pixel < SIDE - 2)).all(1)
+        seen, slope = view.look(pixel)
+        albedo = np.clip(self._mean + np.tensordot(codes.texture, self._modes, 1), 0.02, 1).astype(np.float32)
+        light = self._light(albedo, turned, seen, visible)
+        shading = np.maximum(shade(light, turned)[:, 0], 0.05)
+        towards = slope_of_light(light, turned) @ codes.rotation  # (N, 3) head axes
+        off = seen - albedo * shading[:, None] ** np.float32(1 / GAMMA)
+        square = (off**2).mean(1)
+        weight = visible * (1 + square / OUTLIER**2) ** -2
+        cost = float(EFFECTIVE / COLOUR_SIGMA**2 * 3 * (visible * square / (1 + square / OUTLIER**2)).sum())
+        error = float((visible * np.minimum(square, 0.25)).sum() / max(visible.sum(), 1))
+        fit = self._fitter.report(codes, found.points, found.camera)
+        agreement = Agreement(fit.residual, float(-10 * np.log10(max(error, 1e-6))))
+        cost += self._prior_cost(found, codes)
+        return _State(
+            codes, local, normals, seen, slope, albedo, shading, towards, weight.astype(np.float32), cost, agreement
+        )
+
+    def _light(self, albedo: Array, normals: Array, seen: Array, visible: NDArray[np.bool_]) -> Array:
+        sure = visible & self._plain
+        if sure.sum() < 50:
+            return HeadCodes().light
+        light, _ = light_of_skin(albedo[sure] ** GAMMA, normals[sure], seen[sure] ** GAMMA)
+        return light
+
+    def _normals(self, local: Array) -> Array:  # (3, U) -> (N, 3)
+        a, b, c, d = (local[:, self._quads[:, k]] for k in range(4))
+        total = self._gather @ np.cross((c - a).T, (d - b).T)
+        return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+    def _prior_cost(self, found: Found, codes: HeadCodes) -> float:
+        problem = self._fitter.prepare(found.points, found.sigma, found.camera, found.codes, solve_shape=True)
+        pixel = found.camera.project(self._fitter.points3d(codes)[self._fitter.rows])
+        points = ((pixel - problem.observed) * problem.weight[:, None]) ** 2
+        here = np.concatenate([codes.expression, codes.shape])
+        prior = (problem.precision * (here - problem.center)) ** 2
+        balance = here @ self._balance @ here
+        return float(points.sum() + prior.sum() + balance + (codes.texture**2).sum() / ALBEDO_SIGMA**2)
+
+    @cached_property
+    def _balance(self) -> Array:
+        """(132, 132): the quadratic form that asks both sides of a face to be alike."""
+        shape = self._head.point_basis().shape  # (80, 478, 3)
+        mirrored = shape[:, MIRROR_478] * np.array([-1, 1, 1], np.float32)
+        odd = (shape - mirrored).reshape(N_SHAPE, -1) * np.sqrt(20 / shape.shape[1]) / ASYMMETRY
+        swap = np.eye(N_EXPRESSION) - np.eye(N_EXPRESSION)[MIRROR]
+        looks = [i for i, name in enumerate(ARKIT) if name.startswith("eyeLook")]
+        swap[looks] = 0  # both eyes look the same way: one in, one out
+        form = np.zeros((N_EXPRESSION + N_SHAPE,) * 2, np.float32)
+        form[:N_EXPRESSION, :N_EXPRESSION] = swap.T @ swap / 2 / UNEVEN**2
+        form[N_EXPRESSION:, N_EXPRESSION:] = odd @ odd.T
+        return form
+
+    # --- one step -----------------------------------------------------------------------------------------------------
+
+    def _step(self, view: Cut, found: Found, state: _State, prior: HeadCodes, damping: float) -> HeadCodes:
+        fitter, codes = self._fitter, state.codes
+        problem = fitter.prepare(found.points, found.sigma, found.camera, found.codes, solve_shape=True)
+        here = np.concatenate([codes.expression, codes.shape])
+        count = len(here)
+        total = POSE + count + N_TEXTURE
+        jacobian = np.zeros((total, 3, len(self._ids)), np.float32)
+        moved = moves(state.local[:, self._ids], self._basis[:, :, self._ids], codes, found.camera)
+        slope = state.slope * view.scale
+        for channel in range(3):
+            jacobian[: POSE + count, channel] = moved[:, 0] * slope[:, channel, 0] + moved[:, 1] * slope[:, channel, 1]
+        g = state.shading ** np.float32(1 / GAMMA)
+        lit = state.albedo * (g / (GAMMA * state.shading))[:, None]  # d(picture value) / d(shading)
+        jacobian[: POSE + count] -= self._relit(state)[:, None] * lit.T
+        jacobian[POSE + count :] = -(self._modes * g[:, None]).transpose(0, 2, 1)
+        scale = np.sqrt(EFFECTIVE * state.weight) / COLOUR_SIGMA
+        rows = (jacobian * scale).reshape(total, -1)
+        error = ((state.seen - state.albedo * g[:, None]).T * scale).ravel()
+        normal, gradient = (rows @ rows.T).astype(np.float64), (rows @ error).astype(np.float64)
+        local = fitter.start + here @ fitter.basis
+        seen = (moves(local, fitter.basis, codes, found.camera) * problem.weight).reshape(POSE + count, -1)
+        pixel = found.camera.project((codes.rotation @ local).T + codes.translation)
+        off = ((pixel - problem.observed) * problem.weight[:, None]).T.ravel()
+        normal[: POSE + count, : POSE + count] += seen @ seen.T
+        gradient[: POSE + count] += seen @ off
+        middle = slice(POSE, POSE + count)
+        square = problem.precision.astype(np.float64) ** 2
+        normal[middle, middle] += np.diag(square) + self._balance
+        gradient[middle] += square * (here - problem.center) + self._balance @ here
+        rest = np.arange(POSE + count, total)
+        normal[rest, rest] += ALBEDO_SIGMA**-2
+        gradient[rest] += codes.texture * ALBEDO_SIGMA**-2
+        normal[np.arange(total), np.arange(total)] *= 1 + 0.02 * damping
+        low, high = np.full(total, -1e3), np.full(total, 1e3)
+        low[POSE : POSE + N_EXPRESSION] = -codes.expression
+        high[POSE : POSE + N_EXPRESSION] = 1 - codes.expression
+        delta = bounded_solve(normal, -gradient, low, high, np.zeros(total, np.int8))
+        moved_here = here + delta[middle]
+        place = codes.translation + delta[3:6] * -float(codes.translation[2])
+        return codes.with_(
+            rotation=rotations.from_vector(delta[:3]) @ codes.rotation,
+            translation=np.array([*place[:2], min(place[2], -0.05)]),
+            expression=np.clip(moved_here[:N_EXPRESSION], 0, 1),
+            shape=moved_here[N_EXPRESSION:],
+            texture=codes.texture + delta[rest],
+        )
+
+    def _relit(self, state: _State) -> Array:  # -> (6 + 132, N)
+        """How the shading of each vertex changes with pose, expression and shape: the normals turn."""
+        codes, local = state.codes, state.local
+        out = np.zeros((POSE + self._basis.shape[1], len(self._ids)), np.float32)
+        turned, towards = state.normals @ codes.rotation.T, state.towards @ codes.rotation.T
+        out[:3] = np.cross(turned, towards).T  # towards . (e x n) = e . (n x towards)
+        a, b, c, d = (self._quads[:, k] for k in range(4))
+        across, along = (local[:, c] - local[:, a]).T, (local[:, d] - local[:, b]).T
+        length = np.linalg.norm(self._gather @ np.cross(across, along), axis=1)
+        # Only what turns the normal counts, not what lengthens it; divided by the length once, here.
+        flat = towards_flat(state.towards, state.normals) / np.maximum(length, 1e-12)[:, None]
+        for row in range(self._basis.shape[1]):
+            move = self._basis[:, row]
+            change = np.cross((move[:, c] - move[:, a]).T, along) + np.cross(across, (move[:, d] - move[:, b]).T)
+            out[POSE + row] = ((self._gather @ change) * flat).sum(1)
+        return out
