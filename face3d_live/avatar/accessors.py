@@ -94,6 +94,7 @@ class Accessors:
         return self._accessors[number]
 
     def _raw(self, number: int, width: int) -> NDArray:
+        self._accessor(number)
         if number in self._kept:
             values = self._kept[number]
         else:

@@ -15,6 +15,8 @@ from face3d_live.errors import InputError
 _CLEAR = 0.1
 #: How far the head reaches below and above what the morphs move, in heights of that.
 _BELOW, _ABOVE = 0.45, 1.1
+#: What the morphs move is the face from lids to mouth, and not just one of them, where it is so high for its width.
+_WHOLE = 0.5
 #: Where a head without bones turns: height as a share of the head's.
 _PIVOT = 0.42
 #: A bone farther outside the head's box than this share of its size is not where the head turns.
@@ -55,9 +57,12 @@ def frame(
     head = np.concatenate([p.positions[p.groups[:, 1 + HEAD :].sum(1) > 0.5] for p in parts])
     if faces_back is None and _looks_back(head, face):
         turn = np.diag([-1.0, 1.0, -1.0])
-    tall = face_high[1] - face_low[1]
-    shown = head[(head[:, 1] > face_low[1] - _BELOW * tall) & (head[:, 1] < face_high[1] + _ABOVE * tall)]
-    low, high = shown.min(0).astype(float), shown.max(0).astype(float)
+    low, high = head.min(0).astype(float), head.max(0).astype(float)
+    wide, tall = (face_high - face_low)[:2]
+    if any(lids.values()) and tall > _WHOLE * wide:
+        # Lids and mouth move, so they say how large the head is; long hair or a body without bones hangs on it.
+        level = (head[:, 1] > face_low[1] - _BELOW * tall) & (head[:, 1] < face_high[1] + _ABOVE * tall)
+        low, high = head[level].min(0).astype(float), head[level].max(0).astype(float)
     height = high[1] - low[1]
     if not 1e-5 < height < 1e6:
         raise InputError("avatar-size", "the head has no size: apply the scales in the modelling program, export again")
@@ -83,7 +88,7 @@ def _face(parts: list[Baked]) -> tuple[NDArray, NDArray, NDArray]:
     """Box and points of what the morphs move clearly."""
     most = [np.linalg.norm(part.moves, axis=2).max(0) if len(part.rows) else np.empty(0) for part in parts]
     top = max(float(amount.max(initial=0)) for amount in most)
-    points = [p.positions[p.touched[amount > _CLEAR * top]] for p, amount in zip(parts, most, strict=True)]
+    points = [p.positions[p.touched[amount >= _CLEAR * top]] for p, amount in zip(parts, most, strict=True)]
     face = np.concatenate(points)
     return face.min(0).astype(float), face.max(0).astype(float), face
 

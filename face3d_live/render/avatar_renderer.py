@@ -1,0 +1,210 @@
+"""Codes to picture for an avatar from a file: like `renderer.Renderer`, so that one can stand for the other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live import lighting
+from face3d_live.avatar import pose as posing
+from face3d_live.avatar.model import Avatar, Image, Material, Part
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.render import gpu, pictures
+from face3d_live.render.antialias import antialias
+from face3d_live.render.avatar_compose import onto
+from face3d_live.render.renderer import TRACKED_LIGHT, Background
+from face3d_live.render.view import Mode, Pose, View, covering, portrait
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+#: Where our own head has its eyes, left and right, head frame, metres: over a camera picture an avatar has them there.
+HUMAN_EYES = np.array([[0.0304, 0.0015, 0.0712], [-0.0304, 0.0015, 0.0712]], np.float32)
+#: Drawn eyes may be wide apart: an avatar's head over a camera picture is within these heights, metres.
+_OVERLAY_HEIGHT = 0.20, 0.36
+#: Alpha from which a blended surface counts as solid, and below which as nothing.
+_SOLID, _NOTHING = 0.5, 0.004
+#: How dark and how bright the light may make toon surfaces.
+_EXPOSURE = 0.25, 1.0
+_STYLES = {"lit": 0, "toon": 1, "unlit": 2}
+_CLAY, _WIRES = 3, 4
+_ANY = (-1.0, 9.0)
+
+
+class _Drawn(NamedTuple):
+    part: Part
+    material: Material
+    mesh: gpu.MovingMesh
+
+
+class AvatarRenderer:
+    """Draws one avatar. Belongs to the thread and process that makes it; several may live side by side.
+
+    samples: as for `Renderer`. Raises AssetError "egl-missing" when OpenGL is not installed.
+    """
+
+    def __init__(self, avatar: Avatar, width: int, height: int, samples: int = 1) -> None:
+        self._avatar = avatar
+        self._samples = samples
+        self._ctx = gpu.create_context()
+        with self._ctx as ctx:
+            self._program = gpu.load_program(ctx, "avatar.vert", "avatar.frag")
+            self._textures = [_texture(ctx, image) for image in avatar.images]
+            self._white = gpu.texture_from(ctx, np.full((1, 1, 4), 255, np.uint8))
+            self._drawn = [_Drawn(p, avatar.materials[p.material], _mesh(ctx, p)) for p in avatar.parts]
+            self._drawn.sort(key=lambda d: (d.material.alpha == "blend", d.material.order))
+            self._target = gpu.Target(ctx, width, height, samples)
+        self._studio: Picture | None = None
+
+    def resize(self, width: int, height: int) -> None:
+        """Pictures of another size from now on."""
+        with self._ctx:
+            self._target.release()
+            self._target = gpu.Target(self._ctx, width, height, self._samples)
+        self._studio = None
+
+    def close(self) -> None:
+        """Give everything of OpenGL's back. The renderer is of no use afterwards."""
+        with self._ctx:
+            gpu.release([self._white, self._program, self._target, *self._textures])
+            gpu.release(drawn.mesh for drawn in self._drawn)
+        self._ctx.release()
+
+    def render(
+        self,
+        codes: HeadCodes,
+        camera: Camera,
+        *,
+        view: View | None = None,
+        mode: Mode = "avatar",
+        background: Background = None,
+    ) -> Picture:  # -> (height, width, 4) uint8, row 0 on top
+        """The avatar as a picture: arguments as `Renderer.render`; in "overlay" its eyes are where the user's are."""
+        size = width, height = self._target.width, self._target.height
+        turns = posing.turns(self._avatar, codes.rotation, codes.expression)
+        if mode == "overlay":
+            pose = self._over_camera(codes, covering(camera, width, height), turns)
+            light = codes.light
+        else:
+            box = self._avatar.low, self._avatar.high
+            pose = portrait(view or View(), np.eye(3), box, width, height)
+            light = (1 - TRACKED_LIGHT) * lighting.PRESETS["studio"] + TRACKED_LIGHT * codes.light
+        picture = self._draw(posing.weights(self._avatar, codes.expression), turns, pose, light, mode)
+        if background is None and mode in ("avatar", "wireframe"):
+            if self._studio is None:
+                self._studio = pictures.studio(*size)
+            background = self._studio
+        if background is None or isinstance(background, str):
+            pictures.unmultiply(picture)
+            return picture
+        return onto(picture, background)
+
+    def _over_camera(self, codes: HeadCodes, camera: Camera, turns: Array) -> Pose:
+        """The avatar upright before the camera, its head turned, its eyes where the user's are."""
+        eyes = self._avatar.eyes @ turns[2, :3, :3].T + turns[2, :3, 3]
+        apart = float(np.linalg.norm(self._avatar.eyes[0] - self._avatar.eyes[1]))
+        height = float(self._avatar.high[1] - self._avatar.low[1])
+        scale = float(np.linalg.norm(HUMAN_EYES[0] - HUMAN_EYES[1])) / max(apart, 1e-6)
+        scale = float(np.clip(scale, _OVERLAY_HEIGHT[0] / height, _OVERLAY_HEIGHT[1] / height))
+        between = codes.rotation @ HUMAN_EYES.mean(0) + codes.translation
+        return Pose(scale * np.eye(3, dtype=np.float32), between - scale * eyes.mean(0), camera)
+
+    def _draw(self, weights: Array, turns: Array, pose: Pose, light: NDArray, mode: Mode) -> Picture:
+        """Premultiplied, over nothing."""
+        with self._ctx as ctx:
+            self._target.begin()
+            ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+            gpu.set_uniforms(self._program, _placing(pose, turns) | _lighting(light))
+            for drawn in self._drawn:
+                self._draw_part(drawn, weights, mode)
+            if mode == "wireframe":
+                self._draw_wires()
+            picture = self._target.read()
+        if self._samples == 1:
+            antialias(picture)
+        return picture
+
+    def _draw_part(self, drawn: _Drawn, weights: Array, mode: Mode) -> None:
+        if len(drawn.part.rows):
+            positions, normals = posing.deform(drawn.part, weights)
+            drawn.mesh.write("position", positions)
+            drawn.mesh.write("normal", normals)
+        material = drawn.material
+        ctx, flags = self._ctx, moderngl.DEPTH_TEST | moderngl.BLEND
+        ctx.enable_only(flags if material.double_sided else flags | moderngl.CULL_FACE)
+        (self._white if material.image is None else self._textures[material.image]).use(0)
+        style = _STYLES[material.style] if mode in ("avatar", "overlay") else _CLAY
+        uniforms: dict[str, object] = {
+            "material_tint": material.colour,
+            "shade_tint": material.shade,
+            "glow": material.glow,
+            "style": style,
+            "opaque": material.alpha != "blend",
+        }
+        if material.alpha != "blend":
+            self._go(drawn.mesh, uniforms | {"opaque": True, "alpha_range": _ANY} if material.alpha == "opaque" else
+                     uniforms | {"opaque": False, "alpha_range": (material.cutoff, 9.0)})  # fmt: skip
+            return
+        self._go(drawn.mesh, uniforms | {"alpha_range": (_SOLID, 9.0)})
+        ctx.fbo.depth_mask = False
+        self._go(drawn.mesh, uniforms | {"alpha_range": (_NOTHING, _SOLID)})
+        ctx.fbo.depth_mask = True
+
+    def _go(self, mesh: gpu.MovingMesh, uniforms: dict[str, object]) -> None:
+        gpu.set_uniforms(self._program, uniforms)
+        mesh.draw(self._program, "all")
+
+    def _draw_wires(self) -> None:
+        """The edges of what is drawn already, a little nearer so that they win."""
+        ctx = self._ctx
+        ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        ctx.wireframe, ctx.polygon_offset = True, (-1.0, -1.0)
+        for drawn in self._drawn:
+            self._go(drawn.mesh, {"style": _WIRES, "opaque": True, "alpha_range": _ANY})
+        ctx.wireframe, ctx.polygon_offset = False, (0.0, 0.0)
+
+
+def _mesh(ctx: moderngl.Context, part: Part) -> gpu.MovingMesh:
+    fixed = {"uv": part.uv * (1, -1) + (0, 1), "tint": part.colours, "bones": part.bones}
+    mesh = gpu.MovingMesh(ctx, {"all": part.faces}, fixed, {"position": 3, "normal": 3})
+    mesh.write("position", part.positions)
+    mesh.write("normal", part.normals)
+    return mesh
+
+
+def _texture(ctx: moderngl.Context, image: Image) -> moderngl.Texture:
+    """Square roots of linear colours, as `shaders/` reads albedo; alpha as it is."""
+    rgba = image.rgba.copy()
+    rgba[..., :3] = pictures.roots(np.ascontiguousarray(rgba[..., :3]))
+    texture = gpu.texture_from(ctx, rgba)
+    texture.repeat_x, texture.repeat_y = image.repeat
+    return texture
+
+
+def _placing(pose: Pose, turns: NDArray) -> dict[str, object]:
+    """Matrices go columns first."""
+    return {
+        "projection": pose.camera.gl_projection().T,
+        "rotation": np.asarray(pose.rotation, np.float32).T,
+        "translation": np.asarray(pose.translation, np.float32),
+        "bone": turns.swapaxes(1, 2),
+    }
+
+
+def _lighting(light: NDArray) -> dict[str, object]:  # (27,)
+    """The light, its strongest direction, and how bright what faces the viewer becomes."""
+    bands = np.asarray(light, np.float32).reshape(9, 3)
+    towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
+    front = lighting.shade(light, np.array([0.0, 0.0, 1.0]))
+    level = float(front @ [0.2126, 0.7152, 0.0722])
+    tint = 0.5 + 0.5 * front / max(level, 1e-3)
+    return {
+        "light": np.asarray(light, np.float32),
+        "key": (towards / (np.linalg.norm(towards) + 1e-9)).astype(np.float32),
+        "key_colour": np.linalg.norm(bands[1:4], axis=0),
+        "exposure": (np.clip(1.25 * level, *_EXPOSURE) * tint).astype(np.float32),
+    }

@@ -1,0 +1,32 @@
+#version 330
+// An avatar in the camera's frame: its morphs are in the positions, its bones are turned here.
+#include "harmonics.glsl"
+
+uniform mat4 projection;
+uniform mat3 rotation; // camera from avatar, scale included
+uniform vec3 translation;
+uniform mat4 bone[5]; // body, neck, head, left eye, right eye: from rest
+
+in vec3 position; // avatar frame
+in vec3 normal;   // of any length
+in vec2 uv;       // v up
+in vec4 tint;
+in vec4 bones; // shares of neck, head, left eye, right eye; the rest is the body's
+
+out vec3 eye_normal;
+out vec3 eye_position;
+out vec3 irradiance;
+out vec2 texture_uv;
+out vec4 vertex_tint;
+
+void main() {
+    mat4 turn = (1.0 - dot(bones, vec4(1.0))) * bone[0];
+    for (int i = 0; i < 4; i++) turn += bones[i] * bone[i + 1];
+    vec3 at = rotation * (turn * vec4(position, 1.0)).xyz + translation;
+    eye_normal = normalize(rotation * (mat3(turn) * normal));
+    eye_position = at;
+    irradiance = shade(eye_normal);
+    texture_uv = uv;
+    vertex_tint = tint;
+    gl_Position = projection * vec4(at, 1.0);
+}
