@@ -86,6 +86,7 @@ export const ZH = {
   "Funnel": "圆唇", "Roll upper": "上唇内卷", "Roll lower": "下唇内卷", "Shrug upper": "上唇耸起",
   "Shrug lower": "下唇耸起", "Cheek puff": "鼓腮", "Cheek squint": "脸颊上提", "Nose sneer": "皱鼻",
   "Tongue out": "吐舌", "Left": "左", "Right": "右",
+  "The subject's left": "本人的左侧", "The subject's right": "本人的右侧",
 
   // The live page
   "Face3D Live": "Face3D 实时", "Readings": "读数", "Frames per second": "每秒帧数", "Round-trip delay": "往返延迟",

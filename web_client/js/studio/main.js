@@ -159,7 +159,7 @@ async function warn() {
 
 function setView(mode) {
   const map = mode === "uv";
-  $("uv").hidden = $("grid-switch").hidden = !map;
+  $("uv").hidden = !map;
   $("view").style.visibility = map ? "hidden" : "";
   if (map) files.showMap($("grid").checked);
   else stage.setMode(mode);
@@ -226,6 +226,7 @@ view.addEventListener("trouble", async ({ detail }) => notice.show(await sentenc
 addEventListener("languagechanged", () => {
   faces.tell();
   progress.write();
+  sliders.name();
   warn();
 });
 

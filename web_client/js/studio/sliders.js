@@ -10,12 +10,15 @@ const SIDES = ["Left", "Right"];
 export class Sliders extends EventTarget {
   /** @type {Map<string, HTMLInputElement>} by coefficient */
   #inputs = new Map();
+  /** What each is called, for those who do not see where it stands: group, movement, side. */
+  #words = new Map();
   #photo = {};
 
   /** @param {HTMLElement} root filled with the sliders @param {HTMLInputElement} together moves both sides at once */
   constructor(root, together) {
     super();
     for (const [title, rows] of GROUPS) root.append(this.#group(title, rows));
+    this.name();
     root.addEventListener("input", ({ target }) => {
       if (together.checked) this.#follow(target);
       this.#changed();
@@ -30,6 +33,11 @@ export class Sliders extends EventTarget {
   start(expression) {
     this.#photo = expression;
     this.set(expression);
+  }
+
+  /** Names them in the page's language. */
+  name() {
+    for (const [input, words] of this.#words) input.setAttribute("aria-label", words.map((word) => tr(word)).join(", "));
   }
 
   asPhoto() { this.set(this.#photo); }
@@ -59,18 +67,18 @@ export class Sliders extends EventTarget {
     for (const [label, pattern] of rows) {
       const names = pattern.endsWith("*") ? SIDES.map((side) => pattern.slice(0, -1) + side) : [pattern];
       const row = element("div", "coef"), pair = element("div", "pair");
-      pair.append(...names.map((name) => this.#slider(name)));
+      pair.append(...names.map((name, i) => this.#slider(name, [title, label, ...(names.length > 1 ? [SIDES[i]] : [])])));
       row.append(element("span", "", tr(label)), pair);
       group.append(row);
     }
     return group;
   }
 
-  #slider(name) {
+  #slider(name, words) {
     const input = element("input");
     Object.assign(input, { type: "range", name, min: 0, max: 1, step: 0.01, value: 0, title: name });
-    input.setAttribute("aria-label", name);
     this.#inputs.set(name, input);
+    this.#words.set(input, words);
     return input;
   }
 }

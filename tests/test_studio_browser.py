@@ -1,0 +1,393 @@
+"""The studio page in Chromium, against the real server: a portrait becomes a head that turns, moves and is fetched."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser_support as support
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+from skimage import data
+
+from face3d_live.codes import ARKIT
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+
+GRAB = """() => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 96;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(document.querySelector("#head"), 0, 0, 96, 96);
+  return Array.from(context.getImageData(0, 0, 96, 96).data);
+}"""
+FITS = """() => {
+  const parts = document.querySelectorAll("button, a, select, input:not([type=radio]), .views label");
+  return document.documentElement.scrollWidth <= innerWidth && [...parts].filter((e) => e.offsetParent).every((e) => {
+    const r = e.getBoundingClientRect();
+    return r.left >= 0 && r.right <= innerWidth;
+  });
+}"""
+#: Notes what forms are sent, which Playwright does not show.
+FORMS = """window.forms = [];
+const original = window.fetch;
+window.fetch = (path, options) => {
+  if (options?.body instanceof FormData) window.forms.push([path, Object.fromEntries(options.body)]);
+  return original(path, options);
+};"""
+#: Drops a file of these bytes onto the page.
+DROP = """(bytes) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([new Uint8Array(bytes)], "me.jpg", { type: "image/jpeg" }));
+  for (const type of ["dragover", "drop"]) {
+    document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.LiveServer]:
+    live = support.LiveServer(tmp_path_factory.mktemp("server") / "log.txt")
+    live.start()
+    yield live
+    live.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=list(support.FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures good and bad."""
+    folder = tmp_path_factory.mktemp("photos")
+    portrait = data.astronaut()
+    Image.fromarray(portrait).save(folder / "portrait.jpg", quality=92)
+    turned = Image.fromarray(np.rot90(portrait).copy())
+    exif = turned.getexif()
+    exif[0x0112] = 6  # to be seen upright it has to be turned clockwise
+    turned.save(folder / "turned.jpg", exif=exif)
+    face = portrait[20:270, 100:350]
+    Image.fromarray(np.concatenate([face, face[:, ::-1]], 1)).save(folder / "two.png")
+    noise = np.random.default_rng(0)
+    Image.fromarray(noise.integers(0, 255, (300, 300, 3), np.uint8)).save(folder / "nobody.png")
+    large = cv2.resize(portrait, (1700, 1700)).astype(int) + noise.integers(-9, 9, (1700, 1700, 3))
+    Image.fromarray(np.clip(large, 0, 255).astype(np.uint8)).save(folder / "large.png")
+    assert 5 < (folder / "large.png").stat().st_size / 2**20 < 20
+    (folder / "text.jpg").write_text("this is no photo")
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    return folder
+
+
+def open_page(browser, server, *, width: int = 1280, height: int = 800, language: str = "en-US", path="studio.html"):
+    """A page in a context of its own, its script errors collected in `page.faults`."""
+    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale=language)
+    context.add_init_script(FORMS)
+    page = context.new_page()
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    page.goto(server.url + path)
+    return page
+
+
+def put(page, photo: Path) -> None:
+    """Choose a file, as the button's dialog does."""
+    page.set_input_files("#file", photo)
+
+
+def until(page, expression: str) -> None:
+    """Wait for a condition. Playwright's own way is against the page's content security policy."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never: {expression}")
+
+
+def make(page, photo: Path) -> None:
+    """From a file to the head."""
+    put(page, photo)
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    page.click("#make")
+    page.wait_for_selector("body[data-state=live]", timeout=90_000)
+
+
+def grab(page) -> np.ndarray:  # (96, 96, 3)
+    return np.array(page.evaluate(GRAB), np.float64).reshape(96, 96, 4)[..., :3]
+
+
+def settled(page) -> np.ndarray:
+    """The head, once its picture does not change any more."""
+    before = grab(page)
+    for _ in range(40):
+        page.wait_for_timeout(400)
+        after = grab(page)
+        if after.std() > 5 and np.array_equal(before, after):
+            return after
+        before = after
+    raise AssertionError("the picture does not come to rest")
+
+
+@pytest.fixture(scope="module")
+def page(browser, server, photos) -> Iterator:
+    """A page that shows the portrait's head, through most tests of this module."""
+    page = open_page(browser, server)
+    put(page, photos / "portrait.jpg")
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    # The face is where it is in the picture, and the cut shows it.
+    box = page.locator(".face").bounding_box()
+    frame = page.locator("#frame").bounding_box()
+    centre = (box["x"] + box["width"] / 2 - frame["x"]) / frame["width"]
+    assert abs(512 * centre - 225) < 20
+    cut = page.evaluate("document.querySelector('#crop').toDataURL().length")
+    assert cut > 10_000
+    page.click("#make")
+    assert page.is_disabled("#make") and page.is_disabled("#another")
+    page.wait_for_selector("#stages .running", timeout=60_000)
+    page.wait_for_selector("body[data-state=live]", timeout=90_000)
+    yield page
+    assert page.faults == []
+    page.context.close()
+
+
+def test_the_stages_say_their_seconds(page) -> None:
+    for stage in ("face", "geometry", "texture"):
+        expect(page.locator(f"[data-stage={stage}].over b")).to_have_text(re.compile(r"^\d+\.\d s$"))
+
+
+def test_the_head_is_there_and_turns(page) -> None:
+    front = settled(page)
+    middle, edge = front[30:66, 36:60].mean((0, 1)), front[:6, :6].mean((0, 1))
+    assert np.abs(middle - edge).max() > 40, "no head in the middle"
+    box = page.locator("#view").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 5, y, steps=4)
+    page.mouse.up()
+    turned = settled(page)
+    assert np.abs(turned - front).mean() > 3, "the head does not turn"
+    page.keyboard.press("0")
+    assert np.abs(settled(page) - front).mean() < 0.5, "the head does not turn back"
+
+
+def test_sliders_move_the_head(page) -> None:
+    page.click("#neutral")
+    neutral = settled(page)
+    assert page.evaluate("[...document.querySelectorAll('#sliders input')].map((i) => i.name).sort()") == sorted(ARKIT)
+    page.fill("input[name=jawOpen]", "0.9")
+    opened = np.abs(settled(page) - neutral).mean(-1)
+    assert opened[55:80].mean() > 2, "the jaw does not open"
+    assert opened[20:40].mean() < 0.3 * opened[55:80].mean(), "more than the mouth moved"
+    page.fill("input[name=eyeBlinkLeft]", "1")
+    assert page.input_value("input[name=eyeBlinkRight]") == "1"
+    page.uncheck("#both")
+    page.fill("input[name=eyeBlinkLeft]", "0")
+    assert page.input_value("input[name=eyeBlinkRight]") == "1"
+    page.click("#as-photo")
+    assert float(page.input_value("input[name=mouthSmileLeft]")) > 0.1, "the portrait smiles"
+
+
+def test_views_differ_and_the_map_has_wires(page) -> None:
+    seen = {}
+    for mode in ("avatar", "geometry", "wireframe"):
+        page.check(f"input[value={mode}]", force=True)
+        seen[mode] = settled(page)
+    for a, b in (("avatar", "geometry"), ("geometry", "wireframe"), ("avatar", "wireframe")):
+        assert np.abs(seen[a] - seen[b]).mean() > 5, f"{a} and {b} look alike"
+    assert np.ptp(seen["geometry"].mean((0, 1))) < 25, "the geometry is not grey"
+    page.check("input[value=uv]", force=True)
+    sizes = []
+    for grid in (False, True):
+        page.set_checked("#grid", grid)
+        until(page, "document.querySelector('#uv img').complete")
+        sizes.append(page.evaluate("document.querySelector('#uv img').naturalWidth"))
+        assert ("grid" in page.get_attribute("#uv img", "src")) == grid
+    assert sizes == [1024, 1024]
+    page.check("input[value=avatar]", force=True)
+
+
+def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
+    import trimesh
+
+    with page.expect_download() as download:
+        page.click("#zip")
+    assert download.value.suggested_filename == "face3d-head.zip"
+    with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
+        archive.extractall(tmp_path)
+    mesh = trimesh.load(tmp_path / "mesh.obj", force="mesh", process=False)
+    assert len(mesh.vertices) > 10_000
+    texture = np.asarray(mesh.visual.material.image.convert("RGB"), np.float32)
+    assert texture.shape[:2] == (1024, 1024) and texture.std() > 10
+    page.click(".single summary")
+    for name in ("mesh.obj", "mesh.mtl", "texture.png", "texture_grid.png", "params.npz", "head.glb"):
+        with page.expect_download() as download:
+            page.click(f".files a[download='{name}']")
+        assert Path(download.value.path()).read_bytes() == (tmp_path / name).read_bytes()
+    glb = (tmp_path / "head.glb").read_bytes()
+    described = json.loads(glb[20 : 20 + struct.unpack_from("<I", glb, 12)[0]])
+    targets = [target for mesh in described["meshes"] for target in mesh.get("extras", {}).get("targetNames", [])]
+    assert set(ARKIT) <= set(targets)
+    assert trimesh.load(tmp_path / "head.glb").geometry
+
+
+def test_a_reload_keeps_the_head_and_delete_ends_it(page, server) -> None:
+    """The last test of the running page."""
+    link = page.get_attribute("#zip", "href")
+    page.reload()
+    page.wait_for_selector("body[data-state=live]", timeout=20_000)
+    assert settled(page).std() > 10
+    page.click("#delete")
+    page.wait_for_selector("body[data-state=idle]")
+    assert page.request.get(server.url + link).status == 404
+    assert "#job" not in page.url
+
+
+def test_refusals_say_their_cure(browser, server, photos) -> None:
+    page = open_page(browser, server)
+    for name, title, cure in (
+        ("nobody.png", "No face", "shows a face"),
+        ("phone.heic", "type of file", "JPEG"),
+        ("empty.jpg", "empty", "another"),
+        ("text.jpg", "no picture", "JPEG"),
+    ):
+        put(page, photos / name)
+        expect(page.locator("#card-title")).to_contain_text(title, timeout=40_000)
+        assert cure in page.inner_text("#card-text")
+    page.click("[data-language]")
+    put(page, photos / "nobody.png")
+    expect(page.locator("#card-title")).to_have_text("未找到人脸", timeout=20_000)
+    assert page.faults == []
+    page.context.close()
+
+
+def test_a_failed_job_says_its_cure_beside_the_button(browser, server, photos) -> None:
+    page = open_page(browser, server)
+    put(page, photos / "portrait.jpg")
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    error = {"code": "blurred", "message": "the face is too blurred: give a sharp photo"}
+    page.route("**/api/reconstruct", lambda route: route.fulfill(status=400, json={"error": error}))
+    page.click("#make")
+    expect(page.locator("#trouble")).to_contain_text("sharp photo", ignore_case=True)
+    assert page.get_attribute("body", "data-state") == "photo" and page.is_enabled("#make")
+    assert page.faults == []
+    page.context.close()
+
+
+def test_large_photos_go_on_turned_ones_stand_upright_and_faces_are_chosen(browser, server, photos) -> None:
+    page = open_page(browser, server)
+    put(page, photos / "large.png")
+    expect(page.locator("#notice-text")).to_contain_text("smaller one is enough")
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    put(page, photos / "turned.jpg")
+    until(page, "document.querySelector('#picture').naturalWidth === 512")
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    top = page.evaluate("document.querySelector('.face').style.top")
+    assert abs(512 * float(top.rstrip("%")) / 100 - 70) < 30, "the face is not where it is upright"
+    put(page, photos / "two.png")
+    expect(page.locator(".face")).to_have_count(2, timeout=40_000)
+    assert "2 faces" in page.inner_text("#order-text")
+    crop = "document.querySelector('#crop').toDataURL()"
+    first = page.evaluate(crop)
+    page.click(".face[aria-pressed=false]")
+    assert page.evaluate(crop) != first
+    number = page.inner_text(".face[aria-pressed=true] span")
+    page.route("**/api/reconstruct", lambda route: route.abort())
+    page.click("#make")
+    expect(page.locator("#trouble")).to_be_visible()
+    path, form = page.evaluate("window.forms.at(-1)")
+    assert path == "api/reconstruct" and form["face"] == number and form["mesh"] == "medium"
+    assert page.faults == []
+    page.context.close()
+
+
+def test_a_dropped_photo_is_taken(browser, server, photos) -> None:
+    page = open_page(browser, server)
+    page.evaluate(DROP, list((photos / "portrait.jpg").read_bytes()))
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    page.context.close()
+
+
+def test_the_camera_takes_a_photo(browser, server) -> None:
+    page = open_page(browser, server)
+    page.context.grant_permissions(["camera"])
+    page.click("#camera")
+    until(page, "document.querySelector('#finder').videoWidth > 0")
+    page.click("#shutter")
+    # Chromium's test picture shows nobody.
+    expect(page.locator("#card-title")).to_contain_text("No face", timeout=40_000)
+    assert page.evaluate("document.querySelector('#finder').srcObject") is None
+    page.context.close()
+
+
+@pytest.mark.parametrize("size", [(360, 640), (740, 360)])
+def test_phones_never_scroll_sideways(browser, server, photos, size) -> None:
+    page = open_page(browser, server, width=size[0], height=size[1])
+    assert page.evaluate(FITS)
+    make(page, photos / "portrait.jpg")
+    assert page.evaluate(FITS), "something hangs out of the page"
+    page.context.close()
+
+
+#: Texts and names that are shown and have Latin words in them.
+LATIN = """() => {
+  const kept = "script, style, noscript, [data-language]", found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { parentElement, data } = walker.currentNode;
+    if (!parentElement.closest(kept) && parentElement.checkVisibility({ visibilityProperty: true })) found.push(data);
+  }
+  for (const element of document.querySelectorAll("[aria-label], [alt]")) {
+    if (!element.closest(kept)) found.push(element.getAttribute("aria-label") ?? element.alt);
+  }
+  return found.filter((text) => /[A-Za-z]{2}/.test(text));
+}"""
+NAMES = r"Face3D|JPEG|PNG|WebP|Blender|Unity|Unreal|Godot|UV|zip|MB|kB|\w+\.(obj|mtl|png|npz|glb|json)|mesh|FPS"
+
+
+@pytest.mark.parametrize("path", ["studio.html", ""])
+def test_the_chinese_pages_have_no_english_left(browser, server, photos, path) -> None:
+    page = open_page(browser, server, language="zh-CN", path=path)
+    page.wait_for_selector("#sliders input, .meter", state="attached")
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    if path:
+        make(page, photos / "portrait.jpg")
+        page.click(".single summary")
+    left = [text for text in page.evaluate(LATIN) if re.search(r"[A-Za-z]{2}", re.sub(NAMES, "", text))]
+    left = [text for text in left if text not in ARKIT]
+    assert left == []
+    page.click("[data-language]")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert not re.search(r"[\u4e00-\u9fff]", page.inner_text("main"))
+    assert page.faults == []
+    page.context.close()
+
+
+def test_a_snapshot_of_the_live_page_opens_in_the_studio(browser, server) -> None:
+    page = open_page(browser, server, path="")
+    page.click("#sample")
+    page.wait_for_selector("body[data-state=live]:has([data-reading=face].seen)", timeout=40_000)
+    with page.expect_download(timeout=60_000):
+        page.click("#snapshot")
+    with page.context.expect_page() as opened:
+        page.click("#to-studio")
+    studio = opened.value
+    studio.wait_for_selector("body[data-state=live]", timeout=20_000)
+    assert settled(studio).std() > 10
+    page.context.close()
