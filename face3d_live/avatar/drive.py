@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from face3d_live.avatar import fields
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.names import arkit_shares
-from face3d_live.avatar.presets import PRESETS, REPLACED_BY
+from face3d_live.avatar.presets import AS_ARKIT, PRESETS, REPLACED_BY
 from face3d_live.avatar.vrm import Vrm
 from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION
 
@@ -75,8 +75,11 @@ def plan(root: Json, meshes: list[Json], carriers: dict[int, list[int]], vrm: Vr
             for node in carriers.get(number, []):
                 _sort(exact, loose, name, (node, morph), 1.0)
     for name, binds in vrm.expressions.items():
-        if name not in PRESETS:
-            for target, weight in _targets(binds, carriers, vrm):
+        for target, weight in _targets(binds, carriers, vrm) if name not in PRESETS else []:
+            if name in AS_ARKIT:
+                both = len(AS_ARKIT[name]) > 1
+                (loose if both else exact).extend((target, signal, w * weight) for signal, w in AS_ARKIT[name])
+            else:
                 _sort(exact, loose, name, target, weight)
     drive = Drive()
     known = {signal for _, signal, _ in exact}
@@ -115,8 +118,7 @@ def _add_presets(drive: Drive, carriers: dict[int, list[int]], vrm: Vrm) -> tupl
     for i, name in enumerate(PRESETS):
         targets = _targets(vrm.expressions.get(name, []), carriers, vrm)
         replaced = all(other in drive.found for other in REPLACED_BY[name])
-        sided = name == "blink" and vrm.expressions.get("blinkLeft") and vrm.expressions.get("blinkRight")
-        if not targets or replaced or sided:
+        if not targets or replaced:
             continue
         used.append(name)
         for target, weight in targets:

@@ -17,10 +17,9 @@ from face3d_live.avatar.images import Images
 from face3d_live.avatar.materials import Materials
 from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Part, Report
 from face3d_live.avatar.nodes import Nodes
-from face3d_live.avatar.presets import PRESETS
 from face3d_live.avatar.surface import MAX_TRIANGLES, read_surface, too_many
 from face3d_live.avatar.vrm import Vrm, read_vrm
-from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION
+from face3d_live.codes import ARKIT, INDEX
 from face3d_live.errors import InputError
 
 MAX_MESHES = 2000
@@ -145,8 +144,6 @@ class _Loader:
         places = {column: self._nodes.world[self._bones[BONES[column]]][:3, 3] for column in used}
         placing = frame(baked, places, _lids(baked, matrix), _faces_back(self._vrm))
         turns = _eye_turns(baked, matrix, used)
-        if all(turns):
-            matrix[:, [N_EXPRESSION + PRESETS.index(name) for name in PRESETS if name.startswith("look")]] = 0
         return Avatar(
             tuple(self._part(piece, placing) for piece in baked),
             tuple(self._materials.taken),
@@ -222,9 +219,8 @@ def _lids(baked: list[Baked], matrix: NDArray) -> dict[str, list[tuple[int, int]
     """Side -> (part, row of its moves) of what blinks there."""
     lids: dict[str, list[tuple[int, int]]] = {"Left": [], "Right": []}
     for side, found in lids.items():
-        signals = INDEX[f"eyeBlink{side}"], *(N_EXPRESSION + PRESETS.index(name) for name in (f"blink{side}", "blink"))
         for i, piece in enumerate(baked):
-            found += [(i, k) for k, row in enumerate(piece.rows) if matrix[row, list(signals)].any()]
+            found += [(i, k) for k, row in enumerate(piece.rows) if matrix[row, INDEX[f"eyeBlink{side}"]] > 0]
     return lids
 
 

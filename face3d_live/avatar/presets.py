@@ -1,34 +1,35 @@
-"""VRM's expression presets from ARKit coefficients, for avatars that have vowels and moods but no single muscles."""
+"""VRM's expression presets, for avatars that have vowels and moods but no single muscles.
+
+How strong a vowel or a mood is comes from the same table as what is sent to other programs (`mapping.presets`, "vrm1").
+Blinks and looks need no table: they are ARKit's own.
+"""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.codes import INDEX, gaze_angles
+from face3d_live.avatar.names import Shares
+from face3d_live.codes import INDEX, N_EXPRESSION
+from face3d_live.mapping import presets as mapping
 
 Array = NDArray[np.float32]
 
 #: VRM 1.0's names.
-PRESETS = (
-    "aa",
-    "ih",
-    "ou",
-    "ee",
-    "oh",
-    "blink",
-    "blinkLeft",
-    "blinkRight",
-    "happy",
-    "angry",
-    "sad",
-    "relaxed",
-    "surprised",
-    "lookUp",
-    "lookDown",
-    "lookLeft",
-    "lookRight",
-)
+PRESETS = ("aa", "ih", "ou", "ee", "oh", "happy", "angry", "sad", "relaxed", "surprised")
+
+#: The other presets as ARKit coefficients.
+AS_ARKIT: dict[str, Shares] = {
+    "blinkLeft": ((INDEX["eyeBlinkLeft"], 1.0),),
+    "blinkRight": ((INDEX["eyeBlinkRight"], 1.0),),
+    "blink": ((INDEX["eyeBlinkLeft"], 0.5), (INDEX["eyeBlinkRight"], 0.5)),
+    "lookUp": ((INDEX["eyeLookUpLeft"], 0.5), (INDEX["eyeLookUpRight"], 0.5)),
+    "lookDown": ((INDEX["eyeLookDownLeft"], 0.5), (INDEX["eyeLookDownRight"], 0.5)),
+    "lookLeft": ((INDEX["eyeLookOutLeft"], 0.5), (INDEX["eyeLookInRight"], 0.5)),
+    "lookRight": ((INDEX["eyeLookInLeft"], 0.5), (INDEX["eyeLookOutRight"], 0.5)),
+}
 
 #: VRM 0.x's names of the same, lower case.
 VRM0 = {
@@ -51,68 +52,32 @@ VRM0 = {
     "lookright": "lookRight",
 }
 
-#: Where an avatar has these coefficients of its own, the presets would move the same thing twice and are left alone.
+#: Where an avatar has all of these coefficients, a preset would move the same thing twice and is left alone.
 REPLACED_BY = {
     **dict.fromkeys(("aa", "ih", "ou", "ee", "oh"), ("jawOpen",)),
-    "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
-    "blinkLeft": ("eyeBlinkLeft",),
-    "blinkRight": ("eyeBlinkRight",),
-    "happy": ("mouthSmileLeft", "mouthSmileRight"),
-    "relaxed": ("mouthSmileLeft", "mouthSmileRight"),
+    **dict.fromkeys(("happy", "relaxed"), ("mouthSmileLeft", "mouthSmileRight")),
     "angry": ("browDownLeft", "browDownRight"),
     "sad": ("mouthFrownLeft", "mouthFrownRight"),
     "surprised": ("browInnerUp",),
-    **{look: ("eyeLookInLeft", "eyeLookInRight") for look in ("lookLeft", "lookRight")},
-    "lookUp": ("eyeLookUpLeft", "eyeLookUpRight"),
-    "lookDown": ("eyeLookDownLeft", "eyeLookDownRight"),
 }
 
-#: Radians of gaze at which a look preset is fully on.
-_FULL_LOOK = float(np.radians(30))
+
+@cache
+def _table() -> tuple[Array, Array, Array]:
+    """Weights (P, 52), bias (P,), limits (P, 2)."""
+    outputs = [mapping.load("vrm1").outputs[name] for name in PRESETS]
+    weights = np.zeros((len(PRESETS), N_EXPRESSION), np.float32)
+    for row, output in zip(weights, outputs, strict=True):
+        for name, weight in output.weights.items():
+            row[INDEX[name]] = weight
+    bias = np.array([output.bias for output in outputs], np.float32)
+    return weights, bias, np.array([(output.low, output.high) for output in outputs], np.float32)
 
 
 def preset_values(expression: NDArray) -> Array:  # (52,) -> (P,), 0..1, order of PRESETS
-    """The vowels share what the jaw is open, by how round and how wide the lips are; moods need clear signs."""
-
-    def one(name: str) -> float:
-        return float(expression[INDEX[name]])
-
-    def both(stem: str) -> float:
-        return (one(stem + "Left") + one(stem + "Right")) / 2
-
-    open_ = float(np.clip(1.2 * (one("jawOpen") - 0.6 * one("mouthClose")), 0, 1))
-    round_ = min(1.0, max(one("mouthPucker"), one("mouthFunnel")))
-    wide = min(1.0, max(both("mouthStretch"), 0.7 * both("mouthSmile")))
-    lips = min(1.0, max(both("mouthUpperUp"), both("mouthLowerDown")))
-    smile, frown, brow_down = both("mouthSmile"), both("mouthFrown"), both("browDown")
-    brow_up = max(one("browInnerUp"), both("browOuterUp"))
-    happy = _ramp(smile, 0.35, 0.85)
-    yaw, pitch = gaze_angles(expression).mean(0) / _FULL_LOOK
-    values = {
-        "aa": open_ * (1 - round_) * (1 - wide),
-        "ih": lips * (1 - open_) * (1 - round_) * 0.7,
-        "ou": round_ * (1 - open_),
-        "ee": open_ * (1 - round_) * wide,
-        "oh": open_ * round_,
-        "blink": both("eyeBlink"),
-        "blinkLeft": one("eyeBlinkLeft"),
-        "blinkRight": one("eyeBlinkRight"),
-        "happy": happy,
-        "angry": _ramp(brow_down, 0.3, 0.8) * (1 - happy),
-        "sad": _ramp(frown, 0.25, 0.8) * (1 - happy),
-        "relaxed": _ramp(smile, 0.12, 0.5) * (1 - happy) * 0.6,
-        "surprised": _ramp(min(brow_up, both("eyeWide") + 0.5 * open_), 0.25, 0.7),
-        "lookUp": max(pitch, 0.0),
-        "lookDown": max(-pitch, 0.0),
-        "lookLeft": max(yaw, 0.0),
-        "lookRight": max(-yaw, 0.0),
-    }
-    return np.array([values[name] for name in PRESETS], np.float32).clip(0, 1)
-
-
-def _ramp(value: float, low: float, high: float) -> float:
-    """0 up to low, 1 from high on, straight between."""
-    return float(np.clip((value - low) / (high - low), 0, 1))
+    """How strong each vowel and mood is."""
+    weights, bias, limits = _table()
+    return np.clip(weights @ expression + bias, *limits.T).astype(np.float32)
 
 
 def signals(expression: NDArray) -> Array:  # (52,) -> (52 + P,)

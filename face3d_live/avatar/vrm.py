@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from face3d_live.avatar import fields
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.model import BONES
-from face3d_live.avatar.presets import PRESETS, VRM0
+from face3d_live.avatar.presets import AS_ARKIT, PRESETS, VRM0
 
 _MAX_EXPRESSIONS = 2000
 _MAX_BINDS = 5000
@@ -97,7 +97,7 @@ def _version_1(vrm: Json, nodes: int) -> Vrm:
     groups = fields.mapping(vrm, "expressions")
     for kind in ("preset", "custom"):
         for name, expression in list(fields.mapping(groups, kind).items())[:_MAX_EXPRESSIONS]:
-            if (kind == "custom" or name in PRESETS) and isinstance(expression, dict):
+            if (kind == "custom" or name in PRESETS or name in AS_ARKIT) and isinstance(expression, dict):
                 binds = [_bind(bind, "node", 1) for bind in fields.objects(expression, "morphTargetBinds", _MAX_BINDS)]
                 expressions.setdefault(name[:200], [bind for bind in binds if bind is not None])
     ranges = [_range(looks, f"rangeMap{way}", "inputMaxValue", "outputScale") for way in _INWARDS_TO_DOWN]
