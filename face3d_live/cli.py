@@ -121,11 +121,12 @@ def live(
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
     takes: Annotated[Path | None, typer.Option(help=TAKES_HELP)] = None,
     output: Annotated[list[str] | None, typer.Option(metavar="URL", help=OUTPUT_HELP)] = None,
+    calibration: Annotated[Path | None, typer.Option(help=takes_cli.CALIBRATION_HELP)] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    raise typer.Exit(run(host, port, device.value, token, source, verbose, takes, output or ()))
+    raise typer.Exit(run(host, port, device.value, token, source, verbose, takes, output or (), calibration))
 
 
 @app.command()
@@ -135,11 +136,12 @@ def track(
     out: Annotated[Path, typer.Option("--out", "-o", help="the .npz to write")],
     smooth: Annotated[bool, typer.Option(help="the One Euro filters that the live avatar has")] = True,
     device: AnyDevice = Device.auto,
+    calibration: Annotated[Path | None, typer.Option(help=takes_cli.CALIBRATION_HELP)] = None,
 ) -> None:
     """Track the largest face of a video: coefficients, landmarks, pose and codes of every frame."""
     from face3d_live.track.command import track_video
 
-    print(track_video(video, out, smooth, device.value))
+    print(track_video(video, out, smooth, device.value, calibration=calibration))
 
 
 @app.command()

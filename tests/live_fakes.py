@@ -57,7 +57,10 @@ class FakePipeline:
         assert rgba.shape == (512, 512, 4)
         self.skin[session] = int(rgba[..., :3].mean())
 
-    def calibrate(self, session):
+    def calibrate(self, session, request):
+        if request.step == "load":
+            self.neutral[session] = 0.0 if request.state is None else float(request.state.expression[INDEX["jawOpen"]])
+            return Calibration(True, state=request.state)
         if self.level[session] < 0.02:
             return Calibration(False, "no face to calibrate on")
         self.neutral[session] = self.level[session]

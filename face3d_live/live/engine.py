@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from time import perf_counter
@@ -20,7 +21,7 @@ from face3d_live.errors import Face3DError
 from face3d_live.live import messages as m
 from face3d_live.live.children import live_with_parent
 from face3d_live.live.mailbox import Mailbox
-from face3d_live.live.pipeline import Calibration, Pipeline, Result
+from face3d_live.live.pipeline import Calibration, CalibrationRequest, Pipeline, Result
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +84,8 @@ class Engine:
                 self._open(session, state)
             case m.Close(session=session):
                 self._close(session)
-            case m.Calibrate(session=session):
-                self._connection.send(m.Calibrated(session, self._calibrate(session)))
+            case m.Calibrate(session=session, request=request):
+                self._connection.send(m.Calibrated(session, self._calibrate(session, request)))
             case m.Wear(session=session):
                 self._wear(session)
             case m.Stop():
@@ -105,12 +106,12 @@ class Engine:
             self._pipeline.close(session)
             box.close()
 
-    def _calibrate(self, session: str) -> Calibration:
+    def _calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
         try:
-            return self._pipeline.calibrate(session)
+            return replace(self._pipeline.calibrate(session, request), step=request.step)
         except Exception as error:
             logger.exception("session %s: calibration failed", session)
-            return Calibration(False, f"calibration failed: {error}")
+            return Calibration(False, f"calibration failed: {error}", step=request.step)
 
     def _wear(self, session: str) -> None:
         box = self._boxes.get(session)

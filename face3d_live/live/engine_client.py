@@ -44,9 +44,15 @@ BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class EngineClient:
-    """Owns the engine process. `lock` guards the sessions and all writing to the socket."""
+    """Owns the engine process. `lock` guards the sessions and all writing to the socket.
 
-    def __init__(self, factory: Callable[[], Pipeline], hang_seconds: float = HANG_SECONDS) -> None:
+    calibration: what sessions begin with, None for nothing.
+    """
+
+    def __init__(
+        self, factory: Callable[[], Pipeline], hang_seconds: float = HANG_SECONDS, calibration: object = None
+    ) -> None:
+        self.calibration = calibration
         self.state: State = "starting"
         self.device = ""
         self.failure: AssetError | None = None
@@ -219,7 +225,8 @@ class EngineClient:
             self.state = "starting"
             for session in self._sessions.values():
                 session.in_engine = None
-                session.calibrating = session.dressing = False
+                session.calibrating.clear()
+                session.dressing = False
                 session.skin_waits = session.skin is not None
         if connection is not None:
             connection.close()
@@ -281,7 +288,7 @@ class EngineClient:
             session = self._sessions.get(name)
             if session is None:
                 return
-            session.calibrating = False
+            session.calibrating.discard(calibration.step)
             if calibration.ok:
                 session.saved = calibration.state
         self._call(session.listener.on_calibrated, calibration)

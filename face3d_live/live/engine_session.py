@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from face3d_live.live import messages as m
 from face3d_live.live.mailbox import Mailbox
-from face3d_live.live.pipeline import Calibration, Result, ViewRequest
+from face3d_live.live.pipeline import NEUTRAL, Calibration, CalibrationRequest, Result, ViewRequest
 
 if TYPE_CHECKING:
     from face3d_live.live.engine_client import EngineClient
@@ -45,7 +45,7 @@ class EngineSession:
     """`view` may be set at any time and holds from the next frame on. dropped, failed: counts of pictures.
 
     The fields below `view` are the client's to change, under its lock: saved (the state of the last calibration),
-    waiting and in_engine (pictures), sent (when the latter went out), calibrating (a calibration is unanswered),
+    waiting and in_engine (pictures), sent (when the latter went out), calibrating (steps that are unanswered),
     skin (worn, or to be), skin_waits (the engine has not been given it), dressing (a skin is unacknowledged).
     """
 
@@ -57,11 +57,11 @@ class EngineSession:
         self._client = client
         self.listener = listener
         self.box = Mailbox()
-        self.saved: object = None
+        self.saved: object = client.calibration
         self.waiting: Submitted | None = None
         self.in_engine: Submitted | None = None
         self.sent = 0.0
-        self.calibrating = False
+        self.calibrating: set[str] = set()
         self.skin: Rgb | None = None
         self.skin_waits = False
         self.dressing = False
@@ -81,11 +81,12 @@ class EngineSession:
             self.waiting = frame
             self._client.pump(self)
 
-    def calibrate(self) -> None:
-        """Ask for a calibration; `Listener.on_calibrated` answers. One at a time, further ones join it."""
+    def calibrate(self, request: CalibrationRequest = NEUTRAL) -> None:
+        """Ask for a calibration; `Listener.on_calibrated` answers. Of each step one at a time, further ones join it."""
         with self._client.lock:
-            if not self.calibrating and self._client.state == "ready":
-                self.calibrating = self._client.send(m.Calibrate(self.name))
+            waits = request.step in self.calibrating and request.step != "load"
+            if not waits and self._client.state == "ready" and self._client.send(m.Calibrate(self.name, request)):
+                self.calibrating.add(request.step)
 
     def wear(self, skin: Rgb) -> None:  # (SKIN_SIZE, SKIN_SIZE, 4)
         """Draw the head with this skin, also in an engine that is started again; not to be changed afterwards."""

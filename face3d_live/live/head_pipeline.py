@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from face3d_live.errors import InputError
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
-from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result, ViewRequest
+from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, CalibrationRequest, Result, ViewRequest
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Device, Regressor
 from face3d_live.render.pictures import covering
@@ -88,10 +88,14 @@ class HeadPipeline:
             face.texture = self._free.pop() if self._free else f"skin {len(self._faces)} of {session}"
         self._renderer.set_texture(rgba, face.texture)
 
-    def calibrate(self, session: str) -> Calibration:
-        """Take the face of the last half second as neutral."""
+    def calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
+        """See `Tracker.calibrate`; "load" takes a `track.calibration.Calibration`, or None."""
+        tracker = self._faces[session].tracker
+        if request.step == "load":
+            tracker.calibration = request.state  # type: ignore[assignment]  # parsed by the server
+            return Calibration(True, state=request.state)
         try:
-            return Calibration(True, state=self._faces[session].tracker.calibrate())
+            return Calibration(True, state=tracker.calibrate(request.step))
         except InputError as error:
             return Calibration(False, error.message)
 

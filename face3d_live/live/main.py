@@ -24,6 +24,7 @@ from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.server import Live, Settings, create_app
 from face3d_live.live.source import open_source
 from face3d_live.mapping.store import Store
+from face3d_live.track.profile import load_profile
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -40,11 +41,13 @@ def run(
     verbose: bool,
     takes: Path | None = None,
     outputs: Sequence[str] = (),
+    calibration: Path | None = None,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
     try:
+        person = load_profile(calibration) if calibration is not None else None
         if source is not None:
             open_source(source).close()
         for url in outputs:
@@ -65,6 +68,7 @@ def run(
         source=source,
         takes=takes,
         outputs=tuple(outputs),
+        calibration=person.calibration if person is not None else None,
     )
     with listener:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from face3d_live.codes import HeadCodes
-from face3d_live.live.pipeline import Calibration, ViewRequest
+from face3d_live.live.pipeline import Calibration, CalibrationRequest, ViewRequest
 
 # --- to the engine -------------------------------------------------------------------------------------------------
 
@@ -43,9 +43,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Take the newest picture's face as neutral; answered by `Calibrated`."""
+    """Calibrate to the newest pictures' face; answered by `Calibrated`."""
 
     session: str
+    request: CalibrationRequest
 
 
 @dataclass(frozen=True)

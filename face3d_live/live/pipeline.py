@@ -67,12 +67,25 @@ class Result:
 
 
 @dataclass(frozen=True)
+class CalibrationRequest:
+    """step: "neutral", a full movement (a key of `track.calibration.STEPS`), "load" (take `state` as it is; None
+    forgets what there was)."""
+
+    step: str = "neutral"
+    state: object = None
+
+
+NEUTRAL = CalibrationRequest()
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """The outcome of taking the current face as neutral. state: picklable; `Pipeline.open` takes it back."""
+    """The outcome of a request. state: picklable; `Pipeline.open` takes it back. step: the request's."""
 
     ok: bool
     reason: str = ""
     state: object = None
+    step: str = "neutral"
 
 
 class Pipeline(Protocol):
@@ -95,5 +108,5 @@ class Pipeline(Protocol):
     def wear(self, session: str, rgba: Rgb) -> None:
         """Draw the session's head with this skin (SKIN_SIZE, SKIN_SIZE, 4) from now on; the array is not kept."""
 
-    def calibrate(self, session: str) -> Calibration:
-        """Take the face of the newest picture as neutral."""
+    def calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
+        """Take the newest pictures' face as neutral or as a full movement, or a calibration made earlier."""

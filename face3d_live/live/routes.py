@@ -117,14 +117,6 @@ async def end_session(request: Request, session_id: str) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/api/sessions/{session_id}/calibrate")
-async def calibrate(request: Request, session_id: str) -> JSONResponse:
-    """Take the current face as neutral."""
-    session = _session(request, session_id)
-    calibration = await session.calibrate()
-    return JSONResponse({"ok": calibration.ok, "reason": calibration.reason}, 200 if calibration.ok else 409)
-
-
 @router.get("/api/sessions/{session_id}/avatar.jpg")
 async def avatar(request: Request, session_id: str) -> Response:
     """The newest avatar as a still: a look at a session that no browser shows."""

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 import face3d_live
 from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live import aiortc_tuning, recording_routes, routes, studio_routes
+from face3d_live.live import aiortc_tuning, calibration_routes, recording_routes, routes, studio_routes
 from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.guard import Guard
 from face3d_live.live.hub import Hub
@@ -48,6 +48,7 @@ class Settings:
     studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
     that plays into a session of its own. takes: the folder of recordings, the user's own by default. outputs: URLs
     (`outputs.address`) to send to from the start. config: the folder of saved mappings, the user's own by default.
+    calibration: what sessions begin with, as the pipeline's own `calibrate` makes it.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -61,6 +62,7 @@ class Settings:
     takes: Path | None = None
     outputs: tuple[str, ...] = ()
     config: Path | None = None
+    calibration: object = None
     max_sessions: int = MAX_SESSIONS
     connect_seconds: float = CONNECT_SECONDS
     stream_stuck_seconds: float = 5.0
@@ -76,7 +78,7 @@ class Live:
         self.hub = Hub(settings.stream_stuck_seconds)
         self.outputs = Outputs(settings.config)
         self.hub.listeners.append(self.outputs.offer)
-        self.engine = EngineClient(settings.pipeline)
+        self.engine = EngineClient(settings.pipeline, calibration=settings.calibration)
         self.worker = Worker()
         tailor = Tailor(self.worker, settings.skin, self.spawn)
         self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
@@ -163,6 +165,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.include_router(routes.router)
+    app.include_router(calibration_routes.router)
     app.include_router(recording_routes.router)
     app.include_router(studio_routes.router)
     app.include_router(outputs_routes.router)
@@ -188,7 +191,7 @@ def _error(status: int, code: str, message: str) -> JSONResponse:
 _STATUS = {
     "too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409,
     "already-recording": 409, "not-recording": 409, "take-in-use": 409, "empty-take": 409,
-    "no-mapping": 404, "output-exists": 409, "too-many-outputs": 409,
+    "no-mapping": 404, "not-calibrated": 404, "output-exists": 409, "too-many-outputs": 409,
     "takes-unwritable": 507, "disk-full": 507,
 }  # fmt: skip
 

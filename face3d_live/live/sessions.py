@@ -21,7 +21,7 @@ from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.engine_session import Submitted
 from face3d_live.live.hub import Hub
 from face3d_live.live.metrics import Metrics
-from face3d_live.live.pipeline import Calibration, Result, ViewRequest
+from face3d_live.live.pipeline import NEUTRAL, Calibration, CalibrationRequest, Result, ViewRequest
 from face3d_live.live.recording import Recorder
 from face3d_live.live.tailor import Tailor, Wardrobe
 from face3d_live.protocols.frame import StreamFrame
@@ -89,7 +89,7 @@ class Session:
         self._times: deque[float] = deque(maxlen=45)
         self._opened = time.monotonic()
         self._submitted = (0.0, self._opened)  # t of the newest picture, and when it came
-        self._calibrations: list[asyncio.Future[Calibration]] = []
+        self._calibrations: list[tuple[str, asyncio.Future[Calibration]]] = []
         self._recorder: Recorder | None = None
         self._closed = False
         metrics.sessions.inc()
@@ -123,18 +123,24 @@ class Session:
         """The newest avatar, if there is one yet."""
         return self._last.result.image if self._last is not None else None
 
-    async def calibrate(self) -> Calibration:
-        """Take the current face as neutral."""
+    async def calibrate(self, request: CalibrationRequest = NEUTRAL) -> Calibration:
+        """Take the current face as neutral, or do what else is requested."""
         answer: asyncio.Future[Calibration] = asyncio.get_running_loop().create_future()
-        self._calibrations.append(answer)
-        self._engine.calibrate()
+        entry = request.step, answer
+        self._calibrations.append(entry)
+        self._engine.calibrate(request)
         try:
             async with asyncio.timeout(CALIBRATION_SECONDS):
                 return await answer
         except TimeoutError:
             return Calibration(False, "the engine does not answer; try again")
         finally:
-            self._calibrations.remove(answer)
+            self._calibrations.remove(entry)
+
+    @property
+    def calibration(self) -> object:
+        """What the engine has been calibrated to, or None."""
+        return self._engine.saved
 
     def record(self, recorder: Recorder | None) -> None:
         """Give every picture's outcome to a recorder from now on; the one before, if any, is finished."""
@@ -209,8 +215,8 @@ class Session:
 
     def on_calibrated(self, calibration: Calibration) -> None:
         """Tell all who asked."""
-        for answer in self._calibrations:
-            if not answer.done():
+        for step, answer in self._calibrations:
+            if step == calibration.step and not answer.done():
                 answer.set_result(calibration)
 
     def on_engine_restarted(self) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+CALIBRATION_HELP = "a person's calibration, as the page saves it"
 TakePath = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl)")]
 AnyTake = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl), or an .npz of record or track")]
 Start = Annotated[float, typer.Option(help="seconds from the take's beginning")]
@@ -19,12 +20,16 @@ def record(
     seconds: Annotated[float | None, typer.Option(help="how long; by default to the end, or until Ctrl-C")] = None,
     smooth: Annotated[bool, typer.Option(help="the filters that the live avatar has")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
 ) -> None:
     """Record a face without a browser: every frame of a video or a camera into a take."""
     from face3d_live.takes import record as recording
     from face3d_live.track.command import shipped_tracker
+    from face3d_live.track.profile import load_profile
 
+    person = load_profile(calibration).calibration if calibration is not None else None
     tracker = shipped_tracker(smooth=smooth, device=device)  # type: ignore[arg-type]  # the runtime names what it lacks
+    tracker.calibration = person
     print(recording.record(source, out, seconds, tracker))
 
 

@@ -1,18 +1,20 @@
-"""Neutral calibration: this face at rest, held so, is zero.
+"""Calibration to a person: this face at rest is zero, and this far open, smiling, raised, shut is one.
 
 Every face at rest has some coefficients that are not quite zero, and every camera stands a little to one side. Both are
-measured over half a second and taken off the codes before anything is sent or drawn.
+measured over half a second and taken off the codes before anything is sent or drawn. How far a person's full movement
+takes a coefficient is measured in steps, each movement held for a moment: narrow eyes, glasses and a stiff brow then
+still go from 0 to 1. Left and right are measured and scaled each by itself, so that a wink stays a wink.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import ARKIT, HeadCodes
+from ..codes import ARKIT, N_EXPRESSION, HeadCodes
 from ..errors import InputError
 from ..rotations import angle_between, from_quaternion, to_euler, to_quaternion
 from .smoothing import signed_gaze, with_gaze
@@ -26,17 +28,43 @@ SHIFT = 0.03  # and move, metres
 CHANGE = 0.25  # and how much a coefficient may change; lids and eyes never rest and are left out
 AWAY = np.radians(40.0)  # a head turned further does not show what is neutral
 CEILING = 0.6  # of a neutral coefficient: rescaling by more than 1 / (1 - this) would mostly blow up noise
+#: The movements that are measured, and the channels each of them fills.
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "jaw": ("jawOpen",),
+    "smile": ("mouthSmileLeft", "mouthSmileRight"),
+    "brows": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
+}
+RANGE_SPAN = 1.5  # seconds in which a movement is held
+HELD = 70.0  # percentile of them that counts as the movement: late starters and early birds are forgiven
+RISE = 0.12  # above neutral that a movement must reach; noise would be blown up more than eightfold below it
+LID_PLAY = 0.12  # share of the way at both ends that counts as open and as shut: lids tremble, glasses glint
+_CURES = {
+    "jaw": "open your mouth as wide as you can",
+    "smile": "smile as broadly as you can, with both sides",
+    "brows": "raise your brows as high as you can",
+    "blink": "close both eyes and keep them closed until you are told",
+}
+_LIDS = [ARKIT.index(name) for name in STEPS["blink"]]
 _RESTLESS = np.array([name.startswith("eye") for name in ARKIT])
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is subtracted. expression: (52,) neutral coefficients; rotation: (3, 3) and translation: (3,) metres, camera
-    from head, of the head at rest."""
+    """What is taken off, and what is full. expression: (52,) neutral coefficients; rotation: (3, 3) and translation:
+    (3,) metres, camera from head, of the head at rest. peak: (52,) coefficients of the full movements, 0 where none was
+    measured; all as estimated, so that each can be measured anew without the others."""
 
     expression: Array
     rotation: Array
     translation: Array
+    peak: Array = field(default_factory=lambda: np.zeros(N_EXPRESSION, np.float32))
+
+    @classmethod
+    def nothing(cls) -> Calibration:
+        """The calibration that changes nothing."""
+        straight = np.eye(3, dtype=np.float32), np.array([0, 0, -0.6], np.float32)
+        return cls(np.zeros(N_EXPRESSION, np.float32), *straight)
 
     @classmethod
     def measure(cls, recent: Sequence[HeadCodes]) -> Calibration:
@@ -60,14 +88,45 @@ class Calibration:
         # The median, not the mean: a blink in the middle must not count.
         return cls(np.median(faces, axis=0).astype(np.float32), rotation, places.mean(0).astype(np.float32))
 
-    def apply(self, codes: HeadCodes) -> HeadCodes:
-        """The codes relative to the neutral face.
+    def again(self, recent: Sequence[HeadCodes]) -> Calibration:
+        """A new neutral face, see `measure`; the range stays, but for what the new neutral leaves no room for."""
+        fresh = Calibration.measure(recent)
+        return replace(fresh, peak=np.where(self.peak - fresh.expression >= RISE, self.peak, 0).astype(np.float32))
 
-        A coefficient x becomes (x - n) / (1 - n), never below 0, so that full stays 1; gaze likewise, signed.
+    def widened(self, step: str, recent: Sequence[HeadCodes]) -> Calibration:
+        """With the movement of `step` (a key of `STEPS`), held for the last `RANGE_SPAN` seconds of codes, as full.
+
+        Raises InputError: "no-step", "no-face", "turned-away", "no-movement".
+        """
+        if step not in STEPS:
+            raise InputError("no-step", f"no movement is called {step[:20]!r}: choose {', '.join(STEPS)}")
+        if len(recent) < LEAST:
+            raise InputError("no-face", "hold your face in view of the camera for two seconds, then try again")
+        yaw, pitch, _ = to_euler(mean_rotation(np.stack([codes.rotation for codes in recent])))
+        if max(abs(yaw), abs(pitch)) > AWAY:
+            raise InputError("turned-away", "look towards the camera, then try again")
+        channels = [ARKIT.index(name) for name in STEPS[step]]
+        held = np.percentile([codes.expression[channels] for codes in recent], HELD, axis=0)
+        if np.any(held - self.expression[channels] < RISE):
+            raise InputError("no-movement", f"too little was seen to move: {_CURES[step]}, and hold it, then try again")
+        peak = self.peak.copy()
+        peak[channels] = held
+        return replace(self, peak=peak)
+
+    def apply(self, codes: HeadCodes) -> HeadCodes:
+        """The codes relative to the neutral face and the full movements.
+
+        A coefficient x becomes (x - n) / (p - n), between 0 and 1, with neutral n and peak p; p is 1 where it was not
+        measured. Lids have some play at both ends. Gaze likewise, signed.
         The pose becomes what a camera straight in front of the neutral face, equally far away, would see.
         """
-        neutral = np.minimum(self.expression, CEILING)
-        expression = np.clip((codes.expression - neutral) / (1 - neutral), 0, 1)
+        measured = self.peak > 0
+        neutral = np.where(measured, self.expression, np.minimum(self.expression, CEILING))
+        full = np.where(measured, np.maximum(self.peak, neutral + RISE), 1.0)
+        share = (codes.expression - neutral) / (full - neutral)
+        lids = [lid for lid in _LIDS if measured[lid]]
+        share[lids] = (share[lids] - LID_PLAY) / (1 - 2 * LID_PLAY)
+        expression = np.clip(share, 0, 1)
         rest, gaze = np.clip(signed_gaze(self.expression), -CEILING, CEILING), signed_gaze(codes.expression)
         gaze = (gaze - rest) / (1 - np.sign(gaze - rest) * rest)
         straight = np.array([0, 0, -np.linalg.norm(self.translation)])
@@ -83,30 +142,39 @@ class Calibration:
             "expression": dict(zip(ARKIT, self.expression.tolist(), strict=True)),
             "rotation": to_quaternion(self.rotation).tolist(),
             "translation": self.translation.tolist(),
+            "range": {name: float(peak) for name, peak in zip(ARKIT, self.peak.tolist(), strict=True) if peak > 0},
         }
 
     @classmethod
     def from_json(cls, plain: Mapping[str, object]) -> Calibration:
         """The inverse of `to_json`. Raises InputError("bad-calibration")."""
         try:
-            named = plain["expression"]
-            if not isinstance(named, Mapping):
-                raise ValueError("expression is not an object")
-            expression = np.array([named[name] for name in ARKIT], np.float32)
-            rotation = np.asarray(plain["rotation"], np.float32).reshape(4)
-            translation = np.asarray(plain["translation"], np.float32).reshape(3)
-            if not all(np.isfinite(part).all() for part in (expression, rotation, translation)):
-                raise ValueError("a number is not finite")
-            if np.linalg.norm(rotation) < 0.5 or expression.min() < 0 or expression.max() > 1:
+            named, full = plain["expression"], plain.get("range", {})
+            if not isinstance(named, Mapping) or not isinstance(full, Mapping):
+                raise ValueError("expression and range: expected objects")
+            expression = _numbers([named[name] for name in ARKIT], N_EXPRESSION)
+            peak = _numbers([full.get(name, 0) for name in ARKIT], N_EXPRESSION)
+            rotation, translation = _numbers(plain["rotation"], 4), _numbers(plain["translation"], 3)
+            if not 0.5 < np.linalg.norm(rotation) < 2 or np.abs(translation).max() > 100:
                 raise ValueError("a number is out of range")
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                "bad-calibration", f"calibrate again: the stored neutral face is no good ({error})"
-            ) from error
-        return cls(expression, from_quaternion(rotation), translation)
+            if min(expression.min(), peak.min()) < 0 or max(expression.max(), peak.max()) > 1:
+                raise ValueError("a number is out of range")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError("bad-calibration", f"this is no calibration ({error}): calibrate again") from error
+        return cls(expression, from_quaternion(rotation), translation, peak)
 
 
 def mean_rotation(rotations: NDArray) -> Array:  # (N, 3, 3) -> (3, 3)
     """The chordal mean: the rotation nearest to the mean matrix, by SVD."""
     u, _, vt = np.linalg.svd(np.mean(rotations, axis=0, dtype=np.float64))
     return np.asarray((u * [1, 1, np.linalg.det(u @ vt)]) @ vt, np.float32)
+
+
+def _numbers(values: object, count: int) -> Array:
+    if not isinstance(values, list) or len(values) != count or any(type(v) not in (int, float) for v in values):
+        raise ValueError(f"expected {count} numbers")
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError("a number is not finite")
+    return array

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
 from ..errors import InputError
 from ..video import Rgb, Video
+from .profile import load_profile
 from .tracker import Tracker
 from .types import Tracked
 
@@ -105,13 +106,17 @@ def track_video(
     device: Device = "auto",
     progress: bool = True,
     tracker: Tracker | None = None,
+    calibration: Path | None = None,
 ) -> Summary:
     """Track the largest face of a video and write `out` (.npz), all of it or nothing.
 
-    `tracker` stands in for the shipped models. Raises InputError (see `Video`; "cannot-write") and AssetError.
+    `tracker` stands in for the shipped models; calibration: a person's profile. Raises InputError (see `Video`,
+    `load_profile`; "cannot-write") and AssetError.
     """
+    person = load_profile(calibration).calibration if calibration is not None else None
     with Video.open(path) as video:
         tracker = tracker or shipped_tracker(smooth=smooth, device=device)
+        tracker.calibration = person or tracker.calibration
         rows = Rows()
         for rgb, t in _with_bar(video, path.name) if progress else video:
             rows.add(tracker.update(rgb, t))

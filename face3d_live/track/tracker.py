@@ -108,9 +108,15 @@ class Tracker:
         face = estimate is not None
         return Tracked(face, codes, seen, raw, own, landmarks, confidence, ms, camera, self._identity.shape.copy())
 
-    def calibrate(self) -> Calibration:
-        """Take the face of the last half second as neutral. Raises InputError: "no-face", "moving", "turned-away"."""
-        self.calibration = Calibration.measure([codes for _, codes in self._recent])
+    def calibrate(self, step: str = "neutral") -> Calibration:
+        """Take the face of the last half second as neutral, or that of the last second and a half as the full movement
+        of a step of `calibration.STEPS`. Raises InputError, see `Calibration.measure` and `Calibration.widened`."""
+        known = self.calibration or Calibration.nothing()
+        if step == "neutral":
+            still = [codes for t, codes in self._recent if self._now - t <= neutral.SPAN]
+            self.calibration = known.again(still)
+        else:
+            self.calibration = known.widened(step, [codes for _, codes in self._recent])
         return self.calibration
 
     def _tick(self, t: float) -> None:
@@ -242,7 +248,7 @@ class Tracker:
             seen = seen.with_(shape=person.shape, texture=person.texture, expression=expression)
             seen = self._smoother(seen, self._now)
         self._recent.append((self._now, seen))
-        while self._now - self._recent[0][0] > neutral.SPAN:
+        while self._now - self._recent[0][0] > neutral.RANGE_SPAN:
             self._recent.popleft()
         return seen
 
