@@ -78,6 +78,12 @@ class Bench(StrEnum):
     live = "live"
 
 
+class Compare(StrEnum):
+    """Whose answers to the clips ours are held against."""
+
+    mediapipe = "mediapipe"
+
+
 AnyDevice = Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU when there is one")]
 DataFolder = Annotated[Path, typer.Option(help="the folder of faces and clips")]
 TrainingFolder = Annotated[Path, typer.Option(help="what a run keeps: its samples, skins, checkpoint, figures")]
@@ -93,6 +99,10 @@ TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your dat
 OUTPUT_HELP = (
     "send the face to a program, may be repeated: vmc://127.0.0.1:39539?names=vrm1, livelink://HOST?subject=Face, "
     "ifacialmocap://HOST, vts://localhost; docs/outputs.md"
+)
+COMPARE_HELP = (
+    "have MediaPipe answer to the clips, once (face3d-live[build], its model in FOLDER/teacher); without it they are "
+    "measured where its answers are kept"
 )
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
@@ -223,15 +233,16 @@ def evaluate(
     weights: Annotated[Path, typer.Option(help="the weights to measure")] = REGRESSOR,
     limit: Annotated[int | None, typer.Option(help="samples of each kind at most")] = None,
     device: AnyDevice = Device.auto,
+    compare: Annotated[Compare | None, typer.Option(help=COMPARE_HELP)] = None,
 ) -> None:
-    """Measure the network on synthetic faces with known codes, and on portraits it has never seen.
+    """Measure the network on faces, heads and clips it has never seen, beside what is asked of it.
 
     Needs face3d-live[train]. What the folder lacks of the held-out faces is made first.
     """
     _need_torch()
     from face3d_live.train.command import evaluate_weights
 
-    evaluate_weights(weights, folder, data, limit, device.value)
+    evaluate_weights(weights, folder, data, limit, device.value, compare is not None)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

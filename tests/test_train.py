@@ -190,11 +190,11 @@ def test_metrics_on_known_answers(head: Head) -> None:
     values = rng.uniform(0, 1, (50, N_EXPRESSION))
     assert all(r == pytest.approx(1) for r in metrics.correlations(values * 0.5 + 0.1, values).values())
     shape = np.zeros((2, N_SHAPE))
-    answers = metrics.Answers(truth[:2], np.zeros((2, 52)), shape, np.tile(np.eye(3), (2, 1, 1)))
-    assert metrics.vertex_errors(head, answers, shape, np.zeros((2, 52))) == pytest.approx(np.zeros(2))
-    opened = np.zeros((2, 52))
+    rest, opened = np.zeros((2, 52)), np.zeros((2, 52))
     opened[:, 17] = 1  # jawOpen moves the lower face by a centimetre or so
-    assert 0.5 < metrics.vertex_errors(head, answers, shape, opened).mean() < 20
+    still, moved = (metrics.face_surfaces(head, shape, expression) for expression in (rest, opened))
+    assert metrics.surface_errors(still, still) == pytest.approx(np.zeros(2))
+    assert 0.5 < metrics.surface_errors(still, moved).mean() < 20
     assert metrics.confidence_correlation(np.array([0.9, 0.5, 0.1]), np.array([1, 2, 3])) == pytest.approx(-1)
 
 
@@ -213,4 +213,3 @@ def test_quick_run_learns(tmp_path: Path) -> None:
     report = evaluate.evaluate_pool(trained, Head.load(), Pool(tmp_path / "test"))
     assert report["faces"] == command.QUICK_TEST
     assert report["network"]["vertices_mm"] > 0 and report["fit"]["points_percent"] > 0
-    assert "point distance" in evaluate.to_markdown({"weights": {}, "synthetic": report})

@@ -1,7 +1,8 @@
 """What `face3d-live train` and `face3d-live evaluate` do.
 
 A training folder holds everything of a run: `pool/` (synthetic samples, portraits, and the held-out tenth of both),
-`skins/`, `checkpoint.pt`, `evaluation.json` and `.md`. Running the same command again goes on where it stopped.
+`skins/`, `checkpoint.pt`, `teacher/` (another tracker's answers to the clips), `evaluation.json` and `.md` with
+pictures in `evaluation/`. Running the same command again goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import cv2
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
@@ -26,7 +26,7 @@ from face3d_live.regress import weights
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Device, Regressor, cuda_available
 from face3d_live.texture.library import build_library
-from face3d_live.train import clips, loop, portraits, synthetic, turned
+from face3d_live.train import clips, evaluate_report, evaluate_run, loop, portraits, synthetic, turned
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import Mixture, Pool
@@ -35,7 +35,6 @@ from face3d_live.train.pool import Mixture, Pool
 PORTRAIT_SHARE = 0.5
 #: How often each portrait is turned to another pose.
 TURNED = 6
-HELD_OUT_SEED, HELD_OUT = 9999, 1000
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
@@ -85,8 +84,7 @@ def train_network(
 
 
 def prepare(head: Head, folder: Path, data: Path) -> None:
-    """Make what a training folder lacks before the first step: skins, portraits, turned portraits, frames of
-    clips, held-out heads.
+    """Make what a training folder lacks before the first step: skins, portraits, turned portraits, frames of clips.
 
     Raises InputError "data-missing" when the folder of faces is not there.
     """
@@ -99,9 +97,6 @@ def prepare(head: Head, folder: Path, data: Path) -> None:
         turned.build(head, data, pool, TURNED)
     if not (pool / "portraits_train" / clips.SHARDS[0]).is_dir():
         _add_clips(head, data, folder)
-    if not (pool / "synthetic_heldout").is_dir():
-        generator = synthetic.Generator(head, data, skins)
-        synthetic.write_shard(generator, pool / "synthetic_heldout", HELD_OUT_SEED, 0, HELD_OUT)
 
 
 def _add_clips(head: Head, data: Path, folder: Path) -> None:
@@ -145,21 +140,17 @@ def evaluate_weights(
     data: Path = Path("../shared/data"),
     limit: int | None = None,
     device: Device = "auto",
+    compare: bool = False,
 ) -> dict[str, Any]:
-    """Measure a weights file on the held-out pools of a training folder; print and save the table.
+    """Measure a weights file on faces, heads and clips that training never saw; print one table, and save it all.
 
-    The pools are made where there are none. Raises InputError "data-missing" when that needs the folder of faces.
+    In the training folder come `evaluation.json`, `evaluation.md`, and plots and contact sheets in `evaluation/`.
+    compare: have MediaPipe answer to the clips (its model in `folder/teacher`); without it they are judged where its
+    answers are kept. Raises as `evaluate_run.evaluate_all`.
     """
-    head, pool = Head.load(), folder / "pool"
-    if not (pool / "synthetic_heldout").is_dir() or not (pool / "portraits_heldout").is_dir():
-        prepare(head, folder, data)
-    pools = {"synthetic": Pool(pool / "synthetic_heldout"), "portraits": Pool(pool / "portraits_heldout")}
-    report = evaluation.evaluate(Regressor.load(device, path), head, pools, limit)
-    table = Table("measure", "network", "with the fit")
-    for row in evaluation.rows(report):
-        table.add_row(*row)
-    Console().print(table)
-    evaluation.save(report, folder)
+    report, pictures = evaluate_run.evaluate_all(lambda: Regressor.load(device, path, 2), folder, data, limit, compare)
+    Console().print(evaluate_report.terminal_table(report))
+    evaluate_report.save(report, folder, pictures)
     return report
 
 

@@ -26,7 +26,7 @@ class Identity:
 
 
 class IdentitySampler:
-    """Draws identities. scans: `scan_heads.npz`; where it is missing all come from the head's basis. share: of scans."""
+    """Draws identities. scans: `scan_heads.npz`; without it all come from the head's basis. share: of scans."""
 
     def __init__(self, head: Head, scans: Path, share: float = 0.5) -> None:
         self.head, self.share = head, share

@@ -1,16 +1,20 @@
-"""Figures of merit, on plain arrays."""
+"""Figures of merit of single pictures, on plain arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import rotations
-from face3d_live.codes import ARKIT
+from face3d_live.codes import ARKIT, gaze_angles
 from face3d_live.head.model import Head
-from face3d_live.head.points import EYE_CORNERS
+from face3d_live.head.points import EYE_CORNERS, IBUG68_FROM_478
+
+#: Name of a group of faces -> "faces" and mean "error".
+Groups = dict[str, dict[str, float]]
 
 #: A channel is judged where the truth moves at least so much (standard deviation).
 MOVING = 0.04
@@ -38,24 +42,66 @@ def point_errors(points: NDArray, truth: NDArray, weight: NDArray) -> NDArray:  
     return 100 * (distance * weight).sum(1) / weight.sum(1) / eye_distance(truth)
 
 
-def correlations(values: NDArray, truth: NDArray) -> dict[str, float]:  # (N, 52) x 2
+def landmark_errors(points: NDArray, truth: NDArray) -> NDArray:  # (N, 478, 2) x 2 -> (N,)
+    """The same with all 478 alike."""
+    return point_errors(points, truth, np.ones(truth.shape[:2]))
+
+
+def ibug_errors(points: NDArray, truth: NDArray) -> NDArray:  # (N, 478, 2) x 2 -> (N,)
+    """The same over iBUG's 68, what files and other programs get to see."""
+    weight = np.zeros(truth.shape[:2])
+    weight[:, list(IBUG68_FROM_478)] = 1
+    return point_errors(points, truth, weight)
+
+
+def pearson(a: NDArray, b: NDArray) -> float:  # (N,) x 2
+    """Pearson's r; 0 where one of the two does not move."""
+    if min(a.std(), b.std()) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def correlations(values: NDArray, truth: NDArray, moving: float = MOVING) -> dict[str, float]:  # (N, 52) x 2
     """Pearson's r of each channel whose truth moves; 0 where the answer does not."""
-    out = {}
-    for i, name in enumerate(ARKIT):
-        if truth[:, i].std() >= MOVING:
-            moving = values[:, i].std() > 1e-6
-            out[name] = float(np.corrcoef(values[:, i], truth[:, i])[0, 1]) if moving else 0.0
-    return out
+    spread = truth.std(0)
+    return {name: pearson(values[:, i], truth[:, i]) for i, name in enumerate(ARKIT) if spread[i] >= moving}
 
 
-def vertex_errors(head: Head, answers: Answers, shape: NDArray, expression: NDArray) -> NDArray:  # -> (N,)
-    """Mean distance over the face's vertices in the head frame, millimetres."""
-    face = head.regions["face"]
-    out = np.empty(len(shape))
-    for i in range(len(shape)):
-        difference = head.vertices(answers.shape[i], answers.expression[i]) - head.vertices(shape[i], expression[i])
-        out[i] = 1e3 * np.linalg.norm(difference[face], axis=-1).mean()
-    return out
+def face_surfaces(head: Head, shape: NDArray, expression: NDArray) -> NDArray:  # (N, 80), (N, 52) -> (N, F, 3)
+    """The vertices of the face region in the head frame, metres; some heads at a time, as whole ones fill gigabytes."""
+    region = head.regions["face"]
+    rows = range(0, len(shape), 32)
+    return np.concatenate([head.vertices(shape[i : i + 32], expression[i : i + 32])[:, region] for i in rows])
+
+
+def surface_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, F, 3) x 2, metres -> (N,)
+    """Mean distance of vertices, millimetres."""
+    return 1e3 * np.linalg.norm(surface - truth, axis=-1).mean(-1)
+
+
+def aligned(points: NDArray, truth: NDArray) -> NDArray:  # (N, 3) x 2 -> (N, 3)
+    """`points` turned and shifted, not scaled, onto `truth` by least squares (Kabsch 1976)."""
+    middle, goal = points.mean(0), truth.mean(0)
+    u, _, vt = np.linalg.svd((points - middle).T @ (truth - goal))
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    return (points - middle) @ ((u * sign) @ vt) + goal
+
+
+def aligned_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
+    """Mean distance after rigid alignment with true scale, millimetres."""
+    pairs = zip(surface, truth, strict=True)
+    return np.array([1e3 * np.linalg.norm(aligned(a, b) - b, axis=-1).mean() for a, b in pairs])
+
+
+def gaze_errors(expression: NDArray, truth: NDArray) -> NDArray:  # (N, 52) x 2 -> (N,)
+    """Angle between where the eyes look in the head frame, mean of both eyes, degrees."""
+    return np.degrees(np.arccos(np.clip((_looks(expression) * _looks(truth)).sum(-1), -1, 1))).mean(-1)
+
+
+def _looks(expression: NDArray) -> NDArray:  # (N, 52) -> (N, 2, 3)
+    """Unit directions of both eyes."""
+    yaw, pitch = np.moveaxis(gaze_angles(expression).astype(np.float64), -1, 0)
+    return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], -1)
 
 
 def rotation_errors(rotation: NDArray, truth: NDArray) -> NDArray:  # (N, 3, 3) x 2 -> (N,)
@@ -63,7 +109,39 @@ def rotation_errors(rotation: NDArray, truth: NDArray) -> NDArray:  # (N, 3, 3) 
     return np.degrees(rotations.angle_between(rotation, truth))
 
 
+def yaws(rotation: NDArray) -> NDArray:  # (N, 3, 3) -> (N,)
+    """How far each head is turned to a side, degrees, without sign."""
+    return np.abs(np.degrees([rotations.to_euler(r)[0] for r in rotation]))
+
+
 def confidence_correlation(confidence: NDArray, errors: NDArray) -> float:
     """Spearman's rank correlation of confidence and error: -1 is perfect."""
     first, second = (np.argsort(np.argsort(values)).astype(np.float64) for values in (confidence, errors))
     return float(np.corrcoef(first, second)[0, 1])
+
+
+def calibration(expected: NDArray, errors: NDArray, bins: int = 10) -> list[dict[str, float]]:  # (N,) x 2
+    """Faces in equal groups from the least to the largest expected error, with the error that each group has."""
+    order = np.argsort(expected)
+    return [
+        {"faces": len(rows), "expected": float(expected[rows].mean()), "error": float(errors[rows].mean())}
+        for rows in np.array_split(order, min(bins, len(order)))
+    ]
+
+
+def by_group(groups: NDArray, errors: NDArray) -> Groups:  # (N,) labels, (N,)
+    """Mean error and count of each label that occurs, in alphabetical order."""
+    return {
+        str(label): {"faces": int((groups == label).sum()), "error": float(errors[groups == label].mean())}
+        for label in np.unique(groups)
+    }
+
+
+def by_bin(values: NDArray, bins: Mapping[str, tuple[float, float]], errors: NDArray) -> Groups:
+    """The same for half-open intervals of values (N,), in the order given; what none holds is left out."""
+    inside = {name: (values >= low) & (values < high) for name, (low, high) in bins.items()}
+    return {
+        name: {"faces": int(rows.sum()), "error": float(errors[rows].mean())}
+        for name, rows in inside.items()
+        if rows.any()
+    }

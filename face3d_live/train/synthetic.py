@@ -98,10 +98,15 @@ class Generator:
         return (metres(depth[row, column]) > distance - HIDDEN).astype(np.float32)
 
 
+def shard_name(seed: int, number: int) -> str:
+    """The folder of a shard inside its pool."""
+    return f"s{seed:04d}_{number:05d}"
+
+
 def write_shard(generator: Generator, pool: Path, seed: int, number: int, count: int = SHARD) -> Path:
     """Make shard `number` of the run `seed`."""
     rng = np.random.default_rng([seed, number])
-    writer = ShardWriter(pool, f"s{seed:04d}_{number:05d}", {"kind": "synthetic", "seed": seed, "number": number})
+    writer = ShardWriter(pool, shard_name(seed, number), {"kind": "synthetic", "seed": seed, "number": number})
     for _ in range(count):
         writer.add(generator.sample(rng))
     return writer.close()
@@ -120,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("LP_NUM_THREADS", "0")
     generator = Generator(Head.load(), options.data, options.skins)
     for number in range(options.shards):
-        if (options.out / f"s{options.seed:04d}_{number:05d}" / "about.json").is_file():
+        if (options.out / shard_name(options.seed, number) / "about.json").is_file():
             continue
         start = time.monotonic()
         path = write_shard(generator, options.out, options.seed, number, options.count)

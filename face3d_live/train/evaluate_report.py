@@ -1,0 +1,223 @@
+"""What is asked of the regressor, and the report: one table for the terminal, JSON and Markdown for a document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from face3d_live.train.evaluate_faces import RARE
+from face3d_live.train.evaluate_tables import breakdown_tables, markdown_table
+
+Report = Mapping[str, Any]
+
+#: Fewer blinks than this prove nothing.
+FEW_BLINKS = 5
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One thing asked. path: where the report holds the figure, "{}" standing for network or fit.
+    rising: more is better."""
+
+    measure: str
+    path: str
+    floor: float
+    target: float
+    unit: str = ""
+    rising: bool = False
+
+    def met(self, value: float | None) -> str:
+        """What a figure reaches: "target", "floor" or "no"; "not measured" for None."""
+        if value is None:
+            return "not measured"
+        sign = 1 if self.rising else -1
+        reached = [name for name in ("target", "floor") if sign * value >= sign * getattr(self, name)]
+        return reached[0] if reached else "no"
+
+
+#: Floors and targets. Judged is what leaves the program: after the fit, and in clips after smoothing.
+GOALS = (
+    Goal("synthetic: mean r over the channels", "synthetic/{}/mean_r", 0.70, 0.95, rising=True),
+    Goal("synthetic: vertex error of the face", "synthetic/{}/vertices_mm", 1.6, 1.0, " mm"),
+    Goal("scan heads: vertex error of the face, aligned, true scale", "scans/{}/mean", 2.0, 1.2, " mm"),
+    Goal("portraits: landmark distance", "portraits/{}/landmarks_percent", 3.5, 2.5, " %"),
+    Goal("clips held out: mean r within a clip", "clips/held out/mean_r", 0.65, 0.90, rising=True),
+    Goal("clips held out: relative rotation error", "clips/held out/rotation_degrees", 3.5, 1.5, "°"),
+    Goal("clips held out: jitter at rest, of MediaPipe's", "clips/held out/jitter", 1.2, 0.8),
+    Goal("clips held out: blinks found", "clips/held out/blinks_found", 0.85, 0.98, rising=True),
+    Goal("clips held out: false blinks a minute", "clips/held out/false_blinks_a_minute", 2.0, 0.2),
+    *(Goal(f"synthetic: r of {name}", f"synthetic/{{}}/r/{name}", 0.6, 0.9, rising=True) for name in RARE),
+    Goal("portraits: worst skin tone against the mean", "portraits/worst_tone/ratio", 1.5, 1.15),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table, as text."""
+
+    measure: str
+    network: str = ""
+    fit: str = ""
+    floor: str = ""
+    target: str = ""
+    met: str = ""
+
+
+HEADER = Row("measure", "network", "as shipped", "floor", "target", "reached")
+
+
+def lookup(report: Report, path: str) -> Any:
+    """The value at a path of keys; None where there is none."""
+    value: Any = report
+    for key in path.split("/"):
+        if not isinstance(value, Mapping) or key not in value:
+            return None
+        value = value[key]
+    return value
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Three significant digits; nothing for None."""
+    return "" if value is None else f"{value:.3g}{unit}"
+
+
+def goal_rows(report: Report) -> list[Row]:
+    """Floors and targets with what was measured beside them."""
+    rows = []
+    for goal in GOALS:
+        fit = lookup(report, goal.path.format("fit"))
+        network = lookup(report, goal.path.format("network")) if "{}" in goal.path else None
+        few = "blinks" in goal.path and (lookup(report, "clips/held out/blinks/seen") or 0) < FEW_BLINKS
+        met = "too few to tell" if few and fit is not None else goal.met(fit)
+        limits = (number(goal.floor, goal.unit), number(goal.target, goal.unit))
+        rows.append(Row(goal.measure, number(network, goal.unit), number(fit, goal.unit), *limits, met))
+    return rows
+
+
+_FACES = {
+    "faces": "faces",
+    "landmarks_percent": "landmark distance, 478 alike, % of eye distance",
+    "points_percent": "landmark distance, weighted by the labels' trust, %",
+    "points_p95": "95th percentile of it",
+    "ibug68_percent": "landmark distance, iBUG's 68, %",
+    "rotation_degrees": "rotation, degrees",
+    "mean_r": "mean r of {} channels",
+    "mae": "mean absolute error of the channels",
+    "gaze_degrees": "gaze, degrees",
+    "vertices_mm": "vertex error of the face with expression, mm",
+    "neutral_mm": "vertex error of the face at rest, mm",
+    "aligned_mm": "vertex error with expression after rigid alignment, mm",
+}
+
+
+def figure_rows(report: Report) -> list[Row]:
+    """Everything else that is one number."""
+    rows = []
+    for name in ("synthetic", "portraits"):
+        part = report.get(name)
+        if part is None:
+            continue
+        rows.append(Row(f"{name}: faces", "", str(part["faces"])))
+        for key, label in _FACES.items():
+            if key in part["fit"]:
+                values = (number(part[kind][key]) for kind in ("network", "fit"))
+                rows.append(Row(f"{name}: {label.format(part['fit']['channels'])}", *values))
+        if "average_face_mm" in part:
+            rows.append(Row(f"{name}: the same of the average face, mm", "", number(part["average_face_mm"])))
+        for trait in lookup(part, "traits/fit") or {}:
+            values = (number(part["traits"][kind][trait]) for kind in ("network", "fit"))
+            rows.append(Row(f"{name}: r across people, {trait}", *values))
+        rho = number(part["confidence_against_error"])
+        rows.append(Row(f"{name}: rank correlation of confidence and error", rho))
+    return rows + _scan_rows(report) + _clip_rows(report) + _people_rows(report)
+
+
+def _scan_rows(report: Report) -> list[Row]:
+    part = report.get("scans")
+    if part is None:
+        return []
+    names = {"mean": "mean", "median": "median", "p95": "95th percentile", "frontal": "mean, turned under 30 degrees"}
+    rows = [
+        Row(f"scan heads: {label}, mm", number(part["network"][key]), number(part["fit"][key]))
+        for key, label in names.items()
+    ]
+    average = number(part["average face"]["mean"])
+    nearest = number(part["nearest code"]["mean"])
+    return [*rows, Row("scan heads: the average face, mm", "", average), Row("scan heads: nearest code", "", nearest)]
+
+
+def _clip_rows(report: Report) -> list[Row]:
+    rows = []
+    for group in ("held out", "trained on"):
+        part = lookup(report, f"clips/{group}")
+        if part is None:
+            continue
+        title = f"clips {group} ({part['clips']})"
+        blinks = part["blinks"]
+        rows += [
+            *(Row(f"{title}: r {name}", "", number(r)) for name, r in part["r"].items()),
+            Row(f"{title}: mean r", "", number(part["mean_r"])),
+            Row(f"{title}: landmarks off MediaPipe's, %", "", number(part["landmarks_percent"])),
+            Row(f"{title}: relative rotation, degrees", "", number(part["rotation_degrees"])),
+            Row(f"{title}: jitter at rest, of MediaPipe's", "", number(part["jitter"])),
+            Row(f"{title}: blinks seen, found, false", "", "{seen}, {found}, {false}".format(**blinks)),
+            Row(f"{title}: frames behind MediaPipe", "", number(part["delay"])),
+            Row(f"{title}: frames behind the unsmoothed", "", number(part["smoothing_delay"])),
+        ]
+    return rows
+
+
+def _people_rows(report: Report) -> list[Row]:
+    part = report.get("identity")
+    if part is None:
+        return []
+    rows = []
+    for group, figures in part["fit"].items():
+        if "ratio" in figures:
+            title = f"identity, {group} ({figures['people']} people)"
+            for key, label in {"ratio": "distance to oneself over that to others", "identified": "found again"}.items():
+                rows.append(Row(f"{title}: {label}", *(number(part[kind][group][key]) for kind in ("network", "fit"))))
+    return rows
+
+
+def terminal_table(report: Report) -> Table:
+    """Goals, then everything else."""
+    table = Table(*_cells(HEADER))
+    for row in goal_rows(report):
+        table.add_row(*_cells(row), style={"target": "green", "floor": "yellow", "no": "red"}.get(row.met))
+    table.add_section()
+    for row in figure_rows(report):
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return tuple(vars(row).values())
+
+
+def to_markdown(report: Report, pictures: Sequence[str] = ()) -> str:
+    """The whole report. pictures: paths relative to the document."""
+    about = ", ".join(f"{key} {value}" for key, value in report["weights"].items() if key != "architecture")
+    figures = markdown_table(_cells(HEADER)[:3], [_cells(row)[:3] for row in figure_rows(report)])
+    parts = [
+        f"# Evaluation\n\nWeights: {about}.\n",
+        "## Floors and targets\n",
+        markdown_table(_cells(HEADER), [_cells(row) for row in goal_rows(report)]),
+        f"## Figures\n\n{figures}",
+        *breakdown_tables(report),
+        *(f"![{Path(path).stem}]({path})\n" for path in pictures),
+    ]
+    return "\n".join(parts)
+
+
+def save(report: Report, folder: Path, pictures: Sequence[Path] = ()) -> None:
+    """`evaluation.json` and `evaluation.md`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.json").write_text(json.dumps(report, indent=1))
+    relative = [path.relative_to(folder).as_posix() for path in pictures]
+    (folder / "evaluation.md").write_text(to_markdown(report, relative))

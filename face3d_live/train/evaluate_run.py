@@ -1,0 +1,171 @@
+"""All the figures of one weights file, with progress bars; what is lacking of held-out faces is made first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from face3d_live.head.model import Head
+from face3d_live.regress.runtime import Regressor
+from face3d_live.texture.library import build_library
+from face3d_live.track.tracker import Tracker
+from face3d_live.train import evaluate_clips as clips
+from face3d_live.train import evaluate_faces as faces
+from face3d_live.train import evaluate_people as people
+from face3d_live.train import evaluate_pictures as pictures
+from face3d_live.train import evaluate_scans as scans
+from face3d_live.train import portraits, synthetic
+from face3d_live.train.clips import TRAINING_CLIPS
+from face3d_live.train.evaluate import Judge, Measured, Source
+from face3d_live.train.pool import Pool
+from face3d_live.train.teacher import teacher_answers
+
+#: Synthetic faces that training never sees: so many, from a seed of their own.
+HELD_OUT_SEED, HELD_OUT = 9999, 2000
+
+Step = Callable[[int], None]
+
+
+class Run:
+    """One evaluation. folder: the training folder; data: the folder of faces and clips; limit: faces of each kind."""
+
+    def __init__(self, head: Head, folder: Path, data: Path, limit: int | None, progress: Progress) -> None:
+        self.head, self.folder, self.data, self.limit = head, folder, data, limit
+        self.pool, self.answers = folder / "pool", folder / "teacher"
+        self._progress = progress
+        self.pictures: list[Path] = []
+        self.tracks: dict[str, tuple[clips.Track, clips.Track]] = {}  # of each clip, ours and the other tracker's
+
+    def step(self, name: str, total: int) -> Step:
+        """A new progress bar, and what moves it."""
+        task = self._progress.add_task(name, total=total)
+        return lambda done: self._progress.advance(task, done)
+
+    def upto(self, count: int) -> int:
+        """`count`, or the limit where that is less."""
+        return min(self.limit or count, count)
+
+    def prepare(self) -> None:
+        """Make the held-out faces that are not there. Raises InputError "data-missing", AssetError "egl-missing"."""
+        portraits.load_index(self.data)  # says what is missing before minutes are spent
+        if not (self.folder / "skins").is_dir():
+            build_library(self.data, self.folder / "skins")
+        draw_held_out(self.head, self.folder, self.data, self.upto(HELD_OUT), lambda total: self.step("drawing", total))
+        count = self.upto(scans.COUNT)
+        if len(Pool(self.pool / "scan_heads")) < count:
+            step = self.step("drawing scan heads", count)
+            scans.draw(self.head, self.data, self.folder / "skins", self.pool / "scan_heads", count, step)
+
+    def measure(self, judge: Judge, name: str, most: int) -> tuple[Measured, Pool]:
+        """The samples of a pool, `most` at most."""
+        pool = Pool(self.pool / name)
+        count = min(self.upto(most), len(pool))
+        return judge.measure(pool, count, self.step(name.replace("_", " "), count)), pool
+
+    def look(self, name: str, measured: Measured, samples: Source) -> None:
+        """A contact sheet."""
+        path = self.folder / "evaluation" / f"{name}.png"
+        pictures.contact_sheet(self.head, measured, samples, path)
+        self.pictures.append(path)
+
+    def faces(self, judge: Judge) -> dict[str, Any]:
+        """The parts that are about single pictures."""
+        measured, pool = self.measure(judge, "synthetic_heldout", HELD_OUT)
+        report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
+        self.look("synthetic", measured, pool)
+        whose, samples = faces.held_out_portraits(self.head, self.data, self.limit)
+        measured = judge.measure(samples, progress=self.step("portraits", len(whose)))
+        report["portraits"] = faces.portrait_figures(self.head, measured, whose)
+        self.look("portraits", measured, samples)
+        measured, pool = self.measure(judge, "scan_heads", scans.COUNT)
+        truth = scans.truth(self.pool / "scan_heads", len(measured))
+        report["scans"] = scans.scan_figures(self.head, measured, truth)
+        return report
+
+    def people(self, judge: Judge) -> dict[str, Any]:
+        """Whether a shape is of a person."""
+        total = self.upto(len(people.find_pairs(self.data)))
+        pairs = people.measure_pairs(judge, self.data, total, self.step("pairs of one person", 2 * total))
+        return {name: people.people_figures(codes) for name, codes in pairs.items()}
+
+    def ask(self) -> None:
+        """MediaPipe's answers to every clip. Raises AssetError "teacher-missing" where it is not installed."""
+        found = clips.find_clips(self.data)
+        step = self.step("MediaPipe on clips", len(found))
+        for clip in found:
+            teacher_answers(clip, self.answers)
+            step(1)
+
+    def clips(self, judge: Judge) -> dict[str, Any] | None:
+        """The clips that MediaPipe has answered to; None when there are none."""
+        found = [c for c in sorted((self.data / "clips").glob("*.mkv")) if (self.answers / f"{c.stem}.npz").is_file()]
+        if not found:
+            return None
+        step, tracker = self.step("clips", len(found)), Tracker(judge.estimator, self.head)
+        each: dict[str, dict[str, Any]] = {}
+        for clip in found:
+            ours, sharp, fps = clips.follow(tracker, clip)
+            theirs = clips.reference(clip, self.answers)
+            each[clip.stem] = clips.clip_figures(ours, theirs, sharp, fps)
+            self.tracks[clip.stem] = (ours, theirs)
+            step(1)
+        split = {
+            "held out": [figures for name, figures in each.items() if name not in TRAINING_CLIPS],
+            "trained on": [figures for name, figures in each.items() if name in TRAINING_CLIPS],
+        }
+        return {**{name: clips.group_figures(part) for name, part in split.items() if part}, "each": each}
+
+
+def draw_held_out(head: Head, folder: Path, data: Path, count: int, begin: Callable[[int], Step]) -> None:
+    """Draw the shards that are lacking of the first `count` held-out synthetic faces."""
+    pool = folder / "pool" / "synthetic_heldout"
+    shards = range(math.ceil(count / synthetic.SHARD))
+    lacking = [n for n in shards if not (pool / synthetic.shard_name(HELD_OUT_SEED, n) / "about.json").is_file()]
+    if not lacking:
+        return
+    generator = synthetic.Generator(head, data, folder / "skins")
+    step = begin(len(lacking))
+    for number in lacking:
+        synthetic.write_shard(generator, pool, HELD_OUT_SEED, number)
+        step(1)
+
+
+def evaluate_all(
+    load: Callable[[], Regressor], folder: Path, data: Path, limit: int | None = None, compare: bool = False
+) -> tuple[dict[str, Any], list[Path]]:
+    """Every figure there is to have, and the pictures made.
+
+    load: gives the weights to measure, called once the faces are there. compare: have MediaPipe answer to the clips;
+    without it they are judged where its answers are kept. Raises InputError "data-missing", AssetError
+    "teacher-missing" or what the weights raise.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as progress:
+        run = Run(Head.load(), folder, data, limit, progress)
+        run.prepare()
+        if compare:
+            run.ask()
+        regressor = load()
+        judge = Judge(regressor, run.head)
+        about = {key: value for key, value in regressor.meta.items() if key != "means"}
+        report = {"weights": about, **run.faces(judge), "identity": run.people(judge)}
+        moving = run.clips(judge)
+        if moving is not None:
+            report["clips"] = moving
+    return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
+
+
+def _plots(report: dict[str, Any], tracks: dict[str, tuple[clips.Track, clips.Track]], folder: Path) -> list[Path]:
+    from face3d_live.train import evaluate_plots as plots  # brings Matplotlib, for which training has no use
+
+    made = [folder / "channels.png", folder / "confidence.png"]
+    plots.channels(report, made[0])
+    plots.confidence(report, made[1])
+    if tracks:
+        made.append(folder / "clips.png")
+        plots.clips(tracks, made[-1])
+    return made

@@ -1,0 +1,70 @@
+"""The report's tables with more than one figure a line: by channel, by group of faces, by clip, by confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from face3d_live.codes import ARKIT
+
+Report = Mapping[str, Any]
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table with a line for each row."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def breakdown_tables(report: Report) -> list[str]:
+    """Sections of Markdown, each with its heading."""
+    out = []
+    if "synthetic" in report:
+        out.append(f"## Synthetic faces, channel by channel\n\n{_channels(report['synthetic'])}")
+    for name in ("synthetic", "portraits"):
+        if name in report:
+            part, title = report[name], f"## {name.capitalize()}"
+            out.append(f"{title}: landmark distance by group, % of the eye distance\n\n{_groups(part)}")
+            out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
+    clips = report.get("clips", {}).get("each")
+    if clips:
+        out.append(f"## Clip by clip\n\n{_clips(clips)}")
+    return out
+
+
+def _channels(part: Report) -> str:
+    def cells(kind: str, channel: str) -> list[str]:
+        r = part[kind]["r"].get(channel)
+        return ["" if r is None else f"{r:.2f}", f"{part[kind]['mae_by_channel'][channel]:.3f}"]
+
+    header = ("channel", "r, network", "error", "r, as shipped", "error")
+    return markdown_table(header, [[c, *cells("network", c), *cells("fit", c)] for c in ARKIT])
+
+
+def _groups(part: Report) -> str:
+    rows = [
+        [by, name, f"{group['faces']:.0f}", f"{group['error']:.2f}"]
+        for by, groups in part["by"].items()
+        for name, group in groups.items()
+    ]
+    return markdown_table(("by", "group", "faces", "as shipped"), rows)
+
+
+def _calibration(part: Report) -> str:
+    rows = [[f"{b['faces']:.0f}", f"{b['expected']:.3f}", f"{b['error']:.3f}"] for b in part["calibration"]]
+    return markdown_table(("faces", "error expected", "error found"), rows)
+
+
+def _clips(clips: Mapping[str, Any]) -> str:
+    def text(value: float | None, digits: int = 2) -> str:
+        return "" if value is None else f"{value:.{digits}f}"
+
+    rows = []
+    for name, clip in clips.items():
+        ours, theirs = clip.get("shake", (None, None))
+        r = ", ".join(f"{channel} {value:.2f}" for channel, value in clip["r"].items())
+        blinks = "{seen}/{found}/{false}".format(**clip["blinks"]) if "blinks" in clip else ""
+        off = (text(clip.get("landmarks_percent")), text(clip.get("rotation_degrees")))
+        rows.append([name, str(clip["found"]), *off, text(ours), text(theirs), blinks, text(clip.get("delay"), 1), r])
+    header = ("clip", "frames", "landmarks %", "rotation °", "shake %", "MediaPipe's", "blinks s/f/f", "delay", "r")
+    return markdown_table(header, rows)
