@@ -33,6 +33,7 @@ Only = Literal["all", "structure"]
 Progress = Callable[[str, float], None]
 
 CONSERVATIVE_TEXTURE = 512
+COVERED = 0.03  # share of the skin seen from where a filled-in cover is mentioned
 CONSERVATIVE_SHAPE = 0.5  # share of the identity that is kept where the face was hard to see
 
 #: What a reconstruction holds, in the order of a zip.
@@ -165,7 +166,11 @@ class Reconstructor:
         if options.only == "all":
             with run.stage("texture", 0.4):
                 skin = skin_of_photo(rgb, codes, camera, self.head, self._albedo, options.texture)
-            codes, report["observed"] = skin.codes, round(skin.observed, 3)
+            codes = skin.codes
+            report |= {"observed": round(skin.observed, 3), "covered": round(skin.covered, 3)}
+            if skin.covered > COVERED:
+                report["warnings"].append(WARNINGS["covered"].en)
+                report["warning_codes"].append("covered")
         if options.frontal:
             codes, camera = _faced(codes, camera)
         with run.stage("files", 0.7):

@@ -15,6 +15,7 @@ from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import iris_colour, paint_eyes
+from face3d_live.texture.foreign import foreign
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, albedo_at, share_of
 from face3d_live.texture.sample import View, density, look, pick, unlit
@@ -23,39 +24,50 @@ from face3d_live.texture.texels import LEVEL, Texels, texels_of
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
+#: Alpha of a texel that the photo shows, and of one that was filled in. Nearly the same, so that a viewer that blends
+#: by alpha shows both as skin.
+OBSERVED, COMPLETED = 255, 254
 _DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily taken for these
 _OUTER = ("cheeks", "chin")  # not the forehead: a fringe with a hole in it looks worse than a fringe
 _GLARE = 0.45  # log brightness above the rest of the skin at which a highlight hides the skin anywhere
 _FOREIGN = 0.4  # and in colour: background that shines in at the outline
+_MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
 _ODD = 0.5  # difference in log brightness, or three times it in colour, at which a doubted texel is given up
 
 
 @dataclass(frozen=True)
 class SkinOfPhoto:
-    """texture: (S, S, 4) sRGB, alpha 255 where skin; codes: with the light and the albedo code that were found;
-    observed: share of the head's texels that the photo itself showed."""
+    """texture: (S, S, 4) sRGB, alpha `OBSERVED`, `COMPLETED` or 0 where there is no skin; codes: with the light and the
+    albedo code that were found; observed: share of the head's texels that the photo itself showed; covered: share of
+    the face seen that something hid (glasses, hair, a hand) and that was filled in."""
 
     texture: Picture
     codes: HeadCodes
     observed: float
+    covered: float = 0.0
 
 
 def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int) -> SkinOfPhoto:
     """The texture (size x size) of the head in a photo (H, W, 3)."""
     texels = texels_of(head, size)
     view = look(codes, camera, head, texels)
-    colour = to_linear(pick(rgb, view.pixel, density(view)))
+    colour = to_linear(pick(rgb, view.pixel, density(view), cv2.INTER_CUBIC))
     light, tone = _light(colour, view, head, texels, albedo)
     lit = codes.with_(light=light)
     partial = unlit(colour, view, light)
     weight = view.weight * _believed(partial, tone, head, texels, albedo)
     picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
+    hidden = cv2.resize(foreign(picture, known, head, albedo), (size, size), interpolation=cv2.INTER_LINEAR)
+    covered = float((known * hidden).sum() / max(float(known.sum()), 1e-6))
+    known = known * (1 - hidden)
     code = albedo.encode(picture.astype(np.float32) / 255, known)
     plain = albedo.plain(code, size)
     whole = complete(picture, known, plain, texels)
     eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
     whole = paint_eyes(whole, head, texels, iris_colour(rgb, lit, camera, head, eyes))
-    return SkinOfPhoto(whole, lit.with_(texture=code), float((weight > 0.5).mean()))
+    seen = known > _MOSTLY
+    whole[..., 3][(whole[..., 3] > 0) & ~seen] = COMPLETED
+    return SkinOfPhoto(whole, lit.with_(texture=code), float(texels.of(seen).mean()), covered)
 
 
 def _light(colour: Array, view: View, head: Head, texels: Texels, albedo: Albedo) -> tuple[Array, Array]:

@@ -83,8 +83,13 @@ def _hidden(space: Array, faces: NDArray, camera: Camera, pixel: Array, near: Ar
     return 1 / near > 1 / np.maximum(front[row, column], 1e-6) + _TOLERANCE
 
 
-def pick(frame_rgb: NDArray[np.uint8], pixel: Array, texels_per_pixel: float) -> Array:  # -> (N, 3) 0..1
-    """Colours at pixels. A frame much finer than the texture is averaged first, so that no pixel is skipped."""
+def pick(
+    frame_rgb: NDArray[np.uint8], pixel: Array, texels_per_pixel: float, between: int = cv2.INTER_LINEAR
+) -> Array:  # -> (N, 3) 0..1
+    """Colours at pixels. A frame much finer than the texture is averaged first, so that no pixel is skipped.
+
+    between: OpenCV's way of reading between pixels.
+    """
     shrink = float(np.clip(texels_per_pixel * 1.25, 0.05, 1))
     source, where = frame_rgb, pixel
     if shrink < 0.8:
@@ -95,7 +100,7 @@ def pick(frame_rgb: NDArray[np.uint8], pixel: Array, texels_per_pixel: float) ->
     padded = np.zeros((-(-len(where) // row) * row, 2), np.float32)
     padded[: len(where)] = where
     maps = padded.reshape(-1, row, 2)
-    colours = cv2.remap(source, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colours = cv2.remap(source, maps[..., 0], maps[..., 1], between, borderMode=cv2.BORDER_REPLICATE)
     return (colours.reshape(-1, 3)[: len(where)] / np.float32(255)).astype(np.float32)
 
 

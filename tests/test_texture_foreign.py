@@ -1,0 +1,100 @@
+"""Glasses, hair and shadows that lie on the skin: found, filled, and said."""
+
+import cv2
+import numpy as np
+import pytest
+from texture_support import picture_of, posed
+
+from face3d_live.camera import Camera
+from face3d_live.head.model import Head
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.foreign import SIZE, foreign
+from face3d_live.texture.portrait import COMPLETED, OBSERVED, skin_of_photo
+from face3d_live.texture.regions import share_of
+from face3d_live.texture.texels import texels_of
+
+CAMERA = Camera.webcam(360, 360)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return Head.load()
+
+
+@pytest.fixture(scope="module")
+def albedo():
+    return Albedo.load()
+
+
+@pytest.fixture(scope="module")
+def skin(albedo):
+    """(SIZE, SIZE, 3) someone's skin with a little texture of its own."""
+    rng = np.random.default_rng(2)
+    code = np.r_[rng.normal(size=8), np.zeros(42)].astype(np.float32)
+    noise = cv2.GaussianBlur(rng.normal(size=(SIZE, SIZE, 1)), (0, 0), 1.0)[..., None] * 0.03
+    return (np.clip(albedo.decode(code, SIZE) + noise, 0, 1) * 255).astype(np.uint8)
+
+
+def region(head, *names):
+    texels = texels_of(head, SIZE)
+    return texels.image(share_of(head, texels, names), pad=False) > 0.5
+
+
+def test_clean_skin_is_left_alone(head, albedo, skin):
+    whole = np.ones((SIZE, SIZE), np.float32)
+    assert foreign(skin, whole, head, albedo).mean() < 0.002
+
+
+def test_a_dark_fringe_is_found_and_nothing_else(head, albedo, skin):
+    forehead = region(head, "forehead")
+    rows = np.flatnonzero(forehead.any(1))
+    fringe = forehead & (np.arange(SIZE)[:, None] < np.percentile(rows, 60))
+    haired = skin.copy()
+    haired[fringe] = (40, 28, 20)
+    found = foreign(haired, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    assert found[fringe].mean() > 0.85
+    assert found[region(head, "cheeks", "lips_upper", "lips_lower", "chin")].mean() < 0.02
+
+
+def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, skin):
+    nose = region(head, "nose")
+    rows, columns = np.nonzero(nose)
+    bridge = np.zeros((SIZE, SIZE), bool)
+    top = int(np.percentile(rows, 25))
+    bridge[top - 2 : top + 3, columns.min() : columns.max()] = True
+    bridge &= nose
+    marked = skin.copy()
+    marked[bridge] = (15, 15, 18)
+    lip = region(head, "lips_upper")
+    below = np.nonzero(lip)[0].min()
+    moustache = np.zeros((SIZE, SIZE), bool)
+    moustache[below - 8 : below - 1, SIZE // 2 - 20 : SIZE // 2 + 20] = True
+    marked[moustache] = (40, 28, 20)
+    found = foreign(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    assert found[bridge].mean() > 0.6
+    assert found[moustache].mean() < 0.1
+
+
+def test_what_was_not_seen_is_not_judged(head, albedo, skin):
+    painted = skin.copy()
+    painted[region(head, "forehead")] = (0, 255, 0)
+    weight = np.ones((SIZE, SIZE), np.float32)
+    weight[region(head, "forehead")] = 0
+    assert foreign(painted, weight, head, albedo).mean() < 0.005
+
+
+def test_a_covered_forehead_is_filled_with_skin_and_alpha_says_so(head, albedo, skin):
+    codes = posed()
+    forehead = region(head, "forehead")
+    haired = skin.copy()
+    haired[forehead] = (40, 28, 20)
+    bare = skin_of_photo(picture_of(head, codes, CAMERA, skin), codes, CAMERA, head, albedo, 256)
+    made = skin_of_photo(picture_of(head, codes, CAMERA, haired), codes, CAMERA, head, albedo, 256)
+    assert made.covered > 0.08 > 0.02 > bare.covered
+    inner = cv2.erode(forehead.astype(np.uint8), np.ones((9, 9))) > 0
+    filled, true = made.texture[inner][:, :3].astype(float).mean(0), skin[inner].astype(float).mean(0)
+    assert np.abs(filled - true).max() < 45 < np.abs(np.array([40, 28, 20]) - true).max()
+    assert (made.texture[inner][:, 3] == COMPLETED).mean() > 0.9
+    nose = region(head, "nose")
+    assert (made.texture[nose][:, 3] == OBSERVED).mean() > 0.7
+    assert set(np.unique(made.texture[..., 3])) <= {0, COMPLETED, OBSERVED}
