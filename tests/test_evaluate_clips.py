@@ -1,0 +1,147 @@
+"""Clips against another tracker: figures of tracks that are known, and frames of a real file through a stand-in."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from face3d_live import rotations
+from face3d_live.camera import Camera
+from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.paths import WEB_CLIENT
+from face3d_live.track.types import Tracked
+from face3d_live.train import evaluate_clips as clips
+
+FPS, FRAMES = 30.0, 120
+SAMPLE = WEB_CLIENT / "sample" / "sample.mp4"
+
+
+def track(seed: int = 0, noise: float = 0.0) -> clips.Track:
+    """A face of 80 px that talks, smiles, blinks at frames 30 and 90, looks about, and turns in the second half."""
+    rng, t = np.random.default_rng(seed), np.arange(FRAMES) / FPS
+    expression = np.zeros((FRAMES, N_EXPRESSION))
+    for phase, name in enumerate(("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "eyeLookOutLeft")):
+        expression[:, INDEX[name]] = 0.4 + 0.3 * np.sin(2 * np.pi * (0.9 * t + 0.13 * phase))
+    for frame in (30, 90):
+        for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+            expression[frame - 2 : frame + 3, INDEX[name]] = (0.3, 0.7, 0.9, 0.7, 0.3)
+    turn = np.radians(20) * np.clip((t - 2) / 2, 0, 1)
+    rotation = np.stack([rotations.from_euler(yaw, 0, 0) for yaw in turn])
+    face = np.random.default_rng(7).uniform(0, 80, (68, 2))
+    face[36], face[45] = (10, 30), (60, 30)  # the eyes' outer corners, 50 px apart
+    landmarks = face + turn[:, None, None] * 300 + rng.normal(0, 1, (FRAMES, 68, 2)) * noise
+    return clips.Track(expression, landmarks, rotation)
+
+
+def figures(ours: clips.Track, theirs: clips.Track, sharp: np.ndarray | None = None) -> dict[str, Any]:
+    return clips.clip_figures(ours, theirs, ours.expression if sharp is None else sharp, FPS)
+
+
+def test_a_tracker_agrees_with_itself() -> None:
+    same = figures(track(noise=0.1), track(noise=0.1))
+    assert set(same["r"]) == {
+        "jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight", "gaze sideways",
+    }  # fmt: skip
+    assert same["r"] == pytest.approx(dict.fromkeys(same["r"], 1.0))
+    assert same["rotation_degrees"] == pytest.approx(0, abs=0.05) and same["landmarks_percent"] == 0
+    assert same["shake"][0] == same["shake"][1] > 0
+    assert same["blinks"] == {"seen": 2, "found": 2, "false": 0}
+    assert same["delay"] == pytest.approx(0, abs=0.01)
+    together = clips.group_figures([same, same])
+    assert together["jitter"] == pytest.approx(1) and together["mean_r"] == pytest.approx(1)
+    assert together["blinks"] == {"seen": 4, "found": 4, "false": 0} and together["false_blinks_a_minute"] == 0
+
+
+def test_only_frames_at_rest_count_for_jitter() -> None:
+    result = figures(track(1, noise=0.2), track(2, noise=0.1))
+    assert 40 < result["rest_frames"] < 70  # the second half turns
+    assert clips.group_figures([result])["jitter"] == pytest.approx(2, rel=0.1)
+    assert result["landmarks_percent"] == pytest.approx(100 * np.hypot(0.1, 0.2) * np.sqrt(np.pi / 2) / 50, rel=0.05)
+
+
+def test_three_frames_late() -> None:
+    theirs = track()
+    late = replace(theirs, expression=np.roll(theirs.expression, 3, 0))
+    result = figures(late, theirs, sharp=np.roll(theirs.expression, 1, 0))
+    assert result["delay"] == pytest.approx(3, abs=0.1)
+    assert result["smoothing_delay"] == pytest.approx(2, abs=0.1)
+    assert result["blinks"]["found"] == 2  # a tenth of a second is near enough
+
+
+def test_a_constant_turn_of_the_head_frame_is_no_error_but_a_missed_turn_is() -> None:
+    theirs = track()
+    other = replace(theirs, rotation=theirs.rotation @ rotations.from_euler(0.1, 0.2, 0))
+    assert figures(other, theirs)["rotation_degrees"] == pytest.approx(0, abs=0.05)
+    still = replace(theirs, rotation=np.tile(np.eye(3), (FRAMES, 1, 1)))
+    assert figures(still, theirs)["rotation_degrees"] > 4
+
+
+def test_frames_without_a_face_are_left_out() -> None:
+    ours = track()
+    for value in vars(ours).values():
+        value[100:] = np.nan
+    result = figures(ours, track())
+    assert (result["frames"], result["found"]) == (FRAMES, 100)
+    assert result["blinks"]["seen"] == 2 and all(np.isfinite(list(result["r"].values())))
+    nothing = replace(track(), expression=np.full((FRAMES, N_EXPRESSION), np.nan))
+    lost = figures(nothing, track())
+    assert lost["found"] == 0 and lost["r"] == {}
+    group = clips.group_figures([lost])
+    assert group["mean_r"] is None and group["jitter"] is None and group["frames_found"] == 0
+
+
+def test_rotations_come_from_points_in_space() -> None:
+    head = Head.load()
+    space = head.points(head.template)
+    camera = Camera.webcam(640, 480)
+    truth = np.stack([rotations.from_euler(yaw, pitch, 0.1) for yaw, pitch in ((0, 0), (0.3, 0), (-0.2, 0.2))])
+    turned = np.einsum("tij,nj->tni", truth, space) * 500  # about 80 px across, seen from far away
+    middle = (turned.min(1, keepdims=True) + turned.max(1, keepdims=True)) / 2  # of the picture: the ray stays
+    points = (turned - middle) * (1, -1, -1) + (320, 240, 0)
+    seen = clips.rotations_of(np.concatenate([points, np.full((1, 478, 3), np.nan)]), camera)
+    assert np.isnan(seen[3]).all()
+    between = np.degrees(rotations.angle_between(seen[1:3], truth[1:] @ truth[0].T))
+    assert between == pytest.approx(np.zeros(2), abs=0.1)
+
+
+class Seeing:
+    """A tracker that sees the same face in every frame but the first."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    def reset(self) -> None:
+        self.frames = 0
+
+    def update(self, rgb: np.ndarray, t: float) -> Tracked:
+        self.frames += 1
+        expression = np.full(N_EXPRESSION, 0.5, np.float32)
+        codes, raw = HeadCodes(expression=expression), HeadCodes(expression=expression / 2)
+        found = self.frames > 1
+        landmarks = np.ones((68, 2), np.float32) * (1 if found else np.nan)
+        camera = Camera.webcam(*rgb.shape[1::-1])
+        return Tracked(found, codes, codes, raw, codes.shape, landmarks, 0.9, 1.0, camera, codes.shape)
+
+
+def test_every_frame_of_a_file_is_followed() -> None:
+    ours, sharp, fps = clips.follow(Seeing(), SAMPLE)  # type: ignore[arg-type]
+    assert len(ours.expression) == len(ours.rotation) == len(sharp) > 100 and fps == pytest.approx(30, abs=1)
+    assert np.isnan(ours.expression[0]).all() and np.isnan(ours.rotation[0]).all()
+    assert (ours.expression[1:] == 0.5).all() and (sharp[1:] == 0.25).all()
+
+
+def test_held_out_clips_have_kept_answers(shared_data: Path, tmp_path: Path) -> None:
+    """Answers in the form in which the teacher keeps them are read back as a track."""
+    assert "sister" in {clip.stem for clip in clips.find_clips(shared_data)}
+    rng = np.random.default_rng(0)
+    landmarks = rng.uniform(100, 200, (4, 478, 3)).astype(np.float32)
+    names, scores = np.array(["_neutral", "jawOpen"]), rng.random((4, 2)).astype(np.float32)
+    np.savez(tmp_path / "sister.npz", landmarks=landmarks, blendshapes=scores, names=names)
+    theirs = clips.reference(shared_data / "clips" / "sister.mkv", tmp_path)
+    assert (theirs.expression[:, INDEX["jawOpen"]] == scores[:, 1]).all()
+    assert theirs.landmarks.shape == (4, 68, 2) and theirs.rotation.shape == (4, 3, 3)
