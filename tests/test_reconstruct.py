@@ -107,7 +107,7 @@ def test_all_files_are_there_and_open(made, known, head, tmp_path):
     assert (
         report == result.report
         and report["confidence"] == 0.9
-        and set(report["ms"]) == {"face", "geometry", "texture", "files"}
+        and set(report["ms"]) == {"face", "geometry", "texture", "detail", "files"}
     )
     assert stages[0] == ("face", 0.0) and stages[-1] == ("done", 1.0)
     assert [share for _, share in stages] == sorted(share for _, share in stages)
@@ -151,9 +151,21 @@ def test_a_frontal_head_looks_into_the_camera(maker, known):
 def test_what_is_hard_to_see_is_held_back(maker, known):
     maker.codes = posed(distance=0.75, shape=np.ones(80, np.float32))
     made = maker.photo(known[0], Options("low", 1024, refine=False))
+    assert "normal.png" not in made.files and b"norm " not in made.files["mesh.mtl"]
     assert made.report["mode"] == "conservative" and made.report["texture"] == 512
     assert picture(made.files["texture.png"]).shape == (512, 512, 4)
     np.testing.assert_allclose(params_from(made.files["params.npz"]).codes.shape, 0.5)
+
+
+def test_the_high_mesh_carries_relief_and_the_others_wear_it(made, maker, known):
+    assert b"norm normal.png" in made[0].files["mesh.mtl"] and picture(made[0].files["normal.png"]).shape[2] == 3
+    high = maker.photo(known[0], Options("high", 512, refine=False))
+    assert b"norm" not in high.files["mesh.mtl"] and high.report["relief_mm"] > 0
+    vertices = [line.split()[1:] for line in high.files["mesh.obj"].decode().splitlines() if line.startswith("v ")]
+    codes, mesh = params_from(high.files["params.npz"]).codes, maker.head.mesh("high")
+    smooth = mesh.refine(maker.head.vertices(codes.shape, codes.expression))
+    moved = np.linalg.norm(np.array(vertices, float) - smooth, axis=1)
+    assert 1e-5 < moved.max() < 1e-3 and np.median(moved) < 1e-5
 
 
 def test_the_texture_shows_the_skin_of_the_photo(made):

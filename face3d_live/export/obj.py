@@ -39,12 +39,15 @@ def obj_text(
     return "\n".join(parts) + "\n"
 
 
-def mtl_text(texture_file: str = "texture.png") -> str:
-    """The material of `obj_text`: a matt skin with a little gloss. Its texture's alpha is not used: skin is opaque."""
+def mtl_text(texture_file: str = "texture.png", normal_file: str | None = None) -> str:
+    """The material of `obj_text`: a matt skin with a little gloss. Its texture's alpha is not used: skin is opaque.
+
+    normal_file: a tangent-space normal map, by the key that most programs know it by.
+    """
     return (
         f"newmtl {MATERIAL}\n"
         "Ka 0.0 0.0 0.0\nKd 1.0 1.0 1.0\nKs 0.04 0.04 0.04\nNs 30.0\nd 1.0\nillum 2\n"
-        f"map_Kd {texture_file}\n"
+        f"map_Kd {texture_file}\n" + ("" if normal_file is None else f"norm {normal_file}\n")
     )
 
 

@@ -14,29 +14,38 @@ from face3d_live.export.obj import mtl_text, obj_text
 from face3d_live.export.png import png_bytes, uv_grid
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
+from face3d_live.texture.relief import displaced, normal_map
 
 if TYPE_CHECKING:
     from face3d_live.render.renderer import Renderer
 
+Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 RENDER_SIDE, STRUCTURE_SIDE = 768, 256
 
 
-def mesh_files(head: Head, codes: HeadCodes, level: Level, texture: Picture) -> dict[str, bytes]:
+def mesh_files(
+    head: Head, codes: HeadCodes, level: Level, texture: Picture, depth: Array | None = None
+) -> dict[str, bytes]:
     """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets.
 
-    head.glb is never finer than medium: 52 targets of the high level are 30 MB.
+    depth: the relief (`texture.relief`): the high level is displaced by it; the others and head.glb, which is never
+    finer than medium (52 targets of the high level are 30 MB), wear it as normal.png.
     """
     mesh = head.mesh(level)
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
+    if depth is not None and level == "high":
+        vertices = displaced(vertices, mesh, depth)
+    bumps = None if depth is None else normal_map(depth, codes, head)
     text = obj_text(vertices, mesh.faces, mesh.uv, mesh.face_uv, mesh.normals(vertices))
     animated: Level = "low" if level == "low" else "medium"
-    return {
+    files = {
         "mesh.obj": text.encode(),
-        "mesh.mtl": mtl_text().encode(),
-        "head.glb": head_glb(head, codes, animated, texture),
+        "mesh.mtl": mtl_text(normal_file=None if bumps is None or level == "high" else "normal.png").encode(),
+        "head.glb": head_glb(head, codes, animated, texture, bumps),
     }
+    return files if bumps is None else files | {"normal.png": png_bytes(bumps)}
 
 
 def pictures(head: Head, codes: HeadCodes, camera: Camera, texture: Picture, renderer: Renderer) -> dict[str, bytes]:

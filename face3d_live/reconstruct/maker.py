@@ -24,12 +24,13 @@ from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.portrait import skin_of_photo
+from face3d_live.texture.portrait import OBSERVED, skin_of_photo
+from face3d_live.texture.relief import relief
 
 Picture = NDArray[np.uint8]
 Device = Literal["auto", "cpu", "cuda"]
 Only = Literal["all", "structure"]
-#: progress(stage, share done 0..1); stages: face, geometry, texture, files, done.
+#: progress(stage, share done 0..1); stages: face, geometry, texture, detail, files, done.
 Progress = Callable[[str, float], None]
 
 CONSERVATIVE_TEXTURE = 512
@@ -38,8 +39,8 @@ CONSERVATIVE_SHAPE = 0.5  # share of the identity that is kept where the face wa
 
 #: What a reconstruction holds, in the order of a zip.
 FILES = (
-    "mesh.obj", "mesh.mtl", "head.glb", "texture.png", "texture_grid.png", "render.png", "structure.png", "params.npz",
-    "report.json",
+    "mesh.obj", "mesh.mtl", "head.glb", "texture.png", "normal.png", "texture_grid.png", "render.png", "structure.png",
+    "params.npz", "report.json",
 )  # fmt: skip
 
 
@@ -171,11 +172,16 @@ class Reconstructor:
             if skin.covered > COVERED:
                 report["warnings"].append(WARNINGS["covered"].en)
                 report["warning_codes"].append("covered")
+            depth = None
+            if report["mode"] == "full":
+                with run.stage("detail", 0.6):
+                    depth = relief(skin.texture, skin.texture[..., 3] == OBSERVED, codes, self.head, self._albedo)
+                report["relief_mm"] = round(1e3 * float(np.abs(depth).max()), 2)
         if options.frontal:
             codes, camera = _faced(codes, camera)
         with run.stage("files", 0.7):
             if options.only == "all":
-                files |= mesh_files(self.head, codes, options.mesh, skin.texture)
+                files |= mesh_files(self.head, codes, options.mesh, skin.texture, depth)
                 files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
             files["params.npz"] = params_bytes(self._params(codes, camera))

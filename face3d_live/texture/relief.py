@@ -1,0 +1,178 @@
+"""Detail that the mesh is too coarse for, from how the photo is shaded: folds beside nose and mouth, wrinkles.
+
+What is left in the texture of the light, in the band from one to some millimetres and beyond what the albedo model
+explains, is taken for relief. A displacement d (metres, along the normal) is sought with
+
+    sum_i w_i (a_i . grad d - r_i)^2 / NOISE^2  +  sum_i (d_i - DEPTH r_i)^2 / SPREAD^2  +  |laplace d|^2 / ROUGH^2
+
+r: relative brightness in that band; a: how the light found in the photo changes as the normal tilts; so light from the
+side speaks through its slopes. Light from the front has none to speak of: there the second term, "dark is deep", stands
+in for it (a crease sees less of the sky: Beeler et al., "High-Quality Single-Shot Capture of Facial Geometry",
+SIGGRAPH 2010). Brows, lids, lips, nostrils and what was not seen stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.codes import HeadCodes
+from face3d_live.head.mesh import Mesh
+from face3d_live.head.model import Head
+from face3d_live.lighting import sh_basis, to_linear
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.regions import share_of
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+SIZE = 512  # texels of the relief: 0.8 mm each on the face
+MOST = 8e-4  # metres
+_FINE, _COARSE = 1.0, 6.0  # texels: the band
+NOISE, DEPTH, SPREAD, ROUGH = 0.05, 1.2e-3, 3e-4, 1.5e-4
+_MOST_RATIO = 0.4
+_ROUNDS = 60
+_KEPT_OUT = (
+    "brows_left",
+    "brows_right",
+    "eyelids_left",
+    "eyelids_right",
+    "lips_upper",
+    "lips_lower",
+    "ears",
+    "scalp",
+    "neck",
+)
+
+
+def relief(texture: Picture, seen: NDArray[np.bool_], codes: HeadCodes, head: Head, albedo: Albedo) -> Array:
+    """(SIZE, SIZE) metres outwards along the normal.
+
+    texture: (S, S, 3 or 4) albedo in sRGB, seen: (S, S) where a photo showed it; codes: with the light and the albedo
+    code of that photo.
+    """
+    texels = texels_of(head, SIZE)
+    ratio, known = _band(texture, seen, codes, albedo, texels)
+    mask = _mask(head, texels) * known
+    inside = mask > 0.05
+    if inside.sum() < 500:
+        return np.zeros((SIZE, SIZE), np.float32)
+    slope = _slopes(codes, head, texels)
+    found = _solve(np.clip(ratio, -_MOST_RATIO, _MOST_RATIO), slope, mask, inside)
+    return np.clip(found * mask, -MOST, MOST).astype(np.float32)
+
+
+def normal_map(depth: Array, codes: HeadCodes, head: Head) -> Picture:  # (SIZE, SIZE) -> (SIZE, SIZE, 3)
+    """The relief as a tangent-space normal map: red along u, green along v upwards, blue outwards."""
+    place = _places(codes, head, texels_of(head, SIZE))
+    across, along = _steps(place)
+    by_u = _centred(depth, 1) / np.maximum(np.linalg.norm(across, axis=2), 1e-5)
+    by_v = -_centred(depth, 0) / np.maximum(np.linalg.norm(along, axis=2), 1e-5)
+    normal = np.dstack([-by_u, -by_v, np.ones_like(depth)])
+    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+    return np.clip(normal * 127.5 + 128, 0, 255).astype(np.uint8)
+
+
+def displaced(vertices: Array, mesh: Mesh, depth: Array) -> Array:  # (V, 3) -> (V, 3)
+    """The vertices of a mesh level moved along their normals by a relief."""
+    where = np.ascontiguousarray(mesh.uv * (SIZE, -SIZE) + (0, SIZE) - 0.5, np.float32)
+    at = np.zeros(mesh.n_vertices, np.float32)
+    x, y = (np.resize(where[:, k], (-(-len(where) // 4096), 4096)) for k in (0, 1))  # remap wants narrow maps
+    values = cv2.remap(depth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    at[mesh.split_vertex] = values.ravel()[: len(where)]
+    return (vertices + at[:, None] * mesh.normals(vertices)).astype(np.float32)
+
+
+def _band(
+    texture: Picture, seen: NDArray[np.bool_], codes: HeadCodes, albedo: Albedo, texels: Texels
+) -> tuple[Array, Array]:
+    """(relative brightness in the band, how far it is known 0..1), both (SIZE, SIZE)."""
+    known = cv2.resize(seen.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA) * texels.covered
+    small = cv2.resize(np.ascontiguousarray(texture[..., :3]), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    own = np.log(np.maximum(to_linear(small.astype(np.float32) / 255).mean(2), 5e-3))
+    usual = np.log(np.maximum(to_linear(albedo.decode(codes.texture, SIZE)).mean(2), 5e-3))
+    whole = (known > 0.5).astype(np.float32)
+
+    def blurred(values: Array, sigma: float) -> Array:  # only what is known counts
+        mass = cv2.GaussianBlur(whole, (0, 0), sigma)
+        return cv2.GaussianBlur(values * whole, (0, 0), sigma) / np.maximum(mass, 1e-3)
+
+    rest = own - usual
+    return blurred(rest, _FINE) - blurred(rest, _COARSE), known
+
+
+def _mask(head: Head, texels: Texels) -> Array:
+    """1 on bare skin of the face, falling to 0 before features and towards ears, neck and scalp."""
+    kept_out = share_of(head, texels, _KEPT_OUT)
+    kept_out[texels.part > 0] = 1
+    picture = texels.image(kept_out, pad=False)
+    picture[~texels.covered] = 1
+    clear = cv2.erode(1 - np.clip(picture, 0, 1), np.ones((7, 7)))
+    return cv2.GaussianBlur(clear, (0, 0), 3.0) * (clear > 0.5)
+
+
+def _places(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 3) head axes
+    vertices = head.mesh(LEVEL).refine(head.vertices(codes.shape, codes.expression))
+    return texels.image(texels.at(vertices))
+
+
+def _centred(values: Array, axis: int) -> Array:
+    return np.asarray(np.gradient(values, axis=axis), np.float32)
+
+
+def _steps(place: Array) -> tuple[Array, Array]:
+    """Metres per texel along columns (u) and against rows (v upwards), (S, S, 3) each."""
+    return _centred(place, 1), -_centred(place, 0)
+
+
+def _slopes(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 2)
+    """Relative change of brightness per metre of rise to the next texel: along columns, along rows."""
+    mesh = head.mesh(LEVEL)
+    vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
+    normals = texels.image(texels.at(mesh.normals(vertices)))
+    across, along = _steps(texels.image(texels.at(vertices)))
+    turned = normals @ codes.rotation.T
+    grey = codes.light.reshape(9, 3).mean(1)
+    shading = np.maximum(sh_basis(turned) @ grey, 0.3)
+    step = 0.02
+    ways = [(sh_basis(turned + step * e) - sh_basis(turned - step * e)) @ grey / (2 * step) for e in np.eye(3)]
+    towards = np.stack(ways, -1) @ codes.rotation / shading[..., None]  # head axes
+    length = np.maximum((across**2).sum(2), 1e-9), np.maximum((along**2).sum(2), 1e-9)
+    return np.dstack([-(towards * across).sum(2) / length[0], (towards * along).sum(2) / length[1]]).astype(np.float32)
+
+
+def _solve(ratio: Array, slope: Array, mask: Array, inside: NDArray[np.bool_]) -> Array:
+    """Conjugate gradients on the normal equations of the module docstring, over the texels inside."""
+    from scipy.sparse import coo_matrix, diags, identity
+    from scipy.sparse.linalg import cg
+
+    count = int(inside.sum())
+    number = np.full(inside.shape, -1)
+    number[inside] = np.arange(count)
+
+    def difference(rows: int, columns: int) -> csr_matrix:
+        """Value at the next texel less the own; zero where there is no next one."""
+        here, there = number, np.roll(number, (-rows, -columns), (0, 1))
+        both = inside & (there >= 0)
+        a, b = here[both], there[both]
+        ones = np.ones(len(a))
+        return coo_matrix((np.r_[-ones, ones], (np.r_[a, a], np.r_[a, b])), (count, count)).tocsr()
+
+    by_column, by_row = difference(0, 1), difference(1, 0)
+    tilt = diags(slope[inside][:, 0]) @ by_column + diags(slope[inside][:, 1]) @ by_row
+    weight = diags(mask[inside] / NOISE**2)
+    curve = by_column.T @ by_column + by_row.T @ by_row
+    system = tilt.T @ weight @ tilt + identity(count) / SPREAD**2 + curve.T @ curve / ROUGH**2
+    r = ratio[inside].astype(np.float64)
+    target = tilt.T @ (weight @ r) + DEPTH * r / SPREAD**2
+    found, _ = cg(system.tocsr(), target, x0=DEPTH * r, maxiter=_ROUNDS, rtol=1e-4)
+    out = np.zeros(inside.shape, np.float32)
+    out[inside] = found
+    return out
