@@ -246,6 +246,10 @@ def mouth() -> list[Piece]:
         x += 0.012 * (e.get("jawLeft", 0) - e.get("jawRight", 0)) * 0.5
         return x, upper, lower, apart
 
+    def behind(apart: float) -> float:
+        """0 while the lips are closed: teeth and tongue are then behind the dark."""
+        return min(max(apart, 0) / 0.012, 1.0)
+
     def sheet(x: np.ndarray, top: np.ndarray, bottom: np.ndarray, rows: int, out: float) -> np.ndarray:
         share = np.linspace(0, 1, rows)[:, None]
         y = (1 - share) * top + share * bottom
@@ -262,7 +266,7 @@ def mouth() -> list[Piece]:
         round_ = np.sqrt(np.maximum(1 - s**2, 0))
         height = (0.55 * max(apart, 0) + 0.0002) * round_
         bottom = lower + 0.1 * max(apart, 0) * round_ - 0.026 * out * round_
-        return sheet(0.62 * x, bottom + height + 0.026 * out * round_, bottom, 5, 0.0036 + 0.004 * out)
+        return sheet(0.62 * x, bottom + height + 0.026 * out * round_, bottom, 5, 0.0024 + 0.0012 * behind(apart) + 0.0052 * out)
 
     def teeth(e: dict[str, float]) -> np.ndarray:
         x, upper, _, apart = curves(e)
@@ -270,7 +274,7 @@ def mouth() -> list[Piece]:
         rows = []
         for at in (5, 19):
             left, right, top = x[at - 2], x[at + 2], upper[at] - 0.0006
-            tri = on_face([left, right, (left + right) / 2], [top, top, top - show - 1e-5], 0.0042)
+            tri = on_face([left, right, (left + right) / 2], [top, top, top - show - 1e-5], 0.0024 + 0.0018 * behind(apart))
             rows.append(tri)
         return np.concatenate(rows)
 
