@@ -76,6 +76,7 @@ class Bench(StrEnum):
     track = "track"
     render = "render"
     live = "live"
+    outputs = "outputs"
 
 
 class Compare(StrEnum):
@@ -261,6 +262,7 @@ def _need_torch() -> None:
 
 
 app.command()(says_what_to_do(takes_cli.record))
+app.command()(says_what_to_do(takes_cli.play))
 _takes = typer.Typer(no_args_is_help=True, help="Recordings: look into them, cut them, export them.")
 for _command in takes_cli.COMMANDS:
     _takes.command()(says_what_to_do(_command))

@@ -1,14 +1,17 @@
 """The expression stream's two wire formats: bytes against fixtures, every frame there and back, garbage refused."""
 
+import functools
 import json
 import math
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jsonschema import Draft202012Validator
 
 from face3d_live.codes import ARKIT, INDEX, HeadCodes, gaze_angles
 from face3d_live.protocols import binary_stream, json_stream
@@ -160,3 +163,45 @@ def test_frames_that_must_not_leave() -> None:
     with pytest.raises(ValueError, match="expected"):
         StreamFrame("s", 1, 0, True, np.zeros(51), np.array([0, 0, 0, 1]), np.zeros(3), np.zeros((2, 2)))
     assert StreamFrame.from_codes("s", 2**32, 0, True, HeadCodes()).frame == 0
+
+
+# --- the published schema ---------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def schema() -> Draft202012Validator:
+    plain = json.loads((Path(__file__).parents[1] / "docs" / "expression-stream.schema.json").read_text())
+    Draft202012Validator.check_schema(plain)
+    return Draft202012Validator(plain)
+
+
+@given(frames(), st.lists(st.sampled_from(ARKIT), min_size=1, unique=True))
+@settings(max_examples=25, deadline=None)
+def test_every_message_obeys_the_published_schema(frame: StreamFrame, names: list[str]) -> None:
+    columns = np.array([INDEX[name] for name in names])
+    for text in (
+        json_stream.encode(frame),
+        json_stream.encode(frame, names, columns),
+        json_stream.encode_hello(),
+        json_stream.encode_hello(7.5, names),
+    ):
+        schema().validate(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("v", 2),
+        ("frame", -1),
+        ("face", 1),
+        ("rotation", [0, 0, 1]),
+        ("expression", {"jaw": 0}),
+        ("extra", 0),
+        ("t", "4"),
+    ],
+)
+def test_the_schema_refuses_what_is_no_message(key: str, value: object) -> None:
+    message = json.loads(json_stream.encode(sample()))
+    schema().validate(message)
+    assert not schema().is_valid(message | {key: value})
+    assert not schema().is_valid({k: v for k, v in message.items() if k != "gaze"})
