@@ -76,7 +76,6 @@ class Bench(StrEnum):
     track = "track"
     render = "render"
     live = "live"
-    outputs = "outputs"
 
 
 class Compare(StrEnum):

@@ -53,6 +53,11 @@ class FakePipeline:
         codes = HeadCodes(expression=expression)
         return Result(level > 0.02, codes, codes, 0.9, image, {"track": 1.0, "render": 2.0})
 
+    def show(self, session, codes, view):
+        level = float(codes.expression[INDEX["jawOpen"]])
+        image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
+        return Result(True, codes, codes, 1.0, image, {"track": 0.0, "render": 1.0})
+
     def wear(self, session, rgba):
         assert rgba.shape == (512, 512, 4)
         self.skin[session] = int(rgba[..., :3].mean())

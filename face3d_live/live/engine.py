@@ -130,7 +130,10 @@ class Engine:
         start = perf_counter()
         try:
             rgb = box.input(frame.width, frame.height) if frame.width else None
-            result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
+            if frame.codes is not None:
+                result = self._pipeline.show(frame.session, frame.codes, frame.view)
+            else:
+                result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
             _check(result)
             box.put_output(result.image)
         except Exception as error:

@@ -138,7 +138,7 @@ class EngineClient:
         if frame.rgb is not None:
             session.box.put_input(frame.rgb)
         session.waiting = None
-        if self.send(m.Frame(session.name, width, height, frame.t, session.view)):
+        if self.send(m.Frame(session.name, width, height, frame.t, session.view, frame.codes)):
             session.in_engine = frame
             session.sent = time.monotonic()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.codes import HeadCodes
 from face3d_live.live import messages as m
 from face3d_live.live.mailbox import Mailbox
 from face3d_live.live.pipeline import NEUTRAL, Calibration, CalibrationRequest, Result, ViewRequest
@@ -21,11 +22,15 @@ Rgb = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Submitted:
-    """A picture on its way: rgb (H, W, 3) or None, its time in seconds, and when it arrived (monotonic seconds)."""
+    """A picture on its way: rgb (H, W, 3) or None, its time in seconds, and when it arrived (monotonic seconds).
+
+    codes: to be drawn in place of a picture, of a take that is played.
+    """
 
     rgb: Rgb | None
     t: float
     arrived: float
+    codes: HeadCodes | None = None
 
 
 class Listener(Protocol):
@@ -72,9 +77,11 @@ class EngineSession:
         """Nothing is being processed or waits."""
         return self.in_engine is None and self.waiting is None
 
-    def submit(self, rgb: Rgb | None, t: float, arrived: float | None = None) -> None:
+    def submit(
+        self, rgb: Rgb | None, t: float, arrived: float | None = None, codes: HeadCodes | None = None
+    ) -> None:
         """Hand over a picture, not to be changed afterwards; None draws again. Replaces one that still waits."""
-        frame = Submitted(rgb, t, time.monotonic() if arrived is None else arrived)
+        frame = Submitted(rgb, t, time.monotonic() if arrived is None else arrived, codes)
         with self._client.lock:
             if self.waiting is not None and self.waiting.rgb is not None:
                 self.dropped += 1

@@ -9,6 +9,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
@@ -36,6 +38,7 @@ class _Face:
     t: float = 0.0
     tracked: Tracked | None = None
     texture: str = "default"
+    shown: Tracked | None = None  # a take's frame, in place of a picture's
 
 
 class HeadPipeline:
@@ -74,12 +77,19 @@ class HeadPipeline:
         """Track and draw."""
         face = self._faces[session]
         start = perf_counter()
-        tracked = self._track(face, rgb, t)
+        tracked = face.shown if rgb is None and face.shown is not None else self._track(face, rgb, t)
         middle = perf_counter()
         image = self._draw(face, tracked, view)
         end = perf_counter()
         ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}
         return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms)
+
+    def show(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
+        """Draw a take's frame."""
+        nowhere, camera = np.full((68, 2), np.nan, np.float32), Camera.webcam(AVATAR_SIZE, AVATAR_SIZE)
+        shown = Tracked(True, codes, codes, codes, codes.shape, nowhere, 1.0, 0.0, camera, codes.shape)
+        self._faces[session].shown = shown
+        return self.process(session, None, 0.0, view)
 
     def wear(self, session: str, rgba: Rgb) -> None:
         """Put a skin on."""

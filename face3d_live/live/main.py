@@ -21,6 +21,7 @@ from face3d_live.live.guard import is_loopback
 from face3d_live.live.outputs.address import parse
 from face3d_live.live.outputs.output import Output
 from face3d_live.live.pipeline import Pipeline
+from face3d_live.live.playback import Performance
 from face3d_live.live.server import Live, Settings, create_app
 from face3d_live.live.source import open_source
 from face3d_live.mapping.store import Store
@@ -42,6 +43,7 @@ def run(
     takes: Path | None = None,
     outputs: Sequence[str] = (),
     calibration: Path | None = None,
+    performance: Performance | None = None,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -69,6 +71,7 @@ def run(
         takes=takes,
         outputs=tuple(outputs),
         calibration=person.calibration if person is not None else None,
+        performance=performance,
     )
     with listener:
         try:
@@ -107,6 +110,10 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
             print(f"error: {error}", file=sys.stderr)
             server.should_exit = True
             status = 1
+    over = asyncio.create_task(app.state.live.performed.wait())
+    await asyncio.wait({over, serving}, return_when=asyncio.FIRST_COMPLETED)
+    over.cancel()
+    server.should_exit = True  # a take that is played once ends the program
     await serving
     return status
 
@@ -125,6 +132,8 @@ async def _announce(live: Live, serving: asyncio.Task[None], address: str) -> No
     for session in live.sessions:
         if session.kind == "source":
             print(f"{live.settings.source} plays into session {session.id}; a look: {_below(address, session.id)}")
+    if live.settings.performance is not None:
+        print(f"{live.settings.performance.take.header.name} plays to the outputs and the expression stream")
 
 
 def _below(address: str, session_id: str) -> str:

@@ -32,13 +32,14 @@ class Close:
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture lies in the mailbox (width 0: none, draw again); answered by `Done` or `Broken`."""
+    """A picture lies in the mailbox (width 0: none, draw again, or draw `codes`); answered by `Done` or `Broken`."""
 
     session: str
     width: int
     height: int
     t: float
     view: ViewRequest
+    codes: HeadCodes | None = None
 
 
 @dataclass(frozen=True)

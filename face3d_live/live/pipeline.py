@@ -105,6 +105,9 @@ class Pipeline(Protocol):
         None where the camera has given nothing new: draw again, relaxing to neutral once 2 s have passed.
         """
 
+    def show(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
+        """Draw these codes, without a tracker; also when drawing again, until the next picture."""
+
     def wear(self, session: str, rgba: Rgb) -> None:
         """Draw the session's head with this skin (SKIN_SIZE, SKIN_SIZE, 4) from now on; the array is not kept."""
 

@@ -28,6 +28,7 @@ from face3d_live.live.outputs import routes as outputs_routes
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.peer import CONNECT_SECONDS, Peer
 from face3d_live.live.pipeline import Pipeline
+from face3d_live.live.playback import Performance, dress, perform
 from face3d_live.live.recordings import Recordings
 from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Sessions
 from face3d_live.live.source import Source
@@ -48,7 +49,8 @@ class Settings:
     studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
     that plays into a session of its own. takes: the folder of recordings, the user's own by default. outputs: URLs
     (`outputs.address`) to send to from the start. config: the folder of saved mappings, the user's own by default.
-    calibration: what sessions begin with, as the pipeline's own `calibrate` makes it.
+    calibration: what sessions begin with, as the pipeline's own `calibrate` makes it. performance: a take to play
+    into a session of its own.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -63,6 +65,7 @@ class Settings:
     outputs: tuple[str, ...] = ()
     config: Path | None = None
     calibration: object = None
+    performance: Performance | None = None
     max_sessions: int = MAX_SESSIONS
     connect_seconds: float = CONNECT_SECONDS
     stream_stuck_seconds: float = 5.0
@@ -85,6 +88,7 @@ class Live:
         self.studio = Studio(settings.studio, self.spawn)
         self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
         self.recordings = Recordings(settings.takes)
+        self.performed = asyncio.Event()
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._source: Source | None = None
@@ -99,6 +103,21 @@ class Live:
         if self.settings.source is not None:
             self._source = Source(self.settings.source, self.sessions)
             self.spawn(self._source.run(), "source")
+        if self.settings.performance is not None:
+            self.spawn(self._perform(self.settings.performance), "take")
+
+    async def _perform(self, performance: Performance) -> None:
+        """Play a take once the engine is ready to draw it; `performed` is set when it is over."""
+        try:
+            await self.engine.wait_ready()
+            session = self.sessions.open("take")
+            self.spawn(dress(performance, session, self.worker), "skin of the take")
+            await perform(performance, session)
+            await self.end(session)
+        except AssetError as error:
+            logger.error("the take cannot be played: %s", error)
+        finally:
+            self.performed.set()
 
     async def stop(self) -> None:
         """End everything, peers first. Idempotent."""

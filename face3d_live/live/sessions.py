@@ -118,6 +118,17 @@ class Session:
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
 
+    def perform(self, number: int, t: float, face: bool, codes: HeadCodes) -> None:
+        """A frame of a take, sent at once and drawn when the engine has time."""
+        if not self._closed:
+            self._hub.publish(StreamFrame.from_codes(self.id, number, t, face, codes))
+            self._engine.submit(None, t, codes=codes)
+
+    def wear(self, skin: bytes, size: int) -> None:
+        """Draw the head with this skin: (size, size, 4) uint8 as raw bytes."""
+        if not self._closed:
+            self._engine.wear(np.frombuffer(skin, np.uint8).reshape(size, size, 4))
+
     @property
     def avatar(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """The newest avatar, if there is one yet."""
@@ -204,7 +215,8 @@ class Session:
             self.portrait = Portrait(of.rgb, result.raw)
             self._tailor.consider(self._wardrobe, of.rgb, result.raw, result.confidence)
         self._last = Frame(self._number, of.t, result, of.arrived, fresh, self._fps(), 1000 * (now - of.arrived))
-        self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
+        if self.kind != "take":  # a take's frames went out at their own times
+            self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
         if self._recorder is not None and of.rgb is not None:
             camera = Camera.webcam(of.rgb.shape[1], of.rgb.shape[0])
             counts = self._engine.dropped, self._engine.failed

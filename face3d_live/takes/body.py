@@ -20,10 +20,15 @@ SKIN_SIZE = 1024
 _IRIS = np.array([0.33, 0.23, 0.16], np.float32)
 
 
-def skin_of(take: Take, head: Head, size: int = SKIN_SIZE) -> NDArray[np.uint8]:  # (size, size, 4)
-    """A texture from the take's last texture code: the tone of the person's skin, not their face."""
+def skin_of(take: Take, head: Head) -> NDArray[np.uint8]:  # (SKIN_SIZE, SKIN_SIZE, 4)
+    """A skin for the take's person, who is known best at the end."""
+    return skin(take.textures[take.person[-1]], head, SKIN_SIZE)
+
+
+def skin(code: NDArray, head: Head, size: int) -> NDArray[np.uint8]:  # (50,) -> (size, size, 4)
+    """A texture from a texture code: the tone of the person's skin, not their face."""
     texels = texels_of(head, size)
-    plain = Albedo.load().plain(take.textures[take.person[-1]], size)
+    plain = Albedo.load().plain(code, size)
     nothing = np.zeros((size, size), np.float32)
     return paint_eyes(complete(plain, nothing, plain, texels), head, texels, _IRIS)
 

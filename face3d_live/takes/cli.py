@@ -33,6 +33,31 @@ def record(
     print(recording.record(source, out, seconds, tracker))
 
 
+def play(
+    take: AnyTake,
+    loop: Annotated[bool, typer.Option("--loop", help="begin anew at the end, until Ctrl-C")] = False,
+    start: Start = 0.0,
+    end: End = None,
+    output: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="as in live; may be repeated; docs/outputs.md")
+    ] = None,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one")] = 8080,
+    token: Annotated[str | None, typer.Option(help="a secret that every request must carry")] = None,
+) -> None:
+    """Play a take through the live server: to every output and stream, at exactly its own times."""
+    from face3d_live.errors import InputError
+    from face3d_live.live.main import run
+    from face3d_live.live.playback import Performance
+    from face3d_live.takes import formats, tools
+
+    whole = formats.read_take(take)
+    if not len(whole):
+        raise InputError("empty-take", f"{take} holds no frame: record it again")
+    performance = Performance(tools.cut(whole, start, end), loop)
+    raise typer.Exit(run(host, port, "cpu", token, None, False, None, output or (), performance=performance))
+
+
 def info(take: AnyTake) -> None:
     """What a take holds: length, faces, gaps."""
     from face3d_live.takes import tools
