@@ -76,6 +76,7 @@ class Bench(StrEnum):
     track = "track"
     render = "render"
     live = "live"
+    outputs = "outputs"
 
 
 class Compare(StrEnum):
