@@ -26,7 +26,7 @@ from face3d_live.regress import weights
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Device, Regressor, cuda_available
 from face3d_live.texture.library import build_library
-from face3d_live.train import clips, evaluate_report, evaluate_run, loop, portraits, synthetic, turned
+from face3d_live.train import clips, evaluate_report, evaluate_run, loop, portraits, relabelled, synthetic, turned
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import Mixture, Pool
@@ -96,12 +96,13 @@ def prepare(head: Head, folder: Path, data: Path) -> None:
         portraits.build(head, data, pool)
         turned.build(head, data, pool, TURNED)
     if not (pool / "portraits_train" / clips.SHARDS[0]).is_dir():
-        _add_clips(head, data, folder)
+        _ask_teacher(head, data, folder)
 
 
-def _add_clips(head: Head, data: Path, folder: Path) -> None:
-    """Add frames of clips where MediaPipe can label them; else say that there are none."""
+def _ask_teacher(head: Head, data: Path, folder: Path) -> None:
+    """Add portraits labelled anew and frames of clips where MediaPipe can label them; else say that there are none."""
     try:
+        relabelled.build(head, data, folder / "pool", folder / "teacher", TURNED)
         clips.build(head, data, folder / "pool", folder / "teacher")
     except AssetError as error:
         if error.code != "teacher-missing":

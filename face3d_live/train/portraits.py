@@ -78,6 +78,15 @@ class Portrait:
 
 def load_index(data: Path) -> list[Portrait]:
     """All portraits with labels of their own. Raises InputError "data-missing" when the folder is not there."""
+    return [portrait for portrait in _rows(data) if portrait.image.name not in MISLABELLED]
+
+
+def mislabelled(data: Path) -> list[Portrait]:
+    """The others (`MISLABELLED`). Raises as `load_index`."""
+    return [portrait for portrait in _rows(data) if portrait.image.name in MISLABELLED]
+
+
+def _rows(data: Path) -> list[Portrait]:
     index = data / "faces" / "index.csv"
     if not index.is_file():
         raise InputError("data-missing", f"{index} is missing: give the folder of faces with --data")
@@ -93,7 +102,7 @@ def load_index(data: Path) -> list[Portrait]:
                 rows[row["image"]],
             )
             for row in csv.DictReader(lines)
-            if row["image"] in rows.keys() - MISLABELLED
+            if row["image"] in rows
         ]
 
 
