@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from face3d_live.train.evaluate_faces import RARE
@@ -42,17 +43,17 @@ class Goal:
 
 #: Floors and targets. Judged is what leaves the program: after the fit, and in clips after smoothing.
 GOALS = (
-    Goal("synthetic: mean r over the channels", "synthetic/{}/mean_r", 0.70, 0.95, rising=True),
-    Goal("synthetic: vertex error of the face", "synthetic/{}/vertices_mm", 1.6, 1.0, " mm"),
-    Goal("scan heads: vertex error of the face, aligned, true scale", "scans/{}/mean", 2.0, 1.2, " mm"),
-    Goal("portraits: landmark distance", "portraits/{}/landmarks_percent", 3.5, 2.5, " %"),
+    Goal("synthetic: mean r of the channels", "synthetic/{}/mean_r", 0.70, 0.95, rising=True),
+    Goal("synthetic: vertices of the face", "synthetic/{}/vertices_mm", 1.6, 1.0, " mm"),
+    Goal("scan heads: vertices, aligned", "scans/{}/mean", 2.0, 1.2, " mm"),
+    Goal("portraits: landmarks", "portraits/{}/landmarks_percent", 3.5, 2.5, " %"),
     Goal("clips held out: mean r within a clip", "clips/held out/mean_r", 0.65, 0.90, rising=True),
-    Goal("clips held out: relative rotation error", "clips/held out/rotation_degrees", 3.5, 1.5, "°"),
-    Goal("clips held out: jitter at rest, of MediaPipe's", "clips/held out/jitter", 1.2, 0.8),
+    Goal("clips held out: relative rotation", "clips/held out/rotation_degrees", 3.5, 1.5, "°"),
+    Goal("clips held out: jitter / MediaPipe's", "clips/held out/jitter", 1.2, 0.8),
     Goal("clips held out: blinks found", "clips/held out/blinks_found", 0.85, 0.98, rising=True),
-    Goal("clips held out: false blinks a minute", "clips/held out/false_blinks_a_minute", 2.0, 0.2),
+    Goal("clips held out: false blinks / min", "clips/held out/false_blinks_a_minute", 2.0, 0.2),
     *(Goal(f"synthetic: r of {name}", f"synthetic/{{}}/r/{name}", 0.6, 0.9, rising=True) for name in RARE),
-    Goal("portraits: worst skin tone against the mean", "portraits/worst_tone/ratio", 1.5, 1.15),
+    Goal("portraits: worst skin tone / mean", "portraits/worst_tone/ratio", 1.5, 1.15),
 )
 
 
@@ -68,7 +69,7 @@ class Row:
     met: str = ""
 
 
-HEADER = Row("measure", "network", "as shipped", "floor", "target", "reached")
+HEADER = Row("measure", "network", "shipped", "floor", "target", "reached")
 
 
 def lookup(report: Report, path: str) -> Any:
@@ -93,25 +94,24 @@ def goal_rows(report: Report) -> list[Row]:
         fit = lookup(report, goal.path.format("fit"))
         network = lookup(report, goal.path.format("network")) if "{}" in goal.path else None
         few = "blinks" in goal.path and (lookup(report, "clips/held out/blinks/seen") or 0) < FEW_BLINKS
-        met = "too few to tell" if few and fit is not None else goal.met(fit)
+        met = "too few" if few and fit is not None else goal.met(fit)
         limits = (number(goal.floor, goal.unit), number(goal.target, goal.unit))
         rows.append(Row(goal.measure, number(network, goal.unit), number(fit, goal.unit), *limits, met))
     return rows
 
 
 _FACES = {
-    "faces": "faces",
-    "landmarks_percent": "landmark distance, 478 alike, % of eye distance",
-    "points_percent": "landmark distance, weighted by the labels' trust, %",
+    "landmarks_percent": "landmarks, all 478 alike, %",
+    "ibug68_percent": "landmarks, iBUG's 68, %",
+    "points_percent": "landmarks, weighted by trust, %",
     "points_p95": "95th percentile of it",
-    "ibug68_percent": "landmark distance, iBUG's 68, %",
     "rotation_degrees": "rotation, degrees",
     "mean_r": "mean r of {} channels",
-    "mae": "mean absolute error of the channels",
+    "mae": "mean error of the channels",
     "gaze_degrees": "gaze, degrees",
-    "vertices_mm": "vertex error of the face with expression, mm",
-    "neutral_mm": "vertex error of the face at rest, mm",
-    "aligned_mm": "vertex error with expression after rigid alignment, mm",
+    "vertices_mm": "vertices, with expression, mm",
+    "neutral_mm": "vertices, at rest, mm",
+    "aligned_mm": "vertices, with expression, aligned, mm",
 }
 
 
@@ -128,12 +128,12 @@ def figure_rows(report: Report) -> list[Row]:
                 values = (number(part[kind][key]) for kind in ("network", "fit"))
                 rows.append(Row(f"{name}: {label.format(part['fit']['channels'])}", *values))
         if "average_face_mm" in part:
-            rows.append(Row(f"{name}: the same of the average face, mm", "", number(part["average_face_mm"])))
+            rows.append(Row(f"{name}: vertices of the average face, mm", "", number(part["average_face_mm"])))
         for trait in lookup(part, "traits/fit") or {}:
             values = (number(part["traits"][kind][trait]) for kind in ("network", "fit"))
             rows.append(Row(f"{name}: r across people, {trait}", *values))
         rho = number(part["confidence_against_error"])
-        rows.append(Row(f"{name}: rank correlation of confidence and error", rho))
+        rows.append(Row(f"{name}: rank r of confidence and error", rho))
     return rows + _scan_rows(report) + _clip_rows(report) + _people_rows(report)
 
 
@@ -141,7 +141,7 @@ def _scan_rows(report: Report) -> list[Row]:
     part = report.get("scans")
     if part is None:
         return []
-    names = {"mean": "mean", "median": "median", "p95": "95th percentile", "frontal": "mean, turned under 30 degrees"}
+    names = {"mean": "mean", "median": "median", "p95": "95th percentile", "frontal": "mean under 30° of yaw"}
     rows = [
         Row(f"scan heads: {label}, mm", number(part["network"][key]), number(part["fit"][key]))
         for key, label in names.items()
@@ -157,14 +157,13 @@ def _clip_rows(report: Report) -> list[Row]:
         part = lookup(report, f"clips/{group}")
         if part is None:
             continue
-        title = f"clips {group} ({part['clips']})"
+        title = f"{part['clips']} clips {group}"
         blinks = part["blinks"]
         rows += [
-            *(Row(f"{title}: r {name}", "", number(r)) for name, r in part["r"].items()),
             Row(f"{title}: mean r", "", number(part["mean_r"])),
             Row(f"{title}: landmarks off MediaPipe's, %", "", number(part["landmarks_percent"])),
             Row(f"{title}: relative rotation, degrees", "", number(part["rotation_degrees"])),
-            Row(f"{title}: jitter at rest, of MediaPipe's", "", number(part["jitter"])),
+            Row(f"{title}: jitter / MediaPipe's", "", number(part["jitter"])),
             Row(f"{title}: blinks seen, found, false", "", "{seen}, {found}, {false}".format(**blinks)),
             Row(f"{title}: frames behind MediaPipe", "", number(part["delay"])),
             Row(f"{title}: frames behind the unsmoothed", "", number(part["smoothing_delay"])),
@@ -179,15 +178,17 @@ def _people_rows(report: Report) -> list[Row]:
     rows = []
     for group, figures in part["fit"].items():
         if "ratio" in figures:
-            title = f"identity, {group} ({figures['people']} people)"
-            for key, label in {"ratio": "distance to oneself over that to others", "identified": "found again"}.items():
+            title = f"identity, {figures['people']} people {group}"
+            for key, label in {"ratio": "distance, own / others", "identified": "found again"}.items():
                 rows.append(Row(f"{title}: {label}", *(number(part[kind][group][key]) for kind in ("network", "fit"))))
     return rows
 
 
 def terminal_table(report: Report) -> Table:
     """Goals, then everything else."""
-    table = Table(*_cells(HEADER))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for i, title in enumerate(_cells(HEADER)):
+        table.add_column(title, no_wrap=i == 0, justify="left" if i in (0, 5) else "right")
     for row in goal_rows(report):
         table.add_row(*_cells(row), style={"target": "green", "floor": "yellow", "no": "red"}.get(row.met))
     table.add_section()

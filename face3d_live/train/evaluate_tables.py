@@ -26,9 +26,11 @@ def breakdown_tables(report: Report) -> list[str]:
             part, title = report[name], f"## {name.capitalize()}"
             out.append(f"{title}: landmark distance by group, % of the eye distance\n\n{_groups(part)}")
             out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
-    clips = report.get("clips", {}).get("each")
+    clips = report.get("clips")
     if clips:
-        out.append(f"## Clip by clip\n\n{_clips(clips)}")
+        title = "## Clips: r over time, mean of those where MediaPipe's answer moves"
+        out.append(f"{title}\n\n{_clip_channels(clips)}")
+        out.append(f"## Clip by clip\n\n{_clips(clips['each'])}")
     return out
 
 
@@ -53,6 +55,19 @@ def _groups(part: Report) -> str:
 def _calibration(part: Report) -> str:
     rows = [[f"{b['faces']:.0f}", f"{b['expected']:.3f}", f"{b['error']:.3f}"] for b in part["calibration"]]
     return markdown_table(("faces", "error expected", "error found"), rows)
+
+
+def _clip_channels(clips: Report) -> str:
+    groups = [clips[name] for name in ("held out", "trained on") if name in clips]
+    names = dict.fromkeys(channel for group in groups for channel in group["r"])
+
+    def cells(group: Report, channel: str) -> list[str]:
+        r = group["r"].get(channel)
+        return ["", ""] if r is None else [f"{r:.2f}", str(group["clips_with"][channel])]
+
+    titles = [title for name in ("held out", "trained on") if name in clips for title in (f"r, {name}", "clips")]
+    rows = [[channel, *(cell for group in groups for cell in cells(group, channel))] for channel in names]
+    return markdown_table(["channel", *titles], rows)
 
 
 def _clips(clips: Mapping[str, Any]) -> str:
