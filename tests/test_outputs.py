@@ -21,6 +21,7 @@ from vts_mock import VTubeStudio
 
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
+from face3d_live.live import main
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import MAX_OUTPUTS, Outputs
 from face3d_live.live.outputs.output import Output
@@ -451,12 +452,27 @@ async def test_mappings_over_http(tmp_path):
         assert (await http.put("/api/mappings/mine", json=profile)).json() == profile
         assert (await http.get("/api/mappings/mine")).json() == profile
         assert (await http.get("/api/mappings")).json()["saved"] == ["mine"]
+        vts = {"version": 1, "channels": {"FaceAngleX": {"gain": 2.0}}}
+        assert (await http.put("/api/mappings/vts", json=vts)).status_code == 200
+        assert (await http.delete("/api/mappings/vts")).status_code == 204
+        typo = await http.put("/api/mappings/mine", json={"channels": {"jawOpn": {}}})
+        assert "did you mean jawOpen" in typo.json()["error"]["message"]
         bad = await http.put("/api/mappings/mine", json={"channels": {"jawOpen": {"gain": "loud"}}})
         assert bad.status_code == 400 and "channels.jawOpen.gain" in bad.json()["error"]["message"]
         assert (await http.put("/api/mappings/..%2Fx", json=profile)).is_error
         assert (await http.delete("/api/mappings/mine")).status_code == 204
         gone = await http.get("/api/mappings/mine")
         assert (gone.status_code, gone.json()["error"]["code"]) == (404, "no-mapping")
+
+
+def test_a_wrong_output_ends_the_program_before_the_model_loads(capsys):
+    for urls, words in (
+        (["vmc://224.0.0.1"], "bad-address"),
+        (["vmc://localhost?names=vrm9"], "vrm1"),
+        (["vmc://localhost", "vmc://localhost:39539"], "output-exists"),
+    ):
+        assert main.run("127.0.0.1", 0, "cpu", None, None, False, None, urls) == 1
+        assert words in capsys.readouterr().err
 
 
 async def test_strangers_may_not_make_outputs(tmp_path):

@@ -18,13 +18,11 @@ import uvicorn
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.live import tasks
 from face3d_live.live.guard import is_loopback
-from face3d_live.live.outputs.address import parse
-from face3d_live.live.outputs.output import Output
+from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.playback import Performance
 from face3d_live.live.server import Live, Settings, create_app
 from face3d_live.live.source import open_source
-from face3d_live.mapping.store import Store
 from face3d_live.track.profile import load_profile
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -52,8 +50,9 @@ def run(
         person = load_profile(calibration) if calibration is not None else None
         if source is not None:
             open_source(source).close()
+        rehearsal = Outputs()
         for url in outputs:
-            Output(parse(url), Store())  # what is wrong with one is better said before the model loads
+            rehearsal.add(url, enabled=False)  # what is wrong with one is better said before the model loads
         listener = _listen(host, port)
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)

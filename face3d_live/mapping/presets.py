@@ -21,7 +21,7 @@ from pathlib import Path
 
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
-from face3d_live.mapping.profile import HEAD, unknown
+from face3d_live.mapping.profile import HEAD, Profile, unknown
 
 FOLDER = Path(__file__).resolve().parent.parent / "presets"
 
@@ -63,6 +63,15 @@ class Preset:
 def names() -> tuple[str, ...]:
     """All presets."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def check_channels(profile: Profile) -> None:
+    """Raises InputError "bad-mapping" when the profile names a preset or a channel that exists nowhere."""
+    chosen = names() if profile.preset is None else (profile.preset,)
+    known = {*ARKIT, *HEAD}.union(*(load(name).outputs for name in chosen))
+    for name in profile.channels:
+        if name not in known:
+            raise unknown(name, known, ("channels", name))
 
 
 @cache

@@ -85,6 +85,8 @@ class Outputs:
             address = replace(address, names=_word("names", changes["names"]))
         if "mapping" in changes:
             address = replace(address, mapping=_word("mapping", changes["mapping"]))
+            if address.mapping is not None and "names" not in changes:
+                address = replace(address, names=None)  # a mapping brings its own
         profile = output.mapping.profile
         if "profile" in changes:
             profile = Profile.from_plain(changes["profile"], "profile")

@@ -13,7 +13,6 @@ from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import KINDS
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.mapping import presets
-from face3d_live.mapping.apply import Mapping
 from face3d_live.mapping.profile import HEAD, LINKS, MAX_BYTES, Profile
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ async def mapping(request: Request, name: str) -> JSONResponse:
 async def save_mapping(request: Request, name: str) -> JSONResponse:
     """Save a profile under a name, over an older one of that name."""
     profile = Profile.from_plain(await _json(request), "profile")
-    Mapping(profile, "arkit")
+    presets.check_channels(profile)
     _outputs(request).store.save(name, profile)
     return JSONResponse(profile.to_plain(), headers=_PRIVATE)
 

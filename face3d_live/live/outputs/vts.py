@@ -89,6 +89,7 @@ class PluginLink:
                 finally:
                     link._reader.cancel()
                     await asyncio.gather(link._reader, return_exceptions=True)
+                    await socket.close()  # a goodbye also when this task is cancelled
         except TimeoutError as error:
             raise OutputError("unreachable", "VTube Studio does not answer: check the address and port") from error
         except ConnectionClosed as error:
