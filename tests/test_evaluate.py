@@ -234,7 +234,7 @@ def test_the_table_says_what_was_reached() -> None:
     reached = {row.measure: row.met for row in evaluate_report.goal_rows(report())}
     assert len(reached) == len(evaluate_report.GOALS)
     assert reached["clips held out: mean r within a clip"] == "floor"
-    assert reached["clips held out: relative rotation"] == "target"
+    assert reached["clips held out: relative rotation, degrees"] == "target"
     assert reached["clips held out: jitter / MediaPipe's"] == "no"
     assert reached["clips held out: blinks found"] == "target"
     assert reached["synthetic: mean r of the channels"] == "not measured"

@@ -29,7 +29,6 @@ class Goal:
     path: str
     floor: float
     target: float
-    unit: str = ""
     rising: bool = False
 
     def met(self, value: float | None) -> str:
@@ -44,11 +43,11 @@ class Goal:
 #: Floors and targets. Judged is what leaves the program: after the fit, and in clips after smoothing.
 GOALS = (
     Goal("synthetic: mean r of the channels", "synthetic/{}/mean_r", 0.70, 0.95, rising=True),
-    Goal("synthetic: vertices of the face", "synthetic/{}/vertices_mm", 1.6, 1.0, " mm"),
-    Goal("scan heads: vertices, aligned", "scans/{}/mean", 2.0, 1.2, " mm"),
-    Goal("portraits: landmarks", "portraits/{}/landmarks_percent", 3.5, 2.5, " %"),
+    Goal("synthetic: vertices of the face, mm", "synthetic/{}/vertices_mm", 1.6, 1.0),
+    Goal("scan heads: vertices, aligned, mm", "scans/{}/mean", 2.0, 1.2),
+    Goal("portraits: landmarks, %", "portraits/{}/landmarks_percent", 3.5, 2.5),
     Goal("clips held out: mean r within a clip", "clips/held out/mean_r", 0.65, 0.90, rising=True),
-    Goal("clips held out: relative rotation", "clips/held out/rotation_degrees", 3.5, 1.5, "°"),
+    Goal("clips held out: relative rotation, degrees", "clips/held out/rotation_degrees", 3.5, 1.5),
     Goal("clips held out: jitter / MediaPipe's", "clips/held out/jitter", 1.2, 0.8),
     Goal("clips held out: blinks found", "clips/held out/blinks_found", 0.85, 0.98, rising=True),
     Goal("clips held out: false blinks / min", "clips/held out/false_blinks_a_minute", 2.0, 0.2),
@@ -82,9 +81,9 @@ def lookup(report: Report, path: str) -> Any:
     return value
 
 
-def number(value: float | None, unit: str = "") -> str:
+def number(value: float | None) -> str:
     """Three significant digits; nothing for None."""
-    return "" if value is None else f"{value:.3g}{unit}"
+    return "" if value is None else f"{value:.3g}"
 
 
 def goal_rows(report: Report) -> list[Row]:
@@ -95,8 +94,7 @@ def goal_rows(report: Report) -> list[Row]:
         network = lookup(report, goal.path.format("network")) if "{}" in goal.path else None
         few = "blinks" in goal.path and (lookup(report, "clips/held out/blinks/seen") or 0) < FEW_BLINKS
         met = "too few" if few and fit is not None else goal.met(fit)
-        limits = (number(goal.floor, goal.unit), number(goal.target, goal.unit))
-        rows.append(Row(goal.measure, number(network, goal.unit), number(fit, goal.unit), *limits, met))
+        rows.append(Row(goal.measure, *map(number, (network, fit, goal.floor, goal.target)), met))
     return rows
 
 
@@ -188,7 +186,7 @@ def terminal_table(report: Report) -> Table:
     """Goals, then everything else."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for i, title in enumerate(_cells(HEADER)):
-        table.add_column(title, no_wrap=i == 0, justify="left" if i in (0, 5) else "right")
+        table.add_column(title, no_wrap=i > 0, justify="left" if i in (0, 5) else "right")
     for row in goal_rows(report):
         table.add_row(*_cells(row), style={"target": "green", "floor": "yellow", "no": "red"}.get(row.met))
     table.add_section()
