@@ -1,5 +1,7 @@
-/** Elements made in one expression, and requests that speak JSON. */
+/** Elements made in one expression, requests that speak JSON, and what the server says as sentences. */
 import { request } from "./api.js";
+import { language } from "./i18n.js";
+import { ZH_ERRORS } from "./i18n_zh.js";
 
 /** @param {string} tag @param {object} [properties] of the element @param {...(Node | string)} children */
 export function make(tag, properties = {}, ...children) {
@@ -15,4 +17,9 @@ export function make(tag, properties = {}, ...children) {
 export async function ask(method, path, body) {
   const response = await request(method, path, body && { body: JSON.stringify(body), type: "application/json" });
   return response.status === 204 ? null : response.json();
+}
+
+/** @param {{code: string, message: string}} error which begins small, as it follows a code on a terminal */
+export function said({ code, message }) {
+  return (language === "zh" && ZH_ERRORS[code]) || message.charAt(0).toUpperCase() + message.slice(1);
 }

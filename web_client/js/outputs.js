@@ -1,6 +1,6 @@
 /** The Outputs panel: which programs get the face, whether they do, and a way to add, pause and tune them. */
 import { ApiError } from "./api.js";
-import { ask, make } from "./elements.js";
+import { ask, make, said } from "./elements.js";
 import { tr } from "./i18n.js";
 import { Tuning } from "./tuning.js";
 
@@ -28,7 +28,7 @@ class Outputs {
   }
 
   #open(open) {
-    document.querySelector(".panel").dataset.tab = open ? "outputs" : "expression";
+    document.querySelector(".panel").dataset.tab = document.querySelector("#panel-tabs input:checked").value;
     clearTimeout(this.#timer);
     if (open) this.#poll();
     else this.#tuning.close();
@@ -57,15 +57,14 @@ class Outputs {
       if (this.#trouble.dataset.by !== "user") this.#say("");
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#say(error.message);
+      this.#say(said(error));
     }
   }
 
   #say(text, by = "") {
-    const said = sentence(text);
-    this.#trouble.hidden = !said;
+    this.#trouble.hidden = !text;
     this.#trouble.dataset.by = by;
-    if (this.#trouble.textContent !== said) this.#trouble.textContent = said;
+    if (this.#trouble.textContent !== text) this.#trouble.textContent = text;
   }
 
   /** Something that the user did: its trouble stays until the next such thing. */
@@ -75,7 +74,7 @@ class Outputs {
       await act();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#say(error.message, "user");
+      this.#say(said(error), "user");
     }
   }
 
@@ -123,7 +122,7 @@ class Outputs {
       const error = now.enabled && now.error;
       const sent = now.packets ? ` · ${tr("{n} packets", { n: now.packets.toLocaleString() })}` : "";
       const fps = now.state === "sending" ? ` · ${now.fps.toFixed(0)} fps` : "";
-      status.textContent = error ? sentence(error.message) : tr(STATES[now.state]) + fps + sent;
+      status.textContent = error ? said(error) : tr(STATES[now.state]) + fps + sent;
       status.classList.toggle("warn", Boolean(error));
     };
     return { item, show };
@@ -169,9 +168,6 @@ class Outputs {
     return form;
   }
 }
-
-/** The server's errors begin small, as they follow a code on a terminal. */
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What a PATCH says for a chosen option. */
 function choice(value) {

@@ -1,6 +1,6 @@
 /** The sliders of one output: gain and offset of every channel, with what is sent drawn while they move. */
 import { ApiError } from "./api.js";
-import { ask, make } from "./elements.js";
+import { ask, make, said } from "./elements.js";
 import { tr } from "./i18n.js";
 
 const LOOK_MS = 120;
@@ -116,7 +116,7 @@ export class Tuning {
         if (id === this.output) await ask("PATCH", `api/outputs/${id}`, { profile: this.#profile });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        this.#box?.querySelector("[role=status]").replaceChildren(error.message);
+        this.#box?.querySelector("[role=status]").replaceChildren(said(error));
       }
     }, PUSH_MS);
   }
@@ -145,7 +145,7 @@ export class Tuning {
       note.textContent = tr("Saved as {name}.", { name });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      note.textContent = error.message;
+      note.textContent = said(error);
     }
   }
 }
