@@ -62,6 +62,9 @@ class FakePipeline:
         assert rgba.shape == (512, 512, 4)
         self.skin[session] = int(rgba[..., :3].mean())
 
+    def show_avatar(self, session, key, data):
+        """A flat grey has no other faces."""
+
     def calibrate(self, session, request):
         if request.step == "load":
             self.neutral[session] = 0.0 if request.state is None else float(request.state.expression[INDEX["jawOpen"]])

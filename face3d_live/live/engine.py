@@ -19,6 +19,7 @@ import numpy as np
 
 from face3d_live.errors import Face3DError
 from face3d_live.live import messages as m
+from face3d_live.live.avatars import received
 from face3d_live.live.children import live_with_parent
 from face3d_live.live.mailbox import Mailbox
 from face3d_live.live.pipeline import Calibration, CalibrationRequest, Pipeline, Result
@@ -88,6 +89,9 @@ class Engine:
                 self._connection.send(m.Calibrated(session, self._calibrate(session, request)))
             case m.Wear(session=session):
                 self._wear(session)
+            case m.ShowAvatar(session=session, key=key):
+                data = received(recv_handle(self._connection)) if key is not None else b""
+                self._show_avatar(session, key, data)
             case m.Stop():
                 self._stopped = True
 
@@ -123,6 +127,17 @@ class Engine:
             logger.exception("session %s: a skin could not be put on", session)
         self._connection.send(m.Worn(session))
 
+    def _show_avatar(self, session: str, key: str | None, data: bytes) -> None:
+        if session not in self._boxes:
+            return
+        error = ""
+        try:
+            self._pipeline.show_avatar(session, key, data)
+        except Exception as failure:
+            logger.exception("session %s: an avatar could not be shown", session)
+            error = str(failure) or type(failure).__name__
+        self._connection.send(m.AvatarShown(session, error))
+
     def _process(self, frame: m.Frame) -> None:
         box = self._boxes.get(frame.session)
         if box is None:
@@ -136,6 +151,8 @@ class Engine:
                 result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
             _check(result)
             box.put_output(result.image)
+            if result.cutout is not None:
+                box.put_cutout(result.cutout)
         except Exception as error:
             logger.exception("session %s: a frame failed", frame.session)
             self._failures += 1
@@ -145,4 +162,5 @@ class Engine:
             return
         self._failures = 0
         ms = {**result.ms, "engine": 1000 * (perf_counter() - start)}
-        self._connection.send(m.Done(frame.session, result.face, result.codes, result.raw, result.confidence, ms))
+        cut = result.cutout is not None
+        self._connection.send(m.Done(frame.session, result.face, result.codes, result.raw, result.confidence, ms, cut))

@@ -16,6 +16,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import send_handle
@@ -24,6 +25,7 @@ from typing import Literal
 from face3d_live.errors import AssetError
 from face3d_live.live import engine
 from face3d_live.live import messages as m
+from face3d_live.live.avatars import StoredAvatar
 from face3d_live.live.engine_session import EngineSession, Listener
 from face3d_live.live.pipeline import Calibration, Pipeline, Result
 
@@ -46,13 +48,17 @@ BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 class EngineClient:
     """Owns the engine process. `lock` guards the sessions and all writing to the socket.
 
-    calibration: what sessions begin with, None for nothing.
+    calibration, avatar: what sessions begin with, None for nothing.
     """
 
     def __init__(
-        self, factory: Callable[[], Pipeline], hang_seconds: float = HANG_SECONDS, calibration: object = None
+        self,
+        factory: Callable[[], Pipeline],
+        hang_seconds: float = HANG_SECONDS,
+        calibration: object = None,
+        avatar: StoredAvatar | None = None,
     ) -> None:
-        self.calibration = calibration
+        self.calibration, self.avatar = calibration, avatar
         self.state: State = "starting"
         self.device = ""
         self.failure: AssetError | None = None
@@ -115,7 +121,7 @@ class EngineClient:
             self._sessions.pop(session.name, None)
             self.send(m.Close(session.name))
             session.box.close()
-            session.waiting = session.in_engine = None
+            session.waiting = session.in_engine = session.avatar = None
 
     # --- under the lock --------------------------------------------------------------------------------------------
 
@@ -138,7 +144,8 @@ class EngineClient:
         if frame.rgb is not None:
             session.box.put_input(frame.rgb)
         session.waiting = None
-        if self.send(m.Frame(session.name, width, height, frame.t, session.view, frame.codes)):
+        view = replace(session.view, cutout=session.cutouts > 0)
+        if self.send(m.Frame(session.name, width, height, frame.t, view, frame.codes)):
             session.in_engine = frame
             session.sent = time.monotonic()
 
@@ -151,14 +158,27 @@ class EngineClient:
             session.dressing = self.send(m.Wear(session.name))
             session.skin_waits = not session.dressing
 
+    def present(self, session: EngineSession) -> None:
+        """Send the session's avatar, or that it has none; one that is not open yet is given it when it is."""
+        if session.closed or self.state != "ready":
+            return
+        key = session.avatar.key if session.avatar is not None else None
+        if self.send(m.ShowAvatar(session.name, key)) and session.avatar is not None:
+            self._send_descriptor(session.avatar.fd, session)
+
     def _open(self, session: EngineSession) -> None:
-        if self.send(m.Open(session.name, session.saved)) and self._connection is not None:
-            pid = self.pid
-            assert pid is not None
-            try:
-                send_handle(self._connection, session.box.fd, pid)
-            except OSError:
-                logger.warning("the engine died while session %s was opened", session.name)
+        if self.send(m.Open(session.name, session.saved)):
+            self._send_descriptor(session.box.fd, session)
+            if session.avatar is not None:
+                self.present(session)
+
+    def _send_descriptor(self, fd: int, session: EngineSession) -> None:
+        pid = self.pid
+        assert pid is not None and self._connection is not None
+        try:
+            send_handle(self._connection, fd, pid)
+        except OSError:
+            logger.warning("the engine died while session %s sent it memory", session.name)
 
     # --- the supervising thread ------------------------------------------------------------------------------------
 
@@ -253,6 +273,11 @@ class EngineClient:
                     if (session := self._sessions.get(name)) is not None:
                         session.dressing = False
                         self.dress(session)
+            case m.AvatarShown(session=name, error=error):
+                with self.lock:
+                    session = self._sessions.get(name)
+                if session is not None:
+                    self._call(session.listener.on_avatar, error)
             case m.Calibrated(session=name, calibration=calibration):
                 self._on_calibrated(name, calibration)
 
@@ -276,11 +301,12 @@ class EngineClient:
             if session is None:
                 return
             image = session.box.take_output() if done is not None else None
+            cutout = session.box.take_cutout() if done is not None and done.cutout else None
             frame, session.in_engine = session.in_engine, None
             session.failed += done is None
             self.pump(session)
         if done is not None and image is not None and frame is not None:
-            result = Result(done.face, done.codes, done.raw, done.confidence, image, done.ms)
+            result = Result(done.face, done.codes, done.raw, done.confidence, image, done.ms, cutout)
             self._call(session.listener.on_result, result, frame)
 
     def _on_calibrated(self, name: str, calibration: Calibration) -> None:

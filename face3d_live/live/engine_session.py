@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from face3d_live.codes import HeadCodes
 from face3d_live.live import messages as m
+from face3d_live.live.avatars import StoredAvatar
 from face3d_live.live.mailbox import Mailbox
 from face3d_live.live.pipeline import NEUTRAL, Calibration, CalibrationRequest, Result, ViewRequest
 
@@ -42,21 +43,27 @@ class Listener(Protocol):
     def on_calibrated(self, calibration: Calibration) -> None:
         """A calibration was tried."""
 
+    def on_avatar(self, error: str) -> None:
+        """An avatar is shown, or could not be."""
+
     def on_engine_restarted(self) -> None:
         """The engine died and is back; the session goes on with its calibration."""
 
 
 class EngineSession:
-    """`view` may be set at any time and holds from the next frame on. dropped, failed: counts of pictures.
+    """`view` may be set at any time and holds from the next frame on. cutouts: how many want the avatar cut
+    out. dropped, failed: counts of pictures.
 
     The fields below `view` are the client's to change, under its lock: saved (the state of the last calibration),
     waiting and in_engine (pictures), sent (when the latter went out), calibrating (steps that are unanswered),
-    skin (worn, or to be), skin_waits (the engine has not been given it), dressing (a skin is unacknowledged).
+    skin (worn, or to be), skin_waits (the engine has not been given it), dressing (a skin is unacknowledged), avatar
+    (shown instead of the own head).
     """
 
     def __init__(self, client: EngineClient, name: str, listener: Listener) -> None:
         self.name = name
         self.view = ViewRequest()
+        self.cutouts = 0
         self.dropped = 0
         self.failed = 0
         self._client = client
@@ -70,6 +77,7 @@ class EngineSession:
         self.skin: Rgb | None = None
         self.skin_waits = False
         self.dressing = False
+        self.avatar: StoredAvatar | None = client.avatar
         self.closed = False
 
     @property
@@ -100,6 +108,12 @@ class EngineSession:
         with self._client.lock:
             self.skin, self.skin_waits = skin, True
             self._client.dress(self)
+
+    def show_avatar(self, avatar: StoredAvatar | None) -> None:
+        """Draw an avatar, also in an engine that is started again; None: the own head."""
+        with self._client.lock:
+            self.avatar = avatar
+            self._client.present(self)
 
     def close(self) -> None:
         """End the session in the engine and let go of its memory. Idempotent."""

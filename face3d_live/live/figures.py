@@ -54,9 +54,7 @@ class Figures:
         background: Background = "transparent" if view.cutout else below
         key = self._shown.get(session)
         if key is None:
-            drawn = self._head.render(
-                codes, camera, view=orbit, mode=view.mode, background=background, texture=texture
-            )
+            drawn = self._head.render(codes, camera, view=orbit, mode=view.mode, background=background, texture=texture)
         else:
             drawn = self._avatars[key].render(codes, camera, view=orbit, mode=view.mode, background=background)
         if not view.cutout:

@@ -14,12 +14,12 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
+from face3d_live.live.figures import Figures
 from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, CalibrationRequest, Result, ViewRequest
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Device, Regressor
 from face3d_live.render.pictures import covering
 from face3d_live.render.renderer import Renderer
-from face3d_live.render.view import View
 from face3d_live.track.detector import Detector
 from face3d_live.track.tracker import Tracked, Tracker
 
@@ -56,6 +56,7 @@ class HeadPipeline:
         # Where the processor draws, too, the coarse mesh gives a quarter more frames and looks alike at this size.
         level: Level = "low" if self.device == "cpu" else "medium"
         self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE, level)
+        self._figures = Figures(self._renderer)
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
 
@@ -68,6 +69,7 @@ class HeadPipeline:
 
     def close(self, session: str) -> None:
         """Forget a session; its skin is painted over when the next session needs the place."""
+        self._figures.forget(session)
         face = self._faces.pop(session, None)
         if face is not None and face.texture != "default":
             self._free.append(face.texture)
@@ -79,10 +81,10 @@ class HeadPipeline:
         start = perf_counter()
         tracked = face.shown if rgb is None and face.shown is not None else self._track(face, rgb, t)
         middle = perf_counter()
-        image = self._draw(face, tracked, view)
+        image, cutout = self._draw(session, face, tracked, view)
         end = perf_counter()
         ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}
-        return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms)
+        return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms, cutout)
 
     def show(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
         """Draw a take's frame."""
@@ -97,6 +99,10 @@ class HeadPipeline:
         if face.texture == "default":
             face.texture = self._free.pop() if self._free else f"skin {len(self._faces)} of {session}"
         self._renderer.set_texture(rgba, face.texture)
+
+    def show_avatar(self, session: str, key: str | None, data: bytes) -> None:
+        """Draw an avatar, or the own head again."""
+        self._figures.show(session, key, data)
 
     def calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
         """See `Tracker.calibrate`; "load" takes a `track.calibration.Calibration`, or None."""
@@ -119,15 +125,13 @@ class HeadPipeline:
             face.tracked = face.tracker.update(dark, t)
         return face.tracked
 
-    def _draw(self, face: _Face, tracked: Tracked, view: ViewRequest) -> Rgb:
+    def _draw(self, session: str, face: _Face, tracked: Tracked, view: ViewRequest) -> tuple[Rgb, Rgb | None]:
+        """The picture, and where it is wanted the head alone."""
+        codes = tracked.codes
         if view.mode == "overlay":
-            if not tracked.face and face.picture is not None:
-                return covering(face.picture, AVATAR_SIZE, AVATAR_SIZE)  # nobody there to draw a head over
+            if not tracked.face and face.picture is not None:  # nobody there to draw a head over
+                nothing = np.zeros((AVATAR_SIZE, AVATAR_SIZE, 4), np.uint8) if view.cutout else None
+                return covering(face.picture, AVATAR_SIZE, AVATAR_SIZE), nothing
             # Over the picture the head is where the camera sees it, not where calibration moves it.
-            drawn = self._renderer.render(
-                tracked.seen, tracked.camera, mode="overlay", background=face.picture, texture=face.texture
-            )
-            return drawn[..., :3]
-        orbit = View(view.yaw, view.pitch, view.zoom)
-        drawn = self._renderer.render(tracked.codes, tracked.camera, view=orbit, mode=view.mode, texture=face.texture)
-        return drawn[..., :3]
+            codes = tracked.seen
+        return self._figures.draw(session, codes, tracked.camera, view, face.picture, face.texture)

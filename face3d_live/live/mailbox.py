@@ -1,4 +1,4 @@
-"""Shared memory for one session: a picture in, an avatar out, and the skin that the avatar wears.
+"""Shared memory for one session: a picture in, an avatar out (also cut out), and the skin that the avatar wears.
 
 The memory is anonymous (`memfd_create`) and travels to the engine as a file descriptor. It has no name, so there is
 nothing to unlink and nothing can leak: it is gone when the last process that holds it is gone, however that one died.
@@ -26,11 +26,12 @@ _OUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 3
 #: The skin is a texture of this many texels a side, RGBA.
 SKIN_SIZE = 512
 _SKIN_BYTES = SKIN_SIZE * SKIN_SIZE * 4
-_BYTES = _IN_BYTES + _OUT_BYTES + _SKIN_BYTES
+_CUTOUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 4
+_BYTES = _IN_BYTES + _OUT_BYTES + _SKIN_BYTES + _CUTOUT_BYTES
 
 
 class Mailbox:
-    """Slots for a picture of up to MAX_SIDE x MAX_SIDE, an avatar, and a skin."""
+    """Slots for a picture of up to MAX_SIDE x MAX_SIDE, an avatar, a skin, and the avatar alone."""
 
     def __init__(self, fd: int | None = None) -> None:
         """Make one, or map the one behind a descriptor that another process sent; the descriptor becomes ours."""
@@ -41,6 +42,7 @@ class Mailbox:
         self._input = np.frombuffer(self._map, np.uint8, _IN_BYTES)
         self._output = np.frombuffer(self._map, np.uint8, _OUT_BYTES, _IN_BYTES)
         self._skin = np.frombuffer(self._map, np.uint8, _SKIN_BYTES, _IN_BYTES + _OUT_BYTES)
+        self._cutout = np.frombuffer(self._map, np.uint8, _CUTOUT_BYTES, _BYTES - _CUTOUT_BYTES)
 
     def put_input(self, rgb: Rgb) -> None:  # (H, W, 3)
         """Copy a picture in. Raises ValueError when it is too large."""
@@ -60,6 +62,14 @@ class Mailbox:
         """A copy of the avatar."""
         return self._output.reshape(AVATAR_SIZE, AVATAR_SIZE, 3).copy()
 
+    def put_cutout(self, rgba: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+        """Copy an avatar that stands alone in."""
+        self._cutout.reshape(AVATAR_SIZE, AVATAR_SIZE, 4)[...] = rgba
+
+    def take_cutout(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+        """A copy of it."""
+        return self._cutout.reshape(AVATAR_SIZE, AVATAR_SIZE, 4).copy()
+
     def put_skin(self, rgba: Rgb) -> None:  # (SKIN_SIZE, SKIN_SIZE, 4)
         """Copy a skin in."""
         self._skin.reshape(SKIN_SIZE, SKIN_SIZE, 4)[...] = rgba
@@ -72,7 +82,7 @@ class Mailbox:
         """Let go of the memory. Idempotent."""
         if self.fd < 0:
             return
-        del self._input, self._output, self._skin
+        del self._input, self._output, self._skin, self._cutout
         try:
             self._map.close()
         except BufferError:

@@ -58,6 +58,17 @@ class Wear:
 
 
 @dataclass(frozen=True)
+class ShowAvatar:
+    """Draw an avatar; its memory's file descriptor follows on the same socket. key None: the own head, none follows.
+
+    Answered by `AvatarShown`.
+    """
+
+    session: str
+    key: str | None
+
+
+@dataclass(frozen=True)
 class Stop:
     """Leave."""
 
@@ -90,6 +101,7 @@ class Done:
     raw: HeadCodes
     confidence: float
     ms: Mapping[str, float]
+    cutout: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,3 +125,11 @@ class Worn:
     """The skin has been taken over, or refused; its slot is free."""
 
     session: str
+
+
+@dataclass(frozen=True)
+class AvatarShown:
+    """The avatar is shown, or, with an error, the own head."""
+
+    session: str
+    error: str = ""

@@ -27,12 +27,13 @@ AVATAR_SIZE = 512
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """How a session wants its avatar drawn. yaw, pitch: orbit in radians; zoom: 1 = fits."""
+    """How a session wants its avatar drawn. yaw, pitch: orbit in radians; zoom: 1 = fits. cutout: also by itself."""
 
     mode: Mode = "avatar"
     yaw: float = 0.0
     pitch: float = 0.0
     zoom: float = 1.0
+    cutout: bool = False
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ViewRequest:
@@ -55,7 +56,7 @@ class Result:
 
     face: a face was seen. codes: smoothed, calibrated: what engines get. raw: as estimated, for a snapshot.
     confidence 0..1. image: (AVATAR_SIZE, AVATAR_SIZE, 3) uint8 sRGB, row 0 = top. ms: wall milliseconds by stage,
-    at least "track" and "render".
+    at least "track" and "render". cutout: (AVATAR_SIZE, AVATAR_SIZE, 4), the head alone, where the view asked for it.
     """
 
     face: bool
@@ -64,6 +65,7 @@ class Result:
     confidence: float
     image: Rgb
     ms: Mapping[str, float] = field(default_factory=dict)
+    cutout: Rgb | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ class Pipeline(Protocol):
 
     def wear(self, session: str, rgba: Rgb) -> None:
         """Draw the session's head with this skin (SKIN_SIZE, SKIN_SIZE, 4) from now on; the array is not kept."""
+
+    def show_avatar(self, session: str, key: str | None, data: bytes) -> None:
+        """Draw an avatar (`avatars.pack`; the same key for the same data) from now on; key None: the own head."""
 
     def calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
         """Take the newest pictures' face as neutral or as a full movement, or a calibration made earlier."""

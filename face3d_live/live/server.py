@@ -18,7 +18,8 @@ from starlette.exceptions import HTTPException
 
 import face3d_live
 from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live import aiortc_tuning, calibration_routes, recording_routes, routes, studio_routes
+from face3d_live.live import aiortc_tuning, avatar_routes, calibration_routes, recording_routes, routes, studio_routes
+from face3d_live.live.avatars import StoredAvatar
 from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.guard import Guard
 from face3d_live.live.hub import Hub
@@ -34,6 +35,7 @@ from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Session
 from face3d_live.live.source import Source
 from face3d_live.live.studio_view import Studio, StudioTasks
 from face3d_live.live.tailor import Tailor
+from face3d_live.live.viewers import Viewers
 from face3d_live.live.worker import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
@@ -51,6 +53,7 @@ class Settings:
     (`outputs.address`) to send to from the start. config: the folder of saved mappings, the user's own by default.
     calibration: what sessions begin with, as the pipeline's own `calibrate` makes it. performance: a take to play
     into a session of its own.
+    avatar: whom sessions show when they begin.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -66,6 +69,7 @@ class Settings:
     config: Path | None = None
     calibration: object = None
     performance: Performance | None = None
+    avatar: StoredAvatar | None = None
     max_sessions: int = MAX_SESSIONS
     connect_seconds: float = CONNECT_SECONDS
     stream_stuck_seconds: float = 5.0
@@ -81,10 +85,12 @@ class Live:
         self.hub = Hub(settings.stream_stuck_seconds)
         self.outputs = Outputs(settings.config)
         self.hub.listeners.append(self.outputs.offer)
-        self.engine = EngineClient(settings.pipeline, calibration=settings.calibration)
+        self.engine = EngineClient(settings.pipeline, calibration=settings.calibration, avatar=settings.avatar)
         self.worker = Worker()
         tailor = Tailor(self.worker, settings.skin, self.spawn)
         self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
+        self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
+        self.avatar_turn = asyncio.Lock()
         self.studio = Studio(settings.studio, self.spawn)
         self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
         self.recordings = Recordings(settings.takes)
@@ -184,6 +190,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.include_router(routes.router)
+    app.include_router(avatar_routes.router)
     app.include_router(calibration_routes.router)
     app.include_router(recording_routes.router)
     app.include_router(studio_routes.router)
@@ -209,7 +216,7 @@ def _error(status: int, code: str, message: str) -> JSONResponse:
 
 _STATUS = {
     "too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409,
-    "already-recording": 409, "not-recording": 409, "take-in-use": 409, "empty-take": 409,
+    "already-recording": 409, "avatar-too-large": 413, "not-recording": 409, "take-in-use": 409, "empty-take": 409,
     "no-mapping": 404, "not-calibrated": 404, "output-exists": 409, "too-many-outputs": 409,
     "takes-unwritable": 507, "disk-full": 507,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
+from face3d_live.live.avatars import StoredAvatar
 from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.engine_session import Submitted
 from face3d_live.live.hub import Hub
@@ -91,6 +92,7 @@ class Session:
         self._submitted = (0.0, self._opened)  # t of the newest picture, and when it came
         self._calibrations: list[tuple[str, asyncio.Future[Calibration]]] = []
         self._recorder: Recorder | None = None
+        self._news = asyncio.Event()
         self._closed = False
         metrics.sessions.inc()
         metrics.sessions_opened.inc()
@@ -128,6 +130,28 @@ class Session:
         """Draw the head with this skin: (size, size, 4) uint8 as raw bytes."""
         if not self._closed:
             self._engine.wear(np.frombuffer(skin, np.uint8).reshape(size, size, 4))
+
+    @property
+    def shown(self) -> StoredAvatar | None:
+        """The avatar that stands for the user, None: the own head."""
+        return self._engine.avatar
+
+    def show_avatar(self, avatar: StoredAvatar | None) -> None:
+        """Draw an avatar from the next picture on; None: the own head again."""
+        self._engine.show_avatar(avatar)
+        self.draw_again()
+
+    def want_cutouts(self, one_more: bool) -> None:
+        """Somebody wants the avatar cut out of its background, or no longer does."""
+        self._engine.cutouts += 1 if one_more else -1
+        if not self._closed:
+            self.draw_again()
+
+    async def next_frame(self, after: int) -> Frame | None:
+        """The newest frame, once its number is above `after`; None when the session ends."""
+        while not self._closed and (self._last is None or self._last.number <= after):
+            await self._news.wait()
+        return None if self._closed else self._last
 
     @property
     def avatar(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
@@ -191,6 +215,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        self._news.set()
         self.record(None)
         self._engine.close()
         self._hub.end(self.id)
@@ -215,6 +240,8 @@ class Session:
             self.portrait = Portrait(of.rgb, result.raw)
             self._tailor.consider(self._wardrobe, of.rgb, result.raw, result.confidence)
         self._last = Frame(self._number, of.t, result, of.arrived, fresh, self._fps(), 1000 * (now - of.arrived))
+        self._news.set()
+        self._news = asyncio.Event()
         if self.kind != "take":  # a take's frames went out at their own times
             self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
         if self._recorder is not None and of.rgb is not None:
@@ -230,6 +257,13 @@ class Session:
         for step, answer in self._calibrations:
             if step == calibration.step and not answer.done():
                 answer.set_result(calibration)
+
+    def on_avatar(self, error: str) -> None:
+        """An avatar that cannot be drawn is taken off again."""
+        if error and not self._closed:
+            self._engine.avatar = None
+            if self.watcher is not None:
+                self.watcher.on_notice("avatar-failed", f"The avatar cannot be drawn: {error}")
 
     def on_engine_restarted(self) -> None:
         """Tell the user why the avatar stood still."""
