@@ -11,9 +11,11 @@ import json
 import os
 import pickle
 import weakref
+from pathlib import Path
 
-from face3d_live.avatar.load import load_avatar
+from face3d_live.avatar.load import load_avatar, read_avatar
 from face3d_live.avatar.model import Avatar
+from face3d_live.codes import ARKIT
 from face3d_live.live.worker import Report, Task, Worker
 
 
@@ -55,6 +57,19 @@ def read_file(report: Report, data: bytes) -> bytes:
     """The worker's task. Raises InputError, as `load_avatar`."""
     report("reading", 0.1)
     return pack(load_avatar(data))
+
+
+def load_stored(path: Path) -> StoredAvatar:
+    """A file of this machine's, with a line that says what was found in it. Raises InputError."""
+    avatar = read_avatar(path)
+    report = avatar.report
+    presets = f" and {len(report.expressions)} VRM expressions" if report.expressions else ""
+    print(
+        f"{path.name}: {len(report.found)} of {len(ARKIT)} ARKit shapes{presets}, bones: {', '.join(report.bones) or 'none'}"
+    )
+    for warning in report.warnings:
+        print(f"{path.name}: {warning}")
+    return StoredAvatar(pack(avatar))
 
 
 async def store(worker: Worker, data: bytes, task: Task = read_file) -> StoredAvatar:

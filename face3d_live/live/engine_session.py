@@ -85,9 +85,7 @@ class EngineSession:
         """Nothing is being processed or waits."""
         return self.in_engine is None and self.waiting is None
 
-    def submit(
-        self, rgb: Rgb | None, t: float, arrived: float | None = None, codes: HeadCodes | None = None
-    ) -> None:
+    def submit(self, rgb: Rgb | None, t: float, arrived: float | None = None, codes: HeadCodes | None = None) -> None:
         """Hand over a picture, not to be changed afterwards; None draws again. Replaces one that still waits."""
         frame = Submitted(rgb, t, time.monotonic() if arrived is None else arrived, codes)
         with self._client.lock:

@@ -17,6 +17,7 @@ import uvicorn
 
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.live import tasks
+from face3d_live.live.avatars import load_stored
 from face3d_live.live.guard import is_loopback
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.pipeline import Pipeline
@@ -42,12 +43,14 @@ def run(
     outputs: Sequence[str] = (),
     calibration: Path | None = None,
     performance: Performance | None = None,
+    avatar: Path | None = None,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
     try:
         person = load_profile(calibration) if calibration is not None else None
+        worn = load_stored(avatar) if avatar is not None else None
         if source is not None:
             open_source(source).close()
         rehearsal = Outputs()
@@ -71,6 +74,7 @@ def run(
         outputs=tuple(outputs),
         calibration=person.calibration if person is not None else None,
         performance=performance,
+        avatar=worn,
     )
     with listener:
         try:
