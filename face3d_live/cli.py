@@ -167,15 +167,18 @@ def reconstruct(
     face: Annotated[str, typer.Option(metavar="N|largest|auto", help=FACE_HELP)] = "auto",
     frontal: Annotated[bool, typer.Option("--frontal", help="the head looks straight into the camera")] = False,
     only: Annotated[Only, typer.Option(help="structure: the 256x256 shaded geometry and params.npz, fast")] = Only.all,
+    fuse: Annotated[bool, typer.Option("--fuse", help="all photos, or a video, show one person: one head")] = False,
     refine: Annotated[bool, typer.Option(help="fit the head to the photo's own colours, too")] = True,
     jobs: Annotated[int, typer.Option(min=1, help="processes, for many photos")] = 1,
     force: Annotated[bool, typer.Option("--force", help="make heads again that are there already")] = False,
     device: AnyDevice = Device.auto,
 ) -> None:
     """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
-    from face3d_live.reconstruct import Options, face_choice, reconstruct_photos
+    from face3d_live.reconstruct import Options, face_choice, reconstruct_person, reconstruct_photos
 
     options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine)
+    if fuse:
+        raise typer.Exit(reconstruct_person(photos, out, options, device.value, force))
     raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force))
 
 

@@ -43,7 +43,10 @@ def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, norma
     textures = [_jpeg(texture[..., :3]), png_bytes(_gloss(head, mesh))]
     if normal_map is not None:
         textures.append(png_bytes(normal_map))
-    images = [{"bufferView": buffer.add_bytes(data), "mimeType": _mime(data)} for data in textures]
+    images = [
+        {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)}
+        for name, data in zip(("texture", "gloss", "normal"), textures, strict=False)
+    ]
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"face3d-live {__version__}"},
         "scene": 0,

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from typing import Any
 from face3d_live.errors import AssetError, Face3DError, InputError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
+from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
 from face3d_live.reconstruct.maker import Device, Options, Reconstructor
 from face3d_live.reconstruct.photo import MOST_BYTES, read_photo
 
@@ -89,7 +90,31 @@ def reconstruct_photos(
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
-def expand(sources: Sequence[Path]) -> tuple[list[Path], bool]:
+def reconstruct_person(
+    sources: Sequence[Path], out: Path, options: Options, device: Device = "auto", force: bool = False
+) -> int:
+    """Photos, folders, patterns and videos of one person into one head in `out`. Returns the exit code.
+
+    Raises InputError when no picture can be read or used.
+    """
+    photos, _ = expand(sources, _SUFFIXES | VIDEO_SUFFIXES)
+    task = Task(photos[0], out)
+    report = None if force else _finished(out, options)
+    if report is not None:
+        outcome = Outcome(task, "skipped", report=report)
+    else:
+        made = Reconstructor(device).person(read_pictures(photos), options)
+        try:
+            write_folder(made.files, out)
+        except OSError as error:
+            raise refusal("not-written", f"{out} ({error.strerror})") from error
+        outcome = Outcome(task, "done", report=made.report)
+    with _Progress(1) as progress:
+        progress.tell(outcome, options)
+    return 0
+
+
+def expand(sources: Sequence[Path], suffixes: Set[str] = _SUFFIXES) -> tuple[list[Path], bool]:
     """(photos, whether they are to lie in folders of their own): folders and patterns become the photos in them.
 
     Raises InputError("no-photos").
@@ -99,7 +124,7 @@ def expand(sources: Sequence[Path]) -> tuple[list[Path], bool]:
     for source in sources:
         if source.is_dir():
             many = True
-            photos += sorted(p for p in source.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+            photos += sorted(p for p in source.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
         elif not source.exists() and any(sign in str(source) for sign in "*?["):
             many = True
             start = Path(source.anchor)
@@ -251,5 +276,7 @@ class _Progress:
             report = outcome.report or {}
             notes = "".join(f"; {note}" for note in report["warnings"])
             seconds = sum(report["ms"].values()) / 1e3
+            if "fused" in report:
+                notes = f", {len(report['fused']['pictures'])} pictures{notes}"
             what = f"{report['mesh']} mesh, {report['texture']} texture" if options.only == "all" else options.only
             print(f"{folder}: {what}, {seconds:.1f} s{notes}", flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -15,17 +15,21 @@ from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
-from face3d_live.reconstruct.advice import WARNINGS
+from face3d_live.reconstruct.advice import WARNINGS, refusal
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
+from face3d_live.reconstruct.fusing import Sitting, one_identity
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
+from face3d_live.regress.fit import Fitter
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.portrait import OBSERVED, skin_of_photo
+from face3d_live.texture.portrait import OBSERVED, Seen, seen_in, whole_skin
 from face3d_live.texture.relief import relief
+from face3d_live.texture.several import fuse
 
 Picture = NDArray[np.uint8]
 Device = Literal["auto", "cpu", "cuda"]
@@ -115,9 +119,11 @@ class Reconstructor:
 
     @cached_property
     def _refiner(self) -> Refiner:
-        from face3d_live.regress.fit import Fitter
+        return Refiner(self.head, self._albedo, self._fitter)
 
-        return Refiner(self.head, self._albedo, Fitter(self.head))
+    @cached_property
+    def _fitter(self) -> Fitter:
+        return Fitter(self.head)
 
     @cached_property
     def _renderer(self) -> Any:
@@ -147,6 +153,44 @@ class Reconstructor:
                 run.notes["refinement"] = refined.to_json()
         return self._finish(rgb, found.codes, found.camera, run, quality)
 
+    def person(
+        self, pictures: Sequence[tuple[str, Picture]], options: Options | None = None, progress: Progress | None = None
+    ) -> Reconstruction:
+        """The files of one person from several pictures (name, (H, W, 3)): one identity, one texture; pose and
+        expression of the best picture. Pictures that would be refused are left out, and the report says which.
+
+        Raises InputError of the first picture where every one is refused.
+        """
+        run = _Run(options or Options(), progress or _silent)
+        with run.stage("face", 0.0):
+            sittings, refused = self._sittings(pictures, run.options)
+        with run.stage("geometry", 0.25):
+            if run.options.refine and run.options.only == "all":
+                sittings = [
+                    replace(one, found=replace(one.found, codes=self._refiner.refine(one.rgb, one.found).codes))
+                    for one in sittings
+                ]
+            sittings = one_identity(sittings, self._fitter)
+        best = sittings[0]
+        run.notes["fused"] = {"pictures": [one.name for one in sittings], "left_out": refused}
+        return self._finish(best.rgb, best.found.codes, best.found.camera, run, best.quality, sittings[1:])
+
+    def _sittings(
+        self, pictures: Sequence[tuple[str, Picture]], options: Options
+    ) -> tuple[list[Sitting], dict[str, str]]:
+        """(the pictures that show the person well enough, name -> code of the others)."""
+        sittings, refused = [], {}
+        first: InputError | None = None
+        for name, rgb in pictures:
+            try:
+                found = self.find(rgb, options.face)
+                sittings.append(Sitting(name, rgb, found, assess(rgb, found)))
+            except InputError as error:
+                refused[name], first = error.code, first or error
+        if not sittings:
+            raise first or refusal("no-face")
+        return sittings, refused
+
     def frame(
         self, rgb: Picture, codes: HeadCodes, options: Options | None = None, progress: Progress | None = None
     ) -> Reconstruction:
@@ -156,8 +200,9 @@ class Reconstructor:
         return self._finish(rgb, codes, Camera.webcam(width, height), run, None)
 
     def _finish(
-        self, rgb: Picture, codes: HeadCodes, camera: Camera, run: _Run, quality: Quality | None
-    ) -> Reconstruction:
+        self, rgb: Picture, codes: HeadCodes, camera: Camera, run: _Run, quality: Quality | None,
+        others: Sequence[Sitting] = (),
+    ) -> Reconstruction:  # fmt: skip
         options = run.options
         if quality is not None and quality.conservative:
             codes = codes.with_(shape=CONSERVATIVE_SHAPE * codes.shape)
@@ -166,7 +211,11 @@ class Reconstructor:
         files: dict[str, bytes] = {}
         if options.only == "all":
             with run.stage("texture", 0.4):
-                skin = skin_of_photo(rgb, codes, camera, self.head, self._albedo, options.texture)
+                seen = self._seen(rgb, codes, camera, options)
+                if others:
+                    parts = [self._seen(one.rgb, one.found.codes, one.found.camera, options) for one in others]
+                    seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
+                skin = whole_skin(seen, rgb, codes, camera, self.head, self._albedo)
             codes = skin.codes
             report |= {"observed": round(skin.observed, 3), "covered": round(skin.covered, 3)}
             if skin.covered > COVERED:
@@ -190,6 +239,9 @@ class Reconstructor:
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
         run.tell("done", 1.0)
         return Reconstruction({name: files[name] for name in FILES if name in files}, report)
+
+    def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> Seen:
+        return seen_in(rgb, codes, camera, self.head, self._albedo, options.texture)
 
     def _params(self, codes: HeadCodes, camera: Camera) -> Params:
         return Params(codes, self.head.landmarks68(self.head.vertices(codes.shape, codes.expression)), camera)

@@ -47,27 +47,49 @@ class SkinOfPhoto:
     covered: float = 0.0
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a photo shows of a skin: picture (S, S, 3) sRGB without light, known (S, S) 0..1, the light (27,), and the
+    share of the face that was covered, see `SkinOfPhoto`."""
+
+    picture: Picture
+    known: Array
+    light: Array
+    covered: float
+
+
 def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int) -> SkinOfPhoto:
     """The texture (size x size) of the head in a photo (H, W, 3)."""
+    seen = seen_in(rgb, codes, camera, head, albedo, size)
+    return whole_skin(seen, rgb, codes, camera, head, albedo)
+
+
+def seen_in(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int) -> Seen:
+    """The part of the texture (size x size) that a photo (H, W, 3) shows."""
     texels = texels_of(head, size)
     view = look(codes, camera, head, texels)
     colour = to_linear(pick(rgb, view.pixel, density(view), cv2.INTER_CUBIC))
     light, tone = _light(colour, view, head, texels, albedo)
-    lit = codes.with_(light=light)
     partial = unlit(colour, view, light)
     weight = view.weight * _believed(partial, tone, head, texels, albedo)
     picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
     hidden = cv2.resize(foreign(picture, known, head, albedo), (size, size), interpolation=cv2.INTER_LINEAR)
     covered = float((known * hidden).sum() / max(float(known.sum()), 1e-6))
-    known = known * (1 - hidden)
-    code = albedo.encode(picture.astype(np.float32) / 255, known)
-    plain = albedo.plain(code, size)
-    whole = complete(picture, known, plain, texels)
+    return Seen(picture, known * (1 - hidden), light, covered)
+
+
+def whole_skin(seen: Seen, rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo) -> SkinOfPhoto:
+    """The rest completed, and eyes painted in the colour that the photo (H, W, 3) shows."""
+    size = len(seen.picture)
+    texels = texels_of(head, size)
+    lit = codes.with_(light=seen.light)
+    code = albedo.encode(seen.picture.astype(np.float32) / 255, seen.known)
+    whole = complete(seen.picture, seen.known, albedo.plain(code, size), texels)
     eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
     whole = paint_eyes(whole, head, texels, iris_colour(rgb, lit, camera, head, eyes))
-    seen = known > _MOSTLY
-    whole[..., 3][(whole[..., 3] > 0) & ~seen] = COMPLETED
-    return SkinOfPhoto(whole, lit.with_(texture=code), float(texels.of(seen).mean()), covered)
+    shown = seen.known > _MOSTLY
+    whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
+    return SkinOfPhoto(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.covered)
 
 
 def _light(colour: Array, view: View, head: Head, texels: Texels, albedo: Albedo) -> tuple[Array, Array]:

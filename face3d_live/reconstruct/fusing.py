@@ -1,0 +1,111 @@
+"""Several photos, or a video, of one person: one identity, and the pictures that its texture is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.codes import HeadCodes
+from face3d_live.errors import InputError
+from face3d_live.reconstruct.find import Found
+from face3d_live.reconstruct.judge import Quality
+from face3d_live.reconstruct.photo import WORKING_SIDE, read_photo
+from face3d_live.regress.fit import Fitter
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+MOST_PICTURES = 12
+VIDEO_PICTURES = 8
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mjpeg"})
+_UNKNOWN_LENGTH = 300  # frames taken for the length of a video that does not say its own
+_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One picture of the person, and what was found in it."""
+
+    name: str
+    rgb: Picture
+    found: Found
+    quality: Quality
+
+    @property
+    def trust(self) -> float:
+        """Sure, large, sharp and seen from the front counts most."""
+        size = min(1.0, self.quality.face / 300)
+        front = max(0.1, float(np.cos(self.quality.yaw) * np.cos(self.quality.pitch)))
+        sharp = min(1.0, self.quality.sharpness / 0.3)
+        return float(max(self.found.confidence, 0.05) * size**0.5 * front**2 * sharp)
+
+
+def one_identity(sittings: Sequence[Sitting], fitter: Fitter) -> list[Sitting]:
+    """The same pictures, best first, their codes with one shape: the mean by trust.
+
+    Pose and expression are fitted anew around it.
+    """
+    ordered = sorted(sittings, key=lambda sitting: -sitting.trust)
+    weight = np.array([sitting.trust for sitting in ordered])
+    shape = np.average([sitting.found.codes.shape for sitting in ordered], axis=0, weights=weight).astype(np.float32)
+    return [replace(sitting, found=_with_shape(sitting.found, shape, fitter)) for sitting in ordered]
+
+
+def _with_shape(found: Found, shape: Array, fitter: Fitter) -> Found:
+    start: HeadCodes = found.codes.with_(shape=shape)
+    fit = fitter.fit(found.points, found.sigma, found.camera, start, solve_shape=False, steps=_STEPS)
+    return replace(found, codes=fit.codes)
+
+
+def read_pictures(sources: Iterable[Path]) -> list[tuple[str, Picture]]:
+    """(name, picture) of photos, and of the sharpest moments of videos; at most `MOST_PICTURES`.
+
+    Raises InputError as `read_photo` and `Video.open` do.
+    """
+    pictures: list[tuple[str, Picture]] = []
+    for source in sources:
+        if source.suffix.lower() in VIDEO_SUFFIXES:
+            pictures += [(f"{source}@{t:.2f}s", rgb) for t, rgb in moments(source)]
+        else:
+            pictures.append((str(source), read_photo(source)))
+    if len(pictures) > MOST_PICTURES:
+        raise InputError(
+            "too-many-photos", f"{len(pictures)} pictures of one person: {MOST_PICTURES} are enough, leave some out"
+        )
+    return pictures
+
+
+def moments(path: Path, count: int = VIDEO_PICTURES) -> list[tuple[float, Picture]]:
+    """(seconds, frame) of the sharpest frame of each of `count` stretches of a video. Raises InputError as `Video`."""
+    from face3d_live.video import Video
+
+    best: dict[int, tuple[float, float, Picture]] = {}
+    with Video.open(path) as video:
+        length = max(video.expected or _UNKNOWN_LENGTH, count)
+        for i, (rgb, t) in enumerate(video):
+            if i >= 4 * length:
+                break  # it declares less than it holds: enough was seen
+            stretch = min(i * count // length, count - 1)
+            sharp = _detail(rgb)
+            if stretch not in best or sharp > best[stretch][0]:
+                best[stretch] = sharp, t, _working(rgb)
+    return [(t, rgb) for _, t, rgb in best.values()]
+
+
+def _detail(rgb: Picture) -> float:
+    """More for a sharper frame of the same scene."""
+    shrink = 320 / max(rgb.shape[:2])
+    small = cv2.resize(rgb, None, fx=min(shrink, 1), fy=min(shrink, 1), interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+
+
+def _working(rgb: Picture) -> Picture:
+    scale = WORKING_SIDE / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb.copy()
+    return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)

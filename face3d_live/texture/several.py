@@ -1,0 +1,60 @@
+"""Several photos of one person made one texture: each texel mostly from the photo that shows it best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.texture.complete import spread
+from face3d_live.texture.portrait import Seen
+
+Array = NDArray[np.float32]  # picture values 0..1
+
+_SHARPLY = 3.0  # power of the weights: a mean of equals is blurred by what the fits err
+_TONE = 1 / 16  # of the texture's side: what is coarser is tone, and is taken from the first photo
+_LEAST = 0.03
+_ODD = 0.10  # picture values from the others at which a texel counts for little: a hand, a reflection
+
+
+def fuse(parts: Sequence[Seen], trust: Sequence[float]) -> Seen:
+    """One skin. parts: the best photo first, all of one size; trust: 0..1 of each.
+
+    The others' tone is moved to the first's, so that different lamps leave no seams. The light is the first's.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    base = np.asarray(first.picture / np.float32(255), np.float32)
+    pictures: list[Array] = [base] + [_in_tone(part, base, first.known) for part in parts[1:]]
+    weights = [(part.known * share) ** _SHARPLY for part, share in zip(parts, trust, strict=True)]
+    mean = _mean(pictures, weights)
+    if len(parts) > 2:  # of two that differ nobody can say which is right
+        weights = [
+            w * (1 + (np.abs(p - mean).max(2) / _ODD) ** 2) ** -2 for p, w in zip(pictures, weights, strict=True)
+        ]
+        mean = _mean(pictures, weights)
+    known = np.max([part.known for part in parts], 0)
+    picture = (np.clip(mean, 0, 1) * 255 + 0.5).astype(np.uint8)
+    known[known < _LEAST] = 0  # the outline, where the background shines in
+    picture[known <= 0] = 0
+    return Seen(picture, known.astype(np.float32), first.light, min(part.covered for part in parts))
+
+
+def _mean(pictures: Sequence[Array], weights: Sequence[Array]) -> Array:
+    total = np.maximum(np.sum(weights, 0), 1e-9)
+    return np.asarray(
+        sum(p * w[..., None] for p, w in zip(pictures, weights, strict=True)) / total[..., None], np.float32
+    )
+
+
+def _in_tone(part: Seen, base: Array, known: Array) -> Array:  # -> (S, S, 3)
+    """A picture with its coarse colours moved to the first one's, carried on smoothly where that saw nothing."""
+    own = np.asarray(part.picture / np.float32(255), np.float32)
+    both = np.minimum(part.known, known)
+    sigma = len(own) * _TONE
+    mass = cv2.GaussianBlur(both, (0, 0), sigma)
+    coarse = cv2.GaussianBlur((base - own) * both[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)[..., None]
+    return np.asarray(own + spread(coarse, np.minimum(1, mass * 4) * (mass > 0.01)), np.float32)
