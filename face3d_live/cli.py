@@ -133,11 +133,13 @@ def live(
     takes: Annotated[Path | None, typer.Option(help=TAKES_HELP)] = None,
     output: Annotated[list[str] | None, typer.Option(metavar="URL", help=OUTPUT_HELP)] = None,
     calibration: Annotated[Path | None, typer.Option(help=takes_cli.CALIBRATION_HELP)] = None,
+    avatar: Annotated[Path | None, typer.Option(help="a .glb or .vrm file shown instead of your own head")] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    raise typer.Exit(run(host, port, device.value, token, source, verbose, takes, output or (), calibration))
+    more = {"takes": takes, "outputs": output or (), "calibration": calibration, "avatar": avatar}
+    raise typer.Exit(run(host, port, device.value, token, source, verbose, **more))
 
 
 @app.command()
