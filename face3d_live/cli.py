@@ -138,8 +138,8 @@ def live(
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    more = {"takes": takes, "outputs": output or (), "calibration": calibration, "avatar": avatar}
-    raise typer.Exit(run(host, port, device.value, token, source, verbose, **more))
+    where = host, port, device.value, token, source, verbose
+    raise typer.Exit(run(*where, takes=takes, outputs=output or (), calibration=calibration, avatar=avatar))
 
 
 @app.command()
