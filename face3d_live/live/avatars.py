@@ -63,10 +63,9 @@ def load_stored(path: Path) -> StoredAvatar:
     """A file of this machine's, with a line that says what was found in it. Raises InputError."""
     avatar = read_avatar(path)
     report = avatar.report
-    presets = f" and {len(report.expressions)} VRM expressions" if report.expressions else ""
-    print(
-        f"{path.name}: {len(report.found)} of {len(ARKIT)} ARKit shapes{presets}, bones: {', '.join(report.bones) or 'none'}"
-    )
+    bones = ", ".join(report.bones) or "none"
+    presets = f", {len(report.expressions)} VRM expressions" if report.expressions else ""
+    print(f"{path.name}: {len(report.found)} of {len(ARKIT)} ARKit shapes{presets}; bones: {bones}")
     for warning in report.warnings:
         print(f"{path.name}: {warning}")
     return StoredAvatar(pack(avatar))
