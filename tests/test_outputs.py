@@ -391,7 +391,7 @@ def test_a_camera_with_jitter_keeps_its_rate():
 
 async def test_outputs_over_http(tmp_path, receiver):
     async with serve(ready=False, config=tmp_path, outputs=(f"vmc://127.0.0.1:{receiver.port}",)) as served:
-        http = served.http
+        http, as_json = served.http, {"Content-Type": "application/json"}
         listed = (await http.get("/api/outputs")).json()
         assert [o["kind"] for o in listed["outputs"]] == ["vmc"] and listed["kinds"]["livelink"]["port"] == 11111
         made = await http.post("/api/outputs", json={"url": "livelink://127.0.0.1:23456", "enabled": False})
@@ -419,16 +419,16 @@ async def test_outputs_over_http(tmp_path, receiver):
         for body, code in (
             ({"rate": 0}, "bad-rate"),
             ({"rate": "fast"}, "bad-rate"),
+            ({"names": "\ud800"}, "bad-request"),
             ({"enabled": 1}, "bad-request"),
             ({"host": "x"}, "bad-request"),
             ({"names": "vrm9"}, "bad-mapping"),
             ({"profile": {"channels": {"jawOpn": {}}}}, "bad-mapping"),
         ):
-            refused = await http.patch(first, json=body)
+            refused = await http.patch(first, content=json.dumps(body), headers=as_json)
             assert (refused.status_code, refused.json()["error"]["code"]) == (400, code), body
         again = await http.post("/api/outputs", json={"url": f"vmc://127.0.0.1:{receiver.port}"})
         assert (again.status_code, again.json()["error"]["code"]) == (409, "output-exists")
-        as_json = {"Content-Type": "application/json"}
         assert (await http.post("/api/outputs", content="[" * 9999, headers=as_json)).status_code == 400
         assert (await http.post("/api/outputs", content="{}")).status_code == 415
         huge = await http.post("/api/outputs", content=b" " * 70000, headers=as_json)
@@ -437,6 +437,44 @@ async def test_outputs_over_http(tmp_path, receiver):
             assert (await http.post("/api/outputs", json={"url": f"vmc://127.0.0.1:{30000 + i}"})).status_code == 201
         over = await http.post("/api/outputs", json={"url": "vmc://127.0.0.1:40000"})
         assert (over.status_code, over.json()["error"]["code"]) == (409, "too-many-outputs")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+_CHANNEL = st.dictionaries(st.sampled_from(["gain", "min", "max", "curve", "rename", "drop", "x"]), _JSON, max_size=3)
+_CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "rate": _JSON | st.floats(1, 120),
+        "names": _JSON | st.sampled_from(["vrm1", "arkit"]),
+        "mapping": _JSON,
+        "profile": _JSON
+        | st.fixed_dictionaries(
+            {"channels": st.dictionaries(st.sampled_from(["jawOpen", "aa", "headYaw", "x"]), _CHANNEL | _JSON)},
+            optional={"link": _JSON, "mirror": _JSON, "preset": _JSON, "version": _JSON},
+        ),
+        "x": _JSON,
+    },
+)
+
+
+@given(_CHANGES)
+@settings(max_examples=150, deadline=None)
+def test_any_change_is_made_or_refused(tmp_path_factory, changes):
+    async def change():
+        outputs = Outputs(tmp_path_factory.getbasetemp())
+        output = outputs.add("vmc://localhost", enabled=False)
+        try:
+            await outputs.change(output, changes)
+        except InputError:
+            return
+        output.mapping.apply(frame_of(jawOpen=1))
+        assert json.loads(json.dumps(output.to_json(), allow_nan=False))["rate"] >= 1
+
+    asyncio.run(change())
 
 
 async def test_mappings_over_http(tmp_path):

@@ -33,6 +33,7 @@ class Mapped:
     """frame: tuned and, where wanted, mirrored. values: (N,) finite and within their limits, for the N names."""
 
     frame: StreamFrame
+    names: tuple[str, ...]
     values: Array
 
 
@@ -63,7 +64,7 @@ class Mapping:
         """What is to be sent of a frame."""
         tuned = self._tune(frame)
         values = self._weights @ _inputs(tuned) + self._bias  # (N,)
-        return Mapped(tuned, np.clip(values, self._low, self._high))
+        return Mapped(tuned, self.names, np.clip(values, self._low, self._high))
 
 
 class _Tuning:

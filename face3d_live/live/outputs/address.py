@@ -16,7 +16,7 @@ from face3d_live.errors import InputError
 from face3d_live.protocols import ifacialmocap, live_link, vmc, vtube_studio
 
 MAX_URL = 500
-MAX_RATE = 120.0
+MIN_RATE, MAX_RATE = 1.0, 120.0
 MIN_PORT = 1024
 
 
@@ -117,8 +117,8 @@ def check_host(host: str) -> None:
 
 def rate(value: object) -> float:
     """A rate, frames per second. Raises InputError "bad-rate"."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_RATE:
-        raise InputError("bad-rate", f"rate: write a number above 0, up to {MAX_RATE:g}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_RATE <= value <= MAX_RATE:
+        raise InputError("bad-rate", f"rate: write a number from {MIN_RATE:g} to {MAX_RATE:g}")
     return float(value)
 
 
@@ -128,7 +128,7 @@ def _rate(text: str | None, default: float) -> float:
     try:
         return rate(float(text))
     except ValueError as error:
-        raise InputError("bad-rate", f"rate={text[:40]}: write a number above 0, up to {MAX_RATE:g}") from error
+        raise InputError("bad-rate", f"rate={text[:40]}: write a number from {MIN_RATE:g} to {MAX_RATE:g}") from error
 
 
 def _wishes(scheme: str, options: list[tuple[str, str]]) -> dict[str, str]:

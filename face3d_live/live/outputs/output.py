@@ -125,7 +125,7 @@ class Output:
         mapped = self.mapped
         if mapped is None:
             return {"expression": None, "outputs": None}
-        named = dict(zip(self.mapping.names, mapped.values.tolist(), strict=True))
+        named = dict(zip(mapped.names, mapped.values.tolist(), strict=True))
         return {
             "expression": [round(v, 4) for v in mapped.frame.expression.tolist()],
             "outputs": {name: round(value, 4) for name, value in named.items()},
@@ -176,7 +176,7 @@ class Output:
             while True:
                 mapped, arrived = await self._next(link)
                 if link.names != self.mapping.names:
-                    return
+                    return  # to come back with the parameters that are wanted now
                 if await link.inject(mapped):
                     self.packets += 1
                     self._went(arrived)
@@ -231,5 +231,5 @@ class Output:
     def _fail(self, error: OutputError) -> None:
         self.error, self._state = error, "failing"
         if self._logged != error.code:
-            logger.warning("output %s: %s; trying again", self.address.url, error)
+            logger.warning("output %s: %s", self.address.url, error)
             self._logged = error.code

@@ -39,6 +39,8 @@ async def _json(request: Request) -> dict[str, object]:
             raise InputError("too-large", f"the body may have at most {MAX_BYTES} bytes")
     try:
         plain = json.loads(bytes(body))
+        # Half of a surrogate pair can be escaped, but neither stored nor said again.
+        json.dumps(plain, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InputError("bad-request", "the body is not JSON") from error
     if not isinstance(plain, dict):
