@@ -138,8 +138,8 @@ def live(
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    where = host, port, device.value, token, source, verbose
-    raise typer.Exit(run(*where, takes=takes, outputs=output or (), calibration=calibration, avatar=avatar))
+    status = run(host, port, device.value, token, source, verbose, takes, output or (), calibration, avatar=avatar)
+    raise typer.Exit(status)
 
 
 @app.command()
