@@ -250,6 +250,19 @@ async def test_results_are_forgotten_in_time_and_number(monkeypatch):
         assert list(served.live.jobs._jobs) == []
 
 
+async def test_results_take_a_bounded_part_of_the_memory(monkeypatch):
+    async with studio() as served:
+        first = await made(served)
+        monkeypatch.setattr(jobs_module, "MAX_KEPT_BYTES", 2 * len(served.live.jobs.get(first["job"]).result) + 1)
+        second, third = await made(served), await made(served)
+        answers = [await served.http.get(job["result"]) for job in (first, second, third)]
+        assert [answer.status_code for answer in answers] == [404, 200, 200]
+        monkeypatch.setattr(jobs_module, "MAX_KEPT_BYTES", 1)
+        fourth = await made(served)
+        assert (await served.http.get(fourth["result"])).status_code == 200
+        assert len(served.live.jobs._jobs) == 1
+
+
 # --- heads to look at -------------------------------------------------------------------------------------------------
 
 

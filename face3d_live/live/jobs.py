@@ -26,7 +26,9 @@ from face3d_live.live.worker import Task, Worker
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 4
+#: Results that are kept: so many, and so many bytes together. A usual one has 13 MB, one of the finest kind 60.
 MAX_KEPT = 8
+MAX_KEPT_BYTES = 250_000_000
 KEEP_SECONDS = 600.0
 #: How often it is looked for results whose time is over.
 SWEEP_SECONDS = 5.0
@@ -196,8 +198,11 @@ class Jobs:
                 job.update(state="done", result=result)
 
     def _forget_old(self) -> None:
-        over = sorted((job for job in self._jobs.values() if job.over), key=lambda job: job.used)
+        """The newest result is kept whatever its size."""
+        over = sorted((job for job in self._jobs.values() if job.over), key=lambda job: -job.used)
         oldest = time.monotonic() - KEEP_SECONDS
+        size = 0
         for i, job in enumerate(over):
-            if job.used < oldest or i < len(over) - MAX_KEPT:
+            size += len(job.result or b"")
+            if job.used < oldest or i >= MAX_KEPT or (i and size > MAX_KEPT_BYTES):
                 self.delete(job)

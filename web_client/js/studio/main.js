@@ -105,19 +105,22 @@ async function receive({ blob, remark }) {
 
 async function run() {
   const options = { mesh: $("mesh").value, texture: $("texture").value, ...faces.choice };
-  leave();
-  const mine = turn;
+  const before = shown;
+  const mine = ++turn;
   sayTrouble("");
   setState("running");
   notice.show(tr("Sending the photo…"), { busy: true });
   try {
     const state = await make(photo, options, (news) => turn === mine && follow(news));
-    if (turn === mine) await showHead(state);
+    if (turn !== mine) return;
+    await showHead(state);
+    if (before) forget(before);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (turn !== mine) return;
     notice.hide();
     progress.show(null);
-    setState("photo");
+    setState(before ? "live" : "photo"); // what was there before is still there
     sayTrouble((await inTwo(error)).join(": "));
     $("make").focus({ preventScroll: true });
   }

@@ -2,6 +2,8 @@
 import { tr } from "../i18n.js";
 
 const STAGES = ["face", "geometry", "texture", "files"];
+/** Stages of the server that count as one of these. */
+const PART_OF = { detail: "texture" };
 
 const $ = (id) => document.getElementById(id);
 
@@ -24,15 +26,15 @@ export class Progress {
   write() {
     if (!this.#state) return;
     const { stage, state, error, seconds } = this.#state;
+    const present = state === "running" && !error ? (PART_OF[stage] ?? stage) : "";
     for (const name of STAGES) {
       const row = $("stages").querySelector(`[data-stage=${name}]`);
-      const running = stage === name && state === "running" && !error;
-      const over = state === "done" || (name in seconds && !running);
+      const parts = Object.keys(seconds).filter((part) => (PART_OF[part] ?? part) === name);
+      const running = name === present, over = !running && (state === "done" || parts.length > 0);
       row.className = running ? "running" : over ? "over" : "";
       row.toggleAttribute("aria-current", running);
-      const spent = (seconds[name] ?? 0) + (running ? (performance.now() - this.#since) / 1000 : 0);
-      const text = over || running ? tr("{seconds} s", { seconds: spent.toFixed(1) }) : "";
-      row.querySelector("b").textContent = text;
+      const spent = parts.reduce((sum, part) => sum + seconds[part], running ? (performance.now() - this.#since) / 1000 : 0);
+      row.querySelector("b").textContent = running || over ? tr("{seconds} s", { seconds: spent.toFixed(1) }) : "";
     }
   }
 }
