@@ -152,10 +152,32 @@ export const ZH = {
   "Gain of {name}": "{name} 的增益",
   "Offset of {name}": "{name} 的偏移",
   "Saved as {name}.": "已保存为 {name}。",
+
+  // Avatars
+  "Choose a file": "选择文件", "Own head": "自己的头像", "Shapes": "形态键", "VRM expressions": "VRM 表情", "Bones": "骨骼",
+  "Drop a .glb with ARKit shape names or a .vrm on the picture, and it moves instead of your own head.":
+    "把带有 ARKit 形态键名称的 .glb 或 .vrm 拖到画面上，它就会代替你的头像活动。",
+  "An avatar is a .glb or .vrm file.": "虚拟形象是 .glb 或 .vrm 文件。",
+  "An avatar has at most {mb} MB.": "虚拟形象最大 {mb} MB。",
+  "{file} is shown when the camera starts.": "摄像头启动后将显示 {file}。", "Reading {file}…": "正在读取 {file}…",
+  "{file}: {found} of {all} shapes found.": "{file}：找到 {all} 个形态键中的 {found} 个。",
+  "Missing: {n}": "缺少：{n}", "Avatar alone, for OBS": "仅虚拟形象（用于 OBS）",
 };
 
 /** What the server says, by its codes; the ones about photos come from the server itself (`advice.js`). */
 export const ZH_ERRORS = {
+  "avatar-too-large": "虚拟形象文件太大：请使用更小的纹理或更少的面",
+  "avatar-not-glb": "这不是 glTF 二进制文件：请导出为单个 .glb 或 .vrm 文件",
+  "avatar-truncated": "文件不完整：请重新复制或下载",
+  "avatar-broken": "文件不符合格式：请重新导出",
+  "avatar-external": "数据在其他文件中：请导出为单个 .glb 文件",
+  "avatar-compressed": "模型经过压缩：请不压缩地导出",
+  "avatar-extension": "模型需要不支持的扩展：请不用该扩展导出",
+  "avatar-too-complex": "模型太复杂：请减少面数、纹理或形态键",
+  "avatar-image": "有一张纹理无法读取：请存为 PNG 或 JPEG 后重新导出",
+  "avatar-size": "头部没有大小：请在建模软件中应用缩放后重新导出",
+  "avatar-empty": "文件中没有可显示的网格",
+  "avatar-no-morphs": "没有 ARKit 名称的形态键，也没有 VRM 表情",
   "too-many-jobs": "排队的照片太多：请稍后再试",
   "too-many-uploads": "同时上传的照片太多：请稍后再试",
   "slow-upload": "照片没有及时传到：请重试",
@@ -197,9 +219,7 @@ export const ZH_ERRORS = {
   "Recording: {time}, {size}": "正在录制：{time}，{size}",
   "Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.":
     "录制的是你的面部动作，而不是画面。文件保存在服务器的磁盘上，直到你删除。",
-  "Recording (JSON Lines)": "录制文件（JSON Lines）", "Live Link Face (CSV)": "Live Link Face（CSV）",
-  "Animated head (GLB)": "带动画的头部（GLB）", "NumPy arrays (NPZ)": "NumPy 数组（NPZ）",
-  "Head and eye bones (BVH)": "头部与眼睛骨骼（BVH）", "being recorded": "录制中", "interrupted": "曾中断",
+  "Animated GLB": "动画 GLB", "Bones as BVH": "骨骼 BVH", "being recorded": "录制中", "interrupted": "曾中断",
   "Delete {name}": "删除“{name}”", "Open mouth": "张嘴", "Brows up": "抬眉", "Eyes shut": "闭眼",
   "Get ready to open your mouth wide": "准备张大嘴", "Mouth wide open: hold it": "张大嘴：保持住",
   "Get ready to smile broadly": "准备大笑", "A broad smile: hold it": "大笑：保持住",
