@@ -1,5 +1,6 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
 import { ApiError, request } from "./api.js";
+import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { cameraTrouble, openCamera } from "./camera.js";
 import { tr } from "./i18n.js";
@@ -16,6 +17,7 @@ const $ = (id) => document.getElementById(id);
 const bars = new Bars($("bars"));
 const stage = new Stage($("view"));
 const notice = new Notice();
+const avatars = new Avatars(notice);
 const readings = new Readings();
 
 /** What the card says before anything went wrong, from the page itself. */
@@ -35,6 +37,7 @@ function setState(state) {
   document.body.dataset.state = state;
   for (const id of ["calibrate", "snapshot"]) $(id).disabled = state !== "live";
   $("stop").disabled = state === "idle";
+  avatars.session = state === "live" ? running.session : null;
   $("view").tabIndex = state === "live" ? 0 : -1;
 }
 
