@@ -15,10 +15,10 @@ from face3d_live import rotations
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
+from face3d_live.train import evaluate_drawn, evaluate_report, evaluate_run, evaluate_scans, metrics
 from face3d_live.train import evaluate_faces as faces
 from face3d_live.train import evaluate_people as people
 from face3d_live.train import evaluate_pictures as pictures
-from face3d_live.train import evaluate_report, evaluate_run, evaluate_scans, metrics
 from face3d_live.train.evaluate import Judge, Measured, Samples, describe, evaluate_pool
 from face3d_live.train.pool import Pool
 from face3d_live.train.portraits import Portrait
@@ -246,9 +246,12 @@ def test_a_blink_or_two_prove_nothing() -> None:
     assert reached["clips held out: blinks found"] == "too few"
 
 
-def test_everything_together(head: Head, pool: Pool, shared_data: Path, tmp_path: Path) -> None:
+def test_everything_together(
+    head: Head, pool: Pool, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From pools and the folder of faces to the files, with a regressor that always gives the same few answers."""
     pytest.importorskip("matplotlib")
+    monkeypatch.setattr(evaluate_drawn, "PEOPLE", 0)  # they have a test of their own
     (tmp_path / "skins").mkdir()
     write_pool(head, tmp_path / "pool" / "synthetic_heldout", 8, "s9999_00000")
     write_pool(head, tmp_path / "pool" / "scan_heads", 8)

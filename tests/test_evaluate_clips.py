@@ -14,8 +14,14 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.paths import WEB_CLIENT
+from face3d_live.track.detector import Detector
 from face3d_live.track.types import Tracked
 from face3d_live.train import evaluate_clips as clips
+from face3d_live.train import evaluate_drawn as drawn
+from face3d_live.train import evaluate_signals as signals
+from face3d_live.train.command import plain_skins
+from face3d_live.train.synthetic import Generator
+from face3d_live.video import Video
 
 FPS, FRAMES = 30.0, 120
 SAMPLE = WEB_CLIENT / "sample" / "sample.mp4"
@@ -107,6 +113,37 @@ def test_rotations_come_from_points_in_space() -> None:
     assert np.isnan(seen[3]).all()
     between = np.degrees(rotations.angle_between(seen[1:3], truth[1:] @ truth[0].T))
     assert between == pytest.approx(np.zeros(2), abs=0.1)
+
+
+def test_motions_blink_and_come_to_rest() -> None:
+    motion = drawn.sample_motion(np.random.default_rng(0), lambda rng: np.full(N_EXPRESSION, 0.8, np.float32))
+    assert motion.expression.shape == (drawn.FRAMES, N_EXPRESSION) and motion.rotation.shape == (drawn.FRAMES, 3, 3)
+    assert motion.expression.min() >= 0 and motion.expression.max() <= 1
+    lids = motion.expression[:, INDEX["eyeBlinkLeft"]]
+    blinks = signals.blink_times(lids, drawn.FPS)
+    assert 3 <= len(blinks) <= 7 and (lids[blinks] > 0.9).all()
+    assert np.median(lids) < 0.05  # between them the eyes are open, whatever the face does
+    jaw = motion.expression[:, INDEX["jawOpen"]]
+    assert jaw.min() < 0.05 and jaw.max() == pytest.approx(0.8, abs=0.02)
+    assert np.abs(np.diff(jaw)).max() < 0.5  # no jumps
+
+
+def test_moving_heads_are_drawn_with_their_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture shows what the truth says: a face that a tracker knowing nothing of it finds at the landmarks."""
+    monkeypatch.setattr(drawn, "FRAMES", 20)
+    head = Head.load()
+    generator = Generator(head, tmp_path / "no-data", plain_skins(tmp_path / "skins"))
+    drawn.draw(generator, tmp_path / "clips", 2)
+    (clip,) = drawn.drawn(tmp_path / "clips")
+    truth = drawn.truth(clip)
+    with Video.open(clip) as video:
+        pictures = [rgb for rgb, _ in video]
+    assert len(pictures) == 20 and pictures[0].shape == (drawn.SIDE, drawn.SIDE, 3)
+    assert truth.expression.shape == (20, N_EXPRESSION) and truth.rotation.shape == (20, 3, 3)
+    assert (truth.landmarks > 0).all() and (truth.landmarks < drawn.SIDE).all()
+    face = max(Detector.load().detect(pictures[10]), key=lambda found: found.score)
+    eyes = truth.landmarks[10, [36, 45]].mean(0)
+    assert np.linalg.norm(face.keypoints[:2].mean(0) - eyes) < 0.25 * truth.eyes[10]
 
 
 class Seeing:

@@ -94,7 +94,8 @@ def goal_rows(report: Report) -> list[Row]:
         network = lookup(report, goal.path.format("network")) if "{}" in goal.path else None
         few = "blinks" in goal.path and (lookup(report, "clips/held out/blinks/seen") or 0) < FEW_BLINKS
         met = "too few" if few and fit is not None else goal.met(fit)
-        rows.append(Row(goal.measure, *map(number, (network, fit, goal.floor, goal.target)), met))
+        alone, shipped, floor, target = (number(value) for value in (network, fit, goal.floor, goal.target))
+        rows.append(Row(goal.measure, alone, shipped, floor, target, met))
     return rows
 
 
@@ -132,7 +133,7 @@ def figure_rows(report: Report) -> list[Row]:
             rows.append(Row(f"{name}: r across people, {trait}", *values))
         rho = number(part["confidence_against_error"])
         rows.append(Row(f"{name}: rank r of confidence and error", rho))
-    return rows + _scan_rows(report) + _clip_rows(report) + _people_rows(report)
+    return rows + _scan_rows(report) + _clip_rows(report) + _drawn_rows(report) + _people_rows(report)
 
 
 def _scan_rows(report: Report) -> list[Row]:
@@ -166,6 +167,27 @@ def _clip_rows(report: Report) -> list[Row]:
             Row(f"{title}: frames behind MediaPipe", "", number(part["delay"])),
             Row(f"{title}: frames behind the unsmoothed", "", number(part["smoothing_delay"])),
         ]
+    return rows
+
+
+def _drawn_rows(report: Report) -> list[Row]:
+    """Moving heads with known codes; MediaPipe's own figures are in the measure's name."""
+    part = report.get("drawn") or {}
+    ours, theirs = part.get("tracker"), part.get("MediaPipe")
+    if not ours:
+        return []
+    labels = {
+        "mean_r": "mean r",
+        "landmarks_percent": "landmarks, %",
+        "rotation_degrees": "relative rotation, degrees",
+        "blinks_found": "blinks found",
+        "false_blinks_a_minute": "false blinks / min",
+        "delay": "frames behind the truth",
+    }
+    rows = [Row("moving heads: blinks there are", "", str(ours["blinks"]["seen"]))]
+    for key, label in labels.items():
+        other = f" (MediaPipe {number(theirs[key])})" if theirs else ""
+        rows.append(Row(f"moving heads: {label}{other}", "", number(ours[key])))
     return rows
 
 

@@ -14,6 +14,7 @@ from face3d_live.regress.runtime import Regressor
 from face3d_live.texture.library import build_library
 from face3d_live.track.tracker import Tracker
 from face3d_live.train import evaluate_clips as clips
+from face3d_live.train import evaluate_drawn as moving
 from face3d_live.train import evaluate_faces as faces
 from face3d_live.train import evaluate_people as people
 from face3d_live.train import evaluate_pictures as pictures
@@ -54,11 +55,37 @@ class Run:
         portraits.load_index(self.data)  # says what is missing before minutes are spent
         if not (self.folder / "skins").is_dir():
             build_library(self.data, self.folder / "skins")
-        draw_held_out(self.head, self.folder, self.data, self.upto(HELD_OUT), lambda total: self.step("drawing", total))
+        self._draw_faces()
+        self._draw_clips()
         count = self.upto(scans.COUNT)
         if len(Pool(self.pool / "scan_heads")) < count:
             step = self.step("drawing scan heads", count)
             scans.draw(self.head, self.data, self.folder / "skins", self.pool / "scan_heads", count, step)
+
+    def _draw_faces(self) -> None:
+        """The shards that are lacking of the held-out synthetic faces."""
+        pool = self.pool / "synthetic_heldout"
+        numbers = range(math.ceil(self.upto(HELD_OUT) / synthetic.SHARD))
+        lacking = [n for n in numbers if not (pool / synthetic.shard_name(HELD_OUT_SEED, n) / "about.json").is_file()]
+        if lacking:
+            generator, step = self._generator(), self.step("drawing synthetic faces", len(lacking))
+            for number in lacking:
+                synthetic.write_shard(generator, pool, HELD_OUT_SEED, number)
+                step(1)
+
+    def _draw_clips(self) -> None:
+        """The moving heads that are lacking; what MediaPipe said of older ones is forgotten."""
+        there = {clip.stem for clip in moving.drawn(self.pool / "drawn_clips")}
+        lacking = [n for n in range(self.upto(moving.PEOPLE)) if moving.name(n) not in there]
+        if lacking:
+            generator, step = self._generator(), self.step("drawing moving heads", len(lacking))
+            for number in lacking:
+                moving.draw(generator, self.pool / "drawn_clips", number)
+                (self.answers / f"{moving.name(number)}.npz").unlink(missing_ok=True)
+                step(1)
+
+    def _generator(self) -> synthetic.Generator:
+        return synthetic.Generator(self.head, self.data, self.folder / "skins")
 
     def measure(self, judge: Judge, name: str, most: int) -> tuple[Measured, Pool]:
         """The samples of a pool, `most` at most."""
@@ -94,7 +121,7 @@ class Run:
 
     def ask(self) -> None:
         """MediaPipe's answers to every clip. Raises AssetError "teacher-missing" where it is not installed."""
-        found = clips.find_clips(self.data)
+        found = clips.find_clips(self.data) + moving.drawn(self.pool / "drawn_clips")
         step = self.step("MediaPipe on clips", len(found))
         for clip in found:
             teacher_answers(clip, self.answers)
@@ -119,19 +146,20 @@ class Run:
         }
         return {**{name: clips.group_figures(part) for name, part in split.items() if part}, "each": each}
 
-
-def draw_held_out(head: Head, folder: Path, data: Path, count: int, begin: Callable[[int], Step]) -> None:
-    """Draw the shards that are lacking of the first `count` held-out synthetic faces."""
-    pool = folder / "pool" / "synthetic_heldout"
-    shards = range(math.ceil(count / synthetic.SHARD))
-    lacking = [n for n in shards if not (pool / synthetic.shard_name(HELD_OUT_SEED, n) / "about.json").is_file()]
-    if not lacking:
-        return
-    generator = synthetic.Generator(head, data, folder / "skins")
-    step = begin(len(lacking))
-    for number in lacking:
-        synthetic.write_shard(generator, pool, HELD_OUT_SEED, number)
-        step(1)
+    def drawn(self, judge: Judge) -> dict[str, Any]:
+        """The moving heads against the truth: this tracker and, where it has answered, MediaPipe."""
+        found = moving.drawn(self.pool / "drawn_clips")
+        step, tracker = self.step("moving heads", len(found)), Tracker(judge.estimator, self.head)
+        each: dict[str, list[dict[str, Any]]] = {"tracker": [], "MediaPipe": []}
+        for clip in found:
+            truth = moving.truth(clip)
+            ours, sharp, fps = clips.follow(tracker, clip)
+            each["tracker"].append(clips.clip_figures(ours, truth, sharp, fps))
+            if (self.answers / f"{clip.stem}.npz").is_file():
+                theirs = clips.reference(clip, self.answers, (moving.SIDE, moving.SIDE))
+                each["MediaPipe"].append(clips.clip_figures(theirs, truth, theirs.expression, fps))
+            step(1)
+        return {name: clips.group_figures(part) for name, part in each.items() if part}
 
 
 def evaluate_all(
@@ -153,9 +181,10 @@ def evaluate_all(
         judge = Judge(regressor, run.head)
         about = {key: value for key, value in regressor.meta.items() if key != "means"}
         report = {"weights": about, **run.faces(judge), "identity": run.people(judge)}
-        moving = run.clips(judge)
-        if moving is not None:
-            report["clips"] = moving
+        watched = run.clips(judge)
+        if watched is not None:
+            report["clips"] = watched
+        report["drawn"] = run.drawn(judge)
     return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
 
 

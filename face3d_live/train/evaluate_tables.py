@@ -26,10 +26,12 @@ def breakdown_tables(report: Report) -> list[str]:
             part, title = report[name], f"## {name.capitalize()}"
             out.append(f"{title}: landmark distance by group, % of the eye distance\n\n{_groups(part)}")
             out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
+    if report.get("drawn"):
+        out.append(f"## Moving heads with known codes: r over time\n\n{_group_channels(report['drawn'])}")
     clips = report.get("clips")
     if clips:
         title = "## Clips: r over time, mean of those where MediaPipe's answer moves"
-        out.append(f"{title}\n\n{_clip_channels(clips)}")
+        out.append(f"{title}\n\n{_group_channels({key: clips[key] for key in clips if key != 'each'})}")
         out.append(f"## Clip by clip\n\n{_clips(clips['each'])}")
     return out
 
@@ -57,16 +59,16 @@ def _calibration(part: Report) -> str:
     return markdown_table(("faces", "error expected", "error found"), rows)
 
 
-def _clip_channels(clips: Report) -> str:
-    groups = [clips[name] for name in ("held out", "trained on") if name in clips]
-    names = dict.fromkeys(channel for group in groups for channel in group["r"])
+def _group_channels(groups: Report) -> str:
+    """groups: name -> `evaluate_clips.group_figures`."""
+    names = dict.fromkeys(channel for group in groups.values() for channel in group["r"])
 
     def cells(group: Report, channel: str) -> list[str]:
         r = group["r"].get(channel)
         return ["", ""] if r is None else [f"{r:.2f}", str(group["clips_with"][channel])]
 
-    titles = [title for name in ("held out", "trained on") if name in clips for title in (f"r, {name}", "clips")]
-    rows = [[channel, *(cell for group in groups for cell in cells(group, channel))] for channel in names]
+    titles = [title for name in groups for title in (f"r, {name}", "clips")]
+    rows = [[channel, *(cell for group in groups.values() for cell in cells(group, channel))] for channel in names]
     return markdown_table(["channel", *titles], rows)
 
 
