@@ -2,8 +2,10 @@
 import { ApiError, request } from "./api.js";
 import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
+import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
 import { tr } from "./i18n.js";
+import { Recording } from "./record.js";
 import { openSample } from "./sample.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
@@ -19,6 +21,8 @@ const stage = new Stage($("view"));
 const notice = new Notice();
 const avatars = new Avatars(notice);
 const readings = new Readings();
+const recording = new Recording(notice);
+const calibration = new Calibration(notice);
 
 /** What the card says before anything went wrong, from the page itself. */
 const WELCOME = [$("card-title").textContent, $("card-text").textContent];
@@ -35,7 +39,8 @@ let heard = false;
 
 function setState(state) {
   document.body.dataset.state = state;
-  for (const id of ["calibrate", "snapshot"]) $(id).disabled = state !== "live";
+  $("snapshot").disabled = state !== "live";
+  recording.session = calibration.session = state === "live" ? running.session : null;
   $("stop").disabled = state === "idle";
   avatars.session = state === "live" ? running.session : null;
   $("view").tabIndex = state === "live" ? 0 : -1;
@@ -60,6 +65,7 @@ function idle(trouble) {
 }
 
 async function startCamera() {
+  document.body.dataset.source = "camera";
   setState("starting");
   notice.show(STRINGS.asking, { busy: true });
   try {
@@ -72,6 +78,7 @@ async function startCamera() {
 }
 
 async function startSample() {
+  document.body.dataset.source = "sample";
   setState("starting");
   notice.show(STRINGS.connecting, { busy: true });
   try {
@@ -167,28 +174,6 @@ function onFace(seen) {
   }
 }
 
-async function calibrate() {
-  const { session } = running;
-  $("calibrate").disabled = true;
-  const box = $("countdown");
-  box.querySelector("span").textContent = STRINGS.calibrateHint;
-  for (let left = 3; left > 0 && running?.session === session; left--) {
-    box.hidden = false;
-    box.querySelector("strong").textContent = left;
-    await new Promise((resolve) => setTimeout(resolve, 900));
-  }
-  box.hidden = true;
-  if (running?.session !== session) return;
-  try {
-    await session.post("calibrate", 5000);
-    notice.show(STRINGS.calibrated);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    notice.show(STRINGS.calibrateFailed(error.message), { warn: true });
-  }
-  $("calibrate").disabled = document.body.dataset.state !== "live";
-}
-
 /** @type {string | null} the newest snapshot's place on the server, which keeps it for the studio */
 let kept = null;
 
@@ -228,7 +213,6 @@ $("start").addEventListener("click", startCamera);
 $("sample").addEventListener("click", startSample);
 $("stop").addEventListener("click", () => idle());
 $("retry").addEventListener("click", () => running?.session.retry());
-$("calibrate").addEventListener("click", calibrate);
 $("snapshot").addEventListener("click", snapshot);
 $("to-studio").addEventListener("click", () => { kept = null; }); // the studio's from now on
 $("mirror").addEventListener("click", () => setMirror(!stage.mirrored));

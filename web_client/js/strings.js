@@ -18,9 +18,6 @@ export const STRINGS = translated({
   faceUnseen: "No face",
   faceUnknown: "–",
 
-  calibrateHint: "Relax your face and look at the camera",
-  calibrated: "This is now your neutral face.",
-  calibrateFailed: (why) => tr("Not calibrated: {why}", { why }),
   snapshotTaking: "Taking a snapshot…",
   snapshotDone: (file) => tr("Saved as {file}.", { file }),
   snapshotFailed: (why) => tr("No snapshot: {why}", { why }),

@@ -1,0 +1,124 @@
+"""The page records, offers what it recorded, and calibrates, in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser_support as support
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from face3d_live.takes.reader import load
+from face3d_live.track.profile import load_profile
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+LIVE = 'body[data-state="live"]'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def page(folder, tmp_path_factory) -> Iterator:
+    """The page, its camera running, and a server whose takes go to `folder`."""
+    server = support.LiveServer(folder / "log.txt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(folder))
+        server.start()
+    flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={support.camera_file(folder)}"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        context.grant_permissions(["camera"])
+        page = context.new_page()
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(server.url)
+        page.click("#start")
+        page.wait_for_selector(LIVE, timeout=60_000)
+        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
+        yield page
+        assert faults == []
+        chromium.close()
+    server.kill()
+
+
+def test_record_stop_download_delete(page, folder, tmp_path) -> None:
+    takes = folder / "face3d-live" / "takes"
+    assert not takes.exists()
+    page.click("#record")
+    expect(page.locator("#record")).to_have_attribute("aria-pressed", "true", timeout=20_000)
+    expect(page.locator("#record span")).to_have_text(re.compile("0:0[3-9]"), timeout=20_000)
+    page.click("#record")
+    card = page.locator("#takes li")
+    expect(card).to_have_count(1, timeout=20_000)
+    expect(page.locator("#record span")).to_have_text("Record")
+
+    (path,) = takes.iterdir()
+    take = load(path)
+    assert take.notes == () and take.face.mean() > 0.5 and take.seconds > 1.5
+    missing = sum(gap.pictures for _, gap in take.gaps)
+    assert len(take) + missing == pytest.approx(take.seconds * 30, rel=0.35), "every picture, or a marked gap"
+
+    for kind in ("csv", "jsonl"):
+        card.locator("select").select_option(kind)
+        with page.expect_download(timeout=60_000) as download:
+            card.get_by_text("Download").click()
+        download.value.save_as(tmp_path / f"take.{kind}")
+    assert (tmp_path / "take.csv").read_text().count("\n") == len(take) + 1
+    assert (tmp_path / "take.jsonl").read_bytes() == path.read_bytes()
+
+    remove = card.get_by_role("button").last
+    remove.click()
+    expect(remove).to_have_text("Sure?")
+    remove.click()
+    expect(card).to_have_count(0, timeout=20_000)
+    assert list(takes.iterdir()) == []
+
+
+def test_calibrating_in_steps(page, tmp_path) -> None:
+    page.check("#panel-tabs input[value=calibration]")
+    steps = page.locator(".cal-steps li")
+    expect(steps).to_have_count(5)
+    said = page.locator("#notice-text")
+    value = page.locator('[data-step="smile"] .cal-value')
+    for _ in range(6):  # the clip talks: it smiles enough in some of its seconds
+        page.locator('[data-step="smile"] button').click()
+        expect(page.locator("#countdown span")).to_have_text("A broad smile: hold it", timeout=20_000)
+        page.wait_for_selector('[data-step="smile"] button:enabled')
+        if "done" in value.get_attribute("class"):
+            break
+        assert "Not calibrated" in said.text_content()
+    expect(value).to_have_text(re.compile(r"✓ 0\.\d\d / 0\.\d\d"))
+    expect(said).to_have_text("Measured: Smile.")
+    expect(page.locator("#countdown")).to_be_hidden()
+    expect(page.locator('[data-step="neutral"] .cal-value')).to_have_text("–")
+
+    page.locator(".cal-person input").fill("Zoë")
+    page.locator(".cal-person input").blur()
+    with page.expect_download() as download:
+        page.get_by_text("Save to a file").click()
+    assert download.value.suggested_filename == "Zoë-calibration.json"
+    download.value.save_as(tmp_path / "zoe.json")
+    profile = load_profile(tmp_path / "zoe.json")
+    assert profile.person == "Zoë" and profile.calibration.peak.max() > 0.1
+
+    page.get_by_text("Forget", exact=True).click()
+    expect(page.locator('[data-step="smile"] .cal-value')).to_have_text("–")
+    plain = json.loads((tmp_path / "zoe.json").read_text("utf-8"))
+    plain["range"] = {"jawOpen": 0.5}
+    (tmp_path / "other.json").write_text(json.dumps(plain), "utf-8")
+    page.locator("#calibration input[type=file]").set_input_files(tmp_path / "other.json")
+    expect(page.locator('[data-step="jaw"] .cal-value')).to_have_text("✓ 0.50", timeout=20_000)
+    (tmp_path / "bad.json").write_text("{}")
+    page.locator("#calibration input[type=file]").set_input_files(tmp_path / "bad.json")
+    expect(said).to_contain_text("Not calibrated", timeout=20_000)
+    expect(page.locator('[data-step="jaw"] .cal-value')).to_have_text("✓ 0.50")

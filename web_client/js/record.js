@@ -1,0 +1,169 @@
+/** Recording: the button, and the Takes tab with what was recorded, in every format that is quickly made. */
+import { ApiError, request } from "./api.js";
+import { ask, make } from "./elements.js";
+import { tr } from "./i18n.js";
+
+const POLL_MS = 1000;
+const CONVERT_MS = 120000;
+const FORMATS = [
+  ["jsonl", "JSON Lines"], ["csv", "Live Link CSV"], ["glb", "Animated GLB"], ["npz", "NumPy NPZ"], ["bvh", "Bones as BVH"],
+];
+
+const $ = (id) => document.getElementById(id);
+
+export class Recording {
+  #notice;
+  #session = null;
+  /** @type {{began: number, url: string} | null} */
+  #running = null;
+  #lost = false;
+  #timer = 0;
+  #state = make("p", { className: "fine" });
+  #list = make("ul", { className: "takes" });
+  #trouble = make("p", { className: "out-trouble", hidden: true });
+
+  /** @param {import("./status.js").Notice} notice */
+  constructor(notice) {
+    this.#notice = notice;
+    this.#trouble.setAttribute("role", "alert");
+    $("takes").append(this.#state, this.#trouble, this.#list);
+    $("record").addEventListener("click", () => this.#toggle());
+    $("panel-tabs").addEventListener("change", () => this.#opened() && this.#refresh());
+    addEventListener("languagechanged", () => this.#opened() && this.#refresh());
+    this.#show();
+  }
+
+  /** @param {import("./session.js").Session | null} session that is live now, or null */
+  set session(session) {
+    this.#session = session;
+    if (this.#running && this.#running.url !== session?.url) {
+      this.#ended();
+      this.#open();
+      this.#lost = true;
+    }
+    if (session && this.#lost) {
+      this.#lost = false;
+      this.#notice.show(tr("The recording ended with the connection. What there was is in Takes."), { warn: true });
+    }
+    this.#show();
+  }
+
+  #opened() { return $("panel-tabs").querySelector("input:checked").value === "takes"; }
+
+  async #toggle() {
+    const url = this.#session?.url;
+    if (!url) return;
+    $("record").disabled = true;
+    try {
+      if (this.#running) {
+        const done = await ask("POST", `${url}/recording`, { action: "stop" });
+        this.#ended();
+        this.#notice.show(tr("Recorded {time}. Download it in Takes.", { time: clock(done.seconds) }));
+        this.#open();
+      } else {
+        await ask("POST", `${url}/recording`, { action: "start" });
+        this.#running = { began: performance.now(), url };
+        this.#timer = setInterval(() => this.#poll(), POLL_MS);
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#notice.show(tr("Not recorded: {why}", { why: error.message }), { warn: true });
+      if (error.code === "not-recording") this.#ended();
+    }
+    this.#show();
+  }
+
+  #ended() {
+    clearInterval(this.#timer);
+    this.#running = null;
+    this.#show();
+  }
+
+  /** The server knows best what has been written, and whether the disk still takes it. */
+  async #poll() {
+    this.#show();
+    const { url } = this.#running;
+    const now = await ask("GET", `${url}/recording`).catch(() => null);
+    if (!now || this.#running?.url !== url) return;
+    if (!now.recording) {
+      this.#ended();
+      if (now.error) this.#notice.show(tr("The recording ended: {why}", { why: now.error.message }), { warn: true });
+      return;
+    }
+    this.#state.textContent = tr("Recording: {time}, {size}", { time: clock(now.seconds), size: size(now.bytes) });
+  }
+
+  #show() {
+    const button = $("record"), on = Boolean(this.#running);
+    button.disabled = !this.#session;
+    button.setAttribute("aria-pressed", String(on));
+    button.querySelector("span").textContent = on ? clock((performance.now() - this.#running.began) / 1000) : tr("Record");
+    button.title = on ? tr("Stop the recording") : tr("Record the movements of your face, not your picture");
+    if (!on) this.#state.textContent = tr("Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.");
+  }
+
+  #open() {
+    const tab = $("panel-tabs").querySelector("input[value=takes]");
+    tab.checked = true;
+    tab.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  async #refresh() {
+    await this.#try(async () => {
+      const { takes, folder } = await ask("GET", "api/takes");
+      this.#list.replaceChildren(...takes.map((take) => this.#card(take)));
+      this.#list.title = folder;
+    });
+  }
+
+  async #try(act) {
+    this.#trouble.hidden = true;
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#trouble.textContent = error.message;
+      this.#trouble.hidden = false;
+    }
+  }
+
+  #card(take) {
+    const path = `api/takes/${take.take}`;
+    const format = make("select", {}, ...FORMATS.map(([value, text]) => make("option", { value }, tr(text))));
+    format.setAttribute("aria-label", tr("Format"));
+    const get = make("button", { type: "button", className: "small" }, tr("Download"));
+    get.onclick = () => this.#try(async () => {
+      get.disabled = true;
+      try {
+        const response = await request("GET", `${path}?format=${format.value}`, { timeout: CONVERT_MS });
+        save(await response.blob(), response.headers.get("Content-Disposition"), `${take.take}.${format.value}`);
+      } finally {
+        get.disabled = false;
+      }
+    });
+    const remove = make("button", { type: "button", className: "small", title: tr("Delete"), disabled: take.recording }, "✕");
+    remove.setAttribute("aria-label", tr("Delete {name}", { name: take.name }));
+    // The first click asks, the second one within three seconds deletes.
+    remove.onclick = () => {
+      if (remove.dataset.sure) return this.#try(async () => { await ask("DELETE", path); await this.#refresh(); });
+      remove.dataset.sure = "yes";
+      remove.textContent = tr("Sure?");
+      setTimeout(() => { delete remove.dataset.sure; remove.textContent = "✕"; }, 3000);
+    };
+    const state = take.recording ? tr("being recorded") : take.complete ? "" : tr("interrupted");
+    const facts = [clock(take.seconds), size(take.bytes), state].filter(Boolean).join(" · ");
+    return make("li", { dataset: { id: take.take } },
+      make("div", { className: "take-head" }, make("b", {}, take.name), make("span", {}, facts)),
+      make("div", { className: "out-row" }, make("label", { className: "wide" }, format), get, remove));
+  }
+}
+
+/** @param {Blob} blob @param {string | null} disposition of the response @param {string} fallback */
+export function save(blob, disposition, fallback) {
+  const link = make("a", { download: disposition?.match(/filename="([^"]+)"/)?.[1] ?? fallback, href: URL.createObjectURL(blob) });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 30000);
+}
+
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
