@@ -23,8 +23,8 @@ VERSION = 1
 
 #: Why pictures are missing. busy: tracking takes longer than the camera's interval; failed: a picture could not be
 #: processed; silent: the camera sent none; disk: the file could not be written fast enough; damaged: the file has
-#: unreadable records there; cut: taken out by the user.
-Why = Literal["busy", "failed", "silent", "disk", "damaged", "cut"]
+#: unreadable records there.
+Why = Literal["busy", "failed", "silent", "disk", "damaged"]
 REASONS: tuple[str, ...] = get_args(Why)
 
 FALLBACK_FPS = 30.0
