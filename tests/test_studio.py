@@ -56,7 +56,7 @@ def fake_warm_up(report):
     return b""
 
 
-TASKS = StudioTasks(fake_faces, fake_draw, fake_forget, fake_warm_up)
+TASKS = StudioTasks(fake_faces, fake_draw, fake_forget, fake_warm_up, fake_warm_up)
 
 
 def fake_make(report, photo, face=0, mesh="medium", texture=1024):

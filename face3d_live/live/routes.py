@@ -138,6 +138,7 @@ async def snapshot(request: Request, session_id: str, keep: bool = False) -> Res
     headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **_PRIVATE}
     if keep:
         headers["Location"] = f"/api/jobs/{live.jobs.keep(zipped).id}"
+        live.studio.expect_head()
     return Response(zipped, 200, headers, "application/zip")
 
 

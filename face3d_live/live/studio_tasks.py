@@ -63,6 +63,12 @@ def faces(report: Report, photo: bytes) -> bytes:
     return json.dumps({"width": width, "height": height, "faces": plain}).encode()
 
 
+def prepare(report: Report) -> bytes:
+    """Load what the first head will need."""
+    _easel()
+    return b""
+
+
 def draw(report: Report, key: str, look: Look, files: tuple[bytes, bytes] | None) -> bytes:
     """A JPEG of the head `key`. files: its params.npz and texture.png, when it has not been drawn yet.
 

@@ -31,11 +31,13 @@ GONE, BUSY = 4404, 1013
 @dataclass(frozen=True)
 class StudioTasks:
     """The studio process's tasks, see `studio_tasks`: (report, photo) -> JSON, (report, key, look, files) -> JPEG,
-    (report, key) -> nothing. warm_up: the worker's, (report) -> nothing: loads what the next photo will need."""
+    (report, key) -> nothing. prepare, and the worker's warm_up: (report) -> nothing, load what the next head and the
+    next photo will need."""
 
     faces: Task = studio_tasks.faces
     draw: Task = studio_tasks.draw
     forget: Task = studio_tasks.forget
+    prepare: Task = studio_tasks.prepare
     warm_up: Task = tasks.warm_up
 
 
@@ -47,7 +49,7 @@ class Studio:
         self._tasks = tasks
         self._spawn = spawn
         self._views = 0
-        self._warm = False
+        self._warm: set[str] = set()
         self._drawn: set[str] = set()
         self.uploads = Turnstile(MAX_UPLOADS)
 
@@ -57,9 +59,17 @@ class Studio:
 
     def expect_photo(self, worker: Worker) -> None:
         """Somebody looks at a photo's faces: the worker that will make the head may load meanwhile."""
-        if not self._warm:
-            self._warm = True
-            self._spawn(_quietly(worker, self._tasks.warm_up), "warm-up")
+        self._once("warm-up", worker, self._tasks.warm_up)
+        self.expect_head()
+
+    def expect_head(self) -> None:
+        """A head will be looked at soon: the process that will draw it may load meanwhile."""
+        self._once("prepare", self.worker, self._tasks.prepare)
+
+    def _once(self, name: str, worker: Worker, task: Task) -> None:
+        if name not in self._warm:
+            self._warm.add(name)
+            self._spawn(_quietly(worker, task), name)
 
     async def draw(self, job: Job, look: Look) -> bytes:
         """A JPEG. Raises InputError "not-found" when the job's result is gone."""

@@ -57,7 +57,7 @@ export const ZH = {
   "Make the head": "生成头部模型", "Making the head…": "正在生成…", "Make it again": "重新生成",
   "Progress": "进度", "Face": "人脸", "Geometry": "几何", "{seconds} s": "{seconds} 秒",
   "Sending the photo…": "正在发送照片…", "Waiting: {count} photos are ahead.": "排队中：前面还有 {count} 张照片。",
-  "Loading the model…": "正在加载模型…",
+  "Loading the model…": "正在加载模型…", "Drawing the head…": "正在绘制…",
   "The head was deleted: results are kept for ten minutes. Make it again.": "头部模型已删除：结果只保留十分钟。请重新生成。",
   "Deleted: the head is gone from the server.": "已删除：服务器上不再有这个头部模型。",
 

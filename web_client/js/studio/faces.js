@@ -44,6 +44,7 @@ export class Faces {
     this.#url = null;
     this.#faces = [];
     $("picture").removeAttribute("src");
+    $("crop").getContext("2d").clearRect(0, 0, $("crop").width, $("crop").height);
     for (const [, button] of this.#buttons()) button.remove();
   }
 

@@ -147,7 +147,7 @@ async function showHead(state) {
   stage.reset();
   view.open(shown);
   setView($("views").querySelector(":checked").value);
-  notice.hide();
+  notice.show(tr("Drawing the head…"), { busy: true });
   if (document.activeElement === document.body) $("view").focus({ preventScroll: true });
   warnings = report.warning_codes;
   await warn();
@@ -224,6 +224,7 @@ $("views").addEventListener("change", ({ target }) => setView(target.value));
 $("grid").addEventListener("change", () => setView("uv"));
 stage.addEventListener("view", draw);
 sliders.addEventListener("change", draw);
+view.addEventListener("first", () => notice.hide());
 view.addEventListener("gone", () => gone("The head was deleted: results are kept for ten minutes. Make it again."));
 view.addEventListener("trouble", async ({ detail }) => notice.show(await sentence(detail), { warn: true }));
 addEventListener("languagechanged", () => {

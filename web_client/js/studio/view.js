@@ -9,13 +9,14 @@ const REST_MS = 220;
 const AGAIN_MS = 1000;
 const GONE = 4404;
 
-/** Tells by `drawn`, `gone` and `trouble` (detail: {code, message}). */
+/** Tells by `first` (a head's first picture is there), `gone` and `trouble` (detail: {code, message}). */
 export class HeadView extends EventTarget {
   #canvas;
   #socket = null;
   #id = null;
   #look = {};
   #waiting = false;
+  #drawn = false;
   #busy = false;
   #rest = 0;
 
@@ -32,7 +33,8 @@ export class HeadView extends EventTarget {
     if (this.#socket) this.#socket.onclose = this.#socket.onmessage = null;
     this.#socket?.close();
     this.#socket = null;
-    this.#busy = false;
+    this.#busy = this.#drawn = false;
+    this.#canvas.getContext("2d").clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     if (id) this.#connect();
   }
 
@@ -76,9 +78,11 @@ export class HeadView extends EventTarget {
       this.dispatchEvent(new CustomEvent("trouble", { detail: JSON.parse(data).error }));
     } else {
       const picture = await createImageBitmap(data);
-      if (this.#id === id) this.#canvas.getContext("2d").drawImage(picture, 0, 0, this.#canvas.width, this.#canvas.height);
+      if (this.#id !== id) return picture.close();
+      this.#canvas.getContext("2d").drawImage(picture, 0, 0, this.#canvas.width, this.#canvas.height);
       picture.close();
-      this.dispatchEvent(new Event("drawn"));
+      if (!this.#drawn) this.dispatchEvent(new Event("first"));
+      this.#drawn = true;
     }
     if (this.#id !== id) return;
     this.#busy = false;
