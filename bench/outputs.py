@@ -23,7 +23,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.live.hub import Hub
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.outputs.senders import make_encoder
+from face3d_live.live.outputs.senders import make_encoder, prepare
 from face3d_live.mapping.apply import Mapping
 from face3d_live.mapping.profile import Profile
 from face3d_live.protocols.frame import StreamFrame
@@ -93,6 +93,7 @@ async def measure(seconds: float, fps: float) -> dict[str, list[float]]:
 def encoding(kind: str, repeat: int = 300) -> float:
     """Milliseconds of mapping and encoding one frame, the median."""
     mapping = Mapping(Profile(), KINDS[kind].names or "arkit")
+    prepare(kind)
     encode = make_encoder(parse(f"{kind}://127.0.0.1"), mapping.names)
     times = []
     for number in range(repeat):

@@ -99,7 +99,7 @@ HOST_HELP = (
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
 OUTPUT_HELP = (
     "send the face to a program, may be repeated: vmc://127.0.0.1:39539?names=vrm1, livelink://HOST?subject=Face, "
-    "ifacialmocap://HOST, vts://localhost; docs/outputs.md"
+    "ifacialmocap://HOST, vts://localhost, osf://HOST; docs/outputs.md"
 )
 COMPARE_HELP = (
     "have MediaPipe answer to the clips, once (face3d-live[build], its model in FOLDER/teacher); without it they are "
@@ -167,6 +167,7 @@ def reconstruct(
     mesh: Annotated[Mesh, typer.Option()] = Mesh.medium,
     texture: Annotated[Texture, typer.Option()] = Texture.s1024,
     face: Annotated[str, typer.Option(metavar="N|largest|auto", help=FACE_HELP)] = "auto",
+    sharpen: Annotated[bool, typer.Option("--sharpen", help="bring detail back that the photo blurs")] = False,
     frontal: Annotated[bool, typer.Option("--frontal", help="the head looks straight into the camera")] = False,
     only: Annotated[Only, typer.Option(help="structure: the 256x256 shaded geometry and params.npz, fast")] = Only.all,
     fuse: Annotated[bool, typer.Option("--fuse", help="all photos, or a video, show one person: one head")] = False,
@@ -178,7 +179,7 @@ def reconstruct(
     """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
     from face3d_live.reconstruct import Options, face_choice, reconstruct_person, reconstruct_photos
 
-    options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine)
+    options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen)
     if fuse:
         raise typer.Exit(reconstruct_person(photos, out, options, device.value, force))
     raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force))

@@ -26,9 +26,10 @@ from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import MAX_OUTPUTS, Outputs
 from face3d_live.live.outputs.output import Output
 from face3d_live.live.outputs.pace import Pace
+from face3d_live.live.outputs.senders import prepare
 from face3d_live.mapping.profile import Channel, Profile
 from face3d_live.mapping.store import Store
-from face3d_live.protocols import ifacialmocap
+from face3d_live.protocols import ifacialmocap, openseeface
 
 
 class Receiver:
@@ -86,10 +87,11 @@ def script():
 
 
 async def test_a_scripted_face_arrives_in_every_receiver(tmp_path):
-    receivers = {kind: Receiver() for kind in ("vmc", "livelink", "ifacialmocap")}
+    receivers = {kind: Receiver() for kind in ("vmc", "livelink", "ifacialmocap", "osf")}
     studio = VTubeStudio()
     async with studio.listen() as port:
         outputs = Outputs(tmp_path)
+        prepare("osf")
         for kind, there in receivers.items():
             outputs.add(f"{kind}://127.0.0.1:{there.port}")
         outputs.add(f"vts://127.0.0.1:{port}")
@@ -112,6 +114,10 @@ async def test_a_scripted_face_arrives_in_every_receiver(tmp_path):
     packet = ifacialmocap.decode(got["ifacialmocap"][-1])
     assert (packet.values["mouthSmileLeft"], packet.values["mouthSmileRight"]) == (0.75, 0)
     assert packet.head[1] == pytest.approx(20, abs=0.01)
+
+    osf = openseeface.decode(got["osf"][-1])
+    assert osf["angles"] == pytest.approx((180, 20, 90), abs=0.1) and osf["open"] == (1, 0)
+    assert osf["features"]["mouth_corner_updown_l"] == -0.75 and osf["features"]["mouth_open"] == 0.5
 
     assert studio.face is True and studio.errors == []
     assert studio.values["FaceAngleX"] == pytest.approx(20, abs=0.01)
@@ -342,6 +348,7 @@ def test_urls_there_and_back():
         ("livelink", 11111),
         ("ifacialmocap", 49983),
         ("vts", 8001),
+        ("osf", 11573),
     }
 
 

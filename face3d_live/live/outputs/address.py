@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from face3d_live.errors import InputError
-from face3d_live.protocols import ifacialmocap, live_link, vmc, vtube_studio
+from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
 
 MAX_URL = 500
 MIN_RATE, MAX_RATE = 1.0, 120.0
@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
     "livelink": Kind("Live Link Face", live_link.PORT, None),
     "ifacialmocap": Kind("iFacialMocap", ifacialmocap.PORT, None),
     "vts": Kind("VTube Studio", vtube_studio.PORT, "vts"),
+    "osf": Kind("OpenSeeFace", openseeface.PORT, None),
 }
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_-]{1,63})*\.?")

@@ -16,7 +16,7 @@ from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import KINDS, Address
 from face3d_live.live.outputs.link import OutputError, open_udp
 from face3d_live.live.outputs.pace import Counter, Pace
-from face3d_live.live.outputs.senders import Encode, make_encoder
+from face3d_live.live.outputs.senders import Encode, make_encoder, prepare
 from face3d_live.live.outputs.vts import PluginLink
 from face3d_live.mapping.apply import Mapped, Mapping
 from face3d_live.mapping.profile import Profile
@@ -162,6 +162,7 @@ class Output:
             await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
 
     async def _datagrams(self) -> None:
+        await asyncio.to_thread(prepare, self.address.kind)
         async with open_udp(self.address) as link:
             while True:
                 mapped, arrived = await self._next()

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from face3d_live.live.outputs.address import Address
 from face3d_live.mapping.apply import Mapped
-from face3d_live.protocols import ifacialmocap, live_link, vmc, vtube_studio
+from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
 
 Encode = Callable[[Mapped], list[bytes]]
+
+
+def prepare(kind: str) -> None:
+    """What a format's encoder needs from disk; takes a third of a second once, so not on the event loop."""
+    if kind == "osf":
+        _face()
+
+
+@cache
+def _face() -> openseeface.Face:
+    """The points of the average head."""
+    from face3d_live.head.model import Head
+
+    head = Head.load()
+    rest, basis = head.landmarks68(head.template), head.landmarks68(head.expression_basis)
+    return openseeface.Face(rest, basis, head.eye_centers)
+
+
+def _openseeface(mapped: Mapped) -> list[bytes]:
+    packet = openseeface.encode(mapped.frame, _face())
+    return [] if packet is None else [packet]
 
 
 def make_encoder(address: Address, names: Sequence[str]) -> Encode | None:
@@ -25,6 +47,8 @@ def make_encoder(address: Address, names: Sequence[str]) -> Encode | None:
             return lambda mapped: [face.encode(mapped.frame)]
         case "ifacialmocap":
             return lambda mapped: [ifacialmocap.encode(mapped.frame)]
+        case "osf":
+            return _openseeface
         case "vts":
             vtube_studio.Plugin(names)
             return None
