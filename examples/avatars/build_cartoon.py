@@ -313,6 +313,8 @@ def eye(side: int) -> list[Piece]:
     ring, spoke = np.meshgrid(np.linspace(0, 1, 6), np.linspace(-np.pi, np.pi, 25), indexing="ij")
     across = np.radians(20.5) * ring
     d = np.stack([np.sin(across) * np.sin(spoke), np.sin(across) * np.cos(spoke), np.cos(across)], -1).reshape(-1, 3)
+    aside = np.radians(7 * side)  # the balls look a little apart, or the fox would squint
+    d = d @ np.array([[np.cos(aside), 0, -np.sin(aside)], [0, 1, 0], [np.sin(aside), 0, np.cos(aside)]])
     iris = eye_centre(side) + 1.012 * EYE_RADIUS * d
     uv = np.column_stack([0.5 + 0.5 * (ring * np.sin(spoke)).ravel(), 0.5 - 0.5 * (ring * np.cos(spoke)).ravel()])
     return [

@@ -24,8 +24,8 @@ Picture = NDArray[np.uint8]
 
 #: Where our own head has its eyes, left and right, head frame, metres: over a camera picture an avatar has them there.
 HUMAN_EYES = np.array([[0.0304, 0.0015, 0.0712], [-0.0304, 0.0015, 0.0712]], np.float32)
-#: Drawn eyes may be wide apart: an avatar's head over a camera picture is within these heights, metres.
-_OVERLAY_HEIGHT = 0.20, 0.36
+#: Drawn eyes may be wide apart; over a camera picture an avatar hides a head, and is within these heights, metres.
+_OVERLAY_HEIGHT = 0.33, 0.48
 #: Alpha from which a blended surface counts as solid, and below which as nothing.
 _SOLID, _NOTHING = 0.5, 0.004
 #: How dark and how bright the light may make toon surfaces.
