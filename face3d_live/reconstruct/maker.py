@@ -30,6 +30,7 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import OBSERVED, Seen, seen_in, whole_skin
 from face3d_live.texture.relief import relief
 from face3d_live.texture.several import fuse
+from face3d_live.texture.sharpen import sharpen
 
 Picture = NDArray[np.uint8]
 Device = Literal["auto", "cpu", "cuda"]
@@ -52,7 +53,8 @@ FILES = (
 class Options:
     """What is wanted. face: which one, see `find.Choice`; frontal: the head looks straight into the camera, in
     render.png and params.npz; only: "structure" makes structure.png, params.npz and report.json, no texture;
-    refine: the codes are fitted to the photo itself, see `refine`."""
+    refine: the codes are fitted to the photo itself, see `refine`;
+    sharpen: the texture is, where it is finer than the photo, see `texture.sharpen`."""
 
     mesh: Level = "medium"
     texture: int = 1024
@@ -60,6 +62,7 @@ class Options:
     frontal: bool = False
     only: Only = "all"
     refine: bool = True
+    sharpen: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """For report.json, where a later run looks whether it would make the same."""
@@ -216,6 +219,8 @@ class Reconstructor:
                     parts = [self._seen(one.rgb, one.found.codes, one.found.camera, options) for one in others]
                     seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
                 skin = whole_skin(seen, rgb, codes, camera, self.head, self._albedo)
+                if options.sharpen and report["mode"] == "full":
+                    skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))
             codes = skin.codes
             report |= {"observed": round(skin.observed, 3), "covered": round(skin.covered, 3)}
             if skin.covered > COVERED:

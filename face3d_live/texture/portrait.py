@@ -49,13 +49,14 @@ class SkinOfPhoto:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a photo shows of a skin: picture (S, S, 3) sRGB without light, known (S, S) 0..1, the light (27,), and the
-    share of the face that was covered, see `SkinOfPhoto`."""
+    """What a photo shows of a skin: picture (S, S, 3) sRGB without light, known (S, S) 0..1, the light (27,), the
+    share of the face that was covered, see `SkinOfPhoto`, and texels per photo pixel, along a line."""
 
     picture: Picture
     known: Array
     light: Array
     covered: float
+    texels_per_pixel: float = 1.0
 
 
 def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int) -> SkinOfPhoto:
@@ -68,14 +69,15 @@ def seen_in(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: 
     """The part of the texture (size x size) that a photo (H, W, 3) shows."""
     texels = texels_of(head, size)
     view = look(codes, camera, head, texels)
-    colour = to_linear(pick(rgb, view.pixel, density(view), cv2.INTER_CUBIC))
+    fine = density(view)
+    colour = to_linear(pick(rgb, view.pixel, fine, cv2.INTER_CUBIC))
     light, tone = _light(colour, view, head, texels, albedo)
     partial = unlit(colour, view, light)
     weight = view.weight * _believed(partial, tone, head, texels, albedo)
     picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
     hidden = cv2.resize(foreign(picture, known, head, albedo), (size, size), interpolation=cv2.INTER_LINEAR)
     covered = float((known * hidden).sum() / max(float(known.sum()), 1e-6))
-    return Seen(picture, known * (1 - hidden), light, covered)
+    return Seen(picture, known * (1 - hidden), light, covered, fine)
 
 
 def whole_skin(seen: Seen, rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo) -> SkinOfPhoto:

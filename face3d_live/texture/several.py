@@ -40,7 +40,9 @@ def fuse(parts: Sequence[Seen], trust: Sequence[float]) -> Seen:
     picture = (np.clip(mean, 0, 1) * 255 + 0.5).astype(np.uint8)
     known[known < _LEAST] = 0  # the outline, where the background shines in
     picture[known <= 0] = 0
-    return Seen(picture, known.astype(np.float32), first.light, min(part.covered for part in parts))
+    return Seen(
+        picture, known.astype(np.float32), first.light, min(part.covered for part in parts), first.texels_per_pixel
+    )
 
 
 def _mean(pictures: Sequence[Array], weights: Sequence[Array]) -> Array:
