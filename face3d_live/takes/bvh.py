@@ -34,7 +34,7 @@ def bvh_text(take: Take, eyes: NDArray) -> str:
     place = _CENTIMETRES * (even.translation - even.translation[:1] + np.array([0.0, 1.5, 0.0]))
     columns = [place, *(bone.as_euler("ZXY", degrees=True) for bone in (neck, rest, left, right))]
     rows = ["%.6f " * 14 % tuple(row[:-1]) + f"{row[-1]:.6f}" for row in np.hstack(columns).tolist()]
-    motion = ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / even.header.fps:.8f}", *rows]
+    motion = ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / even.header.fps:.10f}", *rows]
     return "\n".join([*_skeleton(eyes), *motion]) + "\n"
 
 
