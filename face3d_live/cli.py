@@ -77,6 +77,8 @@ class Bench(StrEnum):
     render = "render"
     live = "live"
     outputs = "outputs"
+    reconstruct = "reconstruct"
+    sharpen = "sharpen"
 
 
 class Compare(StrEnum):

@@ -265,6 +265,17 @@ def test_a_folder_is_done_and_summed_up_and_gone_on_with(makes, album, tmp_path,
     assert makes.asked == 13  # other options, other heads
 
 
+def test_processes_share_the_work_and_each_failure_is_its_own(tmp_path, capsys):
+    """Real ones; letters fail before any model is loaded."""
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_text("a letter")
+    assert batch.reconstruct_photos([tmp_path / "*.png"], tmp_path / "out", Options(), "cpu", jobs=2) == 1
+    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    assert [row["photo"][-5:] for row in rows] == ["a.png", "b.png", "c.png"]
+    assert {row["code"] for row in rows} == {"not-an-image"}
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
 def test_patterns_are_expanded_here_too(album):
     photos, many = batch.expand([album / "*.png"])
     assert many and [p.name for p in photos] == ["a.png", "night.png"]

@@ -1,0 +1,198 @@
+"""How good heads from photos are: `python bench/reconstruct.py [--data DIR] [--limit N] [--sheet PNG]`.
+
+Over the portraits of people that training never saw. usable: not refused. points: mean distance of the head's 478
+points from a teacher's, per cent of the eye distance; first as the network and the fit find them, then refined. PSNR:
+the finished head drawn over the photo against the photo, inside the face. tone: degrees of ITA that the skin of the
+texture lies above (lighter) or below that of the photo. The sheet shows the best, the middling and the worst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.errors import InputError
+from face3d_live.export.params import params_from
+from face3d_live.head.points import EYE_CORNERS
+from face3d_live.raster import rasterize
+from face3d_live.reconstruct import Options, Reconstructor, read_photo
+from face3d_live.regress.fit import Fitter
+from face3d_live.render.renderer import Renderer
+from face3d_live.rotations import to_euler
+from face3d_live.texture.regions import PLAIN, share_of
+from face3d_live.texture.texels import texels_of
+from face3d_live.train.portraits import Portrait, load_index
+
+SIDE = 256
+TEXTURE = 512
+
+
+@dataclass(frozen=True)
+class Result:
+    """One portrait; see the module's docstring. picture: photo, overlay, avatar and geometry, side by side."""
+
+    portrait: Portrait
+    first: float
+    refined: float
+    psnr: float
+    tone: float
+    yaw: float
+    mode: str
+    ms: dict[str, float]
+    picture: np.ndarray
+
+
+class Judge:
+    """Makes heads and compares them with their photos."""
+
+    def __init__(self, data: Path, device: str, refine: bool) -> None:
+        self._maker = Reconstructor(device)  # type: ignore[arg-type]
+        self._head = self._maker.head
+        self._fitter = Fitter(self._head)
+        self._renderer = Renderer(self._head, SIDE, SIDE, level="medium")
+        self._options = Options(texture=TEXTURE, face="largest", refine=refine)
+        self._texels = texels_of(self._head, TEXTURE)
+        self._plain = share_of(self._head, self._texels, PLAIN) > 0.9
+        mine = self._head.regions["face"]
+        self._faces = self._head.faces[mine[self._head.faces].all(1)]
+        with np.load(data / "faces" / "teacher.npz") as teacher:
+            self._points = teacher["landmarks"][..., :2]
+
+    def measure(self, portrait: Portrait) -> Result:
+        """Raises InputError where the portrait is refused."""
+        rgb = read_photo(portrait.image)
+        truth = self._points[portrait.row]
+        first = self._maker.find(rgb, "largest")
+        made = self._maker.photo(rgb, self._options)
+        params = params_from(made.files["params.npz"])
+        texture = np.asarray(Image.open(io.BytesIO(made.files["texture.png"])))
+        self._renderer.set_texture(texture)
+        over = self._renderer.render(params.codes, params.camera, mode="overlay", background=rgb)[..., :3]
+        avatar = self._renderer.render(params.codes, params.camera)[..., :3]
+        grey = self._renderer.render(params.codes, params.camera, mode="geometry", background=(0.0, 0.0, 0.0))[..., :3]
+        face = self._face(params.codes, params.camera)
+        error = np.mean(((over.astype(float) - rgb) ** 2)[face])
+        return Result(
+            portrait,
+            self._off(first.codes, first.camera, truth),
+            self._off(params.codes, params.camera, truth),
+            float(10 * np.log10(255**2 / max(error, 1e-3))),
+            self._tone(texture, rgb, truth),
+            float(np.degrees(to_euler(params.codes.rotation)[0])),
+            made.report["mode"],
+            made.report["ms"],
+            np.hstack([rgb, over, avatar, grey]),
+        )
+
+    def _off(self, codes: HeadCodes, camera: Camera, truth: np.ndarray) -> float:
+        points = camera.project(self._fitter.points3d(codes))
+        eyes = np.linalg.norm(truth[EYE_CORNERS[0]] - truth[EYE_CORNERS[1]])
+        distance = np.linalg.norm(points - truth, axis=1)
+        return float(100 * (distance * self._fitter.usable).sum() / self._fitter.usable.sum() / eyes)
+
+    def _face(self, codes: HeadCodes, camera: Camera) -> np.ndarray:
+        """(SIDE, SIDE) pixels of the face, by the head itself."""
+        space = self._head.vertices(codes.shape, codes.expression) @ codes.rotation.T + codes.translation
+        return rasterize(camera.project(space), self._faces, SIDE, SIDE).triangle >= 0
+
+    def _tone(self, texture: np.ndarray, rgb: np.ndarray, truth: np.ndarray) -> float:
+        cheeks = np.concatenate([truth[[50, 101, 118, 205]], truth[[280, 330, 347, 425]]]).astype(int)
+        patches = [rgb[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3) for x, y in cheeks]
+        photo = np.median(np.concatenate(patches), 0)
+        skin = np.median(self._texels.of(texture)[self._plain, :3], 0)
+        return ita(skin) - ita(photo)
+
+
+def ita(rgb: np.ndarray) -> float:
+    """Individual typology angle of a picture colour, degrees: above 41 light, below 10 dark (Chardon et al., 1991)."""
+    light, _, yellow = cv2.cvtColor(np.float32(rgb / 255).reshape(1, 1, 3), cv2.COLOR_RGB2LAB)[0, 0]
+    return float(np.degrees(np.arctan2(light - 50, max(float(yellow), 1e-3))))
+
+
+def table(title: str, results: Sequence[Result], refused: Sequence[Portrait], group: Callable[[Portrait], str]) -> None:
+    """One line a group."""
+    kinds: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        kinds[group(result.portrait)].append(result)
+    lost = Counter(group(portrait) for portrait in refused)
+    print(f"\n| {title} | photos | usable | points first | refined | PSNR dB | tone |\n|---|---|---|---|---|---|---|")
+    for name in sorted(set(kinds) | set(lost)):
+        rows = kinds[name]
+        total = len(rows) + lost[name]
+        figures = [np.median([getattr(row, key) for row in rows]) if rows else np.nan for key in ("first", "refined")]
+        psnr, tone = (np.mean([getattr(row, key) for row in rows]) if rows else np.nan for key in ("psnr", "tone"))
+        shares = f"{total} | {len(rows) / total:.0%} | {figures[0]:.2f} % | {figures[1]:.2f} %"
+        print(f"| {name} | {shares} | {psnr:.1f} | {tone:+.0f} |")
+
+
+def tone_band(portrait: Portrait) -> str:
+    bands = ((-90, "1 below -30"), (-30, "2 -30 to 10"), (10, "3 10 to 28"), (28, "4 28 to 41"), (41, "5 above 41"))
+    return [name for least, name in bands if portrait.tone >= least][-1]
+
+
+def sheet(results: Sequence[Result], path: Path, each: int = 6) -> None:
+    """Columns: best, middle, worst by PSNR."""
+    order = sorted(results, key=lambda result: -result.psnr)
+    middle = max((len(order) - each) // 2, 0)
+    columns = [order[:each], order[middle : middle + each], order[-each:]]
+    pictures = [np.vstack([cv2.resize(r.picture, None, fx=0.5, fy=0.5) for r in column]) for column in columns]
+    cv2.imwrite(str(path), np.hstack(pictures)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--limit", type=int, help="portraits at most; those with dark skin first")
+    parser.add_argument("--sheet", type=Path, help="a picture of the best, middling and worst")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--no-refine", action="store_true")
+    options = parser.parse_args()
+    portraits = [portrait for portrait in load_index(options.data) if portrait.held_out]
+    if options.limit:
+        dark = [p for p in portraits if p.tone < 10][: options.limit // 3]
+        rest = [p for p in portraits if p not in dark]
+        portraits = dark + rest[:: max(1, len(rest) // max(options.limit - len(dark), 1))]
+    judge = Judge(options.data, options.device, not options.no_refine)
+    results, refused, codes = [], [], Counter[str]()
+    for portrait in portraits[: options.limit]:
+        try:
+            results.append(judge.measure(portrait))
+        except InputError as error:
+            refused.append(portrait)
+            codes[error.code] += 1
+    report(results, refused, codes)
+    if options.sheet:
+        sheet(results, options.sheet)
+
+
+def report(results: Sequence[Result], refused: Sequence[Portrait], codes: Counter[str]) -> None:
+    """Everything that is printed."""
+    held_back = sum(result.mode == "conservative" for result in results)
+    total = len(results) + len(refused)
+    print(f"{total} portraits: {len(results) / total:.1%} usable, {held_back} held back; refused: {dict(codes)}")
+    better = np.mean([result.refined < result.first for result in results])
+    print(f"refined is nearer to the teacher on {better:.0%}")
+    table("all", results, refused, lambda portrait: "all")
+    table("set", results, refused, lambda portrait: portrait.group)
+    table("ITA", results, refused, tone_band)
+    yaw = {result.portrait.row: abs(result.yaw) for result in results}
+    table("yaw", results, refused, lambda p: "beyond 15" if yaw.get(p.row, 0) > 15 else "up to 15")
+    print("\n| stage | median ms | 95 % |\n|---|---|---|")
+    for stage in results[0].ms:
+        times = [result.ms.get(stage, 0.0) for result in results]
+        print(f"| {stage} | {np.median(times):.0f} | {np.percentile(times, 95):.0f} |")
+
+
+if __name__ == "__main__":
+    main()
