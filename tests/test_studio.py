@@ -3,21 +3,19 @@
 import asyncio
 import io
 import json
-import os
 import tempfile
-import time
 import zipfile
 
 import live_fakes
 import pytest
+import studio_fakes
 import websockets
 from hypothesis import given
 from hypothesis import strategies as st
 from live_helpers import Browser, serve
 
 from face3d_live.codes import ARKIT, HeadCodes
-from face3d_live.errors import AssetError, InputError
-from face3d_live.export.bundle import zip_bytes
+from face3d_live.errors import InputError
 from face3d_live.live import jobs as jobs_module
 from face3d_live.live import studio_routes, studio_tasks, studio_view
 from face3d_live.live.studio_look import Look
@@ -25,47 +23,9 @@ from face3d_live.live.studio_view import StudioTasks
 from face3d_live.live.worker import Worker
 
 PNG = b"\x89PNG" + bytes(100)
-known = {}
-
-
-def fake_faces(report, photo):
-    if photo.endswith(b"slow"):
-        time.sleep(0.5)
-    if not photo.startswith(b"\x89PNG"):
-        raise InputError("not-an-image", "this is no picture")
-    return json.dumps({"width": 4, "height": 3, "faces": [{"number": 1, "box": [0, 0, 1, 1], "score": 0.9}]}).encode()
-
-
-def fake_draw(report, key, look, files):
-    if look.zoom == 5:
-        os._exit(5)
-    if files is not None:
-        known[key] = files
-    if key not in known:
-        raise AssetError("not-seated", "send it")
-    time.sleep(0.05 if look.fine else 0)
-    return f"{look.mode} {look.yaw} {known[key][0].decode()} {len(known)}".encode()
-
-
-def fake_forget(report, key):
-    known.pop(key, None)
-    return b""
-
-
-def fake_warm_up(report):
-    return b""
-
-
-TASKS = StudioTasks(fake_faces, fake_draw, fake_forget, fake_warm_up, fake_warm_up)
-
-
-def fake_make(report, photo, face=0, mesh="medium", texture=1024):
-    for stage in ("face", "geometry", "texture"):
-        report(stage, 0.3)
-        time.sleep(0.06)
-    if photo.endswith(b"slow"):
-        time.sleep(1)
-    return zip_bytes({"params.npz": f"{face} {mesh} {texture}".encode(), "texture.png": b"png", "mesh.obj": b"v 0 0 0"})
+TASKS = StudioTasks(
+    studio_fakes.faces, studio_fakes.draw, studio_fakes.forget, studio_fakes.nothing, studio_fakes.nothing
+)
 
 
 def studio(**settings):
@@ -75,7 +35,7 @@ def studio(**settings):
 @pytest.fixture(autouse=True)
 def real_jobs(monkeypatch):
     """The server's reconstruction is the one of this file."""
-    monkeypatch.setattr(live_fakes, "fake_reconstruct", fake_make)
+    monkeypatch.setattr(live_fakes, "fake_reconstruct", studio_fakes.make)
 
 
 def error_of(response):
@@ -337,7 +297,7 @@ async def test_a_view_of_nothing_is_closed():
 
 
 async def test_a_snapshot_is_kept_for_the_studio_only_when_asked_for(monkeypatch):
-    monkeypatch.setattr(live_fakes, "fake_snapshot", fake_snapshot)
+    monkeypatch.setattr(live_fakes, "fake_snapshot", studio_fakes.snapshot)
     async with serve(studio=TASKS) as served, Browser(served) as browser:
         await browser.until_brightness(0.5)
         response = await served.http.post(browser.location + "/snapshot")
@@ -346,10 +306,6 @@ async def test_a_snapshot_is_kept_for_the_studio_only_when_asked_for(monkeypatch
         job = (await served.http.get(response.headers["Location"])).json()
         assert job["state"] == "done" and job["files"] == {"params.npz": 4}
         assert (await served.http.get(job["result"])).content == response.content
-
-
-def fake_snapshot(report, rgb, codes):
-    return zip_bytes({"params.npz": b"snap"})
 
 
 # --- looks ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+"""The studio's tasks without models. The processes that run them import this module, so that it has to be light."""
+
+import json
+import os
+import time
+
+from face3d_live.errors import AssetError, InputError
+from face3d_live.export.bundle import zip_bytes
+
+known = {}
+
+
+def faces(report, photo):
+    if photo.endswith(b"slow"):
+        time.sleep(0.5)
+    if not photo.startswith(b"\x89PNG"):
+        raise InputError("not-an-image", "this is no picture")
+    return json.dumps({"width": 4, "height": 3, "faces": [{"number": 1, "box": [0, 0, 1, 1], "score": 0.9}]}).encode()
+
+
+def draw(report, key, look, files):
+    if look.zoom == 5:
+        os._exit(5)
+    if files is not None:
+        known[key] = files
+    if key not in known:
+        raise AssetError("not-seated", "send it")
+    time.sleep(0.05 if look.fine else 0)
+    return f"{look.mode} {look.yaw} {known[key][0].decode()} {len(known)}".encode()
+
+
+def forget(report, key):
+    known.pop(key, None)
+    return b""
+
+
+def nothing(report):
+    return b""
+
+
+def make(report, photo, face=0, mesh="medium", texture=1024):
+    for stage in ("face", "geometry", "texture"):
+        report(stage, 0.3)
+        time.sleep(0.06)
+    if photo.endswith(b"slow"):
+        time.sleep(1)
+    return zip_bytes({"params.npz": f"{face} {mesh} {texture}".encode(), "texture.png": b"png", "mesh.obj": b"v 0 0 0"})
+
+
+def snapshot(report, rgb, codes):
+    return zip_bytes({"params.npz": b"snap"})
