@@ -1,16 +1,18 @@
 """How long a frame takes to a receiver: from the server's distributor to a socket on this machine, for each format.
 
-    python bench/outputs.py [--seconds 5] [--fps 30]
+    python bench/outputs.py [--seconds 5] [--fps 30] [--camera]
 
 Frames are published as sessions publish them, through the hub and the outputs' own tasks, all formats at once. delay:
 from `publish` to the arrival of the frame's last packet at the receiver (for VTube Studio, of the message). encode: the
-mapping and the encoder alone. The way from the camera to `publish` is what bench/live.py measures.
+mapping and the encoder alone. --camera: from the arrival of a camera's picture at the server to the packet of its face,
+with the real engine and the sample clip as the camera.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import tempfile
 import time
@@ -20,14 +22,21 @@ import numpy as np
 from websockets.asyncio.server import serve
 
 from face3d_live.codes import HeadCodes
+from face3d_live.live import tasks
 from face3d_live.live.hub import Hub
+from face3d_live.live.main import make_pipeline
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.outputs.senders import make_encoder, prepare
+from face3d_live.live.server import Live, Settings
 from face3d_live.mapping.apply import Mapping
 from face3d_live.mapping.profile import Profile
 from face3d_live.protocols.frame import StreamFrame
 from face3d_live.rotations import from_euler
+
+#: The first pictures of a session are slower.
+WARM_UP = 30
+SAMPLE = Path(__file__).resolve().parents[1] / "web_client" / "sample" / "sample.mp4"
 
 
 def frame(number: int) -> StreamFrame:
@@ -90,6 +99,41 @@ async def measure(seconds: float, fps: float) -> dict[str, list[float]]:
     return delays
 
 
+async def measure_camera(seconds: float) -> list[float]:
+    """Milliseconds from the picture to the packet, for Live Link Face."""
+    loop, arrivals = asyncio.get_running_loop(), Arrivals()
+    transport, _ = await loop.create_datagram_endpoint(lambda: arrivals, local_addr=("127.0.0.1", 0))
+    url = f"livelink://127.0.0.1:{transport.get_extra_info('sockname')[1]}?rate=120"
+    settings = Settings(
+        pipeline=functools.partial(make_pipeline, "cpu"),
+        snapshot=tasks.snapshot,
+        reconstruct=tasks.reconstruct_photo,
+        skin=tasks.skin,
+        source=str(SAMPLE),
+        outputs=(url,),
+    )
+    live, delays = Live(settings), []
+    await live.start()
+    try:
+        await live.engine.wait_ready()
+        (session,), (output,) = live.sessions, live.outputs
+        while output.frames < WARM_UP:
+            await asyncio.sleep(0.05)
+        end = time.perf_counter() + seconds
+        seen = arrivals.last
+        while time.perf_counter() < end:
+            await asyncio.sleep(0.001)
+            if arrivals.last > seen:
+                seen = arrivals.last
+                ms = session.state()["ms"]
+                assert isinstance(ms, dict)
+                delays.append(ms["total"] + output.delay)
+    finally:
+        await live.stop()
+        transport.close()
+    return delays
+
+
 def encoding(kind: str, repeat: int = 300) -> float:
     """Milliseconds of mapping and encoding one frame, the median."""
     mapping = Mapping(Profile(), KINDS[kind].names or "arkit")
@@ -111,7 +155,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--fps", type=float, default=30)
+    parser.add_argument("--camera", action="store_true", help="with the engine, from the camera's picture on")
     options = parser.parse_args()
+    if options.camera:
+        found = asyncio.run(measure_camera(options.seconds))
+        median, p95 = np.percentile(found, 50), np.percentile(found, 95)
+        print(f"camera to packet: {len(found)} frames, median {median:.1f} ms, p95 {p95:.1f} ms")
+        return
     delays = asyncio.run(measure(options.seconds, options.fps))
     print(f"{'format':16} {'frames':>7} {'arrived':>8} {'delay median':>13} {'p95':>8} {'encode':>8}   ms")
     for kind, got in delays.items():
