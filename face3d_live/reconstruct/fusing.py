@@ -53,10 +53,11 @@ def one_identity(sittings: Sequence[Sitting], fitter: Fitter) -> list[Sitting]:
     ordered = sorted(sittings, key=lambda sitting: -sitting.trust)
     weight = np.array([sitting.trust for sitting in ordered])
     shape = np.average([sitting.found.codes.shape for sitting in ordered], axis=0, weights=weight).astype(np.float32)
-    return [replace(sitting, found=_with_shape(sitting.found, shape, fitter)) for sitting in ordered]
+    return [replace(sitting, found=with_shape(sitting.found, shape, fitter)) for sitting in ordered]
 
 
-def _with_shape(found: Found, shape: Array, fitter: Fitter) -> Found:
+def with_shape(found: Found, shape: Array, fitter: Fitter) -> Found:  # (80,)
+    """The same face with another identity: pose and expression fitted to its points anew."""
     start: HeadCodes = found.codes.with_(shape=shape)
     fit = fitter.fit(found.points, found.sigma, found.camera, start, solve_shape=False, steps=_STEPS)
     return replace(found, codes=fit.codes)

@@ -22,7 +22,7 @@ from face3d_live.head.model import Head
 from face3d_live.reconstruct.advice import WARNINGS, refusal
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
-from face3d_live.reconstruct.fusing import Sitting, one_identity
+from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.regress.fit import Fitter
@@ -154,6 +154,8 @@ class Reconstructor:
                 refined = self._refiner.refine(rgb, found)
                 found = replace(found, codes=refined.codes)
                 run.notes["refinement"] = refined.to_json()
+            if quality.conservative:
+                found = self._held_back(found)
         return self._finish(rgb, found.codes, found.camera, run, quality)
 
     def person(
@@ -174,7 +176,10 @@ class Reconstructor:
                     for one in sittings
                 ]
             sittings = one_identity(sittings, self._fitter)
-        best = sittings[0]
+            best = sittings[0]
+            if best.quality.conservative:
+                sittings = [replace(one, found=self._held_back(one.found)) for one in sittings]
+                best = sittings[0]
         run.notes["fused"] = {"pictures": [one.name for one in sittings], "left_out": refused}
         return self._finish(best.rgb, best.found.codes, best.found.camera, run, best.quality, sittings[1:])
 
@@ -208,7 +213,6 @@ class Reconstructor:
     ) -> Reconstruction:  # fmt: skip
         options = run.options
         if quality is not None and quality.conservative:
-            codes = codes.with_(shape=CONSERVATIVE_SHAPE * codes.shape)
             options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
         report: dict[str, Any] = {"options": run.options.to_json()} | _described(options, quality)
         files: dict[str, bytes] = {}
@@ -244,6 +248,10 @@ class Reconstructor:
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
         run.tell("done", 1.0)
         return Reconstruction({name: files[name] for name in FILES if name in files}, report)
+
+    def _held_back(self, found: Found) -> Found:
+        """The same face with an identity nearer to the mean, pose and expression fitted to that."""
+        return with_shape(found, CONSERVATIVE_SHAPE * found.codes.shape, self._fitter)
 
     def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> Seen:
         return seen_in(rgb, codes, camera, self.head, self._albedo, options.texture)
