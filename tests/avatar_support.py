@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import struct
 import sys
@@ -23,13 +23,12 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "avatars"
 
 @cache
 def cartoon() -> ModuleType:
-    """The example's script as a module."""
-    spec = importlib.util.spec_from_file_location("build_cartoon", EXAMPLES / "build_cartoon.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["build_cartoon"] = module
-    spec.loader.exec_module(module)
-    return module
+    """The example's script and its parts as a module."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        return importlib.import_module("build_cartoon")
+    finally:
+        sys.path.remove(str(EXAMPLES))
 
 
 @cache
