@@ -12,6 +12,7 @@ import pytest
 from live_fakes import grey
 from live_helpers import serve
 from test_recording import code_of, play
+from test_tracker import World, at
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
@@ -206,3 +207,29 @@ def test_what_cannot_be_recorded(clip, tmp_path, monkeypatch, source, out, code)
 
 def test_a_profile_is_plain_json():
     assert json.loads(Profile.fresh(Calibration.nothing(), "Ann").to_text())["face3d_calibration"] == 1
+
+
+def test_full_movements_and_neutral_by_the_tracker():
+    """The tracker's own memory: a second and a half for movements, half a second for rest, more on a slow machine."""
+
+    def jaw(t):
+        return 0.6 if 2 < t < 4 else 0.2
+
+    world = World({"a": lambda t: at(jawOpen=jaw(t))})
+    tracker = world.tracker()
+    world.play(tracker, 1.5)
+    tracker.calibrate()
+    with pytest.raises(InputError, match="no-movement"):
+        tracker.calibrate("jaw")
+    world.play(tracker, 2.3)
+    tracker.calibrate("jaw")
+    assert world.play(tracker, 0.1)[-1].codes.expression[JAW] == pytest.approx(1, abs=0.03)
+    assert world.play(tracker, 1)[-1].codes.expression[JAW] == pytest.approx(0, abs=0.03)
+
+    slow = World({"a": lambda t: at(jawOpen=0.2)})
+    tracker = slow.tracker()
+    for _ in range(6):  # four pictures a second
+        slow.t += 0.22
+        slow.play(tracker, 1 / 30)
+    tracker.calibrate()
+    assert tracker.calibration.expression[JAW] == pytest.approx(0.2, abs=0.01)

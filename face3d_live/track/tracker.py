@@ -113,8 +113,9 @@ class Tracker:
         of a step of `calibration.STEPS`. Raises InputError, see `Calibration.measure` and `Calibration.widened`."""
         known = self.calibration or Calibration.nothing()
         if step == "neutral":
-            still = [codes for t, codes in self._recent if self._now - t <= neutral.SPAN]
-            self.calibration = known.again(still)
+            # Half a second of pictures; on a slow machine as many as are needed, of a little longer.
+            still = sum(self._now - t <= neutral.SPAN for t, _ in self._recent)
+            self.calibration = known.again([codes for _, codes in self._recent][-max(still, neutral.LEAST) :])
         else:
             self.calibration = known.widened(step, [codes for _, codes in self._recent])
         return self.calibration
