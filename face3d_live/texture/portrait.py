@@ -17,7 +17,7 @@ from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import iris_colour, paint_eyes
 from face3d_live.texture.foreign import foreign
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.regions import PLAIN, albedo_at, share_of
+from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import View, density, look, pick, unlit
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 
@@ -31,6 +31,7 @@ _DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily ta
 _OUTER = ("cheeks", "chin")  # not the forehead: a fringe with a hole in it looks worse than a fringe
 _GLARE = 0.45  # log brightness above the rest of the skin at which a highlight hides the skin anywhere
 _FOREIGN = 0.4  # and in colour: background that shines in at the outline
+_COVERED = 0.01  # share of the skin seen
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
 _ODD = 0.5  # difference in log brightness, or three times it in colour, at which a doubted texel is given up
 
@@ -50,13 +51,15 @@ class SkinOfPhoto:
 @dataclass(frozen=True)
 class Seen:
     """What a photo shows of a skin: picture (S, S, 3) sRGB without light, known (S, S) 0..1, the light (27,), the
-    share of the face that was covered, see `SkinOfPhoto`, and texels per photo pixel, along a line."""
+    share of the face that was covered, see `SkinOfPhoto`, texels per photo pixel, along a line, and
+    where the cover was, (S, S) 0..1."""
 
     picture: Picture
     known: Array
     light: Array
     covered: float
     texels_per_pixel: float = 1.0
+    hidden: Array | None = None
 
 
 def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int) -> SkinOfPhoto:
@@ -77,7 +80,7 @@ def seen_in(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: 
     picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
     hidden = cv2.resize(foreign(picture, known, head, albedo), (size, size), interpolation=cv2.INTER_LINEAR)
     covered = float((known * hidden).sum() / max(float(known.sum()), 1e-6))
-    return Seen(picture, known * (1 - hidden), light, covered, fine)
+    return Seen(picture, known * (1 - hidden), light, covered, fine, hidden)
 
 
 def whole_skin(seen: Seen, rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo) -> SkinOfPhoto:
@@ -86,7 +89,12 @@ def whole_skin(seen: Seen, rgb: Picture, codes: HeadCodes, camera: Camera, head:
     texels = texels_of(head, size)
     lit = codes.with_(light=seen.light)
     code = albedo.encode(seen.picture.astype(np.float32) / 255, seen.known)
-    whole = complete(seen.picture, seen.known, albedo.plain(code, size), texels)
+    plain = albedo.plain(code, size)
+    whole = complete(seen.picture, seen.known, plain, texels)
+    if seen.hidden is not None and seen.covered > _COVERED:  # under a fringe is skin: its tone is none of the hair's
+        bare = complete(seen.picture, seen.known * texels.image(face_only(head, texels), pad=False), plain, texels)
+        share = seen.hidden[..., None]
+        whole[..., :3] = (whole[..., :3] * (1 - share) + bare[..., :3] * share + 0.5).astype(np.uint8)
     eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
     whole = paint_eyes(whole, head, texels, iris_colour(rgb, lit, camera, head, eyes))
     shown = seen.known > _MOSTLY
