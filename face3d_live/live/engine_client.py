@@ -109,7 +109,7 @@ class EngineClient:
         with self.lock:
             self._sessions[name] = session
             if self.state == "ready":
-                self._open(session)
+                session.open()
         return session
 
     def detach(self, session: EngineSession) -> None:
@@ -149,36 +149,14 @@ class EngineClient:
             session.in_engine = frame
             session.sent = time.monotonic()
 
-    def dress(self, session: EngineSession) -> None:
-        """Send the session's newest skin unless one is on its way."""
-        if session.skin is None or not session.skin_waits or session.dressing or session.closed:
-            return
-        if self.state == "ready":
-            session.box.put_skin(session.skin)
-            session.dressing = self.send(m.Wear(session.name))
-            session.skin_waits = not session.dressing
-
-    def present(self, session: EngineSession) -> None:
-        """Send the session's avatar, or that it has none; one that is not open yet is given it when it is."""
-        if session.closed or self.state != "ready":
-            return
-        key = session.avatar.key if session.avatar is not None else None
-        if self.send(m.ShowAvatar(session.name, key)) and session.avatar is not None:
-            self._send_descriptor(session.avatar.fd, session)
-
-    def _open(self, session: EngineSession) -> None:
-        if self.send(m.Open(session.name, session.saved)):
-            self._send_descriptor(session.box.fd, session)
-            if session.avatar is not None:
-                self.present(session)
-
-    def _send_descriptor(self, fd: int, session: EngineSession) -> None:
+    def send_descriptor(self, fd: int, name: str) -> None:
+        """Send memory after the message that announces it."""
         pid = self.pid
         assert pid is not None and self._connection is not None
         try:
             send_handle(self._connection, fd, pid)
         except OSError:
-            logger.warning("the engine died while session %s sent it memory", session.name)
+            logger.warning("the engine died while session %s sent it memory", name)
 
     # --- the supervising thread ------------------------------------------------------------------------------------
 
@@ -272,7 +250,7 @@ class EngineClient:
                 with self.lock:
                     if (session := self._sessions.get(name)) is not None:
                         session.dressing = False
-                        self.dress(session)
+                        session.dress()
             case m.AvatarShown(session=name, error=error):
                 with self.lock:
                     session = self._sessions.get(name)
@@ -286,8 +264,8 @@ class EngineClient:
             self.device, self.state = device, "ready"
             sessions = list(self._sessions.values())
             for session in sessions:
-                self._open(session)
-                self.dress(session)
+                session.open()
+                session.dress()
                 self.pump(session)
         self._settled.set()
         logger.info("the engine is ready on %s", device)

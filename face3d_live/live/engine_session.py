@@ -105,14 +105,40 @@ class EngineSession:
         """Draw the head with this skin, also in an engine that is started again; not to be changed afterwards."""
         with self._client.lock:
             self.skin, self.skin_waits = skin, True
-            self._client.dress(self)
+            self.dress()
 
     def show_avatar(self, avatar: StoredAvatar | None) -> None:
         """Draw an avatar, also in an engine that is started again; None: the own head."""
         with self._client.lock:
             self.avatar = avatar
-            self._client.present(self)
+            self._present()
 
     def close(self) -> None:
         """End the session in the engine and let go of its memory. Idempotent."""
         self._client.detach(self)
+
+    # --- under the client's lock -------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin in an engine that is ready, with the avatar there was in the one before."""
+        if self._client.send(m.Open(self.name, self.saved)):
+            self._client.send_descriptor(self.box.fd, self.name)
+            if self.avatar is not None:
+                self._present()
+
+    def dress(self) -> None:
+        """Send the newest skin unless one is on its way."""
+        if self.skin is None or not self.skin_waits or self.dressing or self.closed:
+            return
+        if self._client.state == "ready":
+            self.box.put_skin(self.skin)
+            self.dressing = self._client.send(m.Wear(self.name))
+            self.skin_waits = not self.dressing
+
+    def _present(self) -> None:
+        """Send the avatar, or that there is none; a session that is not open yet sends it when it is."""
+        if self.closed or self._client.state != "ready":
+            return
+        key = self.avatar.key if self.avatar is not None else None
+        if self._client.send(m.ShowAvatar(self.name, key)) and self.avatar is not None:
+            self._client.send_descriptor(self.avatar.fd, self.name)
