@@ -104,8 +104,8 @@ OUTPUT_HELP = (
     "ifacialmocap://HOST, vts://localhost, osf://HOST; docs/outputs.md"
 )
 COMPARE_HELP = (
-    "have MediaPipe answer to the clips, once (face3d-live[build], its model in FOLDER/teacher); without it they are "
-    "measured where its answers are kept"
+    "have MediaPipe answer to the clips, once (it must be installed, its model in FOLDER/teacher); without it they "
+    "are measured where its answers are kept"
 )
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 

@@ -52,7 +52,6 @@ class Run:
 
     def prepare(self) -> None:
         """Make the held-out faces that are not there. Raises InputError "data-missing", AssetError "egl-missing"."""
-        portraits.load_index(self.data)  # says what is missing before minutes are spent
         if not (self.folder / "skins").is_dir():
             build_library(self.data, self.folder / "skins")
         self._draw_faces()
@@ -119,11 +118,10 @@ class Run:
         pairs = people.measure_pairs(judge, self.data, total, self.step("pairs of one person", 2 * total))
         return {name: people.people_figures(codes) for name, codes in pairs.items()}
 
-    def ask(self) -> None:
-        """MediaPipe's answers to every clip. Raises AssetError "teacher-missing" where it is not installed."""
-        found = clips.find_clips(self.data) + moving.drawn(self.pool / "drawn_clips")
-        step = self.step("MediaPipe on clips", len(found))
-        for clip in found:
+    def ask(self, name: str, videos: list[Path]) -> None:
+        """MediaPipe's answers to some clips. Raises AssetError "teacher-missing" where it is not installed."""
+        step = self.step(f"MediaPipe on {name}", len(videos))
+        for clip in videos:
             teacher_answers(clip, self.answers)
             step(1)
 
@@ -174,9 +172,12 @@ def evaluate_all(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as progress:
         run = Run(Head.load(), folder, data, limit, progress)
+        portraits.load_index(data)  # this and MediaPipe say what is missing before minutes are spent on drawing
+        if compare:
+            run.ask("clips", clips.find_clips(data))
         run.prepare()
         if compare:
-            run.ask()
+            run.ask("moving heads", moving.drawn(run.pool / "drawn_clips"))
         regressor = load()
         judge = Judge(regressor, run.head)
         about = {key: value for key, value in regressor.meta.items() if key != "means"}
