@@ -141,10 +141,17 @@ async def test_an_upload_that_does_not_end_gives_its_place_back(monkeypatch):
 
 async def test_options_reach_the_task():
     async with studio() as served:
-        job = await made(served, face="2", mesh="low", texture="512")
+        job = await made(served, face="2", mesh="low", texture="512", sharpen="true")
         response = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")
-        assert response.content == b"2 low 512"
-        for fields in ({"face": "-1"}, {"face": "٣" * 9}, {"mesh": "huge"}, {"texture": "100000"}, {"other": "1"}):
+        assert response.content == b"2 low 512 sharp"
+        for fields in (
+            {"face": "-1"},
+            {"face": "٣" * 9},
+            {"mesh": "huge"},
+            {"texture": "100000"},
+            {"sharpen": "1"},
+            {"other": "1"},
+        ):
             response = await served.http.post("/api/reconstruct", files={"photo": ("a", PNG)}, data=fields)
             assert error_of(response) == (400, "bad-option")
 

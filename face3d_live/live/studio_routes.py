@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -115,7 +115,8 @@ def _counted(live: Live) -> Iterator[None]:
         raise
 
 
-_CHOICES = {"mesh": ("low", "medium", "high"), "texture": ("512", "1024", "2048", "4096")}
+_CHOICES = {"mesh": ("low", "medium", "high"), "texture": ("512", "1024", "2048", "4096"), "sharpen": ("true", "false")}
+_READ: dict[str, Callable[[str], Any]] = {"texture": int, "sharpen": "true".__eq__}
 
 
 def _options(fields: dict[str, str]) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _options(fields: dict[str, str]) -> dict[str, Any]:
         if name == "face" and value.isdecimal() and len(value) < 4:
             options[name] = int(value)
         elif value in _CHOICES.get(name, ()):
-            options[name] = int(value) if name == "texture" else value
+            options[name] = _READ.get(name, str)(value)
         else:
             allowed = "face: 0, 1, ...; " + "; ".join(f"{key}: {', '.join(of)}" for key, of in _CHOICES.items())
             raise InputError("bad-option", f"{name[:40]}={value[:40]!r} is not possible: {allowed}")
@@ -145,7 +146,7 @@ async def faces(request: Request) -> JSONResponse:
 
 @router.post("/api/reconstruct")
 async def reconstruct(request: Request) -> JSONResponse:
-    """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture")."""
+    """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture", "sharpen")."""
     live = _live(request)
     with _counted(live):
         photo, fields = await _photo(request)

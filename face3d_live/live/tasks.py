@@ -50,7 +50,13 @@ def warm_up(report: Report) -> bytes:
 
 
 def reconstruct_photo(
-    report: Report, photo: bytes, *, face: int | None = None, mesh: Level = "medium", texture: int = 1024
+    report: Report,
+    photo: bytes,
+    *,
+    face: int | None = None,
+    mesh: Level = "medium",
+    texture: int = 1024,
+    sharpen: bool = False,
 ) -> bytes:
     """A zip of the files for a face of a photo: the one that is clearly meant, or number `face`, see `find.Choice`.
 
@@ -58,7 +64,7 @@ def reconstruct_photo(
     """
     from face3d_live.reconstruct import Options, read_photo
 
-    options = Options(mesh=mesh, texture=texture, face="auto" if face is None else face)
+    options = Options(mesh=mesh, texture=texture, face="auto" if face is None else face, sharpen=sharpen)
     return _zip(_reconstructor().photo(read_photo(photo), options, progress=report))
 
 

@@ -54,6 +54,7 @@ export const ZH = {
   "{count} faces: choose one in the photo.": "共有 {count} 张人脸：请在照片中选择一张。",
   "Face {number}": "人脸 {number}",
   "Mesh": "网格", "Texture": "纹理", "Low": "低", "Medium": "中", "High": "高",
+  "Sharpen": "锐化", "Adds detail where the texture is finer than the photo": "在纹理比照片更精细的地方补充细节",
   "Make the head": "生成头部模型", "Making the head…": "正在生成…", "Make it again": "重新生成",
   "Progress": "进度", "Face": "人脸", "Geometry": "几何", "{seconds} s": "{seconds} 秒",
   "Sending the photo…": "正在发送照片…", "Waiting: {count} photos are ahead.": "排队中：前面还有 {count} 张照片。",

@@ -42,7 +42,7 @@ function setState(state) {
   $("view").tabIndex = state === "live" ? 0 : -1;
   $("another").disabled = state === "idle" || state === "camera" || busy;
   $("delete").disabled = state !== "live";
-  for (const id of ["make", "mesh", "texture"]) $(id).disabled = busy;
+  for (const id of ["make", "mesh", "texture", "sharpen"]) $(id).disabled = busy;
   for (const button of $("frame").querySelectorAll("button")) button.disabled = busy;
   $("order").hidden = !photo;
   $("result").hidden = state !== "live";
@@ -104,7 +104,7 @@ async function receive({ blob, remark }) {
 }
 
 async function run() {
-  const options = { mesh: $("mesh").value, texture: $("texture").value, ...faces.choice };
+  const options = { mesh: $("mesh").value, texture: $("texture").value, sharpen: String($("sharpen").checked), ...faces.choice };
   const before = shown;
   const mine = ++turn;
   sayTrouble("");
