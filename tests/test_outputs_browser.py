@@ -49,7 +49,7 @@ async def page_of(served, width, height):
             await browser.close()
 
 
-async def newest(receiver, name, wanted, seconds=8):
+async def newest(receiver, name, wanted, seconds=20):
     async with asyncio.timeout(seconds):
         while True:
             if abs(blends_of(receiver.packets()).get(name, -1) - wanted) < 0.011:
