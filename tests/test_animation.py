@@ -61,6 +61,13 @@ def test_outside_nothing_moves(take):
     assert np.array_equal(outside.expression, take.expression[[0, -1]])
 
 
+def test_a_frame_after_a_month_is_not_filled_up(tmp_path):
+    first, second = frames(2)
+    far = load(write(tmp_path / "far.jsonl", [first, replace(second, t=first.t + 3e6)]))
+    with pytest.raises(InputError, match="take-too-long"):
+        steady(far, 30)
+
+
 def test_a_single_frame_can_be_resampled(tmp_path):
     one = load(write(tmp_path / "one.jsonl", frames(1)))
     assert len(steady(one, 30)) == 1

@@ -134,6 +134,9 @@ async def test_record_stop_download_delete(tmp_path):
         assert started.headers["location"] == f"/api/takes/{take_id}"
         assert code_of(await http.post(url, json={"action": "start"})) == (409, "already-recording")
         assert code_of(await http.delete(f"/api/takes/{take_id}")) == (409, "take-in-use")
+        assert code_of(await http.get(f"/api/takes/{take_id}")) == (409, "take-in-use")
+        (active,) = (await http.get("/api/takes")).json()["takes"]
+        assert active["take"] == take_id and active["recording"] is True and active["complete"] is False
         await play(served, session, 20, start=1.0)
         stopped = (await http.post(url, json={"action": "stop"})).json()
         assert stopped["frames"] == 20 and stopped["recording"] is False and stopped["bytes"] > 5000

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from face3d_live.camera import Camera
@@ -75,6 +76,8 @@ class Recorder:
     def finish(self) -> None:
         """The last frame has been added: the thread writes what waits and closes the file. Idempotent, never waits."""
         self._ending.set()
+        with suppress(queue.Full):
+            self._queue.put_nowait([])  # wakes the thread
 
     async def closed(self) -> None:
         """Until the file is closed."""

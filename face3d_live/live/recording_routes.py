@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -65,7 +66,8 @@ async def take_file(request: Request, take_id: str, format: str = "jsonl") -> Re
     path, suffix = live.recordings.path(take_id), f".{format.lower()}"
     if suffix not in _suffixes():
         raise InputError("unknown-format", f"no format is called {format[:20]!r}: choose {', '.join(_suffixes())}")
-    name = _file_name(glance(path).header.name or take_id) + suffix
+    seen = await asyncio.to_thread(glance, path)
+    name = _file_name(seen.header.name or take_id) + suffix
     if suffix == SUFFIX:
         return FileResponse(path, headers=_PRIVATE, media_type=_TYPES[suffix], filename=name)
     data = await live.worker.run(convert, path, suffix)

@@ -42,6 +42,7 @@ class Recordings:
         """Begin a take. Raises InputError: "already-recording", "takes-unwritable", "disk-full"."""
         if session.id in self._starting or self.of(session) is not None:
             raise InputError("already-recording", "this session is being recorded: stop that first")
+        self._forget()
         moment = now()
         take_id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         name = " ".join(name.split())[:MAX_NAME] or f"{moment:%Y-%m-%d %H.%M.%S}"
@@ -91,17 +92,17 @@ class Recordings:
         return await asyncio.to_thread(self._listing)
 
     def path(self, take_id: str) -> Path:
-        """A take's file. Raises InputError "not-found"."""
+        """The file of a take that is over. Raises InputError: "not-found", "take-in-use"."""
         path = self.folder / (take_id + SUFFIX)
         if not _ID.fullmatch(take_id) or not path.is_file():
             raise InputError("not-found", f"no take is called {take_id[:80]!r}; GET /api/takes lists them")
+        if take_id in self._active():
+            raise InputError("take-in-use", "this take is being recorded: stop that first")
         return path
 
     async def delete(self, take_id: str) -> None:
         """Remove a take. Raises InputError: "not-found", "take-in-use", "takes-unwritable"."""
         path = self.path(take_id)
-        if take_id in self._active():
-            raise InputError("take-in-use", "this take is being recorded: stop that first")
         try:
             await asyncio.to_thread(path.unlink)
         except FileNotFoundError:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
-from .model import REASONS, VERSION, End, Frame, Gap, Header, Record
+from .model import LONGEST, REASONS, VERSION, End, Frame, Gap, Header, Record, are_rotations
 
 #: The longest line there can be is a header's or a person's, with a few kB.
 MAX_LINE = 32 * 1024
@@ -120,10 +120,12 @@ class Decoder:
         if self._order is not None:
             arrays["expression"] = arrays["expression"][self._order]
         arrays["rotation"] = rotation = arrays["rotation"].reshape(3, 3)
-        if np.abs(rotation.T @ rotation - np.eye(3)).max() > 0.01 or np.linalg.det(rotation) < 0:
+        if not are_rotations(rotation):
             raise ValueError("rotation: not a rotation")
         if not isinstance(plain["face"], bool):
             raise ValueError("face: expected true or false")
+        if not 0 <= plain["t"] <= LONGEST:
+            raise ValueError(f"t: expected 0 to {LONGEST:.0f} seconds")
         codes = HeadCodes(shape=self._shape, texture=self._texture, **arrays)
         return Frame(_count(plain["n"]), float(plain["t"]), plain["face"], codes, self._camera)
 

@@ -28,6 +28,8 @@ Why = Literal["busy", "failed", "silent", "disk", "damaged"]
 REASONS: tuple[str, ...] = get_args(Why)
 
 FALLBACK_FPS = 30.0
+#: Seconds that a take may last, so that its times stay dates: four months.
+LONGEST = 1e7
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,19 @@ class Header:
     def __post_init__(self) -> None:
         if not 0.1 <= self.fps <= 1000:
             raise ValueError(f"fps: expected 0.1 to 1000, got {self.fps}")
-        if self.created.tzinfo is None:
-            raise ValueError("created: expected a time zone")
+        if self.created.tzinfo is None or not 1970 <= self.created.year < 3000:
+            raise ValueError("created: expected a time zone, and a year from 1970 to 2999")
 
 
 def now() -> datetime:
     """The current moment, with the local time zone, which timecodes are of."""
     return datetime.now(UTC).astimezone()
+
+
+def are_rotations(matrices: NDArray) -> bool:  # (..., 3, 3)
+    """Whether they turn and do nothing else, within a hundredth."""
+    unit = np.abs(np.swapaxes(matrices, -1, -2) @ matrices - np.eye(3)).max(initial=0) < 0.01
+    return bool(unit and (np.linalg.det(matrices) > 0).all())
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,13 @@ class Take:
                 raise ValueError(f"{name}: expected {expected}, got {getattr(self, name).shape}")
         if count and (self.person.min() < 0 or self.person.max() >= people):
             raise ValueError("person: no such identity")
+        numbers = (self.expression, self.rotation, self.translation, self.light, self.shapes, self.textures)
+        if not all(np.isfinite(values).all() for values in numbers):
+            raise ValueError("a number is not finite")
+        if count and not are_rotations(self.rotation):
+            raise ValueError("rotation: not rotations")
+        if count and not (np.isfinite(self.t).all() and self.t[0] >= 0 and self.t[-1] <= LONGEST):
+            raise ValueError(f"t: expected 0 to {LONGEST:.0f} seconds")
         if np.any(np.diff(self.t) < 0):
             raise ValueError("t: runs back")
 

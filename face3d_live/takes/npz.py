@@ -74,11 +74,11 @@ def _take(a: Mapping[str, NDArray]) -> Take:
         t=a["t"].astype(np.float64),
         face=a["detected"].astype(bool),
         expression=_ordered(a),
-        rotation=_finite(a["rotation"]),
-        translation=_finite(a["translation"]),
-        light=_finite(a["light"]),
-        shapes=_finite(a["shapes"]),
-        textures=_finite(a["textures"]),
+        rotation=_floats(a["rotation"]),
+        translation=_floats(a["translation"]),
+        light=_floats(a["light"]),
+        shapes=_floats(a["shapes"]),
+        textures=_floats(a["textures"]),
         person=a["person"].astype(np.int64),
         camera=_camera(a["camera"]),
         gaps=tuple(gaps),
@@ -103,9 +103,9 @@ def _tracked(a: Mapping[str, NDArray], name: str) -> Take:
         number=np.arange(1, count + 1),
         t=np.arange(count) / fps,
         face=face,
-        expression=_finite(expression),
-        rotation=_finite(rotation),
-        translation=_finite(translation),
+        expression=_floats(expression),
+        rotation=_floats(rotation),
+        translation=_floats(translation),
         light=np.tile(AMBIENT, (count, 1)),
         shapes=np.nan_to_num(a["identity"].astype(np.float32)).reshape(1, -1),
         textures=np.zeros((1, N_TEXTURE), np.float32),
@@ -119,9 +119,7 @@ def _ordered(a: Mapping[str, NDArray], rows: Any = slice(None)) -> NDArray[np.fl
     return a["expression"][rows][:, [names.index(name) for name in ARKIT]].astype(np.float32)
 
 
-def _finite(array: NDArray) -> NDArray[np.float32]:
-    if not np.isfinite(array).all():
-        raise ValueError("a number is not finite")
+def _floats(array: NDArray) -> NDArray[np.float32]:
     return array.astype(np.float32)
 
 

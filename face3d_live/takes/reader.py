@@ -13,8 +13,8 @@ from ..errors import InputError
 from .lines import MAX_LINE, Decoder
 from .model import End, Frame, Gap, Header, Record, Take
 
-#: A day of 30 frames a second is 2.6 million; a take is held in memory with about 400 bytes a frame.
-MAX_FRAMES = 1_000_000
+#: Nearly three hours of 30 frames a second. What needs a take whole holds about 3 kB a frame while it writes text.
+MAX_FRAMES = 300_000
 
 
 class TakeReader:

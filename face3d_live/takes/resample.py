@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..rotations import from_quaternion, to_quaternion
 from .model import Take
-
-#: Longer outputs than this many frames are refused by the formats, as they would not fit into memory.
-MAX_SAMPLES = 1_000_000
+from .reader import MAX_FRAMES
 
 
 def at(take: Take, times: NDArray) -> Take:
@@ -47,8 +46,11 @@ def at(take: Take, times: NDArray) -> Take:
 
 
 def steady(take: Take, fps: float) -> Take:
-    """The take at k / fps, from its first frame to its last."""
+    """The take at k / fps, from its first frame to its last. Raises InputError "take-too-long"."""
     count = int(np.floor(take.t[-1] * fps + 1e-6)) + 1
+    if count > MAX_FRAMES:
+        text = f"{count:,} frames at {fps:g} a second: take a part of it with face3d-live takes trim"
+        raise InputError("take-too-long", text)
     even = at(take, np.arange(count) / fps)
     return replace(even, header=replace(take.header, fps=fps))
 

@@ -131,7 +131,7 @@ export class Recording {
     const path = `api/takes/${take.take}`;
     const format = make("select", {}, ...FORMATS.map(([value, text]) => make("option", { value }, tr(text))));
     format.setAttribute("aria-label", tr("Format"));
-    const get = make("button", { type: "button", className: "small" }, tr("Download"));
+    const get = make("button", { type: "button", className: "small", disabled: take.recording }, tr("Download"));
     get.onclick = () => this.#try(async () => {
       get.disabled = true;
       try {
