@@ -59,6 +59,7 @@ def test_a_tracker_agrees_with_itself() -> None:
     assert same["blinks"] == {"seen": 2, "found": 2, "false": 0}
     assert same["delay"] == pytest.approx(0, abs=0.01)
     together = clips.group_figures([same, same])
+    assert together["pooled_r"] == pytest.approx(1) and set(together["pooled"]) == set(same["r"])
     assert together["jitter"] == pytest.approx(1) and together["mean_r"] == pytest.approx(1)
     assert together["blinks"] == {"seen": 4, "found": 4, "false": 0} and together["false_blinks_a_minute"] == 0
 
@@ -85,6 +86,18 @@ def test_a_constant_turn_of_the_head_frame_is_no_error_but_a_missed_turn_is() ->
     assert figures(other, theirs)["rotation_degrees"] == pytest.approx(0, abs=0.05)
     still = replace(theirs, rotation=np.tile(np.eye(3), (FRAMES, 1, 1)))
     assert figures(still, theirs)["rotation_degrees"] > 4
+
+
+def test_pooled_clips_count_as_much_as_they_move() -> None:
+    """One clip in which the jaw moves, rightly followed, and one in which it hardly does, wrongly followed."""
+    theirs, nearly = track(), track()
+    jaw = INDEX["jawOpen"]
+    nearly.expression[:, jaw] = 0.2 + 0.1 * (nearly.expression[:, jaw] - 0.4)
+    wrong = replace(nearly, expression=nearly.expression.copy())
+    wrong.expression[:, jaw] = 0.4 - nearly.expression[:, jaw]
+    together = clips.group_figures([figures(theirs, theirs), figures(wrong, nearly)])
+    assert together["r"]["jawOpen"] == pytest.approx(0, abs=1e-6)  # the mean of 1 and -1
+    assert together["pooled"]["jawOpen"] == pytest.approx((1 - 0.01) / (1 + 0.01), abs=1e-3)
 
 
 def test_frames_without_a_face_are_left_out() -> None:

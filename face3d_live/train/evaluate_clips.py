@@ -127,6 +127,7 @@ def clip_figures(ours: Track, theirs: Track, sharp: NDArray, fps: float) -> dict
     ours_shut, theirs_shut = (channel(t.expression, LIDS) for t in (a, b))
     return out | {
         "r": {name: pearson(*pair) for name, pair in moving.items()},
+        "moments": {name: _moments(*pair) for name, pair in pairs.items()},
         "rotation_degrees": float(signals.relative_rotation_errors(a.rotation, b.rotation).mean()),
         "landmarks_percent": 100 * float(off.mean()),
         "rest_frames": int(rest.sum()),
@@ -142,15 +143,34 @@ def channel(expression: NDArray, parts: dict[str, float]) -> NDArray:  # (T, 52)
     return sum((expression[:, INDEX[name]] * share for name, share in parts.items()), np.zeros(len(expression)))
 
 
+def _moments(a: NDArray, b: NDArray) -> list[float]:  # (T,) x 2
+    """Sums about the means: a b, a a, b b."""
+    a, b = a - a.mean(), b - b.mean()
+    return [float(a @ b), float(a @ a), float(b @ b)]
+
+
+def _pooled(clips: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """r of each channel over the frames of all clips, each about its clip's mean: clips count as much as they move."""
+    out = {}
+    for name in CHANNELS:
+        sums = np.sum([c["moments"][name] for c in clips if "moments" in c] or [[0.0] * 3], axis=0)
+        frames = sum(c["found"] for c in clips if "moments" in c)
+        if sums[2] >= frames * MOVING**2 and frames:
+            out[name] = float(sums[0] / np.sqrt(sums[1] * sums[2])) if sums[1] > 1e-9 else 0.0
+    return out
+
+
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.median(known)) if known else None
 
 
 def group_figures(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Some clips together. `r`: per channel the mean of its clips; `mean_r`: of these; `rotation_degrees` and
-    `landmarks_percent`: frames alike; `jitter`: our shake at rest over the other tracker's, frames alike."""
+    """Some clips together. `r`: per channel the mean of its clips; `mean_r`: of these; `pooled` and `pooled_r`: the
+    same over all frames at once, each clip about its mean; `rotation_degrees` and `landmarks_percent`: frames alike;
+    `jitter`: our shake at rest over the other tracker's, frames alike, where that shakes at all."""
     r = {name: [c["r"][name] for c in clips if name in c["r"]] for name in CHANNELS}
+    pooled = _pooled(clips)
     means = {name: float(np.mean(values)) for name, values in r.items() if values}
     judged = [c for c in clips if "rotation_degrees" in c]
     resting = [c for c in judged if c["rest_frames"]]
@@ -164,10 +184,12 @@ def group_figures(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "r": means,
         "clips_with": {name: len(values) for name, values in r.items() if values},
         "mean_r": float(np.mean(list(means.values()))) if means else None,
+        "pooled": pooled,
+        "pooled_r": float(np.mean(list(pooled.values()))) if pooled else None,
         "rotation_degrees": _mean(judged, "rotation_degrees"),
         "landmarks_percent": _mean(judged, "landmarks_percent"),
         "rest_frames": sum(c["rest_frames"] for c in resting),
-        "jitter": shakes[0] / shakes[1] if resting else None,
+        "jitter": shakes[0] / shakes[1] if shakes[1] else None,
         "blinks": {"seen": seen, "found": found, "false": false},
         "blinks_found": found / seen if seen else None,
         "false_blinks_a_minute": 60 * false / seconds if seconds else None,

@@ -162,9 +162,10 @@ def _clip_rows(report: Report) -> list[Row]:
         blinks = part["blinks"]
         rows += [
             Row(f"{title}: mean r", "", number(part["mean_r"])),
+            Row(f"{title}: mean r of all frames pooled", "", number(part["pooled_r"])),
             Row(f"{title}: landmarks off MediaPipe's, %", "", number(part["landmarks_percent"])),
             Row(f"{title}: relative rotation, degrees", "", number(part["rotation_degrees"])),
-            Row(f"{title}: jitter / MediaPipe's", "", number(part["jitter"])),
+            Row(f"{title}: jitter / MediaPipe's ({part['rest_frames']} frames)", "", number(part["jitter"])),
             Row(f"{title}: blinks seen, found, false", "", "{seen}, {found}, {false}".format(**blinks)),
             Row(f"{title}: frames behind MediaPipe", "", number(part["delay"])),
             Row(f"{title}: frames behind the unsmoothed", "", number(part["smoothing_delay"])),
