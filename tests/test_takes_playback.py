@@ -150,3 +150,23 @@ async def test_played_once_it_is_over(tmp_path, monkeypatch):
     async with serve(performance=Performance(take)) as served, asyncio.timeout(20):
         await served.live.performed.wait()
         assert len(served.live.sessions) == 0
+
+
+def test_the_real_pipeline_draws_a_take():
+    """No picture and no tracker: the codes alone, drawn again as they are until the next ones."""
+    from face3d_live.live.head_pipeline import HeadPipeline
+    from face3d_live.live.pipeline import ViewRequest
+
+    pipeline, view = HeadPipeline("cpu"), ViewRequest()
+    pipeline.open("take", None)
+    shut = pipeline.show("take", HeadCodes(), view)
+    wide = pipeline.show("take", HeadCodes(expression=expression(jawOpen=1)), view)
+    mouth = np.s_[300:420, 200:312]
+    change = np.abs(wide.image.astype(float) - shut.image)
+    assert change[mouth].mean() > 10 > 5 * change[:100].mean(), "the mouth opens, the hair stays"
+    assert wide.face and wide.codes.expression[JAW] == 1
+    again = pipeline.process("take", None, 100.0, view)
+    assert np.array_equal(again.image, wide.image)
+    turned = pipeline.process("take", None, 101.0, ViewRequest(yaw=0.7))
+    assert np.abs(turned.image.astype(float) - wide.image).mean() > 3
+    pipeline.close("take")
