@@ -1,18 +1,21 @@
 """The real pipeline: a head is drawn as asked, with and without a face in the picture."""
 
 import io
+import os
 import zipfile
 
 import cv2
 import numpy as np
 import pytest
+from avatar_support import fox
 
+from face3d_live.avatar.load import load_avatar
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
-from face3d_live.live import tasks
+from face3d_live.live import avatars, tasks
 from face3d_live.live.head_pipeline import HeadPipeline
 from face3d_live.live.mailbox import SKIN_SIZE
-from face3d_live.live.pipeline import AVATAR_SIZE, ViewRequest
+from face3d_live.live.pipeline import AVATAR_SIZE, CalibrationRequest, ViewRequest
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.video import Video
 
@@ -78,7 +81,7 @@ def test_a_silent_camera_is_drawn_again_and_then_shows_nobody(pipeline, session)
 
 def test_calibrating_without_a_face_says_what_to_do(pipeline, session):
     pipeline.process(session, striped(), 0.0, ViewRequest())
-    calibration = pipeline.calibrate(session)
+    calibration = pipeline.calibrate(session, CalibrationRequest())
     assert not calibration.ok and "camera" in calibration.reason
 
 
@@ -112,7 +115,8 @@ def test_the_sample_face_is_followed_and_drawn(pipeline, session, sample):
     shut, wide = results[15 + int(known[15:].argmin())].image, results[15 + int(known[15:].argmax())].image
     mouth = (slice(280, 420), slice(190, 320))
     assert np.abs(shut[mouth].astype(int) - wide[mouth]).mean() > 6
-    assert pipeline.calibrate(session).ok or "still" in pipeline.calibrate(session).reason
+    calibration = pipeline.calibrate(session, CalibrationRequest())
+    assert calibration.ok or "still" in calibration.reason
 
 
 def test_a_skin_is_worn_by_its_session_only(pipeline, session, sample):
@@ -164,3 +168,21 @@ def test_the_worker_makes_zips_of_frames_and_photos(pipeline, session, sample):
         tasks.reconstruct_photo(lambda *_: None, b"text")
     with pytest.raises(InputError, match="no-face"):
         tasks.reconstruct_photo(lambda *_: None, cv2.imencode(".png", striped())[1].tobytes())
+
+
+def test_an_avatar_stands_for_its_session_only(pipeline, session):
+    head = pipeline.process(session, striped(), 0.0, ViewRequest(cutout=True))
+    assert head.cutout.shape == (AVATAR_SIZE, AVATAR_SIZE, 4) and head.cutout[0, 0, 3] == 0
+    stored = avatars.StoredAvatar(avatars.pack(load_avatar(fox())))
+    pipeline.open("other", None)
+    pipeline.show_avatar("other", stored.key, avatars.received(os.dup(stored.fd)))
+    other = pipeline.process("other", striped(), 0.0, ViewRequest(cutout=True))
+    again = pipeline.process(session, striped(), 0.1, ViewRequest(cutout=True))
+    assert np.abs(other.image.astype(int) - head.image).mean() > 10
+    assert np.abs(again.image.astype(int) - head.image).mean() < 1
+    over_camera = pipeline.process("other", striped(), 0.2, ViewRequest("overlay", cutout=True))
+    assert over_camera.cutout[..., 3].max() == 0, "nobody is there"
+    pipeline.show_avatar("other", None, b"")
+    back = pipeline.process("other", None, 0.3, ViewRequest())
+    assert back.cutout is None and np.abs(back.image.astype(int) - head.image).mean() < 3
+    pipeline.close("other")
