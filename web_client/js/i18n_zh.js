@@ -163,9 +163,32 @@ export const ZH = {
   "{file} is shown when the camera starts.": "摄像头启动后将显示 {file}。", "Reading {file}…": "正在读取 {file}…",
   "{file}: {found} of {all} shapes found.": "{file}：找到 {all} 个形态键中的 {found} 个。",
   "Missing: {n}": "缺少：{n}", "Avatar alone, for OBS": "仅虚拟形象（用于 OBS）",
+
+  // Recording and calibration
+  "Record": "录制", "Takes": "录制内容", "Stop the recording": "停止录制", "Sure?": "确定？",
+  "Record the movements of your face, not your picture": "录制你的面部动作，而不是你的画面",
+  "The recording ended with the connection. What there was is in Takes.": "连接中断，录制已结束。已录的部分在“录制内容”中。",
+  "Recorded {time}. Download it in Takes.": "已录制 {time}。可在“录制内容”中下载。",
+  "Not recorded: {why}": "未录制：{why}", "The recording ended: {why}": "录制已结束：{why}",
+  "Recording: {time}, {size}": "正在录制：{time}，{size}",
+  "Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.":
+    "录制的是你的面部动作，而不是画面。文件保存在服务器的磁盘上，直到你删除。",
+  "Animated GLB": "动画 GLB", "Bones as BVH": "骨骼 BVH", "being recorded": "录制中", "interrupted": "曾中断",
+  "Delete {name}": "删除“{name}”", "Open mouth": "张嘴", "Brows up": "抬眉", "Eyes shut": "闭眼",
+  "Get ready to open your mouth wide": "准备张大嘴", "Mouth wide open: hold it": "张大嘴：保持住",
+  "Get ready to smile broadly": "准备大笑", "A broad smile: hold it": "大笑：保持住",
+  "Get ready to raise your brows": "准备抬高眉毛", "Brows up high: hold it": "抬高眉毛：保持住",
+  "Get ready to shut both eyes until it beeps": "准备闭上双眼，直到听到提示音",
+  "Both eyes shut until it beeps": "闭上双眼，直到听到提示音",
+  "Measure": "测量", "Measure: {name}": "测量：{name}", "Measured: {name}.": "已测量：{name}。",
+  "Save to a file": "保存为文件", "Load a file": "载入文件", "Forget": "清除", "Whose face": "这是谁的脸",
+  "So that your resting face is 0 and your fullest movement 1. Each step can be repeated.":
+    "让放松的脸为 0，最大的动作为 1。每一步都可以重做。",
+  "Kept in this browser, and in the file that you save.": "保存在此浏览器以及你保存的文件中。",
+  "The calibration is in use.": "校准已生效。", "The calibration is forgotten.": "校准已清除。",
 };
 
-/** What the server says, by its codes; the ones about photos come from the server itself (`advice.js`). */
+/** What the server says, by its codes and nothing else; the ones about photos come from the server itself (`advice.js`). */
 export const ZH_ERRORS = {
   "avatar-too-large": "虚拟形象文件太大：请使用更小的纹理或更少的面",
   "avatar-not-glb": "这不是 glTF 二进制文件：请导出为单个 .glb 或 .vrm 文件",
@@ -210,27 +233,4 @@ export const ZH_ERRORS = {
   "closed": "VTube Studio 已关闭连接",
   "not-vts": "那边不是 VTube Studio 的插件接口",
   "no-mapping": "没有这个名称的映射",
-
-  // Recording and calibration
-  "Record": "录制", "Takes": "录制内容", "Stop the recording": "停止录制", "Sure?": "确定？",
-  "Record the movements of your face, not your picture": "录制你的面部动作，而不是你的画面",
-  "The recording ended with the connection. What there was is in Takes.": "连接中断，录制已结束。已录的部分在“录制内容”中。",
-  "Recorded {time}. Download it in Takes.": "已录制 {time}。可在“录制内容”中下载。",
-  "Not recorded: {why}": "未录制：{why}", "The recording ended: {why}": "录制已结束：{why}",
-  "Recording: {time}, {size}": "正在录制：{time}，{size}",
-  "Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.":
-    "录制的是你的面部动作，而不是画面。文件保存在服务器的磁盘上，直到你删除。",
-  "Animated GLB": "动画 GLB", "Bones as BVH": "骨骼 BVH", "being recorded": "录制中", "interrupted": "曾中断",
-  "Delete {name}": "删除“{name}”", "Open mouth": "张嘴", "Brows up": "抬眉", "Eyes shut": "闭眼",
-  "Get ready to open your mouth wide": "准备张大嘴", "Mouth wide open: hold it": "张大嘴：保持住",
-  "Get ready to smile broadly": "准备大笑", "A broad smile: hold it": "大笑：保持住",
-  "Get ready to raise your brows": "准备抬高眉毛", "Brows up high: hold it": "抬高眉毛：保持住",
-  "Get ready to shut both eyes until it beeps": "准备闭上双眼，直到听到提示音",
-  "Both eyes shut until it beeps": "闭上双眼，直到听到提示音",
-  "Measure": "测量", "Measure: {name}": "测量：{name}", "Measured: {name}.": "已测量：{name}。",
-  "Save to a file": "保存为文件", "Load a file": "载入文件", "Forget": "清除", "Whose face": "这是谁的脸",
-  "So that your resting face is 0 and your fullest movement 1. Each step can be repeated.":
-    "让放松的脸为 0，最大的动作为 1。每一步都可以重做。",
-  "Kept in this browser, and in the file that you save.": "保存在此浏览器以及你保存的文件中。",
-  "The calibration is in use.": "校准已生效。", "The calibration is forgotten.": "校准已清除。",
 };
