@@ -2,8 +2,8 @@
 
 Over the portraits of people that training never saw. usable: not refused. points: mean distance of the head's 478
 points from a teacher's, per cent of the eye distance; first as the network and the fit find them, then refined. PSNR:
-the finished head drawn over the photo against the photo, inside the face. tone: degrees of ITA that the skin of the
-texture lies above (lighter) or below that of the photo. The sheet shows the best, the middling and the worst.
+the finished head drawn over the photo against the photo, inside the face. tone: degrees of ITA that the cheeks of the
+texture lie above (lighter) or below those of the photo. The sheet shows the best, the middling and the worst.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from face3d_live.reconstruct import Options, Reconstructor, read_photo
 from face3d_live.regress.fit import Fitter
 from face3d_live.render.renderer import Renderer
 from face3d_live.rotations import to_euler
-from face3d_live.texture.regions import PLAIN, share_of
+from face3d_live.texture.portrait import OBSERVED
+from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.portraits import Portrait, load_index
 
@@ -62,7 +63,7 @@ class Judge:
         self._renderer = Renderer(self._head, SIDE, SIDE, level="medium")
         self._options = Options(texture=TEXTURE, face="largest", refine=refine)
         self._texels = texels_of(self._head, TEXTURE)
-        self._plain = share_of(self._head, self._texels, PLAIN) > 0.9
+        self._cheeks = share_of(self._head, self._texels, ("cheeks",)) > 0.9
         mine = self._head.regions["face"]
         self._faces = self._head.faces[mine[self._head.faces].all(1)]
         with np.load(data / "faces" / "teacher.npz") as teacher:
@@ -109,7 +110,8 @@ class Judge:
         cheeks = np.concatenate([truth[[50, 101, 118, 205]], truth[[280, 330, 347, 425]]]).astype(int)
         patches = [rgb[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3) for x, y in cheeks]
         photo = np.median(np.concatenate(patches), 0)
-        skin = np.median(self._texels.of(texture)[self._plain, :3], 0)
+        skin = self._texels.of(texture)[self._cheeks]
+        skin = np.median(skin[skin[:, 3] == OBSERVED, :3], 0)
         return ita(skin) - ita(photo)
 
 
