@@ -56,6 +56,7 @@ def mouth() -> list[Piece]:
         out = e.get("tongueOut", 0)
         round_ = np.sqrt(np.maximum(1 - s**2, 0))
         height = (0.55 * max(apart, 0) + 0.0002) * round_
+        lower = np.interp(0.62 * s, s, lower)
         bottom = lower + 0.1 * max(apart, 0) * round_ - 0.026 * out * round_
         lift = 0.0024 + 0.0012 * behind(apart) + 0.0052 * out
         return sheet(0.62 * x, bottom + height + 0.026 * out * round_, bottom, 5, lift)
