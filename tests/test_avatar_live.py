@@ -127,19 +127,17 @@ async def test_files_that_are_no_avatars_change_nothing():
         post = served.http.post
         assert error_of(await post("/api/sessions/nope/avatar", content=fox())) == (404, "not-found")
         assert error_of(await served.http.delete("/api/sessions/nope/avatar")) == (404, "not-found")
+        await a_huge_file_is_refused_before_it_is_sent(served, where)
 
 
-async def test_a_huge_file_is_refused_before_it_is_sent():
-    async with serve(FigurePipeline) as served, Browser(served) as browser:
-        await browser.until(lambda: browser.avatar is not None)
-        host, port = served.base.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        head = f"POST {browser.location}/avatar HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 200000000\r\n\r\n"
-        writer.write(head.encode())
-        async with asyncio.timeout(10):
-            answer = await reader.read(2000)
-        writer.close()
-        assert b"413" in answer.split(b"\r\n")[0] and b"avatar-too-large" in answer
+async def a_huge_file_is_refused_before_it_is_sent(served, where):
+    host, port = served.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"POST {where} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 200000000\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        answer = await reader.read(2000)
+    writer.close()
+    assert b"413" in answer.split(b"\r\n")[0] and b"avatar-too-large" in answer
 
 
 async def test_the_token_guards_avatars_and_views():
@@ -221,8 +219,12 @@ async def test_a_viewer_gets_pictures_with_alpha_of_the_newest_session():
         assert json.loads(message)["session"] is None
 
 
-async def test_who_does_not_draw_gets_no_more_and_holds_nobody_up():
+async def test_who_does_not_draw_gets_no_more_and_a_view_of_one_session_ends_with_it():
     async with serve(FigurePipeline) as served, Browser(served) as browser:
+        async with websockets.connect(served.ws + "/api/sessions/nope/view") as viewer:
+            with pytest.raises(websockets.ConnectionClosed):
+                await viewer.recv()
+            assert viewer.close_code == viewers.NO_SUCH
         url = served.ws + browser.location + "/view"
         async with websockets.connect(url) as lazy, websockets.connect(url) as busy:
             await lazy.recv(), await busy.recv()
@@ -239,20 +241,8 @@ async def test_who_does_not_draw_gets_no_more_and_holds_nobody_up():
         await until(lambda: asyncio.sleep(0, served.live.viewers.count == 0))
         session = served.live.sessions.get(browser.session)
         assert session._engine.cutouts == 0, "nobody looks, nothing is cut out"
-
-
-async def test_a_view_of_one_session_ends_with_it():
-    async with serve(FigurePipeline) as served:
-        async with websockets.connect(served.ws + "/api/sessions/nope/view") as viewer:
-            with pytest.raises(websockets.ConnectionClosed):
-                await viewer.recv()
-            assert viewer.close_code == viewers.NO_SUCH
-        async with (
-            Browser(served) as browser,
-            websockets.connect(served.ws + browser.location + "/view") as viewer,
-        ):
+        async with websockets.connect(url) as viewer:
             await viewer.recv()
-            await browser.until(lambda: browser.avatar is not None)
             await served.http.delete(browser.location)
             with pytest.raises(websockets.ConnectionClosed):
                 while True:
