@@ -75,7 +75,7 @@ WARNINGS: dict[str, Advice] = {
     "soft": Advice("the face is not sharp: no detail was added", "人脸不够清晰：未添加细节"),
     "dim": Advice("the face is dimly lit: its colours are uncertain", "人脸光线较暗：颜色不够可靠"),
     "edge": Advice("the face touches the edge of the photo", "人脸靠近照片边缘"),
-    "others": Advice("other, smaller faces were left out", "其他较小的人脸已忽略"),
+    "others": Advice("other faces of the photo were left out", "照片中的其他人脸已忽略"),
     "covered": Advice(
         "something covers a part of the skin (glasses, hair, a hand): it was filled in",
         "部分皮肤被遮挡（眼镜、头发或手）：已补全",
