@@ -27,6 +27,7 @@ from face3d_live.head import points as landmarks
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import UNSEEN, Fit, Fitter
+from face3d_live.texture.lift import MISLABELLED
 from face3d_live.train.pool import N_POINTS, PORTRAIT, SIZE, STORED, UNIT, Sample, ShardWriter
 from face3d_live.train.scene import Placement
 from face3d_live.train.shared_shape import fit_together
@@ -39,10 +40,6 @@ FOCAL = 9.0
 #: How far the fitted codes may be trusted beside synthetic truth.
 EXPRESSION_TRUST, SHAPE_TRUST = 0.4, 0.3
 FIT_STEPS = 10
-
-#: Pictures whose row in teacher.npz is that of another picture: 87 are exact copies of the rows of faker_0964 to 1059,
-#: and a face detector finds the eyes of all 91 elsewhere (off by a third of the eye distance; 4 % for all others).
-MISLABELLED = frozenset(f"faker_{number}.jpg" for number in range(1060, 1151))
 
 #: The teacher never answers these (constant or nearly so on renders whose codes are known).
 DEAD = (
