@@ -13,9 +13,10 @@ from face3d_live.codes import INDEX
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.lift import MISLABELLED
 from face3d_live.train import metrics
 from face3d_live.train.evaluate import Measured, Samples, describe
-from face3d_live.train.portraits import MISLABELLED, Labeller, Portrait, load_index, mislabelled
+from face3d_live.train.portraits import Labeller, Portrait, load_index, mislabelled
 from face3d_live.train.relabelled import LEAST_INSIDE
 from face3d_live.train.teacher import picture_answers
 
@@ -140,7 +141,7 @@ def held_out_portraits(
     """The portraits of people whom training never saw, and their samples: labelled here, so that no pool made by an
     older recipe is mistaken for them.
 
-    Those whose labels in the data folder are of other pictures (`portraits.MISLABELLED`) are among them where MediaPipe
+    Those whose labels in the data folder are of other pictures (`texture.lift.MISLABELLED`) are among them where MediaPipe
     can label them or has, see `teacher.picture_answers`; answers: its folder. Raises InputError "data-missing".
     """
     labeller = Labeller(head, data)
