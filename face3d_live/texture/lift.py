@@ -105,7 +105,7 @@ class Lifter:
 
 
 def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
-    """(name, picture, (478, 2) points) of the portraits with labels of their own. Raises AssetError("portraits-missing")."""
+    """(name, picture, (478, 2) points) of portraits with their own labels. Raises AssetError("portraits-missing")."""
     folder = data_dir / "faces"
     if not (folder / "teacher.npz").is_file():
         raise AssetError("portraits-missing", f"no portraits in {folder}: give the data folder with --data")
