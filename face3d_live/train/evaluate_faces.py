@@ -141,7 +141,7 @@ def held_out_portraits(
     """The portraits of people whom training never saw, and their samples: labelled here, so that no pool made by an
     older recipe is mistaken for them.
 
-    Those whose labels in the data folder are other pictures' (`texture.lift.MISLABELLED`) are among them where MediaPipe
+    Any whose labels in the data folder are other pictures' (`texture.lift.MISLABELLED`) are among them where MediaPipe
     can label them or has, see `teacher.picture_answers`; answers: its folder. Raises InputError "data-missing".
     """
     labeller = Labeller(head, data)
