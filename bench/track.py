@@ -6,7 +6,7 @@ Without a video it measures on the astronaut portrait of scikit-image, shifted a
 milliseconds, median and 95th percentile, one thread for OpenCV. With videos it also prints, for each, how often a face
 was found and how much smoothing calms the landmarks (mean step of the second difference, pixels, raw and smoothed).
 Last comes how far the estimates follow the project's own sample, whose codes are known: correlation, and the slope of
-true on estimated coefficients, from which `track.response.GAINS` are taken.
+true on estimated coefficients.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def answer(head: Head) -> None:
     folder = Path(__file__).resolve().parent.parent / "web_client" / "sample"
     with np.load(folder / "sample_codes.npz") as z:
         true = z["expression"]
-    tracker = Tracker(Estimator(Regressor.load(), head), head, gains={})
+    tracker = Tracker(Estimator(Regressor.load(), head), head)
     with Video.open(folder / "sample.mp4") as video:
         tracked = np.stack([tracker.update(rgb, t).raw.expression for rgb, t in video])
     print(f"\n{'the sample':20s} {'r':>6s} {'slope':>6s}")

@@ -61,7 +61,7 @@ class Bright:
 
 def fake_tracker(smooth: bool = True) -> Tracker:
     world = Bright()
-    return Tracker(world, FlatHead(), world, smooth=smooth, gains={})
+    return Tracker(world, FlatHead(), world, smooth=smooth)
 
 
 def write_video(path: Path, levels: list[int], size=(128, 96), fps=30) -> Path:

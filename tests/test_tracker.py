@@ -133,7 +133,7 @@ class World:
         return Detection(box, 0.9, np.zeros((6, 2), np.float32))
 
     def tracker(self, **options) -> Tracker:
-        return Tracker(self, FakeHead(), self, gains={}, **options)
+        return Tracker(self, FakeHead(), self, **options)
 
     def play(self, tracker: Tracker, seconds: float, fps: float = FPS):
         out = []

@@ -56,6 +56,7 @@ def perfect(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     rotation = batch["rotation"]
     return {
         "points": batch["points"].reshape(count, -1),
+        "coarse": batch["points"].reshape(count, -1),
         "log_sigma": torch.full((count, 478), -6.0),
         "expression": batch["expression"],
         "shape": batch["shape"],

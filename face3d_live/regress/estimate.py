@@ -11,7 +11,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.fit import Fitter
+from face3d_live.regress.fit import FROM_NETWORK, Fitter
 from face3d_live.regress.prediction import TYPICAL_HALF_SIDE, Prediction
 from face3d_live.regress.runtime import Regressor
 
@@ -68,7 +68,7 @@ class Estimator:
 
     def __init__(self, regressor: Regressor, head: Head) -> None:
         self.regressor = regressor
-        self.fitter = Fitter(head)
+        self.fitter = Fitter(head, FROM_NETWORK)
 
     def estimate(
         self,

@@ -1,9 +1,9 @@
 """The head fitted to the 478 points: bounded Gauss-Newton under a pinhole camera.
 
-The network's points carry most of what a face does, its codes what points cannot show; the fit reconciles the two.
+The network's points and its codes are two accounts of one face; the fit reconciles them.
 Minimised over rotation, translation, expression in 0..1 and, when asked, shape:
 
-    sum_i w_i |project(R X_i + t) - p_i|^2 / s_i^2  +  |(e - e0) / EXPRESSION_SIGMA|^2 + 2 SPARSITY sum(e)
+    sum_i w_i |project(R X_i + t) - p_i|^2 / s_i^2  +  |(e - e0) / sigma|^2 + 2 SPARSITY sum(e)
                                                      +  |(c - c0) / SHAPE_SIGMA|^2
 
 X = mean + shape basis c + expression basis e (`Head.point_basis`), e0 and c0 the network's own codes, w_i how well the
@@ -13,6 +13,7 @@ the sparsity term only shifts e0. `fit_reference.py` minimises the same with Sci
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,9 +28,11 @@ from face3d_live.head.points import EYE_CORNERS
 Array = NDArray[np.float32]
 
 EFFECTIVE = 0.3
-#: How far the truth lies from the network's own coefficients, by the beginning of the name. Lids and gaze are a pixel
-#: or two of the points but a plain sight for the codes; brows are the other way round (held-out portraits and clips).
-EXPRESSION_SIGMA = {"eye": 0.15, "brow": 0.5, "": 0.2}
+#: How far the truth lies from a first guess of the coefficients, by the beginning of the name: where the points are
+#: all there is, and where a network has said what it sees (then the points settle the pose and the shape; chosen on
+#: held-out portraits, synthetic faces and clips).
+FROM_POINTS: Mapping[str, float] = {"eye": 0.15, "brow": 0.5, "": 0.2}
+FROM_NETWORK: Mapping[str, float] = {"": 0.05}
 SHAPE_SIGMA = 1.0
 SPARSITY = 0.2
 #: Error of the correspondences themselves, as a fraction of the face's size.
@@ -66,7 +69,7 @@ class Fitter:
     """Fits one head model; keeps its bases in the layout the solver wants. Raises nothing: bad points give a high
     residual."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, expression_sigma: Mapping[str, float] = FROM_POINTS) -> None:
         basis = head.point_basis()
         self.mean, self.shape_basis, self.expression_basis = basis.mean, basis.shape, basis.expression
         self.usable = np.asarray(head.point_usable, np.float32)
@@ -78,7 +81,7 @@ class Fitter:
         self.basis = np.ascontiguousarray(pieces.transpose(2, 0, 1))
         self.start = np.ascontiguousarray(self.mean[self.rows].T)  # (3, N)
         self.fixed = np.array([INDEX[name] for name in UNSEEN])
-        sigma = [next(s for start, s in EXPRESSION_SIGMA.items() if name.startswith(start)) for name in ARKIT]
+        sigma = [next(s for start, s in expression_sigma.items() if name.startswith(start)) for name in ARKIT]
         self.precision = np.array(sigma, np.float32) ** -2
 
     def fit(

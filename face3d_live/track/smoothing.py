@@ -26,8 +26,8 @@ class Group:
     derivative_cutoff: float
 
 
-MOUTH = Group(1.8, 3.0, 3.0)
-BROWS = Group(1.2, 2.0, 2.0)
+MOUTH = Group(1.2, 3.0, 3.0)
+BROWS = Group(0.8, 2.0, 2.0)
 EYELIDS = Group(6.0, 3.0, 10.0)  # a blink lasts 100-150 ms: three frames
 GAZE = Group(3.0, 1.5, 4.0)
 
@@ -119,8 +119,8 @@ class FaceSmoother:
         groups = [group_of(name) for name in ARKIT]
         self._expression = _filter(groups)
         self._gaze = _filter([GAZE] * 4)
-        self._rotation = RotationFilter(2.5, 10.0)
-        self._place = OneEuro(np.array([4.0, 4.0, 0.8]), np.array([60.0, 60.0, 6.0]), 3.0)
+        self._rotation = RotationFilter(1.2, 8.0)
+        self._place = OneEuro(np.array([2.0, 2.0, 0.8]), np.array([50.0, 50.0, 6.0]), 3.0)
         self._play = DeadZone(np.array([0.0003, 0.0003, 0.004]))  # 0.2 pixels of 640, 0.4 % of the distance
         self._lids = OneEuro(np.full(2, 0.5), np.zeros(2))
         self._light = OneEuro(np.array(self.LIGHT_CUTOFF), np.array(0.0))

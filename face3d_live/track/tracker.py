@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,6 @@ from .detector import SURE, Detection, Detector
 from .filters import NOMINAL_STEP, slerp, step
 from .identity import IdentityAverage
 from .judge import ASK_EVERY, REFUSALS, Last, box_of, grace, judge
-from .response import GAINS, Response
 from .smoothing import FaceSmoother
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 
@@ -48,7 +46,7 @@ class Tracker:
     """Follows one face. Frames come in by `update`, in order; every frame gives a `Tracked`.
 
     estimator and head: `regress.estimate.Estimator` and `head.model.Head`; detector: the shipped one by default.
-    smooth=False passes each frame's own codes through (its own shape, too) for measuring. gains: see `response`.
+    smooth=False passes each frame's own codes through (its own shape, too) for measuring.
     `calibration` may be set to one from an earlier session. Not safe to share between threads.
     """
 
@@ -58,7 +56,6 @@ class Tracker:
         head: HasPoints,
         detector: DetectsFaces | None = None,
         smooth: bool = True,
-        gains: Mapping[str, float] = GAINS,
     ) -> None:
         self._estimator, self._smooth = estimator, smooth
         self._detector = detector or Detector.load()
@@ -67,7 +64,6 @@ class Tracker:
         self._mean = basis.mean[chosen]
         self._basis = np.concatenate([basis.shape, basis.expression])[:, chosen]
         self._identity = IdentityAverage()
-        self._response = Response(gains)
         self._smoother = FaceSmoother()
         self.calibration: Calibration | None = None
         self.reset()
@@ -75,10 +71,8 @@ class Tracker:
     def reset(self) -> None:
         """Forget the face and the person; the calibration stays."""
         self._identity.reset()
-        self._response.reset()
         self._camera: Camera | None = None
         self._stamp: float | None = None
-        self._dt = NOMINAL_STEP  # seconds since the frame before, at most `FAMILIAR`
         self._now = 0.0  # seconds, never running back, whatever the timestamps do
         self._shown = HeadCodes()
         self._shown_at = -RELAXED
@@ -123,8 +117,7 @@ class Tracker:
     def _tick(self, t: float) -> None:
         """Advance the own clock by what the frame's timestamp says, or by something sensible where it is no use."""
         if not np.isfinite(t):
-            self._dt = NOMINAL_STEP
-            self._now += self._dt
+            self._now += NOMINAL_STEP
             return
         dt = step(self._stamp, t)
         if dt is None:
@@ -133,7 +126,6 @@ class Tracker:
             if dt > FAMILIAR:
                 self._end_track()
         self._now += dt
-        self._dt = min(dt, FAMILIAR)
         self._stamp = t
 
     def _camera_of(self, rgb: Rgb) -> Camera:
@@ -212,7 +204,6 @@ class Tracker:
             verdict = judge(estimate, None, self._now, size)
             if verdict == "good" or (verdict == "doubtful" and face.score >= SURE and not _strayed(estimate, face)):
                 self._identity.begin_track(self._now - self._shown_at)
-                self._response.reset()
                 self._keep(estimate)
                 self._asked = self._seen_at = self._now
                 return estimate
@@ -245,8 +236,7 @@ class Tracker:
         self._identity.update(estimate.predicted, estimate.confidence)
         seen = estimate.codes
         if self._smooth:
-            person, expression = self._identity, self._response(seen.expression, self._dt)
-            seen = seen.with_(shape=person.shape, texture=person.texture, expression=expression)
+            seen = seen.with_(shape=self._identity.shape, texture=self._identity.texture)
             seen = self._smoother(seen, self._now)
         self._recent.append((self._now, seen))
         while self._now - self._recent[0][0] > neutral.RANGE_SPAN:
