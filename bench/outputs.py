@@ -28,7 +28,7 @@ from face3d_live.live.main import make_pipeline
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.outputs.senders import make_encoder, prepare
-from face3d_live.live.server import Live, Settings
+from face3d_live.live.service import Live, Settings
 from face3d_live.mapping.apply import Mapping
 from face3d_live.mapping.profile import Profile
 from face3d_live.protocols.frame import StreamFrame

@@ -15,7 +15,8 @@ import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
 from face3d_live.live import aiortc_tuning
-from face3d_live.live.server import Settings, create_app
+from face3d_live.live.server import create_app
+from face3d_live.live.service import Settings
 
 # As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
 # server then offers after all. The browser made of aiortc shares the override.

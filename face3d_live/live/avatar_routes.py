@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -11,10 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from face3d_live.avatar import container
 from face3d_live.errors import InputError
 from face3d_live.live.avatars import store
-from face3d_live.live.sessions import Session
-
-if TYPE_CHECKING:
-    from face3d_live.live.server import Live
+from face3d_live.live.requests import PRIVATE, live_of, session_of
 
 router = APIRouter()
 
@@ -22,48 +18,36 @@ router = APIRouter()
 UPLOAD_SECONDS = 60.0
 #: What is listened to of a file that is too large: most clients read the answer only when they have sent all.
 _PATIENCE = 2 * container.MAX_BYTES
-_PRIVATE = {"Cache-Control": "no-store"}
 #: One file at a time is in memory.
 _turn = asyncio.Lock()
-
-
-def _live(of: Request | WebSocket) -> Live:
-    return cast("Live", of.app.state.live)
-
-
-def _session(request: Request, session_id: str) -> Session:
-    session = _live(request).sessions.get(session_id)
-    if session is None:
-        raise InputError("not-found", f"no session is called {session_id[:40]!r}; it may have ended")
-    return session
 
 
 @router.get("/api/sessions/{session_id}/avatar")
 async def shown(request: Request, session_id: str) -> JSONResponse:
     """Who is shown: `{"avatar": report}`, null for the own head."""
-    avatar = _session(request, session_id).shown
-    return JSONResponse({"avatar": avatar.report if avatar is not None else None}, headers=_PRIVATE)
+    avatar = session_of(request, session_id).shown
+    return JSONResponse({"avatar": avatar.report if avatar is not None else None}, headers=PRIVATE)
 
 
 @router.post("/api/sessions/{session_id}/avatar")
 async def show(request: Request, session_id: str) -> JSONResponse:
     """The body is a .glb or .vrm file: show it for this session. Answers with what was found in it."""
-    session = _session(request, session_id)
+    session = session_of(request, session_id)
     announced = request.headers.get("content-length", "0")
     container.check_size(int(announced) if announced.isdecimal() else 0)
     async with _turn:
         data = await _body(request)
-        avatar = await store(_live(request).worker, data)
-    if _live(request).sessions.get(session_id) is None:
+        avatar = await store(live_of(request).worker, data)
+    if live_of(request).sessions.get(session_id) is None:
         raise InputError("not-found", "the session ended while the avatar was read")
     session.show_avatar(avatar)
-    return JSONResponse({"avatar": avatar.report}, headers=_PRIVATE)
+    return JSONResponse({"avatar": avatar.report}, headers=PRIVATE)
 
 
 @router.delete("/api/sessions/{session_id}/avatar")
 async def own_head(request: Request, session_id: str) -> Response:
     """The own head again; the avatar is forgotten."""
-    _session(request, session_id).show_avatar(None)
+    session_of(request, session_id).show_avatar(None)
     return Response(status_code=204)
 
 
@@ -90,16 +74,16 @@ async def _body(request: Request) -> bytes:
 @router.get("/view")
 async def view(request: Request) -> Response:
     """The page that shows the avatar alone; its options are in docs/obs.md."""
-    return FileResponse(_live(request).settings.web_client / "view.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(live_of(request).settings.web_client / "view.html", headers={"Cache-Control": "no-cache"})
 
 
 @router.websocket("/api/view")
 async def newest_view(websocket: WebSocket) -> None:
     """The newest session's avatar with alpha."""
-    await _live(websocket).viewers.serve(websocket, None)
+    await live_of(websocket).viewers.serve(websocket, None)
 
 
 @router.websocket("/api/sessions/{session_id}/view")
 async def session_view(websocket: WebSocket, session_id: str) -> None:
     """One session's; closed with 1000 when it ends, 4404 when there is none."""
-    await _live(websocket).viewers.serve(websocket, session_id)
+    await live_of(websocket).viewers.serve(websocket, session_id)

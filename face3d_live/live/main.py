@@ -22,7 +22,8 @@ from face3d_live.live.guard import is_loopback
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.playback import Performance
-from face3d_live.live.server import Live, Settings, create_app
+from face3d_live.live.server import create_app
+from face3d_live.live.service import Live, Settings
 from face3d_live.live.source import open_source
 from face3d_live.track.profile import load_profile
 

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from face3d_live.errors import InputError
 from face3d_live.live.recordings import convert
-from face3d_live.live.routes import _PRIVATE, _body, _live, _session
+from face3d_live.live.requests import PRIVATE, body_of, live_of, session_of
 from face3d_live.takes import formats
 from face3d_live.takes.reader import glance
 from face3d_live.takes.writer import SUFFIX
@@ -29,7 +29,7 @@ _TYPES = {
 @router.post("/api/sessions/{session_id}/recording")
 async def record(request: Request, session_id: str) -> JSONResponse:
     """Start or stop: {"action": "start", "name": "..."} or {"action": "stop"}."""
-    live, session = _live(request), _session(request, session_id)
+    live, session = live_of(request), session_of(request, session_id)
     plain = await _object(request)
     match plain.get("action"):
         case "start":
@@ -37,48 +37,48 @@ async def record(request: Request, session_id: str) -> JSONResponse:
             if not isinstance(name, str):
                 raise InputError("bad-request", "name: expected text")
             recorder = await live.recordings.start(session, name)
-            return JSONResponse(recorder.state(), 201, {"Location": f"/api/takes/{recorder.id}", **_PRIVATE})
+            return JSONResponse(recorder.state(), 201, {"Location": f"/api/takes/{recorder.id}", **PRIVATE})
         case "stop":
             recorder = await live.recordings.stop(session)
-            return JSONResponse(recorder.state(), headers=_PRIVATE)
+            return JSONResponse(recorder.state(), headers=PRIVATE)
     raise InputError("bad-request", 'action: expected "start" or "stop"')
 
 
 @router.get("/api/sessions/{session_id}/recording")
 async def recording_state(request: Request, session_id: str) -> JSONResponse:
     """How far the session's newest take is."""
-    recorder = _live(request).recordings.last(_session(request, session_id))
-    return JSONResponse(recorder.state() if recorder else {"recording": False}, headers=_PRIVATE)
+    recorder = live_of(request).recordings.last(session_of(request, session_id))
+    return JSONResponse(recorder.state() if recorder else {"recording": False}, headers=PRIVATE)
 
 
 @router.get("/api/takes")
 async def takes(request: Request) -> JSONResponse:
     """All takes, newest first."""
-    recordings = _live(request).recordings
+    recordings = live_of(request).recordings
     plain = {"folder": str(recordings.folder), "takes": await recordings.listing(), "formats": list(_suffixes())}
-    return JSONResponse(plain, headers=_PRIVATE)
+    return JSONResponse(plain, headers=PRIVATE)
 
 
 @router.get("/api/takes/{take_id}")
 async def take_file(request: Request, take_id: str, format: str = "jsonl") -> Response:
     """A take as a file, in any format that is quickly made."""
-    live = _live(request)
+    live = live_of(request)
     path, suffix = live.recordings.path(take_id), f".{format.lower()}"
     if suffix not in _suffixes():
         raise InputError("unknown-format", f"no format is called {format[:20]!r}: choose {', '.join(_suffixes())}")
     seen = await asyncio.to_thread(glance, path)
     name = _file_name(seen.header.name or take_id) + suffix
     if suffix == SUFFIX:
-        return FileResponse(path, headers=_PRIVATE, media_type=_TYPES[suffix], filename=name)
+        return FileResponse(path, headers=PRIVATE, media_type=_TYPES[suffix], filename=name)
     data = await live.worker.run(convert, path, suffix)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', **_PRIVATE}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', **PRIVATE}
     return Response(data, 200, headers, _TYPES[suffix])
 
 
 @router.delete("/api/takes/{take_id}")
 async def delete_take(request: Request, take_id: str) -> Response:
     """Remove it from the disk."""
-    await _live(request).recordings.delete(take_id)
+    await live_of(request).recordings.delete(take_id)
     return Response(status_code=204)
 
 
@@ -93,7 +93,7 @@ def _file_name(name: str) -> str:
 
 async def _object(request: Request) -> dict[str, Any]:
     """The body, a JSON object. Raises InputError: "wrong-type", "too-large", "bad-request"."""
-    body = await _body(request, "application/json", MAX_BODY)
+    body = await body_of(request, "application/json", MAX_BODY)
     try:
         plain = json.loads(body)
     except (ValueError, RecursionError) as error:

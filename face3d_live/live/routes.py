@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
 
 import cv2
 from fastapi import APIRouter, Request, WebSocket
@@ -11,45 +10,9 @@ from fastapi.responses import JSONResponse, Response
 
 from face3d_live.errors import InputError
 from face3d_live.live import sdp
-from face3d_live.live.sessions import Session
-
-if TYPE_CHECKING:
-    from face3d_live.live.server import Live
+from face3d_live.live.requests import PRIVATE, body_of, live_of, session_of
 
 router = APIRouter()
-
-_PRIVATE = {"Cache-Control": "no-store"}
-_NO_SUCH = 4404
-
-
-def _live(of: Request | WebSocket) -> Live:
-    return cast("Live", of.app.state.live)
-
-
-def _session(request: Request, session_id: str) -> Session:
-    session = _live(request).sessions.get(session_id)
-    if session is None:
-        raise InputError("not-found", f"no session is called {session_id[:40]!r}; it may have ended")
-    return session
-
-
-async def _body(request: Request, media_type: str, limit: int) -> bytes:
-    """The whole body, of which no more than `limit` is kept. Raises InputError "wrong-type" or "too-large"."""
-    offered = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if offered != media_type:
-        raise InputError("wrong-type", f"expected Content-Type: {media_type}, got {offered[:80] or 'none'}")
-    body, size = bytearray(), 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= limit:
-            body += chunk
-        elif size > 4 * limit:
-            # Most clients read the answer only when they have sent all: what is merely too large is listened to.
-            break
-    if size > limit:
-        raise InputError("too-large", f"the body may have at most {limit} bytes")
-    return bytes(body)
-
 
 # --- health -----------------------------------------------------------------------------------------------------------
 
@@ -57,7 +20,7 @@ async def _body(request: Request, media_type: str, limit: int) -> bytes:
 @router.get("/healthz")
 async def health(request: Request) -> JSONResponse:
     """200 while the engine is ready or getting ready, 503 when it cannot load."""
-    live = _live(request)
+    live = live_of(request)
     failure = live.engine.failure
     plain: dict[str, object] = {
         "status": "ok" if live.engine.state == "ready" else live.engine.state,
@@ -73,7 +36,7 @@ async def health(request: Request) -> JSONResponse:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
-    live = _live(request)
+    live = live_of(request)
     live.metrics.stream_clients.set(live.hub.clients)
     live.metrics.stream_dropped.set(live.hub.dropped_clients)
     live.metrics.engine_restarts.set(live.engine.restarts)
@@ -88,54 +51,54 @@ async def metrics(request: Request) -> Response:
 @router.post("/api/sessions")
 async def connect(request: Request) -> Response:
     """An SDP offer in, an SDP answer out (the shape of WHIP)."""
-    body = await _body(request, "application/sdp", sdp.MAX_BYTES)
+    body = await body_of(request, "application/sdp", sdp.MAX_BYTES)
     try:
         offer = body.decode()
     except UnicodeDecodeError as error:
         raise InputError("bad-sdp", "the body is not a session description: it is not text") from error
-    session, answer = await _live(request).connect(offer)
-    headers = {"Location": f"/api/sessions/{session.id}", **_PRIVATE}
+    session, answer = await live_of(request).connect(offer)
+    headers = {"Location": f"/api/sessions/{session.id}", **PRIVATE}
     return Response(answer, 201, headers, "application/sdp")
 
 
 @router.get("/api/sessions")
 async def sessions(request: Request) -> JSONResponse:
     """All open sessions with their states."""
-    return JSONResponse({"sessions": [session.state() for session in _live(request).sessions]}, headers=_PRIVATE)
+    return JSONResponse({"sessions": [session.state() for session in live_of(request).sessions]}, headers=PRIVATE)
 
 
 @router.get("/api/sessions/{session_id}")
 async def session_state(request: Request, session_id: str) -> JSONResponse:
     """State and timings."""
-    return JSONResponse(_session(request, session_id).state(), headers=_PRIVATE)
+    return JSONResponse(session_of(request, session_id).state(), headers=PRIVATE)
 
 
 @router.delete("/api/sessions/{session_id}")
 async def end_session(request: Request, session_id: str) -> Response:
     """End it."""
-    await _live(request).end(_session(request, session_id))
+    await live_of(request).end(session_of(request, session_id))
     return Response(status_code=204)
 
 
 @router.get("/api/sessions/{session_id}/avatar.jpg")
 async def avatar(request: Request, session_id: str) -> Response:
     """The newest avatar as a still: a look at a session that no browser shows."""
-    image = _session(request, session_id).avatar
+    image = session_of(request, session_id).avatar
     if image is None:
         raise InputError("no-avatar-yet", "the engine has drawn nothing yet: try again in a moment")
     jpeg = await asyncio.to_thread(cv2.imencode, ".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return Response(jpeg[1].tobytes(), 200, _PRIVATE, "image/jpeg")
+    return Response(jpeg[1].tobytes(), 200, PRIVATE, "image/jpeg")
 
 
 @router.post("/api/sessions/{session_id}/snapshot")
 async def snapshot(request: Request, session_id: str, keep: bool = False) -> Response:
     """A zip of the reconstruct files for the newest picture with a face. keep: as a job's result, for the studio."""
-    live, session = _live(request), _session(request, session_id)
+    live, session = live_of(request), session_of(request, session_id)
     portrait = session.portrait
     if portrait is None:
         raise InputError("no-face-yet", "no face has been seen yet: look into the camera and try again")
     zipped = await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
-    headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **_PRIVATE}
+    headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **PRIVATE}
     if keep:
         headers["Location"] = f"/api/jobs/{live.jobs.keep(zipped).id}"
         live.studio.expect_head()
@@ -148,12 +111,12 @@ async def snapshot(request: Request, session_id: str, keep: bool = False) -> Res
 @router.websocket("/api/expressions")
 async def all_expressions(websocket: WebSocket) -> None:
     """Every session's expressions, or what the query asks for (`wish`)."""
-    live = _live(websocket)
+    live = live_of(websocket)
     await live.hub.serve(websocket, lambda session: live.sessions.get(session) is not None)
 
 
 @router.websocket("/api/sessions/{session_id}/expressions")
 async def session_expressions(websocket: WebSocket, session_id: str) -> None:
     """One session's expressions; closed with 1000 when it ends, 4404 when there is none."""
-    live = _live(websocket)
+    live = live_of(websocket)
     await live.hub.serve(websocket, lambda session: live.sessions.get(session) is not None, session_id)

@@ -1,13 +1,9 @@
-"""The live server as an ASGI app: what it is made of, how it starts and how it ends. `routes` has the requests."""
+"""The live server as an ASGI app: its requests, its errors, its page. `service` has what runs behind them."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -19,153 +15,10 @@ from starlette.exceptions import HTTPException
 import face3d_live
 from face3d_live.errors import AssetError, Face3DError, InputError
 from face3d_live.live import aiortc_tuning, avatar_routes, calibration_routes, recording_routes, routes, studio_routes
-from face3d_live.live.avatars import StoredAvatar
-from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.guard import Guard
-from face3d_live.live.hub import Hub
-from face3d_live.live.jobs import Jobs
-from face3d_live.live.metrics import Metrics
 from face3d_live.live.outputs import routes as outputs_routes
-from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.peer import CONNECT_SECONDS, Peer
-from face3d_live.live.pipeline import Pipeline
-from face3d_live.live.playback import Performance, dress, perform
-from face3d_live.live.recordings import Recordings
-from face3d_live.live.sessions import MAX_SESSIONS, LimitError, Session, Sessions
-from face3d_live.live.source import Source
-from face3d_live.live.studio_view import Studio, StudioTasks
-from face3d_live.live.tailor import Tailor
-from face3d_live.live.viewers import Viewers
-from face3d_live.live.worker import Task, Worker
-from face3d_live.paths import WEB_CLIENT
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a server is to be.
-
-    pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, skin, reconstruct: the
-    worker's tasks: (report, rgb, codes) -> zip, the same -> texture (see `tailor`), (report, photo) -> zip.
-    studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
-    that plays into a session of its own. takes: the folder of recordings, the user's own by default. outputs: URLs
-    (`outputs.address`) to send to from the start. config: the folder of saved mappings, the user's own by default.
-    calibration: what sessions begin with, as the pipeline's own `calibrate` makes it. performance: a take to play
-    into a session of its own.
-    avatar: whom sessions show when they begin.
-    """
-
-    pipeline: Callable[[], Pipeline]
-    snapshot: Task
-    reconstruct: Task
-    skin: Task
-    studio: StudioTasks = field(default_factory=StudioTasks)
-    token: str | None = None
-    loopback: bool = True
-    source: str | None = None
-    takes: Path | None = None
-    outputs: tuple[str, ...] = ()
-    config: Path | None = None
-    calibration: object = None
-    performance: Performance | None = None
-    avatar: StoredAvatar | None = None
-    max_sessions: int = MAX_SESSIONS
-    connect_seconds: float = CONNECT_SECONDS
-    stream_stuck_seconds: float = 5.0
-    web_client: Path = WEB_CLIENT
-
-
-class Live:
-    """The running parts of a server; `app.state.live` in the app. Made on the event loop."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.metrics = Metrics()
-        self.hub = Hub(settings.stream_stuck_seconds)
-        self.outputs = Outputs(settings.config)
-        self.hub.listeners.append(self.outputs.offer)
-        self.engine = EngineClient(settings.pipeline, calibration=settings.calibration, avatar=settings.avatar)
-        self.worker = Worker()
-        tailor = Tailor(self.worker, settings.skin, self.spawn)
-        self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
-        self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
-        self.avatar_turn = asyncio.Lock()
-        self.studio = Studio(settings.studio, self.spawn)
-        self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
-        self.recordings = Recordings(settings.takes)
-        self.performed = asyncio.Event()
-        self._peers: dict[str, Peer] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._source: Source | None = None
-
-    async def start(self) -> None:
-        """Start the engine, the jobs and the source. The engine loads in the background."""
-        for url in self.settings.outputs:
-            self.outputs.add(url)
-        self.engine.start()
-        self.spawn(self.jobs.work(), "jobs")
-        self.spawn(self.jobs.sweep(), "old results")
-        if self.settings.source is not None:
-            self._source = Source(self.settings.source, self.sessions)
-            self.spawn(self._source.run(), "source")
-        if self.settings.performance is not None:
-            self.spawn(self._perform(self.settings.performance), "take")
-
-    async def _perform(self, performance: Performance) -> None:
-        """Play a take once the engine is ready to draw it; `performed` is set when it is over."""
-        try:
-            await self.engine.wait_ready()
-            session = self.sessions.open("take")
-            self.spawn(dress(performance, session, self.worker), "skin of the take")
-            await perform(performance, session)
-            await self.end(session)
-        except AssetError as error:
-            logger.error("the take cannot be played: %s", error)
-        finally:
-            self.performed.set()
-
-    async def stop(self) -> None:
-        """End everything, peers first. Idempotent."""
-        self.hub.end()
-        await self.outputs.stop()
-        await asyncio.gather(*(self.end(session) for session in self.sessions))
-        await self.recordings.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.studio.worker.stop())
-
-    async def connect(self, offer: str) -> tuple[Session, str]:
-        """A session for a browser's offer, and the SDP answer. Raises Face3DErrors."""
-        if self.engine.failure is not None:
-            raise self.engine.failure
-        session = self.sessions.open("browser")
-        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.connect_seconds)
-        self._peers[session.id] = peer
-        try:
-            return session, await peer.answer(offer)
-        except BaseException:
-            await self.end(session)
-            raise
-
-    async def end(self, session: Session) -> None:
-        """End a session and its peer connection. Idempotent."""
-        self.sessions.close(session)
-        peer = self._peers.pop(session.id, None)
-        if peer is not None:
-            await peer.close()
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run a task that ends with the server at the latest; its failure is logged."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("%s failed", task.get_name(), exc_info=error)
+from face3d_live.live.service import Live, Settings
+from face3d_live.live.sessions import LimitError
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request, WebSocket
 from fastapi.responses import JSONResponse, Response
@@ -16,10 +16,9 @@ from face3d_live.codes import ARKIT
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.export.params import params_from
 from face3d_live.live.jobs import Job
+from face3d_live.live.requests import NO_SUCH, PRIVATE, live_of
+from face3d_live.live.service import Live
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS
-
-if TYPE_CHECKING:
-    from face3d_live.live.server import Live
 
 router = APIRouter()
 
@@ -30,18 +29,12 @@ UPLOAD_SECONDS = 120.0
 _FORM_BYTES = 64 * 1024
 #: What is listened to of a body that is too large: most clients read the answer only when they have sent all.
 _PATIENCE = 4 * MAX_PHOTO_BYTES
-_PRIVATE = {"Cache-Control": "no-store"}
 _TYPES = {"obj": "model/obj", "mtl": "model/mtl", "png": "image/png", "glb": "model/gltf-binary",
           "json": "application/json"}  # fmt: skip
-_NO_SUCH = 4404
-
-
-def _live(of: Request | WebSocket) -> Live:
-    return cast("Live", of.app.state.live)
 
 
 def _job(request: Request, job_id: str) -> Job:
-    job = _live(request).jobs.get(job_id)
+    job = live_of(request).jobs.get(job_id)
     if job is None:
         raise InputError("not-found", f"no job is called {job_id[:40]!r}; results are kept for ten minutes")
     return job
@@ -136,28 +129,28 @@ def _options(fields: dict[str, str]) -> dict[str, Any]:
 @router.post("/api/faces")
 async def faces(request: Request) -> JSONResponse:
     """Where the faces of a photo are (multipart field "photo"), so that one can be chosen. Nothing is kept."""
-    live = _live(request)
+    live = live_of(request)
     with _counted(live):
         photo, _ = await _photo(request)
         found = await live.studio.faces(photo)
     live.studio.expect_photo(live.worker)
-    return JSONResponse(found, headers=_PRIVATE)
+    return JSONResponse(found, headers=PRIVATE)
 
 
 @router.post("/api/reconstruct")
 async def reconstruct(request: Request) -> JSONResponse:
     """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture", "sharpen")."""
-    live = _live(request)
+    live = live_of(request)
     with _counted(live):
         photo, fields = await _photo(request)
         job = live.jobs.add(photo, _options(fields))
-    return JSONResponse(_state(live, job), 202, {"Location": f"/api/jobs/{job.id}", **_PRIVATE})
+    return JSONResponse(_state(live, job), 202, {"Location": f"/api/jobs/{job.id}", **PRIVATE})
 
 
 @router.get("/api/advice")
 async def advice() -> JSONResponse:
     """What can be wrong with a photo, and what a result can be warned of: code -> {"en", "zh"}."""
-    return JSONResponse({code: found._asdict() for code, found in (REFUSALS | WARNINGS).items()}, headers=_PRIVATE)
+    return JSONResponse({code: found._asdict() for code, found in (REFUSALS | WARNINGS).items()}, headers=PRIVATE)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
@@ -166,14 +159,14 @@ async def advice() -> JSONResponse:
 @router.get("/api/jobs/{job_id}")
 async def job_state(request: Request, job_id: str) -> JSONResponse:
     """How far it is."""
-    return JSONResponse(_state(_live(request), _job(request, job_id)), headers=_PRIVATE)
+    return JSONResponse(_state(live_of(request), _job(request, job_id)), headers=PRIVATE)
 
 
 @router.delete("/api/jobs/{job_id}")
 async def delete_job(request: Request, job_id: str) -> Response:
     """Let go of the photo and of all that was made of it."""
-    _live(request).jobs.delete(_job(request, job_id))
-    return Response(status_code=204, headers=_PRIVATE)
+    live_of(request).jobs.delete(_job(request, job_id))
+    return Response(status_code=204, headers=PRIVATE)
 
 
 @router.get("/api/jobs/{job_id}/result")
@@ -182,7 +175,7 @@ async def job_result(request: Request, job_id: str) -> Response:
     job = _job(request, job_id)
     if job.result is None:
         raise InputError("not-found", f"the job is {job.state}; it has no result")
-    headers = {"Content-Disposition": 'attachment; filename="face3d-head.zip"', **_PRIVATE}
+    headers = {"Content-Disposition": 'attachment; filename="face3d-head.zip"', **PRIVATE}
     return Response(job.result, 200, headers, "application/zip")
 
 
@@ -191,7 +184,7 @@ async def job_file(request: Request, job_id: str, name: str) -> Response:
     """One file of the zip."""
     data = await asyncio.to_thread(_job(request, job_id).file, name)
     media_type = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(data, 200, {"Content-Disposition": f'attachment; filename="{name}"', **_PRIVATE}, media_type)
+    return Response(data, 200, {"Content-Disposition": f'attachment; filename="{name}"', **PRIVATE}, media_type)
 
 
 @router.get("/api/jobs/{job_id}/expression")
@@ -200,24 +193,24 @@ async def job_expression(request: Request, job_id: str) -> JSONResponse:
     job = _job(request, job_id)
     params = await asyncio.to_thread(lambda: params_from(job.file("params.npz")))
     values = dict(zip(ARKIT, params.codes.expression.clip(0, 1).round(4).tolist(), strict=True))
-    return JSONResponse(values, headers=_PRIVATE)
+    return JSONResponse(values, headers=PRIVATE)
 
 
 @router.websocket("/api/jobs/{job_id}/view")
 async def job_view(websocket: WebSocket, job_id: str) -> None:
     """A finished head to look at: a `Look` in, a JPEG out."""
-    live = _live(websocket)
+    live = live_of(websocket)
     await live.studio.serve(websocket, live.jobs, job_id)
 
 
 @router.websocket("/api/jobs/{job_id}")
 async def job_progress(websocket: WebSocket, job_id: str) -> None:
     """The job's state, now and whenever it changes, until it is over."""
-    live = _live(websocket)
+    live = live_of(websocket)
     job = live.jobs.get(job_id)
     await websocket.accept()
     if job is None:
-        await websocket.close(_NO_SUCH, "no such job")
+        await websocket.close(NO_SUCH, "no such job")
         return
     # Nothing is expected from the client; but only reading shows that it has gone.
     leaving = asyncio.create_task(_until_gone(websocket))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -12,33 +11,22 @@ from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import KINDS
 from face3d_live.live.outputs.manager import Outputs
+from face3d_live.live.requests import PRIVATE, body_of, live_of
 from face3d_live.mapping import presets
 from face3d_live.mapping.profile import HEAD, LINKS, MAX_BYTES, Profile
 
-if TYPE_CHECKING:
-    from face3d_live.live.server import Live
-
 router = APIRouter()
-
-_PRIVATE = {"Cache-Control": "no-store"}
 
 
 def _outputs(request: Request) -> Outputs:
-    return cast("Live", request.app.state.live).outputs
+    return live_of(request).outputs
 
 
 async def _json(request: Request) -> dict[str, object]:
     """The body, a JSON object. Raises InputError "wrong-type", "too-large" or "bad-request"."""
-    offered = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if offered != "application/json":
-        raise InputError("wrong-type", f"expected Content-Type: application/json, got {offered[:80] or 'none'}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise InputError("too-large", f"the body may have at most {MAX_BYTES} bytes")
+    body = await body_of(request, "application/json", MAX_BYTES)
     try:
-        plain = json.loads(bytes(body))
+        plain = json.loads(body)
         # Half of a surrogate pair can be escaped, but neither stored nor said again.
         json.dumps(plain, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -56,7 +44,7 @@ async def outputs(request: Request) -> JSONResponse:
     """All outputs, and the kinds there are."""
     kinds = {kind: {"title": k.title, "port": k.port, "names": k.names, "rate": k.rate} for kind, k in KINDS.items()}
     found = [output.to_json() for output in _outputs(request)]
-    return JSONResponse({"outputs": found, "kinds": kinds}, headers=_PRIVATE)
+    return JSONResponse({"outputs": found, "kinds": kinds}, headers=PRIVATE)
 
 
 @router.post("/api/outputs")
@@ -68,14 +56,14 @@ async def add_output(request: Request) -> JSONResponse:
         raise InputError("bad-request", 'send {"url": "vmc://127.0.0.1:39539"}, perhaps with "enabled" and "profile"')
     profile = Profile.from_plain(plain["profile"], "profile") if "profile" in plain else None
     output = _outputs(request).add(url, profile, enabled)
-    return JSONResponse(output.to_json(), 201, {"Location": f"/api/outputs/{output.id}", **_PRIVATE})
+    return JSONResponse(output.to_json(), 201, {"Location": f"/api/outputs/{output.id}", **PRIVATE})
 
 
 @router.get("/api/outputs/{output_id}")
 async def output_state(request: Request, output_id: str) -> JSONResponse:
     """One output, with the values that it sent last."""
     output = _outputs(request).get(output_id)
-    return JSONResponse(output.to_json() | {"values": output.values()}, headers=_PRIVATE)
+    return JSONResponse(output.to_json() | {"values": output.values()}, headers=PRIVATE)
 
 
 @router.patch("/api/outputs/{output_id}")
@@ -84,7 +72,7 @@ async def change_output(request: Request, output_id: str) -> JSONResponse:
     found = _outputs(request)
     output = found.get(output_id)
     await found.change(output, await _json(request))
-    return JSONResponse(output.to_json(), headers=_PRIVATE)
+    return JSONResponse(output.to_json(), headers=PRIVATE)
 
 
 @router.delete("/api/outputs/{output_id}")
@@ -105,13 +93,13 @@ async def mappings(request: Request) -> JSONResponse:
         name: {"title": p.title, "outputs": list(p.outputs)} for name in presets.names() if (p := presets.load(name))
     }
     plain = {"saved": _outputs(request).store.names(), "presets": offered, "channels": [*ARKIT, *HEAD], "links": LINKS}
-    return JSONResponse(plain, headers=_PRIVATE)
+    return JSONResponse(plain, headers=PRIVATE)
 
 
 @router.get("/api/mappings/{name}")
 async def mapping(request: Request, name: str) -> JSONResponse:
     """A saved one's content."""
-    return JSONResponse(_outputs(request).store.load(name).to_plain(), headers=_PRIVATE)
+    return JSONResponse(_outputs(request).store.load(name).to_plain(), headers=PRIVATE)
 
 
 @router.put("/api/mappings/{name}")
@@ -120,7 +108,7 @@ async def save_mapping(request: Request, name: str) -> JSONResponse:
     profile = Profile.from_plain(await _json(request), "profile")
     presets.check_channels(profile)
     _outputs(request).store.save(name, profile)
-    return JSONResponse(profile.to_plain(), headers=_PRIVATE)
+    return JSONResponse(profile.to_plain(), headers=PRIVATE)
 
 
 @router.delete("/api/mappings/{name}")
