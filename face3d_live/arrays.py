@@ -1,4 +1,4 @@
-"""Reading .npz files that anybody may have damaged: one list of what can go wrong, for every file of arrays."""
+"""Numbers from files that anybody may have damaged: one list of what can go wrong with an .npz, one check of JSON."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ def load(source: Path | IO[bytes]) -> Arrays:
         raise ValueError("one bare array, not an .npz")
     with stored:
         return {key: stored[key] for key in stored.files}
+
+
+def finite(values: object, count: int) -> NDArray[np.float32]:  # -> (count,)
+    """A list of numbers, as JSON gives it. Raises ValueError when it is anything else, or not finite as float32."""
+    if not isinstance(values, list) or len(values) != count or any(type(v) not in (float, int) for v in values):
+        raise ValueError(f"expected {count} numbers")
+    with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite
+        array = np.array(values, np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError("a number is not finite")
+    return array
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.rotations import from_euler
 from face3d_live.takes.model import Frame, Gap, Header
+from face3d_live.takes.writer import TakeWriter
 
 HEADER = Header("hello", datetime(2026, 3, 4, 23, 59, 58, 250000, UTC), 30.0, "a test")
 CAMERA = Camera(640, 480, 640.0)
@@ -44,3 +45,11 @@ def expression(**values: float) -> np.ndarray:
     for name, value in values.items():
         made[INDEX[name]] = value
     return made
+
+
+def write(path, records, header=HEADER):
+    """A take file of these records; returns its path."""
+    with TakeWriter(path, header) as writer:
+        for record in records:
+            writer.write(record)
+    return path

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
-from takes_support import CAMERA, HEADER, expression, frames
+from takes_support import CAMERA, HEADER, expression, frames, write
 
 from face3d_live.codes import ARKIT, HeadCodes, gaze_angles
 from face3d_live.errors import AssetError, InputError
@@ -24,14 +24,6 @@ from face3d_live.takes.bvh import bvh_text
 from face3d_live.takes.model import Frame
 from face3d_live.takes.reader import load
 from face3d_live.takes.resample import at, quaternions, steady
-from face3d_live.takes.writer import TakeWriter
-
-
-def write(path, records, header=HEADER):
-    with TakeWriter(path, header) as writer:
-        for record in records:
-            writer.write(record)
-    return path
 
 
 @pytest.fixture

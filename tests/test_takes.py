@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from takes_support import CAMERA, HEADER, expression, frames, with_gap
+from takes_support import CAMERA, HEADER, expression, frames, with_gap, write
 
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
@@ -26,13 +26,6 @@ from face3d_live.takes.lines import Decoder, Encoder
 from face3d_live.takes.model import Frame, Gap, Header, Take
 from face3d_live.takes.reader import TakeReader, load
 from face3d_live.takes.writer import SYNC_SECONDS, TakeWriter
-
-
-def write(path, records, header=HEADER):
-    with TakeWriter(path, header) as writer:
-        for record in records:
-            writer.write(record)
-    return path
 
 
 @pytest.fixture

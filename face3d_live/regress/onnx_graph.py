@@ -9,8 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from face3d_live.regress.prediction import HEADS
-from face3d_live.regress.windows import CORRECTED, N_POINTS, WINDOWS, Window, scatter
+from face3d_live.regress.prediction import HEADS, N_POINTS
+from face3d_live.regress.windows import CORRECTED, WINDOWS, Window, scatter
 
 Array = NDArray[np.float32]
 

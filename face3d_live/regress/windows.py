@@ -16,11 +16,6 @@ from numpy.typing import NDArray
 from face3d_live.codes import ARKIT, N_EXPRESSION
 from face3d_live.head import points as groups
 
-N_POINTS = 478
-
-#: Stages whose features the windows read: the stem before its pooling, then the first two of the ResNet.
-LEVELS = ("stem", "layer1", "layer2")
-
 #: Heads whose outputs the windows correct.
 CORRECTED = ("points", "log_sigma", "expression")
 
@@ -85,8 +80,8 @@ WINDOWS = (
 def scatter() -> dict[str, NDArray[np.float32]]:
     """0/1 matrices that add the windows' outputs, side by side, to the outputs of a head: (sum of outputs, width)."""
     total = sum(window.outputs for window in WINDOWS)
-    points = np.zeros((total, N_POINTS, 2), np.float32)
-    sigma = np.zeros((total, N_POINTS), np.float32)
+    points = np.zeros((total, groups.N_POINTS, 2), np.float32)
+    sigma = np.zeros((total, groups.N_POINTS), np.float32)
     codes = np.zeros((total, N_EXPRESSION), np.float32)
     row = 0
     for window in WINDOWS:

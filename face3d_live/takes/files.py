@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .. import files
 from .writer import trouble
 
 
@@ -18,21 +17,10 @@ def replacing(out: Path) -> Iterator[Path]:
     Raises InputError: "takes-unwritable", "disk-full".
     """
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix stays last, as video containers are chosen by it.
-        handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.stem}.", suffix=out.suffix)
+        with files.replacing(out) as temporary:
+            yield temporary
     except OSError as error:
         raise trouble(out, error) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(out)
-    except OSError as error:
-        raise trouble(out, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save(out: Path, data: bytes) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import finite
 from ..camera import Camera
 from ..codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
 from .model import LONGEST, REASONS, VERSION, End, Frame, Gap, Header, Record, are_rotations
@@ -102,7 +103,7 @@ class Decoder:
                 return self._frame(plain)
             if "person" in plain:
                 person = plain["person"]
-                self._shape, self._texture = _array(person["shape"], N_SHAPE), _array(person["texture"], N_TEXTURE)
+                self._shape, self._texture = finite(person["shape"], N_SHAPE), finite(person["texture"], N_TEXTURE)
                 return None
             if "camera" in plain:
                 self._camera = _camera(plain["camera"])
@@ -116,7 +117,7 @@ class Decoder:
         raise ValueError(f"no record has the keys {list(plain)[:8]}")
 
     def _frame(self, plain: dict[str, Any]) -> Frame:
-        arrays = {name: _array(plain[name], size) for name, size in _CODES}
+        arrays = {name: finite(plain[name], size) for name, size in _CODES}
         if self._order is not None:
             arrays["expression"] = arrays["expression"][self._order]
         arrays["rotation"] = rotation = arrays["rotation"].reshape(3, 3)
@@ -139,17 +140,6 @@ def _frame(frame: Frame) -> str:
 
 def _floats(values: NDArray) -> str:
     return "[" + ",".join(["%.9g"] * len(values)) % tuple(values.tolist()) + "]"
-
-
-def _array(values: object, size: int) -> NDArray[np.float32]:
-    if not isinstance(values, list) or len(values) != size or any(type(v) not in (float, int) for v in values):
-        raise ValueError(f"expected {size} numbers")
-    # parse_int=float in `_load` keeps the sign of "-0"; what does not fit into float32 becomes infinite.
-    with np.errstate(over="ignore"):
-        array = np.array(values, np.float32)
-    if not np.isfinite(array).all():
-        raise ValueError("a number is not finite")
-    return array
 
 
 def _count(value: object) -> int:

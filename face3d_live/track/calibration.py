@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import finite
 from ..codes import ARKIT, N_EXPRESSION, HeadCodes
 from ..errors import InputError
 from ..rotations import angle_between, from_quaternion, to_euler, to_quaternion
@@ -152,9 +153,9 @@ class Calibration:
             named, full = plain["expression"], plain.get("range", {})
             if not isinstance(named, Mapping) or not isinstance(full, Mapping):
                 raise ValueError("expression and range: expected objects")
-            expression = _numbers([named[name] for name in ARKIT], N_EXPRESSION)
-            peak = _numbers([full.get(name, 0) for name in ARKIT], N_EXPRESSION)
-            rotation, translation = _numbers(plain["rotation"], 4), _numbers(plain["translation"], 3)
+            expression = finite([named[name] for name in ARKIT], N_EXPRESSION)
+            peak = finite([full.get(name, 0) for name in ARKIT], N_EXPRESSION)
+            rotation, translation = finite(plain["rotation"], 4), finite(plain["translation"], 3)
             if not 0.5 < np.linalg.norm(rotation) < 2 or np.abs(translation).max() > 100:
                 raise ValueError("a number is out of range")
             if min(expression.min(), peak.min()) < 0 or max(expression.max(), peak.max()) > 1:
@@ -168,13 +169,3 @@ def mean_rotation(rotations: NDArray) -> Array:  # (N, 3, 3) -> (3, 3)
     """The chordal mean: the rotation nearest to the mean matrix, by SVD."""
     u, _, vt = np.linalg.svd(np.mean(rotations, axis=0, dtype=np.float64))
     return np.asarray((u * [1, 1, np.linalg.det(u @ vt)]) @ vt, np.float32)
-
-
-def _numbers(values: object, count: int) -> Array:
-    if not isinstance(values, list) or len(values) != count or any(type(v) not in (int, float) for v in values):
-        raise ValueError(f"expected {count} numbers")
-    with np.errstate(over="ignore"):
-        array = np.array(values, np.float32)
-    if not np.isfinite(array).all():
-        raise ValueError("a number is not finite")
-    return array

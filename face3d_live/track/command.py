@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
 from ..errors import InputError
+from ..files import replacing
 from ..video import Rgb, Video
 from .profile import load_profile
 from .tracker import Tracker
@@ -137,25 +135,10 @@ def shipped_tracker(*, smooth: bool = True, device: Device = "auto") -> Tracker:
 def save(out: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write an .npz beside its place and move it there. Raises InputError("cannot-write")."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(out) as temporary, temporary.open("wb") as file:
+        with replacing(out) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # NumPy's stub takes a key for an option
     except OSError as error:
         raise InputError("cannot-write", f"{out} cannot be written ({error.strerror}): choose another place") from error
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `out` when the block ends well, and is gone when it does not."""
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _with_bar(video: Video, name: str) -> Iterable[tuple[Rgb, float]]:
