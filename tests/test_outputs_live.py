@@ -1,5 +1,7 @@
-"""From the camera's picture to every receiver: a head whose codes are known is drawn, followed by the real engine, and
-arrives over real sockets in all formats at once, under the right names and with the signs that docs/outputs.md states."""
+"""From the camera's picture to every receiver: a head whose codes are known is drawn and followed by the real engine.
+
+It arrives over real sockets in all formats at once, under the right names and with the signs of docs/outputs.md.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from test_outputs import Receiver, until
 from test_protocol_engines import LEFT, TILT_LEFT, UP
 from vts_mock import VTubeStudio
 
-from face3d_live.codes import ARKIT, HeadCodes
+from face3d_live.codes import ARKIT
 from face3d_live.live.main import make_pipeline
 from face3d_live.protocols import ifacialmocap, openseeface
 
@@ -56,7 +58,7 @@ def pictures() -> dict[str, np.ndarray]:  # (480, 640, 3) each
 
 
 # --- the receivers: each one's newest message as the subject's own movements ------------------------------------------
-# Angles are degrees: yaw to the subject's left, pitch up, roll with the crown to the left; the signs are the docs' table.
+# Degrees: yaw to the subject's left, pitch up, roll with the crown to the left. The signs are those of the docs' table.
 
 
 def about(x: float, y: float, z: float, w: float) -> np.ndarray:  # (3,)
