@@ -38,7 +38,7 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
     if len(document.get("buffers", [])) != 1:
         raise InputError("not-a-glb", "the model's data lie in other files: export it as one .glb")
     buffer = Buffer.extending(document, binary)
-    times = buffer.add_floats(_rising(t), bounds=True, target=None)
+    times = buffer.add_floats(rising(t), bounds=True, target=None)
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
@@ -85,7 +85,7 @@ def _weights(names: list[str], expression: NDArray) -> NDArray:  # (T, 52) -> (T
     return weights
 
 
-def _rising(t: NDArray) -> NDArray:
+def rising(t: NDArray) -> NDArray:
     """float32 key times, strictly rising as glTF wants them: equal ones are moved by the least there is."""
     times = np.asarray(t, np.float32).copy()
     for i in range(1, len(times)):

@@ -23,6 +23,7 @@ MAX_BODY = 4096
 _TYPES = {
     ".jsonl": "application/x-ndjson", ".npz": "application/octet-stream", ".csv": "text/csv; charset=utf-8",
     ".bvh": "text/plain; charset=utf-8", ".glb": "model/gltf-binary",
+    ".vrma": "model/gltf-binary", ".arkit.vrma": "model/gltf-binary",
 }  # fmt: skip
 
 

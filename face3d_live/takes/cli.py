@@ -90,7 +90,7 @@ def recover(
 def export(
     take: AnyTake,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .mp4 .webm")
+        Path, typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .vrma .mp4 .webm")
     ],
     model: Annotated[
         Path | None, typer.Option(help="for .glb: the model to animate, such as head.glb of reconstruct")

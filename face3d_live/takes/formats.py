@@ -39,6 +39,15 @@ def _glb(take: Take) -> bytes:
     return take_glb(take)
 
 
+def _vrma(arkit: bool) -> Callable[[Take], bytes]:
+    def made(take: Take) -> bytes:
+        from .vrma import vrma_bytes
+
+        return vrma_bytes(take, arkit)
+
+    return made
+
+
 #: Formats that are made in memory, in seconds; the heavy rooms are imported on first use.
 QUICK: dict[str, Callable[[Take], bytes]] = {
     ".jsonl": jsonl_bytes,
@@ -46,9 +55,17 @@ QUICK: dict[str, Callable[[Take], bytes]] = {
     ".csv": lambda take: csv_text(take).encode(),
     ".bvh": _bvh,
     ".glb": _glb,
+    ".vrma": _vrma(arkit=False),
+    ".arkit.vrma": _vrma(arkit=True),
 }
 #: Films take as long as drawing them does.
 FILMS = (".mp4", ".webm")
+
+
+def suffix_of(path: Path) -> str:
+    """The ending of a file's name that tells the format, lower case; ".arkit.vrma" is one."""
+    two = "".join(path.suffixes[-2:]).lower()
+    return two if two in QUICK else path.suffix.lower()
 
 
 def to_bytes(take: Take, suffix: str) -> bytes:
@@ -65,4 +82,4 @@ def export(take: Take, out: Path) -> None:
 
     Raises InputError: "unknown-format", "empty-take", "takes-unwritable", "disk-full".
     """
-    save(out, to_bytes(take, out.suffix.lower()))
+    save(out, to_bytes(take, suffix_of(out)))

@@ -173,7 +173,8 @@ export const ZH = {
   "Recording: {time}, {size}": "正在录制：{time}，{size}",
   "Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.":
     "录制的是你的面部动作，而不是画面。文件保存在服务器的磁盘上，直到你删除。",
-  "Download": "下载", "Animated GLB": "动画 GLB", "Bones as BVH": "骨骼 BVH", "being recorded": "录制中", "interrupted": "曾中断",
+  "Download": "下载", "Animated GLB": "动画 GLB", "Bones as BVH": "骨骼 BVH", "VRM animation": "VRM 动画",
+  "VRM animation, ARKit names": "VRM 动画（ARKit 名称）", "being recorded": "录制中", "interrupted": "曾中断",
   "Delete {name}": "删除“{name}”", "Open mouth": "张嘴", "Brows up": "抬眉", "Eyes shut": "闭眼",
   "Get ready to open your mouth wide": "准备张大嘴", "Mouth wide open: hold it": "张大嘴：保持住",
   "Get ready to smile broadly": "准备大笑", "A broad smile: hold it": "大笑：保持住",

@@ -7,6 +7,7 @@ const POLL_MS = 1000;
 const CONVERT_MS = 120000;
 const FORMATS = [
   ["jsonl", "JSON Lines"], ["csv", "Live Link CSV"], ["glb", "Animated GLB"], ["npz", "NumPy NPZ"], ["bvh", "Bones as BVH"],
+  ["vrma", "VRM animation"], ["arkit.vrma", "VRM animation, ARKit names"],
 ];
 
 const $ = (id) => document.getElementById(id);
