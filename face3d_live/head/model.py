@@ -183,7 +183,8 @@ class Head:
             if level == "low":
                 self._meshes[level] = Mesh(self.quads, self.quad_uv, self.uv, self.part, self.region_of)
             else:
-                self._meshes[level] = self.mesh(LEVELS[LEVELS.index(level) - 1]).finer()
+                coarser = self.mesh(LEVELS[LEVELS.index(level) - 1])
+                self._meshes[level] = coarser.finer(coarser.outer if level == "high" else None)
         return self._meshes[level]
 
 

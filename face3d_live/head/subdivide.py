@@ -2,11 +2,14 @@
 
 Positions follow Catmull and Clark (1978) with the usual boundary rules; texture coordinates are subdivided linearly,
 so seams stay where they are. The refinement is one sparse matrix, rebuilt from the quads when a level is asked for.
+A step may be taken by some quads only: `Partial` cuts it out of the whole step, so that what is refined is the same as
+if all were, and lays triangles over the neighbours of what is, so that no crack opens between them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +52,11 @@ class Step:
         """Vertices after."""
         return self.n + len(self.edges) + len(self.parents)
 
+    @property
+    def middles(self) -> NDArray[np.int32]:
+        """(Q, 4) the new vertex on each quad's edge from corner k to corner k + 1."""
+        return self.quads.reshape(-1, 4, 4)[:, :, 1]
+
 
 def split(quads: Quads, n: int) -> Step:
     """The connectivity of one subdivision of `quads` over n vertices."""
@@ -68,6 +76,52 @@ def split(quads: Quads, n: int) -> Step:
     centre = n + len(edges) + np.arange(len(quads))
     children = [np.stack([quads[:, k], mid[:, k], centre, mid[:, k - 1]], 1) for k in range(4)]
     return Step(np.stack(children, 1).reshape(-1, 4).astype(np.int32), edges, edge_quads, quads, n)
+
+
+@dataclass
+class Partial:
+    """A step that only some quads take. kept: (N,) those of the step's vertices that are left, in their order."""
+
+    quads: Quads  # (4 per chosen quad, then those that stay)
+    triangles: NDArray[np.int32]  # (T, 3), over the quads that stay beside a chosen one
+    kept: NDArray[np.int64]
+
+
+def partial(step: Step, chosen: NDArray[np.bool_], cut: NDArray[np.bool_]) -> Partial:
+    """The part of a step that the chosen (Q,) quads take.
+
+    cut: (Q, 4) which edges have a chosen quad on either side, see `cut_edges`; texture coordinates, whose edges at a
+    seam are two, take those of the positions.
+    """
+    whole = np.concatenate([step.quads[np.repeat(chosen, 4)], step.parents[~chosen & ~cut.any(1)]])
+    between = np.flatnonzero(~chosen & cut.any(1))
+    halves = [triangle for i in between for triangle in _halves(step.parents[i], step.middles[i], cut[i])]
+    triangles = np.array(halves, np.int32).reshape(-1, 3)
+    used = np.zeros(step.n_new, bool)
+    used[: step.n] = True
+    used[whole], used[triangles] = True, True
+    place = (np.cumsum(used) - 1).astype(np.int32)
+    return Partial(place[whole], place[triangles], np.flatnonzero(used))
+
+
+def cut_edges(step: Step, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (Q,) -> (Q, 4)
+    """Which edges of each quad, from corner k to corner k + 1, belong to a chosen quad on either side."""
+    beside = step.edge_quads
+    cut = chosen[beside[:, 0]] | (chosen[beside[:, 1]] & (beside[:, 1] >= 0))
+    return np.asarray(cut[step.middles - step.n])
+
+
+def _halves(corners: NDArray, middles: NDArray, cut: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """A quad (4,) with middles (4,) on its cut edges as triangles within its halves a b c and c d a: none is flat, and
+    none is turned over even in texture coordinates, where quads may be dented."""
+    triangles = []
+    for k in (0, 2):
+        ring = [corners[k], middles[k], corners[k + 1], middles[k + 1], corners[(k + 2) % 4]]
+        ring = [int(ring[i]) for i in range(5) if i % 2 == 0 or cut[k + i // 2]]
+        start = 1 if cut[k] or not cut[k + 1] else 2  # a middle, if there is one
+        ring = ring[start:] + ring[:start]
+        triangles += [(ring[0], second, third) for second, third in pairwise(ring[1:])]
+    return triangles
 
 
 def catmull_clark(step: Step) -> csr_matrix:  # (n_new, n) float32
