@@ -7,7 +7,9 @@ import errno
 import io
 import threading
 import time
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from live_fakes import grey
@@ -17,6 +19,7 @@ from takes_support import CAMERA, HEADER, frames
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
 from face3d_live.live import recording
+from face3d_live.live.rate import CameraRate
 from face3d_live.live.recording import Recorder
 from face3d_live.live.recordings import default_folder
 from face3d_live.takes.model import Gap
@@ -252,3 +255,58 @@ def test_a_file_system_that_is_full(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="disk-full"):
         TakeWriter(tmp_path / "a.jsonl", HEADER)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- the camera's rate ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fps", "said"), [(30, 30.0), (29.97, 30.0), (24.2, 24.0), (15, 15.0), (12.5, 12.5), (60, 60.0), (7.37, 7.37)]
+)
+def test_the_cameras_rate_survives_jitter_losses_and_pauses(fps, said):
+    rate, rng = CameraRate(), np.random.default_rng(5)
+    for i in range(150):
+        if rng.random() > 0.2:  # the others are lost
+            rate.add(i / fps + rng.uniform(-0.002, 0.002) + (4 if i > 100 else 0))
+    assert rate.fps == pytest.approx(said, rel=0.03) and (said % 1 or rate.fps == said)
+    rate.nominal = 23.976
+    assert rate.fps == 23.976
+
+
+def test_a_camera_of_which_little_is_known_has_no_rate():
+    rate = CameraRate()
+    for t in (0.0, 0.03, 0.03, 0.03, 0.03, 0.03, 0.06):
+        assert rate.fps is None
+        rate.add(t)
+    assert rate.fps is None, "the same picture again says nothing"
+
+
+async def test_a_take_states_the_rate_of_its_camera(tmp_path):
+    async with serve(takes=tmp_path) as served:
+        session = served.live.sessions.open("browser")
+        for i in range(12):
+            session.submit(grey(0.5), i / 15, time.monotonic())
+        recorder = await served.live.recordings.start(session)
+        await served.live.recordings.stop(session)
+        assert load(recorder.path).header.fps == 15
+        other = served.live.sessions.open("browser")
+        recorder = await served.live.recordings.start(other)
+        await served.live.recordings.stop(other)
+        assert load(recorder.path).header.fps == 30, "the likeliest, of a camera that has shown nothing yet"
+
+
+async def test_a_take_of_a_clip_states_the_clips_rate(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as target:
+        stream = target.add_stream("libx264", rate=Fraction(24000, 1001))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(24):
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(grey(0.5), format="rgb24")))
+        target.mux(stream.encode(None))
+    async with serve(takes=tmp_path / "takes", source=str(clip)) as served:
+        async with asyncio.timeout(10):
+            while not (found := list(served.live.sessions)) or found[0].state()["frame"] < 2:
+                await asyncio.sleep(0.01)
+        recorder = await served.live.recordings.start(found[0])
+        await served.live.recordings.stop(found[0])
+        assert load(recorder.path).header.fps == pytest.approx(24000 / 1001)

@@ -25,7 +25,8 @@ from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
 from face3d_live.live import control, sdp
 from face3d_live.live.media import AvatarTrack, NewestFrame, to_rgb
-from face3d_live.live.sessions import Frame, Session
+from face3d_live.live.sessions import Session
+from face3d_live.live.watcher import Frame
 
 logger = logging.getLogger(__name__)
 

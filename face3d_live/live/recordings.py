@@ -13,7 +13,7 @@ from face3d_live.errors import InputError
 from face3d_live.live.recording import Recorder
 from face3d_live.live.sessions import Session
 from face3d_live.takes import formats
-from face3d_live.takes.model import Header, now
+from face3d_live.takes.model import FALLBACK_FPS, Header, now
 from face3d_live.takes.reader import glance
 from face3d_live.takes.writer import SUFFIX, trouble
 
@@ -46,7 +46,7 @@ class Recordings:
         moment = now()
         take_id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         name = " ".join(name.split())[:MAX_NAME] or f"{moment:%Y-%m-%d %H.%M.%S}"
-        header = Header(name, moment, source=session.kind)
+        header = Header(name, moment, session.camera.fps or FALLBACK_FPS, session.kind)
         loop = asyncio.get_running_loop()
 
         def on_trouble(error: InputError) -> None:

@@ -6,10 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +16,17 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
 from face3d_live.live.avatars import StoredAvatar
+from face3d_live.live.calibrating import Calibrations
 from face3d_live.live.engine_client import EngineClient
 from face3d_live.live.engine_session import Submitted
 from face3d_live.live.hub import Hub
 from face3d_live.live.metrics import Metrics
+from face3d_live.live.outputs.pace import Counter
 from face3d_live.live.pipeline import NEUTRAL, Calibration, CalibrationRequest, Result, ViewRequest
+from face3d_live.live.rate import CameraRate
 from face3d_live.live.recording import Recorder
 from face3d_live.live.tailor import Tailor, Wardrobe
+from face3d_live.live.watcher import Frame, Watcher
 from face3d_live.protocols.frame import StreamFrame
 
 logger = logging.getLogger(__name__)
@@ -32,24 +34,10 @@ logger = logging.getLogger(__name__)
 Rgb = NDArray[np.uint8]
 
 MAX_SESSIONS = 8
-CALIBRATION_SECONDS = 5.0
 
 
 class LimitError(Face3DError):
     """The server is as busy as it wants to be; trying again later may work."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One answer of the engine in its session's terms. number: counts up from 1; total_ms: arrival to answer."""
-
-    number: int
-    t: float
-    result: Result
-    arrived: float
-    fresh: bool
-    fps: float
-    total_ms: float
 
 
 @dataclass(frozen=True)
@@ -60,24 +48,18 @@ class Portrait:
     codes: HeadCodes
 
 
-class Watcher(Protocol):
-    """Who is told of a session's answers."""
-
-    def on_frame(self, frame: Frame) -> None:
-        """A picture was processed."""
-
-    def on_notice(self, code: str, message: str) -> None:
-        """Something happened that the user should be told."""
-
-
 class Session:
-    """Pictures go in by `submit`; answers go to the watcher and to the hub. The newest portrait is kept, in memory."""
+    """Pictures go in by `submit`; answers go to the watcher and to the hub. The newest portrait is kept, in memory.
+
+    camera: how often pictures come.
+    """
 
     def __init__(self, client: EngineClient, hub: Hub, metrics: Metrics, tailor: Tailor, kind: str) -> None:
         self.id = secrets.token_hex(8)
         self.kind = kind
         self.watcher: Watcher | None = None
         self.portrait: Portrait | None = None
+        self.camera = CameraRate()
         self._client = client
         self._hub = hub
         self._metrics = metrics
@@ -87,10 +69,10 @@ class Session:
         self._number = 0
         self._last: Frame | None = None
         self._dropped = self._failed = 0
-        self._times: deque[float] = deque(maxlen=45)
+        self._counter = Counter()
         self._opened = time.monotonic()
         self._submitted = (0.0, self._opened)  # t of the newest picture, and when it came
-        self._calibrations: list[tuple[str, asyncio.Future[Calibration]]] = []
+        self._calibrations = Calibrations(self._engine)
         self._recorder: Recorder | None = None
         self._news = asyncio.Event()
         self._closed = False
@@ -105,6 +87,7 @@ class Session:
     def submit(self, rgb: Rgb, t: float, arrived: float) -> None:
         """A new picture (H, W, 3), its time in seconds and its arrival (monotonic). Any thread."""
         self._submitted = (t, arrived)
+        self.camera.add(t)
         self._engine.submit(rgb, t, arrived)
 
     def draw_again(self) -> None:
@@ -160,17 +143,7 @@ class Session:
 
     async def calibrate(self, request: CalibrationRequest = NEUTRAL) -> Calibration:
         """Take the current face as neutral, or do what else is requested."""
-        answer: asyncio.Future[Calibration] = asyncio.get_running_loop().create_future()
-        entry = request.step, answer
-        self._calibrations.append(entry)
-        self._engine.calibrate(request)
-        try:
-            async with asyncio.timeout(CALIBRATION_SECONDS):
-                return await answer
-        except TimeoutError:
-            return Calibration(False, "the engine does not answer; try again")
-        finally:
-            self._calibrations.remove(entry)
+        return await self._calibrations.ask(request)
 
     @property
     def calibration(self) -> object:
@@ -200,7 +173,7 @@ class Session:
             "engine": self._client.state,
             "age": round(time.monotonic() - self._opened, 3),
             "frame": self._number,
-            "fps": round(self._fps(), 2),
+            "fps": round(self._counter.fps(time.monotonic()), 2),
             "face": bool(last and last.result.face),
             "confidence": round(last.result.confidence, 3) if last else 0.0,
             "dropped": self._engine.dropped,
@@ -235,11 +208,12 @@ class Session:
         self._number += 1
         fresh = of.rgb is not None
         if fresh:
-            self._times.append(now)
+            self._counter.add(now)
         if of.rgb is not None and result.face:
             self.portrait = Portrait(of.rgb, result.raw)
             self._tailor.consider(self._wardrobe, of.rgb, result.raw, result.confidence)
-        self._last = Frame(self._number, of.t, result, of.arrived, fresh, self._fps(), 1000 * (now - of.arrived))
+        fps, total_ms = self._counter.fps(now), 1000 * (now - of.arrived)
+        self._last = Frame(self._number, of.t, result, of.arrived, fresh, fps, total_ms)
         self._news.set()
         self._news = asyncio.Event()
         if self.kind != "take":  # a take's frames went out at their own times
@@ -254,9 +228,7 @@ class Session:
 
     def on_calibrated(self, calibration: Calibration) -> None:
         """Tell all who asked."""
-        for step, answer in self._calibrations:
-            if step == calibration.step and not answer.done():
-                answer.set_result(calibration)
+        self._calibrations.answer(calibration)
 
     def on_avatar(self, error: str) -> None:
         """An avatar that cannot be drawn is taken off again."""
@@ -270,12 +242,6 @@ class Session:
         self.notify(
             "engine-restarted", "The engine stopped and was started again. Your session and its calibration go on."
         )
-
-    def _fps(self) -> float:
-        times, now = self._times, time.monotonic()
-        if len(times) < 2 or now - times[-1] > 1.0:
-            return 0.0
-        return (len(times) - 1) / (times[-1] - times[0])
 
     def _count(self, frame: Frame) -> None:
         metrics, engine = self._metrics, self._engine

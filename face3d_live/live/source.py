@@ -27,6 +27,11 @@ def open_source(name: str) -> Video:
     return Video.open(f"/dev/video{name}" if name.isdecimal() else name)
 
 
+def is_camera(name: str) -> bool:
+    """Whether such a name means a camera of this machine."""
+    return name.isdecimal() or name.startswith("/dev/")
+
+
 class Source:
     """Reads in a thread of its own and submits to a session that lasts as long as the source."""
 
@@ -51,16 +56,18 @@ class Source:
 
     def _play(self, session: Session) -> None:
         began = time.monotonic()
-        for rgb, t in self._frames():
+        for rgb, t in self._frames(session):
             if self._stop.wait(max(0.0, began + t - time.monotonic())):
                 return
             session.submit(rgb, t, time.monotonic())
 
-    def _frames(self) -> Iterator[tuple[Rgb, float]]:
+    def _frames(self, session: Session) -> Iterator[tuple[Rgb, float]]:
         """Pictures with times that go on over the loop's seam."""
         offset = 0.0
         while not self._stop.is_set():
             with open_source(self._name) as video:
+                if not is_camera(self._name):  # what a camera says of itself need not hold in the dark
+                    session.camera.nominal = min(max(video.fps, 1.0), 240.0)
                 t = 0.0
                 for rgb, t in video:
                     yield _scaled(rgb), offset + t

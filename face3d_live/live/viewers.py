@@ -20,7 +20,8 @@ from PIL import Image
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from face3d_live.live.pipeline import AVATAR_SIZE
-from face3d_live.live.sessions import Frame, Session, Sessions
+from face3d_live.live.sessions import Session, Sessions
+from face3d_live.live.watcher import Frame
 
 logger = logging.getLogger(__name__)
 
