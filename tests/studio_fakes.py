@@ -38,13 +38,13 @@ def nothing(report):
     return b""
 
 
-def make(report, photo, face=0, mesh="medium", texture=1024, sharpen=False):
+def make(report, photo, face=0, mesh="medium", texture=1024, sharpen=False, refine=True):
     for stage in ("face", "geometry", "texture"):
         report(stage, 0.3)
         time.sleep(0.06)
     if photo.endswith(b"slow"):
         time.sleep(1)
-    wanted = f"{face} {mesh} {texture}{' sharp' * sharpen}".encode()
+    wanted = f"{face} {mesh} {texture}{' sharp' * sharpen}{' plain' * (not refine)}".encode()
     return zip_bytes({"params.npz": wanted, "texture.png": b"png", "mesh.obj": b"v 0 0 0"})
 
 

@@ -17,6 +17,7 @@ from live_helpers import Browser, serve
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live import jobs as jobs_module
+from face3d_live.live import photos as photos_module
 from face3d_live.live import studio_routes, studio_tasks, studio_view
 from face3d_live.live.studio_look import Look
 from face3d_live.live.studio_view import StudioTasks
@@ -139,17 +140,67 @@ async def test_an_upload_that_does_not_end_gives_its_place_back(monkeypatch):
         assert error_of(response) == (400, "slow-upload")
 
 
+async def test_a_photo_that_is_kept_is_sent_once(monkeypatch):
+    async with studio() as served:
+        found = await served.http.post("/api/faces", files={"photo": ("a", PNG)}, data={"keep": "true"})
+        name = found.json()["photo"]
+        assert len(name) == 32 and found.headers["cache-control"] == "no-store"
+        for wanted in ("low", "high"):  # as often as one likes
+            job = await made_of(served, name, mesh=wanted, refine="false")
+            params = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")
+            assert params.content == f"0 {wanted} 1024 plain".encode()
+        assert (await served.http.delete(f"/api/photos/{name}")).status_code == 204
+        gone = await served.http.post("/api/reconstruct", data={"photo": name}, files={"x": b""})
+        assert error_of(gone) == (404, "photo-gone")
+        plain = await served.http.post("/api/faces", files={"photo": ("a", PNG)})
+        assert "photo" not in plain.json() and len(served.live.studio.photos) == 0
+        refused = await served.http.post("/api/faces", files={"photo": ("a", b"MZ")}, data={"keep": "true"})
+        assert refused.status_code == 400 and len(served.live.studio.photos) == 0
+
+
+async def made_of(served, name, **fields):
+    """A finished job's state, of a photo that is kept."""
+    boundary = {"photo": (None, name), **{key: (None, value) for key, value in fields.items()}}
+    response = await served.http.post("/api/reconstruct", files=boundary)
+    assert response.status_code == 202, response.text
+    async with websockets.connect(served.ws + response.headers["Location"]) as progress:
+        return [json.loads(message) async for message in progress][-1]
+
+
+async def test_kept_photos_are_few_small_and_short_lived(monkeypatch):
+    monkeypatch.setattr(photos_module, "MAX_KEPT", 3)
+    monkeypatch.setattr(photos_module, "MAX_KEPT_BYTES", 100)
+    monkeypatch.setattr(photos_module, "KEEP_SECONDS", 0.2)
+    photos = photos_module.Photos()
+    first, second, third = [photos.keep(bytes([i])) for i in range(3)]
+    assert photos.get(first) == b"\0"  # now the second was used longest ago
+    fourth = photos.keep(b"d")
+    with pytest.raises(InputError, match="photo-gone"):
+        photos.get(second)
+    photos.keep(bytes(99))
+    assert len(photos) == 2 and photos.get(fourth)
+    huge = photos.keep(bytes(1000))
+    assert len(photos) == 1 and photos.get(huge)  # the newest is kept whatever its size
+    await asyncio.sleep(0.12)
+    photos.get(huge)
+    await asyncio.sleep(0.12)
+    assert len(photos) == 1
+    await asyncio.sleep(0.2)
+    assert len(photos) == 0 and third != first
+
+
 async def test_options_reach_the_task():
     async with studio() as served:
-        job = await made(served, face="2", mesh="low", texture="512", sharpen="true")
+        job = await made(served, face="2", mesh="low", texture="512", sharpen="true", refine="false")
         response = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")
-        assert response.content == b"2 low 512 sharp"
+        assert response.content == b"2 low 512 sharp plain"
         for fields in (
             {"face": "-1"},
             {"face": "٣" * 9},
             {"mesh": "huge"},
             {"texture": "100000"},
             {"sharpen": "1"},
+            {"refine": "no"},
             {"other": "1"},
         ):
             response = await served.http.post("/api/reconstruct", files={"photo": ("a", PNG)}, data=fields)

@@ -166,6 +166,11 @@ def page(browser, server, photos) -> Iterator:
     page.context.close()
 
 
+def test_the_photo_is_sent_once(page) -> None:
+    sent = page.evaluate("window.forms.map(([path, form]) => [path, typeof form.photo, form.refine ?? null])")
+    assert sent == [["api/faces", "object", None], ["api/reconstruct", "string", "true"]]
+
+
 def test_the_stages_say_their_seconds(page) -> None:
     for stage in ("face", "geometry", "texture"):
         expect(page.locator(f"[data-stage={stage}].over b")).to_have_text(re.compile(r"^\d+\.\d s$"))
@@ -287,6 +292,35 @@ def test_a_failed_job_says_its_cure_beside_the_button(browser, server, photos) -
     expect(page.locator("#trouble")).to_contain_text("sharp photo", ignore_case=True)
     assert page.get_attribute("body", "data-state") == "photo" and page.is_enabled("#make")
     assert page.faults == []
+    page.context.close()
+
+
+def test_a_photo_that_the_server_has_let_go_is_sent_again(browser, server, photos) -> None:
+    page = open_page(browser, server)
+    put(page, photos / "portrait.jpg")
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    page.uncheck("#refine")
+    answers = iter([(404, "photo-gone"), (400, "blurred")])
+
+    def answer(route) -> None:
+        status, code = next(answers)
+        route.fulfill(status=status, json={"error": {"code": code, "message": "send it again"}})
+
+    page.route("**/api/reconstruct", answer)
+    page.click("#make")
+    expect(page.locator("#trouble")).to_contain_text("sharp photo", ignore_case=True, timeout=40_000)
+    sent = page.evaluate("window.forms.map(([path, form]) => [path, typeof form.photo])")
+    assert sent == [["api/faces", "object"], ["api/reconstruct", "string"]] * 2
+    names = page.evaluate("window.forms.filter(([path]) => path === 'api/reconstruct').map(([, form]) => form.photo)")
+    assert len(set(names)) == 2 and page.evaluate("window.forms.at(-1)[1].refine") == "false"
+    assert page.faults == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("path", ["studio.html", ""])
+def test_the_header_of_a_phone_is_one_line(browser, server, path) -> None:
+    page = open_page(browser, server, width=390, height=844, path=path)
+    assert page.locator("header.top").bounding_box()["height"] < 60
     page.context.close()
 
 

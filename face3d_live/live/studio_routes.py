@@ -75,26 +75,30 @@ async def _form_bytes(request: Request) -> bytes:
 
 
 async def _photo(request: Request) -> tuple[bytes, dict[str, str]]:
-    """The file field "photo" and the text fields of a form. What the file is called, and called to be, is ignored."""
+    """The photo and the text fields of a form. The photo is the file field "photo", whatever that file is called and
+    called to be; or the text field "photo" names one that `faces` has kept.
+
+    Raises InputError.
+    """
     body = await _form_bytes(request)
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     try:
-        form = await _MemoryParser(request.headers, stream(), max_files=1, max_fields=4, max_part_size=1024).parse()
+        form = await _MemoryParser(request.headers, stream(), max_files=1, max_fields=6, max_part_size=1024).parse()
     except (MultiPartException, ValueError, KeyError) as error:
         raise InputError("bad-form", f"the form cannot be read: {error}") from error
     try:
         photo = form.get("photo")
-        if photo is None or isinstance(photo, str):
+        if photo is None:
             raise InputError("no-photo", 'the form has no file field called "photo"')
-        data = await photo.read()
+        data = live_of(request).studio.photos.get(photo) if isinstance(photo, str) else await photo.read()
     finally:
         await form.close()
     if not data:
         raise InputError("empty", "the photo has 0 bytes: choose the file again")
-    return data, {name: value for name, value in form.items() if isinstance(value, str)}
+    return data, {name: value for name, value in form.items() if isinstance(value, str) and name != "photo"}
 
 
 @contextmanager
@@ -108,8 +112,11 @@ def _counted(live: Live) -> Iterator[None]:
         raise
 
 
-_CHOICES = {"mesh": ("low", "medium", "high"), "texture": ("512", "1024", "2048", "4096"), "sharpen": ("true", "false")}
-_READ: dict[str, Callable[[str], Any]] = {"texture": int, "sharpen": "true".__eq__}
+_YES_NO = ("true", "false")
+_CHOICES = {
+    "mesh": ("low", "medium", "high"), "texture": ("512", "1024", "2048", "4096"), "sharpen": _YES_NO, "refine": _YES_NO
+}  # fmt: skip
+_READ: dict[str, Callable[[str], Any]] = {"texture": int, "sharpen": "true".__eq__, "refine": "true".__eq__}
 
 
 def _options(fields: dict[str, str]) -> dict[str, Any]:
@@ -128,18 +135,31 @@ def _options(fields: dict[str, str]) -> dict[str, Any]:
 
 @router.post("/api/faces")
 async def faces(request: Request) -> JSONResponse:
-    """Where the faces of a photo are (multipart field "photo"), so that one can be chosen. Nothing is kept."""
+    """Where the faces of a photo are (multipart field "photo"), so that one can be chosen.
+
+    With a field "keep" the photo is remembered for a head that is to be made of it, by the name in the answer's
+    "photo"; else nothing is.
+    """
     live = live_of(request)
     with _counted(live):
-        photo, _ = await _photo(request)
+        photo, fields = await _photo(request)
         found = await live.studio.faces(photo)
     live.studio.expect_photo(live.worker)
+    if fields.get("keep") == "true":
+        found["photo"] = live.studio.photos.keep(photo)
     return JSONResponse(found, headers=PRIVATE)
+
+
+@router.delete("/api/photos/{name}")
+async def forget_photo(request: Request, name: str) -> Response:
+    """Let go of a photo that was kept. Idempotent."""
+    live_of(request).studio.photos.forget(name)
+    return Response(status_code=204, headers=PRIVATE)
 
 
 @router.post("/api/reconstruct")
 async def reconstruct(request: Request) -> JSONResponse:
-    """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture", "sharpen")."""
+    """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture", "sharpen", "refine")."""
     live = live_of(request)
     with _counted(live):
         photo, fields = await _photo(request)

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from face3d_live.errors import AssetError, Face3DError
 from face3d_live.live import studio_tasks, tasks
 from face3d_live.live.jobs import Job, Jobs
+from face3d_live.live.photos import Photos
 from face3d_live.live.sessions import LimitError
 from face3d_live.live.studio_look import Look
 from face3d_live.live.worker import Task, Worker
@@ -52,6 +53,7 @@ class Studio:
         self._warm: set[str] = set()
         self._drawn: set[str] = set()
         self.uploads = Turnstile(MAX_UPLOADS)
+        self.photos = Photos()
 
     async def faces(self, photo: bytes) -> dict[str, Any]:
         """Where a photo's faces are. Raises what the task raises."""

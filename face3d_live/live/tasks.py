@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def reconstruct_photo(
     mesh: Level = "medium",
     texture: int = 1024,
     sharpen: bool = False,
+    refine: bool = True,
 ) -> bytes:
     """A zip of the files for a face of a photo: the one that is clearly meant, or number `face`, see `find.Choice`.
 
@@ -64,7 +66,9 @@ def reconstruct_photo(
     """
     from face3d_live.reconstruct import Options, read_photo
 
-    options = Options(mesh=mesh, texture=texture, face="auto" if face is None else face, sharpen=sharpen)
+    options = Options(mesh=mesh, texture=texture, sharpen=sharpen, refine=refine)
+    if face is not None:
+        options = replace(options, face=face)
     return _zip(_reconstructor().photo(read_photo(photo), options, progress=report))
 
 

@@ -4,29 +4,56 @@ import { ApiError, request, socketUrl } from "../api.js";
 const UPLOAD_MS = 120000;
 const AGAIN_MS = 700;
 
-/** @param {Blob} photo @param {Record<string, string>} [options] @returns {FormData} */
-export function form(photo, options = {}) {
-  const data = new FormData();
-  for (const [name, value] of Object.entries(options)) data.append(name, value);
-  data.append("photo", photo, "photo");
-  return data;
-}
+/** A photo, and what it is called on the server, which keeps it for a while: it is sent once. */
+export class Photo {
+  #blob;
+  #name = null;
 
-/** @param {Blob} photo @returns {Promise<{width: number, height: number, faces: object[]}>} @throws {ApiError} */
-export async function findFaces(photo) {
-  const response = await request("POST", "api/faces", { body: form(photo), timeout: UPLOAD_MS });
-  return response.json();
+  /** @param {Blob} blob */
+  constructor(blob) { this.#blob = blob; }
+
+  /** @returns {Promise<object[]>} its faces; the server keeps the photo @throws {ApiError} */
+  async faces() {
+    const { photo, faces } = await this.#post("api/faces", { keep: "true" });
+    this.#name = photo;
+    return faces;
+  }
+
+  /** Queues it. @param {Record<string, string>} options @returns {Promise<object>} the job's state @throws {ApiError} */
+  async queue(options) {
+    try {
+      return await this.#post("api/reconstruct", options);
+    } catch (error) {
+      if (error.code !== "photo-gone") throw error;
+      this.#name = null;
+      await this.faces(); // its time was over, or the server is another one: send it again
+      return this.#post("api/reconstruct", options);
+    }
+  }
+
+  /** The server need not keep it any longer. */
+  forget() {
+    if (this.#name) request("DELETE", `api/photos/${this.#name}`, { keepalive: true }).catch(() => {});
+    this.#name = null;
+  }
+
+  async #post(path, options) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries(options)) body.append(name, value);
+    if (this.#name) body.append("photo", this.#name);
+    else body.append("photo", this.#blob, "photo");
+    return (await request("POST", path, { body, timeout: UPLOAD_MS })).json();
+  }
 }
 
 /**
- * @param {Blob} photo @param {Record<string, string>} options face, mesh, texture
+ * @param {Photo} photo @param {Record<string, string>} options face, mesh, texture, sharpen, refine
  * @param {(state: object) => void} tell called with every state of the job
  * @returns {Promise<object>} the state of the finished job
  * @throws {ApiError} also when the job failed
  */
 export async function make(photo, options, tell) {
-  const response = await request("POST", "api/reconstruct", { body: form(photo, options), timeout: UPLOAD_MS });
-  let state = await response.json();
+  let state = await photo.queue(options);
   tell(state);
   while (state.state !== "done") {
     if (state.error) throw new ApiError(state.error.code, state.error.message);

@@ -7,7 +7,7 @@ import { Notice } from "../status.js";
 import { Chooser } from "./chooser.js";
 import { Faces } from "./faces.js";
 import { Files } from "./files.js";
-import { fetched, findFaces, forget, job, make } from "./job.js";
+import { fetched, forget, job, make, Photo } from "./job.js";
 import { Progress } from "./progress.js";
 import { Sliders } from "./sliders.js";
 import { HeadView } from "./view.js";
@@ -25,7 +25,7 @@ stage.mirrored = false;
 
 const WELCOME = [$("card-title").textContent, $("card-text").textContent];
 
-/** @type {Blob | null} what a head can be made of */
+/** @type {Photo | null} what a head can be made of */
 let photo = null;
 /** @type {string | null} the job whose result is shown */
 let shown = null;
@@ -42,7 +42,7 @@ function setState(state) {
   $("view").tabIndex = state === "live" ? 0 : -1;
   $("another").disabled = state === "idle" || state === "camera" || busy;
   $("delete").disabled = state !== "live";
-  for (const id of ["make", "mesh", "texture", "sharpen"]) $(id).disabled = busy;
+  for (const id of ["make", "mesh", "texture", "sharpen", "refine"]) $(id).disabled = busy;
   for (const button of $("frame").querySelectorAll("button")) button.disabled = busy;
   $("order").hidden = !photo;
   $("result").hidden = state !== "live";
@@ -53,7 +53,7 @@ function setState(state) {
 /** Back to the card. @param {[string, string]} [trouble] title and cure */
 function idle(trouble) {
   leave();
-  photo = null;
+  drop();
   faces.clear();
   progress.show(null);
   setState("idle");
@@ -75,11 +75,18 @@ function leave() {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
+/** The photo is of no more use. */
+function drop() {
+  photo?.forget();
+  photo = null;
+}
+
 /** A photo came: where are its faces? */
 async function receive({ blob, remark }) {
   leave();
-  const mine = turn;
-  photo = blob;
+  drop();
+  const mine = turn, came = new Photo(blob);
+  photo = came;
   faces.clear();
   progress.show(null);
   sayTrouble("");
@@ -87,9 +94,9 @@ async function receive({ blob, remark }) {
   $("make").disabled = true;
   notice.show(remark || tr("Looking for faces…"), { busy: true });
   try {
-    const [found] = await Promise.all([findFaces(blob), faces.showPhoto(blob)]);
-    if (turn !== mine) return;
-    faces.showFaces(found.faces);
+    const [found] = await Promise.all([came.faces(), faces.showPhoto(blob)]);
+    if (turn !== mine) return came.forget(); // another one came meanwhile
+    faces.showFaces(found);
     $("make").disabled = false;
     if (remark) notice.show(remark);
     else notice.hide();
@@ -104,12 +111,13 @@ async function receive({ blob, remark }) {
 }
 
 async function run() {
-  const options = { mesh: $("mesh").value, texture: $("texture").value, sharpen: String($("sharpen").checked), ...faces.choice };
+  const switches = Object.fromEntries(["sharpen", "refine"].map((id) => [id, String($(id).checked)]));
+  const options = { mesh: $("mesh").value, texture: $("texture").value, ...switches, ...faces.choice };
   const before = shown;
   const mine = ++turn;
   sayTrouble("");
   setState("running");
-  notice.show(tr("Sending the photo…"), { busy: true });
+  notice.show(tr("Making the head…"), { busy: true });
   try {
     const state = await make(photo, options, (news) => turn === mine && follow(news));
     if (turn !== mine) return;
@@ -191,7 +199,6 @@ async function remove() {
   const id = shown;
   shown = null;
   await forget(id);
-  photo = null;
   idle();
   notice.show(tr("Deleted: the head is gone from the server."));
 }
