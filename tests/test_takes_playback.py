@@ -9,8 +9,11 @@ import time
 import numpy as np
 import pytest
 import websockets
+from live_fakes import grey
 from live_helpers import serve
-from takes_support import CAMERA, HEADER, expression, frames
+from pylivelinkface import FaceBlendShape, PyLiveLinkFace
+from takes_support import CAMERA, HEADER, expression, frames, write
+from test_outputs import Receiver
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.live import playback
@@ -61,6 +64,7 @@ class Stage:
         if len(self.shown) == self.until:
             raise asyncio.CancelledError
         self.shown.append((self.clock.now() - 100, number, t, face, codes))
+        return True
 
 
 async def test_every_frame_goes_out_at_its_time(take):
@@ -170,3 +174,156 @@ def test_the_real_pipeline_draws_a_take():
     turned = pipeline.process("take", None, 101.0, ViewRequest(yaw=0.7))
     assert np.abs(turned.image.astype(float) - wide.image).mean() > 3
     pipeline.close("take")
+
+
+# --- over HTTP --------------------------------------------------------------------------------------------------------
+
+
+def script(count=30, fps=30):
+    """A jaw that opens steadily."""
+    jaws = np.linspace(0, 1, count)
+    return [Frame(i, i / fps, True, HeadCodes(expression=expression(jawOpen=j)), CAMERA) for i, j in enumerate(jaws)]
+
+
+async def test_speed_changes_nothing_but_the_times(take):
+    for speed in (0.25, 3.0):
+        clock = FakeClock()
+        stage = Stage(clock)
+        await perform(Performance(take, speed=speed), stage, clock)
+        assert [at for at, *_ in stage.shown] == pytest.approx(take.t / speed, abs=1e-9)
+        assert [t for _, _, t, *_ in stage.shown] == pytest.approx(take.t / speed)
+
+
+async def test_a_stage_that_has_gone_ends_it(take):
+    class Gone(Stage):
+        def perform(self, number, t, face, codes):
+            return super().perform(number, t, face, codes) and len(self.shown) < 4
+
+    stage = Gone(FakeClock())
+    await perform(Performance(take, loop=True), stage, stage.clock)
+    assert len(stage.shown) == 4
+
+
+async def test_play_loop_trim_speed_stop_over_http(tmp_path, monkeypatch):
+    monkeypatch.setattr(playback, "take_skin", skin)
+    write(tmp_path / "talk.jsonl", script())
+    receiver = Receiver()
+    url = f"livelink://127.0.0.1:{receiver.port}?rate=120"
+    async with serve(takes=tmp_path, config=tmp_path, outputs=(url,)) as served, asyncio.timeout(40):
+        http = served.http
+        assert (await http.get("/api/playing")).json() == {"playing": None}
+        assert (await http.delete("/api/playing")).status_code == 204
+        async with websockets.connect(f"{served.ws}/api/expressions") as stream:
+            await stream.recv()
+            wish = {"loop": True, "start": 0.2, "end": 0.6, "speed": 0.5}
+            started = (await http.post("/api/takes/talk/play", json=wish)).json()
+            assert (started["take"], started["name"], started["frames"]) == ("talk", HEADER.name, 12)
+            assert started["loop"] is True and started["speed"] == 0.5 and started["seconds"] == pytest.approx(0.4)
+            began, heard = time.monotonic(), []
+            while len(heard) < 30:
+                heard.append(json.loads(await stream.recv()))
+            seconds = time.monotonic() - began
+            now = (await http.get("/api/playing")).json()["playing"]
+        assert {frame["session"] for frame in heard} == {started["session"]} == {now["session"]}
+        jaws = np.linspace(0, 1, 30)[6:18]
+        for i, frame in enumerate(heard):
+            assert frame["frame"] == i + 1 and frame["expression"]["jawOpen"] == pytest.approx(jaws[i % 12], abs=1e-4)
+        assert np.diff([frame["t"] for frame in heard]) == pytest.approx(1 / 15, abs=1e-4)
+        assert 29 / 15 - 0.2 < seconds < 29 / 15 + 1.5
+        assert 0.2 <= now["position"] <= 0.6
+
+        assert (await http.delete("/api/playing")).status_code == 204
+        assert (await http.get("/api/playing")).json() == {"playing": None} and len(served.live.sessions) == 0
+        found = [PyLiveLinkFace.decode(packet) for packet in receiver.packets()]
+        jaws_there = [face.get_blendshape(FaceBlendShape.JawOpen) for known, face in found if known]
+        assert len(jaws_there) >= 28 and min(jaws_there) == pytest.approx(jaws[0], abs=1e-4)
+        assert receiver.packets() == []
+    receiver.close()
+
+
+async def test_a_take_goes_before_the_camera_and_gives_way_again(tmp_path, monkeypatch):
+    """An output gets the take while it plays, and the camera's face before and after; so does the picture."""
+    monkeypatch.setattr(playback, "take_skin", skin)
+    wide = HeadCodes(expression=expression(jawOpen=0.9))
+    write(tmp_path / "flat.jsonl", [Frame(i, i / 30, True, wide) for i in range(20)])
+    receiver = Receiver()
+    url = f"livelink://127.0.0.1:{receiver.port}"
+
+    async def camera(session):
+        for i in range(10**6):
+            session.submit(grey(0.3), i / 30, time.monotonic())
+            await asyncio.sleep(1 / 30)
+
+    def jaw():
+        found = [PyLiveLinkFace.decode(packet) for packet in receiver.packets()]
+        return {round(face.get_blendshape(FaceBlendShape.JawOpen), 1) for _, face in found}
+
+    async with serve(takes=tmp_path, config=tmp_path, outputs=(url,)) as served, asyncio.timeout(40):
+        session = served.live.sessions.open("browser")
+        feeding = asyncio.create_task(camera(session))
+        while jaw() != {0.3}:
+            await asyncio.sleep(0.1)
+        started = (await served.http.post("/api/takes/flat/play", json={"loop": True})).json()
+        await asyncio.sleep(0.2)
+        jaw()
+        await asyncio.sleep(0.4)
+        assert jaw() == {0.9}
+        while served.live.sessions.get(started["session"]).avatar is None:
+            await asyncio.sleep(0.05)
+        drawn = served.live.sessions.get(started["session"]).avatar
+        assert drawn.mean() / 255 == pytest.approx(0.9, abs=0.05)
+        await served.http.delete("/api/playing")
+        jaw()
+        await asyncio.sleep(0.4)
+        assert jaw() == {0.3}
+        feeding.cancel()
+    receiver.close()
+
+
+async def test_another_take_takes_its_place_and_ending_the_session_ends_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(playback, "take_skin", skin)
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.jsonl", script())
+    async with serve(takes=tmp_path, ready=False) as served, asyncio.timeout(30):
+        http, live = served.http, served.live
+        await http.post("/api/takes/a/play", json={"loop": True})
+        other = (await http.post("/api/takes/b/play", json={"loop": True})).json()
+        while len(live.sessions) != 1:
+            await asyncio.sleep(0.01)
+        assert (await http.get("/api/playing")).json()["playing"]["take"] == "b"
+        await http.delete(f"/api/sessions/{other['session']}")
+        await live.player.over()
+        assert live.player.now is None
+        once = (await http.post("/api/takes/a/play", json={"start": 0.9})).json()
+        assert once["frames"] == 3
+        await live.player.over()
+        assert len(live.sessions) == 0
+
+
+async def test_what_cannot_be_played(tmp_path):
+    write(tmp_path / "a.jsonl", script())
+    write(tmp_path / "empty.jsonl", [])
+    (tmp_path / "bad.jsonl").write_text("{}\n")
+    async with serve(takes=tmp_path, ready=False) as served:
+        for take_id, body, status, code in (
+            ("nope", {}, 404, "not-found"),
+            ("..a", {}, 404, "not-found"),
+            ("empty", {}, 409, "empty-take"),
+            ("bad", {}, 400, "not-a-take"),
+            ("a", {"speed": 0}, 400, "bad-request"),
+            ("a", {"speed": 11}, 400, "bad-request"),
+            ("a", {"speed": True}, 400, "bad-request"),
+            ("a", {"start": "1"}, 400, "bad-request"),
+            ("a", {"start": -1}, 400, "bad-range"),
+            ("a", {"start": 0.5, "end": 0.5}, 400, "bad-range"),
+            ("a", {"start": 5}, 400, "nothing-left"),
+            ("a", {"loop": 1}, 400, "bad-request"),
+            ("a", {"reverse": True}, 400, "bad-request"),
+        ):
+            refused = await served.http.post(f"/api/takes/{take_id}/play", json=body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (status, code), (take_id, body)
+        headers = {"Content-Type": "application/json"}
+        for body in ('{"start": NaN}', "[]", "{"):
+            refused = await served.http.post("/api/takes/a/play", content=body, headers=headers)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad-request"), body
+        assert served.live.player.now is None and len(served.live.sessions) == 0

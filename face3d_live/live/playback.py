@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
 from face3d_live.live.mailbox import SKIN_SIZE
 from face3d_live.live.sessions import Session
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 #: A machine that slept, or was busy for so long, goes on from where it is instead of hurrying after.
 HOPELESS = 1.0
+MIN_SPEED, MAX_SPEED = 0.1, 10.0
 
 
 class Clock(Protocol):
@@ -40,20 +42,29 @@ class WallClock:
 
 @dataclass(frozen=True)
 class Performance:
-    """What to play: a take with at least one frame, once or for ever."""
+    """What to play: a take with at least one frame, once or for ever. start: where it was cut out of a longer one."""
 
     take: Take
     loop: bool = False
+    speed: float = 1.0
+    start: float = 0.0
 
 
-async def perform(performance: Performance, session: Session, clock: Clock | None = None) -> None:
-    """Play to the end; a loop has none. Every frame is sent once, none before its time.
+class Stage(Protocol):
+    """Where frames go."""
+
+    def perform(self, number: int, t: float, face: bool, codes: HeadCodes) -> bool:
+        """A frame of a take is due; False when nobody is there any more."""
+
+
+async def perform(performance: Performance, stage: Stage, clock: Clock | None = None) -> None:
+    """Play to the end, which a loop has not, or until the stage has gone. Every frame is sent once, none too early.
 
     A frame that is late because the loop was busy goes out at once and the next ones are on time again.
     """
     take, clock = performance.take, clock or WallClock()
     began = clock.now()
-    for number, due in enumerate(schedule(take, performance.loop), 1):
+    for number, due in enumerate(schedule(take, performance.loop, performance.speed), 1):
         wait = began + due.seconds - clock.now()
         if wait > 0:
             await clock.sleep(wait)
@@ -62,7 +73,8 @@ async def perform(performance: Performance, session: Session, clock: Clock | Non
             began -= wait
         else:
             await asyncio.sleep(0)  # others must have their turn, too
-        session.perform(number, due.seconds, bool(take.face[due.frame]), take.codes(due.frame))
+        if not stage.perform(number, due.seconds, bool(take.face[due.frame]), take.codes(due.frame)):
+            return
 
 
 async def dress(performance: Performance, session: Session, worker: Worker) -> None:

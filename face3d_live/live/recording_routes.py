@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
 from face3d_live.errors import InputError
 from face3d_live.live.recordings import convert
-from face3d_live.live.requests import PRIVATE, body_of, live_of, session_of
+from face3d_live.live.requests import PRIVATE, live_of, object_of, session_of
 from face3d_live.takes import formats
 from face3d_live.takes.reader import glance
 from face3d_live.takes.writer import SUFFIX
@@ -31,7 +29,7 @@ _TYPES = {
 async def record(request: Request, session_id: str) -> JSONResponse:
     """Start or stop: {"action": "start", "name": "..."} or {"action": "stop"}."""
     live, session = live_of(request), session_of(request, session_id)
-    plain = await _object(request)
+    plain = await object_of(request, MAX_BODY)
     match plain.get("action"):
         case "start":
             name = plain.get("name", "")
@@ -90,15 +88,3 @@ def _suffixes() -> tuple[str, ...]:
 def _file_name(name: str) -> str:
     """A take's name as a file's, safe everywhere and in a header."""
     return re.sub(r"[^0-9A-Za-z._-]+", "-", name).strip("-.")[:60] or "take"
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    """The body, a JSON object. Raises InputError: "wrong-type", "too-large", "bad-request"."""
-    body = await body_of(request, "application/json", MAX_BODY)
-    try:
-        plain = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InputError("bad-request", "the body is no JSON") from error
-    if not isinstance(plain, dict):
-        raise InputError("bad-request", "the body is no JSON object")
-    return plain

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+import json
+from typing import Any, cast
 
 from fastapi import Request, WebSocket
 
@@ -45,3 +46,17 @@ async def body_of(request: Request, media_type: str, limit: int) -> bytes:
     if size > limit:
         raise InputError("too-large", f"the body may have at most {limit} bytes")
     return bytes(body)
+
+
+async def object_of(request: Request, limit: int) -> dict[str, Any]:
+    """The body, a JSON object. Raises InputError "wrong-type", "too-large" or "bad-request"."""
+    body = await body_of(request, "application/json", limit)
+    try:
+        plain = json.loads(body)
+        # Half of a surrogate pair can be escaped, but neither stored nor said again.
+        json.dumps(plain, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InputError("bad-request", "the body is not JSON") from error
+    if not isinstance(plain, dict):
+        raise InputError("bad-request", "the body is not a JSON object")
+    return plain

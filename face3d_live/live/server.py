@@ -14,7 +14,15 @@ from starlette.exceptions import HTTPException
 
 import face3d_live
 from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live import aiortc_tuning, avatar_routes, calibration_routes, recording_routes, routes, studio_routes
+from face3d_live.live import (
+    aiortc_tuning,
+    avatar_routes,
+    calibration_routes,
+    playing_routes,
+    recording_routes,
+    routes,
+    studio_routes,
+)
 from face3d_live.live.guard import Guard
 from face3d_live.live.outputs import routes as outputs_routes
 from face3d_live.live.service import Live, Settings
@@ -46,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(avatar_routes.router)
     app.include_router(calibration_routes.router)
     app.include_router(recording_routes.router)
+    app.include_router(playing_routes.router)
     app.include_router(studio_routes.router)
     app.include_router(outputs_routes.router)
     if settings.web_client.is_dir():
@@ -68,10 +77,10 @@ def _error(status: int, code: str, message: str) -> JSONResponse:
 
 
 _STATUS = {
-    "too-large": 413, "wrong-type": 415, "not-found": 404, "no-face-yet": 409, "no-avatar-yet": 409,
+    "too-large": 413, "wrong-type": 415, "not-found": 404, "photo-gone": 404, "no-face-yet": 409, "no-avatar-yet": 409,
     "already-recording": 409, "avatar-too-large": 413, "not-recording": 409, "take-in-use": 409, "empty-take": 409,
     "no-mapping": 404, "not-calibrated": 404, "output-exists": 409, "too-many-outputs": 409,
-    "takes-unwritable": 507, "disk-full": 507,
+    "no-sound": 404, "no-render": 404, "takes-unwritable": 507, "disk-full": 507,
 }  # fmt: skip
 
 

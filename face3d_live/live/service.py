@@ -18,7 +18,8 @@ from face3d_live.live.metrics import Metrics
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.peer import CONNECT_SECONDS, Peer
 from face3d_live.live.pipeline import Pipeline
-from face3d_live.live.playback import Performance, dress, perform
+from face3d_live.live.playback import Performance
+from face3d_live.live.player import Player
 from face3d_live.live.recordings import Recordings
 from face3d_live.live.sessions import MAX_SESSIONS, Session, Sessions
 from face3d_live.live.source import Source
@@ -83,6 +84,7 @@ class Live:
         self.studio = Studio(settings.studio, self.spawn)
         self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
         self.recordings = Recordings(settings.takes)
+        self.player = Player(self.sessions, self.worker, self.outputs.follow)
         self.performed = asyncio.Event()
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,10 +107,8 @@ class Live:
         """Play a take once the engine is ready to draw it; `performed` is set when it is over."""
         try:
             await self.engine.wait_ready()
-            session = self.sessions.open("take")
-            self.spawn(dress(performance, session, self.worker), "skin of the take")
-            await perform(performance, session)
-            await self.end(session)
+            self.player.play(performance)
+            await self.player.over()
         except AssetError as error:
             logger.error("the take cannot be played: %s", error)
         finally:
@@ -117,6 +117,7 @@ class Live:
     async def stop(self) -> None:
         """End everything, peers first. Idempotent."""
         self.hub.end()
+        await self.player.stop()
         await self.outputs.stop()
         await asyncio.gather(*(self.end(session) for session in self.sessions))
         await self.recordings.close()

@@ -103,11 +103,12 @@ class Session:
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
 
-    def perform(self, number: int, t: float, face: bool, codes: HeadCodes) -> None:
-        """A frame of a take, sent at once and drawn when the engine has time."""
+    def perform(self, number: int, t: float, face: bool, codes: HeadCodes) -> bool:
+        """A frame of a take, sent at once and drawn when the engine has time. False when the session is over."""
         if not self._closed:
             self._hub.publish(StreamFrame.from_codes(self.id, number, t, face, codes))
             self._engine.submit(None, t, codes=codes)
+        return not self._closed
 
     def wear(self, skin: bytes, size: int) -> None:
         """Draw the head with this skin: (size, size, 4) uint8 as raw bytes."""

@@ -16,15 +16,17 @@ class Due(NamedTuple):
     lap: int
 
 
-def schedule(take: Take, loop: bool = False) -> Iterator[Due]:
+def schedule(take: Take, loop: bool = False, speed: float = 1.0) -> Iterator[Due]:
     """Every frame at its own time; with `loop` for ever, one frame's time between the last frame and the first.
+
+    speed: 2 is twice as fast, 0.5 in slow motion.
 
     The take must have a frame.
     """
     lap = 0
     while True:
         for frame, t in enumerate(take.t.tolist()):
-            yield Due(lap * take.seconds + t, frame, lap)
+            yield Due((lap * take.seconds + t) / speed, frame, lap)
         if not loop:
             return
         lap += 1

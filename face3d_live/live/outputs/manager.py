@@ -27,6 +27,7 @@ class Outputs:
         self.store = Store(folder)
         self._outputs: dict[str, Output] = {}
         self._lead, self._seen = "", 0.0
+        self._played: str | None = None
 
     def __iter__(self) -> Iterator[Output]:
         return iter(list(self._outputs.values()))
@@ -40,8 +41,12 @@ class Outputs:
         if frame.session == self._lead or now - self._seen > HANDOVER:
             self._lead, self._seen = frame.session, now
         for output in self._outputs.values():
-            if frame.session == (output.address.session or self._lead):
+            if frame.session == (output.address.session or self._played or self._lead):
                 output.offer(frame)
+
+    def follow(self, session: str | None) -> None:
+        """A take is played into this session and goes before any other face; None: no longer."""
+        self._played = session
 
     def add(self, url: str, profile: Profile | None = None, enabled: bool = True) -> Output:
         """Make and start one. Raises InputError."""

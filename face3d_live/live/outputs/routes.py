@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
@@ -11,7 +9,7 @@ from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import KINDS
 from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.requests import PRIVATE, body_of, live_of
+from face3d_live.live.requests import PRIVATE, live_of, object_of
 from face3d_live.mapping import presets
 from face3d_live.mapping.profile import HEAD, LINKS, MAX_BYTES, Profile
 
@@ -20,20 +18,6 @@ router = APIRouter()
 
 def _outputs(request: Request) -> Outputs:
     return live_of(request).outputs
-
-
-async def _json(request: Request) -> dict[str, object]:
-    """The body, a JSON object. Raises InputError "wrong-type", "too-large" or "bad-request"."""
-    body = await body_of(request, "application/json", MAX_BYTES)
-    try:
-        plain = json.loads(body)
-        # Half of a surrogate pair can be escaped, but neither stored nor said again.
-        json.dumps(plain, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise InputError("bad-request", "the body is not JSON") from error
-    if not isinstance(plain, dict):
-        raise InputError("bad-request", "the body is not a JSON object")
-    return plain
 
 
 # --- outputs ----------------------------------------------------------------------------------------------------------
@@ -50,7 +34,7 @@ async def outputs(request: Request) -> JSONResponse:
 @router.post("/api/outputs")
 async def add_output(request: Request) -> JSONResponse:
     """Make one from {"url", "enabled"?, "profile"?}."""
-    plain = await _json(request)
+    plain = await object_of(request, MAX_BYTES)
     url, enabled = plain.get("url"), plain.get("enabled", True)
     if not isinstance(url, str) or not isinstance(enabled, bool) or not plain.keys() <= {"url", "enabled", "profile"}:
         raise InputError("bad-request", 'send {"url": "vmc://127.0.0.1:39539"}, perhaps with "enabled" and "profile"')
@@ -71,7 +55,7 @@ async def change_output(request: Request, output_id: str) -> JSONResponse:
     """Change rate, names, mapping, profile or enabled; from the next frame on."""
     found = _outputs(request)
     output = found.get(output_id)
-    await found.change(output, await _json(request))
+    await found.change(output, await object_of(request, MAX_BYTES))
     return JSONResponse(output.to_json(), headers=PRIVATE)
 
 
@@ -105,7 +89,7 @@ async def mapping(request: Request, name: str) -> JSONResponse:
 @router.put("/api/mappings/{name}")
 async def save_mapping(request: Request, name: str) -> JSONResponse:
     """Save a profile under a name, over an older one of that name."""
-    profile = Profile.from_plain(await _json(request), "profile")
+    profile = Profile.from_plain(await object_of(request, MAX_BYTES), "profile")
     presets.check_channels(profile)
     _outputs(request).store.save(name, profile)
     return JSONResponse(profile.to_plain(), headers=PRIVATE)
