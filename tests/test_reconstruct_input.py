@@ -1,9 +1,11 @@
 """Which face is meant, which photos are refused and in which words, and what many photos come to."""
 
+import ast
 import csv
 import io
 import json
 import string
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -35,6 +37,29 @@ def head():
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
+
+
+def codes_in(path: Path) -> set[str]:
+    """What a module raises, or puts into an outcome, by name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        place = {"refusal": 0, "InputError": 0, "Outcome": 2}.get(called)
+        if place is not None and len(node.args) > place:
+            found |= {part.value for part in ast.walk(node.args[place]) if isinstance(part, ast.Constant)}
+    return found
+
+
+def test_every_code_has_its_cure_in_both_languages_and_in_the_docs():
+    rooms = Path(advice.__code__.co_filename).parent
+    raised = set.union(*(codes_in(path) for path in rooms.glob("*.py")))
+    raised |= codes_in(rooms.parent / "export" / "params.py") | codes_in(rooms.parent / "video.py") - {"camera-failed"}
+    assert {"no-face", "process-died", "not-params", "not-a-video"} <= raised
+    assert raised == set(REFUSALS), "a code without advice, or advice for a code that nobody raises"
+    page = (rooms.parent.parent / "docs" / "reconstruct.md").read_text(encoding="utf-8")
+    assert [code for code in (REFUSALS | WARNINGS) if f"`{code}`" not in page] == []
 
 
 @pytest.mark.parametrize("code", [*REFUSALS, *WARNINGS])

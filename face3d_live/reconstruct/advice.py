@@ -21,6 +21,11 @@ class Advice(NamedTuple):
 
 REFUSALS: dict[str, Advice] = {
     "no-file": Advice("the file cannot be read: check the path", "无法读取该文件：请检查路径"),
+    "no-photos": Advice("there are no photos: check the path", "没有照片：请检查路径"),
+    "too-many-photos": Advice(
+        "these are more pictures of one person than are of use: leave some out",
+        "同一个人的图片过多：请减少数量",
+    ),
     "not-an-image": Advice(
         "this is no picture that can be read: give a JPEG, PNG or WebP photo",
         "这不是可读取的图片：请提供 JPEG、PNG 或 WebP 照片",
@@ -60,6 +65,26 @@ REFUSALS: dict[str, Advice] = {
     ),
     "extreme-pose": Advice(
         "the face is turned too far away: give a photo that shows both eyes", "人脸转得太偏：请提供能看到双眼的照片"
+    ),
+    "missing-video": Advice("the video is not there: check the path", "找不到该视频：请检查路径"),
+    "not-a-video": Advice(
+        "this cannot be read as a video: convert it to MP4, or copy it again",
+        "无法作为视频读取：请转换为 MP4 或重新复制",
+    ),
+    "empty-video": Advice(
+        "the video has no frame that can be decoded: record or download it again",
+        "视频中没有可解码的画面：请重新录制或下载",
+    ),
+    "not-params": Advice(
+        "this is no params.npz of face3d-live: give the file as it was written",
+        "这不是 face3d-live 的 params.npz：请提供未经改动的文件",
+    ),
+    "no-such-expression": Advice(
+        "no expression of this name, or no value from 0 to 1: give NAME=VALUE, as jawOpen=0.6",
+        "没有这个表情名称，或数值不在 0 到 1 之间：请写成 名称=数值，例如 jawOpen=0.6",
+    ),
+    "process-died": Advice(
+        "the process died, perhaps for want of memory: use fewer --jobs", "进程意外结束，可能内存不足：请减少 --jobs"
     ),
     "not-written": Advice(
         "the result cannot be written: check the folder and the space on the disk",

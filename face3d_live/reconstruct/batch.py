@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from face3d_live.errors import AssetError, Face3DError, InputError
+from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
@@ -133,7 +133,7 @@ def expand(sources: Sequence[Path], suffixes: Set[str] = _SUFFIXES) -> tuple[lis
             photos.append(source)
     photos = list(dict.fromkeys(photos))
     if not photos:
-        raise InputError("no-photos", f"{' '.join(map(str, sources))}: there are no photos: check the path")
+        raise refusal("no-photos", " ".join(map(str, sources)))
     return photos, many
 
 
@@ -179,8 +179,7 @@ def _in_processes(due: Sequence[Task], options: Options, device: Device, jobs: i
             try:
                 yield future.result()
             except BrokenProcessPool:
-                message = "the process died, perhaps for want of memory: use fewer --jobs"
-                yield Outcome(futures[future], "failed", "process-died", message)
+                yield Outcome(futures[future], "failed", "process-died", refusal("process-died").message)
 
 
 _maker: Reconstructor | None = None

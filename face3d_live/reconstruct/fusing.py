@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.codes import HeadCodes
-from face3d_live.errors import InputError
+from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.judge import Quality
 from face3d_live.reconstruct.photo import WORKING_SIDE, read_photo
@@ -75,9 +75,7 @@ def read_pictures(sources: Iterable[Path]) -> list[tuple[str, Picture]]:
         else:
             pictures.append((str(source), read_photo(source)))
     if len(pictures) > MOST_PICTURES:
-        raise InputError(
-            "too-many-photos", f"{len(pictures)} pictures of one person: {MOST_PICTURES} are enough, leave some out"
-        )
+        raise refusal("too-many-photos", f"{len(pictures)} pictures, {MOST_PICTURES} are enough")
     return pictures
 
 

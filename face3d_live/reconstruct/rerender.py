@@ -71,7 +71,7 @@ def read_params(path: Path) -> Params:
     try:
         return params_from(data)
     except InputError as error:
-        raise InputError(error.code, f"{path}: {error.message}") from error
+        raise refusal(error.code, str(path)) from error
 
 
 def posed(codes: HeadCodes, shot: Shot) -> HeadCodes:
@@ -96,8 +96,7 @@ def parse_coefficient(text: str) -> tuple[str, float]:
         value = float("nan")
     if name not in INDEX or not 0 <= value <= 1:
         near = get_close_matches(name, ARKIT, 3, 0.4) or ["jawOpen", "mouthSmileLeft"]
-        raise InputError("no-such-expression", f"{text!r}: give NAME=VALUE with a value of 0 to 1, as {near[0]}=0.6; "
-                         f"names are ARKit's: {', '.join(near)}, ...")  # fmt: skip
+        raise refusal("no-such-expression", f"{text!r} (ARKit's names: {', '.join(near)}, ...)")
     return name, value
 
 
