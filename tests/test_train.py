@@ -76,7 +76,7 @@ def some_labels(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_perfect_answers_cost_nothing(folder: Path, head: Head) -> None:
     batch = some_labels(folder)
-    terms = losses.Losses.of(head, torch.device("cpu"))(perfect(batch), batch, torch.ones(8))
+    terms = losses.Losses.of(head, torch.device("cpu"), torch.full((52,), 0.2))(perfect(batch), batch, torch.ones(8))
     assert set(terms) == set(losses.WEIGHTS)
     for name, value in terms.items():
         if name != "likelihood":
@@ -86,7 +86,7 @@ def test_perfect_answers_cost_nothing(folder: Path, head: Head) -> None:
 @pytest.mark.parametrize("wrong", ["points", "expression", "shape", "texture", "light", "teacher", "rotation"])
 def test_each_wrong_answer_costs(folder: Path, head: Head, wrong: str) -> None:
     batch = some_labels(folder)
-    cost = losses.Losses.of(head, torch.device("cpu"))
+    cost = losses.Losses.of(head, torch.device("cpu"), torch.full((52,), 0.2))
     good, answers = perfect(batch), perfect(batch)
     answers[wrong] = answers[wrong] + torch.linspace(-0.5, 0.5, answers[wrong].shape[1])
     assert losses.total(cost(answers, batch, torch.ones(8))) > losses.total(cost(good, batch, torch.ones(8))) + 0.01
@@ -95,7 +95,9 @@ def test_each_wrong_answer_costs(folder: Path, head: Head, wrong: str) -> None:
 def test_pictures_without_a_face_teach_only_confidence(folder: Path, head: Head) -> None:
     batch = some_labels(folder)
     answers = {name: value.clone().requires_grad_() for name, value in perfect(batch).items()}
-    losses.total(losses.Losses.of(head, torch.device("cpu"))(answers, batch, torch.zeros(8))).backward()
+    losses.total(
+        losses.Losses.of(head, torch.device("cpu"), torch.full((52,), 0.2))(answers, batch, torch.zeros(8))
+    ).backward()
     for name, value in answers.items():
         moved = value.grad is not None and float(value.grad.abs().max()) > 0
         assert moved == (name == "confidence"), name

@@ -117,7 +117,7 @@ class Build:
         weight[self.part == 1] = 0
         weight[(self.part == 3) | ((self.part == 4) & ~held)] = 1
         offsets = np.zeros((52, len(self.middle), 3), np.float32)
-        offsets[:, :N_ANNY] = self.source.expression * weight[:N_ANNY, None]
+        offsets[:, :N_ANNY] = self.source.expression * weight[:N_ANNY, None] * ex.amplitudes()[:, None, None]
         lower = np.flatnonzero(self.teeth.lower) + N_ANNY
         tongue = np.flatnonzero(self.part == 3)
         depth = self.middle[tongue, 2]

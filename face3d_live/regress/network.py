@@ -52,10 +52,21 @@ class Pointwise(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__(inputs, outputs, 1, stride, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         step = self.stride[0]
         columns = x[:, :, ::step, ::step].permute(0, 2, 3, 1)
-        return F.linear(columns, self.weight.flatten(1)).permute(0, 3, 1, 2)
+        return F.linear(columns, weight.flatten(1), bias).permute(0, 3, 1, 2)
+
+
+def normed(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """norm(convolution(x)). A norm whose statistics stand still is one scale and shift: it goes into the weights,
+    which saves its passes over the picture in training too."""
+    if norm.training:
+        return norm(convolution(x))
+    assert norm.running_var is not None and norm.running_mean is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    weight = convolution.weight * scale[:, None, None, None]
+    return convolution._conv_forward(x, weight, norm.bias - norm.running_mean * scale)
 
 
 class Bottleneck(nn.Module):
@@ -70,15 +81,15 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(planes)
         self.conv3 = Pointwise(planes, outputs)
         self.bn3 = nn.BatchNorm2d(outputs)
-        self.downsample: nn.Module | None = None
+        self.downsample: nn.Sequential | None = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(Pointwise(inputs, outputs, stride), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        around = x if self.downsample is None else self.downsample(x)
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = F.relu(self.bn2(self.conv2(x)), inplace=True)
-        return F.relu(self.bn3(self.conv3(x)) + around, inplace=True)
+        around = x if self.downsample is None else normed(*self.downsample, x)
+        x = F.relu(normed(self.conv1, self.bn1, x), inplace=True)
+        x = F.relu(normed(self.conv2, self.bn2, x), inplace=True)
+        return F.relu(normed(self.conv3, self.bn3, x) + around, inplace=True)
 
 
 class ConvNorm(nn.Module):
@@ -91,7 +102,7 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        return F.relu(normed(self.conv, self.bn, x), inplace=True)
 
 
 class WindowHead(nn.Module):
@@ -177,14 +188,14 @@ class Network(nn.Module):
         """
         x = crops.permute(0, 3, 1, 2)  # a view: channels-last memory stays as it is
         x = (x.to(self.conv1.weight.dtype) - 127.5) / 64
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = F.relu(normed(self.conv1, self.bn1, x), inplace=True)
         levels = [self.stem_lateral(x)]
         x = self.layer1(F.max_pool2d(x, 3, 2, 1))
         levels.append(self.layer1_lateral(x))
         x = self.layer2(x)
         levels.append(self.layer2_lateral(x))
         x = self.layer4(self.layer3(x))
-        x = F.relu(self.neck_bn(self.neck_conv(x)), inplace=True)
+        x = F.relu(normed(self.neck_conv, self.neck_bn, x), inplace=True)
         if x.shape[-1] != GRID:
             x = F.interpolate(x, (GRID, GRID), mode="bilinear", align_corners=False)
         return x.flatten(1), levels

@@ -16,6 +16,14 @@ Array = NDArray[np.float32]
 #: Coefficients that `ExpressionSampler` draws as gaze and never otherwise.
 GAZE = np.array([i for i, name in enumerate(ARKIT) if name.startswith("eyeLook")])
 _NOT_GAZE = np.setdiff1d(np.arange(N_EXPRESSION), GAZE)
+#: Movements without their side: "eyeBlink" for both lids, but "mouthLeft", which is no half of a pair.
+_PAIRED = {
+    name.removesuffix("Left") for name in ARKIT if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")
+}
+_STEMS = [
+    *sorted(_PAIRED - {"eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp"}),
+    *(name for name in ARKIT if not any(name.startswith(stem) for stem in _PAIRED)),
+]
 
 
 class ExpressionSampler:
@@ -31,18 +39,17 @@ class ExpressionSampler:
         """One expression, 0..1, with a gaze of its own."""
         face = _Face(rng)
         kind = rng.random()
-        if kind < 0.12:
+        if kind < 0.10:
             face.add("mouthSmile", 0.15 * rng.random())
-        elif kind < 0.32 and self.exemplars is not None:
+        elif kind < 0.25 and self.exemplars is not None:
             exemplar = self.exemplars[rng.integers(len(self.exemplars))]
             face.values[_NOT_GAZE] = exemplar[_NOT_GAZE] * rng.uniform(0.7, 1.6)
             if rng.random() < 0.5:
                 _lids(face)
-        elif kind < 0.80:
+        elif kind < 0.65:
             _combination(face)
         else:
-            chosen = rng.choice(_NOT_GAZE, rng.integers(1, 6), replace=False)
-            face.values[chosen] = rng.uniform(0, 1, len(chosen))
+            _anything(face)
         _gaze(face)
         return _consistent(face.values, rng)
 
@@ -72,6 +79,15 @@ class _Face:
         return float(self.rng.uniform(low, high))
 
 
+def _anything(face: _Face) -> None:
+    """A few movements, whichever: the rare ones are learned here, apart from their usual company."""
+    for stem in face.rng.choice(_STEMS, face.rng.integers(1, 7), replace=False):
+        if stem in INDEX or face.chance(0.6):
+            face.add(stem, face.uniform())
+        else:
+            face.add_one_side(stem, face.uniform())
+
+
 def _combination(face: _Face) -> None:
     """Mouth, lids and brows drawn on their own: each pair of movements is met sooner or later."""
     (_smile if face.chance(0.35) else _mouth_shape if face.chance(0.6) else _speech)(face)
@@ -79,9 +95,9 @@ def _combination(face: _Face) -> None:
         _lids(face)
     if face.chance(0.5):
         _brows(face)
-    if face.chance(0.05):
+    if face.chance(0.08):
         face.add("cheekPuff", face.uniform(0.2, 1.0))
-    if face.chance(0.07):
+    if face.chance(0.1):
         face.add("noseSneer", face.uniform(0.2, 1.0))
         face.add("browDown", face.uniform(0, 0.6))
         face.add("mouthUpperUp", face.uniform(0, 0.5))
@@ -116,7 +132,7 @@ def _speech(face: _Face) -> None:
             face.add("mouthUpperUp", face.uniform(0, 0.5))
         if face.chance(0.2):
             face.add("mouthClose", face.uniform(0, 0.9) * face.values[INDEX["jawOpen"]])
-        if face.chance(0.06):
+        if face.chance(0.12):
             face.add("tongueOut", face.uniform(0.3, 1.0))
     else:
         face.add("mouthPress", face.uniform(0, 0.8))

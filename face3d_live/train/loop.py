@@ -22,6 +22,7 @@ from face3d_live.regress.prediction import HEADS, N_POINTS
 from face3d_live.train import checkpoint
 from face3d_live.train.augment import Augmenter
 from face3d_live.train.losses import Losses, total
+from face3d_live.train.muon import Muon
 from face3d_live.train.pool import Mixture
 
 #: One sample of so many is turned into something that is no face.
@@ -39,7 +40,8 @@ class Recipe:
     """What decides a run, besides its data. `samples` may be changed on resuming: only the schedule moves.
 
     sizes: (until this fraction of the samples, side of the picture) in order. average: decay per step of the weights
-    that are kept.
+    that are kept. norms_until: after this fraction the batch norms keep their statistics, which makes a step a third
+    faster on a CPU.
     """
 
     architecture: Architecture
@@ -50,6 +52,7 @@ class Recipe:
     warm_up: int = 200
     average: float = 0.998
     sizes: tuple[tuple[float, int], ...] = ((0.7, 64), (1.0, 112))
+    norms_until: float = 0.5
     seed: int = 0
 
     def size_at(self, fraction: float) -> int:
@@ -75,7 +78,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.mixture, self.device = recipe, mixture, torch.device(device)
-        self.losses = Losses.of(head, self.device)
+        self.losses = Losses.of(head, self.device, expression_spread(mixture))
         self.augment = Augmenter(recipe.seed, mirror)
         self.chances = torch.Generator().manual_seed(recipe.seed + 1)
         network = Network(recipe.architecture)
@@ -89,22 +92,25 @@ class Trainer:
         nn.init.zeros_(self.teacher.weight)
         nn.init.zeros_(self.teacher.bias)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self._groups(), lr=recipe.rate, betas=(0.9, 0.99), fused=True)
+        matrices, others = self._groups()
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Muon(matrices, lr=recipe.rate, weight_decay=recipe.decay),
+            torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.99), fused=True),
+        ]
         self.steps, self.seen, self.seconds = 0, 0, 0.0
 
-    def _groups(self) -> list[dict[str, Any]]:
-        """Last layers, matrices and vectors, with the share of the rate and the decay of each."""
+    def _groups(self) -> tuple[list[Tensor], list[dict[str, Any]]]:
+        """What Muon learns, and Adam's groups with the share of the rate and the decay of each."""
         named = [*self.network.named_parameters(), *self.teacher.named_parameters("teacher")]
+        first = "conv1.weight"  # reads pixels, not features
+        matrices = [p for name, p in named if p.ndim == 4 and name != first]
         last = [p for name, p in named if name.startswith(LAST_LAYERS) or name.endswith(LAST_OF_WINDOWS)]
-        known = {id(p) for p in last}
-        rest = [p for _, p in named if id(p) not in known]
-        matrices = [p for p in rest if p.ndim > 1]
-        vectors = [p for p in rest if p.ndim <= 1]  # biases and batch norms are not pulled to zero
+        known = {id(p) for p in [*matrices, *last]}
+        rest = [p for _, p in named if id(p) not in known]  # biases and batch norms are not pulled to zero
         decay = self.recipe.decay
-        return [
+        return matrices, [
             {"params": last, "share": LAST_SHARE, "weight_decay": decay},
-            {"params": matrices, "share": 1.0, "weight_decay": decay},
-            {"params": vectors, "share": 1.0, "weight_decay": 0.0},
+            {"params": rest, "share": 1.0, "weight_decay": 0.0},
         ]
 
     @property
@@ -121,8 +127,10 @@ class Trainer:
         """One batch; returns the terms of the loss, unweighted, and `total`."""
         began = time.monotonic()
         recipe = self.recipe
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["share"] * recipe.rate_at(self.steps, self.fraction)
+        self._hold_norms(self.fraction >= recipe.norms_until)
+        groups = [group for optimiser in self.optimisers for group in optimiser.param_groups]
+        for group in groups:
+            group["lr"] = group.get("share", 1.0) * recipe.rate_at(self.steps, self.fraction)
         batch = self.augment(self.mixture.batch(recipe.batch), self.size, self.device)
         image, face = spoil(batch["image"], self.chances)
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -130,15 +138,23 @@ class Trainer:
         raw |= {"coarse": coarse, "teacher": self.teacher(features)}
         terms = self.losses(raw, batch, face)
         loss = total(terms)
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], 5.0)
-        self.optimiser.step()
+        nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 5.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
         self._follow()
         self.steps += 1
         self.seen += recipe.batch
         self.seconds += time.monotonic() - began
         return {**{name: float(term.detach()) for name, term in terms.items()}, "total": float(loss.detach())}
+
+    def _hold_norms(self, hold: bool) -> None:
+        """Whether the norms of pictures go on measuring. Those of the windows' hidden layers always do."""
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train(not hold)
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -162,7 +178,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "teacher": self.teacher.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "mixture": self.mixture.state(),
             "augment": self.augment.state().cpu(),
             "chances": self.chances.get_state().cpu(),
@@ -174,7 +190,8 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.teacher.load_state_dict(state["teacher"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         self.mixture.restore(state["mixture"])
         self.augment.restore(state["augment"].cpu())
         self.chances.set_state(state["chances"].cpu())
@@ -232,6 +249,13 @@ def spoil(image: Tensor, chances: torch.Generator) -> tuple[Tensor, Tensor]:
     spoilt = F.grid_sample(image[:count], grid, padding_mode="border", align_corners=False)
     face[:count] = 0
     return torch.cat([spoilt, image[count:]]), face
+
+
+def expression_spread(mixture: Mixture, count: int = 2048) -> Tensor:  # (52,)
+    """Standard deviation of each coefficient in the first pool, over a fixed handful of samples."""
+    pool = mixture.pools[0][0]
+    drawn = pool.take(np.random.default_rng(0).integers(len(pool), size=count))
+    return torch.from_numpy(drawn["expression"].std(0)).float()
 
 
 def target_means(mixture: Mixture, count: int = 512) -> dict[str, Tensor]:

@@ -86,6 +86,12 @@ def rotation_from_6d(six: Tensor) -> Tensor:  # (B, 6) -> (B, 3, 3)
     return torch.stack([x, y, torch.linalg.cross(x, y)], -1)
 
 
+def channel_weight(spread: Tensor) -> Tensor:  # (52,) -> (52,), mean 1
+    """Weights that ask of a rare movement about as much as of a common one."""
+    weight = 1 / spread.clamp_min(0.08)
+    return weight / weight.mean()
+
+
 def confidence_of_error(error: Tensor | np.ndarray) -> Tensor:
     """What the confidence head should say of a mean point error in half sides of the crop."""
     return torch.exp(-torch.as_tensor(error) / CONFIDENCE_ERROR)
@@ -98,17 +104,25 @@ class Losses:
     point_weight: Tensor  # (478,)
     shape_basis: Tensor  # (80, 478 * 3)
     expression_basis: Tensor  # (52, 478 * 3)
+    channel_weight: Tensor  # (52,)
     openings: Tensor  # (n, 2)
 
     @classmethod
-    def of(cls, head: Head, device: torch.device) -> Losses:
+    def of(cls, head: Head, device: torch.device, spread: Tensor) -> Losses:
+        """spread: (52,) standard deviations of the coefficients in training."""
         pieces = head.point_basis()
 
         def flat(basis: np.ndarray) -> Tensor:
             return torch.from_numpy(np.array(basis, np.float32).reshape(len(basis), -1) * 100).to(device)
 
         openings = torch.tensor(OPENINGS, device=device)
-        return cls(importance().to(device), flat(pieces.shape), flat(pieces.expression), openings)
+        return cls(
+            importance().to(device),
+            flat(pieces.shape),
+            flat(pieces.expression),
+            channel_weight(spread).to(device),
+            openings,
+        )
 
     def __call__(self, raw: Raw, batch: Raw, face: Tensor) -> dict[str, Tensor]:
         """The terms of `WEIGHTS`, unweighted. face: (B,) 1 where the crop shows a face, 0 for what is none."""
@@ -155,7 +169,7 @@ class Losses:
         # A channel without a label takes the label as its own value, so that it moves no vertex.
         move = (raw["expression"] - batch["expression"]) * (expression > 0)
         return {
-            "expression": _mean(_smooth(raw["expression"], batch["expression"], 0.2), expression),
+            "expression": _mean(_smooth(raw["expression"], batch["expression"], 0.2) * self.channel_weight, expression),
             "expression_metric": self._metric(move, self.expression_basis, expression.mean(1)),
             "shape": _mean(_smooth(raw["shape"], batch["shape"], 1.0), shape[:, None]),
             "shape_metric": self._metric(raw["shape"] - batch["shape"], self.shape_basis, shape),
