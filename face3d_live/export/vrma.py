@@ -76,8 +76,8 @@ def vrma(t: NDArray, turns: Turns, weights: Mapping[str, NDArray], name: str = "
 
     for bone, values in (("neck", turns.neck), ("head", turns.head)):
         animate(values, bones[bone], "rotation")
-    for kind in expressions.values():
-        for expression, place in kind.items():
+    for named in expressions.values():
+        for expression, place in named.items():
             moved = np.zeros((len(t), 3), np.float32)
             moved[:, 0] = np.clip(weights[expression], 0, 1)
             animate(moved, place["node"], "translation")

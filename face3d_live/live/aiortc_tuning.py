@@ -7,13 +7,16 @@
 * ICE offers the loopback address when the machine has no other: the page then still works on a machine without any
   network.
 
+* The sender's reports (RTCP SR) are listened to: they tie sound and pictures together. aiortc keeps no more of them
+  than the round-trip time needs.
+
 `install` is idempotent. If a future aiortc renames what is replaced here, `install` raises AttributeError at start-up
 and the tests of this module fail, rather than the server becoming slow in silence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import aioice.ice
@@ -25,6 +28,8 @@ from aiortc.codecs.h264 import MAX_FRAME_RATE, H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtcrtpreceiver import RTCRtpReceiver
+from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
 
 #: bit/s. A 512x512 head at 30 fps looks clean from about 1.5 Mbit/s; below 0.8 it smears.
 START_BITRATE = 2_000_000
@@ -116,6 +121,19 @@ _host_addresses = aioice.ice.get_host_addresses
 
 def _addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return _host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int], None]) -> None:
+    """Call `on_report` (RTP stamp, NTP time in 2**-32 s, stamp that frames count from) at each report of the sender."""
+    handle = receiver._handle_rtcp_packet
+    mapper = receiver._RTCRtpReceiver__timestamp_mapper
+
+    async def handle_and_tell(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpSrPacket) and mapper._origin is not None:
+            on_report(packet.sender_info.rtp_timestamp, packet.sender_info.ntp_timestamp, mapper._origin)
+        await handle(packet)
+
+    receiver._handle_rtcp_packet = handle_and_tell
 
 
 def install() -> None:

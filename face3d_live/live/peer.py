@@ -23,10 +23,12 @@ from aiortc.mediastreams import MediaStreamError
 import face3d_live
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
-from face3d_live.live import control, sdp
+from face3d_live.live import aiortc_tuning, control, sdp
 from face3d_live.live.media import AvatarTrack, NewestFrame, to_rgb
 from face3d_live.live.sessions import Session
+from face3d_live.live.voice import Sync, Voice
 from face3d_live.live.watcher import Frame
+from face3d_live.takes.sound import Samples
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,9 @@ class Peer:
         self._control: control.Control | None = None
         self._connect_seconds = connect_seconds
         self._tasks: set[asyncio.Task[None]] = set()
-        self._feeding = self._calibrating = False
+        self._feeding = self._calibrating = self._hearing = False
+        self._sync = Sync()
+        self._origin: float | None = None  # the camera's stamp of the session's beginning, seconds
         self._closed = False
 
     async def answer(self, offer: str) -> str:
@@ -72,6 +76,9 @@ class Peer:
             # aiortc raises whatever its parts raise: ValueError, AssertionError, KeyError, AttributeError, ...
             logger.info("session %s: the offer cannot be answered: %r", self._session.id, error)
             raise InputError("bad-sdp", f"the offer cannot be answered: {error or type(error).__name__}") from error
+        for each in self._pc.getTransceivers():
+            clock = self._sync.video if each.kind == "video" else self._sync.audio
+            aiortc_tuning.watch_reports(each.receiver, clock.reported)
         self._session.watcher = self
         self._spawn(self._expect_connection(), "connect")
         return sdp.with_bitrate(self._pc.localDescription.sdp)
@@ -114,7 +121,11 @@ class Peer:
     # --- what the browser does --------------------------------------------------------------------------------------
 
     def _on_track(self, track: MediaStreamTrack) -> None:
-        # Every track is read, as one that nobody reads leaks; only the first camera is looked at.
+        # Every track is read, as one that nobody reads leaks; only the first camera and microphone count.
+        if track.kind == "audio" and not self._hearing:
+            self._hearing = True
+            self._spawn(Voice(track, self._on_sound, self._listening, self._hear).drain(), "voice")
+            return
         newest = NewestFrame(track)
         self._spawn(newest.drain(), "drain")
         if track.kind == "video" and not self._feeding:
@@ -152,6 +163,19 @@ class Peer:
         if state in ("failed", "closed"):
             self._end()
 
+    def _on_sound(self, t: float) -> None:
+        self._sync.audio.arrived(t, time.monotonic())
+
+    def _listening(self) -> bool:
+        """Whether sound is recorded. Otherwise nobody looks at it."""
+        recorder = self._session.recorder
+        return recorder is not None and recorder.listening
+
+    def _hear(self, samples: Samples, t: float) -> None:
+        recorder, shift = self._session.recorder, self._sync.shift()
+        if recorder is not None and shift is not None and self._origin is not None:
+            recorder.hear(samples, t + shift - self._origin)
+
     def _on_handed(self, frame: Frame) -> None:
         """A picture goes to the encoder."""
         if frame.fresh and self._control is not None:
@@ -177,7 +201,6 @@ class Peer:
     async def _feed(self, newest: NewestFrame) -> None:
         """Camera to engine, until the track ends."""
         loop = asyncio.get_running_loop()
-        origin: float | None = None
         last, frozen = time.monotonic(), False
         try:
             while True:
@@ -192,8 +215,9 @@ class Peer:
                 last, frozen = arrived, False
                 rgb = await loop.run_in_executor(_convert_pool, to_rgb, frame)
                 stamp = float(frame.pts * frame.time_base) if frame.pts is not None else arrived
-                origin = stamp if origin is None else origin
-                self._session.submit(rgb, stamp - origin, arrived)
+                self._sync.video.arrived(stamp, arrived)
+                self._origin = stamp if self._origin is None else self._origin
+                self._session.submit(rgb, stamp - self._origin, arrived)
         except MediaStreamError:
             self._end()
 

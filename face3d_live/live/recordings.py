@@ -12,7 +12,7 @@ from pathlib import Path
 from face3d_live.errors import InputError
 from face3d_live.live.recording import Recorder
 from face3d_live.live.sessions import Session
-from face3d_live.takes import formats
+from face3d_live.takes import film, formats, sound
 from face3d_live.takes.model import FALLBACK_FPS, Header, now
 from face3d_live.takes.reader import glance
 from face3d_live.takes.writer import SUFFIX, trouble
@@ -38,8 +38,13 @@ class Recordings:
         self._recorders: dict[str, Recorder] = {}
         self._starting: set[str] = set()
 
-    async def start(self, session: Session, name: str = "") -> Recorder:
-        """Begin a take. Raises InputError: "already-recording", "takes-unwritable", "disk-full"."""
+    async def start(
+        self, session: Session, name: str = "", with_sound: bool = False, with_render: bool = False
+    ) -> Recorder:
+        """Begin a take, if wanted with the session's sound and what its viewer sees.
+
+        Raises InputError: "already-recording", "takes-unwritable", "disk-full".
+        """
         if session.id in self._starting or self.of(session) is not None:
             raise InputError("already-recording", "this session is being recorded: stop that first")
         self._forget()
@@ -54,7 +59,10 @@ class Recordings:
 
         self._starting.add(session.id)
         try:
-            recorder = await asyncio.to_thread(Recorder, self.folder / (take_id + SUFFIX), header, on_trouble)
+            path = self.folder / (take_id + SUFFIX)
+            recorder = await asyncio.to_thread(
+                Recorder, path, header, on_trouble, with_sound=with_sound, with_render=with_render
+            )
         finally:
             self._starting.discard(session.id)
         self._recorders[session.id] = recorder
@@ -101,14 +109,13 @@ class Recordings:
         return path
 
     async def delete(self, take_id: str) -> None:
-        """Remove a take. Raises InputError: "not-found", "take-in-use", "takes-unwritable"."""
+        """Remove a take and what is beside it. Raises InputError: "not-found", "take-in-use", "takes-unwritable"."""
         path = self.path(take_id)
-        try:
-            await asyncio.to_thread(path.unlink)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise trouble(path, error) from error
+        for suffix in (sound.SUFFIX, film.SUFFIX, SUFFIX):  # while the take is there, the rest can be found
+            try:
+                await asyncio.to_thread(path.with_suffix(suffix).unlink, missing_ok=True)
+            except OSError as error:
+                raise trouble(path, error) from error
 
     def _active(self) -> set[str]:
         return {recorder.id for recorder in self._recorders.values() if recorder.state()["recording"]}
@@ -132,6 +139,7 @@ def _describe(path: Path, recording: bool) -> dict[str, object] | None:
     """A take as plain data; None for a file that is none, or was removed meanwhile."""
     try:
         seen = glance(path)
+        heard, shown = sound.beside(path), film.beside(path)
     except (InputError, OSError):
         logger.info("%s is no take", path)
         return None
@@ -143,10 +151,18 @@ def _describe(path: Path, recording: bool) -> dict[str, object] | None:
         "frames": seen.frames,
         "complete": seen.frames is not None,
         "recording": recording,
-        "bytes": seen.bytes,
+        "bytes": seen.bytes + sum(at.stat().st_size for at in (heard, shown) if at is not None),
+        "sound": heard is not None,
+        "render": shown is not None,
     }
 
 
 def convert(report: object, path: Path, suffix: str) -> bytes:
     """The worker's task: a take in another format. Raises InputErrors of `formats`."""
     return formats.to_bytes(formats.read_take(path), suffix)
+
+
+def convert_film(report: object, path: Path, out: Path) -> bytes:
+    """The worker's task: a take's recorded render with its sound as MP4 at `out`. Raises InputErrors of `film`."""
+    film.seen(path, out)
+    return b""

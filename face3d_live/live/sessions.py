@@ -159,6 +159,11 @@ class Session:
         if recorder is not None and self._closed:
             recorder.finish()
 
+    @property
+    def recorder(self) -> Recorder | None:
+        """Who writes down what the session does, if anybody does."""
+        return self._recorder
+
     def notify(self, code: str, message: str) -> None:
         """Tell the user, if somebody watches."""
         if self.watcher is not None and not self._closed:
@@ -222,7 +227,7 @@ class Session:
         if self._recorder is not None and of.rgb is not None:
             camera = Camera.webcam(of.rgb.shape[1], of.rgb.shape[0])
             counts = self._engine.dropped, self._engine.failed
-            self._recorder.add(self._number, of.t, result.face, result.codes, camera, *counts)
+            self._recorder.add(self._number, of.t, result.face, result.codes, camera, *counts, result.image)
         self._count(self._last)
         if self.watcher is not None:
             self.watcher.on_frame(self._last)

@@ -21,6 +21,7 @@ def record(
     smooth: Annotated[bool, typer.Option(help="the filters that the live avatar has")] = True,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
+    sound: Annotated[bool, typer.Option("--sound", help="keep the video's sound too, as .wav beside the take")] = False,
 ) -> None:
     """Record a face without a browser: every frame of a video or a camera into a take."""
     from face3d_live.takes import record as recording
@@ -30,7 +31,7 @@ def record(
     person = load_profile(calibration).calibration if calibration is not None else None
     tracker = shipped_tracker(smooth=smooth, device=device)  # type: ignore[arg-type]  # the runtime names what it lacks
     tracker.calibration = person
-    print(recording.record(source, out, seconds, tracker))
+    print(recording.record(source, out, seconds, tracker, sound))
 
 
 def play(
@@ -38,6 +39,7 @@ def play(
     loop: Annotated[bool, typer.Option("--loop", help="begin anew at the end, until Ctrl-C")] = False,
     start: Start = 0.0,
     end: End = None,
+    speed: Annotated[float, typer.Option(help="2 is twice as fast, 0.5 slow motion", min=0.1, max=10.0)] = 1.0,
     output: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="as in live; may be repeated; docs/outputs.md")
     ] = None,
@@ -54,7 +56,7 @@ def play(
     whole = formats.read_take(take)
     if not len(whole):
         raise InputError("empty-take", f"{take} holds no frame: record it again")
-    performance = Performance(tools.cut(whole, start, end), loop)
+    performance = Performance(tools.cut(whole, start, end), loop, speed, start)
     raise typer.Exit(run(host, port, "cpu", token, None, False, None, output or (), performance=performance))
 
 
@@ -90,18 +92,23 @@ def recover(
 def export(
     take: AnyTake,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .vrma .mp4 .webm")
+        Path,
+        typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .vrma .wav .mp4 .webm"),
     ],
     model: Annotated[
         Path | None, typer.Option(help="for .glb: the model to animate, such as head.glb of reconstruct")
     ] = None,
     size: Annotated[int, typer.Option(help="for .mp4 and .webm: the picture's side, pixels")] = 720,
     alpha: Annotated[bool, typer.Option("--alpha", help="for .webm: a transparent background")] = False,
+    seen: Annotated[
+        bool, typer.Option("--seen", help="for .mp4: the render that the page recorded, instead of a new one")
+    ] = False,
+    silent: Annotated[bool, typer.Option("--silent", help="for .mp4 and .webm: without the take's sound")] = False,
 ) -> None:
     """Write a take in another program's format."""
     from face3d_live.takes import tools
 
-    print(tools.export(take, out, model=model, size=size, alpha=alpha))
+    print(tools.export(take, out, model=model, size=size, alpha=alpha, seen=seen, silent=silent))
 
 
 #: `face3d-live takes ...`

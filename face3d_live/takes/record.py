@@ -10,6 +10,7 @@ from typing import Protocol
 from ..errors import InputError
 from ..track.types import Rgb, Tracked
 from ..video import Video
+from . import sound
 from .model import Frame, Gap, Header, now
 from .writer import SUFFIX, TakeWriter
 
@@ -25,27 +26,33 @@ class Tracks(Protocol):
         """The face in a picture."""
 
 
-def record(source: str, out: Path, seconds: float | None, tracker: Tracks) -> str:
+def record(source: str, out: Path, seconds: float | None, tracker: Tracks, with_sound: bool = False) -> str:
     """Record a video file, or a camera by number or path, until its end, `seconds`, or Ctrl-C.
 
-    Returns what was done, in words. Raises InputError: "unknown-format", and those of `Video` and `TakeWriter`.
+    with_sound: keep a file's sound beside the take. Returns what was done, in words. Raises InputError:
+    "unknown-format", "no-sound" (a camera has none), and those of `Video`, `TakeWriter` and `sound.extract`.
     """
     if out.suffix.lower() != SUFFIX:
         raise InputError("unknown-format", f"recordings end in {SUFFIX}: name it so, then export it")
     is_camera = source.isdecimal() or source.startswith("/dev/")
+    if is_camera and with_sound:
+        raise InputError("no-sound", "a camera gives no sound: record it in the page with its microphone, or a file")
     with Video.open(f"/dev/video{source}" if source.isdecimal() else source) as video:
         header = Header(out.stem, now(), min(max(video.fps, 1.0), 240.0), source if is_camera else Path(source).name)
-        faces = 0
+        faces, heard_seconds = 0, 0.0
         # Ctrl-C is how the recording of a camera ends.
         with TakeWriter(out, header) as take, suppress(KeyboardInterrupt):
+            if with_sound:
+                heard_seconds = sound.extract(Path(source), out.with_suffix(sound.SUFFIX), seconds)
             for number, (rgb, t, gap) in enumerate(_until(video, seconds, is_camera), 1):
                 if gap is not None:
                     take.write(gap)
                 tracked = tracker.update(rgb, t)
                 take.write(Frame(number, t, tracked.face, tracked.codes, tracked.camera))
                 faces += tracked.face
+        heard = f", sound {heard_seconds:.2f} s" if with_sound else ""
         share = f"face in {faces / take.frames:.0%}" if take.frames else "no picture came"
-        line = f"{out}: {take.frames} frames, {take.seconds:.2f} s, {share}"
+        line = f"{out}: {take.frames} frames, {take.seconds:.2f} s, {share}{heard}"
         return line if video.warning is None else f"{line}\nwarning: {video.warning}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from . import formats
-from .files import save
+from . import film, formats, sound
+from .files import replacing, save
 from .model import Frame, Gap, Header, Take
 from .reader import TakeReader
 from .writer import SUFFIX, TakeWriter
@@ -24,7 +25,13 @@ def describe(path: Path) -> str:
         records: Iterator[Frame | Gap] = (r for r in take.records() if isinstance(r, Frame | Gap))
         return _words(take.header, records, [])
     with TakeReader(path) as reader:
-        return _words(reader.header, iter(reader), reader.notes)
+        return "\n".join([_words(reader.header, iter(reader), reader.notes), *_beside(path)])
+
+
+def _beside(path: Path) -> list[str]:
+    """The take's sound and render in words."""
+    found = (("sound", sound.beside(path)), ("render", film.beside(path)))
+    return [f"{what:<9}{at.name}, {at.stat().st_size / 1e6:.1f} MB" for what, at in found if at is not None]
 
 
 def _words(header: Header, records: Iterator[Frame | Gap], notes: list[str]) -> str:
@@ -80,7 +87,25 @@ def _rewrite(path: Path, out: Path, start: float, end: float | None) -> str:
             for record in records:
                 writer.write(record)
             done = f"{out}: {writer.frames} frames, {writer.seconds:.2f} s"
-        return "\n".join([done, *(f"note: {note}" for note in reader.notes)])
+        with_it = _companions(path, out, first.t, writer.seconds + 1 / header.fps, whole=start == 0 and end is None)
+        return "\n".join([done, *with_it, *(f"note: {note}" for note in reader.notes)])
+
+
+def _companions(path: Path, out: Path, start: float, seconds: float, whole: bool) -> list[str]:
+    """Write the take's sound, and of a whole take its render, beside `out`. Returns what was done, in words."""
+    done = []
+    if (heard := sound.beside(path)) is not None:
+        copy = out.with_suffix(sound.SUFFIX)
+        sound.cut(heard, copy, start, seconds)
+        done.append(f"{copy}: its sound")
+    if (seen := film.beside(path)) is not None and whole:
+        copy = out.with_suffix(film.SUFFIX)
+        with replacing(copy) as temporary:
+            shutil.copyfile(seen, temporary)
+        done.append(f"{copy}: its render")
+    elif seen is not None:
+        done.append("note: the recorded render is left out, as it cannot be cut; export a film of the part instead")
+    return done
 
 
 def _between(reader: TakeReader, start: float, end: float | None) -> Iterator[Frame | Gap]:
@@ -118,19 +143,36 @@ def cut(take: Take, start: float, end: float | None) -> Take:
     )
 
 
-def export(path: Path, out: Path, *, model: Path | None = None, size: int = 720, alpha: bool = False) -> str:
+def export(
+    path: Path,
+    out: Path,
+    *,
+    model: Path | None = None,
+    size: int = 720,
+    alpha: bool = False,
+    seen: bool = False,
+    silent: bool = False,
+) -> str:
     """Write a take in the format of `out`'s suffix. model: a .glb to animate instead of the person's own head.
 
+    seen: the render that was recorded with it, instead of a new one. silent: a film without the take's sound.
     Returns what was done, in words. Raises InputError and AssetError of the formats.
     """
     suffix = out.suffix.lower()
+    if seen:
+        length = film.seen(path, out, silent)
+        return f"{out}: the recorded render, {length:.2f} s"
+    if suffix == sound.SUFFIX:
+        heard = sound.existing(path)
+        sound.cut(heard, out, 0.0, float("inf"))
+        return f"{out}: the sound of {path}"
     take = formats.read_take(path)
     if not len(take):
         raise InputError("empty-take", f"{path} holds no frame: record it again")
     if suffix in formats.FILMS:
         from .video import write_video
 
-        write_video(take, out, size, alpha, _progress)
+        write_video(take, out, size, alpha, _progress, None if silent else sound.beside(path))
     elif suffix == ".glb" and model is not None:
         from .body import take_glb
 

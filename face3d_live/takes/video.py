@@ -1,6 +1,7 @@
 """A take as a film: drawn again frame by frame, at a steady rate, and encoded to MP4 (H264) or WebM (VP9).
 
-WebM may keep the head's coverage as alpha, for compositing and for browser sources.
+The take's sound, where it has any, goes with it. WebM may keep the head's coverage as alpha, for compositing and for
+browser sources.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..head.model import Head
 from ..render.renderer import Renderer
 from .body import skin_of
 from .files import replacing
+from .film import SoundTrack
 from .model import Take
 from .resample import steady
 
@@ -54,16 +56,22 @@ def check(out: Path, alpha: bool, size: int) -> None:
 
 
 def write_video(
-    take: Take, out: Path, size: int = 720, alpha: bool = False, on_frame: Callable[[int, int], None] | None = None
+    take: Take,
+    out: Path,
+    size: int = 720,
+    alpha: bool = False,
+    on_frame: Callable[[int, int], None] | None = None,
+    sound: Path | None = None,
 ) -> None:
     """Render the take as the live avatar looks, size x size pixels, at the take's rate. on_frame: (done, of).
 
-    Raises InputError: "no-alpha", "bad-size", "disk-full", "takes-unwritable"; AssetError: "no-encoder", "egl-missing".
+    sound: what is heard, from the take's first frame on. Raises InputError: "no-alpha", "bad-size", "disk-full",
+    "takes-unwritable", "not-a-sound"; AssetError: "no-encoder", "egl-missing".
     """
     check(out, alpha, size)
     even = steady(take, take.header.fps)
     with replacing(out) as temporary:
-        _encode(_pictures(even, size, alpha), temporary, even.header.fps, size, alpha, len(even), on_frame)
+        _encode(_pictures(even, size, alpha), temporary, even.header.fps, size, alpha, len(even), on_frame, sound)
 
 
 def _pictures(take: Take, size: int, alpha: bool) -> Iterator[Rgba]:
@@ -86,6 +94,7 @@ def _encode(
     alpha: bool,
     count: int,
     on_frame: Callable[[int, int], None] | None,
+    sound: Path | None,
 ) -> None:
     suffix, rate = path.suffix.lower(), Fraction(fps).limit_denominator(1001)
     with av.open(
@@ -98,7 +107,10 @@ def _encode(
         context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1  # BT.709
         if alpha:
             stream.metadata["alpha_mode"] = "1"  # what browsers look for
+        track = None if sound is None else SoundTrack(container, sound, suffix)
         for i, picture in enumerate(pictures):
+            if track is not None:
+                track.until(float(i / rate))
             pixels = picture if alpha else picture[..., :3]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgba" if alpha else "rgb24")
             frame = frame.reformat(format=stream.pix_fmt, dst_colorspace="ITU709")
@@ -107,3 +119,5 @@ def _encode(
             if on_frame is not None:
                 on_frame(i + 1, count)
         container.mux(stream.encode())
+        if track is not None:
+            track.finish(float(count / rate))

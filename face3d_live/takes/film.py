@@ -1,0 +1,169 @@
+"""A take's render: what the viewer saw while it was recorded, as a Matroska film beside the take, and films with sound.
+
+Matroska is made of clusters, each whole by itself: after a crash all but the last second plays. The pictures have the
+take's own times. Encoding is quick rather than small, as it happens while tracking does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from . import sound
+from .files import replacing
+from .writer import SYNC_SECONDS, trouble
+
+SUFFIX = ".mkv"
+_CLOCK = 1000  # Matroska's own
+_CONTAINER = {"cluster_time_limit": "500", "flush_packets": "1", "live": "1"}
+_ENCODER = {"crf": "20", "preset": "superfast", "tune": "zerolatency", "threads": "1", "g": "60"}
+_SOUND = {".mp4": ("aac", 128_000), ".webm": ("libopus", 96_000)}
+
+
+class Shown(NamedTuple):
+    """rgb (H, W, 3) uint8, H and W even: what was seen from `t` seconds of the take on."""
+
+    rgb: NDArray[np.uint8]
+    t: float
+
+
+class FilmWriter:
+    """Pictures on their way to the disk. No file is made before the first; it must not exist yet.
+
+    Every method raises InputError: "take-exists", "takes-unwritable", "disk-full".
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path, self.seconds, self.bytes = path, 0.0, 0
+        self._clock, self._synced, self._pts = clock, clock(), -1
+        self._file: FileIO | None = None
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+
+    def write(self, shown: Shown) -> None:
+        """Append a picture. All have the first one's size."""
+        try:
+            if self._container is None:
+                self._open(*shown.rgb.shape[1::-1])
+            assert self._container is not None and self._stream is not None and self._file is not None
+            frame = av.VideoFrame.from_ndarray(shown.rgb, "rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
+            self._pts = max(round(shown.t * _CLOCK), self._pts + 1)
+            frame.pts, frame.time_base = self._pts, Fraction(1, _CLOCK)
+            self._container.mux(self._stream.encode(frame))
+            self.seconds, self.bytes = self._pts / _CLOCK, self._file.tell()
+        except OSError as error:  # FFmpeg's errors are such, too
+            raise trouble(self.path, error) from error
+        self.tick()
+
+    def tick(self) -> None:
+        """Make safe what is older than `SYNC_SECONDS`."""
+        if self._file is not None and self._clock() - self._synced >= SYNC_SECONDS:
+            os.fsync(self._file.fileno())
+            self._synced = self._clock()
+
+    def close(self) -> None:
+        """End the film. Idempotent."""
+        if self._container is None or self._stream is None or self._file is None:
+            return
+        container, self._container = self._container, None
+        try:
+            container.mux(self._stream.encode())
+            container.close()
+            os.fsync(self._file.fileno())
+            self.bytes = self._file.tell()
+        except OSError as error:
+            raise trouble(self.path, error) from error
+        finally:
+            self._file.close()
+
+    def _open(self, width: int, height: int) -> None:
+        self._file = FileIO(self.path, "xb")
+        self._container = av.open(self._file, "w", format="matroska", options=_CONTAINER)
+        stream = self._container.add_stream("libx264", rate=30, options=_ENCODER)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.time_base = Fraction(1, _CLOCK)
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1  # BT.709
+        self._stream = stream
+
+
+class SoundTrack:
+    """A take's sound on its way into a film. Made before the film's first packet is written."""
+
+    def __init__(self, container: OutputContainer, path: Path, suffix: str) -> None:
+        codec, rate = _SOUND[suffix]
+        self._container = container
+        stream = container.add_stream(codec, rate=sound.RATE)
+        assert isinstance(stream, AudioStream)
+        stream.codec_context.layout, stream.codec_context.bit_rate = "mono", rate
+        self._stream, self._chunks, self._done = stream, sound.chunks(path), 0
+
+    def until(self, seconds: float) -> None:
+        """Encode all that is heard before that moment of the film."""
+        while self._done < seconds * sound.RATE and (samples := next(self._chunks, None)) is not None:
+            room = round(seconds * sound.RATE) + sound.RATE // 10 - self._done
+            self._encode(samples[:room])
+            self._done += len(samples)
+
+    def finish(self, seconds: float) -> None:
+        """The film is so long: no sound goes on for longer."""
+        self.until(seconds)
+        self._container.mux(self._stream.encode(None))
+
+    def _encode(self, samples: NDArray[np.int16]) -> None:
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = sound.RATE, self._done, Fraction(1, sound.RATE)
+        self._container.mux(self._stream.encode(frame))
+
+
+def beside(take: Path) -> Path | None:
+    """The recorded render of a take's file, if there is one."""
+    path = take.with_suffix(SUFFIX)
+    return path if path.is_file() else None
+
+
+def seen(take: Path, out: Path, silent: bool = False) -> float:
+    """The recorded render as MP4, with the sound if there is one; no picture is encoded anew. -> its length, seconds.
+
+    Raises InputError: "no-render", "unknown-format", "takes-unwritable", "disk-full", "not-a-sound".
+    """
+    film, heard = beside(take), None if silent else sound.beside(take)
+    if film is None:
+        raise InputError("no-render", f"{take} was recorded without a render: face3d-live takes export draws it anew")
+    if out.suffix.lower() != ".mp4":
+        raise InputError("unknown-format", "the recorded render becomes an MP4: end the name in .mp4")
+    try:
+        with (
+            av.open(str(film)) as source,
+            replacing(out) as temporary,
+            av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container,
+        ):
+            stream = container.add_stream_from_template(source.streams.video[0])
+            track = None if heard is None else SoundTrack(container, heard, ".mp4")
+            length = 0.0
+            for packet in source.demux(video=0):
+                if packet.pts is None:
+                    continue
+                length = float(packet.pts * packet.time_base)
+                if track is not None:
+                    track.until(length)
+                packet.stream = stream
+                container.mux(packet)
+            if track is not None:
+                track.finish(length)
+    except av.FFmpegError as error:
+        raise InputError("no-render", f"{film} cannot be read ({error}): draw the take anew") from error
+    return length

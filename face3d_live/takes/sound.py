@@ -1,0 +1,225 @@
+"""A take's sound: a WAV file beside it, whose first sample is the take's first frame; silence where there was none.
+
+One channel, 16 bits, 48,000 samples a second. Samples lie where their time says, so what never came (a microphone that
+was off, a lost packet) is a hole in the file, which reads as silence. The sizes in the header are put right once a
+second and at the end: after a crash other programs find all but the last second, and nothing needs repair.
+Source of the format: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991 (RIFF).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .files import replacing
+from .writer import SYNC_SECONDS, trouble
+
+Samples = NDArray[np.int16]
+
+RATE = 48_000
+SUFFIX = ".wav"
+#: A sample's time may differ from its place by so much before it is put elsewhere: clocks drift, and jumps are heard.
+TOLERANCE = 0.02
+#: Samples that a WAV file can count: twelve hours.
+LONGEST = (2**32 - 64) // 2
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+class Heard(NamedTuple):
+    """samples (N,): what was heard from `t` seconds of the take on."""
+
+    samples: Samples
+    t: float
+
+
+class SoundWriter:
+    """Sound on its way to the disk. No file is made before the first sample; it must not exist yet.
+
+    Every method raises InputError: "take-exists", "takes-unwritable", "disk-full", "sound-too-long".
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path, self._clock = path, clock
+        self._file: int | None = None
+        self._next = 0  # the sample after the last one
+        self._synced = clock()
+
+    @property
+    def seconds(self) -> float:
+        """From the take's beginning to the end of the sound."""
+        return self._next / RATE
+
+    @property
+    def bytes(self) -> int:
+        """Length of the file."""
+        return 0 if self._file is None else _HEADER.size + 2 * self._next
+
+    def write(self, heard: Heard) -> None:
+        """Put samples where they belong. What was before the take's beginning, or is there already, is left out."""
+        start = round(heard.t * RATE)
+        if self._file is not None and abs(start - self._next) <= TOLERANCE * RATE:
+            start = self._next
+        samples = heard.samples[max(self._next - start, 0) :]
+        if not len(samples):
+            return
+        start = max(start, self._next)
+        if start + len(samples) > LONGEST:
+            raise InputError("sound-too-long", "a take has sound for twelve hours at most: record it in parts")
+        try:
+            if self._file is None:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+                _write(self._file, _header(0), 0)
+            _write(self._file, np.ascontiguousarray(samples, "<i2").tobytes(), _HEADER.size + 2 * start)
+        except OSError as error:
+            raise trouble(self.path, error) from error
+        self._next = start + len(samples)
+        self.tick()
+
+    def tick(self) -> None:
+        """Make safe what is older than `SYNC_SECONDS`."""
+        if self._clock() - self._synced >= SYNC_SECONDS:
+            self._sync()
+
+    def close(self) -> None:
+        """End the file. Idempotent."""
+        if self._file is None:
+            return
+        try:
+            self._sync()
+        finally:
+            os.close(self._file)
+            self._file = None
+
+    def _sync(self) -> None:
+        self._synced = self._clock()
+        if self._file is None:
+            return
+        try:
+            _write(self._file, _header(self._next), 0)
+            os.fsync(self._file)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # what cannot be synced
+                raise trouble(self.path, error) from error
+
+
+def beside(take: Path) -> Path | None:
+    """The sound of a take's file, if there is one."""
+    path = take.with_suffix(SUFFIX)
+    return path if path.is_file() else None
+
+
+def existing(take: Path) -> Path:
+    """The same. Raises InputError "no-sound" where there is none."""
+    path = beside(take)
+    if path is None:
+        raise InputError("no-sound", f"{take} was recorded without sound: there is no {take.stem}{SUFFIX} beside it")
+    return path
+
+
+def chunks(path: Path) -> Iterator[Samples]:
+    """The sound of a file from its beginning, a fraction of a second at a time.
+
+    Raises InputError "not-a-sound", also where somebody has replaced the file by another.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise InputError("not-a-sound", f"{path} has no sound in it: remove it, or put a sound file there")
+            for heard in _decoded(container, 0.0):
+                yield heard.samples
+    except (av.FFmpegError, OSError) as error:
+        raise InputError("not-a-sound", f"{path} cannot be read ({error}): remove it, or save it as WAV") from error
+
+
+def cut(path: Path, out: Path, start: float, seconds: float) -> None:
+    """The sound from `start` on, `seconds` long or shorter, as a file of its own. Raises InputErrors of both."""
+    first, last = round(start * RATE), round(min(start + seconds, 1e6) * RATE)
+    at = 0
+    with replacing(out) as temporary:
+        temporary.unlink(missing_ok=True)
+        writer = SoundWriter(temporary)
+        try:
+            for samples in chunks(path):
+                piece = samples[max(first - at, 0) : max(last - at, 0)]
+                writer.write(Heard(piece, writer.seconds))
+                at += len(samples)
+                if at >= last:
+                    break
+            writer.write(Heard(np.zeros(1, np.int16), writer.seconds))  # a file, also of nothing
+        finally:
+            writer.close()
+
+
+def extract(video: Path, out: Path, seconds: float | None = None) -> float:
+    """The sound of a video file in step with its pictures: 0 is the first of them. -> its length in seconds, 0: none.
+
+    Raises InputError, also of writing: "not-a-video" where the sound cannot be decoded.
+    """
+    writer = SoundWriter(out)
+    try:
+        with av.open(str(video)) as container:
+            first = next((frame.time for frame in container.decode(video=0) if frame.time is not None), 0.0)
+        with av.open(str(video)) as container:
+            for heard in _decoded(container, first) if container.streams.audio else ():
+                if seconds is not None and heard.t >= seconds:
+                    break
+                room = None if seconds is None else max(round((seconds - heard.t) * RATE), 0)
+                writer.write(Heard(heard.samples[:room], heard.t))
+    except av.FFmpegError as error:
+        text = f"the sound of {video} cannot be decoded ({error}): convert the file, or leave --sound out"
+        raise InputError("not-a-video", text) from error
+    finally:
+        writer.close()
+    return writer.seconds
+
+
+def one_channel(frame: AudioFrame) -> Samples:  # -> (N,)
+    """The mean of the channels of interleaved or planar 16-bit sound, as Opus decoders give it."""
+    values = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    each = values if values.shape[0] == channels and channels > 1 else values.reshape(-1, channels).T
+    return each.mean(0).astype(np.int16) if channels > 1 else each[0].astype(np.int16)
+
+
+def _decoded(container: av.container.InputContainer, origin: float) -> Iterator[Heard]:
+    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+    at = None
+    for frame in container.decode(audio=0):
+        if at is None or frame.time is not None:
+            at = (frame.time or 0.0) - origin
+        for each in resampler.resample(frame):
+            samples = _flat(each)
+            yield Heard(samples, at)
+            at += len(samples) / RATE
+    for each in resampler.resample(None):
+        yield Heard(_flat(each), at or 0.0)
+
+
+def _flat(frame: AudioFrame) -> Samples:
+    return np.asarray(frame.to_ndarray(), np.int16).reshape(-1)
+
+
+def _header(samples: int) -> bytes:
+    size = 2 * samples
+    return _HEADER.pack(
+        b"RIFF", _HEADER.size - 8 + size, b"WAVE", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16, b"data", size
+    )
+
+
+def _write(file: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        done = os.pwrite(file, view, at)
+        view, at = view[done:], at + done
