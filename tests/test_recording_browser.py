@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import browser_support as support
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from pylivelinkface import FaceBlendShape, PyLiveLinkFace
+from takes_support import CAMERA, expression, write
+from test_outputs import Receiver
 
+from face3d_live.codes import HeadCodes
+from face3d_live.takes.model import Frame
 from face3d_live.takes.reader import load
 from face3d_live.track.profile import load_profile
 
@@ -122,3 +128,64 @@ def test_calibrating_in_steps(page, tmp_path) -> None:
     page.locator("#calibration input[type=file]").set_input_files(tmp_path / "bad.json")
     expect(said).to_contain_text("Not calibrated", timeout=20_000)
     expect(page.locator('[data-step="jaw"] .cal-value')).to_have_text("✓ 0.50")
+
+
+def newest_jaw(receiver: Receiver, seconds: float = 20) -> float:
+    """What a receiver gets next."""
+    receiver.packets()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if packets := receiver.packets():
+            return PyLiveLinkFace.decode(packets[-1])[1].get_blendshape(FaceBlendShape.JawOpen)
+        time.sleep(0.02)
+    raise AssertionError("nothing came")
+
+
+def test_a_take_is_played_from_the_page(page, folder) -> None:
+    """Seen on the page and sent to an output, before the camera's face; looped, in part, stopped."""
+    wide = HeadCodes(expression=expression(jawOpen=0.96))
+    path = folder / "face3d-live" / "takes" / "wide.jsonl"
+    write(path, [Frame(i, i / 30, True, wide, CAMERA) for i in range(90)])
+    receiver = Receiver()
+    made = page.request.post(f"{page.url}api/outputs", data={"url": f"livelink://127.0.0.1:{receiver.port}"})
+    assert made.status == 201
+    page.check("#panel-tabs input[value=expression]")
+    page.check("#panel-tabs input[value=takes]")
+    card = page.locator("#takes li[data-id=wide]")
+    expect(card).to_have_count(1, timeout=20_000)
+    player = page.locator(".player")
+    expect(player).to_be_hidden()
+    assert newest_jaw(receiver) < 0.96
+
+    card.get_by_role("button", name="Play hello").click()
+    expect(player).to_be_visible()
+    player.get_by_label("Loop").check()
+    expect(player.locator("canvas")).to_have_attribute("data-pictures", re.compile(r"\d{2,}"), timeout=60_000)
+    face = player.locator("canvas").evaluate(
+        "canvas => canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height * 0.4, 1, 1).data[3]"
+    )
+    assert face == 255, "a head, and not an empty picture"
+    assert newest_jaw(receiver) == pytest.approx(0.96, abs=1e-3)
+    playing = page.request.get(f"{page.url}api/playing").json()["playing"]
+    assert playing["take"] == "wide" and playing["loop"] is True
+
+    player.get_by_label("From, s").fill("1")
+    player.get_by_label("To, s").fill("2")
+    player.get_by_label("To, s").blur()
+    player.get_by_label("Speed").select_option("0.5")
+    expect(player.locator(".take-head span")).to_have_text(re.compile(r"0:01\.\d / 0:02\.0"), timeout=20_000)
+    playing = page.request.get(f"{page.url}api/playing").json()["playing"]
+    assert (playing["start"], playing["speed"], playing["frames"]) == (1, 0.5, 30)
+    player.get_by_label("From, s").fill("99")
+    player.get_by_label("From, s").blur()
+    expect(player.get_by_role("alert")).to_contain_text("start must be", timeout=20_000)
+
+    player.get_by_role("button", name="Stop", exact=True).click()
+    expect(player.get_by_role("button", name="Play", exact=True)).to_be_enabled(timeout=20_000)
+    assert page.request.get(f"{page.url}api/playing").json() == {"playing": None}
+    assert newest_jaw(receiver) < 0.96
+    player.get_by_role("button", name="Stop and close").click()
+    expect(player).to_be_hidden()
+    page.request.delete(page.url.rstrip("/") + made.headers["location"])
+    path.unlink()
+    receiver.close()

@@ -11,7 +11,6 @@ from typing import Protocol
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
 from face3d_live.live.mailbox import SKIN_SIZE
-from face3d_live.live.sessions import Session
 from face3d_live.live.worker import Report, Worker
 from face3d_live.takes.clock import schedule
 from face3d_live.takes.model import Take
@@ -77,13 +76,14 @@ async def perform(performance: Performance, stage: Stage, clock: Clock | None = 
             return
 
 
-async def dress(performance: Performance, session: Session, worker: Worker) -> None:
-    """Give the session a skin of the take's person; without one it keeps the default."""
+async def make_skin(performance: Performance, worker: Worker) -> bytes | None:
+    """A skin of the take's person, (SKIN_SIZE, SKIN_SIZE, 4) as raw bytes; None when there is to be the default one."""
     take = performance.take
     try:
-        session.wear(await worker.run(take_skin, take.textures[take.person[-1]]), SKIN_SIZE)
+        return await worker.run(take_skin, take.textures[take.person[-1]])
     except Face3DError as error:
         logger.warning("the take keeps the default skin: %s", error)
+        return None
 
 
 def take_skin(report: Report, code: object) -> bytes:

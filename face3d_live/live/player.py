@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from face3d_live.codes import HeadCodes
-from face3d_live.live.playback import Performance, dress, perform
+from face3d_live.live.mailbox import SKIN_SIZE
+from face3d_live.live.playback import Performance, make_skin, perform
 from face3d_live.live.sessions import Session, Sessions
 from face3d_live.live.worker import Worker
 
@@ -46,10 +47,17 @@ class Playing:
 
 
 class Player:
-    """lead: told whose frames the outputs shall send meanwhile, None when nothing is played."""
+    """lead: told whose frames the outputs shall send meanwhile, None when nothing is played. spawn: runs a task."""
 
-    def __init__(self, sessions: Sessions, worker: Worker, lead: Callable[[str | None], None]) -> None:
-        self._sessions, self._worker, self._lead = sessions, worker, lead
+    def __init__(
+        self,
+        sessions: Sessions,
+        worker: Worker,
+        lead: Callable[[str | None], None],
+        spawn: Callable[[Coroutine[Any, Any, None], str], None],
+    ) -> None:
+        self._sessions, self._worker, self._lead, self._spawn = sessions, worker, lead, spawn
+        self._skin: tuple[bytes, asyncio.Future[bytes | None]] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -79,17 +87,34 @@ class Player:
         await self._idle.wait()
 
     async def _run(self, playing: Playing) -> None:
-        dressing = asyncio.create_task(dress(playing.performance, playing.session, self._worker), name="skin of a take")
+        self._dress(playing)
         try:
             await perform(playing.performance, playing)
         finally:
-            dressing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await dressing
             self._sessions.close(playing.session)
             if self.now is playing:
                 self.now = None
                 self._lead(None)
+
+    def _dress(self, playing: Playing) -> None:
+        """Give the session a skin of the take's person. One is made once for a person who is played again and again."""
+        take = playing.performance.take
+        key = take.textures[take.person[-1]].tobytes()
+        if self._skin is None or self._skin[0] != key:
+            self._skin = key, asyncio.get_running_loop().create_future()
+            self._spawn(self._make_skin(playing.performance, self._skin[1]), "skin of a take")
+
+        def put_on(made: asyncio.Future[bytes | None]) -> None:
+            if not made.cancelled() and (skin := made.result()) is not None:
+                playing.session.wear(skin, SKIN_SIZE)
+
+        self._skin[1].add_done_callback(put_on)
+
+    async def _make_skin(self, performance: Performance, made: asyncio.Future[bytes | None]) -> None:
+        try:
+            made.set_result(await make_skin(performance, self._worker))
+        finally:
+            made.cancel()  # does nothing to one that has its result
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

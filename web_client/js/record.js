@@ -2,6 +2,7 @@
 import { ApiError, request } from "./api.js";
 import { ask, make } from "./elements.js";
 import { tr } from "./i18n.js";
+import { Player } from "./player.js";
 
 const POLL_MS = 1000;
 const CONVERT_MS = 120000;
@@ -21,15 +22,20 @@ export class Recording {
   #timer = 0;
   #state = make("p", { className: "fine" });
   #list = make("ul", { className: "takes" });
+  #player = new Player();
   #trouble = make("p", { className: "out-trouble", hidden: true });
 
   /** @param {import("./status.js").Notice} notice */
   constructor(notice) {
     this.#notice = notice;
     this.#trouble.setAttribute("role", "alert");
-    $("takes").append(this.#state, this.#trouble, this.#list);
+    $("takes").append(this.#state, this.#trouble, this.#player.element, this.#list);
     $("record").addEventListener("click", () => this.#toggle());
-    $("panel-tabs").addEventListener("change", () => this.#opened() && this.#refresh());
+    $("panel-tabs").addEventListener("change", () => {
+      if (!this.#opened()) return this.#player.close();
+      this.#refresh();
+      this.#player.open();
+    });
     addEventListener("languagechanged", () => this.#opened() && this.#refresh());
     this.#show();
   }
@@ -155,7 +161,7 @@ export class Recording {
     const facts = [clock(take.seconds), size(take.bytes), state].filter(Boolean).join(" · ");
     return make("li", { dataset: { id: take.take } },
       make("div", { className: "take-head" }, make("b", {}, take.name), make("span", {}, facts)),
-      make("div", { className: "out-row" }, make("label", { className: "wide" }, format), get, remove));
+      make("div", { className: "out-row" }, this.#player.button(take), make("label", { className: "wide" }, format), get, remove));
   }
 }
 

@@ -1,12 +1,13 @@
 /**
  * The avatar alone, with alpha, for OBS and the like: /view?bg=transparent&ui=0
  *
- * Pictures come as WebP over a WebSocket, as WebRTC's video has no alpha. Each one drawn is acknowledged, and the server
- * sends the next only then: what is shown is always the newest.
+ * Pictures come as WebP over a WebSocket, as WebRTC's video has no alpha.
  *
  * bg: transparent (default), studio, or a colour such as 00ff00. ui: 0 shows no text, whatever happens. session: an id;
  * without it the newest session. mirror: 1. fit: contain (default) or cover. token: as everywhere.
  */
+import { Painter, watch } from "./painter.js";
+
 const RETRY_MS = [250, 500, 1000, 2000, 5000];
 
 /** What the page says of itself when it has nothing to show. */
@@ -19,7 +20,6 @@ const TEXT = {
 
 const query = new URLSearchParams(location.search);
 const canvas = document.getElementById("avatar");
-const context = canvas.getContext("2d");
 const status = document.getElementById("status");
 
 function say(text) {
@@ -41,50 +41,19 @@ function address() {
   return url;
 }
 
-/** Draws pictures in the order in which they came, one at a time. */
-class Painter {
-  #waiting = Promise.resolve();
-
-  /** @param {Blob} picture @param {() => void} drawn called when it is to be seen */
-  paint(picture, drawn) {
-    this.#waiting = this.#waiting.then(async () => {
-      try {
-        const bitmap = await createImageBitmap(picture);
-        if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
-          [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
-        }
-        context.clearRect(0, 0, canvas.width, canvas.height);
-        context.drawImage(bitmap, 0, 0);
-        bitmap.close();
-        canvas.dataset.pictures = Number(canvas.dataset.pictures ?? 0) + 1;
-      } catch (error) {
-        if (error.name !== "InvalidStateError") throw error; // a picture that cannot be read: the next one will do
-      }
-      drawn();
-    });
-  }
-
-  clear() {
-    this.#waiting = this.#waiting.then(() => context.clearRect(0, 0, canvas.width, canvas.height));
-  }
-}
-
-const painter = new Painter();
+const painter = new Painter(canvas);
 
 function connect(failures = 0) {
-  const socket = new WebSocket(address());
-  socket.binaryType = "blob";
   let heard = false;
-  socket.onmessage = ({ data }) => {
-    heard = true;
-    if (typeof data !== "string") {
-      say("");
-      painter.paint(data, () => socket.readyState === WebSocket.OPEN && socket.send("drawn"));
-    } else if (JSON.parse(data).session === null) {
+  const socket = watch(address(), painter, {
+    painted: () => say(""),
+    told: ({ session }) => {
+      heard = true;
+      if (session !== null) return;
       painter.clear();
       say(TEXT.waiting);
-    }
-  };
+    },
+  });
   socket.onclose = ({ code }) => {
     painter.clear();
     const next = heard ? 0 : failures;
