@@ -84,7 +84,7 @@ class Live:
         self.studio = Studio(settings.studio, self.spawn)
         self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
         self.recordings = Recordings(settings.takes)
-        self.player = Player(self.sessions, self.worker, self.outputs.follow)
+        self.player = Player(self.sessions, self.worker, self.outputs.follow, self.spawn)
         self.performed = asyncio.Event()
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
