@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from face3d_live.head.model import Head
+from face3d_live.texture.albedo import Albedo
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
 
@@ -15,3 +18,15 @@ def shared_data() -> Path:
     if not (SHARED / "README.md").is_file():
         pytest.skip(f"no data at {SHARED}: set FACE3D_DATA to the folder of faces and clips")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def head() -> Head:
+    """The head that ships."""
+    return Head.load()
+
+
+@pytest.fixture(scope="session")
+def albedo() -> Albedo:
+    """The skin basis that ships."""
+    return Albedo.load()

@@ -7,13 +7,7 @@ from scipy.spatial import cKDTree
 from face3d_live.head import charts, packing
 from face3d_live.head.atlas import build_atlas
 from face3d_live.head.flatten import flatten, rest_triangles, stretch, tutte
-from face3d_live.head.model import Head
 from face3d_live.raster import rasterize
-
-
-@pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
 
 
 def weighted_percentile(values, weight, share):

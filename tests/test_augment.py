@@ -18,11 +18,6 @@ Samples = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def batch(head: Head) -> Samples:
     """Heads in random poses; each picture is black but for a bright dot at point 4 (nose) and one at 33 (right eye)."""
     rng = np.random.default_rng(0)

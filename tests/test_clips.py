@@ -26,11 +26,6 @@ CAMERA = Camera.webcam(320, 240)
 LENGTH = 14
 
 
-@pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
 def face(i: int, shape: np.ndarray) -> HeadCodes:
     """Frame i of a clip: a head that turns slowly, blinks in frames 4 and 5, opens its mouth from frame 8 on."""
     expression = np.zeros(N_EXPRESSION, np.float32)

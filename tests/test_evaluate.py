@@ -27,11 +27,6 @@ COUNT = 40
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def pool(head: Head, tmp_path_factory: pytest.TempPathFactory) -> Pool:
     return Pool(write_pool(head, tmp_path_factory.mktemp("known"), COUNT))
 

@@ -18,11 +18,6 @@ CAMERA = Camera.webcam(640, 480)
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def fitter(head: Head) -> Fitter:
     return Fitter(head)
 

@@ -17,11 +17,6 @@ SIGMA = np.full(478, 1.0)
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def fitter(head: Head) -> Fitter:
     return Fitter(head)
 

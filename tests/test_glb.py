@@ -15,12 +15,6 @@ from PIL import Image
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.gltf import Buffer, accessor_values, read_glb
-from face3d_live.head.model import Head
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
 
 
 @pytest.fixture(scope="module")

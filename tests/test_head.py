@@ -13,11 +13,6 @@ from face3d_live.head.model import Head
 MM = 1e-3
 
 
-@pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
 def code(**values: float) -> np.ndarray:
     expression = np.zeros(N_EXPRESSION, np.float32)
     for name, value in values.items():

@@ -21,11 +21,6 @@ NAMES = ["_neutral", "browInnerUp", "eyeBlinkLeft", "jawOpen", "mouthSmileLeft",
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def made(head: Head, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A data folder of 24 pictures whose points come from known heads, two of one person; and those heads."""
     data = tmp_path_factory.mktemp("data")

@@ -17,7 +17,6 @@ from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
 from face3d_live.export.bundle import write_folder
 from face3d_live.export.params import params_from
-from face3d_live.head.model import Head
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
 from face3d_live.reconstruct.find import Finder
@@ -28,11 +27,6 @@ from face3d_live.track.detector import Detector
 
 SIDE = 320
 LOW = Options("low", 512, refine=False)
-
-
-@pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
 
 
 @pytest.fixture(scope="module")

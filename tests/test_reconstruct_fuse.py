@@ -8,7 +8,6 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
 from face3d_live.export.params import params_from
-from face3d_live.head.model import Head
 from face3d_live.lighting import ambient, lamp
 from face3d_live.reconstruct import Found, Options, Reconstructor, reconstruct_person
 from face3d_live.reconstruct import batch as batch_module
@@ -22,11 +21,6 @@ from face3d_live.texture.several import fuse
 
 SIDE = 320
 CAMERA = Camera.webcam(SIDE, SIDE)
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
 
 
 def part(picture, known, covered=0.0):

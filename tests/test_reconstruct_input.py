@@ -19,7 +19,6 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes
-from face3d_live.head.model import Head
 from face3d_live.reconstruct import Options, Reconstruction, advice, batch, face_choice, read_photo
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS, refusal
 from face3d_live.reconstruct.find import Finder, Found
@@ -29,12 +28,6 @@ from face3d_live.reconstruct.rerender import posed as with_expression
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
 from face3d_live.track.detector import Detection
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
-
 
 # --- words ------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
-from face3d_live.head.model import Head
 from face3d_live.lighting import ambient, lamp
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.pixels import POSE, Cut, moves, slope_of_light
@@ -18,11 +17,6 @@ from face3d_live.texture.albedo import Albedo
 SIDE = 320
 CAMERA = Camera.webcam(SIDE, SIDE)
 LIGHT = ambient(np.full(3, 0.55)) + lamp(np.array([-0.6, 0.5, 0.7]), np.full(3, 0.7))
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,6 @@ NAMES = ("faker_0964.jpg", "faker_1060.jpg", "faker_1061.jpg", "faker_1062.jpg",
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def data(head: Head, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
     """A white dot at each nose, the folder's (wrong) labels, and the teacher's (right) ones; the right points."""
     root = tmp_path_factory.mktemp("data")

@@ -25,11 +25,6 @@ SIZE = 256
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def renderer(head: Head) -> Iterator[Renderer]:
     made = Renderer(head, SIZE, SIZE, "low")
     yield made

@@ -17,11 +17,6 @@ CHIN, NOSE_TIP, FOREHEAD, LOWER_LIP_MIDDLE = 152, 4, 151, 17
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def drawn(head: Head) -> features.Features:
     low = head.mesh("low")
     return features.measure(head, low, np.ones(len(low.part), np.float32))

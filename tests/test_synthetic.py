@@ -25,11 +25,6 @@ from face3d_live.train.synthetic_render import Subject
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def generator(head: Head, tmp_path_factory: pytest.TempPathFactory) -> Generator:
     """Without the data folder: shapes of the basis, one grey skin."""
     folder = tmp_path_factory.mktemp("skins")

@@ -7,7 +7,6 @@ from texture_support import BACKGROUND, mottled, picture_of, posed
 from face3d_live.camera import Camera
 from face3d_live.codes import N_TEXTURE
 from face3d_live.errors import AssetError
-from face3d_live.head.model import Head
 from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
 from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
@@ -24,16 +23,6 @@ from face3d_live.texture.texels import texels_of
 
 CAMERA = Camera.webcam(360, 360)
 SIDE_LIGHT = lamp(np.array([0.7, 0.3, 0.6]), np.array([0.7, 0.7, 0.7])) + ambient(np.array([0.5, 0.5, 0.5]))
-
-
-@pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
-def albedo() -> Albedo:
-    return Albedo.load()
 
 
 # --- texels -----------------------------------------------------------------------------------------------------------

@@ -6,24 +6,12 @@ import pytest
 from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
-from face3d_live.head.model import Head
-from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.foreign import SIZE, foreign
 from face3d_live.texture.portrait import COMPLETED, OBSERVED, skin_of_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
 
 CAMERA = Camera.webcam(360, 360)
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
-def albedo():
-    return Albedo.load()
 
 
 @pytest.fixture(scope="module")

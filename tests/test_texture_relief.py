@@ -5,10 +5,8 @@ import pytest
 from texture_support import posed
 
 from face3d_live.camera import Camera
-from face3d_live.head.model import Head
 from face3d_live.lighting import ambient, lamp, shade, to_linear, to_srgb
 from face3d_live.raster import rasterize
-from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import OBSERVED, skin_of_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.relief import MOST, SIZE, displaced, normal_map, relief
@@ -17,16 +15,6 @@ from face3d_live.texture.texels import texels_of
 CAMERA = Camera.webcam(512, 512)
 FRONT = ambient(np.full(3, 0.6)) + lamp(np.array([0, 0.2, 1.0]), np.full(3, 0.6))
 ASIDE = ambient(np.full(3, 0.5)) + lamp(np.array([0.8, 0.3, 0.6]), np.full(3, 0.8))
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
-def albedo():
-    return Albedo.load()
 
 
 @pytest.fixture(scope="module")

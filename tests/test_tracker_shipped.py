@@ -12,7 +12,6 @@ from skimage import data
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
-from face3d_live.head.model import Head
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import angle_between, to_euler
@@ -25,11 +24,6 @@ SAMPLE = Path(__file__).resolve().parent.parent / "web_client" / "sample"
 EYES = {36: (193, 103), 39: (211, 103), 42: (238, 107), 45: (257, 107)}
 MOUTH = {48: (199, 144), 54: (243, 148)}
 EYE_DISTANCE = 64.0
-
-
-@pytest.fixture(scope="module")
-def head():
-    return Head.load()
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,6 @@ RECIPE = loop.Recipe(THIN, samples=6 * 32, batch=32, warm_up=2, sizes=((0.5, 32)
 
 
 @pytest.fixture(scope="module")
-def head() -> Head:
-    return Head.load()
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pool of random arrays, for what does not need a face."""
     path = tmp_path_factory.mktemp("pool")
