@@ -125,7 +125,9 @@ export const ZH = {
   "This browser has no WebRTC": "此浏览器不支持 WebRTC",
   "A current Chrome, Edge, Firefox or Safari can show the avatar.": "最新的 Chrome、Edge、Firefox 或 Safari 可以显示虚拟形象。",
   "The camera was unplugged or taken away.": "摄像头已拔出或被占用。",
-  "Outputs": "输出",
+  "Outputs": "输出", "nobody has asked for it yet": "还没有程序请求",
+  "With the address 0.0.0.0 it goes to every program in the local network that asks for it, as the phone app's does.":
+    "地址填 0.0.0.0 时，会像手机应用那样发送给局域网内请求它的每个程序。",
   "Panel": "面板",
   "Send your face to other programs: add one below and start it there.": "把你的表情发送到其他程序：在下方添加，并在那边启动接收。",
   "Off": "已关闭",
@@ -179,6 +181,22 @@ export const ZH = {
   "Play": "播放", "Play {name}": "播放“{name}”", "Speed": "速度", "From, s": "从（秒）", "To, s": "到（秒）",
   "Loop": "循环播放", "Stop and close": "停止并关闭", "The avatar plays {name}": "头像正在播放“{name}”",
   "While it plays, the outputs get the take instead of the camera's face.": "播放时，各输出收到的是录制内容，而不是摄像头前的脸。",
+  "Recordings lie on the server's disk until you delete them.": "录制内容保存在服务器的磁盘上，直到你删除。",
+  "Record the movements of your face, and what is ticked in Takes": "录制你的面部动作，以及“录制内容”中勾选的项目",
+  "with microphone": "同时录制麦克风", "with render": "同时录制渲染画面", "Level of the microphone": "麦克风音量",
+  "Your voice leaves this page only while it records, and is kept beside the recording.":
+    "只有在录制时，你的声音才会离开此页面，并与录制内容保存在一起。",
+  "The render is the avatar as you see it. Over the camera, your own picture is in it.":
+    "渲染画面就是你看到的头像。使用“叠加画面”时，其中包含你本人的画面。",
+  "The microphone has gone. What is recorded from here on has no sound.": "麦克风已断开。此后的录制内容没有声音。",
+  "The browser does not allow the microphone: allow it in the address bar, then tick again.":
+    "浏览器不允许使用麦克风：请在地址栏中允许，然后重新勾选。",
+  "There is no microphone: plug one in, then tick again.": "没有找到麦克风：请连接麦克风，然后重新勾选。",
+  "Browsers give the microphone only to https pages and to localhost.": "浏览器只允许 https 页面和 localhost 使用麦克风。",
+  "The microphone cannot be opened: see that no other program uses it, then tick again.":
+    "无法打开麦克风：请确认没有其他程序正在使用，然后重新勾选。",
+  "No sound arrives.": "没有收到声音。", "Render with sound, MP4": "渲染画面和声音，MP4", "Render, MP4": "渲染画面，MP4",
+  "Sound, WAV": "声音，WAV",
   "Delete {name}": "删除“{name}”", "Open mouth": "张嘴", "Brows up": "抬眉", "Eyes shut": "闭眼",
   "Get ready to open your mouth wide": "准备张大嘴", "Mouth wide open: hold it": "张大嘴：保持住",
   "Get ready to smile broadly": "准备大笑", "A broad smile: hold it": "大笑：保持住",
@@ -237,6 +255,7 @@ export const ZH_ERRORS = {
   "bad-output": "这个地址或选项无法识别：请检查",
   "bad-rate": "频率应为 1 到 120",
   "output-exists": "已有一个相同格式的输出发往那里：请修改或移除它",
+  "port-taken": "本机的这个端口已被占用：请填写接收程序的地址，或先关闭占用它的程序",
   "too-many-outputs": "输出太多：请先移除一个",
   "allow-plugin": "VTube Studio 正在询问是否允许 Face3D Live 连接：请在那边点击“允许”",
   "denied": "VTube Studio 没有允许此插件：关闭再打开这个输出即可重新询问",

@@ -1,14 +1,33 @@
 /** Recording: the button, and the Takes tab with what was recorded, in every format that is quickly made. */
 import { ApiError, request } from "./api.js";
 import { ask, make } from "./elements.js";
+import { Extras } from "./extras.js";
 import { tr } from "./i18n.js";
 import { Player } from "./player.js";
 
 const POLL_MS = 1000;
 const CONVERT_MS = 120000;
+const DEAF_S = 3; // sound that is so far behind does not come
 const FORMATS = [
   ["jsonl", "JSON Lines"], ["csv", "Live Link CSV"], ["glb", "Animated GLB"], ["npz", "NumPy NPZ"], ["bvh", "Bones as BVH"],
   ["vrma", "VRM animation"], ["arkit.vrma", "VRM animation, ARKit names"],
+];
+
+/** What a recording holds, where nothing more is ticked, and where something is. */
+const ONLY = {
+  title: "Record the movements of your face, not your picture",
+  text: "Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.",
+};
+const PLUS = {
+  title: "Record the movements of your face, and what is ticked in Takes",
+  text: "Recordings lie on the server's disk until you delete them.",
+};
+
+/** What there is of a take: its sound and render only where they were recorded. */
+const formats = ({ sound, render }) => [
+  ...FORMATS,
+  ...(render ? [["mp4", sound ? "Render with sound, MP4" : "Render, MP4"]] : []),
+  ...(sound ? [["wav", "Sound, WAV"]] : []),
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -23,13 +42,14 @@ export class Recording {
   #state = make("p", { className: "fine" });
   #list = make("ul", { className: "takes" });
   #player = new Player();
+  #extras = new Extras(() => this.#show());
   #trouble = make("p", { className: "out-trouble", hidden: true });
 
   /** @param {import("./status.js").Notice} notice */
   constructor(notice) {
     this.#notice = notice;
     this.#trouble.setAttribute("role", "alert");
-    $("takes").append(this.#state, this.#trouble, this.#player.element, this.#list);
+    $("takes").append(this.#extras.element, this.#state, this.#trouble, this.#player.element, this.#list);
     $("record").addEventListener("click", () => this.#toggle());
     $("panel-tabs").addEventListener("change", () => {
       if (!this.#opened()) return this.#player.close();
@@ -42,7 +62,7 @@ export class Recording {
 
   /** @param {import("./session.js").Session | null} session that is live now, or null */
   set session(session) {
-    this.#session = session;
+    this.#session = this.#extras.session = session;
     if (this.#running && this.#running.url !== session?.url) {
       this.#ended();
       this.#open();
@@ -68,7 +88,7 @@ export class Recording {
         this.#notice.show(tr("Recorded {time}. Download it in Takes.", { time: clock(done.seconds) }));
         this.#open();
       } else {
-        await ask("POST", `${url}/recording`, { action: "start" });
+        await ask("POST", `${url}/recording`, { action: "start", ...this.#extras.wanted });
         this.#running = { began: performance.now(), url };
         this.#timer = setInterval(() => this.#poll(), POLL_MS);
       }
@@ -97,16 +117,21 @@ export class Recording {
       if (now.error) this.#notice.show(tr("The recording ended: {why}", { why: now.error.message }), { warn: true });
       return;
     }
-    this.#state.textContent = tr("Recording: {time}, {size}", { time: clock(now.seconds), size: size(now.bytes) });
+    const bytes = now.bytes + (now.sound?.bytes ?? 0) + (now.render?.bytes ?? 0);
+    const deaf = now.sound && now.seconds - now.sound.seconds > DEAF_S && tr("No sound arrives.");
+    this.#state.textContent = [tr("Recording: {time}, {size}", { time: clock(now.seconds), size: size(bytes) }), deaf].filter(Boolean).join(" · ");
   }
 
   #show() {
     const button = $("record"), on = Boolean(this.#running);
     button.disabled = !this.#session;
+    this.#extras.recording = on;
     button.setAttribute("aria-pressed", String(on));
     button.querySelector("span").textContent = on ? clock((performance.now() - this.#running.began) / 1000) : tr("Record");
-    button.title = on ? tr("Stop the recording") : tr("Record the movements of your face, not your picture");
-    if (!on) this.#state.textContent = tr("Recordings hold the movements of your face, not your picture. They lie on the server's disk until you delete them.");
+    const { sound, render } = this.#extras.wanted;
+    const plain = sound || render ? PLUS : ONLY;
+    button.title = tr(on ? "Stop the recording" : plain.title);
+    if (!on) this.#state.textContent = tr(plain.text);
   }
 
   #open() {
@@ -136,7 +161,7 @@ export class Recording {
 
   #card(take) {
     const path = `api/takes/${take.take}`;
-    const format = make("select", {}, ...FORMATS.map(([value, text]) => make("option", { value }, tr(text))));
+    const format = make("select", {}, ...formats(take).map(([value, text]) => make("option", { value }, tr(text))));
     format.setAttribute("aria-label", tr("Format"));
     const get = make("button", { type: "button", className: "small", disabled: take.recording }, tr("Download"));
     get.onclick = () => this.#try(async () => {
@@ -158,7 +183,7 @@ export class Recording {
       setTimeout(() => { delete remove.dataset.sure; remove.textContent = "✕"; }, 3000);
     };
     const state = take.recording ? tr("being recorded") : take.complete ? "" : tr("interrupted");
-    const facts = [clock(take.seconds), size(take.bytes), state].filter(Boolean).join(" · ");
+    const facts = [clock(take.seconds), size(take.bytes), take.sound && "♪", state].filter(Boolean).join(" · ");
     return make("li", { dataset: { id: take.take } },
       make("div", { className: "take-head" }, make("b", {}, take.name), make("span", {}, facts)),
       make("div", { className: "out-row" }, this.#player.button(take), make("label", { className: "wide" }, format), get, remove));

@@ -21,6 +21,9 @@ export class Session extends EventTarget {
   #url = null;
   #connection = null;
   #control = null;
+  #voice = null;
+  /** @type {MediaStreamTrack | null} */
+  #microphone = null;
   #view = null;
   #wake = null;
   #lastSign = 0;
@@ -73,6 +76,12 @@ export class Session extends EventTarget {
     this.#control?.setView(view);
   }
 
+  /** @param {MediaStreamTrack | null} track sent beside the camera from now on; kept over reconnections */
+  setMicrophone(track) {
+    this.#microphone = track;
+    this.#voice?.replaceTrack(track).catch(() => {}); // the connection has just been closed
+  }
+
   /** @param {string} action "snapshot" or "calibrate" @param {number} timeout ms @returns {Promise<Response>} */
   post(action, timeout) {
     if (!this.#url) throw new ApiError("no-session", STRINGS.serverAway);
@@ -100,6 +109,9 @@ export class Session extends EventTarget {
     const [track] = this.#camera.getVideoTracks();
     const transceiver = connection.addTransceiver(track, { direction: "sendrecv", streams: [this.#camera] });
     preferH264(transceiver);
+    // Room for a microphone, so that ticking it needs no new connection. Without one nothing is sent.
+    this.#voice = connection.addTransceiver("audio", { direction: "sendonly", streams: [this.#camera] }).sender;
+    await this.#voice.replaceTrack(this.#microphone);
 
     await connection.setLocalDescription();
     await gathered(connection);
@@ -172,7 +184,7 @@ export class Session extends EventTarget {
     this.#control?.close();
     this.#connection?.close();
     if (this.#url) end(this.#url);
-    this.#control = this.#connection = this.#url = null;
+    this.#control = this.#connection = this.#voice = this.#url = null;
   }
 
   #tell(state, detail = {}) {
