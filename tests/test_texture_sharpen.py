@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from face3d_live.errors import AssetError
+from face3d_live.texture import build_sharpen
 from face3d_live.texture import sharpen as module
 from face3d_live.texture.build_sharpen import learn, photographed
-from face3d_live.texture.sharpen import N_CLASSES, RATIOS, SIDE, classes, load_filters, sharpen
+from face3d_live.texture.sharpen import N_CLASSES, RATIOS, SIDE, classes, filters_for, load_filters, sharpen
 
 SIZE = 256
 WHOLE = np.ones((SIZE, SIZE), np.float32)
@@ -35,14 +36,24 @@ def test_there_is_a_filter_for_every_class_and_none_changes_brightness():
     assert np.abs(sharpen(flat, WHOLE, 2.0).astype(int) - flat).max() <= 1
 
 
-@pytest.mark.parametrize("times", [1.5, 2.0])
-def test_a_blurred_skin_comes_nearer_to_the_truth(times):
+@pytest.mark.parametrize("times", [1.3, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0])
+def test_a_blurred_skin_comes_nearer_to_the_truth_at_every_ratio(times):
     truth = stubbly()
     shown = photographed(truth, times, np.random.default_rng(1), 1.5, 92)
     sharper = sharpen(shown, WHOLE, times)
-    assert error(sharper, truth) < 0.98 * error(shown, truth)
+    assert error(sharper, truth) < 0.995 * error(shown, truth)
     slope = [np.abs(np.diff(p[..., 1].astype(float), axis=1)).mean() for p in (shown, sharper)]
-    assert slope[1] > 1.05 * slope[0]
+    assert slope[1] > 1.03 * slope[0]
+
+
+def test_between_two_ratios_filters_are_blended_and_beyond_the_last_they_stay():
+    filters = load_filters()
+    for at, times in enumerate(RATIOS):
+        np.testing.assert_allclose(filters_for(filters, times), filters[at], atol=1e-6)
+    between = filters_for(filters, np.sqrt(RATIOS[1] * RATIOS[2]))
+    np.testing.assert_allclose(between, (filters[1] + filters[2]) / 2, atol=1e-6)
+    np.testing.assert_array_equal(filters_for(filters, 9.0), filters[-1])
+    assert np.abs(filters_for(filters, 1.15)).max() == 0 < np.abs(filters_for(filters, 1.3)).max()
 
 
 def test_edges_get_no_halos():
@@ -73,12 +84,24 @@ def test_classes_tell_directions_apart():
 
 
 def test_learned_filters_bring_another_skin_nearer_to_its_truth(monkeypatch):
-    filters = learn([stubbly(seed) for seed in (5, 6)], np.ones((SIZE, SIZE), bool))
-    assert filters.shape == load_filters().shape and np.isfinite(filters).all()
+    filters, extra = learn([stubbly(seed) for seed in (5, 6)], np.ones((SIZE, SIZE), bool))
+    assert extra.shape == filters.shape == load_filters().shape and np.isfinite(filters).all()
     monkeypatch.setattr(module, "load_filters", lambda: filters)
     truth = stubbly(7)
     shown = photographed(truth, 2.0, np.random.default_rng(3), 1.5, 92)
     assert error(sharpen(shown, WHOLE, 2.0), truth) < 0.95 * error(shown, truth)
+
+
+def test_the_aim_is_the_farthest_that_costs_no_skin_its_nearness(monkeypatch):
+    skins = [stubbly(seed) for seed in (5, 6)]
+    monkeypatch.setattr(build_sharpen, "RATIOS", (2.0,))
+    where = np.ones((SIZE, SIZE), bool)
+    modest = build_sharpen.aims(skins, where)
+    monkeypatch.setattr(build_sharpen, "_LEAST_GAIN", -99.0)
+    assert build_sharpen.aims(skins, where) == [0.4]
+    monkeypatch.setattr(build_sharpen, "_LEAST_GAIN", 99.0)
+    assert build_sharpen.aims(skins, where) == [0.0]
+    assert 0.0 <= modest[0] <= 0.4
 
 
 def test_missing_filters_are_an_asset_error(monkeypatch, tmp_path):

@@ -26,7 +26,7 @@ Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 FILTERS = Path(__file__).with_name("sharpen.npz")
-RATIOS = (1.5, 2.0, 3.0)  # texels per photo pixel that there are filters for
+RATIOS = (1.5, 2.0, 2.5, 3.0)  # texels per photo pixel that there are filters for; between them they are blended
 SIDE = 9  # texels of a filter
 ANGLES, STRENGTHS = 6, 4
 N_CLASSES = ANGLES * STRENGTHS
@@ -57,20 +57,33 @@ def sharpen(texture: Picture, known: Array, texels_per_pixel: float) -> Picture:
         return texture
     rgb = np.ascontiguousarray(texture[..., :3], np.float32) / 255
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    nearest = int(np.argmin(np.abs(np.log(np.array(RATIOS) / texels_per_pixel))))
-    kind = classes(grey, RATIOS[nearest])
+    sharper = sharper_grey(grey, known, filters_for(load_filters(), texels_per_pixel), texels_per_pixel)
+    ratio = (sharper / np.maximum(grey, 0.02))[..., None]  # hue stays
+    out = texture.copy()
+    out[..., :3] = np.clip(rgb * ratio * 255 + 0.5, 0, 255).astype(np.uint8)
+    return out
+
+
+def filters_for(filters: Array, texels_per_pixel: float) -> Array:  # (ratios, ...) -> (classes, SIDE, SIDE)
+    """Those of a ratio: between two of `RATIOS` a blend of theirs, before the first a share of the first's (none where
+    nothing is lost), beyond the last the last's."""
+    steps = np.concatenate([np.zeros_like(filters[:1]), filters])
+    at = float(np.interp(np.log(texels_per_pixel), np.log((_NOTHING_LOST, *RATIOS)), np.arange(len(steps))))
+    lower = min(int(at), len(steps) - 2)
+    return np.asarray((1 - at + lower) * steps[lower] + (at - lower) * steps[lower + 1], np.float32)
+
+
+def sharper_grey(grey: Array, known: Array, filters: Array, texels_per_pixel: float) -> Array:  # (S, S) -> (S, S)
+    """Brightness 0..1 with its detail, where it is known (S, S)."""
+    kind = classes(grey, texels_per_pixel)
     detail = np.zeros_like(grey)
-    for number, weights in enumerate(load_filters()[nearest]):
+    for number, weights in enumerate(filters):
         mine = kind == number
         if mine.any():
             detail[mine] = cv2.filter2D(grey, cv2.CV_32F, weights)[mine]
     kernel = np.ones((5, 5), np.uint8)
     low, high = cv2.erode(grey, kernel) - _SLACK, cv2.dilate(grey, kernel) + _SLACK
-    sharper = np.clip(grey + detail * known, low, high)
-    ratio = (sharper / np.maximum(grey, 0.02))[..., None]  # hue stays
-    out = texture.copy()
-    out[..., :3] = np.clip(rgb * ratio * 255 + 0.5, 0, 255).astype(np.uint8)
-    return out
+    return np.clip(grey + detail * known, low, high)
 
 
 def classes(grey: Array, texels_per_pixel: float) -> NDArray[np.intp]:  # (S, S) -> (S, S) 0..N_CLASSES - 1
