@@ -6,7 +6,7 @@ import pytest
 
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
-from face3d_live.train import clips, command, portraits, relabelled, turned
+from face3d_live.train import clips, portraits, prepare, relabelled, turned
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         (tmp_path / "pool" / "portraits_train").mkdir(parents=True, exist_ok=True)
 
     monkeypatch.setattr(portraits, "load_index", lambda data: [])
-    monkeypatch.setattr(command, "build_library", lambda data, out: done.append("skins") or out.mkdir())
+    monkeypatch.setattr(prepare, "build_library", lambda data, out: done.append("skins") or out.mkdir())
     monkeypatch.setattr(portraits, "build", lambda *args: pools("portraits"))
     monkeypatch.setattr(turned, "build", lambda *args: pools("turned"))
 
@@ -36,7 +36,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 def test_everything_is_made_once(made: list[str], tmp_path: Path) -> None:
     for _ in range(2):
-        command.prepare(Head.load(), tmp_path, tmp_path / "data")
+        prepare.prepare(Head.load(), tmp_path, tmp_path / "data")
     assert made == ["skins", "portraits", "turned", "relabelled", "clips"]
 
 
@@ -50,8 +50,8 @@ def test_without_mediapipe_it_trains_without_clips_and_says_so(
         monkeypatch.setattr(clips, "build", build)
 
     fails("teacher-missing")
-    command.prepare(Head.load(), tmp_path, tmp_path / "data")
+    prepare.prepare(Head.load(), tmp_path, tmp_path / "data")
     assert "no frames of clips" in capsys.readouterr().out
     fails("teacher-broken")
     with pytest.raises(AssetError, match="teacher-broken"):
-        command.prepare(Head.load(), tmp_path, tmp_path / "data")
+        prepare.prepare(Head.load(), tmp_path, tmp_path / "data")

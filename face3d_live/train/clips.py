@@ -1,13 +1,11 @@
 """Frames of the data folder's clips as training samples: a webcam's real pictures of one face that moves.
 
-`python -m face3d_live.train.clips --out DIR` adds shards to the pool `portraits_train`. Only `TRAINING_CLIPS` are ever
-read, all of one person; the other clips show other people and are for evaluation.
+They are further shards of the pool `portraits_train`. Only `TRAINING_CLIPS` are ever read, all of one person; the other
+clips show other people and are for evaluation.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -246,19 +244,3 @@ def build(
         writer.close()
     seldom = len(np.unique(np.concatenate(kinds))) if kinds else 0
     return {"residual": float(np.median([f.residual for f in frames])), "frames": len(frames), "rare": seldom}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the pools")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument(
-        "--teacher", type=Path, default=Path("training/teacher"), help="the teacher's model and answers"
-    )
-    options = parser.parse_args(arguments)
-    print(build(Head.load(), options.data, options.out, options.teacher))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

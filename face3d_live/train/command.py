@@ -25,16 +25,14 @@ from face3d_live.head.model import Head
 from face3d_live.regress import weights
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Device, Regressor, cuda_available
-from face3d_live.texture.library import build_library
-from face3d_live.train import clips, evaluate_report, evaluate_run, loop, portraits, relabelled, synthetic, turned
 from face3d_live.train import evaluate as evaluation
+from face3d_live.train import evaluate_report, evaluate_run, loop, synthetic
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import Mixture, Pool
+from face3d_live.train.prepare import prepare
 
 #: Of the samples a batch is made of, how many are portraits, where there are any.
 PORTRAIT_SHARE = 0.5
-#: How often each portrait is turned to another pose.
-TURNED = 6
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
@@ -81,33 +79,6 @@ def train_network(
     trainer.export(out)
     evaluate_weights(out, folder, data, device=device)
     return f"{out}: {trainer.seen} pictures in {trainer.seconds / 3600:.1f} hours"
-
-
-def prepare(head: Head, folder: Path, data: Path) -> None:
-    """Make what a training folder lacks before the first step: skins, portraits, turned portraits, frames of clips.
-
-    Raises InputError "data-missing" when the folder of faces is not there.
-    """
-    pool, skins = folder / "pool", folder / "skins"
-    portraits.load_index(data)  # says what is missing before an hour is spent
-    if not skins.is_dir():
-        build_library(data, skins)
-    if not (pool / "portraits_train").is_dir():
-        portraits.build(head, data, pool)
-        turned.build(head, data, pool, TURNED)
-    if not (pool / "portraits_train" / clips.SHARDS[0]).is_dir():
-        _ask_teacher(head, data, folder)
-
-
-def _ask_teacher(head: Head, data: Path, folder: Path) -> None:
-    """Add portraits labelled anew and frames of clips where MediaPipe can label them; else say that there are none."""
-    try:
-        relabelled.build(head, data, folder / "pool", folder / "teacher", TURNED)
-        clips.build(head, data, folder / "pool", folder / "teacher")
-    except AssetError as error:
-        if error.code != "teacher-missing":
-            raise
-        Console().print(f"no frames of clips in this training. {error.message}")
 
 
 def quick_run(folder: Path) -> str:

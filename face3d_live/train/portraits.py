@@ -1,15 +1,13 @@
 """The portraits of the data folder as training samples, with a teacher's 478 points and 52 scores.
 
-`python -m face3d_live.train.portraits --out DIR` writes two pools, `portraits_train` and `portraits_heldout`. A tenth
+They make two pools, `portraits_train` and `portraits_heldout`. A tenth
 of the people is held out by a hash of their name, so the split never changes; pictures of one person stay together.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
-import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -240,16 +238,3 @@ def build(head: Head, data: Path, out: Path) -> dict[str, float]:
     train.close()
     held_out.close()
     return counts
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the pools")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    options = parser.parse_args(arguments)
-    print(build(Head.load(), options.data, options.out))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

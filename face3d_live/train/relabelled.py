@@ -1,13 +1,11 @@
 """The portraits whose labels in the data folder are those of other pictures, labelled anew.
 
-Many are old or dark-skinned, which the other portraits seldom are. `python -m face3d_live.train.relabelled
---out DIR` adds them, and turned copies, to the pool `portraits_train`; needs MediaPipe, see `teacher`.
+Many are old or dark-skinned, which the other portraits seldom are. They and turned copies are
+further shards of the pool `portraits_train`; needs MediaPipe, see `teacher`.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,21 +52,3 @@ def build(head: Head, data: Path, out: Path, answers: Path, copies: int) -> int:
                 writer.add(turner.sample(sample, rgb, crop, rng) if number else sample)
         writer.close()
     return len(samples)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the pools")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument(
-        "--teacher", type=Path, default=Path("training/teacher"), help="the teacher's model and answers"
-    )
-    parser.add_argument("--copies", type=int, default=6, help="turned shards")
-    options = parser.parse_args(arguments)
-    count = build(Head.load(), options.data, options.out, options.teacher, options.copies)
-    print(f"{count} portraits")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,11 @@
 """Portraits with poses and brows they never had: the picture warped by its fitted head, hair and background with it.
 
-`python -m face3d_live.train.turned --out DIR --copies N` adds shards to the pool `portraits_train`. Only movements that
-uncover nothing are made: small turns, brows, corners of the mouth, squints. Training portraits only.
+They are further shards of the pool `portraits_train`. Only movements that uncover nothing are made: small turns, brows,
+corners of the mouth, squints. Training portraits only.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,18 +179,3 @@ def build(head: Head, data: Path, out: Path, copies: int, seed: int = 0) -> int:
         total += len(writer.samples)
         print(f"{writer.close().name}: {total} samples", flush=True)
     return total
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the pools")
-    parser.add_argument("--copies", type=int, default=6, help="shards, each with every training portrait once")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    build(Head.load(), options.data, options.out, options.copies, options.seed)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
