@@ -86,7 +86,7 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(Pointwise(inputs, outputs, stride), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        around = x if self.downsample is None else normed(*self.downsample, x)
+        around = x if self.downsample is None else normed(self.downsample[0], self.downsample[1], x)
         x = F.relu(normed(self.conv1, self.bn1, x), inplace=True)
         x = F.relu(normed(self.conv2, self.bn2, x), inplace=True)
         return F.relu(normed(self.conv3, self.bn3, x) + around, inplace=True)

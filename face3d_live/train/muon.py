@@ -42,7 +42,7 @@ class Muon(Optimizer):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:
         """One update from the gradients. Raises TypeError for a closure: none is evaluated again."""
         if closure is not None:
             raise TypeError("Muon evaluates no closure")
