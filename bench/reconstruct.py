@@ -1,9 +1,10 @@
-"""How good heads from photos are: `python bench/reconstruct.py [--data DIR] [--limit N] [--sheet PNG]`.
+"""How good heads from photos are: `python bench/reconstruct.py [--data DIR] [--limit N] [--sheet PNG] [--shown JPG]`.
 
 Over the portraits of people that training never saw. usable: not refused. points: mean distance of the head's 478
 points from a teacher's, per cent of the eye distance; first as the network and the fit find them, then refined. PSNR:
 the finished head drawn over the photo against the photo, inside the face. tone: degrees of ITA that the cheeks of the
-texture lie above (lighter) or below those of the photo. The sheet shows the best, the middling and the worst.
+texture lie above (lighter) or below those of the photo. The sheets show the best, the middling and the worst: `--sheet`
+with their photos, `--shown` for the docs, from sets that are free, and only what was computed.
 """
 
 from __future__ import annotations
@@ -36,11 +37,19 @@ from face3d_live.train.portraits import Portrait, load_index
 
 SIDE = 256
 TEXTURE = 512
+#: Held-out portraits of people who wear glasses, as seen by eye.
+GLASSES = {
+    "18f": (17, 105, 128, 136, 142, 143, 157, 162),
+    "congress": (207, 209, 248, 272, 356, 413, 430, 446, 500, 539, 657, 678, 718, 844, 935, 946),
+    "pif": (1194, 1289, 1319, 1372),
+}
+#: Sets of the public domain or under CC0: pictures made of them may be shown.
+FREE = ("congress", "18f", "pif", "faker")
 
 
 @dataclass(frozen=True)
 class Result:
-    """One portrait; see the module's docstring. picture: photo, overlay, avatar and geometry, side by side."""
+    """One portrait; see the module's docstring. picture: photo, overlay, avatar, geometry and texture, side by side."""
 
     portrait: Portrait
     first: float
@@ -92,7 +101,9 @@ class Judge:
             float(np.degrees(to_euler(params.codes.rotation)[0])),
             made.report["mode"],
             made.report["ms"],
-            np.hstack([rgb, over, avatar, grey]),
+            np.hstack(
+                [rgb, over, avatar, grey, cv2.resize(over_grey(texture), (SIDE, SIDE), interpolation=cv2.INTER_AREA)]
+            ),
         )
 
     def _off(self, codes: HeadCodes, camera: Camera, truth: np.ndarray) -> float:
@@ -142,13 +153,37 @@ def tone_band(portrait: Portrait) -> str:
     return [name for least, name in bands if portrait.tone >= least][-1]
 
 
-def sheet(results: Sequence[Result], path: Path, each: int = 6) -> None:
-    """Columns: best, middle, worst by PSNR."""
+def glasses(portrait: Portrait) -> bool:
+    """Whether the person wears glasses."""
+    return int(portrait.image.stem.rpartition("_")[2]) in GLASSES.get(portrait.group, ())
+
+
+def over_grey(texture: np.ndarray) -> np.ndarray:  # (S, S, 4) -> (S, S, 3)
+    """A texture with grey where it has no skin."""
+    skin = texture[..., 3:] > 0
+    return np.where(skin, texture[..., :3], 96).astype(np.uint8)
+
+
+def sheet(results: Sequence[Result], path: Path, from_picture: int, scale: float, each: int) -> None:
+    """Columns: best, middle, worst by PSNR, which is written on each. from_picture: the first of `Result.picture`."""
     order = sorted(results, key=lambda result: -result.psnr)
     middle = max((len(order) - each) // 2, 0)
     columns = [order[:each], order[middle : middle + each], order[-each:]]
-    pictures = [np.vstack([cv2.resize(r.picture, None, fx=0.5, fy=0.5) for r in column]) for column in columns]
-    cv2.imwrite(str(path), np.hstack(pictures)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    pictures = [np.vstack([_labelled(row, from_picture, scale) for row in column]) for column in columns]
+    gap = np.full((len(pictures[0]), 8, 3), 255, np.uint8)
+    shown = np.hstack([pictures[0], gap, pictures[1], gap, pictures[2]])
+    options = [cv2.IMWRITE_JPEG_QUALITY, 86] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    cv2.imwrite(str(path), np.ascontiguousarray(shown[..., ::-1]), options)
+
+
+def _labelled(result: Result, from_picture: int, scale: float) -> np.ndarray:
+    picture = cv2.resize(
+        result.picture[:, from_picture * SIDE :], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
+    text = f"{result.psnr:.1f} dB"
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(picture, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, width, cv2.LINE_AA)
+    return picture
 
 
 def main() -> None:
@@ -157,6 +192,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--limit", type=int, help="portraits at most; those with dark skin first")
     parser.add_argument("--sheet", type=Path, help="a picture of the best, middling and worst")
+    parser.add_argument("--shown", type=Path, help="the same of free sets, without photos")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--no-refine", action="store_true")
     options = parser.parse_args()
@@ -175,7 +211,9 @@ def main() -> None:
             codes[error.code] += 1
     report(results, refused, codes)
     if options.sheet:
-        sheet(results, options.sheet)
+        sheet(results, options.sheet, 0, 0.5, 8)
+    if options.shown:
+        sheet([result for result in results if result.portrait.group in FREE], options.shown, 2, 0.5, 5)
 
 
 def report(results: Sequence[Result], refused: Sequence[Portrait], codes: Counter[str]) -> None:
@@ -188,6 +226,7 @@ def report(results: Sequence[Result], refused: Sequence[Portrait], codes: Counte
     table("all", results, refused, lambda portrait: "all")
     table("set", results, refused, lambda portrait: portrait.group)
     table("ITA", results, refused, tone_band)
+    table("glasses", results, refused, lambda portrait: "yes" if glasses(portrait) else "no")
     yaw = {result.portrait.row: abs(result.yaw) for result in results}
     table("yaw", results, refused, lambda p: "beyond 15" if yaw.get(p.row, 0) > 15 else "up to 15")
     print("\n| stage | median ms | 95 % |\n|---|---|---|")
