@@ -33,16 +33,11 @@ from face3d_live.rotations import to_euler
 from face3d_live.texture.portrait import OBSERVED
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
+from face3d_live.train.evaluate_faces import GLASSES
 from face3d_live.train.portraits import Portrait, load_index
 
 SIDE = 256
 TEXTURE = 512
-#: Held-out portraits of people who wear glasses, as seen by eye.
-GLASSES = {
-    "18f": (17, 105, 128, 136, 142, 143, 157, 162),
-    "congress": (207, 209, 248, 272, 356, 413, 430, 446, 500, 539, 657, 678, 718, 844, 935, 946),
-    "pif": (1194, 1289, 1319, 1372),
-}
 #: Sets of the public domain or under CC0: pictures made of them may be shown.
 FREE = ("congress", "18f", "pif", "faker")
 
@@ -153,11 +148,6 @@ def tone_band(portrait: Portrait) -> str:
     return [name for least, name in bands if portrait.tone >= least][-1]
 
 
-def glasses(portrait: Portrait) -> bool:
-    """Whether the person wears glasses."""
-    return int(portrait.image.stem.rpartition("_")[2]) in GLASSES.get(portrait.group, ())
-
-
 def over_grey(texture: np.ndarray) -> np.ndarray:  # (S, S, 4) -> (S, S, 3)
     """A texture with grey where it has no skin."""
     skin = texture[..., 3:] > 0
@@ -226,7 +216,7 @@ def report(results: Sequence[Result], refused: Sequence[Portrait], codes: Counte
     table("all", results, refused, lambda portrait: "all")
     table("set", results, refused, lambda portrait: portrait.group)
     table("ITA", results, refused, tone_band)
-    table("glasses", results, refused, lambda portrait: "yes" if glasses(portrait) else "no")
+    table("glasses", results, refused, lambda portrait: "yes" if portrait.image.stem in GLASSES else "no")
     yaw = {result.portrait.row: abs(result.yaw) for result in results}
     table("yaw", results, refused, lambda p: "beyond 15" if yaw.get(p.row, 0) > 15 else "up to 15")
     print("\n| stage | median ms | 95 % |\n|---|---|---|")
