@@ -6,7 +6,8 @@ Coefficients are integers 0..100; Left and Right at the end of a name become _L 
 mouthLeft and mouthRight. Angles are degrees about x, y, z in ARKit's axes, which are a `StreamFrame`'s (see `pose`):
 positive x looks down, positive y to the subject's left, positive z tips the crown to the subject's right. Metres.
 
-A program that wants frames greets the phone with `GREETING`, `GREETING_V2` for frames with & instead of -.
+A program that wants frames greets the phone's port 49983 with `GREETING`, or with `GREETING_V2` for frames with &
+instead of -, and gets them at its own port 49983 (https://www.ifacialmocap.com/for-developer/).
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ def name_of(arkit: str) -> str:
 
 
 NAMES = tuple(name_of(name) for name in ARKIT)
+
+
+def greeting(packet: bytes) -> int | None:
+    """The version of the frames that a greeting asks for, 1 or 2; None for what is no greeting over UDP."""
+    text = packet.strip(b" \r\n\0")
+    return {GREETING.encode(): 1, GREETING_V2.encode(): 2}.get(text)
 
 
 def encode(frame: StreamFrame, v2: bool = False) -> bytes:

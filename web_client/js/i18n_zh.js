@@ -125,7 +125,7 @@ export const ZH = {
   "This browser has no WebRTC": "此浏览器不支持 WebRTC",
   "A current Chrome, Edge, Firefox or Safari can show the avatar.": "最新的 Chrome、Edge、Firefox 或 Safari 可以显示虚拟形象。",
   "The camera was unplugged or taken away.": "摄像头已拔出或被占用。",
-  "Outputs": "输出", "nobody has asked for it yet": "还没有程序请求",
+  "Outputs": "输出", "Nobody has asked for it yet": "还没有程序请求",
   "With the address 0.0.0.0 it goes to every program in the local network that asks for it, as the phone app's does.":
     "地址填 0.0.0.0 时，会像手机应用那样发送给局域网内请求它的每个程序。",
   "Panel": "面板",

@@ -122,7 +122,9 @@ class Outputs {
       const error = now.enabled && now.error;
       const sent = now.packets ? ` · ${tr("{n} packets", { n: now.packets.toLocaleString() })}` : "";
       const fps = now.state === "sending" ? ` · ${now.fps.toFixed(0)} fps` : "";
-      status.textContent = error ? said(error) : tr(STATES[now.state]) + fps + sent;
+      const unasked = now.receivers?.length === 0, asked = now.receivers?.length ? ` · ${now.receivers.join(", ")}` : "";
+      const state = unasked ? tr("Nobody has asked for it yet") : tr(STATES[now.state]);
+      status.textContent = error ? said(error) : state + fps + sent + asked;
       status.classList.toggle("warn", Boolean(error));
     };
     return { item, show };
@@ -150,7 +152,12 @@ class Outputs {
     const kind = make("select", { name: "kind" }, ...Object.entries(this.#kinds).map(([value, { title }]) => make("option", { value }, title)));
     const host = make("input", { name: "host", value: "127.0.0.1", required: true, autocomplete: "off", spellcheck: false });
     const port = make("input", { name: "port", type: "number", min: 1024, max: 65535, required: true });
-    const standard = () => { port.value = this.#kinds[kind.value].port; };
+    const hint = make("p", { className: "fine", hidden: true });
+    const standard = () => {
+      port.value = this.#kinds[kind.value].port;
+      hint.textContent = tr("With the address 0.0.0.0 it goes to every program in the local network that asks for it, as the phone app's does.");
+      hint.hidden = kind.value !== "ifacialmocap";
+    };
     kind.addEventListener("change", standard);
     standard();
     const form = make("form", { className: "out-form", onsubmit: (event) => {
@@ -164,7 +171,7 @@ class Outputs {
     make("label", { className: "wide" }, make("span", {}, tr("Format")), kind),
     make("label", { className: "wide" }, make("span", {}, tr("Address")), host),
     make("label", {}, make("span", {}, tr("Port")), port),
-    make("button", { className: "quiet", type: "submit" }, tr("Add")));
+    hint, make("button", { className: "quiet", type: "submit" }, tr("Add")));
     return form;
   }
 }

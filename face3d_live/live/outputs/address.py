@@ -18,6 +18,8 @@ from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtu
 MAX_URL = 500
 MIN_RATE, MAX_RATE = 1.0, 120.0
 MIN_PORT = 1024
+#: As iFacialMocap's host: whoever asks for the frames.
+ANYONE = "0.0.0.0"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Address:
         return self.kind, self.host, self.port
 
     @property
+    def is_asked(self) -> bool:
+        """Whether it goes to whoever asks, instead of to a host."""
+        return self.host == ANYONE
+
+    @property
     def url(self) -> str:
         """What `parse` reads."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -91,7 +98,8 @@ def parse(url: str) -> Address:
     if not host or parts.path not in ("", "/") or parts.fragment or parts.username is not None:
         raise InputError("bad-output", f"{url!r}: after {parts.scheme}:// come a host, perhaps a port and ?options")
     kind = KINDS[parts.scheme]
-    check_host(host)
+    if not (parts.scheme == "ifacialmocap" and host == ANYONE):
+        check_host(host)
     port = kind.port if port is None else port
     if port < MIN_PORT:
         raise InputError("bad-address", f"port {port} is not for outputs: {kind.title} listens on {kind.port}")

@@ -14,6 +14,7 @@ from typing import Literal
 
 from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import KINDS, Address
+from face3d_live.live.outputs.greeters import Greeters
 from face3d_live.live.outputs.link import OutputError, open_udp
 from face3d_live.live.outputs.pace import Counter, Pace
 from face3d_live.live.outputs.senders import Encode, make_encoder, prepare
@@ -54,6 +55,7 @@ class Output:
         self._task: asyncio.Task[None] | None = None
         self._logged: str | None = None
         self._good = 0
+        self._greeters: Greeters | None = None
         self.mapped: Mapped | None = None
         self._use(self._profile(address, profile), address)
 
@@ -117,6 +119,7 @@ class Output:
             "frames": self.frames,
             "fps": round(self._counter.fps(now), 1),
             "ms": round(self.delay, 2),
+            "receivers": self._greeters.names if self._greeters is not None else None,
             "error": {"code": error.code, "message": error.message} if error is not None else None,
         }
 
@@ -153,13 +156,34 @@ class Output:
         while True:
             self._good = 0
             try:
-                await (self._plugin() if self.address.kind == "vts" else self._datagrams())
+                await self._send()
             except OutputError as error:
                 self._fail(error)
                 if error.code == "denied":
                     return
             attempt = 0 if self._good > CONFIRMED else attempt + 1
             await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
+
+    async def _send(self) -> None:
+        if self.address.kind == "vts":
+            await self._plugin()
+        elif self.address.is_asked:
+            await self._answers()
+        else:
+            await self._datagrams()
+
+    async def _answers(self) -> None:
+        """Frames to whoever has asked for them. Raises OutputError when the port is not to be had."""
+        async with Greeters.open(self.address) as self._greeters:
+            self._state, self.error = "waiting", None
+            try:
+                while True:
+                    mapped, arrived = await self._next()
+                    if sent := self._greeters.send(mapped.frame):
+                        self.packets += sent
+                        self._went(arrived)
+            finally:
+                self._greeters = None
 
     async def _datagrams(self) -> None:
         await asyncio.to_thread(prepare, self.address.kind)
