@@ -25,7 +25,7 @@ WEIGHTS = {
     "likelihood": 0.5,
     "openings": 10.0,
     "local": 40.0,
-    "expression": 24.0,
+    "expression": 60.0,
     "expression_metric": 0.3,
     "shape": 1.5,
     "shape_metric": 1.0,
@@ -166,10 +166,12 @@ class Losses:
         teacher = batch["teacher_weight"] * face[:, None]
         placement = torch.cat([batch["scale"][:, None], batch["position"]], 1)
         turned = rotation_from_6d(raw["rotation"]) - batch["rotation"]
+        # Squares all the way for the coefficients: an absolute error asks for the median, which is 0 for a movement
+        # that is seldom made and hard to see.
         # A channel without a label takes the label as its own value, so that it moves no vertex.
         move = (raw["expression"] - batch["expression"]) * (expression > 0)
         return {
-            "expression": _mean(_smooth(raw["expression"], batch["expression"], 0.2) * self.channel_weight, expression),
+            "expression": _mean(_smooth(raw["expression"], batch["expression"], 1.0) * self.channel_weight, expression),
             "expression_metric": self._metric(move, self.expression_basis, expression.mean(1)),
             "shape": _mean(_smooth(raw["shape"], batch["shape"], 1.0), shape[:, None]),
             "shape_metric": self._metric(raw["shape"] - batch["shape"], self.shape_basis, shape),
