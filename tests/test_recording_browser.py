@@ -174,11 +174,14 @@ def test_a_take_is_played_from_the_page(page, folder) -> None:
     player.get_by_label("To, s").blur()
     player.get_by_label("Speed").select_option("0.5")
     expect(player.locator(".take-head span")).to_have_text(re.compile(r"0:01\.\d / 0:02\.0"), timeout=20_000)
-    playing = page.request.get(f"{page.url}api/playing").json()["playing"]
-    assert (playing["start"], playing["speed"], playing["frames"]) == (1, 0.5, 30)
+    wanted, end = (1, 0.5, 30), time.monotonic() + 20
+    while tuple(playing[key] for key in ("start", "speed", "frames")) != wanted:
+        assert time.monotonic() < end, playing
+        page.wait_for_timeout(100)
+        playing = page.request.get(f"{page.url}api/playing").json()["playing"]
     player.get_by_label("From, s").fill("99")
     player.get_by_label("From, s").blur()
-    expect(player.get_by_role("alert")).to_contain_text("start must be", timeout=20_000)
+    expect(player.get_by_role("alert")).to_contain_text("Start must be", timeout=20_000)
 
     player.get_by_role("button", name="Stop", exact=True).click()
     expect(player.get_by_role("button", name="Play", exact=True)).to_be_enabled(timeout=20_000)

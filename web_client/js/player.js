@@ -13,6 +13,7 @@ export class Player {
   /** What the server says that it plays. @type {object | null} */
   #playing = null;
   #timer = 0;
+  #turn = Promise.resolve();
   /** @type {WebSocket | null} */
   #socket = null;
   #canvas = make("canvas", { width: 512, height: 512 });
@@ -142,7 +143,13 @@ export class Player {
     this.#socket.session = session;
   }
 
-  async #act(act) {
+  /** One thing after the other, as the server would not know which of two wishes was the last. */
+  #act(act) {
+    this.#turn = this.#turn.then(() => this.#do(act));
+    return this.#turn;
+  }
+
+  async #do(act) {
     this.#trouble.hidden = true;
     try {
       await act();
