@@ -9,14 +9,14 @@ uniform mat4 bone[5]; // body, neck, head, left eye, right eye: from rest
 
 in vec3 position; // avatar frame
 in vec3 normal;   // of any length
-in vec2 uv;       // v up
+in vec4 uv;       // two coordinates, each with v up
 in vec4 tint;
 in vec4 bones; // shares of neck, head, left eye, right eye; the rest is the body's
 
 out vec3 eye_normal;
 out vec3 eye_position;
 out vec3 irradiance;
-out vec2 texture_uv;
+out vec4 texture_uv;
 out vec4 vertex_tint;
 
 void main() {

@@ -39,14 +39,15 @@ class Images:
         self._images = fields.objects(root, "images", MAX_IMAGES)
         self._textures = fields.objects(root, "textures", 2000)
         self._samplers = fields.objects(root, "samplers", 2000)
-        self._slots: dict[tuple[int, bool, bool], int] = {}
+        self._slots: dict[tuple[int, bool, bool, bool], int] = {}
         self._decoded: dict[int, NDArray[np.uint8]] = {}
         self._texels = 0
 
-    def slot(self, texture: int) -> int | None:
+    def slot(self, texture: int, linear: bool = False) -> int | None:
         """Position in `taken` of a texture's image; None where the file has no image that can be read.
 
-        Raises InputError "avatar-image", "avatar-external", "avatar-broken" or "avatar-too-complex".
+        linear: it holds numbers and no colours. Raises InputError "avatar-image", "avatar-external", "avatar-broken" or
+        "avatar-too-complex".
         """
         if not 0 <= texture < len(self._textures):
             raise fields.broken(f"texture {texture} does not exist")
@@ -57,7 +58,7 @@ class Images:
             return None
         sampler = fields.index(plain, "sampler", len(self._samplers), "sampler")
         wraps = self._samplers[sampler] if sampler is not None else {}
-        key = source, *(wraps.get(way, _REPEAT) in (_REPEAT, _MIRROR) for way in ("wrapS", "wrapT"))
+        key = source, *(wraps.get(way, _REPEAT) in (_REPEAT, _MIRROR) for way in ("wrapS", "wrapT")), linear
         if source not in self._decoded:
             self._decoded[source] = self._decode(source)
         return self._slots.setdefault(key, len(self._slots))  # type: ignore[arg-type]
@@ -68,7 +69,7 @@ class Images:
         while sum(picture.size // 4 for picture in pictures.values()) > MAX_TEXELS:
             largest = max(pictures, key=lambda number: pictures[number].size)
             pictures[largest] = _halved(pictures[largest])
-        return tuple(Image(pictures[source], (across, down)) for source, across, down in self._slots)
+        return tuple(Image(pictures[source], (across, down), linear) for source, across, down, linear in self._slots)
 
     def _decode(self, number: int) -> NDArray[np.uint8]:
         image = self._images[number]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar import container, fields
-from face3d_live.avatar.accessors import Accessors
+from face3d_live.avatar.accessors import MAX_ACCESSORS, Accessors
 from face3d_live.avatar.bake import Baked, Baker, with_turns
 from face3d_live.avatar.drive import Drive, plan
 from face3d_live.avatar.fields import Json
@@ -26,7 +26,13 @@ MAX_MESHES = 2000
 MAX_PRIMITIVES = 2000
 MAX_VERTICES = 600_000
 
-_COMPRESSED = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
+#: Compressions, and how one gets a file without them.
+_COMPRESSED = {
+    "KHR_draco_mesh_compression": "in Blender's export untick Compression, or run gltf-transform copy in.glb out.glb",
+    "EXT_meshopt_compression": "leave gltfpack's -c and -cc out, or run gltf-transform copy in.glb out.glb",
+    "KHR_meshopt_compression": "leave gltfpack's -c and -cc out, or run gltf-transform copy in.glb out.glb",
+    "KHR_texture_basisu": "keep its textures as PNG, JPEG or WebP instead of KTX2",
+}
 #: Extensions that a file may insist on: read here, or without an effect on what is drawn.
 _KNOWN = ("KHR_materials_", "KHR_mesh_quantization", "KHR_texture_transform", "EXT_texture_webp", "VRM")  # prefixes
 _LOOKS = {bone: [f"eyeLook{way}{side}" for way in ("In", "Out", "Up", "Down")]
@@ -51,6 +57,7 @@ def load_avatar(data: bytes) -> Avatar:
     """
     root, binary = container.split(data)
     _check_extensions(root)
+    _check_views(root)
     with np.errstate(all="ignore"):  # extreme numbers overflow; what is not finite is then refused
         return _Loader(root, binary).load()
 
@@ -59,10 +66,22 @@ def _check_extensions(root: Json) -> None:
     required = [name for name in fields.listed(root, "extensionsRequired", 200) if isinstance(name, str)]
     for name in required:
         if name in _COMPRESSED:
-            text = f"the model is compressed with {name[:60]}: export it without compression"
-            raise InputError("avatar-compressed", text)
+            raise _compressed(name)
         if not name.startswith(_KNOWN):
             raise InputError("avatar-extension", f"the model needs {name[:60]}, which is not read: export without it")
+
+
+def _check_views(root: Json) -> None:
+    """Compressed views without a plain copy: their own buffer has the size of the unpacked data, and no data."""
+    for view in fields.objects(root, "bufferViews", MAX_ACCESSORS):
+        for name in fields.mapping(view, "extensions"):
+            if name in _COMPRESSED and view.get("buffer") != 0:
+                raise _compressed(name)
+
+
+def _compressed(name: str) -> InputError:
+    text = f"the model is compressed with {name}, which is not read: {_COMPRESSED[name]}"
+    return InputError("avatar-compressed", text)
 
 
 class _Loader:
@@ -109,11 +128,12 @@ class _Loader:
         return baked
 
     def _bake(self, baker: Baker, primitive: Json, nodes: list[int], drive: Drive) -> list[Baked]:
-        if any(name in fields.mapping(primitive, "extensions") for name in _COMPRESSED):
-            raise InputError("avatar-compressed", "the meshes are compressed: export the model without compression")
+        for name in fields.mapping(primitive, "extensions"):
+            if name in _COMPRESSED:
+                raise _compressed(name)
         wanted = sorted({morph for node, morph in drive.rows if node in nodes})
         material = self._materials.index(primitive)
-        surface = read_surface(self._accessors, primitive, wanted, self._uv_set(material))
+        surface = read_surface(self._accessors, primitive, wanted, self._materials.layers(material))
         if surface is None:
             return []
         self._vertices += len(nodes) * len(surface.positions)
@@ -121,8 +141,6 @@ class _Loader:
         if self._triangles > MAX_TRIANGLES or self._vertices > MAX_VERTICES:
             raise too_many(self._triangles)
         slot = self._materials.slot(material)
-        place = self._materials.place(slot)
-        surface.uv = (surface.uv @ place[:, :2].T + place[:, 2]).astype(np.float32)
         baked = []
         for node in nodes:
             deltas = surface.deltas
@@ -130,11 +148,6 @@ class _Loader:
             baked.append(baker.bake(surface, node, slot, {morph: drive.rows[node, morph] for morph in surface.deltas}))
             surface.deltas = deltas
         return baked
-
-    def _uv_set(self, material: int | None) -> int:
-        plain = {} if material is None else fields.objects(self._root, "materials", 2000)[material]
-        texture = fields.mapping(fields.mapping(plain, "pbrMetallicRoughness"), "baseColorTexture")
-        return fields.integer(texture, "texCoord", 0, 0, 15)
 
     # --- the last steps ---------------------------------------------------------------------------------------------
 
@@ -179,7 +192,7 @@ class _Loader:
         )
 
     def _report(self, drive: Drive, used: list[int], turns: tuple[bool, bool]) -> Report:
-        warnings = []
+        warnings = list(self._materials.warnings)
         if HEAD not in used:
             warnings.append("no head bone: the whole model turns with the head")
         if not any(turns) and not any(name in drive.found for names in _LOOKS.values() for name in names):

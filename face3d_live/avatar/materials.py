@@ -1,4 +1,7 @@
-"""Materials: base colour, alpha mode, sidedness, and for VRM's MToon the shade colour. The rest is left out."""
+"""Materials: colour, glow, relief, roughness and metal, shadows of folds, alpha mode, sidedness; MToon's shade colour.
+
+Sources: glTF 2.0, section 3.9; KHR_materials_unlit, KHR_materials_emissive_strength; VRM 0.x and VRMC_materials_mtoon.
+"""
 
 from __future__ import annotations
 
@@ -8,67 +11,97 @@ from numpy.typing import NDArray
 from face3d_live.avatar import fields
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.images import Images
-from face3d_live.avatar.model import AlphaMode, Material, Style
+from face3d_live.avatar.model import AlphaMode, Map, Material, Style
+from face3d_live.avatar.textures import GLOSSY, Layer, Textures
 from face3d_live.avatar.vrm import Vrm
 
 MAX_MATERIALS = 2000
 _ALPHA: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 #: The shaded side of toon surfaces that name no colour: cooler and darker, linear.
 _SHADE = (0.62, 0.58, 0.66)
+#: Brighter than this nothing can look.
+_MAX_GLOW = 16.0
 
 
 class Materials:
-    """Those that primitives use, in the order of first use; `slot` gives the position."""
+    """Those that primitives use, in the order of first use; `slot` gives the position. warnings: what is left out."""
 
     def __init__(self, root: Json, images: Images, vrm: Vrm) -> None:
         self._plain = fields.objects(root, "materials", MAX_MATERIALS)
         self._images = images
         self._vrm = vrm
         self._slots: dict[int | None, int] = {}
+        self._textures: dict[int | None, Textures] = {}
         self.taken: list[Material] = []
-        self._places: list[NDArray[np.float64]] = []
+        self.warnings: list[str] = []
 
     def slot(self, number: int | None) -> int:
         """Position in `taken` of a material; None is glTF's default one."""
         if number not in self._slots:
-            plain: Json = {} if number is None else self._plain[number]
-            material, place = self._read(plain, number)
+            material = self._read({} if number is None else self._plain[number], number)
             self._slots[number] = len(self.taken)
             self.taken.append(material)
-            self._places.append(place)
         return self._slots[number]
 
     def index(self, primitive: Json) -> int | None:
         """A primitive's material, checked."""
         return fields.index(primitive, "material", len(self._plain), "material")
 
-    def place(self, slot: int) -> NDArray[np.float64]:  # -> (2, 3)
-        """How the material's texture lies: (u, v) = place @ (u, v, 1). KHR_texture_transform."""
-        return self._places[slot]
+    def layers(self, number: int | None) -> list[Layer]:
+        """The texture coordinates that a material reads."""
+        return self._of(number).layers
 
-    def _read(self, plain: Json, number: int | None) -> tuple[Material, NDArray[np.float64]]:
-        metallic = fields.mapping(plain, "pbrMetallicRoughness")
-        texture = fields.mapping(metallic, "baseColorTexture")
-        extensions = fields.mapping(plain, "extensions")
-        colour = fields.numbers(metallic, "baseColorFactor", (1.0,) * 4)
-        number_of = fields.integer(texture, "index", 0) if "index" in texture else None
-        image = self._images.slot(number_of) if number_of is not None else None
+    def _of(self, number: int | None) -> Textures:
+        if number not in self._textures:
+            self._textures[number] = Textures({} if number is None else self._plain[number])
+        return self._textures[number]
+
+    def _read(self, plain: Json, number: int | None) -> Material:
+        metallic, extensions = fields.mapping(plain, "pbrMetallicRoughness"), fields.mapping(plain, "extensions")
+        glossy = fields.mapping(extensions, GLOSSY)
+        if glossy:
+            colour = fields.numbers(glossy, "diffuseFactor", (1.0,) * 4)
+            metal, rough = 0.0, 1 - fields.number(glossy, "glossinessFactor", 1.0)
+        else:
+            colour = fields.numbers(metallic, "baseColorFactor", (1.0,) * 4)
+            metal, rough = fields.number(metallic, "metallicFactor", 1), fields.number(metallic, "roughnessFactor", 1)
         style, shade, order = self._style(extensions, number)
-        glow = fields.numbers(plain, "emissiveFactor", (0.0,) * 3)
-        if "emissiveTexture" in plain:
-            glow = np.zeros(3)  # a picture of what glows is not read, and without it everything would
-        material = Material(
+        textures = self._of(number)
+        if textures.left_out:
+            parts = ", ".join(textures.left_out)
+            self.warnings.append(f"material {number}: {parts} left out: its textures lie by more than two coordinates")
+        base = self._map(textures, "colour", linear=False)
+        return Material(
             colour.clip(0, 1).astype(np.float32),
-            image,
+            None if base is None else base.image,
             _ALPHA.get(str(plain.get("alphaMode", "OPAQUE")), "opaque"),
             fields.number(plain, "alphaCutoff", 0.5),
             plain.get("doubleSided") is True,
             style,
             shade,
-            glow.clip(0, 1).astype(np.float32),
+            _glow(plain, extensions),
             order,
+            metallic=float(np.clip(metal, 0, 1)),
+            roughness=float(np.clip(rough, 0, 1)),
+            relief_scale=_share(textures, "relief", "scale", (-4.0, 4.0)),
+            occlusion_strength=_share(textures, "occlusion", "strength", (0.0, 1.0)),
+            # Unlit surfaces show nothing but their colour.
+            **({} if style == "unlit" else self._maps(textures)),
         )
-        return material, _place(fields.mapping(texture, "extensions"))
+
+    def _maps(self, textures: Textures) -> dict[str, Map | None]:
+        return {
+            "glow_map": self._map(textures, "glow", linear=False),
+            "relief": self._map(textures, "relief", linear=True),
+            "surface": self._map(textures, "surface", linear=True),
+            "occlusion": self._map(textures, "occlusion", linear=True),
+        }
+
+    def _map(self, textures: Textures, part: str, linear: bool) -> Map | None:
+        if part not in textures.plain:
+            return None
+        image = self._images.slot(fields.integer(textures.plain[part], "index", 0), linear)
+        return None if image is None else Map(image, textures.layer(part))
 
     def _style(self, extensions: Json, number: int | None) -> tuple[Style, NDArray[np.float32], int]:
         """How it is shaded, the shaded side's colour, and its place in the order of what is see-through."""
@@ -88,10 +121,11 @@ class Materials:
         return ("unlit" if "KHR_materials_unlit" in extensions else "lit"), white, 0
 
 
-def _place(extensions: Json) -> NDArray[np.float64]:  # -> (2, 3)
-    transform = fields.mapping(extensions, "KHR_texture_transform")
-    move, scale = fields.numbers(transform, "offset", (0.0, 0.0)), fields.numbers(transform, "scale", (1.0, 1.0))
-    angle = fields.number(transform, "rotation", 0.0)
-    c, s = np.cos(angle), np.sin(angle)
-    turn = np.array([[c, s], [-s, c]]) * scale
-    return np.column_stack([turn, move])
+def _glow(plain: Json, extensions: Json) -> NDArray[np.float32]:  # -> (3,)
+    strength = fields.number(fields.mapping(extensions, "KHR_materials_emissive_strength"), "emissiveStrength", 1.0)
+    colour = fields.numbers(plain, "emissiveFactor", (0.0,) * 3).clip(0, 1)
+    return (colour * np.clip(strength, 0, _MAX_GLOW)).astype(np.float32)
+
+
+def _share(textures: Textures, part: str, key: str, limits: tuple[float, float]) -> float:
+    return float(np.clip(fields.number(textures.plain.get(part, {}), key, 1.0), *limits))

@@ -29,17 +29,28 @@ Style = Literal["lit", "toon", "unlit"]
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """sRGB (H, W, 4), row 0 on top, and whether it repeats beyond 0..1 along u and v."""
+    """(H, W, 4), row 0 on top, and whether it repeats beyond 0..1 along u and v. linear: no colours but numbers."""
 
     rgba: Picture
     repeat: tuple[bool, bool]
+    linear: bool = False
+
+
+@dataclass(frozen=True)
+class Map:
+    """A picture of a property: index into `Avatar.images`, and by which of a part's two coordinates it lies (0, 1)."""
+
+    image: int
+    layer: int
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """How a surface looks. colour (4,), shade (3,), glow (3,): linear; the first two multiply the image's.
+    """How a surface looks. colour (4,), shade (3,), glow (3,): linear; each multiplies its image's.
 
-    image: index into `Avatar.images`, or None. order: blended surfaces with a higher one are drawn later.
+    image: index into `Avatar.images`, or None; its layer is 0. order: blended surfaces with a higher one are drawn
+    later. metallic, roughness: multiply blue and green of `surface`. relief: normals, as far as `relief_scale` says.
+    occlusion: red is how much light comes in from around, as far as `occlusion_strength` says.
     """
 
     colour: Array
@@ -51,15 +62,23 @@ class Material:
     shade: Array
     glow: Array
     order: int = 0
+    metallic: float = 0.0
+    roughness: float = 0.6
+    relief_scale: float = 1.0
+    occlusion_strength: float = 1.0
+    glow_map: Map | None = None
+    relief: Map | None = None
+    surface: Map | None = None
+    occlusion: Map | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
     """Triangles of one material, at rest, with what moves them.
 
-    positions, normals (N, 3), uv (N, 2) with v downwards, colours (N, 4) linear, faces (F, 3), bones (N, 4) weights of
-    `BONES`. touched (M,): the vertices that morphs move; morphs (K, M, 6): by how much at weight 1, positions and
-    normals; rows (K,): the rows of `Avatar.drive` that give those weights.
+    positions, normals (N, 3), uv (N, 4): two coordinates, each with v downwards, colours (N, 4) linear, faces (F, 3),
+    bones (N, 4) weights of `BONES`. touched (M,): the vertices that morphs move; morphs (K, M, 6): by how much at
+    weight 1, positions and normals; rows (K,): the rows of `Avatar.drive` that give those weights.
     """
 
     material: int

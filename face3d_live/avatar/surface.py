@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from face3d_live.avatar import fields
 from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.textures import Layer
 from face3d_live.errors import InputError
 
 Array = NDArray[np.float32]
@@ -20,7 +22,7 @@ _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 
 @dataclass(eq=False)
 class Surface:
-    """positions (N, 3), normals (N, 3), uv (N, 2), colours (N, 4), faces (F, 3). joints, weights (N, 4) or None.
+    """positions (N, 3), normals (N, 3), uv (N, 4), colours (N, 4), faces (F, 3). joints, weights (N, 4) or None.
 
     used (N,): the vertices' numbers in the file. deltas: number of a target -> (N, 3).
     """
@@ -36,8 +38,8 @@ class Surface:
     deltas: dict[int, Array]
 
 
-def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], uv_set: int) -> Surface | None:
-    """wanted: the numbers of the targets that are followed; uv_set: the texture coordinates that the material reads.
+def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], layers: Sequence[Layer]) -> Surface | None:
+    """wanted: the numbers of the targets that are followed; layers: the coordinates that the material reads.
 
     None for points, lines and empty primitives. Raises InputError "avatar-broken", "avatar-too-complex".
     """
@@ -62,7 +64,11 @@ def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], uv_se
     positions = attribute("POSITION", 3)
     assert positions is not None
     normals = attribute("NORMAL", 3)
-    uv = attribute(f"TEXCOORD_{uv_set}", 2)
+    uv = np.zeros((len(used), 4), np.float32)
+    for i, (uv_set, place) in enumerate(layers):
+        flat_uv = attribute(f"TEXCOORD_{uv_set}", 2)
+        if flat_uv is not None:
+            uv[:, 2 * i : 2 * i + 2] = flat_uv @ place[:, :2].T + place[:, 2]
     joints, weights = None, attribute("WEIGHTS_0", 4)
     if weights is not None and "JOINTS_0" in attributes:
         if accessors.count(attributes["JOINTS_0"]) != count:
@@ -71,7 +77,7 @@ def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], uv_se
     return Surface(
         positions,
         vertex_normals(positions, triangles) if normals is None else normals,
-        np.zeros((len(used), 2), np.float32) if uv is None else uv,
+        uv,
         _colours(accessors, attributes, used, count),
         triangles,
         used,

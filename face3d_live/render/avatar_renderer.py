@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from face3d_live import lighting
 from face3d_live.avatar import pose as posing
-from face3d_live.avatar.model import Avatar, Image, Material, Part
+from face3d_live.avatar.model import Avatar, Image, Map, Material, Part
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.render import gpu, pictures
 from face3d_live.render.antialias import antialias
 from face3d_live.render.avatar_compose import onto
-from face3d_live.render.renderer import TRACKED_LIGHT, Background
-from face3d_live.render.view import Mode, Pose, View, covering, portrait
+from face3d_live.render.renderer import Background
+from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -33,6 +33,8 @@ _EXPOSURE = 0.25, 1.0
 _STYLES = {"lit": 0, "toon": 1, "unlit": 2}
 _CLAY, _WIRES = 3, 4
 _ANY = (-1.0, 9.0)
+#: Fields of a material that are maps, in the order of their texture units from 1 and of their bits.
+_MAPS = ("glow_map", "relief", "surface", "occlusion")
 
 
 class _Drawn(NamedTuple):
@@ -53,6 +55,7 @@ class AvatarRenderer:
         self._ctx = gpu.create_context()
         with self._ctx as ctx:
             self._program = gpu.load_program(ctx, "avatar.vert", "avatar.frag")
+            gpu.set_uniforms(self._program, {name: unit for unit, name in enumerate(("albedo", *_MAPS))})
             self._textures = [_texture(ctx, image) for image in avatar.images]
             self._white = gpu.texture_from(ctx, np.full((1, 1, 4), 255, np.uint8))
             self._drawn = [_Drawn(p, avatar.materials[p.material], _mesh(ctx, p)) for p in avatar.parts]
@@ -86,13 +89,9 @@ class AvatarRenderer:
         """The avatar as a picture: arguments as `Renderer.render`; in "overlay" its eyes are where the user's are."""
         size = width, height = self._target.width, self._target.height
         turns = posing.turns(self._avatar, codes.rotation, codes.expression)
-        if mode == "overlay":
-            pose = self._over_camera(codes, covering(camera, width, height), turns)
-            light = codes.light
-        else:
-            box = self._avatar.low, self._avatar.high
-            pose = portrait(view or View(), np.eye(3), box, width, height)
-            light = (1 - TRACKED_LIGHT) * lighting.PRESETS["studio"] + TRACKED_LIGHT * codes.light
+        over = self._over_camera(codes, covering(camera, width, height), turns)
+        alone = portrait(view or View(), np.eye(3), (self._avatar.low, self._avatar.high), width, height)
+        pose, light = staged(mode, codes.light, over, alone)
         picture = self._draw(posing.weights(self._avatar, codes.expression), turns, pose, light, mode)
         if background is None and mode in ("avatar", "wireframe"):
             if self._studio is None:
@@ -137,14 +136,18 @@ class AvatarRenderer:
         ctx, flags = self._ctx, moderngl.DEPTH_TEST | moderngl.BLEND
         ctx.enable_only(flags if material.double_sided else flags | moderngl.CULL_FACE)
         (self._white if material.image is None else self._textures[material.image]).use(0)
-        style = _STYLES[material.style] if mode in ("avatar", "overlay") else _CLAY
+        coloured = mode in ("avatar", "overlay")
         uniforms: dict[str, object] = {
             "material_tint": material.colour,
             "shade_tint": material.shade,
             "glow": material.glow,
-            "style": style,
+            "rough": material.roughness,
+            "metal": material.metallic,
+            "relief_scale": material.relief_scale,
+            "occlusion_strength": material.occlusion_strength,
+            "style": _STYLES[material.style] if coloured else _CLAY,
             "opaque": material.alpha != "blend",
-        }
+        } | (self._use_maps(material) if coloured else {"maps": 0})
         if material.alpha != "blend":
             self._go(drawn.mesh, uniforms | {"opaque": True, "alpha_range": _ANY} if material.alpha == "opaque" else
                      uniforms | {"opaque": False, "alpha_range": (material.cutoff, 9.0)})  # fmt: skip
@@ -153,6 +156,17 @@ class AvatarRenderer:
         ctx.fbo.depth_mask = False
         self._go(drawn.mesh, uniforms | {"alpha_range": (_NOTHING, _SOLID)})
         ctx.fbo.depth_mask = True
+
+    def _use_maps(self, material: Material) -> dict[str, object]:
+        """Bind what the material has besides its colour; bits say which those are, and which lie by the second uv."""
+        there = second = 0
+        for bit, (unit, name) in enumerate(enumerate(_MAPS, 1)):
+            found: Map | None = getattr(material, name)
+            if found is not None:
+                self._textures[found.image].use(unit)
+                there |= 1 << bit
+                second |= found.layer << bit
+        return {"maps": there, "second": second}
 
     def _go(self, mesh: gpu.MovingMesh, uniforms: dict[str, object]) -> None:
         gpu.set_uniforms(self._program, uniforms)
@@ -164,12 +178,12 @@ class AvatarRenderer:
         ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         ctx.wireframe, ctx.polygon_offset = True, (-1.0, -1.0)
         for drawn in self._drawn:
-            self._go(drawn.mesh, {"style": _WIRES, "opaque": True, "alpha_range": _ANY})
+            self._go(drawn.mesh, {"style": _WIRES, "maps": 0, "opaque": True, "alpha_range": _ANY})
         ctx.wireframe, ctx.polygon_offset = False, (0.0, 0.0)
 
 
 def _mesh(ctx: moderngl.Context, part: Part) -> gpu.MovingMesh:
-    fixed = {"uv": part.uv * (1, -1) + (0, 1), "tint": part.colours, "bones": part.bones}
+    fixed = {"uv": part.uv * (1, -1, 1, -1) + (0, 1, 0, 1), "tint": part.colours, "bones": part.bones}
     mesh = gpu.MovingMesh(ctx, {"all": part.faces}, fixed, {"position": 3, "normal": 3})
     mesh.write("position", part.positions)
     mesh.write("normal", part.normals)
@@ -177,9 +191,11 @@ def _mesh(ctx: moderngl.Context, part: Part) -> gpu.MovingMesh:
 
 
 def _texture(ctx: moderngl.Context, image: Image) -> moderngl.Texture:
-    """Square roots of linear colours, as `shaders/` reads albedo; alpha as it is."""
-    rgba = image.rgba.copy()
-    rgba[..., :3] = pictures.roots(np.ascontiguousarray(rgba[..., :3]))
+    """Square roots of linear colours, as `shaders/` reads albedo; alpha, and what is no colour, as it is."""
+    rgba = image.rgba
+    if not image.linear:
+        rgba = rgba.copy()
+        rgba[..., :3] = pictures.roots(np.ascontiguousarray(rgba[..., :3]))
     texture = gpu.texture_from(ctx, rgba)
     texture.repeat_x, texture.repeat_y = image.repeat
     return texture

@@ -8,7 +8,6 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live import lighting
 from face3d_live.camera import Camera
 from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.head.mesh import Level
@@ -17,7 +16,7 @@ from face3d_live.render import features, gpu, hair, lashes, pictures, wires
 from face3d_live.render.antialias import antialias
 from face3d_live.render.openness import openness
 from face3d_live.render.paint import paint
-from face3d_live.render.view import Mode, Pose, View, covering, portrait
+from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -29,8 +28,6 @@ Background = Picture | tuple[float, float, float] | Literal["transparent"] | Non
 HAIR_VOLUME = 0.010
 #: The skin where no texture is known, picture values.
 FLAT_SKIN = (203, 158, 134)
-#: Share of the tracked light in the studio's.
-TRACKED_LIGHT = 0.25
 _OPEN_MOUTH = 0.015  # metres between the lips that let all light in
 _MATERIALS = ("skin", "hair", "eye", "mouth")
 _STUDIO_MODES = ("avatar", "wireframe")
@@ -152,12 +149,9 @@ class Renderer:
         if not np.array_equal(codes.shape, self._shape):
             self._identity(codes.shape)
         width, height = self._target.width, self._target.height
-        if mode == "overlay":
-            pose = Pose(codes.rotation, codes.translation, covering(camera, width, height))
-            light = codes.light
-        else:
-            pose = portrait(view or View(), codes.rotation, self._box, width, height)
-            light = (1 - TRACKED_LIGHT) * lighting.PRESETS["studio"] + TRACKED_LIGHT * codes.light
+        over = Pose(codes.rotation, codes.translation, covering(camera, width, height))
+        alone = portrait(view or View(), codes.rotation, self._box, width, height)
+        pose, light = staged(mode, codes.light, over, alone)
         vertices = self._head.posed(self._neutral, codes.shape, codes.expression)
         return self.render_vertices(vertices, pose, light, mode=mode, background=background, texture=texture)
 

@@ -1,4 +1,5 @@
-"""Where the picture is taken from: the portrait camera that viewers orbit, and a tracked camera cut to a picture."""
+"""Where the picture is taken from, and in which light: the portrait camera that viewers orbit, and a tracked camera
+cut to a picture."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live import lighting
 from face3d_live.camera import Camera
 from face3d_live.rotations import from_euler
 
@@ -22,6 +24,8 @@ PORTRAIT_DEGREES = 22.0
 #: Share of the shorter picture side that the head's height takes at zoom 1.
 FILL = 0.86
 ZOOM_RANGE = (0.25, 8.0)
+#: Share of the tracked light in the studio's.
+TRACKED_LIGHT = 0.25
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,17 @@ def portrait(view: View, rotation: NDArray, box: tuple[Array, Array], width: int
     turned = from_euler(view.yaw, view.pitch, 0.0) @ np.asarray(rotation, np.float32)
     middle = float(high[1] + low[1]) / 2
     return Pose(turned.astype(np.float32), np.array([0, -middle, -distance], np.float32), scaled)
+
+
+def staged(mode: Mode, light: NDArray, over: Pose, alone: Pose) -> tuple[Pose, Array]:
+    """Where a figure stands, and in which light (27,): over the camera's picture in its light, else in the studio's.
+
+    light: the tracked one. over, alone: the pose at the tracked place, and the viewer's.
+    """
+    if mode == "overlay":
+        return over, np.asarray(light, np.float32)
+    mixed = (1 - TRACKED_LIGHT) * lighting.PRESETS["studio"] + TRACKED_LIGHT * light
+    return alone, mixed.astype(np.float32)
 
 
 def covering(camera: Camera, width: int, height: int) -> Camera:
