@@ -8,6 +8,7 @@ import sys
 import time
 import wave
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -18,13 +19,15 @@ from hypothesis import strategies as st
 from live_helpers import Browser, Camera, serve
 from takes_support import HEADER, frames, write
 
-from face3d_live.codes import INDEX
+from face3d_live.camera import Camera as Sight
+from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.recording import Recorder
 from face3d_live.live.voice import HELD, StreamClock, Sync
 from face3d_live.takes import film, sound, tools
 from face3d_live.takes.film import FilmWriter, Shown
 from face3d_live.takes.reader import load
+from face3d_live.takes.record import record
 from face3d_live.takes.sound import RATE, Heard, SoundWriter
 
 LOUD = 20_000
@@ -234,6 +237,18 @@ def test_trim_recover_info_and_export_take_the_sound_along(tmp_path):
         tools.export(write(tmp_path / "mute.jsonl", frames()), tmp_path / "x.wav")
 
 
+class Blind:
+    """A tracker that sees no face."""
+
+    def update(self, rgb, t):
+        return SimpleNamespace(face=False, codes=HeadCodes(), camera=Sight.webcam(rgb.shape[1], rgb.shape[0]))
+
+
+def test_a_camera_has_no_sound_of_its_own(tmp_path):
+    with pytest.raises(InputError, match="no-sound"):
+        record("0", tmp_path / "a.jsonl", 1.0, Blind(), with_sound=True)
+
+
 @pytest.mark.parametrize("late", [0.0, 0.25])
 def test_the_sound_of_a_video_keeps_step_with_its_pictures(tmp_path, late):
     """A file whose sound begins `late` seconds after its pictures, and whose pictures do not begin at 0."""
@@ -252,9 +267,13 @@ def test_the_sound_of_a_video_keeps_step_with_its_pictures(tmp_path, late):
         frame.sample_rate, frame.pts, frame.time_base = 44_100, round((1 + late) * 44_100), Fraction(1, 44_100)
         container.mux(voice.encode(frame))
         container.mux([*picture.encode(), *voice.encode()])
-    length = sound.extract(path, tmp_path / "talk.wav")
+    said = record(str(path), tmp_path / "talk.jsonl", None, Blind(), with_sound=True)
+    assert "sound 2.0" in said and len(load(tmp_path / "talk.jsonl")) == 60
+    length = sound.extract(path, tmp_path / "again.wav")
     assert length == pytest.approx(2.0, abs=0.06)
     assert loud(heard(tmp_path / "talk.wav"))[0] == pytest.approx(at, abs=0.03)
+    record(str(path), tmp_path / "mute.jsonl", None, Blind())
+    assert not (tmp_path / "mute.wav").exists(), "only where asked for"
     assert sound.extract(path, tmp_path / "short.wav", 1.0) == pytest.approx(1.0, abs=0.001)
 
 

@@ -140,6 +140,7 @@ def _describe(path: Path, recording: bool) -> dict[str, object] | None:
     try:
         seen = glance(path)
         heard, shown = sound.beside(path), film.beside(path)
+        beside = sum(at.stat().st_size for at in (heard, shown) if at is not None)
     except (InputError, OSError):
         logger.info("%s is no take", path)
         return None
@@ -151,7 +152,7 @@ def _describe(path: Path, recording: bool) -> dict[str, object] | None:
         "frames": seen.frames,
         "complete": seen.frames is not None,
         "recording": recording,
-        "bytes": seen.bytes + sum(at.stat().st_size for at in (heard, shown) if at is not None),
+        "bytes": seen.bytes + beside,
         "sound": heard is not None,
         "render": shown is not None,
     }
