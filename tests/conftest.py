@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ from face3d_live.texture.albedo import Albedo
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers remember outputs and mappings: no test may meet those of who runs it, or leave any."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACE3D_CONFIG", str(tmp_path_factory.mktemp("config")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import json
 import socket
+import tempfile
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import httpx
@@ -43,7 +45,8 @@ class Served:
 async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **settings):
     """Yield a `Served`; afterwards nothing may be left running."""
     tasks = asyncio.all_tasks()
-    settings = {"skin": live_fakes.no_skin} | settings
+    own = tempfile.TemporaryDirectory()  # for what this server remembers
+    settings = {"skin": live_fakes.no_skin, "config": Path(own.name)} | settings
     app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
     listener = socket.create_server(("127.0.0.1", 0))
     if sndbuf:
@@ -63,6 +66,7 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **set
         server.should_exit = True
         async with asyncio.timeout(30):
             await serving
+        own.cleanup()
     await asyncio.sleep(0.05)
     left = {t for t in asyncio.all_tasks() - tasks if t is not asyncio.current_task() and not t.done()}
     assert not left, f"tasks left: {left}"

@@ -94,6 +94,7 @@ class Live:
         """Start the engine, the jobs and the source. The engine loads in the background."""
         for url in self.settings.outputs:
             self.outputs.add(url)
+        self.outputs.restore()
         self.engine.start()
         self.spawn(self.jobs.work(), "jobs")
         self.spawn(self.jobs.sweep(), "old results")

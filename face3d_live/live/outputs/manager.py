@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,24 +11,35 @@ from pathlib import Path
 
 from face3d_live.errors import InputError
 from face3d_live.live.outputs import address as addresses
+from face3d_live.live.outputs.kept import Keeper
 from face3d_live.live.outputs.output import Output
 from face3d_live.mapping.profile import Profile
 from face3d_live.mapping.store import Store
 from face3d_live.protocols.frame import StreamFrame
 
+logger = logging.getLogger(__name__)
+
 MAX_OUTPUTS = 16
 #: Another session may take the lead after so long without a frame of the one that had it, seconds.
 HANDOVER = 1.0
+#: What is changed is remembered so soon: a slider that moves is not written down at every step.
+SAVE_SECONDS = 0.5
 
 
 class Outputs:
-    """store: where saved mappings lie. An output that names no session follows the one that came first and still is."""
+    """store: where saved mappings lie. An output that names no session follows the one that came first and still is.
+
+    Outputs that are added to be kept are remembered over restarts (`kept`), with what is changed in them.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.store = Store(folder)
         self._outputs: dict[str, Output] = {}
         self._lead, self._seen = "", 0.0
         self._played: str | None = None
+        self._keeper = Keeper(self.store.folder.parent)
+        self._kept: set[str] = set()
+        self._saving: asyncio.TimerHandle | None = None
 
     def __iter__(self) -> Iterator[Output]:
         return iter(list(self._outputs.values()))
@@ -47,6 +59,23 @@ class Outputs:
     def follow(self, session: str | None) -> None:
         """A take is played into this session and goes before any other face; None: no longer."""
         self._played = session
+
+    def restore(self) -> None:
+        """Add what is remembered; an output to the same place that is there already goes before it."""
+        for kept in self._keeper.load():
+            try:
+                output = self.add(kept.url, kept.profile, kept.enabled)
+            except InputError as error:
+                # One that the command line names, too, is nothing to warn of.
+                level = logging.INFO if error.code == "output-exists" else logging.WARNING
+                logger.log(level, "an output of %s is left out: %s", self._keeper.path, error)
+            else:
+                self._kept.add(output.id)
+
+    def keep(self, output: Output) -> None:
+        """Remember one, and from now on what is changed in it."""
+        self._kept.add(output.id)
+        self._changed()
 
     def add(self, url: str, profile: Profile | None = None, enabled: bool = True) -> Output:
         """Make and start one. Raises InputError."""
@@ -106,15 +135,35 @@ class Outputs:
             output.start()
         elif not enabled:
             await output.stop()
+        if output.id in self._kept:
+            self._changed()
 
     async def remove(self, output: Output) -> None:
-        """End one. Idempotent."""
+        """End one and forget it. Idempotent."""
         self._outputs.pop(output.id, None)
+        if output.id in self._kept:
+            self._kept.discard(output.id)
+            self._changed()
         await output.stop()
 
     async def stop(self) -> None:
         """End all."""
-        await asyncio.gather(*(self.remove(output) for output in self))
+        if self._saving is not None:
+            self._save()
+        outputs = list(self)
+        self._outputs.clear()
+        await asyncio.gather(*(output.stop() for output in outputs))
+
+    def _changed(self) -> None:
+        if self._saving is None:
+            self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save)
+
+    def _save(self) -> None:
+        if self._saving is not None:
+            self._saving.cancel()
+            self._saving = None
+        kept = (output for output in self if output.id in self._kept)
+        self._keeper.save(output for output in kept if output.address.session is None)
 
 
 def _word(key: str, value: object) -> str | None:

@@ -71,6 +71,14 @@ class Output:
         return self._task is not None
 
     @property
+    def is_untuned(self) -> bool:
+        """Whether its profile is what its address says by itself."""
+        try:
+            return self._profile(self.address, None) == self.mapping.profile
+        except InputError:  # the saved mapping is there no more
+            return False
+
+    @property
     def state(self) -> State:
         """What it is doing."""
         if self._state == "sending" and self._counter.fps(time.monotonic()) == 0.0:
@@ -188,6 +196,8 @@ class Output:
     async def _datagrams(self) -> None:
         await asyncio.to_thread(prepare, self.address.kind)
         async with open_udp(self.address) as link:
+            if self.error is None:
+                self._state = "waiting"
             while True:
                 mapped, arrived = await self._next()
                 assert self._encode is not None

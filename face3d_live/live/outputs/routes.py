@@ -39,7 +39,9 @@ async def add_output(request: Request) -> JSONResponse:
     if not isinstance(url, str) or not isinstance(enabled, bool) or not plain.keys() <= {"url", "enabled", "profile"}:
         raise InputError("bad-request", 'send {"url": "vmc://127.0.0.1:39539"}, perhaps with "enabled" and "profile"')
     profile = Profile.from_plain(plain["profile"], "profile") if "profile" in plain else None
-    output = _outputs(request).add(url, profile, enabled)
+    found = _outputs(request)
+    output = found.add(url, profile, enabled)
+    found.keep(output)
     return JSONResponse(output.to_json(), 201, {"Location": f"/api/outputs/{output.id}", **PRIVATE})
 
 
