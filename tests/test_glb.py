@@ -128,6 +128,20 @@ def test_the_material_shows_the_texture_and_the_normals(parsed, head):
     assert (pictures[material["normalTexture"]["index"]][20, 20] == (128, 128, 255)).all()
 
 
+def test_little_light_comes_into_the_mouth(parsed, head):
+    """Occlusion, glTF's red: none on skin and eyes, much on the mouth's walls. Read where the triangles' middles are."""
+    document, binary, _ = parsed
+    number = document["textures"][document["materials"][0]["occlusionTexture"]["index"]]["source"]
+    view = document["bufferViews"][document["images"][number]["bufferView"]]
+    picture = np.asarray(Image.open(io.BytesIO(binary[view["byteOffset"] :][: view["byteLength"]])))
+    mesh = head.mesh("low")
+    part = mesh.part[mesh.faces]
+    at = (mesh.uv[mesh.face_uv].mean(1) * (1, -1) + (0, 1)) * picture.shape[0]
+    row, column = at.astype(int)[:, 1], at.astype(int)[:, 0]
+    open_ = [np.median(picture[row, column, 0][(part == which).all(1)]) / 255 for which in range(5)]
+    assert open_[0] == open_[1] == 1 and open_[4] < 0.2 < open_[2] < 0.6 and 0.2 < open_[3] < 0.6
+
+
 def test_trimesh_opens_it(data, head, codes):
     scene = trimesh.load(io.BytesIO(data), file_type="glb")
     (mesh,) = scene.geometry.values()

@@ -29,6 +29,8 @@ _JPEG = 95
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
 _ROUGHNESS = 0.55
 _GLOSSY_EYES = 0.12
+#: How much of the light around comes to eyes, teeth, tongue and the mouth's walls (parts 1 to 4): those lie in the dark.
+_OPEN = {1: 1.0, 2: 0.45, 3: 0.4, 4: 0.1}
 
 
 def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, normal_map: Picture | None = None) -> bytes:
@@ -98,6 +100,7 @@ def _material(has_normals: bool) -> dict[str, Any]:
             "metallicFactor": 0.0,
             "roughnessFactor": 1.0,
         },
+        "occlusionTexture": {"index": 1},
     }
     if has_normals:
         material["normalTexture"] = {"index": 2}
@@ -105,12 +108,16 @@ def _material(has_normals: bool) -> dict[str, Any]:
 
 
 def _gloss(head: Head, mesh: Mesh, size: int = 256) -> Picture:
-    """(size, size, 3) glTF's metal-and-roughness picture (roughness in green): wet eyes and teeth, matt skin."""
+    """(size, size, 3) how light acts, as glTF packs it: occlusion, roughness, metal.
+
+    Eyes and teeth are wet, skin is matt; little light comes into the mouth.
+    """
     picture = np.full((size, size, 3), (255, round(255 * _ROUGHNESS), 0), np.uint8)
-    wet = mesh.part[mesh.faces].min(1) > 0
+    part = mesh.part[mesh.faces].min(1)
+    wet = part > 0
     corners = (mesh.uv[mesh.face_uv[wet]] * (size, -size) + (0, size) - 0.5).round().astype(np.int32)
-    for triangle in corners:
-        cv2.fillConvexPoly(picture, triangle, (255, round(255 * _GLOSSY_EYES), 0))
+    for triangle, which in zip(corners, part[wet].tolist(), strict=True):
+        cv2.fillConvexPoly(picture, triangle, (round(255 * _OPEN[which]), round(255 * _GLOSSY_EYES), 0))
     return picture
 
 
