@@ -129,7 +129,7 @@ def test_the_material_shows_the_texture_and_the_normals(parsed, head):
 
 
 def test_little_light_comes_into_the_mouth(parsed, head):
-    """Occlusion, glTF's red: none on skin and eyes, much on the mouth's walls. Read where the triangles' middles are."""
+    """Occlusion, glTF's red: none on skin and eyes, much on the mouth's walls. Read at the triangles' middles."""
     document, binary, _ = parsed
     number = document["textures"][document["materials"][0]["occlusionTexture"]["index"]]["source"]
     view = document["bufferViews"][document["images"][number]["bufferView"]]

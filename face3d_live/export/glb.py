@@ -29,7 +29,7 @@ _JPEG = 95
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
 _ROUGHNESS = 0.55
 _GLOSSY_EYES = 0.12
-#: How much of the light around comes to eyes, teeth, tongue and the mouth's walls (parts 1 to 4): those lie in the dark.
+#: How much of the light around comes to eyes, teeth, tongue and the mouth's walls, parts 1 to 4.
 _OPEN = {1: 1.0, 2: 0.45, 3: 0.4, 4: 0.1}
 
 
