@@ -159,7 +159,7 @@ def recorded(folder, at=1.4, seconds=3.0):
     made = frames(round(30 * seconds), start=0.0)
     times = np.arange(len(made)) / 30 + 0.004 * (np.arange(len(made)) % 3)
     path = folder / "take.jsonl"
-    shown, spoken = FilmWriter(path.with_suffix(".mkv")), SoundWriter(path.with_suffix(".wav"))
+    shown, spoken = FilmWriter(path.with_suffix(".render.mkv")), SoundWriter(path.with_suffix(".wav"))
     moved = []
     for frame, t in zip(made, times, strict=True):
         on = at <= t < at + 0.2
@@ -197,7 +197,7 @@ def test_the_recorded_render_and_the_sound_in_one_film(tmp_path):
     tools.export(take, out, seen=True, silent=True)
     with av.open(str(out)) as container:
         assert not container.streams.audio
-    take.with_suffix(".mkv").unlink()
+    take.with_suffix(".render.mkv").unlink()
     with pytest.raises(InputError, match="no-render"):
         tools.export(take, tmp_path / "other.mp4", seen=True)
 
@@ -229,8 +229,8 @@ def test_trim_recover_info_and_export_take_the_sound_along(tmp_path):
     assert part.t[part.expression[:, INDEX["jawOpen"]] > 0.5][0] == pytest.approx(0.4, abs=0.04)
     assert "recovered.wav" in tools.recover(take, None)
     assert loud(heard(tmp_path / "take-recovered.wav")) == pytest.approx((1.4, 1.6), abs=0.001)
-    assert (tmp_path / "take-recovered.mkv").read_bytes() == take.with_suffix(".mkv").read_bytes()
-    assert "sound    take.wav" in tools.describe(take) and "render   take.mkv" in tools.describe(take)
+    assert (tmp_path / "take-recovered.render.mkv").read_bytes() == take.with_suffix(".render.mkv").read_bytes()
+    assert "sound    take.wav" in tools.describe(take) and "render   take.render.mkv" in tools.describe(take)
     tools.export(take, tmp_path / "only.wav")
     assert np.array_equal(heard(tmp_path / "only.wav")[: 3 * RATE], heard(take.with_suffix(".wav")))
     with pytest.raises(InputError, match="no-sound"):
@@ -338,11 +338,11 @@ async def test_sound_of_a_recorder_begins_with_its_first_frame(tmp_path):
     take, samples = load(recorder.path), heard(tmp_path / "a.wav")
     assert trouble == [] and loud(samples)[0] < 0.001
     assert len(samples) / RATE == pytest.approx(take.t[-1] + 0.02, abs=sound.TOLERANCE)
-    with av.open(str(tmp_path / "a.mkv")) as container:
+    with av.open(str(tmp_path / "a.render.mkv")) as container:
         assert [frame.time for frame in container.decode(video=0)] == pytest.approx(take.t, abs=0.002)
     state = recorder.state()
     assert state["sound"]["seconds"] == pytest.approx(len(samples) / RATE, abs=0.001)
-    assert state["render"]["bytes"] == (tmp_path / "a.mkv").stat().st_size
+    assert state["render"]["bytes"] == (tmp_path / "a.render.mkv").stat().st_size
 
 
 async def test_a_disk_that_refuses_the_sound_does_not_cost_the_take(tmp_path):

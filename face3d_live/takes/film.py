@@ -26,7 +26,8 @@ from . import sound
 from .files import replacing
 from .writer import SYNC_SECONDS, trouble
 
-SUFFIX = ".mkv"
+#: Not plainly .mkv: a take often lies beside the video that it was made of.
+SUFFIX = ".render.mkv"
 _CLOCK = 1000  # Matroska's own
 _CONTAINER = {"cluster_time_limit": "500", "flush_packets": "1", "live": "1"}
 _ENCODER = {"crf": "20", "preset": "superfast", "tune": "zerolatency", "threads": "1", "g": "60"}

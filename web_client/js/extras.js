@@ -36,6 +36,7 @@ export class Extras {
 
   /** @param {import("./session.js").Session | null} session that is live now, or null */
   set session(session) {
+    if (this.#microphone && document.body.dataset.state === "idle") this.#close(); // stopped: nobody listens any more
     if (this.#session !== session) this.#session?.setMicrophone(null);
     this.#session = session;
     session?.setMicrophone(this.#microphone?.sent ?? null);
