@@ -1,6 +1,6 @@
 """What the server and the engine process say to each other, pickled over a socket pair. All of it is small.
 
-Bounded by construction: a session has at most one `Frame` unanswered (see `engine_client`), so a hung engine cannot
+Bounded by construction: a session has at most one `Frame` unanswered (see `engine_session`), so a hung engine cannot
 make the server block on a full socket. Pictures are not here: they lie in the session's `Mailbox`.
 """
 
