@@ -33,12 +33,19 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(folder, tmp_path_factory) -> Iterator:
-    """The page, its camera running, and a server whose takes go to `folder`."""
+def server(folder) -> Iterator[support.LiveServer]:
+    """Its takes go to `folder`."""
     server = support.LiveServer(folder / "log.txt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(folder))
         server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def page(folder, server) -> Iterator:
+    """The page, its camera running."""
     flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={support.camera_file(folder)}"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
@@ -54,7 +61,6 @@ def page(folder, tmp_path_factory) -> Iterator:
         yield page
         assert faults == []
         chromium.close()
-    server.kill()
 
 
 def test_record_stop_download_delete(page, folder, tmp_path) -> None:
