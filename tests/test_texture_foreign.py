@@ -63,6 +63,42 @@ def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, ski
     assert found[moustache].mean() < 0.1
 
 
+def spectacles(head, eyes=2):
+    """(SIZE, SIZE) bool: rims of 16 mm around the eyes and, for both, a bridge between them."""
+    texels = texels_of(head, SIZE)
+    place = texels.image(texels.at(head.mesh("medium").refine(head.template)), pad=False)
+    x, y = place[..., 0], place[..., 1]
+    ahead = texels.image(texels.part == 0, pad=False) & (place[..., 2] > 0.02)
+    rims = np.zeros((SIZE, SIZE), bool)
+    for centre in head.eye_centers[:eyes]:
+        away = np.hypot(x - centre[0], y - centre[1])
+        rims |= (away > 0.0145) & (away < 0.018)
+    bridge = (np.abs(x) < abs(head.eye_centers[0, 0]) - 0.0145) & (np.abs(y - head.eye_centers[0, 1] - 0.006) < 0.002)
+    return ahead & (rims | (bridge & (eyes == 2)))
+
+
+@pytest.mark.parametrize("colour", [(20, 18, 18), (240, 240, 245)])
+def test_rims_are_followed_over_lids_and_brows(head, albedo, skin, colour):
+    rims = spectacles(head)
+    marked = skin.copy()
+    marked[rims] = colour
+    found = foreign(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    soft = region(head, "eyelids_left", "eyelids_right", "brows_left", "brows_right")
+    assert (rims & soft).sum() > 60 and found[rims & soft].mean() > 0.7
+    assert found[rims & region(head, "nose", "cheeks")].mean() > 0.8
+    near = cv2.dilate(rims.astype(np.uint8), np.ones((9, 9))) > 0
+    assert found[~near].mean() < 0.005
+
+
+def test_what_has_no_bridge_is_not_followed(head, albedo, skin):
+    rims = spectacles(head, eyes=1)
+    marked = skin.copy()
+    marked[rims] = (20, 18, 18)
+    found = foreign(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    soft = cv2.erode(region(head, "eyelids_left", "eyelids_right").astype(np.uint8), np.ones((3, 3))) > 0
+    assert (rims & soft).any() and found[rims & soft].mean() < 0.1
+
+
 def test_what_was_not_seen_is_not_judged(head, albedo, skin):
     painted = skin.copy()
     painted[region(head, "forehead")] = (0, 255, 0)

@@ -2,7 +2,7 @@
 
 The texture of a photo is compared with the albedo model's robust answer for it: what a person's skin should look like
 here. Only places are judged where all skin is alike, away from brows, eyes, nostrils and lips; below the nose nothing,
-as beards are part of a face.
+as beards are part of a face. Rims of glasses that were found so are followed over lids and brows (`rims`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.regions import share_of
+from face3d_live.texture.rims import follow
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 
 Array = NDArray[np.float32]
@@ -51,7 +52,8 @@ def foreign(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Arra
         spots |= forehead
     wide = cv2.dilate(spots.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH)))
     reach = texels.image(_may_go(head, texels), pad=False) > 0.5
-    return np.clip(2 * cv2.GaussianBlur((wide.astype(bool) & reach).astype(np.float32), (0, 0), 1.2), 0, 1)
+    gone = (wide.astype(bool) & reach) | follow(spots, bright, head) & (known > 0.2)
+    return np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1)
 
 
 def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:

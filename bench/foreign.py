@@ -1,0 +1,169 @@
+"""How well covers are taken off a skin: `python bench/foreign.py [--count N] [--sheet PNG]`.
+
+Synthetic people are drawn twice in the same light, once with glasses or hair over the forehead and once without, and
+both pictures become textures, with the true codes. What the cover hides is known: where the two pictures differ.
+hidden: mean difference of the two textures there, of 255; around: the same on the rest of the face. The same people
+bare say what is taken for a cover and is none: share of the face, and what filling it changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.model import Head
+from face3d_live.rotations import from_euler
+from face3d_live.texture import portrait
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.portrait import SkinOfPhoto, skin_of_photo
+from face3d_live.texture.regions import share_of
+from face3d_live.texture.sample import look, pick
+from face3d_live.texture.texels import texels_of
+from face3d_live.train.identities import IdentitySampler
+from face3d_live.train.people import PersonSampler
+from face3d_live.train.pool import STORED
+from face3d_live.train.skins import load_skins
+from face3d_live.train.synthetic_hair import load_styles
+from face3d_live.train.synthetic_render import Painter, Subject
+
+SIDE, SIZE = 320, 256
+CHANGED = 14.0  # of 255: where two pictures differ
+LEAST = 0.15  # share of the forehead that has to be covered
+FACE = ("forehead", "cheeks", "nose", "chin", "jaw", "eyelids_left", "eyelids_right", "brows_left", "brows_right")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Pictures (SIDE, SIDE, 3) of one person with a cover and without; what was drawn where, the codes are true."""
+
+    cover: str
+    covered: np.ndarray
+    bare: np.ndarray
+    codes: HeadCodes
+    camera: Camera
+
+
+class Studio:
+    """Draws people in pairs."""
+
+    def __init__(self, head: Head, data: Path, skins: Path) -> None:
+        drawn = [skin for skin in load_skins(skins, head) if not skin.lifted]
+        self.painter = Painter(head, drawn, load_styles(data / "makehuman_cc0" / "hair", head), SIDE)
+        self.people, self.head = PersonSampler(self.painter, drawn), head
+        self.identities = IdentitySampler(head, Path(), 0)
+
+    def pairs(self, count: int) -> Iterator[Pair]:
+        """`count` people of each kind of cover."""
+        left, seed = {"glasses": count, "hair": count}, 0
+        while any(left.values()):
+            seed += 1
+            for pair in self._person(np.random.default_rng(seed)):
+                if left[pair.cover]:
+                    left[pair.cover] -= 1
+                    yield pair
+
+    def _person(self, rng: np.random.Generator) -> Iterator[Pair]:
+        identity = self.identities.sample(rng)
+        rest = np.zeros(52, np.float32)
+        vertices = self.head.vertices(identity.shape, rest)
+        turn = from_euler(*np.radians(rng.normal(0, (11, 7, 4))))
+        person = self.people.sample(rng, identity, vertices, self.head.points(vertices), rest, turn).subject
+        bare = replace(person, props=[p for p in person.props if p.kind == "torso"], style=None, caps=[])
+        place = person.placement
+        codes = HeadCodes(shape=identity.shape, rotation=place.rotation, translation=place.translation)
+        camera = Camera(SIDE, SIDE, SIDE / 2 * place.focal / STORED)
+        plain = self._picture(bare)
+        glasses = [prop for prop in person.props if prop.kind in ("frame", "lenses")]
+        if glasses and "sunglasses" not in person.look.wears:
+            yield Pair("glasses", self._picture(replace(bare, props=bare.props + glasses)), plain, codes, camera)
+        if person.style is not None:
+            haired = self._picture(replace(bare, style=person.style))
+            over = share_of(self.head, texels_of(self.head, SIZE), ("forehead",))[_face(self.head)] > 0.5
+            if _hidden(haired, plain, codes, camera, self.head)[over].mean() > LEAST:
+                yield Pair("hair", haired, plain, codes, camera)
+
+    def _picture(self, subject: Subject) -> np.ndarray:
+        rgba, _ = self.painter.draw(subject)
+        behind = 150.0 * (1 - rgba[..., 3:] / 255)
+        return np.clip(rgba[..., :3] + behind, 0, 255).astype(np.uint8)
+
+
+def _hidden(covered: np.ndarray, bare: np.ndarray, codes: HeadCodes, camera: Camera, head: Head) -> np.ndarray:
+    """(F,) bool: of the face's texels, those where the pictures differ."""
+    texels = texels_of(head, SIZE)
+    view = look(codes, camera, head, texels)
+    change = np.abs(covered.astype(np.float32) - bare).max(2)
+    wide = cv2.dilate(change, np.ones((3, 3)))  # what lies between two pixels is half covered
+    grey = np.repeat(wide[..., None], 3, 2).astype(np.uint8)
+    return (255 * pick(grey, view.pixel, 1.0)[:, 0] > CHANGED)[_face(head)]
+
+
+def _face(head: Head) -> np.ndarray:
+    return share_of(head, texels_of(head, SIZE), FACE) > 0.5
+
+
+def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], np.ndarray]:
+    """The figures of the module docstring, and a picture."""
+    face, texels = _face(head), texels_of(head, SIZE)
+    hidden = _hidden(pair.covered, pair.bare, pair.codes, pair.camera, head)
+
+    def made(picture: np.ndarray) -> SkinOfPhoto:
+        return skin_of_photo(picture, pair.codes, pair.camera, head, albedo, SIZE)
+
+    def off(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.abs(texels.of(a[..., :3].astype(np.float32)) - texels.of(b[..., :3])).mean(1)[face]
+
+    found, truth = made(pair.covered).texture, made(pair.bare)
+    judged = portrait.foreign
+    portrait.foreign = lambda picture, known, head, albedo: np.zeros((SIZE, SIZE), np.float32)  # type: ignore[assignment]
+    try:
+        untouched, plain = made(pair.bare).texture, made(pair.covered).texture
+    finally:
+        portrait.foreign = judged
+    error, without = off(found, untouched), off(plain, untouched)
+    figures = {
+        "hidden": float(error[hidden].mean()) if hidden.any() else np.nan,
+        "as it is": float(without[hidden].mean()) if hidden.any() else np.nan,
+        "around": float(error[~hidden].mean()),
+        "taken": 100 * truth.covered,
+        "changed": float(off(truth.texture, untouched).mean()),
+    }
+    shown = [cv2.resize(p, (SIZE, SIZE)) for p in (pair.covered, pair.bare)]
+    zoom = [cv2.resize(p[40:180, 48:208, :3], (SIZE, SIZE)) for p in (plain, found, untouched)]
+    return figures, np.hstack([*shown, *zoom])
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--skins", type=Path, default=Path(".cache/textures"))
+    parser.add_argument("--count", type=int, default=30, help="people of each kind")
+    parser.add_argument("--sheet", type=Path, help="picture, bare; texture as it is, found, true")
+    options = parser.parse_args()
+    head, albedo = Head.load(), Albedo.load()
+    figures: dict[str, list[dict[str, float]]] = defaultdict(list)
+    rows = []
+    for pair in Studio(head, options.data, options.skins).pairs(options.count):
+        found, row = measure(pair, head, albedo)
+        figures[pair.cover].append(found)
+        rows.append((found["hidden"], row))
+    names = list(next(iter(figures.values()))[0])
+    print(f"{options.count} people of each kind\n\n| cover | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
+    for cover, found in figures.items():
+        print(f"| {cover} | {' | '.join(f'{np.nanmean([each[name] for each in found]):.2f}' for name in names)} |")
+    if options.sheet:
+        worst = [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+        cv2.imwrite(str(options.sheet), np.vstack(worst[:: max(1, len(worst) // 10)])[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Where the rims of glasses may run over a face, and following one that has been found.
+
+On bare skin a rim stands out by itself (`foreign`). Over lids and brows lashes, folds and hairs are as dark: there only
+lines that hang together with what was found beside them are taken for its continuation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from face3d_live.head.model import Head
+from face3d_live.head.points import EYE_LEFT, EYE_RIGHT
+from face3d_live.texture.regions import share_of
+from face3d_live.texture.texels import LEVEL, texels_of
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+#: Metres around an eyeball's centre that the rim of large glasses may reach: sideways, above, below; and the bars.
+_ASIDE, _ABOVE, _BELOW, _BAR = 0.040, 0.030, 0.038, 0.014
+_FORE = 0.0  # metres before the ears: beyond grows hair
+_LASHES = 0.0035  # metres around the opening of an eye that are its own
+_LINE = 9  # texels: what is narrower is a line
+_DARK, _DARK_BROW, _LIGHT = 0.20, 0.7, 0.25  # logarithms of light against what is beside the line
+_FAINT = 0.75  # share of a line's darkness with which it goes on
+_SURE = 1.3  # times the darkness of a line: that of a bridge
+_BOTH = 8  # texels found on either side of it
+_SPAN = 15  # texels to either side of the nose that one line must reach: glasses have a bridge, wrinkles have none
+_WIDER = 3  # texels around a line that go with it
+
+
+@dataclass(frozen=True)
+class _Zone:
+    """(S, S) each. whole: where rims run; brow: of that, where hair is as dark."""
+
+    whole: Mask
+    brow: Mask
+
+
+def follow(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, (S, S) -> (S, S) bool
+    """The found spots' continuation as lines over lids and brows.
+
+    bright: logarithm of light against the skin that is expected.
+    """
+    zone = _zone(head, len(bright))
+    seeds = found & zone.whole
+    if not seeds.any():
+        return seeds
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_LINE, _LINE))
+    soft = cv2.GaussianBlur(bright, (0, 0), 0.6)
+    darker = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, kernel) - soft
+    lighter = soft - cv2.morphologyEx(soft, cv2.MORPH_OPEN, kernel)
+    line = np.maximum(darker / np.where(zone.brow, _DARK_BROW, _DARK), lighter / _LIGHT)
+    faint = ((line > _FAINT) & zone.whole) | seeds
+    _, pieces = cv2.connectedComponents(faint.astype(np.uint8), connectivity=8)
+    strong = seeds & (line > 1)
+    if not _bridged(line * zone.whole, strong):
+        return np.zeros_like(found)
+    sure = np.unique(pieces[strong])
+    rims = np.isin(pieces, sure[sure > 0])
+    wide = cv2.dilate(rims.astype(np.uint8), np.ones((_WIDER, _WIDER), np.uint8)) > 0
+    return wide & zone.whole
+
+
+def _bridged(line: Array, found: Mask) -> bool:  # both (S, S)
+    """Whether one line crosses the nose with finds on either side of it; the atlas is symmetric."""
+    _, pieces = cv2.connectedComponents((line > _SURE).astype(np.uint8), connectivity=8)
+    middle = pieces.shape[1] // 2
+    across = [set(np.unique(pieces[:, middle + column]).tolist()) for column in (-_SPAN, 0, _SPAN)]
+    for piece in set.intersection(*across) - {0}:
+        mine = found & (pieces == piece)
+        if min(mine[:, :middle].sum(), mine[:, middle:].sum()) >= _BOTH:
+            return True
+    return False
+
+
+_made: dict[tuple[int, int], tuple[Head, _Zone]] = {}
+
+
+def _zone(head: Head, size: int) -> _Zone:
+    key = (id(head), size)
+    if key not in _made:
+        _made[key] = (head, _find_zone(head, size))  # holds the head: its id stays its own
+    return _made[key][1]
+
+
+def _find_zone(head: Head, size: int) -> _Zone:
+    texels = texels_of(head, size)
+    place = texels.at(head.mesh(LEVEL).refine(head.template))
+    points = head.points(head.template)
+    whole, own = np.zeros(len(place), bool), np.zeros(len(place), bool)
+    middle = head.eye_centers.mean(0)
+    for centre, ring in zip(head.eye_centers, (EYE_LEFT, EYE_RIGHT), strict=True):
+        x, y = (place - centre)[:, :2].T
+        whole |= (np.abs(x) < _ASIDE) & (y < _ABOVE) & (y > -_BELOW)
+        hull = cv2.convexHull(1e3 * points[list(ring), :2].astype(np.float32))
+        near = np.flatnonzero(np.hypot(x, y) < _ASIDE)
+        away = [cv2.pointPolygonTest(hull, (float(1e3 * px), float(1e3 * py)), True) for px, py in place[near, :2]]
+        own[near] |= np.array(away) > -1e3 * _LASHES
+    whole |= np.abs(place[:, 1] - middle[1]) < _BAR
+    whole &= ~own & (place[:, 2] > _FORE) & (texels.part == 0)
+    whole &= share_of(head, texels, ("scalp", "ears")) < 0.5
+    brow = share_of(head, texels, ("brows_left", "brows_right"))
+    grown = cv2.dilate(texels.image(brow, pad=False), np.ones((5, 5)))
+    return _Zone(texels.image(whole, pad=False), grown > 0.1)
