@@ -195,6 +195,7 @@ export const ZH = {
   "Browsers give the microphone only to https pages and to localhost.": "浏览器只允许 https 页面和 localhost 使用麦克风。",
   "The microphone cannot be opened: see that no other program uses it, then tick again.":
     "无法打开麦克风：请确认没有其他程序正在使用，然后重新勾选。",
+  "{n} pictures of the render are missing: the machine was too busy.": "渲染画面缺少 {n} 帧：机器过于繁忙。",
   "No sound arrives.": "没有收到声音。", "Render with sound, MP4": "渲染画面和声音，MP4", "Render, MP4": "渲染画面，MP4",
   "Sound, WAV": "声音，WAV",
   "Delete {name}": "删除“{name}”", "Open mouth": "张嘴", "Brows up": "抬眉", "Eyes shut": "闭眼",

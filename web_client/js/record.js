@@ -85,7 +85,9 @@ export class Recording {
       if (this.#running) {
         const done = await ask("POST", `${url}/recording`, { action: "stop" });
         this.#ended();
-        this.#notice.show(tr("Recorded {time}. Download it in Takes.", { time: clock(done.seconds) }));
+        const lost = done.render?.left_out ?? 0;
+        const also = lost ? tr("{n} pictures of the render are missing: the machine was too busy.", { n: lost }) : "";
+        this.#notice.show([tr("Recorded {time}. Download it in Takes.", { time: clock(done.seconds) }), also].join(" ").trim());
         this.#open();
       } else {
         await ask("POST", `${url}/recording`, { action: "start", ...this.#extras.wanted });
