@@ -85,7 +85,8 @@ class Lane(Generic[Item]):
     def state(self) -> dict[str, object]:
         """What there is so far, as plain data."""
         writer, trouble = self._writer, self.trouble
-        plain: dict[str, object] = {"seconds": round(writer.seconds, 3), "bytes": writer.bytes, "left_out": self.left_out}
+        plain: dict[str, object] = {"seconds": round(writer.seconds, 3), "bytes": writer.bytes}
+        plain["left_out"] = self.left_out
         return plain if trouble is None else plain | {"error": {"code": trouble.code, "message": trouble.message}}
 
     def _run(self) -> None:
