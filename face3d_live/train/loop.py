@@ -52,7 +52,7 @@ class Recipe:
     warm_up: int = 200
     average: float = 0.998
     sizes: tuple[tuple[float, int], ...] = ((0.7, 64), (1.0, 112))
-    norms_until: float = 0.5
+    norms_until: float = 0.85
     seed: int = 0
 
     def size_at(self, fraction: float) -> int:
