@@ -100,8 +100,8 @@ async def test_hostile_uploads_are_refused_with_a_reason(path):
 
 
 async def test_a_lying_type_and_a_path_like_name_mean_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     async with studio() as served:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the server of the tests has a folder of its own
         for name in ("../../etc/passwd", "/etc/passwd", "C:\\x\\..\\y.exe", "a\x00b.png", "x" * 500):
             files = {"photo": (name, PNG + bytes(3_000_000), "text/html")}
             response = await served.http.post("/api/faces", files=files)
