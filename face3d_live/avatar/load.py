@@ -218,7 +218,7 @@ def _faces_back(vrm: Vrm) -> bool | None:
 
 def _carry(baked: list[Baked], named: set[int]) -> list[int]:
     """The columns of BONES that carry something. Without a head bone the head carries everything but the eyes."""
-    total = sum(piece.groups.sum(0) for piece in baked)[1:]
+    total = np.sum([piece.groups.sum(0) for piece in baked], axis=0)[1:]
     used = [column for column in sorted(named) if column == NECK or total[column] > 0]
     if HEAD in used:
         return used

@@ -37,7 +37,7 @@ ORIGIN = np.array([0.0, 0.137119, 0.040323], np.float32)
 TONGUE_REST = 0.5
 
 
-def vertex_normals(vertices: Array, faces: NDArray) -> Array:  # (V, 3), (F, 3) -> (V, 3)
+def vertex_normals(vertices: Array, faces: NDArray) -> NDArray:  # (V, 3), (F, 3) -> (V, 3)
     """Unit normals, area weighted."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     total = np.zeros_like(vertices)

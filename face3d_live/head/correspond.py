@@ -118,7 +118,7 @@ class Sitter:
         key = rng.normal(size=3) * [0.7, 0.4, 0.1] + [0, 0.4, 0.9]
         clip = camera.gl_projection(0.1, 3.0)
         picture, depth = self.studio.render(
-            self._pieces(low, expression, rng), clip, turn, shift, key / np.linalg.norm(key),
+            self._pieces(low, expression, rng), clip, turn, shift, (key / np.linalg.norm(key)).astype(np.float32),
             float(rng.uniform(0.35, 0.7)), rng.uniform(0.2, 0.8, 3).astype(np.float32),
         )  # fmt: skip
         at = np.einsum("ckx,ck->cx", low[places.corners], places.weights) @ turn.T + shift

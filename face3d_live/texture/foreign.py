@@ -41,9 +41,9 @@ def foreign(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Arra
     seen = cv2.resize(partial, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     known = cv2.resize(np.asarray(weight, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     expected = _expected(seen, known, albedo)
-    ratio = np.log(np.maximum(to_linear(seen), 2e-3) / np.maximum(to_linear(expected), 2e-3))
-    bright = ratio.mean(2)
-    hue = np.abs(ratio - bright[..., None]).max(2)
+    ratio: Array = np.log(np.maximum(to_linear(seen), 2e-3) / np.maximum(to_linear(expected), 2e-3))
+    bright: Array = ratio.mean(2, dtype=np.float32)
+    hue: Array = np.abs(ratio - bright[..., None]).max(2)
     where = (_judged(head, texels) > 0.5) & (known > 0.2)
     forehead = (texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5) & (known > 0.2)
     odd = _beyond(bright, hue, _FOREHEAD) & forehead | _beyond(bright, hue, _AROUND_EYES) & ~forehead
@@ -58,7 +58,7 @@ def foreign(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Arra
 
 def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:
     """The model's skin for what is seen, found without what does not fit it."""
-    trust = known.copy()
+    trust: NDArray = known.copy()
     for _ in range(_ROUNDS):
         expected = albedo.decode(albedo.encode(seen, trust), SIZE)
         off = np.abs(seen - expected).max(2)

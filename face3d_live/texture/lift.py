@@ -91,7 +91,7 @@ class Lifter:
         """Mean picture colour of the plain skin of the face."""
         colour = self.texels.of(texture)[self._plain].astype(np.float32) / 255
         share = np.ones(len(colour), np.float32) if weight is None else self.texels.of(weight)[self._plain]
-        return (colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)
+        return ((colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)).astype(np.float32)
 
     def _skin(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on hair and background
         """On cheeks, forehead and jaw, away from the features, all skin has about one brightness and hue."""

@@ -32,5 +32,5 @@ def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, A
     return light, tone.astype(np.float32)
 
 
-def _rgb(grey: Array) -> Array:  # (N,) -> (N, 3)
+def _rgb(grey: NDArray) -> NDArray:  # (N,) -> (N, 3)
     return np.repeat(grey[:, None], 3, 1)

@@ -70,7 +70,7 @@ class _Face:
             self.values[INDEX[stem + side]] += amount * (1 + unevenness * self.rng.normal())
 
     def add_one_side(self, stem: str, amount: float) -> None:
-        self.add(stem + self.rng.choice(["Left", "Right"]), amount)
+        self.add(stem + str(self.rng.choice(["Left", "Right"])), amount)
 
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
