@@ -12,6 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
+
+# Optimisers import it at their first use. Its compiler, in torch's builds for CUDA, crashes when it is loaded into a
+# process in which Mesa's software OpenGL has drawn already: load it first.
+import torch._dynamo
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
