@@ -11,6 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
@@ -145,3 +148,22 @@ def correlation(a: NDArray, b: NDArray) -> float:
     if a.std() < 1e-6 or b.std() < 1e-6:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
+
+
+@contextmanager
+def running(url: str, flags: list[str]) -> Iterator[Any]:
+    """The page in a Chromium of its own, its camera started and a face seen. No script may have failed at the end."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        context.grant_permissions(["camera"])
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(url)
+        page.click("#start")
+        page.wait_for_selector('body[data-state="live"]', timeout=60_000)
+        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
+        yield page
+        assert faults == []
+        chromium.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import browser_support as support
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from pylivelinkface import FaceBlendShape, PyLiveLinkFace
 from takes_support import CAMERA, expression, write
 from test_outputs import Receiver
@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
-LIVE = 'body[data-state="live"]'
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +46,8 @@ def server(folder) -> Iterator[support.LiveServer]:
 def page(folder, server) -> Iterator:
     """The page, its camera running."""
     flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={support.camera_file(folder)}"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
-        context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-        context.grant_permissions(["camera"])
-        page = context.new_page()
-        faults = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(server.url)
-        page.click("#start")
-        page.wait_for_selector(LIVE, timeout=60_000)
-        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
+    with support.running(server.url, flags) as page:
         yield page
-        assert faults == []
-        chromium.close()
 
 
 def test_record_stop_download_delete(page, folder, tmp_path) -> None:

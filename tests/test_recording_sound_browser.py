@@ -11,7 +11,7 @@ import av
 import browser_support as support
 import numpy as np
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from face3d_live.takes.reader import load
 
@@ -51,21 +51,9 @@ def page(folder) -> Iterator:
         f"--use-file-for-fake-video-capture={camera}",
         f"--use-file-for-fake-audio-capture={microphone}",
     ]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
-        context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-        context.grant_permissions(["camera"])
-        page = context.new_page()
-        faults = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(server.url)
-        page.click("#start")
-        page.wait_for_selector('body[data-state="live"]', timeout=60_000)
-        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
+    with support.running(server.url, flags) as page:
         page.check("#panel-tabs input[value=takes]")
         yield page
-        assert faults == []
-        chromium.close()
     server.kill()
 
 
