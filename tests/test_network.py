@@ -96,6 +96,35 @@ def test_a_window_follows_its_points(thin: Network) -> None:
     assert not torch.allclose(window(levels, points), window(levels, moved), atol=1e-2)
 
 
+def test_aligned_features_follow_their_points(thin: Network) -> None:
+    """Points and features moved together: the same corrections. Only the points moved: others."""
+    aligned = copy.deepcopy(thin.aligned)
+    torch.nn.init.normal_(aligned.own)
+    torch.nn.init.normal_(aligned.out.weight)
+    levels = [torch.randn(1, 16, 28, 28), torch.randn(1, 16, 28, 28), torch.randn(1, 16, 14, 14)]
+    points = torch.rand(1, 478, 2) - 0.5
+    shifted = [levels[0].roll(4, 3), levels[1].roll(4, 3), levels[2].roll(2, 3)]
+    moved = points + torch.tensor([2 * 4 / 28, 0.0])
+    here, there, stale = aligned(levels, points)[0], aligned(shifted, moved)[0], aligned(levels, moved)[0]
+    assert set(here) == {"points", "log_sigma", "shape", "expression", "rotation", "placement"}
+    for name, value in here.items():
+        assert torch.allclose(value, there[name], atol=1e-3), name
+        assert not torch.allclose(value, stale[name], atol=1e-1), name
+
+
+def test_a_point_reads_its_own_features_only(thin: Network) -> None:
+    aligned = copy.deepcopy(thin.aligned)
+    torch.nn.init.normal_(aligned.own)
+    levels = [torch.randn(1, 16, 28, 28)] * 3
+    points = torch.zeros(1, 478, 2)
+    before = aligned(levels, points)[0]
+    points[0, 7] = 0.4
+    after = aligned(levels, points)[0]
+    moved = (after["points"] - before["points"]).reshape(478, 2).abs().amax(1) > 1e-5
+    assert np.flatnonzero(moved).tolist() == [7]
+    assert np.flatnonzero((after["log_sigma"] - before["log_sigma"])[0].abs() > 1e-5).tolist() == [7]
+
+
 def test_architecture_survives_json() -> None:
     assert Architecture.from_json({"blocks": [1, 1, 1, 1], "width": 16, "neck": 32}) == THIN
     assert Architecture.from_json(Architecture().to_json()) == Architecture()

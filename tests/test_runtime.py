@@ -36,6 +36,7 @@ def thin_file(folder: Path, size: int) -> Path:
             torch.nn.init.uniform_(module.running_var, 0.5, 2)
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, std=0.01)
+    torch.nn.init.normal_(network.aligned.own, std=0.01)
     path = folder / "thin.npz"
     checkpoint.export(path, network, size, {"trained": False})
     return path

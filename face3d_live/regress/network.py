@@ -1,5 +1,5 @@
 """The regressor in PyTorch: ResNet50 (He et al., CVPR 2016), a small neck that keeps position, a head per code, and
-windows over eyes and mouth that correct what those heads say (`windows`).
+windows over eyes and mouth and features at the face points that correct what those heads say (`windows`).
 
 Modules carry torchvision's names (`conv1`, `bn1`, `layer1.0.conv1`, ..., `layer1.0.downsample.0`), so that state
 dicts of that family load with `strict=False`. As there (v1.5), the stride of a stage sits on its first 3x3.
@@ -15,7 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from face3d_live.regress.prediction import HEADS, N_POINTS
-from face3d_live.regress.windows import CORRECTED, HIDDEN_PER_CHANNEL, WINDOWS, Window, scatter
+from face3d_live.regress.windows import (
+    ALIGNED,
+    ALIGNED_HIDDEN,
+    CORRECTED,
+    HIDDEN_PER_CHANNEL,
+    SUMMARY,
+    WINDOWS,
+    Window,
+    scatter,
+)
 
 #: Spatial size that the heads are wired to; smaller inputs are stretched to it, so one set of weights serves all sizes.
 GRID = 4
@@ -55,7 +64,9 @@ class Pointwise(nn.Conv2d):
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         step = self.stride[0]
         columns = x[:, :, ::step, ::step].permute(0, 2, 3, 1)
-        return F.linear(columns, weight.flatten(1), bias).permute(0, 3, 1, 2)
+        # As a matrix: of four dimensions, where no gradient is asked for, PyTorch makes a product per row of pixels.
+        product = F.linear(columns.reshape(-1, columns.shape[-1]), weight.flatten(1), bias)
+        return product.view(*columns.shape[:-1], len(weight)).permute(0, 3, 1, 2)
 
 
 def normed(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
@@ -105,6 +116,12 @@ class ConvNorm(nn.Module):
         return F.relu(normed(self.conv, self.bn, x), inplace=True)
 
 
+def sampled(levels: Sequence[Tensor], grid: Tensor) -> Tensor:
+    """The sum of features (B, C, h, w) at places (B, i, j, 2) in crop coordinates -> (B, C, i, j)."""
+    dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
+    return sum((F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels), torch.zeros(()))
+
+
 class WindowHead(nn.Module):
     """The features under one window -> what it corrects. It starts as no correction at all."""
 
@@ -124,11 +141,34 @@ class WindowHead(nn.Module):
 
     def forward(self, levels: Sequence[Tensor], points: Tensor) -> Tensor:
         """levels: (B, C, h, w) each; points: (B, 478, 2) -> hidden (B, n), which `out` turns into corrections."""
-        grid = self.base + points[:, self.anchor].mean(1)[:, None, None]
-        dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
-        sampled = [F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels]
-        x = torch.stack(sampled).sum(0).to(levels[0].dtype)
+        x = sampled(levels, self.base + points[:, self.anchor].mean(1)[:, None, None]).to(levels[0].dtype)
         return F.relu(self.hidden_bn(self.hidden(self.conv2(self.conv1(x)).flatten(1))))
+
+
+class AlignedHead(nn.Module):
+    """The features at each face point -> what they correct. It starts as no correction at all."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        # Each point reads its own features: x, y and log sigma of its own, and a summary for the hidden layer.
+        self.own = nn.Parameter(torch.zeros(N_POINTS, 3, channels))
+        self.summary = nn.Parameter(torch.randn(N_POINTS, SUMMARY, channels) / channels**0.5)
+        self.hidden = nn.Linear(N_POINTS * SUMMARY, ALIGNED_HIDDEN, bias=False)
+        self.hidden_bn = nn.BatchNorm1d(ALIGNED_HIDDEN)
+        self.out = nn.Linear(ALIGNED_HIDDEN, sum(HEADS[name] for name in ALIGNED))
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, levels: Sequence[Tensor], points: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """levels: (B, C, h, w) each; points: (B, 478, 2) -> what is added to heads, by name, and hidden (B, n)."""
+        features = sampled(levels, points[:, :, None])[..., 0].permute(2, 0, 1)  # (478, B, C)
+        own = torch.bmm(features, self.own.transpose(1, 2)).permute(1, 0, 2)  # (B, 478, 3)
+        summary = torch.bmm(features, self.summary.transpose(1, 2)).permute(1, 0, 2).flatten(1)
+        hidden = F.relu(self.hidden_bn(self.hidden(summary)))
+        parts = self.out(hidden).split([HEADS[name] for name in ALIGNED], 1)
+        together = dict(zip(ALIGNED, parts, strict=True))
+        together["points"] = together["points"] + own[..., :2].flatten(1)
+        return {**together, "log_sigma": own[..., 2]}, hidden
 
 
 class Network(nn.Module):
@@ -155,6 +195,7 @@ class Network(nn.Module):
         self.layer1_lateral = ConvNorm(a.width * EXPANSION, fine, 1, 1)
         self.layer2_lateral = ConvNorm(2 * a.width * EXPANSION, fine, 1, 1)
         self.windows = nn.ModuleDict({window.name: WindowHead(window, fine) for window in WINDOWS})
+        self.aligned = AlignedHead(fine)
         for name, matrix in scatter().items():
             self.register_buffer(f"scatter_{name}", torch.from_numpy(matrix), persistent=False)
         self._initialise()
@@ -201,7 +242,7 @@ class Network(nn.Module):
         return x.flatten(1), levels
 
     def look(self, crops: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """What `forward` gives; the points before the windows, (B, 956); all features, (B, `n_features`)."""
+        """What `forward` gives; the points of the heads alone, (B, 956); all features, (B, `n_features`)."""
         features, levels = self.features(crops)
         dtype = self.heads["points"].weight.dtype
         # Half precision counts in eighths of a pixel: the last layers and the places stay out of it.
@@ -216,13 +257,16 @@ class Network(nn.Module):
             corrections = torch.cat([w.out(h) for w, h in zip(self.windows.values(), hidden, strict=True)], 1)
             for name in CORRECTED:
                 raw[name] = raw[name] + corrections @ getattr(self, f"scatter_{name}").to(dtype)
-        return raw, coarse, torch.cat([features, *hidden], 1)
+            places = raw["points"].detach().reshape(-1, N_POINTS, 2)
+            aligned, seen = self.aligned([level.to(dtype) for level in levels], places)
+            raw |= {name: raw[name] + change for name, change in aligned.items()}
+        return raw, coarse, torch.cat([features, *hidden, seen], 1)
 
     @property
     def n_features(self) -> int:
-        """Width of what the heads and the windows read together."""
+        """Width of what the heads, the windows and the aligned features read together."""
         neck = self.architecture.neck
-        return neck * GRID * GRID + len(WINDOWS) * (neck // 2) * HIDDEN_PER_CHANNEL
+        return neck * GRID * GRID + len(WINDOWS) * (neck // 2) * HIDDEN_PER_CHANNEL + ALIGNED_HIDDEN
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         return self.look(crops)[0]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from face3d_live.regress.prediction import HEADS, N_POINTS
-from face3d_live.regress.windows import CORRECTED, WINDOWS, Window, scatter
+from face3d_live.regress.windows import ALIGNED, CORRECTED, WINDOWS, Window, scatter
 
 Array = NDArray[np.float32]
 
@@ -75,6 +75,36 @@ class _Graph:
         x = self.node("Relu", [self.node("Gemm", inputs, f"{name}.hidden", transB=1)], f"{name}.active")
         return self.linear(x, f"{name}.out", f"{name}.corrections")
 
+    def aligned(self, levels: list[str], points: str) -> dict[str, str]:
+        """What the features at the points (B, 478, 2) add to the heads, by name; see `network.AlignedHead`."""
+        axis, last = (self.constant(f"aligned.axis{i}", np.array([i], np.int64)) for i in (2, 3))
+        grid = self.node("Unsqueeze", [points, axis], "aligned.grid")
+        sampled = [self.node("GridSample", [level, grid], f"aligned.{level}") for level in levels]
+        x = self.node("Squeeze", [self.node("Sum", sampled, "aligned.sum"), last], "aligned.flat")
+        x = self.node("Transpose", [x], "aligned.features", perm=[2, 0, 1])  # (478, B, C)
+        own, summary = (self._at_points(x, part) for part in ("own", "summary"))
+        weight, bias = fold(self.tensors["aligned.hidden.weight"], self.tensors, "aligned.hidden_bn")
+        inputs = [self.node("Flatten", [summary], "aligned.all", axis=1)]
+        inputs += [self.constant("aligned.hidden.w", weight), self.constant("aligned.hidden.b", bias)]
+        hidden = self.node("Relu", [self.node("Gemm", inputs, "aligned.hidden", transB=1)], "aligned.active")
+        together = self.linear(hidden, "aligned.out", "aligned.together")
+        widths = self.constant("aligned.widths", np.array([HEADS[name] for name in ALIGNED], np.int64))
+        parts = [f"aligned.{name}" for name in ALIGNED]
+        self.nodes.append(helper.make_node("Split", [together, widths], parts, axis=1))
+        kinds = self.constant("aligned.kinds", np.array([2, 1], np.int64))
+        self.nodes.append(helper.make_node("Split", [own, kinds], ["aligned.places", "aligned.sigmas"], axis=2))
+        places = self.node("Flatten", ["aligned.places"], "aligned.own.points", axis=1)
+        return {
+            **dict(zip(ALIGNED, parts, strict=True)),
+            "points": self.node("Add", ["aligned.points", places], "aligned.moved"),
+            "log_sigma": self.node("Flatten", ["aligned.sigmas"], "aligned.own.sigma", axis=1),
+        }
+
+    def _at_points(self, features: str, part: str) -> str:  # (478, B, C) -> (B, 478, n)
+        weight = self.constant(f"aligned.{part}.w", self.tensors[f"aligned.{part}"].transpose(0, 2, 1))
+        x = self.node("MatMul", [features, weight], f"aligned.{part}.by_point")
+        return self.node("Transpose", [x], f"aligned.{part}", perm=[1, 0, 2])
+
     def resize(self, x: str) -> str:
         """To GRID x GRID, bilinear, pixel centres at halves."""
         scale_to = self.constant("grid", np.array([GRID, GRID], np.int64))
@@ -87,6 +117,24 @@ class _Graph:
         if f"{name}.downsample.0.weight" in self.tensors:
             x = self.conv(x, f"{name}.downsample.0", f"{name}.downsample.1", stride, relu=False)
         return self.node("Relu", [self.node("Add", [y, x], f"{name}.sum")], name)
+
+
+def _correct(g: _Graph, levels: list[str]) -> None:
+    """From `NAME.coarse` of every head to its output: windows first, then the features at the points they found."""
+    shape = g.constant("points.shape", np.array([-1, N_POINTS, 2], np.int64))
+    points = g.node("Reshape", ["points.coarse", shape], "points.places")
+    corrections = g.node("Concat", [g.window(w, levels, points) for w in WINDOWS], "corrections", axis=1)
+    fine = {name: f"{name}.coarse" for name in HEADS}
+    for name, matrix in scatter().items():
+        spread = g.node("MatMul", [corrections, g.constant(f"{name}.scatter", matrix)], f"{name}.spread")
+        fine[name] = g.node("Add", [f"{name}.coarse", spread], f"{name}.fine")
+    places = g.node("Reshape", [fine["points"], shape], "points.found")
+    aligned = g.aligned(levels, places)
+    for name in HEADS:
+        if name in aligned:
+            g.node("Add", [fine[name], aligned[name]], name)
+        else:
+            g.node("Identity", [fine[name]], name)
 
 
 def build(tensors: Mapping[str, Array], blocks: tuple[int, ...], size: int) -> bytes:
@@ -110,13 +158,8 @@ def build(tensors: Mapping[str, Array], blocks: tuple[int, ...], size: int) -> b
         x = g.resize(x)
     x = g.node("Flatten", [x], "features", axis=1)
     for name in HEADS:
-        g.linear(x, f"heads.{name}", f"{name}.coarse" if name in CORRECTED else name)
-    shape = g.constant("points.shape", np.array([-1, N_POINTS, 2], np.int64))
-    points = g.node("Reshape", ["points.coarse", shape], "points.places")
-    corrections = g.node("Concat", [g.window(w, levels, points) for w in WINDOWS], "corrections", axis=1)
-    for name, matrix in scatter().items():
-        spread = g.node("MatMul", [corrections, g.constant(f"{name}.scatter", matrix)], f"{name}.spread")
-        g.node("Add", [f"{name}.coarse", spread], name)
+        g.linear(x, f"heads.{name}", f"{name}.coarse")
+    _correct(g, levels)
     crops = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", size, size, 3])
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in HEADS.items()]
     graph = helper.make_graph(g.nodes, "regressor", [crops], outputs, g.constants)

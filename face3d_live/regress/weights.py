@@ -22,7 +22,7 @@ from face3d_live.paths import MODELS
 Array = NDArray[np.float32]
 
 DEFAULT = MODELS / "regressor.npz"
-FORMAT = 1
+FORMAT = 2
 _SCALE = "#scale"
 _META = "#meta"
 

@@ -1,8 +1,9 @@
-"""Windows of fine features that follow the eyes and the mouth. NumPy only.
+"""Windows of fine features that follow the eyes and the mouth, and features at every face point. NumPy only.
 
 A face in a crop of 112 pixels opens an eye by four of them; the last features of a ResNet see 32 pixels at a time. As
 in Attention Mesh (Grishchenko et al. 2020), a first guess of the points places a window over each eye and the mouth in
-the early features, and a small head per window corrects the points and codes that live there.
+the early features, and a small head per window corrects the points and codes that live there. Then every point is looked
+at where it was found ("aligned": Zhang et al., "PyMAF", ICCV 2021), which corrects it, and all codes of geometry.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ CORRECTED = ("points", "log_sigma", "expression")
 
 #: Width of a window's hidden layer, for a network whose windows have 64 channels.
 HIDDEN_PER_CHANNEL = 4
+
+#: What the features at the points correct together, besides each its own point: heads, in the order of the outputs.
+ALIGNED = ("points", "shape", "expression", "rotation", "placement")
+
+#: Numbers that each point's features are summed up in for that, and width of the hidden layer that reads them all.
+SUMMARY, ALIGNED_HIDDEN = 4, 256
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ NEGATIVE_EVERY = 32
 #: Layers that read hundreds of positive features at once: Adam's steps of one size for every weight add up there, and
 #: at the rate that suits a convolution they would shake the points by more than an eyelid.
 LAST_LAYERS = ("heads.", "teacher.")
-LAST_OF_WINDOWS = (".hidden.weight", ".out.weight", ".out.bias")
+LAST_OF_WINDOWS = (".hidden.weight", ".out.weight", ".out.bias", ".own", ".summary")
 LAST_SHARE = 0.1
 
 
