@@ -59,14 +59,16 @@ RARE = ("cheekPuff", "noseSneerLeft", "noseSneerRight", "tongueOut")
 
 
 def synthetic_figures(head: Head, measured: Measured) -> dict[str, Any]:
-    """`evaluate.describe`, the error of the average face at rest, and landmarks by tone and yaw."""
+    """`evaluate.describe`, the errors of the average face at rest, and landmarks by tone and yaw."""
     labels = measured.labels
     rest = np.zeros_like(labels["expression"])
-    average = metrics.face_surfaces(head, np.zeros_like(labels["shape"][:1]), rest[:1])
     truth = metrics.face_surfaces(head, labels["shape"], labels["expression"])
+    average = metrics.face_surfaces(head, np.zeros_like(labels["shape"][:1]), rest[:1])
+    average = np.broadcast_to(average, truth.shape)
     return {
         **describe(head, measured),
         "average_face_mm": float(metrics.surface_errors(average, truth).mean()),
+        "average_face_known_scale_mm": float(metrics.known_scale_errors(average, truth).mean()),
         "by": _breakdown(measured, albedo_tones(head, labels["texture"]), {}),
     }
 
