@@ -39,6 +39,7 @@ def sample(head: Head, rng: np.random.Generator, number: int) -> dict[str, Any]:
         "teacher": np.zeros(52),
         "teacher_weight": np.zeros(52),
         "source": 0,
+        "worn": (number % 4 == 1, number % 4 == 2, number % 2, 0),
     }
     return {key: np.asarray(value, KEYS[key][1]) for key, value in values.items()}
 

@@ -1,6 +1,7 @@
 """The figures of merit on answers that are known to be right, or wrong by a known amount."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from face3d_live import rotations
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
-from face3d_live.train import evaluate_drawn, evaluate_report, evaluate_run, evaluate_scans, metrics
+from face3d_live.train import evaluate_drawn, evaluate_oracle, evaluate_report, evaluate_run, evaluate_scans, metrics
 from face3d_live.train import evaluate_faces as faces
 from face3d_live.train import evaluate_people as people
 from face3d_live.train import evaluate_pictures as pictures
 from face3d_live.train.evaluate import Judge, Measured, Samples, describe, evaluate_pool
-from face3d_live.train.pool import Pool
+from face3d_live.train.metrics import Answers
+from face3d_live.train.pool import Mixture, Pool
 from face3d_live.train.portraits import Portrait
 
 COUNT = 40
@@ -47,7 +49,7 @@ def test_a_perfect_regressor_has_no_errors(head: Head, perfect: Measured) -> Non
     assert network["channels"] == N_EXPRESSION and network["mean_r"] == pytest.approx(1, abs=1e-4)
     for key in ("points_percent", "landmarks_percent", "ibug68_percent", "points_p95", "mae", "vertices_mm"):
         assert network[key] == pytest.approx(0, abs=1e-4), key
-    for key in ("neutral_mm", "aligned_mm", "gaze_degrees", "rotation_degrees"):
+    for key in ("neutral_mm", "aligned_mm", "known_scale_mm", "scale_sd_percent", "gaze_degrees", "rotation_degrees"):
         assert network[key] == pytest.approx(0, abs=0.06), key
     assert fit["landmarks_percent"] < 0.5 and fit["mean_r"] > 0.95 and fit["vertices_mm"] < 1  # priors pull a little
 
@@ -85,6 +87,41 @@ def test_alignment_turns_and_shifts_but_never_scales() -> None:
     assert larger == pytest.approx(100 * np.linalg.norm(middle, axis=-1).mean(1), rel=1e-3)
     mirrored = metrics.aligned_errors(truth * (-1, 1, 1), truth)
     assert (mirrored > 5).all()  # a reflection is no rotation
+
+
+def test_a_given_size_takes_the_size_out_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 0.05, (3, 500, 3))
+    copies = truth * np.array([0.8, 1.0, 1.25])[:, None, None] @ rotations.from_euler(0.4, -0.2, 0.3).T + (0.1, 0, -0.5)
+    assert metrics.known_scale_errors(copies, truth) == pytest.approx(np.zeros(3), abs=1e-4)
+    assert metrics.scale_errors(copies, truth) == pytest.approx(-100 * np.log([0.8, 1, 1.25]), abs=1e-4)
+    assert (metrics.aligned_errors(copies, truth)[[0, 2]] > 5).all()
+    bent = truth.copy()
+    bent[..., 2] += 4 * truth[..., 0] ** 2  # 10 mm at 5 cm
+    assert (metrics.known_scale_errors(bent, truth) > 3).all()
+    assert (metrics.known_scale_errors(truth * (-1, 1, 1), truth) > 5).all()
+
+
+def aligned_one_by_one(points: np.ndarray, truth: np.ndarray, scaled: bool) -> float:
+    """Mean distance in millimetres of one surface (V, 3): the rotation by SciPy, the scale by a search."""
+    from scipy.optimize import minimize_scalar
+    from scipy.spatial.transform import Rotation
+
+    a, b = points - points.mean(0), truth - truth.mean(0)
+    turned = Rotation.align_vectors(b, a)[0].apply(a)
+    scale = minimize_scalar(lambda s: ((s * turned - b) ** 2).sum(), (0.5, 2)).x if scaled else 1.0
+    return float(1e3 * np.linalg.norm(scale * turned - b, axis=1).mean())
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_alignment_is_what_a_slow_search_finds(scaled: bool) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(0, 0.05, (5, 200, 3))
+    turns = np.stack([rotations.from_euler(*rng.normal(0, 1, 3)) for _ in truth])
+    seen = rng.uniform(0.7, 1.4, (5, 1, 1)) * (truth + rng.normal(0, 0.01, truth.shape)) @ turns + (0.3, 0, -1)
+    fast = (metrics.known_scale_errors if scaled else metrics.aligned_errors)(seen, truth)
+    slow = [aligned_one_by_one(a, b, scaled) for a, b in zip(seen, truth, strict=True)]
+    assert fast == pytest.approx(slow, rel=1e-5)
 
 
 def test_gaze_in_degrees() -> None:
@@ -166,6 +203,9 @@ def test_scan_heads_against_the_truth(head: Head, perfect: Measured) -> None:
     rest = np.zeros((COUNT, N_EXPRESSION), np.float32)
     truth = metrics.face_surfaces(head, perfect.labels["shape"], rest)
     moved = truth @ rotations.from_euler(0.1, 0.05, 0).T + 0.003  # what scans and heads disagree on is no error
+    report = evaluate_scans.scan_figures(head, perfect, 1.05 * moved)
+    assert report["network"]["known_scale"] < 0.01 and report["network"]["scale_sd_percent"] < 0.01
+    assert report["network"]["mean"] > 1 and report["average face"]["known_scale"] < report["average face"]["mean"]
     report = evaluate_scans.scan_figures(head, perfect, moved)
     assert report["network"]["mean"] < 0.01 and report["network"]["p95"] < 0.01
     assert report["average face"]["mean"] > 1.5
@@ -187,6 +227,40 @@ def test_scan_heads_are_drawn_with_their_truth(head: Head, shared_data: Path, tm
     nearest = metrics.face_surfaces(head, batch["shape"], np.zeros((3, N_EXPRESSION), np.float32))
     errors = metrics.aligned_errors(nearest, truth)
     assert (errors > 0.05).all() and (errors < 2).all()  # scans are no heads of the basis, but near to one
+
+
+def test_better_points_make_better_heads(head: Head, perfect: Measured) -> None:
+    rest = Answers(
+        perfect.network.points,
+        np.zeros_like(perfect.network.expression),
+        np.zeros_like(perfect.network.shape),
+        perfect.network.rotation,
+    )
+    rows = evaluate_oracle.oracle_figures(head, replace(perfect, network=rest), count=20)
+    assert [row["noise_percent"] for row in rows] == pytest.approx([0.3, 1, 2]) and rows[0]["faces"] == 20
+    assert rows[0]["mean_r"] > rows[1]["mean_r"] > rows[2]["mean_r"] > 0.3
+    assert rows[0]["known_scale_mm"] < rows[1]["known_scale_mm"] < rows[2]["known_scale_mm"]
+    labels = perfect.labels
+    truth = metrics.face_surfaces(head, labels["shape"], labels["expression"])
+    average = np.broadcast_to(metrics.face_surfaces(head, rest.shape[:1], rest.expression[:1]), truth.shape)
+    assert rows[2]["known_scale_mm"] < 0.8 * metrics.known_scale_errors(average, truth).mean()
+    assert rows[0]["aligned_mm"] > rows[0]["known_scale_mm"]
+
+
+def test_glasses_and_hats_are_broken_down(head: Head, perfect: Measured, tmp_path: Path) -> None:
+    report = faces.synthetic_figures(head, perfect)
+    for by in (report["by"], report["by_vertices"]):
+        counts = {name: {group: row["faces"] for group, row in by[name].items()} for name in by}
+        assert counts["glasses"] == {"glasses": 10, "none": 20, "sunglasses": 10}
+        assert counts["hat"] == {"hat": 20, "none": 20} and counts["held before the face"] == {"nothing": 40}
+    write_pool(head, tmp_path, 3)
+    (tmp_path / "known" / "worn.npy").unlink()  # as in pools of before
+    older = Pool(tmp_path)
+    unknown = faces.worn_groups(older.take(np.arange(3))["worn"])
+    assert all((group == "not known").all() for group in unknown.values())
+    write_pool(head, tmp_path, 2, "newer")
+    batch = Mixture([(Pool(tmp_path), 1.0)], seed=0).batch(40)
+    assert {-1, 0, 1} == set(np.unique(batch["worn"]))
 
 
 def test_people_are_found_again() -> None:
@@ -259,6 +333,7 @@ def test_everything_together(
     assert "clips" not in figures  # nobody asked MediaPipe
     evaluate_report.save(figures, tmp_path, made)
     text = (tmp_path / "evaluation.md").read_text()
+    assert "| glasses | sunglasses | 2 |" in text and "| true points with noise of |" in text
     assert "| jawOpen | 1.00 | 0.000 |" in text and "not measured" in text
     assert all(path.is_file() and f"({path.relative_to(tmp_path)})" in text for path in made)
     assert json.loads((tmp_path / "evaluation.json").read_text())["synthetic"] == figures["synthetic"]

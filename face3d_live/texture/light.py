@@ -11,6 +11,7 @@ Array = NDArray[np.float32]
 
 _ROUNDS = 3
 _KEPT = 70  # per cent of the texels that agree best: glasses, beards and fringes are no skin
+_FACING = 4  # power of the cosine to the camera that a texel counts with when brightness is measured
 
 
 def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, Array]:
@@ -18,15 +19,17 @@ def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, A
 
     pattern: (N, 3) linear albedo of a reference skin at these places, normals: (N, 3) camera axes, seen: (N, 3) linear
     colours of the picture. A picture cannot tell a dark skin in bright light from the contrary, nor a warm lamp from
-    warm skin: so the light is taken as white, and 1 on average over the face, as pictures are exposed for faces. The
-    skin's own colour is pattern * tone.
+    warm skin: so the light is taken as white, and 1 on average over the skin that faces the camera, as pictures are
+    exposed for faces: there the tone of a face is read. (Over all texels alike the sides, in shadow, make the front too
+    bright, and the skin found too dark.) The skin's own colour is pattern * tone.
     """
+    facing = np.clip(normals[:, 2], 0.05, 1) ** _FACING
     keep = np.ones(len(seen), bool)
     for _ in range(_ROUNDS):
         tone = np.median(seen[keep], 0) / np.maximum(np.median(pattern[keep], 0), 1e-4)
         grey, white = (pattern * tone).mean(1), seen.mean(1)
         light = fit_light(_rgb(grey[keep]), normals[keep], _rgb(white[keep]), ridge=1e-2)
-        light /= max(float(shade(light, normals[keep]).mean()), 1e-3)
+        light /= max(float(np.average(shade(light, normals[keep])[:, 0], weights=facing[keep])), 1e-3)
         off = np.abs(grey * shade(light, normals)[:, 0] / np.maximum(white, 1e-3) - 1)
         keep = off < max(float(np.percentile(off, _KEPT)), 0.08)
     return light, tone.astype(np.float32)

@@ -158,7 +158,9 @@ def compare(head: Head, answers: Answers, measured: Measured) -> dict[str, Any]:
     In % of the eye distance: `landmarks_percent` all 478 alike, `points_percent` weighted by how far their labels can
     be trusted, `points_p95`, `ibug68_percent`. `rotation_degrees`, `r` of the channels that move and `mean_r`. With
     true codes also `mae` and `mae_by_channel`, `gaze_degrees`, and vertex errors of the face in mm: `vertices_mm` with
-    expression and `neutral_mm` without, in the head frame; `aligned_mm` with expression after rigid alignment.
+    expression and `neutral_mm` without, in the head frame; `aligned_mm` with expression after rigid alignment,
+    `known_scale_mm` when the size is given as well, and `scale_sd_percent`, how much the size that was missing differs
+    from face to face.
     """
     labels = measured.labels
     errors = metrics.point_errors(answers.points, labels["points"], labels["weight"])
@@ -193,6 +195,8 @@ def _against_true_codes(head: Head, answers: Answers, labels: Batch) -> dict[str
         "vertices_mm": float(metrics.surface_errors(surface, truth).mean()),
         "neutral_mm": float(metrics.surface_errors(*neutral).mean()),
         "aligned_mm": float(metrics.aligned_errors(surface, truth).mean()),
+        "known_scale_mm": float(metrics.known_scale_errors(surface, truth).mean()),
+        "scale_sd_percent": float(metrics.scale_errors(surface, truth).std()),
     }
 
 

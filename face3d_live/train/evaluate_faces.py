@@ -16,6 +16,7 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.lift import MISLABELLED
 from face3d_live.train import metrics
 from face3d_live.train.evaluate import Measured, Samples, describe
+from face3d_live.train.pool import WORN
 from face3d_live.train.portraits import Labeller, Portrait, load_index, mislabelled
 from face3d_live.train.relabelled import LEAST_INSIDE
 from face3d_live.train.teacher import picture_answers
@@ -59,16 +60,34 @@ RARE = ("cheekPuff", "noseSneerLeft", "noseSneerRight", "tongueOut")
 
 
 def synthetic_figures(head: Head, measured: Measured) -> dict[str, Any]:
-    """`evaluate.describe`, the error of the average face at rest, and landmarks by tone and yaw."""
+    """`evaluate.describe`, the errors of the average face at rest, and landmarks and vertices by tone, yaw, glasses and
+    what else is worn or held."""
     labels = measured.labels
     rest = np.zeros_like(labels["expression"])
-    average = metrics.face_surfaces(head, np.zeros_like(labels["shape"][:1]), rest[:1])
     truth = metrics.face_surfaces(head, labels["shape"], labels["expression"])
+    average = metrics.face_surfaces(head, np.zeros_like(labels["shape"][:1]), rest[:1])
+    average = np.broadcast_to(average, truth.shape)
+    shown = metrics.face_surfaces(head, measured.fit.shape, measured.fit.expression)
+    groups = albedo_tones(head, labels["texture"]), worn_groups(labels["worn"])
     return {
         **describe(head, measured),
         "average_face_mm": float(metrics.surface_errors(average, truth).mean()),
-        "by": _breakdown(measured, albedo_tones(head, labels["texture"]), {}),
+        "average_face_known_scale_mm": float(metrics.known_scale_errors(average, truth).mean()),
+        "by": _breakdown(measured, _landmark_errors(measured), *groups),
+        "by_vertices": _breakdown(measured, metrics.surface_errors(shown, truth), *groups),
     }
+
+
+def worn_groups(worn: NDArray) -> dict[str, NDArray]:  # (N, len(WORN)) -> what -> (N,)
+    """The group of each face by glasses, hat, and what is held before it."""
+    known = dict(zip(WORN, worn.T, strict=True))
+    eyes = np.where(known["sunglasses"] == 1, "sunglasses", np.where(known["glasses"] == 1, "glasses", "none"))
+    groups = {
+        "glasses": eyes,
+        "hat": np.where(known["hat"] == 1, "hat", "none"),
+        "held before the face": np.where(known["before"] == 1, "hand or thing", "nothing"),
+    }
+    return {name: np.where((worn < 0).any(1), "not known", group) for name, group in groups.items()}
 
 
 def portrait_figures(head: Head, measured: Measured, portraits: list[Portrait]) -> dict[str, Any]:
@@ -80,7 +99,7 @@ def portrait_figures(head: Head, measured: Measured, portraits: list[Portrait]) 
     sets = np.array([p.group for p in portraits])
     glasses = np.array(["glasses" if p.image.stem in GLASSES else "none" for p in portraits])
     tones = np.array([p.tone for p in portraits])
-    by = _breakdown(measured, tones, {"set": sets, "glasses": glasses})
+    by = _breakdown(measured, _landmark_errors(measured), tones, {"set": sets, "glasses": glasses})
     return {
         **describe(head, measured),
         "labelled_anew": sum(p.image.name in MISLABELLED for p in portraits),
@@ -95,9 +114,15 @@ def _traits(expression: NDArray, teacher: NDArray) -> dict[str, float]:  # (N, 5
     return {name: metrics.pearson(expression[:, i].mean(1), teacher[:, i].mean(1)) for name, i in columns.items()}
 
 
-def _breakdown(measured: Measured, tones: NDArray, labels: dict[str, NDArray]) -> dict[str, metrics.Groups]:
-    """Landmark errors of the fit by tone (N,) in degrees, yaw, and whatever `labels` (N,) names."""
-    errors = metrics.landmark_errors(measured.fit.points, measured.labels["points"])
+def _landmark_errors(measured: Measured) -> NDArray:  # -> (N,)
+    """Of the fit, in % of the eye distance."""
+    return metrics.landmark_errors(measured.fit.points, measured.labels["points"])
+
+
+def _breakdown(
+    measured: Measured, errors: NDArray, tones: NDArray, labels: dict[str, NDArray]
+) -> dict[str, metrics.Groups]:
+    """Errors (N,) by tone (N,) in degrees, yaw, and whatever `labels` (N,) names."""
     return {
         "skin tone": metrics.by_bin(tones, TONES, errors),
         "yaw": metrics.by_bin(metrics.yaws(measured.labels["rotation"]), YAWS, errors),

@@ -111,6 +111,8 @@ _FACES = {
     "vertices_mm": "vertices, with expression, mm",
     "neutral_mm": "vertices, at rest, mm",
     "aligned_mm": "vertices, with expression, aligned, mm",
+    "known_scale_mm": "vertices, with expression, aligned, size given, mm",
+    "scale_sd_percent": "size, spread of its error (sd), %",
 }
 
 
@@ -130,6 +132,8 @@ def figure_rows(report: Report) -> list[Row]:
                 rows.append(Row(f"{name}: {label.format(part['fit']['channels'])}", *values))
         if "average_face_mm" in part:
             rows.append(Row(f"{name}: vertices of the average face, mm", "", number(part["average_face_mm"])))
+            known = number(part["average_face_known_scale_mm"])
+            rows.append(Row(f"{name}: the average face, aligned, size given, mm", "", known))
         for trait in lookup(part, "traits/fit") or {}:
             values = (number(part["traits"][kind][trait]) for kind in ("network", "fit"))
             rows.append(Row(f"{name}: r across people, {trait}", *values))
@@ -142,14 +146,22 @@ def _scan_rows(report: Report) -> list[Row]:
     part = report.get("scans")
     if part is None:
         return []
-    names = {"mean": "mean", "median": "median", "p95": "95th percentile", "frontal": "mean under 30° of yaw"}
+    names = {
+        "mean": "mean, mm",
+        "median": "median, mm",
+        "p95": "95th percentile, mm",
+        "frontal": "mean under 30° of yaw, mm",
+        "known_scale": "mean, size given, mm",
+        "scale_sd_percent": "size, spread of its error (sd), %",
+    }
     rows = [
-        Row(f"scan heads: {label}, mm", number(part["network"][key]), number(part["fit"][key]))
+        Row(f"scan heads: {label}", number(part["network"][key]), number(part["fit"][key]))
         for key, label in names.items()
     ]
-    average = number(part["average face"]["mean"])
-    nearest = number(part["nearest code"]["mean"])
-    return [*rows, Row("scan heads: the average face, mm", "", average), Row("scan heads: nearest code", "", nearest)]
+    for name in ("average face", "nearest code"):
+        rows.append(Row(f"scan heads: the {name}, mm", "", number(part[name]["mean"])))
+        rows.append(Row(f"scan heads: the {name}, size given, mm", "", number(part[name]["known_scale"])))
+    return rows
 
 
 def _clip_rows(report: Report) -> list[Row]:

@@ -16,6 +16,7 @@ from face3d_live.track.tracker import Tracker
 from face3d_live.train import evaluate_clips as clips
 from face3d_live.train import evaluate_drawn as moving
 from face3d_live.train import evaluate_faces as faces
+from face3d_live.train import evaluate_oracle as oracle
 from face3d_live.train import evaluate_people as people
 from face3d_live.train import evaluate_pictures as pictures
 from face3d_live.train import evaluate_scans as scans
@@ -62,10 +63,10 @@ class Run:
             scans.draw(self.head, self.data, self.folder / "skins", self.pool / "scan_heads", count, step)
 
     def _draw_faces(self) -> None:
-        """The shards that are lacking of the held-out synthetic faces."""
+        """The shards that are lacking of the held-out synthetic faces, or that do not know yet who wears glasses."""
         pool = self.pool / "synthetic_heldout"
         numbers = range(math.ceil(self.upto(HELD_OUT) / synthetic.SHARD))
-        lacking = [n for n in numbers if not (pool / synthetic.shard_name(HELD_OUT_SEED, n) / "about.json").is_file()]
+        lacking = [n for n in numbers if not (pool / synthetic.shard_name(HELD_OUT_SEED, n) / "worn.npy").is_file()]
         if lacking:
             generator, step = self._generator(), self.step("drawing synthetic faces", len(lacking))
             for number in lacking:
@@ -102,6 +103,7 @@ class Run:
         """The parts that are about single pictures."""
         measured, pool = self.measure(judge, "synthetic_heldout", HELD_OUT)
         report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
+        report["oracle"] = oracle.oracle_figures(self.head, measured)
         self.look("synthetic", measured, pool)
         whose, samples = faces.held_out_portraits(self.head, self.data, self.answers, self.limit)
         measured = judge.measure(samples, progress=self.step("portraits", len(whose)))

@@ -76,7 +76,8 @@ def scan_figures(head: Head, measured: Measured, neutral: NDArray) -> dict[str, 
     """Errors in mm of the face at rest after rigid alignment with true scale; neutral (N, F, 3): the truth.
 
     For the network's shape, the fit's, and the average face for comparison: `mean`, `median`, `p95`, and the mean over
-    heads turned less than `FRONTAL`.
+    heads turned less than `FRONTAL`; `known_scale`, the mean where the size is given as well, and `scale_sd_percent`,
+    see `metrics.known_scale_errors`.
     """
     rest = np.zeros((len(neutral), measured.labels["expression"].shape[1]), np.float32)
     shapes = {
@@ -88,11 +89,14 @@ def scan_figures(head: Head, measured: Measured, neutral: NDArray) -> dict[str, 
     frontal = metrics.yaws(measured.labels["rotation"]) < FRONTAL
     out: dict[str, Any] = {"faces": len(neutral), "frontal_faces": int(frontal.sum())}
     for name, shape in shapes.items():
-        errors = metrics.aligned_errors(metrics.face_surfaces(head, shape, rest), neutral)
+        surface = metrics.face_surfaces(head, shape, rest)
+        errors = metrics.aligned_errors(surface, neutral)
         out[name] = {
             "mean": float(errors.mean()),
             "median": float(np.median(errors)),
             "p95": float(np.percentile(errors, 95)),
             "frontal": float(errors[frontal].mean()) if frontal.any() else None,
+            "known_scale": float(metrics.known_scale_errors(surface, neutral).mean()),
+            "scale_sd_percent": float(metrics.scale_errors(surface, neutral).std()),
         }
     return out

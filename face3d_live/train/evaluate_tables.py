@@ -24,8 +24,10 @@ def breakdown_tables(report: Report) -> list[str]:
     for name in ("synthetic", "portraits"):
         if name in report:
             part, title = report[name], f"## {name.capitalize()}"
-            out.append(f"{title}: landmark distance by group, % of the eye distance\n\n{_groups(part)}")
+            out.append(f"{title}: errors by group, as shipped\n\n{_groups(part)}")
             out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
+    if "oracle" in report:
+        out.append(f"## Synthetic faces: what the fit would make of better points\n\n{_oracle(report['oracle'])}")
     if report.get("drawn"):
         out.append(f"## Moving heads with known codes: r over time\n\n{_group_channels(report['drawn'])}")
     clips = report.get("clips")
@@ -46,12 +48,22 @@ def _channels(part: Report) -> str:
 
 
 def _groups(part: Report) -> str:
-    rows = [
-        [by, name, f"{group['faces']:.0f}", f"{group['error']:.2f}"]
-        for by, groups in part["by"].items()
-        for name, group in groups.items()
-    ]
-    return markdown_table(("by", "group", "faces", "as shipped"), rows)
+    surfaces = part.get("by_vertices")
+    rows = []
+    for by, groups in part["by"].items():
+        for name, group in groups.items():
+            vertices = [f"{surfaces[by][name]['error']:.2f}"] if surfaces else []
+            rows.append([by, name, f"{group['faces']:.0f}", f"{group['error']:.2f}", *vertices])
+    header = ("by", "group", "faces", "landmarks, % of the eye distance", *(["vertices, mm"] if surfaces else []))
+    return markdown_table(header, rows)
+
+
+def _oracle(parts: Sequence[Report]) -> str:
+    keys = ("mean_r", "vertices_mm", "aligned_mm", "known_scale_mm", "scale_sd_percent")
+    rows = [[f"{p['noise_percent']:g} %", str(p["faces"]), *(f"{p[key]:.2f}" for key in keys)] for p in parts]
+    header = ("true points with noise of", "faces", "mean r", "vertices, mm", "aligned", "size given", "size, sd in %")
+    about = "Noise in half sides of the crop, each point by itself. The fit begins at the network's codes."
+    return f"{markdown_table(header, rows)}\n{about}\n"
 
 
 def _calibration(part: Report) -> str:

@@ -79,18 +79,36 @@ def surface_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, F, 3) x 
     return 1e3 * np.linalg.norm(surface - truth, axis=-1).mean(-1)
 
 
-def aligned(points: NDArray, truth: NDArray) -> NDArray:  # (N, 3) x 2 -> (N, 3)
-    """`points` turned and shifted, not scaled, onto `truth` by least squares (Kabsch 1976)."""
-    middle, goal = points.mean(0), truth.mean(0)
-    u, _, vt = np.linalg.svd((points - middle).T @ (truth - goal))
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return (points - middle) @ ((u * sign) @ vt) + goal
-
-
 def aligned_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
-    """Mean distance after rigid alignment with true scale, millimetres."""
-    pairs = zip(surface, truth, strict=True)
-    return np.array([1e3 * np.linalg.norm(aligned(a, b) - b, axis=-1).mean() for a, b in pairs])
+    """Mean distance after rigid alignment with true scale, millimetres: turned and shifted by least squares, never
+    scaled (Kabsch 1976)."""
+    turned, goal, _ = _turned(surface, truth)
+    return surface_errors(turned, goal)
+
+
+def known_scale_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
+    """The same where the size is known from elsewhere: also scaled by least squares (Umeyama 1991), millimetres.
+
+    One picture does not tell a small head near by from a large one further away; this is the error of the form alone.
+    """
+    turned, goal, scale = _turned(surface, truth)
+    return surface_errors(scale[:, None, None] * turned, goal)
+
+
+def scale_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
+    """By how many per cent (of the logarithm) each surface is too small (above 0) or too large."""
+    return 100 * np.log(_turned(surface, truth)[2])
+
+
+def _turned(points: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]:  # (N, V, 3) x 2
+    """Both about their centroids, `points` turned onto `truth`, (N, V, 3) each; the factor by which the turned ones
+    fit best, (N,)."""
+    points, truth = (each - each.mean(1, keepdims=True) for each in (np.float64(points), np.float64(truth)))
+    u, values, vt = np.linalg.svd(points.transpose(0, 2, 1) @ truth)
+    signs = np.ones((len(points), 3))
+    signs[:, 2] = np.where(np.linalg.det(u @ vt) < 0, -1, 1)  # a reflection is no rotation
+    scale = (values * signs).sum(1) / (points**2).sum((1, 2))
+    return points @ ((u * signs[:, None]) @ vt), truth, scale
 
 
 def gaze_errors(expression: NDArray, truth: NDArray) -> NDArray:  # (N, 52) x 2 -> (N,)

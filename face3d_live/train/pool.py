@@ -11,7 +11,7 @@ image (S, S, 3) uint8 RGB; points (478, 2) and visible (478,), weight (478,) how
 expression (52,), expression_weight (52,); shape (80,), shape_weight; rotation (3, 3) seen along the ray through the
 crop's centre; scale log(half side in metres at the head origin's depth / `UNIT`); position (2,) head origin;
 focal length in half sides; texture (50,), texture_valid; light (27,), light_valid; teacher (52,) another tracker's
-coefficients, teacher_weight (52,); source 0 synthetic, 1 portrait.
+coefficients, teacher_weight (52,); source 0 synthetic, 1 portrait; worn: of each of `WORN` 1 yes, 0 no, -1 not known.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ UNIT = 0.12
 SIZE = 144
 SYNTHETIC, PORTRAIT = 0, 1
 
+#: What evaluation tells faces apart by. "before": a hand or a thing hides some of the face's points.
+WORN = ("glasses", "sunglasses", "hat", "before")
+
 KEYS: dict[str, tuple[tuple[int, ...], type]] = {
     "image": ((SIZE, SIZE, 3), np.uint8),
     "points": ((N_POINTS, 2), np.float32),
@@ -54,7 +57,11 @@ KEYS: dict[str, tuple[tuple[int, ...], type]] = {
     "teacher": ((N_EXPRESSION,), np.float32),
     "teacher_weight": ((N_EXPRESSION,), np.float32),
     "source": ((), np.uint8),
+    "worn": ((len(WORN),), np.int8),
 }
+
+#: Keys that shards of before and samples of portraits lack, and what stands for them.
+NOT_KNOWN = {"worn": -1}
 
 Sample = dict[str, Any]  # arrays and NumPy scalars
 Batch = dict[str, NDArray]
@@ -71,7 +78,7 @@ def project(points: NDArray, sample: Mapping[str, Any]) -> NDArray:  # (N, 3) he
 class ShardWriter:
     """Collects samples and leaves them as one shard.
 
-    Raises ValueError for a sample whose keys, shapes or types are not those of `KEYS`.
+    Raises ValueError for a sample whose keys, shapes or types are not those of `KEYS`; those of `NOT_KNOWN` may lack.
     """
 
     def __init__(self, pool: Path, name: str, about: Mapping[str, object]) -> None:
@@ -80,6 +87,7 @@ class ShardWriter:
         self.samples: list[Sample] = []
 
     def add(self, sample: Sample) -> None:
+        sample = {**{key: np.full(KEYS[key][0], value, KEYS[key][1]) for key, value in NOT_KNOWN.items()}, **sample}
         if sample.keys() != KEYS.keys():
             raise ValueError(f"keys differ: {sample.keys() ^ KEYS.keys()}")
         for key, (shape, kind) in KEYS.items():
@@ -121,7 +129,7 @@ class Pool:
         self._shards = {name: shard for name, shard in self._shards.items() if name in names}
         for name in names:
             if name not in self._shards:
-                self._shards[name] = {key: np.load(self.folder / name / f"{key}.npy", mmap_mode="r") for key in KEYS}
+                self._shards[name] = _mapped(self.folder / name)
         lengths = [len(shard["source"]) for shard in self._shards.values()]
         self._starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return len(self)
@@ -140,6 +148,19 @@ class Pool:
             for key, out in batch.items():
                 out[rows] = shards[number][key][local]
         return batch
+
+
+def _mapped(shard: Path) -> dict[str, NDArray]:
+    """The arrays of a shard by key, memory mapped."""
+    there = {key: shard / f"{key}.npy" for key in KEYS}
+    arrays = {
+        key: np.load(path, mmap_mode="r") for key, path in there.items() if key not in NOT_KNOWN or path.is_file()
+    }
+    count = len(arrays["source"])
+    for key in KEYS.keys() - arrays.keys():
+        shape, kind = KEYS[key]
+        arrays[key] = np.broadcast_to(kind(NOT_KNOWN[key]), (count, *shape))
+    return arrays
 
 
 class Mixture:

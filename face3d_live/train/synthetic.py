@@ -20,12 +20,13 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.train.expressions import ExpressionSampler, look_along
 from face3d_live.train.identities import IdentitySampler
 from face3d_live.train.people import PersonSampler
-from face3d_live.train.pool import SIZE, SYNTHETIC, Sample, ShardWriter
+from face3d_live.train.pool import SIZE, SYNTHETIC, WORN, Sample, ShardWriter
 from face3d_live.train.portraits import exemplars, held_out_skins, training_images
 from face3d_live.train.scene import Backgrounds, Placement, sample_rotation
 from face3d_live.train.skins import TextureCoder, load_skins
 from face3d_live.train.synthetic_compose import compose
 from face3d_live.train.synthetic_hair import load_styles
+from face3d_live.train.synthetic_look import Look
 from face3d_live.train.synthetic_render import Painter, metres
 
 SHARD = 1000
@@ -85,6 +86,7 @@ class Generator:
             "teacher": np.zeros(52, np.float32),
             "teacher_weight": np.zeros(52, np.float32),
             "source": np.uint8(SYNTHETIC),
+            "worn": _worn(person.subject.look, bool(covered.any())),
         }
 
     def _visible(self, points: NDArray, place: Placement, depth: NDArray) -> NDArray[np.float32]:  # (478, 3) -> (478,)
@@ -96,6 +98,12 @@ class Generator:
         column = np.clip((x + 1) / 2 * len(depth), 0, len(depth) - 1).astype(int)
         row = np.clip((y + 1) / 2 * len(depth), 0, len(depth) - 1).astype(int)
         return (metres(depth[row, column]) > distance - HIDDEN).astype(np.float32)
+
+
+def _worn(look: Look, covered: bool) -> NDArray[np.int8]:  # -> (len(WORN),)
+    """What this person wears, and whether something is held before the face."""
+    facts = {"hat": look.hat != "", "before": covered}
+    return np.array([facts.get(name, name in look.wears) for name in WORN], np.int8)
 
 
 def shard_name(seed: int, number: int) -> str:
