@@ -36,8 +36,8 @@ _FAR = 3  # texels from what is surely hair that its soft edge and its shadow re
 _EDGE, _LEAST = 4, 16  # texels that a lock hangs down, and texels beyond: less is the hairline
 _ROOTS = 8  # texels of scalp that a lock comes from
 #: What a lock is like, of which shadows have only one: somewhere (a tenth) it is as dark, and mostly as rough as this,
-#: in multiples of the cheeks' relief. Light hair is told by relief alone.
-_DEEP, _ROUGH, _ROUGH_ALONE = 0.9, 0.9, 2.8
+#: in multiples of the cheeks' relief. Light hair is told by relief alone, smooth hair by being darker than any shade.
+_DEEP, _ROUGH, _ROUGH_ALONE, _DEEP_ALONE = 0.9, 0.9, 2.8, 1.15
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def hanging(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S)
     hair = surely | (judged & reach & (darker > _FAINTLY))
     locks = np.zeros_like(hair)
     for lock in _rooted(hair, zone):
-        how_rough = np.median(rough[lock])
-        if how_rough > _ROUGH_ALONE or (how_rough > _ROUGH and np.percentile(darker[lock], 90) > _DEEP):
+        how_rough, (half, tenth) = np.median(rough[lock]), np.percentile(darker[lock], (50, 90))
+        if how_rough > _ROUGH_ALONE or half > _DEEP_ALONE or (how_rough > _ROUGH and tenth > _DEEP):
             locks |= lock
     return locks
 
