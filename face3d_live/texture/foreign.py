@@ -30,7 +30,7 @@ _ODD = 0.10  # picture values: where a texel stops telling what the skin is like
 _DARKER, _BRIGHTER, _OFF_HUE = -0.5, 0.5, 0.3
 _NOISE = 0.02  # linear light that says nothing of a hue: the blue of dark skin is hardly more
 _LEAST = 16  # texels of a spot that counts
-_COVERED = 0.45  # share of the forehead from where all of it is given up: a fringe with holes looks worse than none
+_COVERED = 0.7  # share of the forehead from where all of it is given up: a fringe with holes looks worse than none
 _REACH = 5  # texels around a find that go with it: soft edges and shadows
 
 
