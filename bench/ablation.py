@@ -1,9 +1,9 @@
 """What each kind of training data is worth: `python bench/ablation.py [--folder training] [--data ../shared/data]`.
 
-A thin network learns from chance over and over, by the losses and the loop of `face3d-live train`: every row of `ROWS`
-has one more kind of data, and the same number of pictures, seed and schedule. Judged is what leaves the program, after
-the fit, on people that no row has seen. One table at the end. All is kept in FOLDER/ablation: what is there is not made
-again, and an interrupted run goes on.
+A thin network learns by the losses and the loop of `face3d-live train`. It begins on plain synthetic faces; from there
+every row of `ROWS` goes on by itself, each with one more kind of data than the row before it, and all with the same
+number of pictures, seed and schedule. Judged is what leaves the program, after the fit, on people that no row has seen.
+One table at the end. All is kept in FOLDER/ablation: what is there is not made again, and an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,14 @@ from rich.console import Console
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
+from face3d_live.regress import weights
 from face3d_live.regress.crop import crop_from_points
-from face3d_live.regress.network import Architecture
+from face3d_live.regress.network import THIN
 from face3d_live.regress.runtime import Regressor
 from face3d_live.train import clips, evaluate_clips, loop, metrics
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.command import PORTRAIT_SHARE, run_with_progress
-from face3d_live.train.evaluate import Judge, Samples, Source, compare
+from face3d_live.train.evaluate import Judge, Measured, Source, compare
 from face3d_live.train.evaluate_faces import held_out_portraits
 from face3d_live.train.evaluate_people import measure_pairs, people_figures
 from face3d_live.train.evaluate_tables import markdown_table
@@ -40,14 +41,14 @@ from face3d_live.train.pool import Mixture, Pool, Sample, ShardWriter
 from face3d_live.train.portraits import Labeller, Portrait, held_out_skins, labelled, load_index, point_trust
 from face3d_live.train.prepare import prepare
 from face3d_live.train.scene import Placement
-from face3d_live.train.synthetic import shard_name
 from face3d_live.train.teacher import teacher_answers
 from face3d_live.train.turned import Turner
 from face3d_live.video import Video
 
-ARCHITECTURE = Architecture(blocks=(1, 1, 1, 1), width=24, neck=64)
-SIDE = 64  # pixels
-SAMPLES, BATCH, RATE = 60_000, 64, 3e-3
+#: What all rows begin with: plain synthetic faces, from chance.
+BEGINNING = loop.Recipe(THIN, 24_000, batch=32, rate=1.2e-2, warm_up=100, average=0.99, sizes=((0.7, 48), (1.0, 64)))
+#: How each goes on.
+GOING_ON = replace(BEGINNING, samples=12_000, rate=8e-3, warm_up=30, sizes=((1.0, 64),))
 
 #: Synthetic faces by name of their pool: their skins, seed, number.
 DRAWN = {"plain": 41, "real": 701, "test": 43}
@@ -67,11 +68,6 @@ class Row:
     drawn: str
     real: tuple[str, ...] = ()
 
-    @property
-    def slug(self) -> str:
-        """For file names."""
-        return self.name.removeprefix("+ ").replace(" ", "-")
-
 
 _SINGLE, _TURNED = ("portraits_single", "portraits_apart"), ("turned_single", "turned_apart")
 _TOGETHER = ("portraits_single", "portraits_together", "turned_single", "turned_together")
@@ -87,6 +83,7 @@ ROWS = (
     Row("+ pairs", "real", _TOGETHER),
     Row("+ clips", "real", (*_TOGETHER, "clips")),
 )
+START = Row("the start", "plain")
 
 #: Columns: title, where `judge` holds the figure, digits after the point.
 COLUMNS = (
@@ -133,8 +130,7 @@ class Kitchen:
         self._draw("real", self.folder / "skins", FACES)
         self._draw("test", self.work / "skins_test", TEST_FACES)
         self._portraits()
-        shard = clips.SHARDS[0]
-        self._link("clips", {shard: self.folder / "pool" / "portraits_train" / shard})
+        self._link("clips", {shard: self.folder / "pool" / "portraits_train" / shard for shard in clips.SHARDS[:1]})
         self._held_out_clips()
 
     def _link(self, name: str, files: Mapping[str, Path]) -> None:
@@ -144,11 +140,10 @@ class Kitchen:
                 (self.work / name / link).symlink_to(file.resolve())
 
     def _draw(self, name: str, skins: Path, count: int) -> None:
-        numbers = range(count // PER_SHARD)
-        if all((self.work / name / shard_name(DRAWN[name], n) / "about.json").is_file() for n in numbers):
+        if len(Pool(self.work / name)) >= count:
             return
         command = [sys.executable, "-m", "face3d_live.train.synthetic", "--out", str(self.work / name)]
-        command += ["--shards", str(len(numbers)), "--count", str(PER_SHARD), "--seed", str(DRAWN[name])]
+        command += ["--shards", str(count // PER_SHARD), "--count", str(PER_SHARD), "--seed", str(DRAWN[name])]
         subprocess.run([*command, "--data", str(self.data), "--skins", str(skins)], check=True)
 
     def _portraits(self) -> None:
@@ -159,21 +154,21 @@ class Kitchen:
         for name, people in (("single", single), ("apart", several), ("together", several)):
             if (self.work / f"turned_{name}" / "portraits" / "about.json").is_file():
                 continue
-            alone = [labeller.fit([p])[0] for p in people] if name == "apart" else labeller.fit_all(people)
-            kept = [
+            fits = [labeller.fit([p])[0] for p in people] if name == "apart" else labeller.fit_all(people)
+            plain, turned = (
                 ShardWriter(self.work / f"{kind}_{name}", "portraits", {"kind": kind})
                 for kind in ("portraits", "turned")
-            ]
-            for portrait, fit in zip(people, alone, strict=True):
+            )
+            for portrait, fit in zip(people, fits, strict=True):
                 sample = labeller.sample(portrait, fit.codes)
                 rgb, crop = labeller.picture(portrait), labeller.crop(portrait)
                 rng = np.random.default_rng(zlib.crc32(portrait.image.name.encode()))
                 for _ in range(portrait.copies):
-                    kept[0].add(sample)
+                    plain.add(sample)
                     for _ in range(TURNED):
-                        kept[1].add(turner.sample(sample, rgb, crop, rng))
-            for writer in kept:
-                writer.close()
+                        turned.add(turner.sample(sample, rgb, crop, rng))
+            plain.close()
+            turned.close()
 
     def _held_out_clips(self) -> None:
         """Frames of the clips of people whom training never sees, with the other tracker's points and scores."""
@@ -205,54 +200,70 @@ class Ablation:
     def __init__(self, head: Head, folder: Path, data: Path, recipe: loop.Recipe) -> None:
         self.head, self.folder, self.data, self.recipe = head, folder, data, recipe
         self.work = folder / "ablation"
-        self._portraits: Samples | None = None
+        self._portraits = held_out_portraits(head, data, folder / "teacher")[1]
 
     def run(self, row: Row) -> dict[str, Any]:
         """Train and judge a row, or read what an earlier run found."""
-        folder = self.work / f"run_{row.slug}_{self.recipe.seed}"
-        result = folder / "result.json"
-        if result.is_file():
-            return dict(json.loads(result.read_text()))
+        beginning = self._train(START, BEGINNING, None)
+        path = self._train(row, self.recipe, beginning)
+        result = path.with_name("result.json")
+        if not result.is_file():
+            result.write_text(json.dumps(self.judge(path), indent=1))
+        return dict(json.loads(result.read_text()))
+
+    def _train(self, row: Row, recipe: loop.Recipe, beginning: Path | None) -> Path:
+        """The weights after a run, made when they are not there."""
+        name = row.name.removeprefix("+ ").replace(" ", "-")
+        path = self.work / f"run_{name}_{recipe.samples}_{recipe.seed}" / "weights.npz"
+        if path.is_file():
+            return path
         pools = {name: Pool(self.work / name) for name in (row.drawn, *row.real)}
         parts = [(pools[name], share) for name, share in shares(row, {n: len(pool) for n, pool in pools.items()})]
-        mixture = Mixture(parts, self.recipe.seed)
-        trainer = loop.Trainer(self.recipe, mixture, self.head, mirror_shape(self.head))
-        Console().print(f"{row.name}, seed {self.recipe.seed}: {sum(map(len, pools.values()))} pictures to draw from")
-        run_with_progress(trainer, folder)
-        trainer.export(folder / "weights.npz")
-        figures = self.judge(folder / "weights.npz") | {"pictures": trainer.seen, "seconds": trainer.seconds}
-        result.write_text(json.dumps(figures, indent=1))
-        return figures
+        mixture = Mixture(parts, recipe.seed)
+        trainer = loop.Trainer(recipe, mixture, self.head, mirror_shape(self.head))
+        if beginning is not None:
+            trainer.begin_with(weights.load(beginning).tensors)
+        Console().print(f"{row.name}, seed {recipe.seed}: {sum(map(len, pools.values()))} pictures to draw from")
+        run_with_progress(trainer, path.parent)
+        trainer.export(path)
+        return path
 
-    def judge(self, weights: Path) -> dict[str, Any]:
-        """Figures of `evaluate.compare` and `evaluate_people.people_figures`, after the fit."""
-        judge = Judge(Regressor.load("cpu", weights), self.head)
-        if self._portraits is None:
-            self._portraits = held_out_portraits(self.head, self.data, self.folder / "teacher")[1]
+    def judge(self, path: Path) -> dict[str, Any]:
+        """For the answers of the network and after the fit: figures of `compare` and `people_figures`, and clips."""
+        judge = Judge(Regressor.load("cpu", path), self.head)
         sources: dict[str, Source] = {"portraits": self._portraits, "synthetic": Pool(self.work / "test")}
         found = {name: judge.measure(source) for name, source in sources.items()}
-        out = {name: compare(self.head, measured.fit, measured) for name, measured in found.items()}
-        pairs = people_figures(measure_pairs(judge, self.data)["fit"])
-        return out | {"identity": pairs["held out"], "identity_all": pairs["in all"], "clips": self._clips(judge)}
+        frames = [judge.measure(Pool(pool)) for pool in sorted((self.work / "test_clips").glob("*"))]
+        pairs = {kind: people_figures(codes) for kind, codes in measure_pairs(judge, self.data).items()}
+        return {
+            kind: {
+                **{name: compare(self.head, measured.answers[kind], measured) for name, measured in found.items()},
+                "identity": pairs[kind]["held out"],
+                "identity_all": pairs[kind]["in all"],
+                "clips": clip_figures(frames, kind),
+            }
+            for kind in ("network", "fit")
+        }
 
-    def _clips(self, judge: Judge) -> dict[str, float]:
-        """Frames of held-out clips: points, and r within a clip of the channels that move in it."""
-        errors, r = [], []
-        for pool in sorted((self.work / "test_clips").glob("*")):
-            measured = judge.measure(Pool(pool))
-            labels = measured.labels
-            errors += metrics.point_errors(measured.fit.points, labels["points"], labels["weight"]).tolist()
-            for parts in evaluate_clips.CHANNELS.values():
-                ours, theirs = (evaluate_clips.channel(e, parts) for e in (measured.fit.expression, labels["teacher"]))
-                if theirs.std() >= evaluate_clips.MOVING:
-                    r.append(metrics.pearson(ours, theirs))
-        return {"points_percent": float(np.mean(errors)), "mean_r": float(np.mean(r)), "frames": len(errors)}
+
+def clip_figures(frames: Sequence[Measured], kind: str) -> dict[str, float]:
+    """Points over the frames of all clips, and r within a clip of the channels that move in it; {} without clips."""
+    errors, r = [], []
+    for measured in frames:
+        labels, answers = measured.labels, measured.answers[kind]
+        errors += metrics.point_errors(answers.points, labels["points"], labels["weight"]).tolist()
+        for parts in evaluate_clips.CHANNELS.values():
+            ours, theirs = (evaluate_clips.channel(e, parts) for e in (answers.expression, labels["teacher"]))
+            if theirs.std() >= evaluate_clips.MOVING:
+                r.append(metrics.pearson(ours, theirs))
+    return {"points_percent": float(np.mean(errors)), "mean_r": float(np.mean(r))} if r else {}
 
 
 def cell(figures: Sequence[Mapping[str, Any]], path: str, digits: int) -> str:
     """The mean over the seeds, with half of what they span where there is more than one."""
     part, key = path.split("/")
-    values = [figure[part][key] for figure in figures]
+    if not (values := [figure[part][key] for figure in figures if key in figure[part]]):
+        return "not measured"
     mean, half = float(np.mean(values)), (max(values) - min(values)) / 2
     return f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 else "")
 
@@ -268,20 +279,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("training"), help="the training folder")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--samples", type=int, default=SAMPLES, help="pictures a network sees")
-    parser.add_argument("--seeds", type=int, default=1, help="networks for each row")
+    parser.add_argument("--samples", type=int, default=GOING_ON.samples, help="pictures of each row")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each row")
     options = parser.parse_args()
     head = Head.load()
     Kitchen(head, options.folder, options.data).make()
-    found: list[list[dict[str, Any]]] = [[] for _ in ROWS]
-    for seed in range(options.seeds):
-        recipe = loop.Recipe(
-            ARCHITECTURE, options.samples, BATCH, RATE, warm_up=100, average=0.99, sizes=((1.0, SIDE),), seed=seed
-        )
+    # Where MediaPipe has labelled no clips, there is nothing to add.
+    rows = [row for row in ROWS if all(len(Pool(options.folder / "ablation" / name)) for name in row.real)]
+    found: list[list[dict[str, Any]]] = [[] for _ in rows]
+    for seed in range(1000, 1000 + options.seeds):  # others than the beginning's
+        recipe = replace(GOING_ON, samples=options.samples, seed=seed)
         ablation = Ablation(head, options.folder, options.data, recipe)
-        for row, figures in zip(ROWS, found, strict=True):
-            figures.append(ablation.run(row))
-    print(table(zip(ROWS, found, strict=True)))
+        for figures, row in zip(found, rows, strict=True):
+            figures.append(ablation.run(row)["fit"])
+    print(table(zip(rows, found, strict=True)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""A single picture has time: the network looks at its face in several crops, and the head is fitted to the average.
+"""A single picture has time: the network looks at its face in several crops, some of them mirrored, and the head is
+fitted to what it says on average.
 
-Measured on 81 portraits: points 3.92 -> 3.72 % and fitted head 4.11 -> 3.90 % of the eye distance.
+Measured on 40 portraits, mean distance of the points from a teacher's: one crop 1.45, six 1.39, six of which three
+are mirrored 1.35 % of the eye distance.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
-from face3d_live.codes import HeadCodes
+from face3d_live.codes import MIRROR, HeadCodes
+from face3d_live.head.points import MIRROR_478
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.estimate import Estimator
 
 Array = NDArray[np.float32]
 
-#: Shift (x, y) in half sides and scale of the crops, around the one of the crop rule.
-_LOOKS = ((0, 0, 1.0), (0.05, 0.03, 0.95), (-0.05, 0.03, 1.05), (0.03, -0.05, 1.05), (-0.03, -0.05, 0.95), (0, 0, 1.1))
+#: Shift (x, y) in half sides and scale of the crops, around the one of the crop rule: as they are, and mirrored.
+_LOOKS = ((0, 0, 1.0), (0.05, 0.03, 0.95), (-0.03, -0.05, 0.95))
+_MIRRORED = ((0, 0, 1.0), (-0.05, 0.03, 1.05), (0.03, -0.05, 1.05))
 _STEPS = 4
 
 
@@ -32,20 +36,24 @@ class Look:
     sigma: Array
 
 
-def look_again(
-    estimator: Estimator, rgb: NDArray[np.uint8], codes: HeadCodes, camera: Camera, identity: NDArray | None = None
-) -> Look:
-    """Better codes of a face in a picture (H, W, 3) of which `codes` are known already.
-
-    identity: (80,) the shape, where it is known; else it is fitted, too.
-    """
+def look_again(estimator: Estimator, rgb: NDArray[np.uint8], codes: HeadCodes, camera: Camera) -> Look:
+    """Better codes of a face in a picture (H, W, 3) of which `codes` are known already: its pose begins there."""
     fitter = estimator.fitter
     first = crop_from_points(camera.project(fitter.points3d(codes)))
-    crops = [Crop(first.x + x * first.half, first.y + y * first.half, first.half * scale) for x, y, scale in _LOOKS]
-    prediction = estimator.regressor.predict(np.stack([crop.extract(rgb) for crop in crops]))
-    points = np.stack([crop.to_frame(seen) for crop, seen in zip(crops, prediction.points, strict=True)])  # (n, 478, 2)
-    sigma = np.asarray(prediction.sigma.mean(0) * first.half, np.float32)
-    mean = points.mean(0).astype(np.float32)
-    start = codes if identity is None else codes.with_(shape=identity)
-    fit = fitter.fit(mean, sigma, camera, start, solve_shape=identity is None, steps=_STEPS)
-    return Look(fit.codes, mean, sigma)
+    crops = [
+        Crop(first.x + x * first.half, first.y + y * first.half, first.half * scale)
+        for x, y, scale in (*_LOOKS, *_MIRRORED)
+    ]
+    plain = len(_LOOKS)
+    pictures = np.stack([crop.extract(rgb) for crop in crops])
+    pictures[plain:] = pictures[plain:, :, ::-1]
+    prediction = estimator.regressor.predict(pictures)
+    seen, sigma, expression = prediction.points.copy(), prediction.sigma.copy(), prediction.expression.copy()
+    seen[plain:] = seen[plain:, MIRROR_478] * np.array([-1, 1], np.float32)
+    sigma[plain:], expression[plain:] = sigma[plain:, MIRROR_478], expression[plain:, MIRROR]
+    points = np.stack([crop.to_frame(each) for crop, each in zip(crops, seen, strict=True)])  # (n, 478, 2)
+    mean, spread = points.mean(0).astype(np.float32), (sigma.mean(0) * first.half).astype(np.float32)
+    # The fit trusts the network's own codes: one that was fitted to its points already would count them twice. A
+    # mirrored picture tells no shape code, as the components are not symmetric.
+    start = codes.with_(expression=expression.mean(0), shape=prediction.shape[:plain].mean(0))
+    return Look(fitter.fit(mean, spread, camera, start, solve_shape=True, steps=_STEPS).codes, mean, spread)

@@ -42,7 +42,7 @@ def test_every_row_adds_one_thing(ablation: ModuleType) -> None:
         assert {name.replace("together", "apart") for name in before.real} <= apart, after.name
         changes = [before.drawn != after.drawn, set(before.real) != set(after.real)]
         assert sum(changes) == 1, after.name
-    assert len({row.slug for row in rows}) == len(rows)
+    assert len({row.name for row in rows}) == len(rows)
 
 
 def test_a_batch_is_shared_out(ablation: ModuleType) -> None:
@@ -78,4 +78,5 @@ def test_the_table_says_how_far_seeds_differ(ablation: ModuleType) -> None:
             found[part][key] = 1.0 + seed
     lines = ablation.table([(ablation.ROWS[0], figures), (ablation.ROWS[1], figures[:1])]).splitlines()
     assert len(lines) == 4 and len({line.count("|") for line in lines}) == 1
+    assert ablation.cell([{"clips": {}}], "clips/mean_r", 2) == "not measured"
     assert "1.50 ± 0.50" in lines[2] and "±" not in lines[3] and "1.00" in lines[3]

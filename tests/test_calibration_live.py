@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import live_fakes
 import numpy as np
@@ -14,9 +16,11 @@ from live_helpers import serve
 from test_recording import code_of, play
 from test_tracker import World, at
 
+import face3d_live
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.pipeline import Calibration as Outcome
+from face3d_live.paths import WEB_CLIENT
 from face3d_live.takes.reader import load
 from face3d_live.takes.record import record
 from face3d_live.track.calibration import Calibration
@@ -233,3 +237,14 @@ def test_full_movements_and_neutral_by_the_tracker():
         slow.play(tracker, 1 / 30)
     tracker.calibrate()
     assert tracker.calibration.expression[JAW] == pytest.approx(0.2, abs=0.01)
+
+
+def test_the_page_says_in_chinese_why_it_did_not_measure_or_record() -> None:
+    """Every code of measuring, recording, playing; three of them only a program that calls us wrongly gets to see."""
+    package = Path(face3d_live.__file__).parent
+    sources = ("track/calibration", "takes/writer", "live/recordings", "live/recording_routes", "live/player")
+    texts = [(package / f"{name}.py").read_text() for name in sources]
+    raised = {code for text in texts for code in re.findall(r'InputError\(\s*"([a-z-]+)"', text)}
+    said = (WEB_CLIENT / "js" / "i18n_zh.js").read_text().split("ZH_ERRORS")[1]
+    assert {"no-face", "disk-full", "already-recording"} <= raised
+    assert {code for code in raised if f'"{code}":' not in said} <= {"bad-request", "no-step", "unknown-format"}

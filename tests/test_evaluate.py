@@ -244,7 +244,7 @@ def test_better_points_make_better_heads(head: Head, perfect: Measured) -> None:
     truth = metrics.face_surfaces(head, labels["shape"], labels["expression"])
     average = np.broadcast_to(metrics.face_surfaces(head, rest.shape[:1], rest.expression[:1]), truth.shape)
     assert rows[2]["known_scale_mm"] < 0.8 * metrics.known_scale_errors(average, truth).mean()
-    assert rows[0]["aligned_mm"] > rows[0]["known_scale_mm"]
+    assert rows[0]["aligned_mm"] > rows[0]["known_scale_mm"] and rows[0]["scale_mean_percent"] > 0
 
 
 def test_glasses_and_hats_are_broken_down(head: Head, perfect: Measured, tmp_path: Path) -> None:
@@ -334,6 +334,7 @@ def test_everything_together(
     evaluate_report.save(figures, tmp_path, made)
     text = (tmp_path / "evaluation.md").read_text()
     assert "| glasses | sunglasses | 2 |" in text and "| true points with noise of |" in text
+    assert "fit to true points, noise 0.3 %" in text
     assert "| jawOpen | 1.00 | 0.000 |" in text and "not measured" in text
     assert all(path.is_file() and f"({path.relative_to(tmp_path)})" in text for path in made)
     assert json.loads((tmp_path / "evaluation.json").read_text())["synthetic"] == figures["synthetic"]

@@ -13,16 +13,17 @@ from PIL import Image
 from texture_support import mottled, picture_of, posed
 
 from face3d_live.camera import Camera
-from face3d_live.codes import INDEX
+from face3d_live.codes import INDEX, MIRROR
 from face3d_live.errors import InputError
 from face3d_live.export.bundle import write_folder
 from face3d_live.export.params import params_from
+from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
 from face3d_live.reconstruct.find import Finder
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
-from face3d_live.still import _LOOKS, look_again
+from face3d_live.still import look_again
 from face3d_live.track.detector import Detector
 
 SIDE = 320
@@ -126,6 +127,14 @@ def test_the_report_says_what_refining_gained(maker, known):
     assert "refinement" not in maker.photo(known[0], LOW).report
 
 
+def test_geometry_alone_is_that_of_the_files(maker, known):
+    made = params_from(maker.photo(known[0], Options("low", 512)).files["params.npz"])
+    found = maker.geometry(known[0], Options("low", 512))
+    for key in ("shape", "expression", "rotation", "translation"):
+        np.testing.assert_array_equal(getattr(found.codes, key), getattr(made.codes, key))
+    assert (maker.geometry(known[0], LOW).codes.shape != found.codes.shape).any()
+
+
 def test_structure_alone_is_quick_and_small(maker, known):
     made = maker.photo(known[0], Options(only="structure"))
     assert tuple(made.files) == ("structure.png", "params.npz", "report.json")
@@ -203,31 +212,48 @@ def test_no_face_is_found_where_there_is_none():
             maker.photo(rgb)
 
 
-def test_looking_again_averages_the_points_of_several_crops(head):
-    """A network that errs differently in every crop: the average is nearer to the truth than the start."""
-    truth, camera = posed(0.3), Camera.webcam(SIDE, SIDE)
-    fitter, rng, seen = Fitter(head), np.random.default_rng(0), []
+def test_a_single_picture_is_looked_at_more_than_once(head):
+    """A network that errs by chance and always to the right: crops average the one, mirrored ones the other."""
+    camera, fitter = Camera.webcam(SIDE, SIDE), Fitter(head)
+    expression = np.zeros(52, np.float32)
+    expression[[INDEX["mouthSmileLeft"], INDEX["jawOpen"]]] = 0.7, 0.3
+    truth = posed(0.2, expression=expression, shape=np.r_[1.0, np.zeros(79)])
     points = camera.project(fitter.points3d(truth))
+    rng, mirrored = np.random.default_rng(0), []
+    x, y = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
+    where = np.dstack([x // 2, y // 2, np.zeros_like(x)]).astype(np.uint8)  # a crop reads from its pixels where it is
 
     class Errs:
         def predict(self, crops):
-            seen.append(crops)
-            first = crop_from_points(camera.project(fitter.points3d(start)))
-            noise = rng.normal(size=(len(crops), 478, 2)) * 0.01
-            half = first.half
-            looks = [Crop(first.x + x * half, first.y + y * half, half * s) for x, y, s in _LOOKS]
-            frames = np.stack([crop.from_frame(points) for crop in looks])
-            return SimpleNamespace(points=frames + noise, sigma=np.full((len(crops), 478), 0.01, np.float32))
+            answers = [self._one(crop.astype(float)) for crop in crops]
+            columns = (np.array(column, np.float32) for column in zip(*answers, strict=True))
+            names = ("points", "sigma", "expression", "shape")
+            return SimpleNamespace(**dict(zip(names, columns, strict=True)))
 
-    start = truth.with_(translation=truth.translation + np.array([0.004, -0.003, 0]), expression=np.full(52, 0.1))
-    estimator = SimpleNamespace(fitter=fitter, regressor=Errs())
-    found = look_again(estimator, np.zeros((SIDE, SIDE, 3), np.uint8), start, camera).codes
-    assert seen[0].shape == (len(_LOOKS), 112, 112, 3)
+        def _one(self, crop):
+            across, down = 2 * crop[56, :, 0], 2 * crop[:, 56, 1]
+            flipped = across[-1] < across[0]
+            mirrored.append(flipped)
+            found = Crop(across.mean() + 0.5, down.mean() + 0.5, (down[-1] - down[0]) / 2 * 112 / 111)
+            seen, looks = found.from_frame(points), truth.expression
+            if flipped:
+                seen, looks = seen[MIRROR_478] * (-1, 1), looks[MIRROR]
+            seen = seen + np.array([0.03, 0]) + rng.normal(0, 0.01, seen.shape)
+            return seen, np.full(478, 0.01), looks, truth.shape
 
-    def off(codes):
-        return np.linalg.norm(camera.project(fitter.points3d(codes)) - points, axis=1).mean()
+    start = truth.with_(
+        translation=truth.translation + np.array([0.004, -0.003, 0]), expression=np.full(52, 0.1), shape=np.zeros(80)
+    )
+    look = look_again(SimpleNamespace(fitter=fitter, regressor=Errs()), where, start, camera)
+    assert len(mirrored) >= 4 and np.mean(mirrored) == 0.5
 
-    assert off(found) < 0.25 * off(start)
+    def off(found):
+        return np.linalg.norm(found - points, axis=1).mean()
+
+    half = crop_from_points(points).half
+    assert off(look.points) < 0.015 * half and off(points + np.array([0.03 * half, 0])) > 0.029 * half
+    assert off(camera.project(fitter.points3d(look.codes))) < 0.25 * off(camera.project(fitter.points3d(start)))
+    assert look.codes.expression[INDEX["mouthSmileLeft"]] > 0.5 > 0.3 > look.codes.expression[INDEX["mouthSmileRight"]]
 
 
 # --- reading photos ---------------------------------------------------------------------------------------------------

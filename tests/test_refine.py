@@ -85,6 +85,25 @@ def test_a_picture_that_says_nothing_changes_nothing(head, refiner, scene):
         assert refined.codes is found.codes and refined.after == refined.before
 
 
+def test_the_size_stays_as_it_was_given(head, refiner, scene, monkeypatch):
+    """No photo tells a small head near by from a large one far away, but the smaller one is nearer to every mean."""
+    picture, truth = scene
+    face = head.regions["face"]
+
+    def size(codes):
+        place = head.neutral(codes.shape)[face]
+        return float(np.log(np.linalg.norm(place - place.mean(0))))
+
+    step = np.eye(80, dtype=np.float32)[3]
+    slope = (size(truth.with_(shape=0.01 * step)) - size(truth.with_(shape=-0.01 * step))) / 0.02
+    assert refiner._growth[3] == pytest.approx(slope, abs=1e-4) and abs(slope) > 1e-3
+    found = guess(head, truth)
+    held = abs(size(refiner.refine(picture, found).codes) - size(found.codes))
+    monkeypatch.setattr("face3d_live.reconstruct.refine.SIZE_SIGMA", 1e3)
+    free = abs(size(refiner.refine(picture, found).codes) - size(found.codes))
+    assert held < 0.004 and free > 2 * held
+
+
 def test_expressions_stay_within_their_bounds_and_the_report_is_plain(head, refiner, scene):
     picture, truth = scene
     refined = refiner.refine(picture, guess(head, truth))

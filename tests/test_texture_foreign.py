@@ -33,15 +33,84 @@ def test_clean_skin_is_left_alone(head, albedo, skin):
     assert foreign(skin, whole, head, albedo).mean() < 0.002
 
 
-def test_a_dark_fringe_is_found_and_nothing_else(head, albedo, skin):
+def strands(base, seed=0):
+    """(SIZE, SIZE, 3) hair that hangs down: a colour, from column to column another brightness."""
+    rng = np.random.default_rng(seed)
+    gain = np.exp(cv2.GaussianBlur(rng.normal(size=(SIZE, SIZE)), (0, 0), sigmaX=0.8, sigmaY=8) * 2.0)
+    return np.clip(np.array(base) * gain[..., None], 0, 255).astype(np.uint8)
+
+
+def upper(head, percent):
+    """(SIZE, SIZE) bool: that much of the forehead from above, and all of the scalp."""
     forehead = region(head, "forehead")
     rows = np.flatnonzero(forehead.any(1))
-    fringe = forehead & (np.arange(SIZE)[:, None] < np.percentile(rows, 60))
-    haired = skin.copy()
-    haired[fringe] = (40, 28, 20)
-    found = foreign(haired, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    return forehead & (np.arange(SIZE)[:, None] < np.percentile(rows, percent)), region(head, "scalp")
+
+
+def person(albedo, brightness):
+    """(SIZE, SIZE, 3) someone of the albedo model, with pores."""
+    code = np.r_[brightness, np.zeros(49)].astype(np.float32)
+    pores = np.random.default_rng(3).normal(size=(SIZE, SIZE, 1)) * 0.006
+    return (np.clip(albedo.decode(code, SIZE) + pores, 0, 1) * 255).astype(np.uint8)
+
+
+WHOLE = np.ones((SIZE, SIZE), np.float32)
+LOWER = ("nose", "chin", "lips_upper", "lips_lower", "eyelids_left", "eyelids_right", "brows_left", "brows_right")
+
+
+@pytest.mark.parametrize("colour", [(30, 22, 16), (90, 60, 40), (120, 100, 75)], ids=["black", "brown", "fair"])
+def test_a_fringe_is_found_and_nothing_else(head, albedo, colour):
+    fringe, scalp = upper(head, 35)
+    haired = np.where((fringe | scalp)[..., None], strands(colour), person(albedo, 0.7))
+    found = foreign(haired, WHOLE, head, albedo) > 0.5
     assert found[fringe].mean() > 0.85
-    assert found[region(head, "cheeks", "lips_upper", "lips_lower", "chin")].mean() < 0.02
+    assert found[region(head, *LOWER)].mean() < 0.02
+    below = region(head, "forehead") & ~cv2.dilate(fringe.astype(np.uint8), np.ones((11, 11))).astype(bool)
+    assert below.sum() > 200 and found[below].mean() < 0.05
+
+
+def test_black_hair_on_dark_skin_is_found(head, albedo):
+    bare = person(albedo, -1.5)
+    fringe, scalp = upper(head, 60)
+    assert bare[region(head, "cheeks")].mean() < 95
+    assert foreign(bare, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.01
+    haired = np.where((fringe | scalp)[..., None], strands((22, 19, 18)), bare)
+    found = foreign(haired, WHOLE, head, albedo) > 0.5
+    assert found[fringe].mean() > 0.8
+    assert found[region(head, *LOWER)].mean() < 0.02
+
+
+def test_what_does_not_hang_from_the_scalp_is_no_hair(head, albedo):
+    """Raised brows and birthmarks stay, also under a head of hair; nor is a beard taken off."""
+    top, scalp = upper(head, 65)
+    marks = region(head, "forehead") & ~top
+    beard = region(head, "chin", "jaw")
+    assert marks.sum() > 200
+    painted = np.where((marks | scalp | beard)[..., None], strands((35, 26, 20)), person(albedo, 0.7))
+    found = foreign(painted, WHOLE, head, albedo) > 0.5
+    assert found[marks].mean() < 0.05
+    assert found[beard].mean() < 0.02
+
+
+def test_shadow_under_the_hair_and_wrinkles_are_skin(head, albedo):
+    forehead, scalp = region(head, "forehead"), region(head, "scalp")
+    row = np.arange(SIZE)[:, None]
+    rows = np.flatnonzero(forehead.any(1))
+    depth = np.clip((rows.max() - row) / np.ptp(rows), 0, 1)  # 1 at the hairline
+    shadow = np.exp(-0.4 * depth) ** (1 / 2.2)
+    wrinkles = 1 - 0.06 * (np.sin(row * 1.6) > 0.6)
+    face = person(albedo, 0.7) * np.where(forehead, shadow * wrinkles, 1)[..., None]
+    haired = np.where(scalp[..., None], strands((35, 26, 20)), face).astype(np.uint8)
+    found = foreign(haired, WHOLE, head, albedo) > 0.5
+    middle = np.abs(np.arange(SIZE) - SIZE / 2) < 30
+    assert found[forehead & middle & (depth < 0.6)].mean() < 0.05
+
+
+def test_a_bald_head_in_the_shade_stays(head, albedo):
+    """As dark as hair, but smooth."""
+    bare = person(albedo, 0.7)
+    shaded = np.where(region(head, "scalp", "forehead")[..., None], bare * 0.7, bare).astype(np.uint8)
+    assert foreign(shaded, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.02
 
 
 def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, skin):
@@ -110,8 +179,7 @@ def test_what_was_not_seen_is_not_judged(head, albedo, skin):
 def test_a_covered_forehead_is_filled_with_skin_and_alpha_says_so(head, albedo, skin):
     codes = posed()
     forehead = region(head, "forehead")
-    haired = skin.copy()
-    haired[forehead] = (40, 28, 20)
+    haired = np.where(region(head, "forehead", "scalp")[..., None], strands((40, 28, 20)), skin)
     bare = skin_of_photo(picture_of(head, codes, CAMERA, skin), codes, CAMERA, head, albedo, 256)
     made = skin_of_photo(picture_of(head, codes, CAMERA, haired), codes, CAMERA, head, albedo, 256)
     assert made.covered > 0.08 > 0.02 > bare.covered

@@ -1,7 +1,7 @@
-"""What is recorded beside a take's frames: writers with a thread and a bounded queue of their own.
+"""What a recording consists of, a take's frames, its sound, its render: writers with a thread and a bounded queue each.
 
 Encoding pictures must not delay the take's lines, and nothing may delay the event loop: `Lane.put` never waits. What
-does not fit into the queue is left out; it leaves no trace but its absence, as sound and pictures carry their times.
+does not fit into the queue is left out and counted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Written = TypeVar("_Written", contravariant=True)
 
 
 class Writes(Protocol[_Written]):
-    """`takes.sound.SoundWriter` or `takes.film.FilmWriter`; InputErrors where the disk refuses."""
+    """As `takes.sound.SoundWriter` and `takes.film.FilmWriter`; InputErrors where the disk refuses."""
 
     path: Path
 
@@ -63,14 +63,26 @@ class Lane(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, item: Item) -> None:
-        """One more; never waits."""
-        if self._ending.is_set():
-            return
+    def put(self, item: Item) -> bool:
+        """One more, whether it fits or not; never waits."""
+        if self.ending:
+            return False
         try:
             self._queue.put_nowait(item)
         except queue.Full:
             self.left_out += 1
+            return False
+        return True
+
+    @property
+    def ending(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._ending.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the file is still open."""
+        return self._thread.is_alive()
 
     def finish(self) -> None:
         """The last one has been put: the thread writes what waits and closes the file. Idempotent, never waits."""

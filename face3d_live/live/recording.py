@@ -9,11 +9,7 @@ is missing from the take, and a marked gap stands in its place.
 from __future__ import annotations
 
 import asyncio
-import logging
-import queue
-import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from face3d_live.camera import Camera
@@ -25,8 +21,6 @@ from face3d_live.takes import film, sound
 from face3d_live.takes.model import Frame, Gap, Header, Record, Why
 from face3d_live.takes.writer import TakeWriter
 
-logger = logging.getLogger(__name__)
-
 #: Frames that may wait for the disk: ten seconds of them.
 QUEUE = 300
 #: Pictures of the render that may wait for their encoder: 24 MB of them.
@@ -35,8 +29,37 @@ PICTURES = 30
 PIECES = 500
 #: A camera that gives nothing for so long leaves a marked gap, seconds.
 SILENT_SECONDS = 0.25
-#: How often the thread looks whether the end has come, seconds.
-_TICK = 0.25
+
+
+class _Frames:
+    """A take's writer, as a `Lane` wants it. missed: how many frames have not fitted since the last that did."""
+
+    def __init__(self, take: TakeWriter, missed: Callable[[], int]) -> None:
+        self._take, self._missed = take, missed
+        self.path, self.tick = take.path, take.tick
+
+    @property
+    def seconds(self) -> float:
+        """How far the take is."""
+        return self._take.seconds
+
+    @property
+    def bytes(self) -> int:
+        """Length of the file."""
+        return self._take.bytes
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """A frame, and the gaps before it."""
+        for record in records:
+            self._take.write(record)
+
+    def close(self) -> None:
+        """End the file, with the gap of what was missed last."""
+        try:
+            if self._missed():
+                self._take.write(Gap(self._missed(), "disk"))
+        finally:
+            self._take.close()
 
 
 class Recorder:
@@ -56,11 +79,8 @@ class Recorder:
         with_render: bool = False,
     ) -> None:
         self.id = path.stem
-        self.trouble: InputError | None = None
         self._on_trouble = on_trouble
         self._writer = TakeWriter(path, header)
-        self._queue: queue.Queue[list[Record]] = queue.Queue(QUEUE)
-        self._ending = threading.Event()
         self._counts: tuple[int, int] | None = None
         self._last_t: float | None = None
         self._missed = 0
@@ -74,8 +94,13 @@ class Recorder:
             self._render = Lane(
                 f"render {self.id}", film.FilmWriter(path.with_suffix(film.SUFFIX)), PICTURES, on_trouble
             )
-        self._thread = threading.Thread(target=self._run, name=f"take {self.id}", daemon=True)
-        self._thread.start()
+        frames = _Frames(self._writer, lambda: self._missed)
+        self._frames: Lane[Sequence[Record]] = Lane(f"take {self.id}", frames, QUEUE, self._fail)
+
+    @property
+    def trouble(self) -> InputError | None:
+        """Why the take ended, where the disk refused it."""
+        return self._frames.trouble
 
     @property
     def path(self) -> Path:
@@ -85,7 +110,7 @@ class Recorder:
     @property
     def listening(self) -> bool:
         """Whether sound is wanted."""
-        return self._sound is not None and not self._ending.is_set()
+        return self._sound is not None and not self._frames.ending
 
     def hear(self, samples: sound.Samples, t: float) -> None:
         """Sound from `t` on, in the session's time; never waits. What comes before the first frame is left out."""
@@ -108,32 +133,26 @@ class Recorder:
         dropped and failed: the session's counts so far of pictures that were left out because the engine was busy, and
         of those that it could not process. image: the avatar, which nobody changes any more.
         """
-        if self._ending.is_set():
+        if self._frames.ending:
             return
         self._origin = t if self._origin is None else self._origin
         if self._render is not None and image is not None:
             self._render.put(film.Shown(image, t - self._origin))
         counts = dropped, failed
         records = [*self._gaps(t, counts), Frame(number, t, face, codes, camera)]
-        try:
-            self._queue.put_nowait(records)
-        except queue.Full:
-            self._missed += 1
-        else:
+        if self._frames.put(records):
             self._counts, self._last_t, self._missed = counts, t, 0
+        else:
+            self._missed += 1
 
     def finish(self) -> None:
-        """The last frame has been added: the thread writes what waits and closes the file. Idempotent, never waits."""
-        self._ending.set()
-        with suppress(queue.Full):
-            self._queue.put_nowait([])  # wakes the thread
-        for lane in self._lanes.values():
+        """The last frame has been added: the threads write what waits and close the files. Idempotent, never waits."""
+        for lane in (self._frames, *self._beside.values()):
             lane.finish()
 
     async def closed(self) -> None:
         """Until the files are closed."""
-        await asyncio.to_thread(self._thread.join)
-        for lane in self._lanes.values():
+        for lane in (self._frames, *self._beside.values()):
             await asyncio.to_thread(lane.join)
 
     def state(self) -> dict[str, object]:
@@ -141,18 +160,18 @@ class Recorder:
         writer = self._writer
         plain: dict[str, object] = {
             "take": self.id,
-            "recording": self._thread.is_alive(),
+            "recording": self._frames.alive,
             "frames": writer.frames,
             "seconds": round(writer.seconds, 3),
             "bytes": writer.bytes,
         }
-        plain |= {name: lane.state() for name, lane in self._lanes.items()}
+        plain |= {name: lane.state() for name, lane in self._beside.items()}
         if self.trouble is not None:
             plain["error"] = {"code": self.trouble.code, "message": self.trouble.message}
         return plain
 
     @property
-    def _lanes(self) -> dict[str, Lane]:
+    def _beside(self) -> dict[str, Lane]:
         lanes: dict[str, Lane | None] = {"sound": self._sound, "render": self._render}
         return {name: lane for name, lane in lanes.items() if lane is not None}
 
@@ -167,29 +186,7 @@ class Recorder:
             gaps.append(Gap(0, "silent"))
         return gaps
 
-    def _run(self) -> None:
-        """The thread."""
-        try:
-            while not (self._ending.is_set() and self._queue.empty()):
-                try:
-                    records = self._queue.get(timeout=_TICK)
-                except queue.Empty:
-                    self._writer.tick()
-                    continue
-                for record in records:
-                    self._writer.write(record)
-            if self._missed:
-                self._writer.write(Gap(self._missed, "disk"))
-        except InputError as error:
-            self._fail(error)
-        try:
-            self._writer.close()
-        except InputError as error:
-            if self.trouble is None:
-                self._fail(error)
-
     def _fail(self, error: InputError) -> None:
-        logger.error("the take %s ends: %s", self.id, error)
-        self.trouble = error
+        """The take ends, and so does what is beside it."""
         self.finish()
         self._on_trouble(error)

@@ -146,6 +146,15 @@ class Reconstructor:
         """The files of a picture (H, W, 3) of which nothing else is known. Raises InputError: see `Finder.find` and
         `judge.assess`."""
         run = _Run(options or Options(), progress or _silent)
+        found, quality = self._geometry(rgb, run)
+        return self._finish(rgb, found.codes, found.camera, run, quality)
+
+    def geometry(self, rgb: Picture, options: Options | None = None) -> Found:
+        """The face of a picture with the codes that its files would hold. Raises InputError: see `photo`."""
+        return self._geometry(rgb, _Run(options or Options(), _silent))[0]
+
+    def _geometry(self, rgb: Picture, run: _Run) -> tuple[Found, Quality]:
+        """The first two stages."""
         with run.stage("face", 0.0):
             found = self.find(rgb, run.options.face)
             quality = assess(rgb, found)
@@ -156,7 +165,7 @@ class Reconstructor:
                 run.notes["refinement"] = refined.to_json()
             if quality.conservative:
                 found = self._held_back(found)
-        return self._finish(rgb, found.codes, found.camera, run, quality)
+        return found, quality
 
     def person(
         self, pictures: Sequence[tuple[str, Picture]], options: Options | None = None, progress: Progress | None = None

@@ -47,6 +47,7 @@ EFFECTIVE = 0.05  # neighbouring vertices err together
 ALBEDO_SIGMA = 1.0
 ASYMMETRY = 0.0015  # metres between a point and its mirror image's
 UNEVEN = 0.35  # between the coefficients of two sides
+SIZE_SIGMA = 0.002  # of the size that was given: a photo does not tell it, but smaller heads suit priors better
 _FACING = 0.25
 _FARTHER = 0.01  # of the eye distance that colours may move the points: the network errs by three times as much
 
@@ -213,7 +214,8 @@ class Refiner:
         here = np.concatenate([codes.expression, codes.shape])
         prior = (problem.precision * (here - problem.center)) ** 2
         balance = here @ self._balance @ here
-        return float(points.sum() + prior.sum() + balance + (codes.texture**2).sum() / ALBEDO_SIGMA**2)
+        size = (self._growth @ (codes.shape - found.codes.shape) / SIZE_SIGMA) ** 2
+        return float(points.sum() + prior.sum() + balance + size + (codes.texture**2).sum() / ALBEDO_SIGMA**2)
 
     @cached_property
     def _balance(self) -> Array:
@@ -228,6 +230,13 @@ class Refiner:
         form[:N_EXPRESSION, :N_EXPRESSION] = swap.T @ swap / 2 / UNEVEN**2
         form[N_EXPRESSION:, N_EXPRESSION:] = odd @ odd.T
         return form
+
+    @cached_property
+    def _growth(self) -> Array:  # (80,)
+        """By which factor (its logarithm) the face grows with each component of the shape."""
+        face = self._head.regions["face"]
+        place = self._head.template[face] - self._head.template[face].mean(0)
+        return (self._head.shape_basis[:, face] * place).sum((1, 2)) / (place**2).sum()
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
@@ -260,6 +269,10 @@ class Refiner:
         square = problem.precision.astype(np.float64) ** 2
         normal[middle, middle] += np.diag(square) + self._balance
         gradient[middle] += square * (here - problem.center) + self._balance @ here
+        given = slice(POSE + N_EXPRESSION, POSE + count)
+        growth = self._growth / SIZE_SIGMA
+        normal[given, given] += np.outer(growth, growth)
+        gradient[given] += growth * (growth @ (codes.shape - found.codes.shape))
         rest = np.arange(POSE + count, total)
         normal[rest, rest] += ALBEDO_SIGMA**-2
         gradient[rest] += codes.texture * ALBEDO_SIGMA**-2

@@ -1,8 +1,9 @@
-"""What lies on the skin and is none: a fringe, the rims and reflections of glasses, a dark hand.
+"""What lies on the skin and is none: hair and caps, the rims and reflections of glasses, a dark hand.
 
-The texture of a photo is compared with the albedo model's robust answer for it: what a person's skin should look like
-here. Only places are judged where all skin is alike, away from brows, eyes, nostrils and lips; below the nose nothing,
-as beards are part of a face. Rims of glasses that were found so are followed over lids and brows (`rims`).
+On nose and cheeks the texture of a photo is compared with the albedo model's robust answer for it: what a person's skin
+should look like here. Only places are judged where all skin is alike, away from brows, eyes, nostrils and lips; below
+the nose nothing, as beards are part of a face. Rims of glasses that were found so are followed over lids and brows
+(`rims`). The forehead is bare but for what hangs over it from the scalp (`hair`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.hair import hanging
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.rims import follow
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
@@ -24,11 +26,11 @@ Picture = NDArray[np.uint8]
 SIZE = 256  # of the judgement: a rim is two texels wide
 _ROUNDS = 3
 _ODD = 0.10  # picture values: where a texel stops telling what the skin is like
-#: Logarithms of linear light against the expected skin: darker, brighter, off in hue. Around eyes and nose shadows are
-#: deeper than on a forehead.
-_FOREHEAD, _AROUND_EYES = (-0.32, 0.38, 0.22), (-0.5, 0.5, 0.3)
+#: Logarithms of linear light against the expected skin.
+_DARKER, _BRIGHTER, _OFF_HUE = -0.5, 0.5, 0.3
+_NOISE = 0.02  # linear light that says nothing of a hue: the blue of dark skin is hardly more
 _LEAST = 16  # texels of a spot that counts
-_COVERED = 0.45  # share of the forehead from where all of it is given up: a fringe with holes looks worse than none
+_COVERED = 0.7  # share of the forehead from where all of it is given up: a fringe with holes looks worse than none
 _REACH = 5  # texels around a find that go with it: soft edges and shadows
 
 
@@ -41,18 +43,21 @@ def foreign(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Arra
     seen = cv2.resize(partial, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     known = cv2.resize(np.asarray(weight, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     expected = _expected(seen, known, albedo)
-    ratio: Array = np.log(np.maximum(to_linear(seen), 2e-3) / np.maximum(to_linear(expected), 2e-3))
-    bright: Array = ratio.mean(2, dtype=np.float32)
-    hue: Array = np.abs(ratio - bright[..., None]).max(2)
+    light, usual = to_linear(seen), to_linear(expected)
+    bright: Array = np.log(np.maximum(light, 2e-3) / np.maximum(usual, 2e-3)).mean(2, dtype=np.float32)
+    ratio = np.log((light + _NOISE) / (usual + _NOISE))
+    hue: Array = np.abs(ratio - ratio.mean(2, keepdims=True)).max(2)
     where = (_judged(head, texels) > 0.5) & (known > 0.2)
-    forehead = (texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5) & (known > 0.2)
-    odd = _beyond(bright, hue, _FOREHEAD) & forehead | _beyond(bright, hue, _AROUND_EYES) & ~forehead
+    odd = (bright < _DARKER) | (bright > _BRIGHTER) | (hue > _OFF_HUE)
     spots = _spots(odd & where)
+    rims = follow(spots, bright, head) & (known > 0.2)
+    spots |= hanging(seen, known, head)
+    forehead = (texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5) & (known > 0.2)
     if forehead.any() and spots[forehead].mean() > _COVERED:
         spots |= forehead
     wide = cv2.dilate(spots.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH)))
     reach = texels.image(_may_go(head, texels), pad=False) > 0.5
-    gone = (wide.astype(bool) & reach) | follow(spots, bright, head) & (known > 0.2)
+    gone = (wide.astype(bool) & reach) | rims
     return np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1)
 
 
@@ -67,8 +72,8 @@ def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:
 
 
 def _judged(head: Head, texels: Texels) -> Array:  # -> (SIZE, SIZE) 0..1
-    """Plain skin above the nostrils, some way from features."""
-    plain = share_of(head, texels, ("forehead", "cheeks", "nose", "jaw"))
+    """Plain skin above the nostrils and below the forehead, some way from features."""
+    plain = share_of(head, texels, ("cheeks", "nose", "jaw"))
     height = texels.at(head.mesh(LEVEL).refine(head.template)[:, 1:2])[:, 0]
     base = float(head.template[head.regions["nose"], 1].min())
     picture = texels.image((plain * (height > base + 0.012)).astype(np.float32), pad=False)
@@ -79,11 +84,6 @@ def _may_go(head: Head, texels: Texels) -> Array:  # -> (N,)
     """Where filling may reach: not into brows, lids and lips."""
     features = ("brows_left", "brows_right", "eyelids_left", "eyelids_right", "lips_upper", "lips_lower")
     return 1 - share_of(head, texels, features)
-
-
-def _beyond(bright: Array, hue: Array, limits: tuple[float, float, float]) -> NDArray[np.bool_]:
-    darker, brighter, off = limits
-    return (bright < darker) | (bright > brighter) | (hue > off)
 
 
 def _spots(odd: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -29,6 +29,9 @@ _DARK, _DARK_BROW, _LIGHT = 0.20, 0.7, 0.25  # logarithms of light against what 
 _FAINT = 0.75  # share of a line's darkness with which it goes on
 _SURE = 1.3  # times the darkness of a line: that of a bridge
 _BOTH = 8  # texels found on either side of it
+#: Share of the line that was found, and logarithm of light by which most of that differs from the skin: nets of
+#: wrinkles and patches of sun are longer and fainter.
+_FOUND, _CLEAR = 0.07, 0.5
 _SPAN = 15  # texels to either side of the nose that one line must reach: glasses have a bridge, wrinkles have none
 _WIDER = 3  # texels around a line that go with it
 
@@ -58,7 +61,7 @@ def follow(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, (S, 
     faint = ((line > _FAINT) & zone.whole) | seeds
     _, pieces = cv2.connectedComponents(faint.astype(np.uint8), connectivity=8)
     strong = seeds & (line > 1)
-    if not _bridged(line * zone.whole, strong):
+    if not _bridged(line * zone.whole, strong, bright):
         return np.zeros_like(found)
     sure = np.unique(pieces[strong])
     rims = np.isin(pieces, sure[sure > 0])
@@ -66,14 +69,16 @@ def follow(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, (S, 
     return wide & zone.whole
 
 
-def _bridged(line: Array, found: Mask) -> bool:  # both (S, S)
+def _bridged(line: Array, found: Mask, bright: Array) -> bool:  # all (S, S)
     """Whether one line crosses the nose with finds on either side of it; the atlas is symmetric."""
     _, pieces = cv2.connectedComponents((line > _SURE).astype(np.uint8), connectivity=8)
     middle = pieces.shape[1] // 2
     across = [set(np.unique(pieces[:, middle + column]).tolist()) for column in (-_SPAN, 0, _SPAN)]
     for piece in set.intersection(*across) - {0}:
         mine = found & (pieces == piece)
-        if min(mine[:, :middle].sum(), mine[:, middle:].sum()) >= _BOTH:
+        both = min(mine[:, :middle].sum(), mine[:, middle:].sum()) >= _BOTH
+        clear = both and abs(float(np.median(bright[mine]))) > _CLEAR
+        if clear and mine.sum() > _FOUND * (pieces == piece).sum():
             return True
     return False
 

@@ -139,7 +139,24 @@ def figure_rows(report: Report) -> list[Row]:
             rows.append(Row(f"{name}: r across people, {trait}", *values))
         rho = number(part["confidence_against_error"])
         rows.append(Row(f"{name}: rank r of confidence and error", rho))
-    return rows + _scan_rows(report) + _clip_rows(report) + _drawn_rows(report) + _people_rows(report)
+    return (
+        rows
+        + _oracle_rows(report)
+        + _scan_rows(report)
+        + _clip_rows(report)
+        + _drawn_rows(report)
+        + _people_rows(report)
+    )
+
+
+def _oracle_rows(report: Report) -> list[Row]:
+    """What better points would give; the whole table is in the document."""
+    rows = []
+    for part in report.get("oracle", ()):
+        figures = ", ".join(number(part[key]) for key in ("mean_r", "vertices_mm", "known_scale_mm"))
+        title = f"fit to true points, noise {part['noise_percent']:g} %: mean r; mm; mm, size given"
+        rows.append(Row(title, "", figures))
+    return rows
 
 
 def _scan_rows(report: Report) -> list[Row]:

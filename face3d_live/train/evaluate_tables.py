@@ -59,9 +59,10 @@ def _groups(part: Report) -> str:
 
 
 def _oracle(parts: Sequence[Report]) -> str:
-    keys = ("mean_r", "vertices_mm", "aligned_mm", "known_scale_mm", "scale_sd_percent")
+    keys = ("mean_r", "vertices_mm", "aligned_mm", "known_scale_mm", "scale_mean_percent", "scale_sd_percent")
     rows = [[f"{p['noise_percent']:g} %", str(p["faces"]), *(f"{p[key]:.2f}" for key in keys)] for p in parts]
-    header = ("true points with noise of", "faces", "mean r", "vertices, mm", "aligned", "size given", "size, sd in %")
+    errors = ("vertices, mm", "aligned", "size given", "too small by, %", "sd, %")
+    header = ("true points with noise of", "faces", "mean r", *errors)
     about = "Noise in half sides of the crop, each point by itself. The fit begins at the network's codes."
     return f"{markdown_table(header, rows)}\n{about}\n"
 

@@ -1,6 +1,6 @@
 /** Calibration: the resting face and how far it can move, measured step by step, kept in a file and in this browser. */
 import { ApiError, request } from "./api.js";
-import { ask, make } from "./elements.js";
+import { ask, make, said, why } from "./elements.js";
 import { tr } from "./i18n.js";
 import { save } from "./record.js";
 
@@ -115,7 +115,7 @@ export class Calibration {
       this.#notice.show(step === "neutral" ? tr("This is now your neutral face.") : tr("Measured: {name}.", { name: tr(name) }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#notice.show(tr("Not calibrated: {why}", { why: error.message }), { warn: true });
+      this.#notice.show(tr("Not calibrated: {why}", { why: why(error) }), { warn: true });
     } finally {
       if (hold) beep();
       this.#busy = false;
@@ -153,7 +153,7 @@ export class Calibration {
       if (!(error instanceof ApiError)) throw error;
       // A file that an older version kept here is of no use; everything else may come again.
       if (quiet && error.code === "bad-calibration") this.#keep(null);
-      else this.#notice.show(tr("Not calibrated: {why}", { why: error.message }), { warn: true });
+      else this.#notice.show(tr("Not calibrated: {why}", { why: why(error) }), { warn: true });
     }
   }
 
@@ -171,7 +171,7 @@ export class Calibration {
       this.#notice.show(tr("The calibration is forgotten."));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#notice.show(error.message, { warn: true });
+      this.#notice.show(said(error), { warn: true });
     }
   }
 

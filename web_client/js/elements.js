@@ -1,5 +1,5 @@
 /** Elements made in one expression, requests that speak JSON, and what the server says as sentences. */
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { language } from "./i18n.js";
 import { ZH_ERRORS } from "./i18n_zh.js";
 
@@ -19,7 +19,25 @@ export async function ask(method, path, body) {
   return response.status === 204 ? null : response.json();
 }
 
+/** Why the server refused, as the end of a sentence. @param {{code: string, message: string}} error */
+export function why({ code, message }) {
+  return (language === "zh" && ZH_ERRORS[code]) || message;
+}
+
 /** @param {{code: string, message: string}} error which begins small, as it follows a code on a terminal */
-export function said({ code, message }) {
-  return (language === "zh" && ZH_ERRORS[code]) || message.charAt(0).toUpperCase() + message.slice(1);
+export function said(error) {
+  const text = why(error);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Do something that the server may refuse, and say in `place` why it did. @param {HTMLElement} place @param {() => Promise<any>} act */
+export async function attempt(place, act) {
+  place.hidden = true;
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    place.textContent = said(error);
+    place.hidden = false;
+  }
 }

@@ -4,6 +4,7 @@ import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
+import { why } from "./elements.js";
 import { tr } from "./i18n.js";
 import { Recording } from "./record.js";
 import { openSample } from "./sample.js";
@@ -198,7 +199,7 @@ async function snapshot() {
     notice.show(STRINGS.snapshotDone(link.download), { link: `studio.html${location.search}#job=${kept.split("/").pop()}` });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    notice.show(STRINGS.snapshotFailed(error.message), { warn: true });
+    notice.show(STRINGS.snapshotFailed(why(error)), { warn: true });
   }
   $("snapshot").disabled = document.body.dataset.state !== "live";
 }

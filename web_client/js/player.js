@@ -1,6 +1,6 @@
 /** Plays takes: the avatar acts, and the outputs get the take instead of the camera's face. One block in the Takes tab. */
-import { ApiError, socketUrl } from "./api.js";
-import { ask, make, said } from "./elements.js";
+import { socketUrl } from "./api.js";
+import { ask, attempt, make } from "./elements.js";
 import { tr } from "./i18n.js";
 import { Painter, watch } from "./painter.js";
 
@@ -145,19 +145,8 @@ export class Player {
 
   /** One thing after the other, as the server would not know which of two wishes was the last. */
   #act(act) {
-    this.#turn = this.#turn.then(() => this.#do(act));
+    this.#turn = this.#turn.then(() => attempt(this.#trouble, act));
     return this.#turn;
-  }
-
-  async #do(act) {
-    this.#trouble.hidden = true;
-    try {
-      await act();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.#trouble.textContent = said(error);
-      this.#trouble.hidden = false;
-    }
   }
 
   #seconds() {

@@ -1,6 +1,6 @@
 /** Recording: the button, and the Takes tab with what was recorded, in every format that is quickly made. */
 import { ApiError, request } from "./api.js";
-import { ask, make } from "./elements.js";
+import { ask, attempt, make, why } from "./elements.js";
 import { Extras } from "./extras.js";
 import { tr } from "./i18n.js";
 import { Player } from "./player.js";
@@ -96,7 +96,7 @@ export class Recording {
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#notice.show(tr("Not recorded: {why}", { why: error.message }), { warn: true });
+      this.#notice.show(tr("Not recorded: {why}", { why: why(error) }), { warn: true });
       if (error.code === "not-recording") this.#ended();
     }
     this.#show();
@@ -116,7 +116,7 @@ export class Recording {
     if (!now || this.#running?.url !== url) return;
     if (!now.recording) {
       this.#ended();
-      if (now.error) this.#notice.show(tr("The recording ended: {why}", { why: now.error.message }), { warn: true });
+      if (now.error) this.#notice.show(tr("The recording ended: {why}", { why: why(now.error) }), { warn: true });
       return;
     }
     const bytes = now.bytes + (now.sound?.bytes ?? 0) + (now.render?.bytes ?? 0);
@@ -150,15 +150,8 @@ export class Recording {
     });
   }
 
-  async #try(act) {
-    this.#trouble.hidden = true;
-    try {
-      await act();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.#trouble.textContent = error.message;
-      this.#trouble.hidden = false;
-    }
+  #try(act) {
+    return attempt(this.#trouble, act);
   }
 
   #card(take) {
