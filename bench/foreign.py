@@ -35,6 +35,7 @@ from face3d_live.texture.portrait import SkinOfPhoto, seen_in, skin_of_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import look, pick
 from face3d_live.texture.texels import texels_of
+from face3d_live.train.evaluate_faces import GLASSES
 from face3d_live.train.identities import IdentitySampler
 from face3d_live.train.people import PersonSampler
 from face3d_live.train.pool import STORED
@@ -197,8 +198,8 @@ def sitters(data: Path, head: Head, albedo: Albedo) -> None:
         found = maker.find(rgb, "largest")
         hidden = seen_in(rgb, found.codes, found.camera, head, albedo, SIZE).hidden
         asked = forehead & (look(found.codes, found.camera, head, texels).weight > JUDGED)
-        over = "covered in part" if sitter.image.stem in COVERED else "bare"
-        tone = "dark skin" if sitter.tone < 10 else "others"
+        name, tone = sitter.image.stem, "dark skin" if sitter.tone < 10 else "others"
+        over = "covered in part" if name in COVERED else "bare, glasses" if name in GLASSES else "bare"
         shares[f"{over}, {tone}"].append(_share(texels.of(hidden) > 0.5, asked))  # type: ignore[arg-type]
     print("\n| forehead | people | taken | of it |\n|---|---|---|---|")
     for kind, each in sorted(shares.items()):

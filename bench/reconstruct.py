@@ -2,9 +2,9 @@
 
 Over the portraits of people that training never saw. usable: not refused. points: mean distance of the head's 478
 points from a teacher's, per cent of the eye distance; first as the network and the fit find them, then refined. PSNR:
-the finished head drawn over the photo against the photo, inside the face. tone: degrees of ITA that the cheeks of the
-texture lie above (lighter) or below those of the photo. The sheets show the best, the middling and the worst: `--sheet`
-with their photos, `--shown` for the docs, from sets that are free, and only what was computed.
+the finished head drawn over the photo against the photo, inside the face. tone: degrees of ITA that the texture lies
+above (lighter) or below the photo, at the same eight places of the cheeks. The sheets show the best, the middling and
+the worst: `--sheet` with their photos, `--shown` for the docs, from sets that are free, and only what was computed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from face3d_live.render.renderer import Renderer
 from face3d_live.rotations import to_euler
 from face3d_live.texture.portrait import OBSERVED
 from face3d_live.texture.regions import share_of
+from face3d_live.texture.sample import look
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.evaluate_faces import GLASSES
 from face3d_live.train.portraits import Portrait, load_index
@@ -67,7 +68,7 @@ class Judge:
         self._renderer = Renderer(self._head, SIDE, SIDE, level="medium")
         self._options = Options(texture=TEXTURE, face="largest", refine=refine)
         self._texels = texels_of(self._head, TEXTURE)
-        self._cheeks = share_of(self._head, self._texels, ("cheeks",)) > 0.9
+        self._cheeks = share_of(self._head, self._texels, ("cheeks", "nose")) > 0.5
         mine = self._head.regions["face"]
         self._faces = self._head.faces[mine[self._head.faces].all(1)]
         with np.load(data / "faces" / "teacher.npz") as teacher:
@@ -92,7 +93,7 @@ class Judge:
             self._off(first.codes, first.camera, truth),
             self._off(params.codes, params.camera, truth),
             float(10 * np.log10(255**2 / max(error, 1e-3))),
-            self._tone(texture, rgb, truth),
+            self._tone(texture, rgb, truth, params.codes, params.camera),
             float(np.degrees(to_euler(params.codes.rotation)[0])),
             made.report["mode"],
             made.report["ms"],
@@ -112,11 +113,13 @@ class Judge:
         space = self._head.vertices(codes.shape, codes.expression) @ codes.rotation.T + codes.translation
         return rasterize(camera.project(space), self._faces, SIDE, SIDE).triangle >= 0
 
-    def _tone(self, texture: np.ndarray, rgb: np.ndarray, truth: np.ndarray) -> float:
-        cheeks = np.concatenate([truth[[50, 101, 118, 205]], truth[[280, 330, 347, 425]]]).astype(int)
-        patches = [rgb[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3) for x, y in cheeks]
+    def _tone(self, texture: np.ndarray, rgb: np.ndarray, truth: np.ndarray, codes: HeadCodes, camera: Camera) -> float:
+        cheeks = np.concatenate([truth[[50, 101, 118, 205]], truth[[280, 330, 347, 425]]])
+        patches = [rgb[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3) for x, y in cheeks.astype(int)]
         photo = np.median(np.concatenate(patches), 0)
-        skin = self._texels.of(texture)[self._cheeks]
+        view = look(codes, camera, self._head, self._texels)
+        near = np.min([np.abs(view.pixel - place).max(1) for place in cheeks], 0) < 4
+        skin = self._texels.of(texture)[near & self._cheeks & (view.weight > 0.25)]
         skin = np.median(skin[skin[:, 3] == OBSERVED, :3], 0)
         return ita(skin) - ita(photo)
 

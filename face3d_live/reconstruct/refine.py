@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import rotations
-from face3d_live.codes import ARKIT, MIRROR, N_EXPRESSION, N_SHAPE, N_TEXTURE, HeadCodes
+from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
 from face3d_live.head.model import Head
-from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import GAMMA, shade
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.pixels import POSE, SIDE, Cut, moves, slope_of_light, texel_at, towards_flat
+from face3d_live.reconstruct.plausible import evenness, growth
 from face3d_live.regress.fit import Fitter, bounded_solve
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.light import light_of_skin
@@ -45,8 +45,6 @@ STEPS = 5
 COLOUR_SIGMA, OUTLIER = 0.06, 0.12  # picture values 0..1: of plain skin, and where a colour stops counting
 EFFECTIVE = 0.05  # neighbouring vertices err together
 ALBEDO_SIGMA = 1.0
-ASYMMETRY = 0.0015  # metres between a point and its mirror image's
-UNEVEN = 0.35  # between the coefficients of two sides
 SIZE_SIGMA = 0.002  # of the size that was given: a photo does not tell it, but smaller heads suit priors better
 _FACING = 0.25
 _FARTHER = 0.01  # of the eye distance that colours may move the points: the network errs by three times as much
@@ -105,6 +103,7 @@ class Refiner:
 
     def __init__(self, head: Head, albedo: Albedo, fitter: Fitter) -> None:
         self._head, self._albedo, self._fitter = head, albedo, fitter
+        self._balance, self._growth = evenness(head), growth(head)
         mine = head.regions["face"] & (head.part == 0)
         self._quads_all = head.quads[mine[head.quads].any(1)]
         used = np.unique(self._quads_all)
@@ -217,27 +216,6 @@ class Refiner:
         size = (self._growth @ (codes.shape - found.codes.shape) / SIZE_SIGMA) ** 2
         return float(points.sum() + prior.sum() + balance + size + (codes.texture**2).sum() / ALBEDO_SIGMA**2)
 
-    @cached_property
-    def _balance(self) -> Array:
-        """(132, 132): the quadratic form that asks both sides of a face to be alike."""
-        shape = self._head.point_basis().shape  # (80, 478, 3)
-        mirrored = shape[:, MIRROR_478] * np.array([-1, 1, 1], np.float32)
-        odd = (shape - mirrored).reshape(N_SHAPE, -1) * np.sqrt(20 / shape.shape[1]) / ASYMMETRY
-        swap = np.eye(N_EXPRESSION) - np.eye(N_EXPRESSION)[MIRROR]
-        looks = [i for i, name in enumerate(ARKIT) if name.startswith("eyeLook")]
-        swap[looks] = 0  # both eyes look the same way: one in, one out
-        form = np.zeros((N_EXPRESSION + N_SHAPE,) * 2, np.float32)
-        form[:N_EXPRESSION, :N_EXPRESSION] = swap.T @ swap / 2 / UNEVEN**2
-        form[N_EXPRESSION:, N_EXPRESSION:] = odd @ odd.T
-        return form
-
-    @cached_property
-    def _growth(self) -> Array:  # (80,)
-        """By which factor (its logarithm) the face grows with each component of the shape."""
-        face = self._head.regions["face"]
-        place = self._head.template[face] - self._head.template[face].mean(0)
-        return (self._head.shape_basis[:, face] * place).sum((1, 2)) / (place**2).sum()
-
     # --- one step -----------------------------------------------------------------------------------------------------
 
     def _step(self, view: Cut, found: Found, state: _State, prior: HeadCodes, damping: float) -> HeadCodes:
@@ -270,9 +248,9 @@ class Refiner:
         normal[middle, middle] += np.diag(square) + self._balance
         gradient[middle] += square * (here - problem.center) + self._balance @ here
         given = slice(POSE + N_EXPRESSION, POSE + count)
-        growth = self._growth / SIZE_SIGMA
-        normal[given, given] += np.outer(growth, growth)
-        gradient[given] += growth * (growth @ (codes.shape - found.codes.shape))
+        grown = self._growth / SIZE_SIGMA
+        normal[given, given] += np.outer(grown, grown)
+        gradient[given] += grown * (grown @ (codes.shape - found.codes.shape))
         rest = np.arange(POSE + count, total)
         normal[rest, rest] += ALBEDO_SIGMA**-2
         gradient[rest] += codes.texture * ALBEDO_SIGMA**-2
