@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from face3d_live.regress.prediction import HEADS, N_POINTS
-from face3d_live.regress.windows import ALIGNED, CORRECTED, WINDOWS, Window, scatter
+from face3d_live.regress.windows import ALIGNED, WINDOWS, Window, scatter
 
 Array = NDArray[np.float32]
 
