@@ -2,8 +2,8 @@
 
 A face in a crop of 112 pixels opens an eye by four of them; the last features of a ResNet see 32 pixels at a time. As
 in Attention Mesh (Grishchenko et al. 2020), a first guess of the points places a window over each eye and the mouth in
-the early features, and a small head per window corrects the points and codes that live there. Then the features at every
-point that was found correct it, and all codes of geometry ("mesh-aligned": Zhang et al., "PyMAF", ICCV 2021).
+the early features, and a small head per window corrects the points and codes that live there. Then the features at
+every point that was found correct it, and all codes of geometry ("mesh-aligned": Zhang et al., "PyMAF", ICCV 2021).
 """
 
 from __future__ import annotations
