@@ -106,9 +106,9 @@ export class Player {
     this.#take = null;
   }
 
-  /** Another speed or part: at once when it plays, else with the next start. */
+  /** Another speed or part: at once when it plays, as it does after a start that is still under way, else next time. */
   #again() {
-    if (this.#playing) this.#act(() => this.#start());
+    this.#act(async () => this.#playing && this.#start());
   }
 
   async #poll() {
