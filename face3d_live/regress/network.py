@@ -119,7 +119,7 @@ class ConvNorm(nn.Module):
 def sampled(levels: Sequence[Tensor], grid: Tensor) -> Tensor:
     """The sum of features (B, C, h, w) at places (B, i, j, 2) in crop coordinates -> (B, C, i, j)."""
     dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
-    return sum((F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels), torch.zeros(()))
+    return torch.stack([F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels]).sum(0)
 
 
 class WindowHead(nn.Module):
@@ -258,7 +258,7 @@ class Network(nn.Module):
             for name in CORRECTED:
                 raw[name] = raw[name] + corrections @ getattr(self, f"scatter_{name}").to(dtype)
             places = raw["points"].detach().reshape(-1, N_POINTS, 2)
-            aligned, seen = self.aligned([level.to(dtype) for level in levels], places)
+            aligned, seen = self.aligned(levels, places)
             raw |= {name: raw[name] + change for name, change in aligned.items()}
         return raw, coarse, torch.cat([features, *hidden, seen], 1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -56,6 +56,22 @@ class _Graph:
         bias = self.constant(f"{name}.b", self.tensors[f"{name}.bias"])
         return self.node("Gemm", [x, weight, bias], output, transB=1)
 
+    def hidden(self, x: str, name: str) -> str:
+        """The layer of that name with its norm and ReLU."""
+        weight, bias = fold(self.tensors[f"{name}.weight"], self.tensors, f"{name}_bn")
+        inputs = [x, self.constant(f"{name}.w", weight), self.constant(f"{name}.b", bias)]
+        return self.node("Relu", [self.node("Gemm", inputs, name, transB=1)], f"{name}.active")
+
+    def sampled(self, levels: list[str], grid: str, name: str) -> str:
+        """The sum of the levels at places (B, i, j, 2)."""
+        return self.node("Sum", [self.node("GridSample", [level, grid], f"{name}.{level}") for level in levels], name)
+
+    def split(self, x: str, sizes: Sequence[int], outputs: list[str], axis: int) -> list[str]:
+        """Consecutive pieces along an axis."""
+        constant = self.constant(f"{x}.sizes", np.array(sizes, np.int64))
+        self.nodes.append(helper.make_node("Split", [x, constant], outputs, axis=axis))
+        return outputs
+
     def window(self, window: Window, levels: list[str], points: str) -> str:
         """Sample every level under the window, add, and read the corrections off."""
         name = f"windows.{window.name}"
@@ -65,39 +81,27 @@ class _Graph:
         middle = self.node("ReduceMean", [anchor, axis], f"{name}.middle")  # (B, 1, 2)
         middle = self.node("Unsqueeze", [middle, axis], f"{name}.middle4")
         grid = self.node("Add", [middle, self.constant(f"{name}.base", window.grid()[None])], f"{name}.grid")
-        sampled = [self.node("GridSample", [level, grid], f"{name}.{level}") for level in levels]
-        x = self.node("Sum", sampled, f"{name}.sum")
-        x = self.conv(x, f"{name}.conv1.conv", f"{name}.conv1.bn")
+        x = self.conv(self.sampled(levels, grid, f"{name}.sampled"), f"{name}.conv1.conv", f"{name}.conv1.bn")
         x = self.conv(x, f"{name}.conv2.conv", f"{name}.conv2.bn", 2)
-        x = self.node("Flatten", [x], f"{name}.flat", axis=1)
-        weight, bias = fold(self.tensors[f"{name}.hidden.weight"], self.tensors, f"{name}.hidden_bn")
-        inputs = [x, self.constant(f"{name}.hidden.w", weight), self.constant(f"{name}.hidden.b", bias)]
-        x = self.node("Relu", [self.node("Gemm", inputs, f"{name}.hidden", transB=1)], f"{name}.active")
+        x = self.hidden(self.node("Flatten", [x], f"{name}.flat", axis=1), f"{name}.hidden")
         return self.linear(x, f"{name}.out", f"{name}.corrections")
 
     def aligned(self, levels: list[str], points: str) -> dict[str, str]:
         """What the features at the points (B, 478, 2) add to the heads, by name; see `network.AlignedHead`."""
         axis, last = (self.constant(f"aligned.axis{i}", np.array([i], np.int64)) for i in (2, 3))
         grid = self.node("Unsqueeze", [points, axis], "aligned.grid")
-        sampled = [self.node("GridSample", [level, grid], f"aligned.{level}") for level in levels]
-        x = self.node("Squeeze", [self.node("Sum", sampled, "aligned.sum"), last], "aligned.flat")
+        x = self.node("Squeeze", [self.sampled(levels, grid, "aligned.sampled"), last], "aligned.flat")
         x = self.node("Transpose", [x], "aligned.features", perm=[2, 0, 1])  # (478, B, C)
         own, summary = (self._at_points(x, part) for part in ("own", "summary"))
-        weight, bias = fold(self.tensors["aligned.hidden.weight"], self.tensors, "aligned.hidden_bn")
-        inputs = [self.node("Flatten", [summary], "aligned.all", axis=1)]
-        inputs += [self.constant("aligned.hidden.w", weight), self.constant("aligned.hidden.b", bias)]
-        hidden = self.node("Relu", [self.node("Gemm", inputs, "aligned.hidden", transB=1)], "aligned.active")
+        hidden = self.hidden(self.node("Flatten", [summary], "aligned.all", axis=1), "aligned.hidden")
         together = self.linear(hidden, "aligned.out", "aligned.together")
-        widths = self.constant("aligned.widths", np.array([HEADS[name] for name in ALIGNED], np.int64))
-        parts = [f"aligned.{name}" for name in ALIGNED]
-        self.nodes.append(helper.make_node("Split", [together, widths], parts, axis=1))
-        kinds = self.constant("aligned.kinds", np.array([2, 1], np.int64))
-        self.nodes.append(helper.make_node("Split", [own, kinds], ["aligned.places", "aligned.sigmas"], axis=2))
-        places = self.node("Flatten", ["aligned.places"], "aligned.own.points", axis=1)
+        parts = self.split(together, [HEADS[name] for name in ALIGNED], [f"aligned.{name}" for name in ALIGNED], 1)
+        moves, sigmas = self.split(own, (2, 1), ["aligned.own.moves", "aligned.own.sigmas"], 2)
+        moves = self.node("Flatten", [moves], "aligned.own.points", axis=1)
         return {
             **dict(zip(ALIGNED, parts, strict=True)),
-            "points": self.node("Add", ["aligned.points", places], "aligned.moved"),
-            "log_sigma": self.node("Flatten", ["aligned.sigmas"], "aligned.own.sigma", axis=1),
+            "points": self.node("Add", ["aligned.points", moves], "aligned.moved"),
+            "log_sigma": self.node("Flatten", [sigmas], "aligned.own.log_sigma", axis=1),
         }
 
     def _at_points(self, features: str, part: str) -> str:  # (478, B, C) -> (B, 478, n)

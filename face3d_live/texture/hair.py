@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, texels_of
+from face3d_live.texture.texels import LEVEL, per_head, texels_of
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -101,17 +101,8 @@ def _relief(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
     return np.sqrt(_smooth(across**2, known, 2.0))
 
 
-_made: dict[tuple[int, int], tuple[Head, _Zone]] = {}
-
-
+@per_head
 def _zone(head: Head, size: int) -> _Zone:
-    key = (id(head), size)
-    if key not in _made:
-        _made[key] = (head, _find_zone(head, size))  # holds the head: its id stays its own
-    return _made[key][1]
-
-
-def _find_zone(head: Head, size: int) -> _Zone:
     texels = texels_of(head, size)
     place = texels.image(texels.at(head.mesh(LEVEL).refine(head.template)), pad=False)
     x, y, z = np.moveaxis(place, -1, 0)

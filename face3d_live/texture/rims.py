@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_LEFT, EYE_RIGHT
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, texels_of
+from face3d_live.texture.texels import LEVEL, per_head, texels_of
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -83,17 +83,8 @@ def _bridged(line: Array, found: Mask, bright: Array) -> bool:  # all (S, S)
     return False
 
 
-_made: dict[tuple[int, int], tuple[Head, _Zone]] = {}
-
-
+@per_head
 def _zone(head: Head, size: int) -> _Zone:
-    key = (id(head), size)
-    if key not in _made:
-        _made[key] = (head, _find_zone(head, size))  # holds the head: its id stays its own
-    return _made[key][1]
-
-
-def _find_zone(head: Head, size: int) -> _Zone:
     texels = texels_of(head, size)
     place = texels.at(head.mesh(LEVEL).refine(head.template))
     points = head.points(head.template)

@@ -6,9 +6,10 @@ a texture is v = 1. Texels outside every island repeat the nearest one inside, s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +104,24 @@ def make_texels(mesh: Mesh, size: int) -> Texels:
     return Texels(size, index, triangle, corners, cover.weights.reshape(-1, 3)[index], part, mesh.n_vertices)
 
 
-_made: dict[tuple[int, int], tuple[Head, Texels]] = {}
+_Made = TypeVar("_Made")
 
 
+def per_head(make: Callable[[Head, int], _Made]) -> Callable[[Head, int], _Made]:
+    """A function of a head and a texture's size whose results are made on first use in a process, and kept."""
+    made: dict[tuple[int, int], tuple[Head, _Made]] = {}
+
+    @wraps(make)
+    def kept(head: Head, size: int) -> _Made:
+        key = (id(head), size)
+        if key not in made:
+            made[key] = (head, make(head, size))  # holds the head: its id stays its own
+        return made[key][1]
+
+    return kept
+
+
+@per_head
 def texels_of(head: Head, size: int) -> Texels:
-    """The table of a head's medium mesh, made on first use in a process."""
-    key = (id(head), size)
-    if key not in _made:
-        _made[key] = (head, make_texels(head.mesh(LEVEL), size))  # holds the head: its id stays its own
-    return _made[key][1]
+    """The table of a head's medium mesh."""
+    return make_texels(head.mesh(LEVEL), size)

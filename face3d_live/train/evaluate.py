@@ -31,7 +31,8 @@ from face3d_live.train.pool import Batch, Pool
 CHUNK = 32
 
 _HALF = CROP_SIZE / 2
-_CENTRED = Crop(_HALF, _HALF, _HALF)
+#: The crop of a picture that is one.
+CENTRED = Crop(_HALF, _HALF, _HALF)
 
 Progress = Callable[[int], None]  # told how many more are done
 
@@ -115,9 +116,9 @@ class Judge:
         points, codes, residuals = [], [], []
         for i in range(len(prediction)):
             camera = crop_camera(float(focal[i]))
-            estimate = self.estimator.refine(prediction.row(i), _CENTRED, camera)
+            estimate = self.estimator.refine(prediction.row(i), CENTRED, camera)
             space = self.estimator.fitter.points3d(estimate.codes)
-            points.append(_CENTRED.from_frame(camera.project(space)))
+            points.append(CENTRED.from_frame(camera.project(space)))
             codes.append(estimate.codes)
             residuals.append(estimate.residual)
         expression, shape = np.stack([c.expression for c in codes]), np.stack([c.shape for c in codes])
@@ -192,11 +193,8 @@ def _against_true_codes(head: Head, answers: Answers, labels: Batch) -> dict[str
         "mae": float(channels.mean()),
         "mae_by_channel": dict(zip(ARKIT, channels.round(4).tolist(), strict=True)),
         "gaze_degrees": float(metrics.gaze_errors(answers.expression, labels["expression"]).mean()),
-        "vertices_mm": float(metrics.surface_errors(surface, truth).mean()),
         "neutral_mm": float(metrics.surface_errors(*neutral).mean()),
-        "aligned_mm": float(metrics.aligned_errors(surface, truth).mean()),
-        "known_scale_mm": float(metrics.known_scale_errors(surface, truth).mean()),
-        "scale_sd_percent": float(metrics.scale_errors(surface, truth).std()),
+        **metrics.surface_figures(surface, truth),
     }
 
 

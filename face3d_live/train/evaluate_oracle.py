@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
-from face3d_live.regress.crop import CROP_SIZE, Crop
 from face3d_live.regress.fit import Fitter
 from face3d_live.train import metrics
-from face3d_live.train.evaluate import Measured, crop_camera
+from face3d_live.train.evaluate import CENTRED, Measured, crop_camera
 
 #: Standard deviations of the noise on each point, independent of one another, in half sides of the crop.
 NOISE = (0.003, 0.01, 0.02)
@@ -24,8 +23,6 @@ FACES, SEED = 200, 1
 #: Such points say more of the expression than the network's codes do, so these hold it less than `FROM_NETWORK`.
 EXPRESSION_SIGMA = {"": 0.2}
 STEPS = 4
-
-_CENTRED = Crop(CROP_SIZE / 2, CROP_SIZE / 2, CROP_SIZE / 2)
 
 
 def oracle_figures(head: Head, measured: Measured, count: int = FACES) -> list[dict[str, Any]]:
@@ -44,18 +41,14 @@ def oracle_figures(head: Head, measured: Measured, count: int = FACES) -> list[d
         shift = np.random.default_rng(SEED).normal(0, noise, labels["points"].shape)
         expression, shape = _fitted(fitter, labels["points"] + shift, noise, measured)
         surface = metrics.face_surfaces(head, shape, expression)
-        size = metrics.scale_errors(surface, truth)
         r = metrics.correlations(expression, labels["expression"])
         out.append(
             {
                 "noise_percent": 100 * noise,
                 "faces": len(shape),
                 "mean_r": float(np.mean(list(r.values()))) if r else 0.0,
-                "vertices_mm": float(metrics.surface_errors(surface, truth).mean()),
-                "aligned_mm": float(metrics.aligned_errors(surface, truth).mean()),
-                "known_scale_mm": float(metrics.known_scale_errors(surface, truth).mean()),
-                "scale_mean_percent": float(size.mean()),
-                "scale_sd_percent": float(size.std()),
+                "scale_mean_percent": float(metrics.scale_errors(surface, truth).mean()),
+                **metrics.surface_figures(surface, truth),
             }
         )
     return out
@@ -64,9 +57,9 @@ def oracle_figures(head: Head, measured: Measured, count: int = FACES) -> list[d
 def _fitted(fitter: Fitter, points: NDArray, noise: float, measured: Measured) -> tuple[NDArray, NDArray]:
     """Expression (N, 52) and shape (N, 80) for points (N, 478, 2) of the first faces that were measured."""
     codes = []
-    for i, seen in enumerate(_CENTRED.to_frame(points)):
+    for i, seen in enumerate(CENTRED.to_frame(points)):
         start = measured.codes[i].with_(expression=measured.network.expression[i], shape=measured.network.shape[i])
-        sigma = np.full(len(seen), noise * _CENTRED.half)
+        sigma = np.full(len(seen), noise * CENTRED.half)
         camera = crop_camera(float(measured.labels["focal"][i]))
         codes.append(fitter.fit(seen, sigma, camera, start, solve_shape=True, steps=STEPS).codes)
     return np.stack([c.expression for c in codes]), np.stack([c.shape for c in codes])

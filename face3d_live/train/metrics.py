@@ -100,6 +100,16 @@ def scale_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2,
     return 100 * np.log(_turned(surface, truth)[2])
 
 
+def surface_figures(surface: NDArray, truth: NDArray) -> dict[str, float]:  # (N, V, 3) x 2, metres
+    """Means of the errors above, and the standard deviation of `scale_errors`."""
+    return {
+        "vertices_mm": float(surface_errors(surface, truth).mean()),
+        "aligned_mm": float(aligned_errors(surface, truth).mean()),
+        "known_scale_mm": float(known_scale_errors(surface, truth).mean()),
+        "scale_sd_percent": float(scale_errors(surface, truth).std()),
+    }
+
+
 def _turned(points: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]:  # (N, V, 3) x 2
     """Both about their centroids, `points` turned onto `truth`, (N, V, 3) each; the factor by which the turned ones
     fit best, (N,)."""
