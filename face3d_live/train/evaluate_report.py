@@ -124,8 +124,6 @@ def figure_rows(report: Report) -> list[Row]:
         if part is None:
             continue
         rows.append(Row(f"{name}: faces", "", str(part["faces"])))
-        if "labelled_anew" in part:
-            rows.append(Row(f"{name}: of them labelled anew", "", str(part["labelled_anew"])))
         for key, label in _FACES.items():
             if key in part["fit"]:
                 values = (number(part[kind][key]) for kind in ("network", "fit"))

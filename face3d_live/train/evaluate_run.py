@@ -105,7 +105,7 @@ class Run:
         report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
         report["oracle"] = oracle.oracle_figures(self.head, measured)
         self.look("synthetic", measured, pool)
-        whose, samples = faces.held_out_portraits(self.head, self.data, self.answers, self.limit)
+        whose, samples = faces.held_out_portraits(self.head, self.data, self.limit)
         measured = judge.measure(samples, progress=self.step("portraits", len(whose)))
         report["portraits"] = faces.portrait_figures(self.head, measured, whose)
         self.look("portraits", measured, samples)
