@@ -37,6 +37,8 @@ FOCAL = 9.0
 #: How far the fitted codes may be trusted beside synthetic truth.
 EXPRESSION_TRUST, SHAPE_TRUST = 0.4, 0.3
 FIT_STEPS = 10
+#: Standard deviation of the teacher's points, in half sides of the crop.
+POINT_ERROR = 0.006
 
 #: The teacher never answers these (constant or nearly so on renders whose codes are known).
 DEAD = (
@@ -137,7 +139,7 @@ class Labeller:
         self.scores = teacher_scores(data)
         self.rest = np.percentile(self.scores, 15, axis=0)
         self.camera = Camera(2, 2, FOCAL)
-        self.sigma = (0.012 / np.sqrt(point_trust())).astype(np.float32)
+        self.sigma = (POINT_ERROR / np.sqrt(point_trust())).astype(np.float32)
 
     def crop(self, portrait: Portrait) -> Crop:
         return crop_from_points(self.landmarks[portrait.row])
