@@ -1,6 +1,6 @@
-"""Materials that expressions recolour, and textures that they shift. Source: VRMC_vrm-1.0/expressions.md, "MaterialColor".
+"""Materials that expressions recolour, and textures that they shift.
 
-Several expressions add up: base + the sum of (target - base) * weight.
+Source: VRMC_vrm-1.0/expressions.md, "Expression update algorithm". Several expressions add up: base + the sum of (target - base) * weight.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AS_THEY_LIE = np.tile(np.eye(2, 3, dtype=np.float32), (MAX_LAYERS, 1, 1))
 
 
 class Look(NamedTuple):
-    """How a material looks just now. colour (4,), shade, glow (3,): linear. uv (2, 2, 3): moves a part's coordinates."""
+    """How a material is now. colour (4,), shade, glow (3,): linear. uv (2, 2, 3): what moves a part's coordinates."""
 
     colour: Array
     shade: Array

@@ -131,7 +131,10 @@ class _Loader:
         slot = self._materials.slot(material)
         return [
             baker.bake(
-                surface.at_rest(rest, driven[node]), node, slot, {morph: drive.rows[node, morph] for morph in driven[node]}
+                surface.at_rest(rest, driven[node]),
+                node,
+                slot,
+                {morph: drive.rows[node, morph] for morph in driven[node]},
             )
             for node, rest in rests.items()
         ]

@@ -48,10 +48,11 @@ class Map:
 class Material:
     """How a surface looks. colour (4,), shade (3,), glow (3,): linear; each multiplies its image's.
 
-    glow_strength: is in `glow`, and times what an expression makes of that. image: index into `Avatar.images`, or None; its layer is 0. order: blended surfaces with a higher one are drawn
-    later. metallic, roughness: multiply blue and green of `surface`. relief: normals, as far as `relief_scale` says.
-    occlusion: red is how much light comes in from around, as far as `occlusion_strength` says. places (L, 5): how its
-    textures lie on each of a part's coordinates, which have that in them: offset u, v, scale u, v, rotation in radians.
+    glow_strength: is in `glow`, and times what an expression makes of that. image: index into `Avatar.images`, or None;
+    its layer is 0. order: blended surfaces with a higher one are drawn later. metallic, roughness: multiply blue and
+    green of `surface`. relief: normals, as far as `relief_scale` says. occlusion: red is how much light comes in from
+    around, as far as `occlusion_strength` says. places (L, 5): how its textures lie on each of a part's coordinates,
+    which have that in them: offset u, v, scale u, v, rotation in radians.
     """
 
     colour: Array
