@@ -1,6 +1,7 @@
 """Materials that expressions recolour, and textures that they shift.
 
-Source: VRMC_vrm-1.0/expressions.md, "Expression update algorithm". Several expressions add up: base + the sum of (target - base) * weight.
+Source: VRMC_vrm-1.0/expressions.md, "Expression update algorithm". Several
+expressions add up: base + the sum of (target - base) * weight.
 """
 
 from __future__ import annotations
