@@ -10,8 +10,12 @@ import cv2
 import numpy as np
 import pytest
 from avatar_support import expression, pack
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_avatar_files import mutate
 from test_avatar_materials import GREY, LEFT, LOWER, RIGHT, UPPER, WHITE_LEFT, flat, halves, square
 
+from face3d_live.avatar import pose
 from face3d_live.avatar.appearance import looks
 from face3d_live.avatar.load import load_avatar
 from face3d_live.avatar.model import Avatar
@@ -232,3 +236,34 @@ def test_a_drawn_face_beside_a_body_is_where_the_eyes_are_taken_to_be() -> None:
     avatar = load_avatar(pack(document, binary))
     face = next(part for part in avatar.parts if part.material == 0)
     assert face.positions[:, 1].min() < avatar.eyes[0, 1] < face.positions[:, 1].max()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.booleans(), st.data())
+def test_any_value_anywhere(old: bool, data: st.DataObject) -> None:
+    """Expressions, looks and default weights with anything in their places: an avatar, or refused."""
+    document, binary = document_of(square(PICTURE | {"name": "face"}, WHITE_LEFT))
+    extension: dict[str, Any] = {"humanoid": {}, "lookAt": {"type": "expression", "rangeMapVerticalUp": {}}}
+    if old:
+        binds = [{"mesh": 0, "index": 0, "weight": 100}]
+        values = [value("_Color", 1, 0, 0, 1), value("_MainTex_ST_S", 1, 1, 0.5, 0)]
+        group = {"presetName": "a", "binds": binds, "materialValues": values, "isBinary": True}
+        extension = {"blendShapeMaster": {"blendShapeGroups": [group]}, "firstPerson": {"lookAtTypeName": "BlendShape"}}
+        extension["materialProperties"] = [{"shader": "VRM/MToon", "vectorProperties": {"_MainTex": [0, 0, 1, 1]}}]
+    else:
+        both = shift(0.5, 0, scale=[1, 2]) | paint("color", 1, 0, 0, 1)
+        extension["expressions"] = {"preset": {"aa": both | {"overrideBlink": "blend"}, "lookUp": both, "blink": both}}
+    changing = {"vrm": extension, "mesh": {"weights": [0.5, 1]}, "node": {"weights": [1, 0]}}
+    mutate(data, changing)
+    document["extensions"] = {"VRM" if old else "VRMC_vrm": changing.get("vrm", {})}
+    for place, name in ((document["meshes"][0], "mesh"), (document["nodes"][2], "node")):
+        place |= changing[name] if isinstance(changing.get(name), dict) else {}
+    try:
+        avatar = load_avatar(pack(document, binary))
+    except InputError as error:
+        assert error.code.startswith("avatar-") and error.message
+    else:
+        for codes in (expression(), expression(eyeBlinkLeft=1.0, eyeLookUpLeft=1.0, **OPEN)):
+            found = [look for look in looks(avatar, codes).values()]
+            assert all(np.isfinite(part).all() for look in found for part in look)
+            assert np.isfinite(pose.weights(avatar, codes)).all()

@@ -31,8 +31,9 @@ _UNITY: dict[str, Property] = {
     "_ShadeColor": "shade",
     "_EmissionColor": "glow",
 }
-#: Unity's texture transforms: both axes, u alone, v alone.
+#: Unity's texture transforms: both axes, u alone, v alone. MToon's and the others' textures all go by the main one's.
 _UNITY_AXES = {"_ST": (True, True), "_ST_S": (True, False), "_ST_T": (False, True)}
+_UNITY_MAIN = ("_MainTex", "_BaseMap")
 _PRESET_NAMES = {name.lower(): name for name in (*PRESETS, *AS_ARKIT, "neutral")}
 #: Of linear light from Unity's colours.
 _GAMMA = 2.2
@@ -138,10 +139,10 @@ def _expression_0(group: Json, materials: list[str]) -> Expression:
         if name not in materials:
             continue
         change = _unity(kind, value)
-        if change is None:
-            left_out.append(kind or "a property without a name")
-        else:
+        if change is not None:
             repaints += [Repaint(i, *change) for i, other in enumerate(materials) if other == name]
+        elif not kind.endswith(tuple(_UNITY_AXES)):
+            left_out.append(kind or "a property without a name")
     return Expression(
         [bind for bind in binds if bind is not None],
         repaints,
@@ -159,11 +160,15 @@ def _unity(kind: str, value: Json) -> tuple[Property, NDArray[np.float64]] | Non
             colour[:3] = np.power(np.maximum(colour[:3], 0), _GAMMA)
         return part, colour
     for suffix, (along_u, along_v) in _UNITY_AXES.items():
-        if kind in (f"_MainTex{suffix}", f"_BaseMap{suffix}"):
+        if kind in [main + suffix for main in _UNITY_MAIN]:
             su, sv, u, v = fields.numbers(value, "targetValue", (1.0, 1.0, 0.0, 0.0))
-            place = np.array([u, 1 - sv - v, su, sv])
-            return "place", np.where([along_u, along_v] * 2, place, np.nan)
+            return "place", np.where([along_u, along_v] * 2, unity_place(u, v, su, sv), np.nan)
     return None
+
+
+def unity_place(u: float, v: float, scale_u: float, scale_v: float) -> NDArray[np.float64]:  # -> (4,)
+    """Offset and scale of a texture in Unity, v upwards, as they are with v downwards."""
+    return np.array([u, 1 - scale_v - v, scale_u, scale_v])
 
 
 def _colour(bind: Json, part: Property) -> NDArray[np.float64]:

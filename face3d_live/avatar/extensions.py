@@ -15,7 +15,18 @@ _COMPRESSED = {
     "KHR_texture_basisu": "keep its textures as PNG, JPEG or WebP instead of KTX2",
 }
 #: Extensions that a file may insist on: read here, or without an effect on what is drawn.
-_KNOWN = ("KHR_materials_", "KHR_mesh_quantization", "KHR_texture_transform", "EXT_texture_webp", "VRM")  # prefixes
+_KNOWN = (  # prefixes
+    "KHR_materials_",
+    "KHR_mesh_quantization",
+    "KHR_texture_transform",
+    "KHR_node_visibility",
+    "KHR_animation_pointer",
+    "KHR_lights_punctual",
+    "KHR_xmp",
+    "EXT_lights_",
+    "EXT_texture_webp",
+    "VRM",
+)
 
 
 def check_extensions(root: Json) -> None:

@@ -5,12 +5,15 @@ Sources: glTF 2.0, section 3.9; KHR_materials_unlit, KHR_materials_emissive_stre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
 from face3d_live.avatar.appearance import change
 from face3d_live.avatar.drive import Used
+from face3d_live.avatar.expressions import unity_place
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.images import Images
 from face3d_live.avatar.model import AlphaMode, Change, Map, Material, Style
@@ -64,8 +67,16 @@ class Materials:
 
     def _of(self, number: int | None) -> Textures:
         if number not in self._textures:
-            self._textures[number] = Textures({} if number is None else self._plain[number])
+            self._textures[number] = Textures({} if number is None else self._plain[number], self._place(number))
         return self._textures[number]
+
+    def _place(self, number: int | None) -> Sequence[float]:
+        """Offset and scale of a material's textures, which VRM 0 may have beside the material."""
+        old: Json = {}
+        if number is not None and number < len(self._vrm.materials):
+            old = fields.mapping(self._vrm.materials[number], "vectorProperties")
+        u, v, scale_u, scale_v = fields.numbers(old, "_MainTex", (0.0, 0.0, 1.0, 1.0))
+        return unity_place(u, v, scale_u, scale_v).tolist()
 
     def _read(self, plain: Json, number: int | None) -> Material:
         metallic, extensions = fields.mapping(plain, "pbrMetallicRoughness"), fields.mapping(plain, "extensions")

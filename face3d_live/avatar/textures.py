@@ -5,7 +5,7 @@ Sources: glTF 2.0, section 3.9; KHR_texture_transform; KHR_materials_pbrSpecular
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,10 +41,11 @@ class Textures:
     """A material's textures by their part: "colour", "glow", "relief", "surface", "occlusion".
 
     layers: the coordinates that they need, the colour's first, `MAX_LAYERS` at most. left_out: parts that need more.
+    place: offset and scale of those that the file does not place.
     Raises InputError "avatar-broken".
     """
 
-    def __init__(self, plain: Json) -> None:
+    def __init__(self, plain: Json, place: Sequence[float] = (0.0, 0.0, 1.0, 1.0)) -> None:
         self.layers: list[Layer] = []
         self.left_out: list[str] = []
         self._layer: dict[str, int] = {}
@@ -52,7 +53,7 @@ class Textures:
         for part, texture in _textures(plain).items():
             if "index" not in texture:
                 continue
-            layer = _layer(texture)
+            layer = _layer(texture, place)
             if layer not in self.layers:
                 if len(self.layers) == MAX_LAYERS:
                     self.left_out.append(part)
@@ -78,8 +79,10 @@ def _textures(plain: Json) -> Mapping[str, Json]:
     }
 
 
-def _layer(texture: Json) -> Layer:
+def _layer(texture: Json, place: Sequence[float]) -> Layer:
     transform = fields.mapping(fields.mapping(texture, "extensions"), "KHR_texture_transform")
+    if not transform:
+        return Layer(fields.integer(texture, "texCoord", 0, 0, 15), (*map(float, place), 0.0))  # type: ignore[arg-type]
     move, scale = fields.numbers(transform, "offset", (0.0, 0.0)), fields.numbers(transform, "scale", (1.0, 1.0))
     angle = fields.number(transform, "rotation", 0.0)
     named = transform if "texCoord" in transform else texture  # the extension's comes first
