@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from avatar_support import changed, expression, pack, tiny
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_avatar_files import mutate
 
 from face3d_live.avatar import pose
 from face3d_live.avatar.load import load_avatar
@@ -238,3 +241,17 @@ def test_a_model_with_its_data_in_uris_can_perform() -> None:
         assert np.array_equal(again.images[0].rgba, whole.images[0].rgba)
     with pytest.raises(InputError, match="not-a-glb"):
         exported(pack(*several(second_uri=False)), REST)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.data())
+def test_any_value_anywhere_in_a_model_that_performs(data: st.DataObject) -> None:
+    document, binary = tiny()
+    named(document, "shape_0", "jawOpen", weights=[1.0, 0.5])
+    vrm(document, 0)
+    document |= {"animations": [], "buffers": [{"byteLength": len(binary)}, {"byteLength": 3, "uri": "data:,abc"}]}
+    mutate(data, document)
+    try:
+        exported(pack(document, binary), REST, SMILE)
+    except InputError as error:
+        assert error.code in ("not-a-glb", "no-morphs")

@@ -40,10 +40,13 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
         vrm = read_vrm(document, len(nodes))
         weights = _weights(document, nodes, vrm, expression)
         buffer = _one_buffer(document, binary)
+        animations = fields.listed(document, "animations", 10_000)
     except InputError as error:
         raise InputError("not-a-glb", f"the model cannot be read ({error.message})") from error
     if not weights:
-        text = "no morph target of the model is named as ARKit names them (jawOpen, ...): export it with its shape keys"
+        text = (
+            "no morph target has an ARKit name (jawOpen, ...) or a VRM expression: export the model with its shape keys"
+        )
         raise InputError("no-morphs", text)
     times = buffer.add_floats(rising(t), bounds=True, target=None)
     samplers: list[dict[str, Any]] = []
@@ -62,7 +65,7 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
     add(_local(document, head, rotation), head, "rotation")
     animation = {"name": name, "samplers": samplers, "channels": channels}
     try:
-        return buffer.glb({**document, "animations": [*fields.listed(document, "animations", 10_000), animation]})
+        return buffer.glb({**document, "animations": [*animations, animation]})
     except ValueError as error:
         raise InputError("not-a-glb", f"the model cannot be written ({error}): export it as .glb again") from error
 
