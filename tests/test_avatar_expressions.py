@@ -253,14 +253,14 @@ def test_ranges_that_are_no_degrees() -> None:
     assert weights(looking("expression", {}), **LOOK_LEFT)["lookLeft"] == pytest.approx(1)
 
 
-def eyes(kind: str) -> Avatar:
-    """Two eye bones and look expressions."""
+def eyes(kind: str, **more: Any) -> Avatar:
+    """Two eye bones and look expressions. more: presets."""
 
     def change(document: dict[str, Any]) -> None:
         document["nodes"] += [{"name": "l", "mesh": 0}, {"name": "r", "mesh": 0}]
         document["nodes"][1]["children"] = [3, 4]
         human = {bone: {"node": node} for bone, node in (("head", 1), ("leftEye", 3), ("rightEye", 4))}
-        looks = {"lookLeft": {"morphTargetBinds": binds(0)}, "blink": {"morphTargetBinds": binds(1)}}
+        looks = {"lookLeft": {"morphTargetBinds": binds(0)}, "blink": {"morphTargetBinds": binds(1)}} | more
         document["extensions"] = {"VRMC_vrm": {"humanoid": {"humanBones": human}, "lookAt": {"type": kind} | RANGES,
                                                "expressions": {"preset": looks}}}  # fmt: skip
         document["meshes"][0]["extras"]["targetNames"] = ["a", "b"]
@@ -274,6 +274,19 @@ def test_the_file_says_whether_bones_or_expressions_look() -> None:
     assert shapes.eye_turns == (False, False) and "lookLeft" in shapes.expressions.names
     turned = pose.turns(bones, np.eye(3, dtype=np.float32), expression(**LOOK_LEFT))
     assert turned[3, 0, 2] == pytest.approx(np.sin(np.radians(30 / 60 * 0.8)), abs=1e-4), "degrees there"
+
+
+def test_bones_are_overridden_as_expressions_are() -> None:
+    """As UniVRM does it: a closed, smiling eye must not turn through its lid, whatever turns it."""
+
+    def turned(way: str, **codes: float) -> float:
+        avatar = eyes("bone", happy={"morphTargetBinds": binds(1), "overrideLookAt": way})
+        matrix = pose.turns(avatar, np.eye(3, dtype=np.float32), expression(**LOOK_LEFT, **codes))
+        return float(np.degrees(np.arcsin(matrix[3, 0, 2])))
+
+    assert turned("block") == pytest.approx(0.4, abs=1e-3) and turned("block", **HALF_HAPPY) == 0
+    assert turned("blend", **HALF_HAPPY) == pytest.approx(0.2, abs=1e-3)
+    assert turned("none", **SMILES) == pytest.approx(0.4, abs=1e-3)
 
 
 def test_version_0_looks_by_groups() -> None:

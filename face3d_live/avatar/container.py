@@ -53,9 +53,9 @@ def split(data: bytes) -> tuple[dict[str, Any], memoryview]:
         if at >= announced and (_JSON in chunks) and (_BIN in chunks or kind != _BIN):
             break
         at += _CHUNK.size
-        if at + length > len(data) and kind != _BIN:
+        if at + length > len(data) and kind == _JSON:
             raise InputError("avatar-truncated", _CUT)
-        chunks.setdefault(kind, view[at : at + length])
+        chunks.setdefault(kind, view[at : at + length])  # a binary chunk that is cut is found out by its buffer
         at = _next(data, at + length)
     if _JSON not in chunks:
         raise InputError("avatar-broken", f"the file has no scene description: {_EXPORT}")

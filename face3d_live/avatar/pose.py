@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Part
-from face3d_live.avatar.weights import LEAST, morph_weights
+from face3d_live.avatar.weights import LEAST, look_left_over, morph_weights
 from face3d_live.codes import gaze_angles
 from face3d_live.rotations import from_euler, from_vector, to_quaternion
 
@@ -50,7 +50,7 @@ def turns(avatar: Avatar, rotation: NDArray, expression: NDArray) -> Array:  # (
         neck_turn = _share(rotation, NECK_SHARE)
         result[1 + NECK] = _about(avatar.pivots[NECK], neck_turn)
     result[1 + HEAD] = result[1 + NECK] @ _about(avatar.pivots[HEAD], neck_turn.T @ np.asarray(rotation, np.float32))
-    gaze = gaze_angles(np.clip(expression, 0, 1))
+    gaze = gaze_angles(np.clip(expression, 0, 1)) * look_left_over(avatar.expressions, expression)
     for side, bone in enumerate((LEFT_EYE, RIGHT_EYE)):
         result[1 + bone] = result[1 + HEAD]
         if avatar.eye_turns[side]:

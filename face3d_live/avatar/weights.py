@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar.model import BLOCK, Expressions
+from face3d_live.avatar.model import BLEND, BLOCK, OVERRIDDEN, Expressions
 from face3d_live.avatar.presets import signals
 
 Array = NDArray[np.float32]
@@ -13,26 +13,45 @@ Array = NDArray[np.float32]
 #: Weights below this show nothing and override nothing: trackers are never quite at rest.
 LEAST = 0.002
 _HALF = 0.5
+_LOOK = OVERRIDDEN.index("lookAt")
 
 
 def expression_weights(table: Expressions, expression: NDArray) -> Array:  # (52,) -> (E,), 0..1
     """Weights after binary ones are all or nothing, and after those that override others have done so.
 
-    An override of "block" counts as 1 where its expression is on at all, "blend" as its weight; the overridden are
-    multiplied by 1 less the sum, and binary ones are off where that is less than 1. None overrides its own kind.
+    The overridden are multiplied by what is left over for them; binary ones are off where that is less than 1.
     """
     if not table.names:
         return np.zeros(0, np.float32)
-    weights = np.clip(table.sources @ signals(expression), 0, table.limits)
-    weights = np.where(table.binary, weights > _HALF, weights).astype(np.float32)
-    for column in range(table.overrides.shape[1]):
+    weights = _before_overrides(table, expression)
+    left = _left_over(table, weights)
+    for column in np.flatnonzero(left < 1 - LEAST):
         own = table.kinds == column + 1
-        ways = np.where(own, 0, table.overrides[:, column])
-        effect = np.where(ways == BLOCK, weights > LEAST, weights)[ways > 0].sum()
-        factor = max(0.0, 1.0 - float(effect))
-        if factor < 1 - LEAST:
-            weights[own] *= np.where(table.binary[own], 0.0, factor)
+        weights[own] *= np.where(table.binary[own], 0.0, left[column])
     return weights
+
+
+def look_left_over(table: Expressions, expression: NDArray) -> float:  # (52,) -> 0..1
+    """What of the gaze is left where expressions override looks: eyes turned by bones are held by them as well."""
+    if not table.overrides[:, _LOOK].any():
+        return 1.0
+    return float(_left_over(table, _before_overrides(table, expression))[_LOOK])
+
+
+def _before_overrides(table: Expressions, expression: NDArray) -> Array:  # (52,) -> (E,)
+    weights = np.clip(table.sources @ signals(expression), 0, table.limits)
+    return np.where(table.binary, weights > _HALF, weights).astype(np.float32)
+
+
+def _left_over(table: Expressions, weights: NDArray) -> Array:  # (E,) -> (3,)
+    """1 less the sum of all overrides, of blinks, looks and the mouth. None overrides its own kind.
+
+    "block" counts as 1 where its expression is on at all, "blend" as its weight.
+    """
+    own = table.kinds[:, None] == 1 + np.arange(len(OVERRIDDEN))
+    ways = np.where(own, 0, table.overrides)
+    effect = np.where(ways == BLOCK, weights[:, None] > LEAST, np.where(ways == BLEND, weights[:, None], 0))
+    return np.maximum(0, 1 - effect.sum(0)).astype(np.float32)
 
 
 def morph_weights(drive: NDArray, table: Expressions, expression: NDArray) -> Array:  # (R, 52 + E), (52,) -> (R,)
