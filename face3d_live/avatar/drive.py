@@ -40,13 +40,15 @@ class Used:
 
 @dataclass
 class Drive:
-    """rows: target -> its row of `matrix`. found: ARKit names. presets: VRM's vowels and moods in use."""
+    """rows: target -> its row of `matrix`. found: ARKit names. presets: VRM's vowels and moods in use. bound:
+    targets that expressions move."""
 
     rows: dict[Target, int] = field(default_factory=dict)
     named: list[_Entry] = field(default_factory=list)
     expressions: list[Used] = field(default_factory=list)
     found: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
+    bound: set[Target] = field(default_factory=set)
 
     def matrix(self) -> NDArray[np.float32]:  # (R, 52 + E)
         """What each target follows: coefficients, then expressions. Of several shares of one the largest counts."""
@@ -77,17 +79,20 @@ class Drive:
             np.array(overrides, np.int8).reshape(-1, 3),
         )
 
+    def by_node(self) -> dict[int, dict[int, int]]:
+        """Node -> target of its mesh -> row of the matrix."""
+        found: dict[int, dict[int, int]] = {}
+        for (node, morph), row in self.rows.items():
+            found.setdefault(node, {})[morph] = row
+        return found
+
     def at_rest(self, node: int, defaults: Mapping[int, float], pose: bool) -> dict[int, float]:
         """A node's default weights as far as they are its rest.
 
         VRM's expressions begin at 0, whatever the file's weights. pose: so does everything else that is driven.
         """
-        begins = self.rows.keys() if pose else self.bound()
+        begins = self.rows.keys() if pose else self.bound
         return {number: weight for number, weight in defaults.items() if (node, number) not in begins}
-
-    def bound(self) -> set[Target]:
-        """Targets that expressions move."""
-        return {target for used in self.expressions for target, _ in used.targets}
 
 
 def plan(names: list[list[str]], carriers: dict[int, list[int]], vrm: Vrm, painted: set[int]) -> Drive:
@@ -105,6 +110,7 @@ class _Plan:
         self._drive = Drive()
 
     def decide(self, names: list[list[str]]) -> Drive:
+        """Expressions by one coefficient, then by two, then targets by their names, then vowels and moods."""
         exact, loose = self._named(names)
         customs = [used for used in self._expressions() if used.name not in AS_ARKIT]
         sure = {used.shares[0][0] for used in customs if self._acts(used) and _is_exact(used.name, used.shares)}
@@ -125,7 +131,8 @@ class _Plan:
         self._name(exact + [entry for entry in loose if entry[1] not in known])
         self._drive.found = self._found()
         self._add_presets()
-        for target in [entry[0] for entry in self._drive.named] + sorted(self._drive.bound()):
+        self._drive.bound = {target for used in self._drive.expressions for target, _ in used.targets}
+        for target in [entry[0] for entry in self._drive.named] + sorted(self._drive.bound):
             self._drive.rows.setdefault(target, len(self._drive.rows))
         return self._drive
 

@@ -98,14 +98,15 @@ class _Loader:
 
     def _bake_all(self, carriers: dict[int, list[int]], drive: Drive) -> list[Baked]:
         baker = Baker(self._root, self._accessors, self._nodes, self._nodes.groups(self._bones))
-        baked, primitives = [], 0
+        baked, primitives, rows = [], 0, drive.by_node()
         for number, nodes in carriers.items():
             rests = {node: self._rest(number, node, drive) for node in nodes}
+            driven = {node: rows.get(node, {}) for node in nodes}
             for primitive in fields.objects(self._meshes[number], "primitives", MAX_PRIMITIVES):
                 primitives += len(nodes)
                 if primitives > MAX_PRIMITIVES:
                     raise InputError("avatar-too-complex", f"more than {MAX_PRIMITIVES} pieces: merge the meshes")
-                baked += self._bake(baker, primitive, rests, drive)
+                baked += self._bake(baker, primitive, rests, driven)
             self._accessors.forget()
         return baked
 
@@ -113,12 +114,14 @@ class _Loader:
         """Target -> the weight that it has in the avatar at rest, and from which it is driven."""
         defaults = default_weights(self._meshes[mesh], self._nodes.plain[node])
         rest = drive.at_rest(node, defaults, holds_a_pose(self._root))
-        self._on += [(target, rest[target[1]]) for target in drive.rows if target[0] == node and target[1] in rest]
+        self._on += [((node, morph), weight) for morph, weight in rest.items() if (node, morph) in drive.rows]
         return rest
 
-    def _bake(self, baker: Baker, primitive: Json, rests: dict[int, dict[int, float]], drive: Drive) -> list[Baked]:
+    def _bake(
+        self, baker: Baker, primitive: Json, rests: dict[int, dict[int, float]], driven: dict[int, dict[int, int]]
+    ) -> list[Baked]:
+        """A primitive on each of its nodes. rests: node -> target -> weight. driven: node -> target -> row."""
         check_primitive(primitive)
-        driven = {node: {morph for other, morph in drive.rows if other == node} for node in rests}
         wanted = sorted(set().union(*driven.values(), *rests.values()))
         material = self._materials.index(primitive)
         surface = read_surface(self._accessors, primitive, wanted, self._materials.layers(material))
@@ -130,13 +133,7 @@ class _Loader:
             raise too_many(self._triangles)
         slot = self._materials.slot(material)
         return [
-            baker.bake(
-                surface.at_rest(rest, driven[node]),
-                node,
-                slot,
-                {morph: drive.rows[node, morph] for morph in driven[node]},
-            )
-            for node, rest in rests.items()
+            baker.bake(surface.at_rest(rest, driven[node]), node, slot, driven[node]) for node, rest in rests.items()
         ]
 
     def _on_at_rest(self, drive: Drive) -> str:

@@ -39,7 +39,9 @@ class Surface:
 
     def at_rest(self, rest: Mapping[int, float], driven: Collection[int]) -> Surface:
         """With targets at the weights of `rest` (0 where it says nothing); deltas of `driven` are from there to 1."""
-        deltas = {n: delta * np.float32(1 - rest.get(n, 0.0)) for n, delta in self.deltas.items() if n in driven}
+        deltas = {number: delta for number, delta in self.deltas.items() if number in driven}
+        for number in deltas.keys() & rest.keys():
+            deltas[number] = deltas[number] * np.float32(1 - rest[number])
         on = [number for number in rest if number in self.deltas]
         if not on:
             return replace(self, deltas=deltas)

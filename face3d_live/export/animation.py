@@ -79,14 +79,14 @@ def _weights(document: dict[str, Any], nodes: Nodes, vrm: Vrm, expression: NDArr
         if mesh is not None:
             carriers.setdefault(mesh, []).append(i)
     drive = plan([target_names(document, mesh) for mesh in meshes], carriers, vrm, set())
-    matrix, table = drive.matrix(), drive.table()
+    matrix, table, driven = drive.matrix(), drive.table(), drive.by_node()
     moved = np.array([morph_weights(matrix, table, row) for row in expression], np.float32)
     found = {}
     for number, carrying in carriers.items():
         primitives = fields.objects(meshes[number], "primitives", 10_000)
         count = len(fields.listed(primitives[0], "targets", MAX_TARGETS)) if primitives else 0
         for node in carrying:
-            rows = {morph: row for (other, morph), row in drive.rows.items() if other == node and morph < count}
+            rows = {morph: row for morph, row in driven.get(node, {}).items() if morph < count}
             if rows:
                 defaults = default_weights(meshes[number], nodes.plain[node])
                 rest = drive.at_rest(node, defaults, holds_a_pose(document))
