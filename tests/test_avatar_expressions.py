@@ -12,6 +12,7 @@ from face3d_live.avatar import pose
 from face3d_live.avatar.load import load_avatar
 from face3d_live.avatar.model import Avatar
 from face3d_live.avatar.weights import expression_weights
+from face3d_live.errors import InputError
 
 BOTH = {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}
 SMILES = {"mouthSmileLeft": 1.0, "mouthSmileRight": 1.0}
@@ -294,3 +295,10 @@ def test_version_0_looks_by_groups() -> None:
               ("HorizontalInner", "HorizontalOuter", "VerticalDown", "VerticalUp")}  # fmt: skip
     avatar = vrm0(group("LookLeft"), firstPerson={"lookAtTypeName": "BlendShape"} | ranges)
     assert weights(avatar, **LOOK_LEFT)["lookLeft"] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_a_small_file_cannot_ask_for_gigabytes() -> None:
+    """A thousand expressions, each on fifty targets of its own."""
+    custom = {f"{i}.jawOpen": {"morphTargetBinds": binds(*range(50 * i, 50 * i + 50))} for i in range(1000)}
+    with pytest.raises(InputError, match="avatar-too-complex"):
+        vrm1({}, custom)

@@ -19,6 +19,10 @@ from face3d_live.avatar.names import Shares, arkit_shares
 from face3d_live.avatar.presets import AS_ARKIT, LOOKS, OVERRIDE_KINDS, PRESETS, REPLACED_BY
 from face3d_live.avatar.vrm import Vrm
 from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
+from face3d_live.errors import InputError
+
+#: Numbers in `Drive.matrix`: 64 MB. Avatars have a few thousand.
+MAX_SHARES = 16_000_000
 
 #: A node and the number of a morph target of its mesh.
 Target = tuple[int, int]
@@ -99,6 +103,7 @@ def plan(names: list[list[str]], carriers: dict[int, list[int]], vrm: Vrm, paint
     """Decide what moves. names: mesh -> its targets' names. carriers: mesh -> nodes that show it. painted: materials.
 
     An expression that moves nothing shown and changes no material that is painted is used only for its overrides.
+    Raises InputError "avatar-too-complex".
     """
     return _Plan(carriers, vrm, painted).decide(names)
 
@@ -134,6 +139,9 @@ class _Plan:
         self._drive.bound = {target for used in self._drive.expressions for target, _ in used.targets}
         for target in [entry[0] for entry in self._drive.named] + sorted(self._drive.bound):
             self._drive.rows.setdefault(target, len(self._drive.rows))
+        if len(self._drive.rows) * (N_EXPRESSION + len(self._drive.expressions)) > MAX_SHARES:
+            text = "the expressions move too many shape keys: remove expressions that are not needed, or merge meshes"
+            raise InputError("avatar-too-complex", text)
         return self._drive
 
     def _named(self, names: list[list[str]]) -> tuple[list[_Entry], list[_Entry]]:
