@@ -109,6 +109,9 @@ def univrm(document: Document) -> None:
     first["extras"] = {"targetNames": ["Fcl_MTH_A", "Fcl_EYE_Close"]}
     mesh["extras"] = {"targetNames": ["Fcl_MTH_A", "Fcl_EYE_Close"]}
     mesh["primitives"].append({**first, "material": 1})
+    first["targets"] = [{**target, "NORMAL": -1, "TANGENT": -1} for target in first["targets"]]
+    first["targets"].append({"POSITION": -1})
+    document["nodes"][1] |= {"mesh": -1, "skin": -1}
     document["materials"].append({"name": "hair"})
     none = {"binds": [], "materialValues": [], "isBinary": False}
     groups = [{"name": name, "presetName": name.lower(), **none} for name in
@@ -117,6 +120,7 @@ def univrm(document: Document) -> None:
     groups += [
         {"name": "A", "presetName": "a", **none, "binds": [{"mesh": 0, "index": 0, "weight": 100}]},
         {"name": "Blink", "presetName": "blink", **none, "binds": [{"mesh": 0, "index": 1, "weight": 100}]},
+        {"name": "TongueOut", "presetName": "unknown", **none, "binds": [{"mesh": 0, "index": 2, "weight": 100}]},
         {"name": "Hat", "presetName": "unknown", **none, "binds": [{"mesh": -1, "index": -1, "weight": 0}]},
     ]
     properties = {
@@ -141,7 +145,8 @@ def univrm(document: Document) -> None:
 
 def test_univrm() -> None:
     avatar = load_avatar(changed(univrm))
-    assert avatar.report.expressions == ("aa",) and avatar.report.found == ("eyeBlinkLeft", "eyeBlinkRight")
+    assert avatar.report.expressions == ("aa",) and set(avatar.report.missing).isdisjoint(("eyeBlinkLeft", "tongueOut"))
+    assert on(avatar, tongueOut=1.0) == 0, "its target has nothing in it"
     assert on(avatar, eyeBlinkLeft=1.0, eyeBlinkRight=1.0) == 2 and on(avatar, jawOpen=1.0) == 2
     assert avatar.materials[0].places[0].tolist() == [0, 0, 1, 1, 0]
 

@@ -150,7 +150,8 @@ def _deltas(accessors: Accessors, primitive: Json, wanted: list[int], used: NDAr
     targets = fields.objects(primitive, "targets", 3000)
     deltas = {}
     for number in wanted:
-        if number < len(targets) and "POSITION" in targets[number]:
+        # Older UniVRM writes -1 for what is not there.
+        if number < len(targets) and targets[number].get("POSITION", -1) != -1:
             accessor = targets[number]["POSITION"]
             if accessors.count(accessor) != count:
                 raise broken(f"shape key {number} is not as long as its mesh")
