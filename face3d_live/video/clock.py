@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 FALLBACK_FPS = 30.0  # where nothing is known of a rate
 #: A longer step is a jump of the clock and not a pause of the camera: seconds, and median steps for time lapses.
@@ -15,13 +14,13 @@ JUMP_SECONDS, JUMP_STEPS = 10.0, 10.0
 RESTART_STEPS = 1.5
 
 
-def frame_rate(times: Sequence[float] | NDArray) -> float | None:
+def frame_rate(times: Iterable[float]) -> float | None:
     """Frames per second of times in the order of the file, None where no two of them rise.
 
     The mean of the steps that are within half of the median step, so that rounding to milliseconds does not show
     (the median of 41 and 42 ms is neither 23.976 nor 24) and pauses and lost frames do not count.
     """
-    steps = np.diff(np.asarray(times, np.float64))
+    steps = np.diff(list(times))
     steps = steps[steps > 1e-6]
     if not len(steps):
         return None

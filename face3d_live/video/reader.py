@@ -27,8 +27,7 @@ class Video:
     The pictures are upright, in square pixels and sRGB (see `Pictures`); the times are the file's own, with breaks
     bridged (see `Clock`). `fps` is the rate of the first minute's timestamps, and once the iteration is over that of all
     frames; declared rates count only for cameras and raw streams. `expected` is the number of frames, about, or None
-    where unknown. Once the iteration is over, `warning` tells in words what could not be decoded, or is None, and
-    `offsets` are the seconds that were added to the file's timestamps, one for each stretch between two breaks.
+    where unknown. Once the iteration is over, `warning` tells in words what could not be decoded, or is None.
 
     >>> with Video.open(Path("me.mp4")) as video:
     ...     for rgb, t in video: ...
@@ -47,11 +46,6 @@ class Video:
         self.expected = _expected(packets, self._declared, self.fps)
         self.warning: str | None = None
         self._clock = Clock(1 / self.fps)
-
-    @property
-    def offsets(self) -> list[float]:
-        """Seconds to add to the file's timestamps, see the class."""
-        return list(self._clock.offsets)
 
     @classmethod
     def open(cls, source: Path | str) -> Video:
@@ -109,6 +103,23 @@ class Video:
             self.fps = frame_rate(times) or self.fps
         self.warning = self._damage(max(latest, times[-1]) + 1 / self.fps, broken)
 
+    def offsets(self) -> list[float]:
+        """Instead of iterating: the seconds to add to the file's timestamps for the times that iterating gives, one for
+        each stretch between two breaks. Decodes no more than the first frame."""
+        first, begun = None, None
+        for packet in self._packets():
+            if packet is None:
+                continue
+            stamp = packet.pts if packet.dts is None else packet.dts
+            if stamp is not None and packet.size and not packet.is_discard:
+                self._clock(float(stamp * packet.time_base))
+            if first is None:
+                begun = _stamp(packet) if begun is None else begun
+                first = begun if self._reorder else _first_time(packet)
+        by_decoding = self._clock.offsets or [0.0]
+        late = 0.0 if first is None else by_decoding[0] + first  # frames are shown so much later than they are decoded
+        return [offset - late for offset in by_decoding]
+
     def _damage(self, end: float, broken: int) -> str | None:
         if self._declared is not None and end < self._declared - EARLY:
             return f"{self._name} ends after {end:.1f} of {self._declared:.1f} s: the file is cut off or damaged"
@@ -155,6 +166,13 @@ def _stamp(packet: Packet) -> float | None:
     """The time of a packet that shows something, seconds."""
     stamp = packet.dts if packet.pts is None else packet.pts
     return None if stamp is None or not packet.size or packet.is_discard else float(stamp * packet.time_base)
+
+
+def _first_time(packet: Packet) -> float | None:
+    try:
+        return next((frame.time for frame in packet.decode()), None)
+    except av.FFmpegError:
+        return None
 
 
 def _opened(path: Path, camera: str | None = None) -> InputContainer:
