@@ -22,6 +22,8 @@ _ASIDE = (
     Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions
     | Disposition.karaoke | Disposition.lyrics | Disposition.non_diegetic | Disposition.dependent
 )  # fmt: skip
+#: More is no camera's rate but a clock's.
+_MOST_RATE = 240.0
 #: As much of a file is looked at before it is read: packets of one stream, and bytes of all.
 _MOST_PACKETS, _MOST_BYTES = 2000, 64_000_000
 
@@ -119,4 +121,4 @@ def measured_rate(packets: Packets) -> float | None:
 def declared_rate(stream: VideoStream) -> float:
     """What a stream without timestamps says of itself, in its own headers or else by FFmpeg's convention."""
     rate = stream.guessed_rate or stream.average_rate
-    return float(rate) if rate and 0.1 <= rate <= 1000 else FALLBACK_FPS
+    return float(rate) if rate and 0.1 <= rate <= _MOST_RATE else FALLBACK_FPS
