@@ -1,4 +1,4 @@
-"""Pictures of videos as people should see them: upright, in square pixels, with the right colours, without comb teeth."""
+"""Pictures of videos as people should see them: upright, in square pixels, in the right colours, without teeth."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ def hlg_of(nits: np.ndarray) -> np.ndarray:
     display = nits / 1000
     luminance = display @ [0.2627, 0.6780, 0.0593]
     scene = display * (luminance ** ((1 - 1.2) / 1.2))[..., None]
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073)
+    return np.where(
+        scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    )
 
 
 def ten_bits(coded: np.ndarray, said: dict[str, int]):
@@ -135,7 +137,12 @@ def hdr_video(path, coded, transfer, *, primaries=9, in_stream=True):
     def prepare(stream):
         if in_stream:
             context = stream.codec_context
-            context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 9, primaries, transfer
+            context.color_range, context.colorspace, context.color_primaries, context.color_trc = (
+                1,
+                9,
+                primaries,
+                transfer,
+            )
 
     said = {"color_range": 1, "colorspace": 9, "color_primaries": primaries, "color_trc": transfer}
     return write(
@@ -203,8 +210,9 @@ def test_the_declared_matrix_and_range_count(tmp_path, matrix, full):
 
 @pytest.mark.parametrize(
     ("pix_fmt", "codec", "name"),
-    [("yuv444p", "libx264", "a.mp4"), ("gray", "ffv1", "a.mkv"), ("gray10le", "ffv1", "a.mkv"), ("rgb24", "png", "a.mov"),
-     ("yuv422p10le", "ffv1", "a.mkv"), ("yuva420p", "libvpx-vp9", "a.webm"), ("rgb8", "gif", "a.gif")],
+    [("yuv444p", "libx264", "a.mp4"), ("gray", "ffv1", "a.mkv"), ("gray10le", "ffv1", "a.mkv"),
+     ("rgb24", "png", "a.mov"), ("yuv422p10le", "ffv1", "a.mkv"), ("yuva420p", "libvpx-vp9", "a.webm"),
+     ("rgb8", "gif", "a.gif")],
 )  # fmt: skip
 def test_other_kinds_of_pixels(tmp_path, pix_fmt, codec, name):
     rgb = first(write(tmp_path / name, [picture(120)] * 3, codec=codec, pix_fmt=pix_fmt))
@@ -253,3 +261,18 @@ def test_only_interlaced_frames_are_touched(tmp_path):
     assert rgb[20:40, 24:28].mean() > 190, "the teeth are gone"
     plain = first(write(tmp_path / "p.mp4", [combed()] * 3))
     assert plain[20:40, 24:28].mean() < 150
+
+
+@pytest.mark.parametrize("exif", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_the_orientation_of_a_still(tmp_path, form, exif):
+    """EXIF beside the matrix, a kind of side data that PyAV 18 cannot list."""
+    from PIL import Image, ImageOps
+
+    said = Image.Exif()
+    said[0x0112] = exif
+    path = tmp_path / f"a.{form.lower()}"
+    Image.fromarray(picture()).save(path, form, exif=said)
+    with Image.open(path) as still:
+        expected = corners(np.asarray(ImageOps.exif_transpose(still).convert("RGB")))
+    assert corners(first(path)) == expected

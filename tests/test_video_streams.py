@@ -41,7 +41,9 @@ def write_films(path: Path, films: Sequence[Film]) -> Path:
 @pytest.mark.parametrize(
     ("films", "chosen"),
     [
-        pytest.param([(64, 48, 2, Disposition.default, "mjpeg"), (160, 120, 20, NONE, "libx264")], 2, id="preview first"),
+        pytest.param(
+            [(64, 48, 2, Disposition.default, "mjpeg"), (160, 120, 20, NONE, "libx264")], 2, id="preview first"
+        ),
         pytest.param([(160, 120, 20, NONE, "libx264"), (64, 48, 20, Disposition.default, "libx264")], 1, id="largest"),
         pytest.param([(96, 64, 20, NONE, "libx264"), (96, 64, 20, Disposition.default, "libx264")], 2, id="default"),
         pytest.param([(96, 64, 20, NONE, "libx264"), (96, 64, 20, NONE, "libx264")], 1, id="first"),
@@ -86,7 +88,7 @@ def with_cover(path: Path, frames: int) -> Path:
 
 
 def test_a_cover_is_no_video(tmp_path):
-    with pytest.raises(InputError, match="not-a-video.*cover"):
+    with pytest.raises(InputError, match=r"not-a-video.*cover"):
         Video.open(with_cover(tmp_path / "a.m4a", 0))
     with Video.open(with_cover(tmp_path / "a.mp4", 10)) as video:
         assert {rgb.shape for rgb, _ in video} == {(64, 96, 3)}
@@ -98,7 +100,7 @@ def test_the_cover_of_an_mp3_is_no_video(tmp_path):
     body = b"APIC" + len(apic).to_bytes(4, "big") + b"\x00\x00" + apic
     size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
     (tmp_path / "a.mp3").write_bytes(b"ID3\x03\x00\x00" + size + body + (b"\xff\xfb\x90\xc4" + bytes(413)) * 40)
-    with pytest.raises(InputError, match="not-a-video.*cover"):
+    with pytest.raises(InputError, match=r"not-a-video.*cover"):
         Video.open(tmp_path / "a.mp3")
 
 
@@ -195,7 +197,7 @@ def test_an_animation_that_cannot_be_decoded_says_so(tmp_path):
 
     stills = [Image.fromarray(picture(40 * i)) for i in range(4)]
     stills[0].save(tmp_path / "a.webp", save_all=True, append_images=stills[1:], duration=100)
-    with pytest.raises(InputError, match="not-a-video.*convert"):
+    with pytest.raises(InputError, match=r"not-a-video.*convert"):
         Video.open(tmp_path / "a.webp")
 
 
@@ -216,7 +218,9 @@ def test_garbage_in_the_middle(tmp_path, name, place):
 
 def test_a_size_that_changes_on_the_way(tmp_path):
     """A browser's recording of a phone that is turned."""
-    small, large = (write(tmp_path / f"{n}.ts", [picture(60, *size)] * 10) for n, size in ((1, (96, 64)), (2, (64, 96))))
+    small, large = (
+        write(tmp_path / f"{n}.ts", [picture(60, *size)] * 10) for n, size in ((1, (96, 64)), (2, (64, 96)))
+    )
     (tmp_path / "a.ts").write_bytes(small.read_bytes() + large.read_bytes())
     with Video.open(tmp_path / "a.ts") as video:
         shapes = [rgb.shape for rgb, _ in video]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from av.filter import Graph
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -71,6 +72,7 @@ class ColourMapper:
 
     def __init__(self, declared: Colours) -> None:
         self._declared = declared
+        self._scaler, self._narrower = VideoReformatter(), VideoReformatter()  # each keeps what it has worked out
         self._graphs: dict[tuple[int, ...], Graph] = {}
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:  # -> (height, width, 3)
@@ -78,15 +80,17 @@ class ColourMapper:
         said = self._fill_in(frame)
         table = said.table()
         if table is None:
-            return np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
-        deep = frame.reformat(width, height, format="gbrp16le")
+            return np.asarray(self._scaler.reformat(frame, width, height, "rgb24").to_ndarray(), np.uint8)
+        deep = self._scaler.reformat(frame, width, height, "gbrp16le")
         deep.colorspace, deep.pts, deep.time_base = 0, 0, Fraction(1)
         key = (*table, width, height)
         if key not in self._graphs:
             self._graphs = {key: _graph(*table, deep)}
         graph = self._graphs[key]
         graph.push(deep)
-        return np.asarray(graph.pull().to_ndarray(format="rgb24"), np.uint8)
+        mapped = graph.pull()
+        assert isinstance(mapped, VideoFrame)
+        return np.asarray(self._narrower.reformat(mapped, format="rgb24").to_ndarray(), np.uint8)
 
     def _fill_in(self, frame: VideoFrame) -> Colours:
         known = self._declared

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from .colour import ColourMapper, Colours
+from .side_data import display_matrix
 
 Rgb = NDArray[np.uint8]  # (H, W, 3)
 
@@ -27,16 +28,21 @@ class Pictures:
     """Turns the frames of one stream into upright RGB (H, W, 3) uint8."""
 
     def __init__(self, stream: VideoStream) -> None:
-        self._aspect = pixel_aspect(stream)
+        self._aspect, self._scaler = pixel_aspect(stream), VideoReformatter()
         self._colours = ColourMapper(Colours.of(stream.codec_context))
 
     def __call__(self, frame: VideoFrame) -> Rgb:
         """The picture: height as stored, width times the pixel aspect, then turned."""
         size = max(round(frame.width * self._aspect), 1), frame.height
-        rgb = self._colours.rgb(frame, *size) if not _has_alpha(frame) else _over_grey(frame, *size)
+        rgb = self._over_grey(frame, *size) if _has_alpha(frame) else self._colours.rgb(frame, *size)
         if frame.interlaced_frame:
             rgb = without_teeth(rgb)
         return oriented(rgb, display_matrix(frame))
+
+    def _over_grey(self, frame: VideoFrame, width: int, height: int) -> Rgb:
+        rgba = self._scaler.reformat(frame, width, height, "rgba").to_ndarray().astype(np.uint16)
+        alpha = rgba[..., 3:]
+        return ((rgba[..., :3] * alpha + _BACKGROUND * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def pixel_aspect(stream: VideoStream) -> float:
@@ -44,15 +50,6 @@ def pixel_aspect(stream: VideoStream) -> float:
     aspect = float(stream.sample_aspect_ratio or 1)
     wide = max(aspect, 1 / aspect) if aspect > 0 else 0.0
     return aspect if _LEAST_ASPECT <= wide <= _MOST_ASPECT else 1.0
-
-
-def display_matrix(frame: VideoFrame) -> NDArray[np.int32] | None:  # (3, 3)
-    """The matrix of the container, which FFmpeg hands to each frame, or of the frame itself (H.264 and HEVC's display
-    orientation), never both; see `oriented`. None where there is none."""
-    for data in frame.side_data:
-        if data.type == Type.DISPLAYMATRIX:
-            return np.frombuffer(bytes(data), np.int32)[:9].reshape(3, 3)
-    return None
 
 
 def oriented(rgb: Rgb, matrix: NDArray | None) -> Rgb:
@@ -91,9 +88,3 @@ def without_teeth(rgb: Rgb) -> Rgb:
 
 def _has_alpha(frame: VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components)
-
-
-def _over_grey(frame: VideoFrame, width: int, height: int) -> Rgb:
-    rgba = frame.to_ndarray(format="rgba", width=width, height=height).astype(np.uint16)
-    alpha = rgba[..., 3:]
-    return ((rgba[..., :3] * alpha + _BACKGROUND * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -14,9 +14,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import InputError
+from . import streams
 from .clock import Clock, frame_rate
 from .picture import Pictures, Rgb
-from .streams import Packets, declared_rate, films, is_aside, is_out_of_order, is_untimed, look, main_film, measured_rate
+from .streams import Packets
 
 EARLY = 0.5  # seconds that a video may fall short of the length it declares
 
@@ -25,9 +26,9 @@ class Video:
     """An open video: iterate once for (rgb (H, W, 3) uint8, seconds since the first frame, strictly rising).
 
     The pictures are upright, in square pixels and sRGB (see `Pictures`); the times are the file's own, with breaks
-    bridged (see `Clock`). `fps` is the rate of the first minute's timestamps, and once the iteration is over that of all
-    frames; declared rates count only for cameras and raw streams. `expected` is the number of frames, about, or None
-    where unknown. Once the iteration is over, `warning` tells in words what could not be decoded, or is None.
+    bridged (see `Clock`). `fps` is the rate of the first minute's timestamps, and once the iteration is over that of
+    all frames; declared rates count only for cameras and raw streams. `expected` is the number of frames, about, or
+    None where unknown. Once the iteration is over, `warning` tells in words what could not be decoded, or is None.
 
     >>> with Video.open(Path("me.mp4")) as video:
     ...     for rgb, t in video: ...
@@ -38,10 +39,10 @@ class Video:
         self._container, self._stream, self._name = container, stream, name
         stream.thread_type = "AUTO"
         self._pictures = Pictures(stream)
-        self._untimed = packets is not None and is_untimed(container, packets)
-        self._reorder = packets is not None and is_out_of_order(stream, packets)
-        measured = None if packets is None or self._untimed else measured_rate(packets)
-        self.fps = measured or declared_rate(stream)
+        self._untimed = packets is not None and streams.is_untimed(container, packets)
+        self._reorder = packets is not None and streams.is_out_of_order(stream, packets)
+        measured = None if packets is None or self._untimed else streams.measured_rate(packets)
+        self.fps = measured or streams.declared_rate(stream)
         self._declared = None if packets is None or self._untimed else _declared_seconds(container, stream)
         self.expected = _expected(packets, self._declared, self.fps)
         self.warning: str | None = None
@@ -64,11 +65,11 @@ class Video:
         if path.stat().st_size == 0:
             raise InputError("empty-video", f"{path} holds nothing: record or download it again")
         with _opened(path) as container:
-            streams = _films(container, path)
-            packets = look(container, streams)
-            index = main_film(streams, packets).index
+            found = _films(container, path)
+            packets = streams.look(container, found)
+            index = streams.main_film(found, packets).index
         container = _opened(path)
-        return cls(container, container.streams[index], str(path), packets[index])
+        return cls(container, next(s for s in container.streams.video if s.index == index), str(path), packets[index])
 
     def __enter__(self) -> Video:
         return self
@@ -128,8 +129,8 @@ class Video:
     def _decoded(self) -> Iterator[tuple[VideoFrame, float | None] | None]:
         """Frames with their timestamps, and None for every place that cannot be decoded.
 
-        Where the packets' times are not those of their own frames (`is_out_of_order`), the earliest one that was not
-        given yet is right, as frames come in order of display.
+        Where the packets' times are not those of their own frames (`streams.is_out_of_order`), the earliest one that
+        was not given yet is right, as frames come in order of display.
         """
         waiting: list[float] = []
         for packet in self._packets():
@@ -187,15 +188,15 @@ def _opened(path: Path, camera: str | None = None) -> InputContainer:
 
 
 def _films(container: InputContainer, path: Path) -> list[VideoStream]:
-    """`films`. Raises InputError("not-a-video") where there is none."""
+    """`streams.films`. Raises InputError("not-a-video") where there is none."""
     pictures = container.streams.video if container.format.name != "tty" else ()  # FFmpeg draws text files as pictures
-    found = films(container) if pictures else []
+    found = streams.films(container) if pictures else []
     if found:
         return found
     container.close()
     if not pictures:
         why = "has no video in it: give a file with a video stream"
-    elif all(is_aside(stream) for stream in pictures):
+    elif all(streams.is_aside(stream) for stream in pictures):
         why = "has no video in it, only a cover or thumbnails: give a file with a video stream"
     else:
         why = "has pictures of a kind that cannot be decoded here: convert it to MP4"
