@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 
 import numpy as np
 import pytest
 from video_support import HEIGHT, WIDTH, corners, picture, remux, write
 
 from face3d_live.video import Video
-from face3d_live.video.colour import BT709, BT2020, DISPLAY_P3, HLG, PQ, WHITE, table_of, to_pq, to_srgb, xyz_of
+from face3d_live.video.colour import (
+    BT709,
+    BT2020,
+    DISPLAY_P3,
+    HLG,
+    PQ,
+    WHITE,
+    ColourMapper,
+    Colours,
+    table_of,
+    to_pq,
+    to_srgb,
+    xyz_of,
+)
 from face3d_live.video.picture import oriented, without_teeth
 
 ONE = 1 << 16
@@ -206,6 +220,19 @@ def test_the_declared_matrix_and_range_count(tmp_path, matrix, full):
 
     rgb = first(write(tmp_path / "a.mp4", 3, prepare=prepare, each=each))
     assert rgb.reshape(-1, 3).mean(0) == pytest.approx(255 * colour, abs=3)
+
+
+def test_whatever_a_frame_says_of_its_colours_it_becomes_a_picture():
+    """Every number of H.273's lists, reserved ones as well: grey stays grey."""
+    import av
+
+    for transfer, primaries in ((2, 2), (1, 1), (16, 9), (18, 9), (3, 3), (14, 9), (13, 12), (255, 200)):
+        mapper = ColourMapper(Colours(2, 0, 2, 2))
+        for matrix, span in product(range(18), range(4)):
+            frame = av.VideoFrame.from_ndarray(np.full((16, 16, 3), 118, np.uint8), "rgb24").reformat(format="yuv420p")
+            frame.colorspace, frame.color_range = matrix, span
+            frame.color_trc, frame.color_primaries = transfer, primaries
+            assert np.ptp(mapper.rgb(frame, 16, 16)) <= 3, (matrix, span, transfer, primaries)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_rounded_milliseconds_tell_near_rates_apart(rate):
 def test_losses_and_pauses_do_not_change_the_rate():
     times = [i / 25 for i in range(200) if i % 5 != 3 and not 50 < i < 90]
     assert frame_rate(times) == pytest.approx(25, rel=0.01)
+    assert frame_rate([0, 0.001, 0.040, 0.041, 0.080]) == pytest.approx(1 / 0.039), "every frame twice"
     assert frame_rate([1.0]) is None and frame_rate([2.0, 1.0]) is None
 
 

@@ -31,7 +31,8 @@ _SIDE = 33
 _UNKNOWN = 2
 BT709, BT2020, DISPLAY_P3 = 1, 9, 12
 SRGB, PQ, HLG = 13, 16, 18
-_BT2020_MATRICES = (9, 10)
+_BT2020_MATRICES, _DERIVED_MATRICES = (9, 10, 14), (12, 13)
+_SCALERS_MATRICES, _RANGES = (0, 1, 2, 4, 5, 6, 7, 9), (1, 2)
 _HDR = (PQ, HLG)
 #: Chromaticities x, y of red, green and blue; all with a white of D65. Source: ITU-T H.273, table 2.
 _PRIMARIES = {
@@ -93,14 +94,18 @@ class ColourMapper:
         return np.asarray(self._narrower.reformat(mapped, format="rgb24").to_ndarray(), np.uint8)
 
     def _fill_in(self, frame: VideoFrame) -> Colours:
-        known = self._declared
-        if not frame.format.is_rgb:
-            frame.colorspace = known.matrix if frame.colorspace == _UNKNOWN else frame.colorspace
-            frame.color_range = frame.color_range or known.range
-        said = Colours.of(frame)
+        """What is known of a frame's colours. The frame is told what FFmpeg's scaler has to know, in terms it knows."""
+        said, known = Colours.of(frame), self._declared
         primaries = known.primaries if said.primaries == _UNKNOWN else said.primaries
         transfer = known.transfer if said.transfer == _UNKNOWN else said.transfer
-        return Colours(said.matrix, said.range, primaries, transfer)
+        matrix = known.matrix if said.matrix == _UNKNOWN else said.matrix
+        if matrix not in _SCALERS_MATRICES:
+            wide = matrix in _BT2020_MATRICES or primaries == BT2020
+            matrix = 9 if wide else 1 if matrix in _DERIVED_MATRICES else _UNKNOWN
+        if not frame.format.is_rgb:
+            span = said.range or known.range
+            frame.colorspace, frame.color_range = matrix, span if span in _RANGES else 0
+        return Colours(matrix, said.range, primaries, transfer)
 
 
 def _graph(transfer: int, primaries: int, frame: VideoFrame) -> Graph:

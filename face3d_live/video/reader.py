@@ -94,7 +94,7 @@ class Video:
                 first = stamp if first is None else first
                 latest = max(latest, stamp - first)
             times.append(self._clock(stamp))
-            yield self._pictures(frame), times[-1]
+            yield self._picture(frame), times[-1]
         if not times:
             raise InputError(
                 "empty-video",
@@ -125,6 +125,15 @@ class Video:
         if self._declared is not None and end < self._declared - EARLY:
             return f"{self._name} ends after {end:.1f} of {self._declared:.1f} s: the file is cut off or damaged"
         return f"{self._name} is damaged in {broken} places: some frames are missing" if broken else None
+
+    def _picture(self, frame: VideoFrame) -> Rgb:
+        try:
+            return self._pictures(frame)
+        except (OSError, ValueError) as error:
+            text = (
+                f"{self._name} has pictures of a kind that is not known here ({frame.format.name}): convert it to MP4"
+            )
+            raise InputError("not-a-video", text) from error
 
     def _decoded(self) -> Iterator[tuple[VideoFrame, float | None] | None]:
         """Frames with their timestamps, and None for every place that cannot be decoded.
