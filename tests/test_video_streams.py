@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -225,3 +226,23 @@ def test_a_size_that_changes_on_the_way(tmp_path):
     with Video.open(tmp_path / "a.ts") as video:
         shapes = [rgb.shape for rgb, _ in video]
     assert shapes == [(64, 96, 3)] * 10 + [(96, 64, 3)] * 10
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mkv"])
+def test_a_title_that_is_not_utf8(tmp_path, name):
+    """As old cameras and editors write it, in the code page of their country."""
+    path = write(tmp_path / name, 4, tags={"title": "Muenchen"})
+    data = path.read_bytes()
+    assert b"Muenchen" in data
+    path.write_bytes(data.replace(b"Muenchen", b"M\xfcnchen!"))
+    with Video.open(path) as video:
+        assert len(list(video)) == 4
+    assert sound.extract(path, tmp_path / "a.wav") == 0
+
+
+@pytest.mark.parametrize("name", ["größe.mp4", "顔.mkv", b"caf\xe9.mp4"])
+def test_names_of_any_kind(tmp_path, name):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + os.fsencode(name)))
+    path.write_bytes(write(tmp_path / f"plain{path.suffix}", 4).read_bytes())
+    with Video.open(path) as video:
+        assert len(list(video)) == 4

@@ -46,6 +46,7 @@ def write(
     options: dict[str, str] | None = None,
     container: dict[str, str] | None = None,
     form: str | None = None,
+    tags: dict[str, str] | None = None,
     prepare: Callable[[av.VideoStream], object] | None = None,
     each: Callable[[av.VideoFrame], av.VideoFrame] | None = None,
 ) -> Path:
@@ -53,6 +54,7 @@ def write(
     prepare: what else the stream is told; each: what becomes of a frame before it is encoded."""
     pictures = [picture(10 + 4 * (i % 50)) for i in range(frames)] if isinstance(frames, int) else frames
     with av.open(str(path), "w", format=form, options=container or {}) as target:
+        target.metadata.update(tags or {})
         stream = target.add_stream(codec, rate=rate, options=LOSSLESS.get(codec, {}) | (options or {}))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pix_fmt or ("yuvj420p" if codec == "mjpeg" else "yuv420p")

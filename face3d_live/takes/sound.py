@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..video import Video
 from ..video.clock import JUMP_SECONDS
-from ..video.streams import main_sound
+from ..video.streams import main_sound, open_media
 from .files import replacing
 from .writer import SYNC_SECONDS, trouble
 
@@ -141,7 +141,7 @@ def chunks(path: Path) -> Iterator[Samples]:
     Raises InputError "not-a-sound", also where somebody has replaced the file by another.
     """
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             stream = main_sound(container)
             if stream is None:
                 raise InputError("not-a-sound", f"{path} has no sound in it: remove it, or put a sound file there")
@@ -180,7 +180,7 @@ def extract(video: Path, out: Path, seconds: float | None = None) -> float:
         offsets = pictures.offsets()
     writer = SoundWriter(out)
     try:
-        with av.open(str(video)) as container:
+        with open_media(video) as container:
             stream = main_sound(container)
             for heard in () if stream is None else _decoded(container, stream, offsets):
                 if seconds is not None and heard.t >= seconds:

@@ -187,7 +187,7 @@ def _first_time(packet: Packet) -> float | None:
 
 def _opened(path: Path, camera: str | None = None) -> InputContainer:
     try:
-        return av.open(str(path), format=camera)
+        return streams.open_media(path, camera)
     except (av.FFmpegError, OSError) as error:
         if camera is not None:
             cure = "see that it is plugged in, free and readable"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import av
 import numpy as np
@@ -38,6 +39,12 @@ class Packets:
     shown: list[float] = field(default_factory=list)
     count: int = 0
     whole: bool = False
+
+
+def open_media(path: Path, camera: str | None = None) -> InputContainer:
+    """A file, or a device by the name of its FFmpeg input. Titles and the like need not be UTF-8. Raises av.FFmpegError,
+    OSError."""
+    return av.open(str(path), format=camera, metadata_errors="replace")
 
 
 def is_aside(stream: VideoStream) -> bool:
