@@ -217,6 +217,15 @@ def test_garbage_in_the_middle(tmp_path, name, place):
     assert len(times) >= 40 and (np.diff(times) > 0).all() and times[-1] > 1.5
 
 
+def test_streams_that_begin_in_the_middle(tmp_path):
+    """Two transport streams joined that number their streams differently: the first one's pictures, and no crash."""
+    first = write(tmp_path / "1.ts", 12)
+    second = write(tmp_path / "2.ts", 12, container={"mpegts_start_pid": "300", "mpegts_pmt_start_pid": "310"})
+    (tmp_path / "a.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    with Video.open(tmp_path / "a.ts") as video:
+        assert len(list(video)) >= 12
+
+
 def test_a_size_that_changes_on_the_way(tmp_path):
     """A browser's recording of a phone that is turned."""
     small, large = (

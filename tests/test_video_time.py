@@ -162,6 +162,7 @@ def test_transport_streams_that_were_joined(tmp_path, codec, shift):
         pytest.param(lambda n, t: t - 1000 if n >= 30 else t, id="begins again"),
         pytest.param(lambda n, t: t + 3_600_000 if n >= 30 else t, id="an hour later"),
         pytest.param(lambda n, t: t + 3_600_000 * (n == 30), id="one frame an hour later"),
+        pytest.param(lambda n, t: t + 70_000 * (n >= 20) - 3_000_000 * (n >= 40), id="both"),
     ],
 )
 def test_matroska_whose_times_break(tmp_path, shift):
@@ -170,6 +171,12 @@ def test_matroska_whose_times_break(tmp_path, shift):
     times, bright, _ = read(path)
     assert len(times) == 60 and (np.diff(bright) > 0).all()
     assert times == pytest.approx(np.arange(60) / 30, abs=0.04)
+
+
+def test_a_camera_that_froze_while_its_sound_went_on(tmp_path):
+    plain = write(tmp_path / "p.mkv", levels(60), codec="ffv1", times=[1000 * k // 30 for k in range(60)])
+    times, _, _ = read(rewritten(plain, tmp_path / "a.mkv", lambda n, t: t + 20_000 if n >= 30 else t))
+    assert times[29] == pytest.approx(29 / 30, abs=0.01) and times[30] == pytest.approx(21, abs=0.01)
 
 
 BASE = 5_000_000

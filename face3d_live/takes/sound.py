@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..video import Video
 from ..video.clock import JUMP_SECONDS
-from ..video.streams import main_sound, open_media
+from ..video.streams import demuxed, main_sound, open_media
 from .files import replacing
 from .writer import SYNC_SECONDS, trouble
 
@@ -232,7 +232,7 @@ def _resampled(resampler: AudioResampler, frame: AudioFrame | None, at: float) -
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
     broken, whole = None, False
     try:
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             try:
                 for frame in packet.decode():
                     whole = True
@@ -247,7 +247,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
 
 class Placement:
     """Where sound belongs whose timestamps begin again or jump: as far from its file's time as the pictures of the same
-    stretch, or else right after the sound before it."""
+    stretch. Where they have no break, sound that begins again follows the sound before it, and a jump was silence."""
 
     def __init__(self, offsets: Sequence[float]) -> None:
         self._offset, self._coming = offsets[0], list(offsets[1:])
@@ -256,10 +256,12 @@ class Placement:
         """Seconds of the take. stamp: the file's time; after: where the sound before ends, None for the first."""
         if stamp is None:
             return after or 0.0
-        if after is not None and not -BACKWARDS < stamp + self._offset - after <= JUMP_SECONDS:
-            coming = self._coming.pop(0) if self._coming else None
-            fits = coming is not None and abs(stamp + coming - after) < JUMP_SECONDS
-            self._offset = coming if fits and coming is not None else after - stamp
+        late = 0.0 if after is None else stamp + self._offset - after
+        if after is not None and not -BACKWARDS < late <= JUMP_SECONDS:
+            if self._coming and abs(stamp + self._coming[0] - after) < JUMP_SECONDS:
+                self._offset = self._coming.pop(0)
+            elif late < 0:
+                self._offset = after - stamp
         return stamp + self._offset
 
 

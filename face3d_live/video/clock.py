@@ -7,9 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 FALLBACK_FPS = 30.0  # where nothing is known of a rate
-#: A longer step is a jump of the clock and not a pause of the camera: seconds, and median steps for time lapses.
-#: FFmpeg's dts_delta_threshold is 10 s as well.
-JUMP_SECONDS, JUMP_STEPS = 10.0, 10.0
+#: Seconds: a longer step is a jump of the clock and not a pause of the camera. FFmpeg's dts_delta_threshold is 10 s for
+#: streams; a file whose times stand in an index may have a camera in it that froze while its sound went on.
+JUMP_SECONDS, FILE_JUMP_SECONDS = 10.0, 60.0
+#: The same in median steps, for time lapses.
+JUMP_STEPS = 10.0
 #: A clock that goes back by fewer median steps trembles; one that goes back further begins again.
 RESTART_STEPS = 1.5
 
@@ -38,8 +40,9 @@ class Clock:
     `offsets` are the seconds to add to the file's timestamps, one for each stretch between two breaks.
     """
 
-    def __init__(self, step: float) -> None:
-        self.step = step
+    def __init__(self, step: float, longest: float = JUMP_SECONDS) -> None:
+        """step: the median one; longest: from which on a step is a break; both in seconds."""
+        self.step, self.longest = step, max(longest, JUMP_STEPS * step)
         self.offsets: list[float] = []
         self._last: float | None = None
 
@@ -54,7 +57,7 @@ class Clock:
             self.offsets.append(following - stamp)
             return following
         ahead = stamp + self.offsets[-1] - self._last
-        if not -RESTART_STEPS * self.step < ahead <= max(JUMP_SECONDS, JUMP_STEPS * self.step):
+        if not -RESTART_STEPS * self.step < ahead <= self.longest:
             self.offsets.append(following - stamp)
             return following
         return self._last + (ahead if ahead > 0 else self.step / 2)

@@ -46,7 +46,7 @@ class Video:
         self._declared = None if packets is None or self._untimed else _declared_seconds(container, stream)
         self.expected = _expected(packets, self._declared, self.fps)
         self.warning: str | None = None
-        self._clock = Clock(1 / self.fps)
+        self._clock = Clock(1 / self.fps, streams.longest_pause(container))
 
     @classmethod
     def open(cls, source: Path | str) -> Video:
@@ -164,7 +164,7 @@ class Video:
         while alive:
             alive = False
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in streams.demuxed(self._container, self._stream):
                     alive = alive or bool(packet.size)
                     yield packet
                 return

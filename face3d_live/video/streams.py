@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +11,10 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.format import Flags
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from .clock import FALLBACK_FPS, frame_rate
+from .clock import FALLBACK_FPS, FILE_JUMP_SECONDS, JUMP_SECONDS, frame_rate
 
 #: Pictures that belong to a file and are not its film: covers, and thumbnails of chapters and of the timeline.
 _NOT_FILM = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -42,9 +42,19 @@ class Packets:
 
 
 def open_media(path: Path, camera: str | None = None) -> InputContainer:
-    """A file, or a device by the name of its FFmpeg input. Titles and the like need not be UTF-8. Raises av.FFmpegError,
-    OSError."""
+    """A file, or a device by the name of its FFmpeg input. Titles and the like need not be UTF-8.
+
+    Raises av.FFmpegError, OSError.
+    """
     return av.open(str(path), format=camera, metadata_errors="replace")
+
+
+def demuxed(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
+    """The packets of these streams, and an empty one at the end of each. Raises av.FFmpegError where the file breaks."""
+    try:
+        yield from container.demux(*streams)
+    except IndexError:  # PyAV ends so where another stream has begun in the middle of the file
+        return
 
 
 def is_aside(stream: VideoStream) -> bool:
@@ -86,7 +96,7 @@ def look(container: InputContainer, streams: Sequence[VideoStream]) -> dict[int,
     found = {stream.index: Packets() for stream in streams}
     size = 0
     try:
-        for packet in container.demux(*streams):
+        for packet in demuxed(container, *streams):
             size += packet.size
             if packet.size and not packet.is_discard:  # an edit list leaves out what is discarded
                 _count(found[packet.stream.index], packet)
@@ -110,8 +120,17 @@ def _count(packets: Packets, packet: av.Packet) -> None:
 
 def is_untimed(container: InputContainer, packets: Packets) -> bool:
     """Whether the timestamps are FFmpeg's own invention, as those of raw streams, or there are none to speak of."""
-    raw = bool(Flags.no_timestamps & Flags(container.format.flags))
+    raw = _is(container, Flags.no_timestamps)
     return raw or (np.diff(packets.decoded) > 0).sum() < (packets.count - 1) / 2
+
+
+def longest_pause(container: InputContainer) -> float:
+    """Seconds from which on a step of the timestamps is a break: less where the format allows for breaks (MPEG-TS)."""
+    return JUMP_SECONDS if _is(container, Flags.ts_discont) else FILE_JUMP_SECONDS
+
+
+def _is(container: InputContainer, flag: Flags) -> bool:
+    return bool(flag & Flags(container.format.flags))
 
 
 def is_out_of_order(stream: VideoStream, packets: Packets) -> bool:
