@@ -50,7 +50,7 @@ def open_media(path: Path, camera: str | None = None) -> InputContainer:
 
 
 def demuxed(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
-    """The packets of these streams, and an empty one at the end of each. Raises av.FFmpegError where the file breaks."""
+    """The packets of these streams, and an empty one at the end of each. Raises av.FFmpegError where a file breaks."""
     try:
         yield from container.demux(*streams)
     except IndexError:  # PyAV ends so where another stream has begun in the middle of the file
