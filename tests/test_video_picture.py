@@ -303,3 +303,18 @@ def test_the_orientation_of_a_still(tmp_path, form, exif):
     with Image.open(path) as still:
         expected = corners(np.asarray(ImageOps.exif_transpose(still).convert("RGB")))
     assert corners(first(path)) == expected
+
+
+@pytest.mark.parametrize(("shown", "width"), [((128, 64), 128), ((72, 64), 72), ((4, 3), 85), ((255, 1), 96)])
+def test_the_shown_size_of_matroska(tmp_path, shown, width):
+    """DisplayWidth and DisplayHeight in the element Video, in place of DisplayUnit and of an element after it."""
+    path = write(tmp_path / "a.mkv", codec="ffv1")
+    data = bytearray(path.read_bytes())
+    plain = bytes([0xE0, 0x8A, 0xB0, 0x81, WIDTH, 0xBA, 0x81, HEIGHT]) + bytes.fromhex("54b2810455ee8100")
+    where = data.index(plain)
+    said = bytes.fromhex("54b081") + bytes(shown[:1]) + bytes.fromhex("54ba81") + bytes(shown[1:])
+    data[where + 1] = 0x8E
+    data[where + 8 : where + 16] = said
+    path.write_bytes(data)
+    rgb = first(path)
+    assert rgb.shape == (HEIGHT, width, 3) and corners(rgb) == "rgb-"
