@@ -155,6 +155,21 @@ def test_transport_streams_that_were_joined(tmp_path, codec, shift):
     assert video.fps == pytest.approx(30, rel=0.01) and video.warning is None
 
 
+@pytest.mark.parametrize("name", ["a.webm", "a.mkv", "a.avi", "a.mpg", "a.h264", "a.gif"])
+def test_whole_files_one_after_the_other(tmp_path, name):
+    """As people join recordings with cat."""
+    kinds = {".mpg": {"codec": "mpeg2video"}, ".gif": {"codec": "gif", "pix_fmt": "rgb8"}}
+    path = tmp_path / name
+    if name == "a.webm":
+        write_like_a_browser(path, 30)
+    else:
+        write(path, levels(30), **kinds.get(path.suffix, {}))
+    path.write_bytes(2 * path.read_bytes())
+    times, _, video = read(path)
+    assert len(times) == 60 and video.warning is None
+    assert times[-1] == pytest.approx(59 / 30, abs=0.04) and np.diff(times).max() < 0.06
+
+
 @pytest.mark.parametrize(
     "shift",
     [
