@@ -264,6 +264,17 @@ def test_see_through_pixels_lie_over_grey(tmp_path):
     assert rgb[30, 10].tolist() == [250, 10, 10] and rgb[30, 80].tolist() == [128, 128, 128]
 
 
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_no_larger_than_asked_for(tmp_path, interlaced):
+    options = {"x264-params": "tff=1", "flags": "+ildct+ilme"} if interlaced else {}
+    turned = matrix_of(0, 1, -1, 0)
+    path = write(tmp_path / "a.mp4", options=options, prepare=lambda stream: stream.set_display_matrix(turned))
+    for most, shape in ((48, (48, 32)), (500, (96, 64))):
+        with Video.open(path, most) as video:
+            rgb = next(iter(video))[0]
+        assert rgb.shape[:2] == shape and corners(rgb) == "br-g"
+
+
 # --- interlacing ----------------------------------------------------------------------------------------------------
 
 

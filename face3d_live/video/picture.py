@@ -25,18 +25,23 @@ _TOOTH = 12
 
 
 class Pictures:
-    """Turns the frames of one stream into upright RGB (H, W, 3) uint8."""
+    """Turns the frames of one stream into upright RGB (H, W, 3) uint8, at most `most` pixels on the longer side."""
 
-    def __init__(self, stream: VideoStream) -> None:
-        self._aspect, self._scaler = pixel_aspect(stream), VideoReformatter()
+    def __init__(self, stream: VideoStream, most: int | None = None) -> None:
+        self._aspect, self._scaler, self._most = pixel_aspect(stream), VideoReformatter(), most
         self._colours = ColourMapper(Colours.of(stream.codec_context))
 
     def __call__(self, frame: VideoFrame) -> Rgb:
         """The picture: height as stored, width times the pixel aspect, then turned."""
-        size = max(round(frame.width * self._aspect), 1), frame.height
+        whole = max(round(frame.width * self._aspect), 1), frame.height
+        scale = 1.0 if self._most is None else min(1.0, self._most / max(whole))
+        fitted = max(round(whole[0] * scale), 1), max(round(whole[1] * scale), 1)
+        size = whole if frame.interlaced_frame else fitted  # scaling would blend the fields
         rgb = self._over_grey(frame, *size) if _has_alpha(frame) else self._colours.rgb(frame, *size)
         if frame.interlaced_frame:
             rgb = without_teeth(rgb)
+        if size != fitted:
+            rgb = np.asarray(cv2.resize(rgb, fitted, interpolation=cv2.INTER_AREA), np.uint8)
         return oriented(rgb, display_matrix(frame))
 
     def _over_grey(self, frame: VideoFrame, width: int, height: int) -> Rgb:

@@ -34,11 +34,13 @@ class Video:
     ...     for rgb, t in video: ...
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, name: str, packets: Packets | None) -> None:
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, name: str, packets: Packets | None, most: int | None
+    ) -> None:
         """packets: what was seen of the stream beforehand, None for a camera."""
         self._container, self._stream, self._name = container, stream, name
         stream.thread_type = "AUTO"
-        self._pictures = Pictures(stream)
+        self._pictures = Pictures(stream, most)
         self._untimed = packets is not None and streams.is_untimed(container, packets)
         self._reorder = packets is not None and streams.is_out_of_order(stream, packets)
         measured = None if packets is None or self._untimed else streams.measured_rate(packets)
@@ -49,15 +51,16 @@ class Video:
         self._clock = Clock(1 / self.fps, streams.longest_pause(container))
 
     @classmethod
-    def open(cls, source: Path | str) -> Video:
-        """Open a file or, by its device path such as /dev/video0, a camera.
+    def open(cls, source: Path | str, most: int | None = None) -> Video:
+        """Open a file or, by its device path such as /dev/video0, a camera. most: pixels on the longer side of the
+        pictures, which are scaled down to it.
 
         Raises InputError: "missing-video", "empty-video" (no bytes), "not-a-video", "camera-failed".
         """
         path = Path(source)
         if path.is_char_device():
             container = _opened(path, "v4l2")
-            return cls(container, _films(container, path)[0], str(path), None)
+            return cls(container, _films(container, path)[0], str(path), None, most)
         if not path.exists():
             raise InputError("missing-video", f"{path} is not there: check the path")
         if path.is_dir():
@@ -69,7 +72,9 @@ class Video:
             packets = streams.look(container, found)
             index = streams.main_film(found, packets).index
         container = _opened(path)
-        return cls(container, next(s for s in container.streams.video if s.index == index), str(path), packets[index])
+        return cls(
+            container, next(s for s in container.streams.video if s.index == index), str(path), packets[index], most
+        )
 
     def __enter__(self) -> Video:
         return self
