@@ -67,7 +67,7 @@ class Prior:
 
 #: Where the points are all there is, and where a network has said what it sees.
 FROM_POINTS = Prior(4.0, 0.15)
-FROM_NETWORK = Prior(0.0, 0.05)
+FROM_NETWORK = Prior(1.0, 0.1)
 
 
 @dataclass(frozen=True)
