@@ -8,6 +8,7 @@ import pytest
 from face3d_live.codes import ARKIT, INDEX, MIRROR, N_EXPRESSION, N_SHAPE
 from face3d_live.errors import AssetError
 from face3d_live.head import points as P
+from face3d_live.head.closing import MARGINS
 from face3d_live.head.model import Head
 
 MM = 1e-3
@@ -159,6 +160,20 @@ def test_blink_closes_the_lids_in_front_of_the_eye(head: Head, seed: int) -> Non
     assert gaps(0)[0] > 5 * MM
     assert gaps(1)[0] < 1.8 * MM
     assert gaps(1)[1] > 0.006  # lids lie on the front of the balls
+
+
+def test_the_margins_of_the_lids_meet_in_narrow_and_wide_eyes(head: Head) -> None:
+    assert len(np.unique(head.blink_vertices)) == len(head.blink_vertices)
+    rng = np.random.default_rng(3)
+    open_gaps = []
+    for _ in range(12):
+        shape = rng.normal(0, 1, N_SHAPE)
+        neutral = head.points(head.neutral(shape))
+        closed = head.points(head.vertices(shape, code(eyeBlinkLeft=1, eyeBlinkRight=1)))
+        for upper, lower in MARGINS.values():
+            open_gaps.append(np.linalg.norm(neutral[upper[3]] - neutral[lower[3]]) / MM)
+            assert np.linalg.norm(closed[list(upper)] - closed[list(lower)], axis=1).max() < 0.4 * MM
+    assert max(open_gaps) > 1.3 * min(open_gaps), "narrow and wide eyes were among them"
 
 
 def skin_before(head: Head, vertices: np.ndarray, center: np.ndarray, places: np.ndarray) -> np.ndarray:
