@@ -130,7 +130,7 @@ def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:
     """`loop.run` with a progress bar that shows the loss and the speed."""
     percent = TextColumn("{task.percentage:>5.1f}%")
     with Progress(TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn()) as progress:
-        task = progress.add_task("training", total=trainer.recipe.samples)
+        task = progress.add_task("training", total=1.0)
         started: dict[str, float] = {}
         smooth = {"total": 0.0}
 
@@ -140,7 +140,7 @@ def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:
             smooth["total"] = terms["total"] if smooth["total"] == 0 else 0.98 * smooth["total"] + 0.02 * terms["total"]
             speed = (state.seen - first[1]) / max(now - first[0], 1e-6)
             text = f"{state.size} px, loss {smooth['total']:.3f}, {speed:.0f} pictures/s"
-            progress.update(task, completed=state.seen, description=text)
+            progress.update(task, completed=state.fraction, description=text)
 
         loop.run(trainer, folder, show)
 
