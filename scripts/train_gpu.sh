@@ -9,7 +9,7 @@
 #   EVAL_SECONDS   seconds kept for the evaluation       (35)
 #   PROCESSES      that draw                             (the machine's cores)
 #   TURNS          turned copies of each portrait        (4)
-#   BATCH, RATE    pictures a step, learning rate        (512, 0.001)
+#   BATCH, RATE    pictures a step, learning rate        (512, 0.0008)
 #   EVAL_FACES     held-out faces of each kind           (1000)
 #   START          weights to begin with                 (models/regressor.npz)
 #   SEED           of the drawn faces: another one draws others (100)
@@ -18,7 +18,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 BEGAN=$(date +%s)
 OUT=${OUT:-work/gpu_out} BUDGET=${BUDGET:-540} DRAW_SECONDS=${DRAW_SECONDS:-120} TRAIN_SECONDS=${TRAIN_SECONDS:-360}
-EVAL_SECONDS=${EVAL_SECONDS:-35} PROCESSES=${PROCESSES:-$(nproc)} TURNS=${TURNS:-4} BATCH=${BATCH:-512} RATE=${RATE:-0.001}
+EVAL_SECONDS=${EVAL_SECONDS:-35} PROCESSES=${PROCESSES:-$(nproc)} TURNS=${TURNS:-4} BATCH=${BATCH:-512} RATE=${RATE:-0.0008}
 SEED=${SEED:-100} SAVE_SECONDS=15 EVAL_FACES=${EVAL_FACES:-1000} START=${START:-models/regressor.npz}
 . scripts/gpu_env.sh
 mkdir -p "$OUT"

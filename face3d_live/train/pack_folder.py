@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
+from face3d_live.texture.files import read_picture
 from face3d_live.train.packing import pack_samples, turn, unique_samples, unpack_pool
 from face3d_live.train.pool import Pool
 from face3d_live.train.portraits import held_out_skins, training_images
@@ -85,7 +86,9 @@ def _fill(folder: Path, tree: Path, out: Path, most: int) -> int:
             return count
         count -= int((size - most) / each) + 1 + count // 100
     out.unlink(missing_ok=True)
-    raise InputError("pack-too-large", f"{empty / 1e6:.0f} MB without any portrait, {most / 1e6:.0f} allowed: fewer skins")
+    raise InputError(
+        "pack-too-large", f"{empty / 1e6:.0f} MB without any portrait, {most / 1e6:.0f} allowed: fewer skins"
+    )
 
 
 def _write(tree: Path, out: Path) -> int:
@@ -110,7 +113,7 @@ def _pool(folder: Path, tree: Path, name: str, most: int | None = None) -> int:
 def _skins(folder: Path, out: Path, without: frozenset[str], most: int) -> int:
     """The drawn skins and evenly many of the lifted ones from dark to light, as JPEG; returns how many."""
     paths = sorted(p for p in [*folder.glob("*.png"), *folder.glob("*.jpg")] if p.stem not in without)
-    pictures = {path: cv2.imread(str(path)) for path in paths}
+    pictures = {path: read_picture(path) for path in paths}
     drawn = [path for path in paths if not path.stem.startswith("lifted")]
     lifted = sorted(set(paths) - set(drawn), key=lambda path: float(pictures[path].mean()))
     count = min(len(lifted), max(0, most - len(drawn)))
@@ -131,7 +134,7 @@ def _faces(data: Path, out: Path) -> int:
         np.savez(faces / "teacher.npz", allow_pickle=False, **kept)
     paths = training_images(data)[:BACKGROUNDS]
     for path in paths:
-        picture = cv2.imread(str(path))
+        picture = read_picture(path)
         blank = np.full_like(picture, 128)
         for strip in STRIPS:
             blank[strip] = picture[strip]
@@ -152,16 +155,18 @@ def _hair(folder: Path, out: Path) -> int:
         for file in (path, path.with_suffix(".obj")):
             shutil.copy(file, out / path.parent.name)
         for picture in path.parent.glob("*_diffuse.png"):
-            image = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+            image = np.asarray(cv2.imread(str(picture), cv2.IMREAD_UNCHANGED), np.uint8)  # with its alpha
             small = cv2.resize(image, (STRANDS, STRANDS), interpolation=cv2.INTER_AREA)
             cv2.imwrite(str(out / path.parent.name / picture.name), small)
     return len(styles)
 
 
-def _write_jpeg(path: Path, bgr: NDArray[np.uint8]) -> None:
+def _write_jpeg(path: Path, rgb: NDArray[np.uint8]) -> None:
     """Under any name: the data folder's index names its pictures."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG])[1].tobytes())
+    path.write_bytes(
+        cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, JPEG])[1].tobytes()
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

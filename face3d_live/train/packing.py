@@ -70,7 +70,7 @@ def unpack_samples(packed: Path) -> tuple[Batch, NDArray[np.int64]]:  # rows (M,
     steps = arrays["points"].transpose(1, 2, 3, 0).copy().view("<i2")[..., 0]
     arrays["points"] = arrays["points_mean"] + steps.astype(np.float32) / STEPS
     pieces = np.split(arrays["image"], arrays["image_ends"][:-1])
-    images = [cv2.imdecode(piece, cv2.IMREAD_COLOR)[..., ::-1] for piece in pieces]
+    images = [np.asarray(cv2.imdecode(piece, cv2.IMREAD_COLOR), np.uint8)[..., ::-1] for piece in pieces]
     samples = {key: arrays[key].astype(kind) for key, (_, kind) in KEYS.items() if key != "image"}
     rows = np.repeat(np.arange(len(images)), arrays["repeats"])
     return {**samples, "image": np.stack(images)}, rows

@@ -38,7 +38,7 @@ class ResidentMixture(Mixture):
                 for key, array in self._arrays.items():
                     array[start + first : start + first + len(part[key])] = torch.from_numpy(part[key]).to(self._device)
 
-    def batch(self, size: int) -> dict[str, Tensor]:  # type: ignore[override]
+    def batch(self, size: int) -> dict[str, Tensor]:
         """As `Mixture.batch`, on the device."""
         indices, order = self.draw(size)
         rows = np.concatenate([start + drawn for start, drawn in zip(self._starts, indices, strict=False)])[order]

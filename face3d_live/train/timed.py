@@ -28,7 +28,7 @@ from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
 from face3d_live.regress.network import Architecture
-from face3d_live.regress.runtime import Regressor
+from face3d_live.regress.runtime import Device, Regressor
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train import loop
 from face3d_live.train.augment import mirror_shape
@@ -41,10 +41,12 @@ HELD_OUT = ("synthetic_heldout", "portraits_heldout")
 
 
 def recipe(architecture: Architecture, seconds: float, batch: int, rate: float) -> loop.Recipe:
-    """Weights that are trained already go on at full size, and the norms stand still in the end as usual."""
-    return loop.Recipe(
-        architecture, samples=0, batch=batch, rate=rate, warm_up=100, sizes=((1.0, 112),), seconds=seconds
-    )
+    """Going on with trained weights: at full size, and with norms that stand still from the first step.
+
+    Those of the weights stood still in the end of their own training; with the statistics of a batch in their place the
+    points would be off by half a face in the first step.
+    """
+    return loop.Recipe(architecture, 0, batch, rate, warm_up=100, sizes=((1.0, 112),), norms_until=0.0, seconds=seconds)
 
 
 def train(
@@ -100,7 +102,7 @@ def evaluate(folder: Path, files: Mapping[str, Path], limit: int | None, device:
     """`evaluation.describe` of each weights file on each pool of `HELD_OUT` that has samples."""
     head = Head.load()
     pools = [pool for name in HELD_OUT if len(pool := Pool(folder / "pool" / name))]
-    kind = "cuda" if device == "cuda" else "cpu"
+    kind: Device = "cuda" if device == "cuda" else "cpu"
     report: dict[str, Any] = {}
     for name, path in files.items():
         judge = evaluation.Judge(Regressor.load(kind, path, torch.get_num_threads()), head)
@@ -127,10 +129,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=("train", "evaluate"))
     parser.add_argument("--folder", type=Path, required=True, help="the training folder")
     parser.add_argument("--out", type=Path, required=True, help="the weights file that training writes")
-    parser.add_argument("--start", type=Path, default=weights.DEFAULT, help="weights to begin with, and to compare with")
+    parser.add_argument(
+        "--start", type=Path, default=weights.DEFAULT, help="weights to begin with, and to compare with"
+    )
     parser.add_argument("--seconds", type=float, default=340.0, help="of training")
     parser.add_argument("--batch", type=int, default=512)
-    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at its highest")
+    parser.add_argument("--rate", type=float, default=8e-4, help="learning rate at its highest")
     parser.add_argument("--limit", type=int, help="held-out faces of each kind")
     parser.add_argument("--report", type=Path, help="where evaluation writes its figures (JSON)")
     options = parser.parse_args(arguments)

@@ -1,0 +1,183 @@
+"""Training data that travels: what is packed comes back, once for every copy, and held-out people stay apart."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from pool_support import random_sample
+
+from face3d_live.errors import InputError
+from face3d_live.head.model import Head
+from face3d_live.train import pack_folder, packing
+from face3d_live.train.pool import KEYS, PORTRAIT, Pool, Sample, ShardWriter
+from face3d_live.train.portraits import exemplars, held_out_skins, load_index
+from face3d_live.train.scene import Backgrounds
+from face3d_live.train.synthetic import Generator
+
+
+def smooth_picture(rng: np.random.Generator, side: int) -> np.ndarray:
+    coarse = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def portrait(head: Head, rng: np.random.Generator, turned: bool = False) -> Sample:
+    """A sample of a portrait that `Turner` can turn: the head's own points from the front."""
+    sample = random_sample(rng)
+    weight = np.float32(0 if turned else 1)
+    half = 0.12
+    points = head.points(head.template)
+    camera = points + np.array([0, 0, -5 * half])
+    return sample | {
+        "image": smooth_picture(rng, 144),
+        "points": (5 * camera[:, :2] * (1, -1) / -camera[:, 2:] + rng.normal(0, 0.01, (478, 2))).astype(np.float32),
+        "shape": np.zeros(80, np.float32),
+        "expression": np.zeros(52, np.float32),
+        "scale": np.float32(0),
+        "position": np.zeros(2, np.float32),
+        "teacher_weight": np.full(52, weight),
+        "source": np.uint8(PORTRAIT),
+    }
+
+
+def write_pool(folder: Path, samples: list[Sample]) -> Pool:
+    writer = ShardWriter(folder, "portraits", {})
+    for sample in samples:
+        writer.add(sample)
+    writer.close()
+    return Pool(folder)
+
+
+@pytest.fixture
+def samples(head: Head) -> list[Sample]:
+    """Five different ones, of which the second was turned and the fourth is there three times."""
+    rng = np.random.default_rng(0)
+    different = [portrait(head, rng, turned=i == 1) for i in range(5)]
+    return [different[i] for i in (0, 3, 1, 2, 3, 4, 3)]
+
+
+def test_copies_are_found_and_turned_ones_come_last(tmp_path: Path, samples: list[Sample]) -> None:
+    indices, repeats = packing.unique_samples(write_pool(tmp_path, samples))
+    assert indices.tolist() == [0, 1, 3, 5, 2]
+    assert repeats.tolist() == [1, 3, 1, 1, 1]
+
+
+def test_what_is_packed_comes_back(tmp_path: Path, samples: list[Sample]) -> None:
+    pool = write_pool(tmp_path / "pool", samples)
+    indices, repeats = packing.unique_samples(pool)
+    np.savez(tmp_path / "packed.npz", **packing.pack_samples(pool.take(indices), repeats))
+    assert packing.unpack_pool(tmp_path / "packed.npz", tmp_path / "again") == len(samples)
+    again = Pool(tmp_path / "again").take(np.arange(len(samples)))
+    wanted = pool.take(np.repeat(indices, repeats))
+    for key, (_, kind) in KEYS.items():
+        assert again[key].dtype == kind and again[key].shape == wanted[key].shape
+        if key != "image":
+            error = np.abs(again[key].astype(float) - wanted[key]).max()
+            assert error <= (2.0**-12 if key == "points" else 2.0**-9), key
+    assert np.abs(again["image"].astype(float) - wanted["image"]).mean() < 6
+    assert (tmp_path / "packed.npz").stat().st_size < 0.2 * pool.take(indices)["image"].nbytes
+
+
+def test_untouched_pictures_are_turned_once_more(tmp_path: Path, head: Head, samples: list[Sample]) -> None:
+    pool = write_pool(tmp_path / "pool", samples)
+    indices, repeats = packing.unique_samples(pool)
+    np.savez(tmp_path / "packed.npz", **packing.pack_samples(pool.take(indices), repeats))
+    counts = [packing.turn(head, tmp_path / "packed.npz", tmp_path / "out", part, 2, 1) for part in range(2)]
+    assert sum(counts) == 6  # seven, of which one was turned already
+    made = Pool(tmp_path / "out")
+    assert len(made) == 6
+    batch = made.take(np.arange(6))
+    assert not batch["teacher_weight"].any()
+    assert np.abs(batch["rotation"] - np.eye(3)).max() > 0.02  # turned
+
+
+def data_folder(folder: Path) -> Path:
+    """A data folder of twelve people with portraits whose strips are bright and whose faces are dark."""
+    images = folder / "faces" / "images"
+    images.mkdir(parents=True)
+    names = [f"london_{i:03d}.jpg" for i in range(12)]
+    for name in names:
+        picture = np.full((256, 256, 3), 20, np.uint8)
+        picture[:, :50], picture[:, 205:] = 220, 220
+        cv2.imwrite(str(images / name), picture)
+    rows = [f"{name},london,0,0,30,{name[:-4]}" for name in names]
+    (folder / "faces" / "index.csv").write_text("\n".join(["image,set,yaw,pitch,ita_deg,person", *rows]))
+    rng = np.random.default_rng(0)
+    blendshapes = rng.uniform(0, 1, (12, 3)).astype(np.float32)
+    shapes = np.array(["_neutral", "jawOpen", "eyeBlinkLeft"])
+    points = rng.uniform(0, 256, (12, 478, 3)).astype(np.float32)
+    np.savez(
+        folder / "faces" / "teacher.npz",
+        image=np.array(names),
+        blendshapes=blendshapes,
+        blendshape_names=shapes,
+        landmarks=points,
+    )
+    return folder
+
+
+def training_folder(folder: Path, head: Head, data: Path, portraits: int = 300) -> Path:
+    """Skins of two kinds and from dark to light, one of them of a held-out person, and both pools."""
+    rng = np.random.default_rng(1)
+    (folder / "skins").mkdir(parents=True)
+    held_out = sorted(held_out_skins(data))[0]
+    for i, name in enumerate(["plain", held_out, *(f"lifted_{i}" for i in range(5))]):
+        cv2.imwrite(str(folder / "skins" / f"{name}.png"), np.full((64, 64, 3), 40 * i + 10, np.uint8))
+    write_pool(folder / "pool" / "portraits_train", [portrait(head, rng) for _ in range(portraits)])
+    write_pool(folder / "pool" / "portraits_heldout", [portrait(head, rng) for _ in range(3)])
+    return folder
+
+
+def test_a_folder_travels(tmp_path: Path, head: Head) -> None:
+    data = data_folder(tmp_path / "data")
+    folder = training_folder(tmp_path / "training", head, data)
+    most = 900_000
+    counts = pack_folder.pack(folder, data, tmp_path / "out" / "training.tar", most, skins=4)
+    assert counts["skins"] == 4 and counts["held-out portraits"] == 3
+    assert 100 < counts["portraits"] < 300  # what there is room for
+    assert 0.9 * most < (tmp_path / "out" / "training.tar").stat().st_size <= most
+
+    there = tmp_path / "there"
+    samples = pack_folder.unpack(tmp_path / "out" / "training.tar", there)
+    assert samples == {"portraits_train": counts["portraits"], "portraits_heldout": 3}
+    assert len(Pool(there / "training" / "pool" / "portraits_train")) == counts["portraits"]
+    kept = {path.stem for path in (there / "training" / "skins").iterdir()}
+    assert kept == {"plain", "lifted_0", "lifted_2", "lifted_4"}  # evenly from dark to light, and no held-out person
+    assert [p.held_out for p in load_index(there / "data")] == [p.held_out for p in load_index(data)]
+    assert exemplars(there / "data") == pytest.approx(exemplars(data), abs=1e-3)
+
+
+def test_backgrounds_are_what_they_were_and_faces_do_not_travel(tmp_path: Path, head: Head) -> None:
+    data = data_folder(tmp_path / "data")
+    folder = training_folder(tmp_path / "training", head, data, portraits=2)
+    pack_folder.pack(folder, data, tmp_path / "training.tar", 10_000_000)
+    pack_folder.unpack(tmp_path / "training.tar", tmp_path / "there")
+    pictures = sorted((tmp_path / "there" / "data" / "faces" / "images").iterdir())
+    assert len(pictures) == sum(not p.held_out for p in load_index(data))
+    picture = cv2.imread(str(pictures[0]))
+    assert abs(float(picture[100:140, 100:150].mean()) - 128) < 3
+    for strip in Backgrounds(pictures).strips:
+        assert abs(float(strip.mean()) - 220) < 4
+
+
+def test_faces_can_be_drawn_from_what_travelled(tmp_path: Path, head: Head) -> None:
+    data = data_folder(tmp_path / "data")
+    folder = training_folder(tmp_path / "training", head, data, portraits=2)
+    pack_folder.pack(folder, data, tmp_path / "training.tar", 10_000_000)
+    pack_folder.unpack(tmp_path / "training.tar", tmp_path / "there")
+    generator = Generator(head, tmp_path / "there" / "data", tmp_path / "there" / "training" / "skins")
+    assert generator.sample(np.random.default_rng(0))["image"].std() > 5
+
+
+def test_what_is_missing_and_what_does_not_fit_is_said(tmp_path: Path, head: Head) -> None:
+    data = data_folder(tmp_path / "data")
+    with pytest.raises(InputError, match="prepare") as caught:
+        pack_folder.pack(tmp_path, data, tmp_path / "t.tar", 10_000)
+    assert caught.value.code == "training-missing"
+    folder = training_folder(tmp_path / "training", head, data, portraits=2)
+    with pytest.raises(InputError) as caught:
+        pack_folder.pack(folder, data, tmp_path / "t.tar", 10_000)
+    assert caught.value.code == "pack-too-large" and not (tmp_path / "t.tar").exists()
