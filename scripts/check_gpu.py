@@ -1,6 +1,7 @@
 """What scripts/check_gpu.sh runs: each job on its own, with a time of its own, and one table of all at the end.
 
-A job that fails, hangs, lacks a package or is not there is a row of the table, and the others go on. Whole outputs are in OUT.
+A job that fails, hangs, lacks a package or is not there is a row of the table, and the others go on. Whole outputs are
+in OUT.
 """
 
 from __future__ import annotations

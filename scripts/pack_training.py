@@ -2,8 +2,8 @@
 
     python scripts/pack_training.py --folder training --data ../shared/data [--out work/gpu] [--megabytes 60]
 
-In OUT, which git ignores: `wheels/` for Python 3.12, `gl/` (the OpenGL loader of this machine), `training.tar`. All of it
-and the tracked files together stay below `--megabytes`. Without `--folder` there is no `training.tar`: enough for
+In OUT, which git ignores: `wheels/` for Python 3.12, `gl/` (the OpenGL loader of this machine), `training.tar`. All of
+it and the tracked files together stay below `--megabytes`. Without `--folder` there is no `training.tar`: enough for
 scripts/check_gpu.sh.
 """
 

