@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,28 +77,6 @@ def steady_answers(video: Path, folder: Path) -> tuple[Array, Array, Array]:
         _keep(kept, points=points, scores=scores, spread=spread)
     with arrays.asset(kept, "teacher", "delete it", "run this again") as stored:
         return stored["points"], stored["scores"], stored["spread"]
-
-
-def picture_answers(paths: Sequence[Path], folder: Path) -> tuple[Array, Array]:
-    """The same for single pictures: points (N, 478, 2) in pixels and scores (N, 52); NaN where there is no face.
-
-    Kept as `folder/pictures.npz` as long as the names are the same; raises as `teacher_answers`.
-    """
-    kept, names = folder / "pictures.npz", np.array([path.name for path in paths])
-    if kept.is_file():
-        with arrays.asset(kept, "teacher", "delete it", "run this again") as stored:
-            if np.array_equal(stored["names"], names):
-                return stored["points"], stored["scores"]
-    rows = []
-    with _landmarker(folder / MODEL, "IMAGE") as teacher:
-        for path in paths:
-            rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            whole = teacher(cv2.resize(rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), 0)
-            rough = np.full((N_POINTS, 2), np.nan) if whole is None else whole.points[:, :2] / 2
-            rows.append(_steady(teacher, rgb, rough.astype(np.float32)))
-    points, scores, _ = (np.array(column, np.float32) for column in zip(*rows, strict=True))
-    _keep(kept, names=names, points=points, scores=scores)
-    return points, scores
 
 
 def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[NDArray, NDArray, NDArray]:
