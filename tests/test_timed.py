@@ -2,6 +2,8 @@
 
 import dataclasses
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,15 @@ def test_the_norms_stand_still_from_the_first_step(tmp_path: Path, head: Head, p
     kept = run.network.bn1.running_mean.clone()
     run.step()
     assert (run.network.bn1.running_mean == kept).all()
+
+
+def test_what_runs_elsewhere_needs_few_packages() -> None:
+    """scripts/train_gpu.sh finds NumPy, SciPy, OpenCV and torch there and brings ModernGL and rich: nothing else."""
+    code = (
+        "import sys\n"
+        "for name in ('aiortc', 'anny', 'av', 'fastapi', 'matplotlib', 'mediapipe', 'onnx', 'onnxruntime', 'openvino',"
+        " 'PIL', 'platformdirs', 'pythonosc', 'tomli_w', 'typer', 'uvicorn', 'websockets'):\n"
+        "    sys.modules[name] = None\n"
+        "from face3d_live.train import pack_folder, synthetic, timed\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=200, cwd=Path(__file__).parent.parent)

@@ -28,11 +28,8 @@ from face3d_live.regress.runtime import Device, Regressor, cuda_available
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train import evaluate_report, evaluate_run, loop, synthetic
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.pool import Mixture, Pool
+from face3d_live.train.pool import PORTRAIT_SHARE, Mixture, Pool
 from face3d_live.train.prepare import prepare
-
-#: Of the samples a batch is made of, how many are portraits, where there are any.
-PORTRAIT_SHARE = 0.5
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).

@@ -34,6 +34,9 @@ UNIT = 0.12
 SIZE = 144
 SYNTHETIC, PORTRAIT = 0, 1
 
+#: Of the samples a batch is made of, how many are portraits, where there are any.
+PORTRAIT_SHARE = 0.5
+
 #: What evaluation tells faces apart by. "before": a hand or a thing hides some of the face's points.
 WORN = ("glasses", "sunglasses", "hat", "before")
 

@@ -134,7 +134,7 @@ class Backgrounds:
     def __init__(self, portraits: list[Path], limit: int = 400) -> None:
         self.strips: list[Picture] = []
         for path in portraits[:limit]:
-            image = cv2.imread(str(path))
+            image = cv2.imread(str(path)) if path.is_file() else None  # of a missing one OpenCV complains on its own
             if image is not None:
                 rgb = np.ascontiguousarray(image[..., ::-1])
                 self.strips += [rgb[strip] for strip in STRIPS]

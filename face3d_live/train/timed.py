@@ -32,8 +32,7 @@ from face3d_live.regress.runtime import Device, Regressor
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train import loop
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.command import PORTRAIT_SHARE
-from face3d_live.train.pool import Pool
+from face3d_live.train.pool import PORTRAIT_SHARE, Pool
 from face3d_live.train.resident import ResidentMixture
 
 #: Pools to be measured on.
