@@ -22,7 +22,8 @@ PYTHONPATH=$PWD:$SCRATCH/site
 export PYTHONPATH PYTHONUNBUFFERED=1 XDG_CACHE_HOME="$SCRATCH/cache" OPENCV_LOG_LEVEL=ERROR TORCH_CPP_LOG_LEVEL=ERROR
 
 # EGL: the machine's own, else the loader from the pack; NVIDIA's driver, else whatever draws (llvmpipe).
-draws() { "$PYTHON" -c 'from face3d_live.render.gpu import create_context as c; print(c().info["GL_RENDERER"])' 2>/dev/null; }
+draws_why() { "$PYTHON" -c 'from face3d_live.render.gpu import create_context as c; print(c().info["GL_RENDERER"])'; }
+draws() { draws_why 2>/dev/null; }
 nvidia=
 for file in /usr/share/glvnd/egl_vendor.d/10_nvidia.json /usr/local/nvidia/share/glvnd/egl_vendor.d/10_nvidia.json; do
     [ -z "$nvidia" ] && [ -e "$file" ] && nvidia=$file

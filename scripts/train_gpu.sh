@@ -6,11 +6,12 @@
 #   BUDGET         seconds for everything                (540)
 #   DRAW_SECONDS   seconds of drawing                    (120)
 #   TRAIN_SECONDS  most seconds of training              (360; less where the budget ends before)
-#   EVAL_SECONDS   seconds kept for the evaluation       (35)
+#   EVAL_SECONDS   seconds kept for the evaluation       (50)
 #   PROCESSES      that draw                             (the machine's cores)
+#   SHARDS, SHARD_FACES  most shards of a process, faces in one: ends the drawing before its time (100000, 1000)
 #   TURNS          turned copies of each portrait        (4)
 #   BATCH, RATE    pictures a step, learning rate        (512, 0.0008)
-#   EVAL_FACES     held-out faces of each kind           (1000)
+#   EVAL_FACES     held-out faces of each kind           (800)
 #   START          weights to begin with                 (models/regressor.npz)
 #   SEED           of the drawn faces: another one draws others (100)
 #   PYTHON, PACK, SCRATCH                                (python3, work/gpu, /tmp/face3d_gpu)
@@ -18,15 +19,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 BEGAN=$(date +%s)
 OUT=${OUT:-work/gpu_out} BUDGET=${BUDGET:-540} DRAW_SECONDS=${DRAW_SECONDS:-120} TRAIN_SECONDS=${TRAIN_SECONDS:-360}
-EVAL_SECONDS=${EVAL_SECONDS:-35} PROCESSES=${PROCESSES:-$(nproc)} TURNS=${TURNS:-4} BATCH=${BATCH:-512} RATE=${RATE:-0.0008}
-SEED=${SEED:-100} SAVE_SECONDS=15 EVAL_FACES=${EVAL_FACES:-1000} START=${START:-models/regressor.npz}
+EVAL_SECONDS=${EVAL_SECONDS:-50} PROCESSES=${PROCESSES:-$(nproc)} TURNS=${TURNS:-4} BATCH=${BATCH:-512} RATE=${RATE:-0.0008}
+SHARDS=${SHARDS:-100000} SHARD_FACES=${SHARD_FACES:-1000} SEED=${SEED:-100} EVAL_FACES=${EVAL_FACES:-800} START=${START:-models/regressor.npz}
 . scripts/gpu_env.sh
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd)
 left() { echo $((BUDGET - ($(date +%s) - BEGAN))); }
 
 training=$SCRATCH/training pool=$SCRATCH/training/pool
-say "$(uname -m), $(nproc) cores, OpenGL: ${RENDERER:-none}"
+[ -n "$RENDERER" ] || { say "no OpenGL to draw with:"; draws_why; exit 3; }
+say "$(uname -m), $(nproc) cores, OpenGL: $RENDERER"
 "$PYTHON" -m face3d_live.train.pack_folder unpack "$PACK/training.tar" --folder "$SCRATCH"
 say "unpacked; drawing for $DRAW_SECONDS s in $PROCESSES processes"
 
@@ -43,7 +45,7 @@ draw_part() { # number, from 1
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
     [ "$1" != 1 ] || draw 9999 --out "$pool/synthetic_heldout" --shards 1 --count "$EVAL_FACES"
     limited -m face3d_live.train.pack_folder turn --folder "$SCRATCH" --part "$(($1 - 1))" --parts "$PROCESSES" --copies "$TURNS"
-    draw "$((SEED + $1))" --out "$pool/synthetic" --shards 100000
+    draw "$((SEED + $1))" --out "$pool/synthetic" --shards "$SHARDS" --count "$SHARD_FACES"
 }
 part=1
 while [ "$part" -le "$PROCESSES" ]; do
@@ -56,12 +58,10 @@ rm -f "$OUT"/draw_*.log
 say "$(grep -c 'samples a second' "$SCRATCH/draw.log" || true) shards drawn; training"
 tail -n 3 "$SCRATCH/draw.log"
 
-# Training by its own clock; `timeout` is for what hangs. SIGTERM makes it write the weights, too.
-seconds=$(($(left) - EVAL_SECONDS - SAVE_SECONDS))
-[ "$seconds" -lt "$TRAIN_SECONDS" ] || seconds=$TRAIN_SECONDS
-timeout -k 20 "$(($(left) - EVAL_SECONDS / 2))" "$PYTHON" -m face3d_live.train.timed train --folder "$training" \
-    --start "$START" --out "$SCRATCH/regressor.npz" --seconds "$seconds" --batch "$BATCH" --rate "$RATE" 2>&1 |
-    tee "$OUT/training.log" || say "training ended before its time"
+# Training ends by its own clock; `timeout` is for what hangs. SIGTERM makes it write the weights, too.
+timeout -k 20 "$(($(left) - EVAL_SECONDS + 5))" "$PYTHON" -m face3d_live.train.timed train --folder "$training" \
+    --start "$START" --out "$SCRATCH/regressor.npz" --seconds "$TRAIN_SECONDS" --until "$((BEGAN + BUDGET - EVAL_SECONDS))" \
+    --batch "$BATCH" --rate "$RATE" 2>&1 | tee "$OUT/training.log" || say "training ended before its time"
 [ -e "$SCRATCH/regressor.npz" ] || { say "no weights: see $OUT/training.log"; exit 1; }
 (cd "$SCRATCH" && sha256sum regressor.npz >"$OUT/regressor.npz.sha256" && split -b 15m -d -a 1 regressor.npz "$OUT/regressor.npz.part")
 say "weights are in $OUT; evaluating"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import signal
 import sys
 import time
@@ -35,6 +36,9 @@ from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import PORTRAIT_SHARE, Pool
 from face3d_live.train.resident import ResidentMixture
 
+#: Seconds that checkpoints and writing the weights take beside the training.
+WRITING = 12.0
+
 #: Pools to be measured on.
 HELD_OUT = ("synthetic_heldout", "portraits_heldout")
 
@@ -49,27 +53,34 @@ def recipe(architecture: Architecture, seconds: float, batch: int, rate: float) 
 
 
 def train(
-    folder: Path, out: Path, seconds: float, batch: int, rate: float, start: Path | None, device: str
+    folder: Path,
+    out: Path,
+    seconds: float,
+    batch: int,
+    rate: float,
+    start: Path,
+    device: str,
+    until: float = math.inf,
 ) -> loop.Trainer:
     """Train for so long and write the weights, also those of a run that is told to stop (SIGTERM) before its time.
 
+    until: `time.time()` at which the weights shall be there; the run is shorter where loading has taken too long.
     Raises InputError "pool-empty" without both pools.
     """
     began = time.monotonic()
-    stored = None if start is None else weights.load(start)
-    architecture = Architecture() if stored is None else Architecture.from_json(stored.meta["architecture"])
+    stored = weights.load(start)
     pools = [Pool(folder / "pool" / name) for name in ("synthetic", "portraits_train")]
     if not all(len(pool) for pool in pools):
         raise InputError("pool-empty", f"{folder / 'pool'} needs samples in synthetic and in portraits_train")
-    plan, head = recipe(architecture, seconds, batch, rate), Head.load()
     shares = zip(pools, (1 - PORTRAIT_SHARE, PORTRAIT_SHARE), strict=True)
-    mixture = ResidentMixture(list(shares), plan.seed, device)
+    mixture, head = ResidentMixture(list(shares), 0, device), Head.load()
+    architecture = Architecture.from_json(stored.meta["architecture"])
+    plan = recipe(architecture, max(1.0, min(seconds, until - time.time() - WRITING)), batch, rate)
     torch.backends.cudnn.benchmark = True  # every batch has the same shape
     trainer = loop.Trainer(plan, mixture, head, mirror_shape(head), device)
-    if stored is not None:
-        trainer.begin_with(stored.tensors)
+    trainer.begin_with(stored.tensors)
     lengths = " and ".join(f"{len(pool)} of {pool.folder.name}" for pool in pools)
-    print(f"{lengths} are on {device} after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{lengths} are on {device} after {time.monotonic() - began:.0f} s; {plan.seconds:.0f} s to go", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped before its time"))
     try:
         loop.run(trainer, folder, Spoken(), checkpoint_seconds=120)
@@ -130,6 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the weights file that training writes")
     parser.add_argument("--start", type=Path, default=weights.DEFAULT, help="weights to begin with")
     parser.add_argument("--seconds", type=float, default=340.0, help="of training")
+    parser.add_argument("--until", type=float, default=math.inf, help="UNIX time at which the weights shall be there")
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--rate", type=float, default=8e-4, help="learning rate at its highest")
     parser.add_argument("--limit", type=int, help="held-out faces of each kind")
@@ -137,7 +149,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.command == "train":
-        done = train(options.folder, options.out, options.seconds, options.batch, options.rate, options.start, device)
+        how = options.seconds, options.batch, options.rate, options.start
+        done = train(options.folder, options.out, *how, device, options.until)
         print(f"{options.out}: {done.seen} pictures in {done.seconds:.0f} s on {device}")
         return 0
     files = {"before": options.start, "after": options.out}
