@@ -8,15 +8,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-from pool_support import data_folder, portrait, training_folder, write_pool  # noqa: E402
+from pool_support import data_folder, portrait, training_folder, write_pool
 
-from face3d_live.errors import InputError  # noqa: E402
-from face3d_live.head.model import Head  # noqa: E402
-from face3d_live.train import pack_folder, packing  # noqa: E402
-from face3d_live.train.pool import KEYS, Pool, Sample  # noqa: E402
-from face3d_live.train.portraits import exemplars, load_index  # noqa: E402
-from face3d_live.train.scene import Backgrounds  # noqa: E402
-from face3d_live.train.synthetic import Generator  # noqa: E402
+from face3d_live.errors import InputError
+from face3d_live.head.model import Head
+from face3d_live.train import pack_folder, packing
+from face3d_live.train.pool import KEYS, Pool, Sample
+from face3d_live.train.portraits import exemplars, load_index
+from face3d_live.train.scene import Backgrounds
+from face3d_live.train.synthetic import Generator
 
 
 @pytest.fixture
