@@ -27,8 +27,13 @@ OUT=$(cd "$OUT" && pwd)
 left() { echo $((BUDGET - ($(date +%s) - BEGAN))); }
 
 training=$SCRATCH/training pool=$SCRATCH/training/pool
-[ -n "$RENDERER" ] || { say "no OpenGL to draw with:"; draws_why; exit 3; }
+[ -n "$RENDERER" ] || { say "no OpenGL to draw with:"; draws_why || exit 3; }
 say "$(uname -m), $(nproc) cores, OpenGL: $RENDERER"
+# What was drawn before for another pack or head has other labels.
+made_of=$(cat "$PACK/training.tar" models/head.npz 2>/dev/null | sha256sum)
+[ "$(cat "$SCRATCH/made_of" 2>/dev/null)" = "$made_of" ] || rm -rf "$SCRATCH/training" "$SCRATCH/data"
+echo "$made_of" >"$SCRATCH/made_of"
+rm -f "$SCRATCH/regressor.npz" "$OUT"/regressor.npz.*
 "$PYTHON" -m face3d_live.train.pack_folder unpack "$PACK/training.tar" --folder "$SCRATCH"
 say "unpacked; drawing for $DRAW_SECONDS s in $PROCESSES processes"
 
@@ -59,13 +64,14 @@ say "$(grep -c 'samples a second' "$SCRATCH/draw.log" || true) shards drawn; tra
 tail -n 3 "$SCRATCH/draw.log"
 
 # Training ends by its own clock; `timeout` is for what hangs. SIGTERM makes it write the weights, too.
-timeout -k 20 "$(($(left) - EVAL_SECONDS + 5))" "$PYTHON" -m face3d_live.train.timed train --folder "$training" \
+timeout -k 8 "$(($(left) - 10))" "$PYTHON" -m face3d_live.train.timed train --folder "$training" \
     --start "$START" --out "$SCRATCH/regressor.npz" --seconds "$TRAIN_SECONDS" --until "$((BEGAN + BUDGET - EVAL_SECONDS))" \
     --batch "$BATCH" --rate "$RATE" 2>&1 | tee "$OUT/training.log" || say "training ended before its time"
 [ -e "$SCRATCH/regressor.npz" ] || { say "no weights: see $OUT/training.log"; exit 1; }
 (cd "$SCRATCH" && sha256sum regressor.npz >"$OUT/regressor.npz.sha256" && split -b 15m -d -a 1 regressor.npz "$OUT/regressor.npz.part")
 say "weights are in $OUT; evaluating"
 
+[ "$(left)" -gt 10 ] || { say "no time left to evaluate"; exit 0; }
 timeout -k 5 "$(left)" "$PYTHON" -m face3d_live.train.timed evaluate --folder "$training" --limit "$EVAL_FACES" \
     --start "$START" --out "$SCRATCH/regressor.npz" --report "$OUT/evaluation.json" 2>&1 | tee "$OUT/evaluation.txt" || true
 say "done: $(ls "$OUT" | tr '\n' ' ')"
