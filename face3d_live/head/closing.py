@@ -75,7 +75,8 @@ def closing(
         return np.concatenate([goal - upper, goal - lower])
 
     near = cKDTree(place).query(template)[0] < REACH
-    lids = np.flatnonzero((part == 0) & (near | (np.linalg.norm(blink, axis=1) > REACH / 40)))
+    mine = (part == 0) & (template[:, 0] * np.sign(place[0, 0]) > 0)
+    lids = np.flatnonzero(mine & (near | (np.linalg.norm(blink, axis=1) > REACH / 40)))
     free = np.zeros(len(template), bool)
     free[lids] = True
     bender = Bender(faces, free, corners[pinned], weights[pinned], np.ones(len(pinned)), FAITH)

@@ -66,7 +66,7 @@ class Prior:
 
 
 #: Where the points are all there is, and where a network has said what it sees.
-FROM_POINTS = Prior(2.0, 0.1)
+FROM_POINTS = Prior(4.0, 0.15)
 FROM_NETWORK = Prior(0.0, 0.05)
 
 
@@ -108,6 +108,7 @@ class Fitter:
         pieces = everywhere[:, self.rows]
         self.basis = np.ascontiguousarray(pieces.transpose(2, 0, 1))
         self.start = np.ascontiguousarray(self.mean[self.rows].T)  # (3, N)
+        self._blinks = np.ascontiguousarray(basis.blink[:, :, self.rows].transpose(0, 3, 1, 2))  # (2, 3, 80, N)
         self.fixed = np.array([INDEX[name] for name in UNSEEN])
         self.precision = prior.precision(head)
         self.precision[self.fixed] = self.precision[:, self.fixed] = 0
@@ -172,7 +173,11 @@ class Fitter:
         self._blink_as(codes.shape)
         current = np.concatenate([codes.expression, codes.shape])
         local = self.start + current @ self.basis  # (3, N)
-        jacobian, error = _linearise(problem, codes, local, self.basis[:, :count])
+        basis = self.basis[:, :count]
+        if count > N_EXPRESSION:  # the shape also says how far a blink goes
+            basis = basis.copy()
+            basis[:, N_EXPRESSION:] += np.tensordot(codes.expression[list(BLINKS)], self._blinks, 1)
+        jacobian, error = _linearise(problem, codes, local, basis)
         normal = (jacobian @ jacobian.T).astype(np.float64)
         gradient = (jacobian @ error).astype(np.float64)
         normal[POSE:, POSE:] += problem.precision

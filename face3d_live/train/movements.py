@@ -36,8 +36,9 @@ MEASURED = (
     "mouthDimple", "mouthStretch", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper",
     "mouthPress", "mouthLowerDown", "mouthUpperUp", "browDown", "browInnerUp", "browOuterUp",
 )  # fmt: skip
-#: A jaw turns about its joint, whatever lips and the outline of the chin seem to do: only its scale is measured.
-RIGID = ("jawOpen",)
+#: A jaw turns about its joint, whatever lips and the outline of the chin seem to do: only its scale is measured, and
+#: wide open it leaves 30 mm between the lips at least (anatomy: 35 to 55 between the teeth).
+RIGID = {"jawOpen": 0.8}
 #: Weight of the prior: so many (weighted) pictures with a score of 1.
 PRIOR = 0.7
 #: A point that the old unit hardly moves, nor its neighbourhood, is not believed to move.
@@ -133,8 +134,9 @@ def _regress(
         scale = np.clip(evidence * ratio + (1 - evidence) * USUAL, *LIMITS)
     # Seen from the front nobody can tell how far lips come forward.
     out[..., 2] = np.maximum(scale, USUAL)[:, None] * old[..., 2]
-    for k in (list(STEMS).index(name) for name in RIGID):
-        out[k] = scale[k] * old[k]
+    for name, least in RIGID.items():
+        k = list(STEMS).index(name)
+        out[k] = max(scale[k], least) * old[k]
     return out, evidence, scale
 
 
