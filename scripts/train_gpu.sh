@@ -30,7 +30,7 @@ training=$SCRATCH/training pool=$SCRATCH/training/pool
 [ -n "$RENDERER" ] || { say "no OpenGL to draw with:"; draws_why || exit 3; }
 say "$(uname -m), $(nproc) cores, OpenGL: $RENDERER"
 # What was drawn before for another pack or head has other labels.
-made_of=$(cat "$PACK/training.tar" models/head.npz 2>/dev/null | sha256sum)
+made_of=$(cat "$PACK/training.tar" models/head.npz 2>/dev/null | sha256sum) || true
 [ "$(cat "$SCRATCH/made_of" 2>/dev/null)" = "$made_of" ] || rm -rf "$SCRATCH/training" "$SCRATCH/data"
 echo "$made_of" >"$SCRATCH/made_of"
 rm -f "$SCRATCH/regressor.npz" "$OUT"/regressor.npz.*
