@@ -24,6 +24,10 @@ QUALITY = 80
 STEPS = 2048
 #: A shard's most samples.
 SHARD = 1000
+#: A sample that is in its pool several times is turned this often at most: a few faces of clips must not outnumber all
+#: portraits.
+MOST_TURNED = 2
+
 #: The stored picture as a crop of itself.
 WHOLE = Crop(SIZE / 2, SIZE / 2, SIZE / 2 / STORED)
 
@@ -90,10 +94,12 @@ def unpack_pool(packed: Path, folder: Path) -> int:
 def turn(head: Head, packed: Path, folder: Path, part: int, parts: int, copies: int, seed: int = 0) -> int:
     """Add `copies` shards to `folder`, turned from every `parts`-th sample of a packed file; returns how many samples.
 
+    Each shard has a sample as often as its pool has, up to `MOST_TURNED`.
     They are turned from the stored picture: a little softer than what `turned.build` makes of the portrait itself.
     """
     turner, total = Turner(head), 0
     samples, rows = unpack_samples(packed)
+    rows = np.repeat(np.unique(rows), np.minimum(np.bincount(rows), MOST_TURNED))
     for number in range(copies):
         rng = np.random.default_rng([seed, part, number])
         about = {"kind": "turned portraits", "seed": seed, "part": part, "number": number}
