@@ -37,8 +37,8 @@ rm -f "$SCRATCH/regressor.npz" "$OUT"/regressor.npz.*
 "$PYTHON" -m face3d_live.train.pack_folder unpack "$PACK/training.tar" --folder "$SCRATCH"
 say "unpacked; drawing for $DRAW_SECONDS s in $PROCESSES processes"
 
-# One process per core. Each turns its part of the portraits, then draws until the time is up; the first draws the
-# held-out faces, with a seed of their own, before.
+# One process per core. Each turns its part of the portraits (a third of the time at most), then draws until the time is
+# up; the first draws the held-out faces, with a seed of their own, before.
 DRAWN=$(($(date +%s) + DRAW_SECONDS))
 limited() { timeout -k 5 "$((DRAWN - $(date +%s) + 5))" "$PYTHON" "$@"; }
 draw() { # seed, then options
@@ -49,7 +49,8 @@ draw() { # seed, then options
 draw_part() { # number, from 1
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
     [ "$1" != 1 ] || draw 9999 --out "$pool/synthetic_heldout" --shards 1 --count "$EVAL_FACES"
-    limited -m face3d_live.train.pack_folder turn --folder "$SCRATCH" --part "$(($1 - 1))" --parts "$PROCESSES" --copies "$TURNS"
+    limited -m face3d_live.train.pack_folder turn --folder "$SCRATCH" --part "$(($1 - 1))" --parts "$PROCESSES" \
+        --copies "$TURNS" --seconds "$((DRAW_SECONDS / 3))"
     draw "$((SEED + $1))" --out "$pool/synthetic" --shards "$SHARDS" --count "$SHARD_FACES"
 }
 part=1

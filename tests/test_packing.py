@@ -60,6 +60,8 @@ def test_untouched_pictures_are_turned_once_more(tmp_path: Path, head: Head, sam
     batch = made.take(np.arange(5))
     assert not batch["teacher_weight"].any()
     assert np.abs(batch["rotation"] - np.eye(3)).max() > 0.02  # turned
+    assert packing.turn(head, tmp_path / "packed.npz", tmp_path / "late", 0, 1, 3, until=0.0) == 0
+    assert not (tmp_path / "late").exists()
 
 
 def test_a_folder_travels(tmp_path: Path, head: Head) -> None:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import lzma
+import math
 import shutil
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import cv2
@@ -185,6 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     turning.add_argument("--part", type=int, default=0)
     turning.add_argument("--parts", type=int, default=1)
     turning.add_argument("--copies", type=int, default=1)
+    turning.add_argument("--seconds", type=float, default=math.inf, help="stop after so long")
     options = parser.parse_args(arguments)
     if options.command == "unpack":
         try:
@@ -195,7 +198,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     training = options.folder / "training"
     packed, pool = _packed(training, POOLS[0]), training / "pool" / POOLS[0]
-    print(turn(Head.load(), packed, pool, options.part, options.parts, options.copies), "turned portraits")
+    until = time.monotonic() + options.seconds
+    print(turn(Head.load(), packed, pool, options.part, options.parts, options.copies, until), "turned portraits")
     return 0
 
 

@@ -6,6 +6,8 @@ it was there. `unpack_pool` makes shards of it that `pool.Pool` reads, `turn` ma
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -91,23 +93,26 @@ def unpack_pool(packed: Path, folder: Path) -> int:
     return len(rows)
 
 
-def turn(head: Head, packed: Path, folder: Path, part: int, parts: int, copies: int, seed: int = 0) -> int:
+def turn(head: Head, packed: Path, folder: Path, part: int, parts: int, copies: int, until: float = math.inf) -> int:
     """Add `copies` shards to `folder`, turned from every `parts`-th sample of a packed file; returns how many samples.
 
-    Each shard has a sample as often as its pool has, up to `MOST_TURNED`.
-    They are turned from the stored picture: a little softer than what `turned.build` makes of the portrait itself.
+    Each shard has a sample as often as its pool has, up to `MOST_TURNED`, in random order. until: when to stop, in
+    `time.monotonic()`; the last shard has what there is by then. They are turned from the stored picture: a little
+    softer than what `turned.build` makes of the portrait itself.
     """
     turner, total = Turner(head), 0
     samples, rows = unpack_samples(packed)
     rows = np.repeat(np.unique(rows), np.minimum(np.bincount(rows), MOST_TURNED))
+    rows = rows[samples["teacher_weight"][rows].any(1)]  # one that was turned already would blur
     for number in range(copies):
-        rng = np.random.default_rng([seed, part, number])
-        about = {"kind": "turned portraits", "seed": seed, "part": part, "number": number}
+        rng = np.random.default_rng([part, number])
+        about = {"kind": "turned portraits", "part": part, "number": number}
         writer = ShardWriter(folder, f"turned_{part:03d}_{number:03d}", about)
-        for row in rows[part::parts]:
+        for row in rng.permutation(rows[part::parts]):
+            if time.monotonic() > until:
+                break
             sample = {key: values[row] for key, values in samples.items()}
-            if sample["teacher_weight"].any():  # one that was turned already would blur
-                writer.add(turner.sample(sample, sample["image"], WHOLE, rng))
+            writer.add(turner.sample(sample, sample["image"], WHOLE, rng))
         total += len(writer.samples)
         if writer.samples:
             writer.close()
