@@ -73,7 +73,8 @@ timeout -k 8 "$(($(left) - 10))" "$PYTHON" -m face3d_live.train.timed train --fo
 say "weights are in $OUT; evaluating"
 
 [ "$(left)" -gt 10 ] || { say "no time left to evaluate"; exit 0; }
-timeout -k 5 "$(left)" "$PYTHON" -m face3d_live.train.timed evaluate --folder "$training" --limit "$EVAL_FACES" \
+# The fit solves small systems, for which many threads are in each other's way.
+OPENBLAS_NUM_THREADS=1 timeout -k 5 "$(left)" "$PYTHON" -m face3d_live.train.timed evaluate --folder "$training" --limit "$EVAL_FACES" \
     --start "$START" --out "$SCRATCH/regressor.npz" --report "$OUT/evaluation.json" 2>&1 | tee "$OUT/evaluation.txt" || true
 say "done: $(ls "$OUT" | tr '\n' ' ')"
 echo "join: cat regressor.npz.part? > models/regressor.npz && sha256sum models/regressor.npz && cat regressor.npz.sha256"
