@@ -180,6 +180,14 @@ def test_expressions_cover_what_portraits_lack() -> None:
     assert float((drawn[:, : INDEX["browDownLeft"]].max(1) < 0.3).mean()) > 0.03, "neutral faces come up, too"
 
 
+def test_a_shard_ends_by_the_clock_with_what_there_is(generator: Generator, tmp_path: Path) -> None:
+    write_shard(generator, tmp_path, seed=5, number=0, count=4)
+    write_shard(generator, tmp_path / "late", seed=5, number=0, count=4, until=0.0)
+    whole, late = Pool(tmp_path).take(np.arange(4)), Pool(tmp_path / "late")
+    assert len(late) == 1
+    np.testing.assert_array_equal(late.take(np.array([0]))["image"][0], whole["image"][0])
+
+
 def test_a_shard_is_whole_or_not_there(generator: Generator, tmp_path: Path) -> None:
     write_shard(generator, tmp_path, seed=5, number=0, count=3)
     (tmp_path / ".s0005_00001.1").mkdir()  # what an interrupted writer leaves

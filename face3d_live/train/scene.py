@@ -121,19 +121,23 @@ def _direction(rng: np.random.Generator, front: float) -> Array:
     return (d / np.linalg.norm(d)).astype(np.float32)
 
 
+#: Rows and columns of a portrait beside and above the head.
+STRIPS = (np.s_[4:150, 3:46], np.s_[4:150, 210:253])
+
+
 class Backgrounds:
     """Pictures behind a head: patches of the portraits' surroundings, gradients, blurred rooms.
 
-    portraits: paths of 256x256 portraits whose face box is the middle 1/2.2; only strips beside and above it are used.
+    portraits: paths of 256x256 portraits whose face box is the middle 1/2.2; only `STRIPS` of them are used.
     """
 
     def __init__(self, portraits: list[Path], limit: int = 400) -> None:
         self.strips: list[Picture] = []
         for path in portraits[:limit]:
-            image = cv2.imread(str(path))
+            image = cv2.imread(str(path)) if path.is_file() else None  # of a missing one OpenCV complains on its own
             if image is not None:
                 rgb = np.ascontiguousarray(image[..., ::-1])
-                self.strips += [rgb[4:150, 3:46], rgb[4:150, 210:253]]
+                self.strips += [rgb[strip] for strip in STRIPS]
 
     def sample(self, rng: np.random.Generator, size: int) -> Picture:  # -> (size, size, 3)
         kind = rng.random()

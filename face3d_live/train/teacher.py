@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from face3d_live.errors import AssetError
 from face3d_live.head.points import MIRROR_478
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.train.pool import N_POINTS
-from face3d_live.video import Video
+
+if TYPE_CHECKING:
+    from face3d_live.video import Video
 
 Array = NDArray[np.float32]
 
@@ -71,7 +73,7 @@ def steady_answers(video: Path, folder: Path) -> tuple[Array, Array, Array]:
     kept = folder / f"{video.stem}.steady.npz"
     if not kept.is_file():
         rough = teacher_answers(video, folder)[0][..., :2]
-        with _landmarker(folder / MODEL, "IMAGE") as teacher, Video.open(video) as frames:
+        with _landmarker(folder / MODEL, "IMAGE") as teacher, _opened(video) as frames:
             rows = [_steady(teacher, rgb, points) for (rgb, _), points in zip(frames, rough, strict=True)]
         points, scores, spread = (np.array(column, np.float32) for column in zip(*rows, strict=True))
         _keep(kept, points=points, scores=scores, spread=spread)
@@ -104,9 +106,15 @@ def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[
     return np.mean(points, axis=0), np.mean(scores, axis=0), spread
 
 
+def _opened(video: Path) -> Video:
+    from face3d_live.video import Video  # brings PyAV, for which training on samples has no use
+
+    return Video.open(video)
+
+
 def ask(video: Path, model: Path) -> tuple[Array, Array, Sequence[str]]:
     """Run the teacher over a video: points (T, 478, 3), scores (T, n), and the n names. Raises as `teacher_answers`."""
-    with _landmarker(model, "VIDEO") as teacher, Video.open(video) as frames:
+    with _landmarker(model, "VIDEO") as teacher, _opened(video) as frames:
         answers = [teacher(rgb, round(t * 1000)) for rgb, t in frames]
     names = next((answer.names for answer in answers if answer), [])
     points = [answer.points if answer else np.full((N_POINTS, 3), np.nan) for answer in answers]
