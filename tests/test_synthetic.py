@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from face3d_live import rotations
-from face3d_live.codes import AMBIENT, INDEX
+from face3d_live.codes import AMBIENT, INDEX, gaze_angles
 from face3d_live.errors import AssetError
-from face3d_live.head.model import Head, eye_rotations
+from face3d_live.head.model import Head
 from face3d_live.head.points import IRIS_LEFT
 from face3d_live.lighting import sh_basis, shade
 from face3d_live.texture.albedo import Albedo
@@ -164,9 +164,10 @@ def test_expressions_are_possible(seed: int) -> None:
 def test_eyes_meet_the_camera_when_told_to() -> None:
     for yaw, pitch in ((20, 5), (-25, -15), (8, 12)):
         rotation = rotations.from_euler(np.radians(yaw), np.radians(pitch), 0)
-        turned = eye_rotations(look_along(np.full(52, 0.3, np.float32), rotation.T @ (0, 0, 1)))
-        for eye in turned:
-            assert (rotation @ eye @ (0, 0, 1))[2] > np.cos(np.radians(2))
+        looking = look_along(np.full(52, 0.3, np.float32), rotation.T @ (0, 0, 1))
+        for across, up in gaze_angles(looking):
+            gaze = (np.sin(across) * np.cos(up), np.sin(up), np.cos(across) * np.cos(up))
+            assert (rotation @ gaze)[2] > np.cos(np.radians(2))
     assert look_along(np.full(52, 0.3, np.float32), np.array([0, 0, 1]))[INDEX["jawOpen"]] == np.float32(0.3)
 
 
