@@ -19,7 +19,7 @@ _CURL = np.array([(0.0, 0.0), (0.0032, 0.0004), (0.0052, 0.0026)], np.float32)
 _ROWS = len(_CURL)
 #: The margin's outer edge is where the lid is this thick over the ball, metres, and falls this far in a blink.
 _LID = 0.0014, 0.0023
-_FALLS = 0.004
+_FALLS = 0.0025
 
 
 @dataclass(frozen=True)
