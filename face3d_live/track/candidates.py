@@ -1,0 +1,242 @@
+"""Other faces in the picture, and when one of them gets the track: a wrong acquisition heals.
+
+A track holds on to whom it found first. That may be a poster, or a bystander who was in view while the user was not.
+So the whole picture is looked at `LOOK_EVERY` seconds, and every other face in it is a candidate. A candidate gets the
+track for one of these reasons, in this order:
+
+- "alive": it moves, and the tracked face has not moved for `STILL` seconds, as pictures do not;
+- "known": it is the owner of the session by identity, and the tracked face is not;
+- "larger": its side is `LARGER` times that of the tracked face, or `MUCH_LARGER` times that of the owner; unless the
+  tracked face moves and the candidate is still.
+
+The reason must hold for a dwell time, the network must have believed in the candidate at `VIEWS` looks, and `REST`
+seconds lie between two changes. Two faces of similar size hence keep what they have.
+
+The owner is the person whose identity was averaged on a face that moved. A much smaller one does not take that over.
+
+Cost: one detector look each `LOOK_EVERY` seconds, or `CONTEST_EVERY` while a reason holds; one estimate a look at most,
+and rarer for a candidate that gains nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import N_SHAPE, HeadCodes
+from ..rotations import angle_between
+from .detector import SURE, Detection
+from .identity import IdentityAverage
+from .placing import centre_of
+from .types import Estimate
+
+LOOK_EVERY, CONTEST_EVERY = 0.5, 0.2  # seconds
+FORGOTTEN = 1.2  # seconds after which a candidate that was not seen is gone
+STEP_ASIDE = 1.0  # sides that a candidate moves between looks at most
+SETTLING = 0.5  # seconds after which a new track's codes tell of the face and not of the crop's search for it
+MOVED, TURNED = 0.1, np.radians(2.0)  # change of any coefficient (live faces 0.2 in 2 s, a poster 0.005), of rotation
+VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.2, np.radians(4.0), 0.08  # the same between looks at a candidate; of its side
+STILL = 3.0  # seconds
+LARGER, MUCH_LARGER = 1.4, 2.0  # factors on the side
+DWELL = {"alive": 0.4, "known": 0.4, "larger": 1.5}  # seconds
+DWELL_STILL = 0.4  # the same for "larger", while the tracked face has not moved since it was found
+REST = 3.0  # seconds after a change
+VIEWS = 2
+BELIEVED = 0.45  # least confidence; faces 0.7 to 0.9, other things 0 to 0.3
+ANOTHER, SAME = 0.11, 0.6  # rms of shape codes between people (0.12 and more; one person's means 0.01 to 0.07); factor
+SMALLER = 0.7  # of the owner's side: a face that small does not become the owner
+PATIENT = 4.0  # seconds, longest time between estimates of one candidate
+
+
+class Movement:
+    """When a face last moved, by its smoothed codes."""
+
+    def __init__(self, now: float) -> None:
+        self._begun = self.at = now
+        self.ever = False
+        self._reference: HeadCodes | None = None
+
+    def see(self, codes: HeadCodes, now: float) -> None:
+        """Take in the codes of a frame."""
+        if now - self._begun < SETTLING:
+            return
+        last = self._reference
+        if last is None:
+            self._reference = codes
+        elif (
+            np.abs(codes.expression - last.expression).max() > MOVED
+            or angle_between(codes.rotation, last.rotation) > TURNED
+        ):
+            self._reference, self.at, self.ever = codes, now, True
+
+
+@dataclass
+class Candidate:
+    """face: where it was last. seen: when, seconds. views: times that the network believed in it; shape: their mean."""
+
+    face: Detection
+    seen: float
+    reason: str | None = None
+    since: float = 0.0  # the reason holds
+    views: int = 0
+    asked: float = -np.inf
+    wait: float = CONTEST_EVERY
+    shape: NDArray = field(default_factory=lambda: np.zeros(N_SHAPE, np.float32))
+    alive: bool = False
+    first: tuple[HeadCodes, NDArray] | None = None  # codes and place of the first view
+
+    @property
+    def side(self) -> float:
+        """Pixels."""
+        return centre_of(self.face)[1]
+
+    def view(self, estimate: Estimate) -> None:
+        """Take in the network's view of it."""
+        if not np.isfinite(estimate.predicted.shape).all() or estimate.confidence < BELIEVED:
+            self.views, self.wait = 0, min(2 * self.wait, PATIENT)
+            return
+        self.views += 1
+        self.shape = self.shape + (estimate.predicted.shape - self.shape) / self.views
+        codes, place = estimate.codes, centre_of(self.face)[0]
+        if self.first is None:
+            self.first = codes, place
+        before, start = self.first
+        self.alive = self.alive or bool(
+            np.abs(codes.expression - before.expression).max() > VIEW_MOVED
+            or angle_between(codes.rotation, before.rotation) > VIEW_TURNED
+            or np.linalg.norm(place - start) > VIEW_AWAY * self.side
+        )
+
+
+class Candidates:
+    """The other faces beside one track. Times are seconds of the tracker's own clock."""
+
+    def __init__(self) -> None:
+        self.owner: IdentityAverage | None = None
+        self._owner_side = 0.0
+        self.begin(0.0)
+
+    def begin(self, now: float) -> None:
+        """A track begins; the owner stays known."""
+        self._begun = self._looked = now
+        self._found: list[Candidate] = []
+        self._movement = Movement(now)
+        self._owned = False
+
+    def follow(self, seen: HeadCodes, identity: IdentityAverage, side: float, now: float) -> None:
+        """Take in a frame of the tracked face: its smoothed codes, who it is, its side in pixels."""
+        self._movement.see(seen, now)
+        moving = self._movement.ever and now - self._movement.at < STILL
+        same = self.owner is not None and not self._is_another(identity)
+        if not (moving and identity.frozen):
+            self._owned = self._owned and same
+            return
+        self._owned = self.owner is None or same or side > SMALLER * self._owner_side
+        if self._owned:
+            # Arrays of an average are replaced, never written to: a shallow copy keeps this moment.
+            self.owner, self._owner_side = copy.copy(identity), side
+
+    def due(self, now: float) -> bool:
+        """Whether the whole picture should be looked at."""
+        contested = any(candidate.reason for candidate in self._found)
+        return now - self._looked >= (CONTEST_EVERY if contested else LOOK_EVERY)
+
+    def look(
+        self,
+        faces: Sequence[Detection],
+        tracked: tuple[NDArray, float],
+        identity: IdentityAverage,
+        view: Callable[[Detection], Estimate | None],
+        now: float,
+    ) -> Candidate | None:
+        """The candidate that gets the track now, or None.
+
+        faces: all that the detector sees. tracked: centre (2,) and side of the tracked face, pixels. view: the
+        network's estimate of a face, None where it makes no sense; called once at most.
+        """
+        self._looked = now
+        self._match([face for face in faces if face.score >= SURE and not _same(face, tracked)], now)
+        for candidate in self._found:
+            reason = self._reason(candidate, tracked[1], identity, now)
+            if reason != candidate.reason:
+                candidate.reason, candidate.since = reason, now
+        worth = [each for each in self._found if each.seen == now and self._matters(each, tracked[1], identity, now)]
+        for candidate in sorted(worth, key=lambda each: each.asked)[:1]:
+            estimate = view(candidate.face)
+            candidate.asked = now
+            if estimate is not None:
+                candidate.view(estimate)
+            if candidate.reason is None:
+                candidate.wait = min(2 * candidate.wait, PATIENT)
+        winners = [candidate for candidate in self._found if self._wins(candidate, now)]
+        return max(winners, key=lambda each: (tuple(DWELL)[::-1].index(each.reason or ""), each.side), default=None)
+
+    def identity_of(self, winner: Candidate) -> IdentityAverage:
+        """Who the candidate that gets the track is: the owner, or somebody not known yet."""
+        if self.owner is not None and _apart(winner.shape, self.owner) < ANOTHER:
+            return copy.copy(self.owner)
+        if winner.reason == "larger":
+            self.owner = None  # else the one who was left would be called back
+        return IdentityAverage()
+
+    def _match(self, faces: list[Detection], now: float) -> None:
+        for face in faces:
+            place, side = centre_of(face)
+            reach = [each for each in self._found if each.seen < now]
+            away = [float(np.linalg.norm(centre_of(each.face)[0] - place)) for each in reach]
+            nearest = int(np.argmin(away)) if away else -1
+            if away and away[nearest] < STEP_ASIDE * max(side, reach[nearest].side):
+                reach[nearest].face, reach[nearest].seen = face, now
+            else:
+                self._found.append(Candidate(face, now))
+        self._found = [each for each in self._found if now - each.seen < FORGOTTEN]
+
+    def _reason(self, each: Candidate, side: float, identity: IdentityAverage, now: float) -> str | None:
+        still = now - self._movement.at >= STILL
+        if still and not self._owned and each.alive:
+            return "alive"
+        if each.views >= VIEWS and self._is_owner(each, identity):
+            return "known"
+        enough = MUCH_LARGER if self._owned else LARGER
+        return "larger" if each.side > enough * side and (each.alive or still or not self._movement.ever) else None
+
+    def _matters(self, each: Candidate, side: float, identity: IdentityAverage, now: float) -> bool:
+        """Whether the network's view of a candidate could change anything, and it is time for one."""
+        if now - each.asked < (CONTEST_EVERY if each.reason else each.wait):
+            return False
+        larger = each.side > (MUCH_LARGER if self._owned else LARGER) * side
+        unknown = self.owner is not None and not self._owned and self._is_another(identity)
+        return larger or unknown or (not self._owned and now - self._movement.at >= STILL / 2)
+
+    def _wins(self, each: Candidate, now: float) -> bool:
+        if each.reason is None or each.views < VIEWS or each.seen < now or now - self._begun < self._rest():
+            return False
+        dwell = DWELL_STILL if each.reason == "larger" and not self._movement.ever else DWELL[each.reason]
+        return now - each.since >= dwell - 1e-6
+
+    def _rest(self) -> float:
+        """A track that has not moved yet may be given up at once: it has no one to flicker with."""
+        return REST if self._movement.ever else SETTLING
+
+    def _is_another(self, identity: IdentityAverage) -> bool:
+        return self.owner is not None and identity.known and _apart(identity.shape, self.owner) > ANOTHER
+
+    def _is_owner(self, each: Candidate, identity: IdentityAverage) -> bool:
+        if self.owner is None or self._owned or not self._is_another(identity):
+            return False
+        return _apart(each.shape, self.owner) < min(ANOTHER, SAME * _apart(identity.shape, self.owner))
+
+
+def _apart(shape: NDArray, person: IdentityAverage) -> float:
+    """Root mean square difference of shape codes."""
+    return float(np.sqrt(np.mean((shape - person.shape) ** 2)))
+
+
+def _same(face: Detection, tracked: tuple[NDArray, float]) -> bool:
+    """Whether a detection is the tracked face itself."""
+    place, side = centre_of(face)
+    return bool(np.linalg.norm(place - tracked[0]) < 0.5 * max(side, tracked[1]))
