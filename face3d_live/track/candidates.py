@@ -12,10 +12,11 @@ track for one of these reasons, in this order:
 The reason must hold for a dwell time, the network must have believed in the candidate at `VIEWS` looks, and `REST`
 seconds lie between two changes. Two faces of similar size hence keep what they have.
 
-The owner is the person whose identity was averaged on a face that moved. A much smaller one does not take that over.
+The owner is the first person whose identity was averaged on a face that moved. Another one becomes the owner by getting
+the track as "larger", or by keeping it for `TENURE` seconds while about as large as the owner was.
 
-Cost: one detector look each `LOOK_EVERY` seconds, or `CONTEST_EVERY` while a reason holds; one estimate a look at most,
-and rarer for a candidate that gains nothing.
+Cost: one detector look each `LOOK_EVERY` seconds, or `CONTEST_EVERY` while a reason holds or a candidate is new; one
+estimate a look at most, and rarer for a candidate that gains nothing.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ REST = 3.0  # seconds after a change
 VIEWS = 2
 BELIEVED = 0.45  # least confidence; faces 0.7 to 0.9, other things 0 to 0.3
 ANOTHER, SAME = 0.11, 0.6  # rms of shape codes between people (0.12 and more; one person's means 0.01 to 0.07); factor
-SMALLER = 0.7  # of the owner's side: a face that small does not become the owner
-PATIENT = 4.0  # seconds, longest time between estimates of one candidate
+SMALLER, TENURE = 0.7, 15.0  # of the owner's side: a face that small does not become the owner; seconds
+FRESH, PATIENT = 0.8, 4.0  # seconds, up to which the time between estimates of a new candidate has grown; longest time between estimates of one candidate
 
 
 class Movement:
@@ -94,10 +95,15 @@ class Candidate:
         """Pixels."""
         return centre_of(self.face)[1]
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the network has seen it for the first few times."""
+        return np.isfinite(self.asked) and self.wait <= FRESH
+
     def view(self, estimate: Estimate) -> None:
         """Take in the network's view of it."""
         if not np.isfinite(estimate.predicted.shape).all() or estimate.confidence < BELIEVED:
-            self.views, self.wait = 0, min(2 * self.wait, PATIENT)
+            self.views = 0
             return
         self.views += 1
         self.shape = self.shape + (estimate.predicted.shape - self.shape) / self.views
@@ -135,14 +141,15 @@ class Candidates:
         if not (moving and identity.frozen):
             self._owned = self._owned and same
             return
-        self._owned = self.owner is None or same or side > SMALLER * self._owner_side
+        takes_over = side > SMALLER * self._owner_side and now - self._begun > TENURE
+        self._owned = self.owner is None or same or takes_over
         if self._owned:
             # Arrays of an average are replaced, never written to: a shallow copy keeps this moment.
             self.owner, self._owner_side = copy.copy(identity), side
 
     def due(self, now: float) -> bool:
         """Whether the whole picture should be looked at."""
-        contested = any(candidate.reason for candidate in self._found)
+        contested = any(candidate.reason or candidate.fresh for candidate in self._found)
         return now - self._looked >= (CONTEST_EVERY if contested else LOOK_EVERY)
 
     def look(
@@ -160,18 +167,16 @@ class Candidates:
         """
         self._looked = now
         self._match([face for face in faces if face.score >= SURE and not _same(face, tracked)], now)
+        worth = [each for each in self._found if each.seen == now and self._matters(each, tracked[1], identity, now)]
+        for candidate in sorted(worth, key=lambda each: each.asked)[:1]:
+            estimate = view(candidate.face)
+            candidate.asked, candidate.wait = now, min(2 * candidate.wait, PATIENT)
+            if estimate is not None:
+                candidate.view(estimate)
         for candidate in self._found:
             reason = self._reason(candidate, tracked[1], identity, now)
             if reason != candidate.reason:
                 candidate.reason, candidate.since = reason, now
-        worth = [each for each in self._found if each.seen == now and self._matters(each, tracked[1], identity, now)]
-        for candidate in sorted(worth, key=lambda each: each.asked)[:1]:
-            estimate = view(candidate.face)
-            candidate.asked = now
-            if estimate is not None:
-                candidate.view(estimate)
-            if candidate.reason is None:
-                candidate.wait = min(2 * candidate.wait, PATIENT)
         winners = [candidate for candidate in self._found if self._wins(candidate, now)]
         return max(winners, key=lambda each: (tuple(DWELL)[::-1].index(each.reason or ""), each.side), default=None)
 

@@ -19,17 +19,16 @@ from ..camera import Camera
 from ..codes import HeadCodes
 from ..head.points import IBUG68_FROM_478
 from ..regress.crop import Crop, crop_from_points
-from ..rotations import from_quaternion, to_quaternion
 from . import calibration as neutral
 from .calibration import Calibration
 from .candidates import Candidates
 from .detector import SURE, Detection, Detector
-from .filters import NOMINAL_STEP, slerp, step
+from .filters import NOMINAL_STEP, step
 from .identity import IdentityAverage
 from .judge import ASK_EVERY, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
 from .looks import Looks
 from .placing import anchored, centre_of, crop_from_detection, strayed
-from .smoothing import FaceSmoother
+from .smoothing import RELAXED, FaceSmoother, relaxed
 from .turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 
@@ -40,8 +39,6 @@ NEARBY = 1.0  # sides of the face that it may have moved meanwhile
 CONVINCING = 0.5  # confidence of a new face from which no other way up is tried
 TURN_EVERY = 0.5  # seconds between such tries
 DISBELIEF = 1.0  # seconds of estimates that cannot be believed, after which a track ends
-
-HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
 
 
 class Tracker:
@@ -95,7 +92,7 @@ class Tracker:
         elif estimate is not None and self._candidates.due(self._now):
             estimate = self._reconsider(rgb, camera) or estimate
         if estimate is None:
-            codes = self._relaxed()
+            codes = relaxed(self._shown, self._now - self._shown_at)
             nowhere = np.full((len(self._mean), 2), np.nan, np.float32)
             seen, raw, own, landmarks, confidence = codes, codes, codes.shape, nowhere, 0.0
         else:
@@ -225,9 +222,12 @@ class Tracker:
         finest = self._looks.next(self._now, fresh=self._now - self._shown_at < FAMILIAR)
         if finest is None:
             return None
-        faces = self._detector.detect(rgb, finest=finest)
-        if not faces and finest > 0:
-            faces = in_turned_pictures(self._detector, rgb)
+        estimate = self._begin_any(rgb, camera, self._detector.detect(rgb, finest=finest))
+        if estimate is None and finest > 0:
+            estimate = self._begin_any(rgb, camera, in_turned_pictures(self._detector, rgb))
+        return estimate
+
+    def _begin_any(self, rgb: Rgb, camera: Camera, faces: list[Detection]) -> Estimate | None:
         begun = (self._begin(rgb, camera, face) for face in self._by_preference(faces)[:2])
         return next((estimate for estimate in begun if estimate is not None), None)
 
@@ -289,15 +289,3 @@ class Tracker:
     def _landmarks(self, codes: HeadCodes, camera: Camera) -> Array:  # -> (68, 2) pixels
         head = self._mean + np.tensordot(np.concatenate([codes.shape, codes.expression]), self._basis, 1)
         return camera.project(head @ codes.rotation.T + codes.translation)
-
-    def _relaxed(self) -> HeadCodes:
-        """The last codes shown, held for a moment and then eased to a neutral face straight ahead."""
-        gone = np.clip((self._now - self._shown_at - HOLD) / (RELAXED - HOLD), 0, 1)
-        share = float(gone * gone * (3 - 2 * gone))
-        straight = np.array([0, 0, self._shown.translation[2]])
-        turned = slerp(to_quaternion(self._shown.rotation), np.array([0.0, 0, 0, 1]), share)
-        return self._shown.with_(
-            expression=(1 - share) * self._shown.expression,
-            rotation=from_quaternion(turned),
-            translation=self._shown.translation + share * (straight - self._shown.translation),
-        )
