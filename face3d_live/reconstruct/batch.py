@@ -223,7 +223,7 @@ def _stdin() -> bytes:
 def _finished(folder: Path, options: Options) -> dict[str, Any] | None:
     """The report of a head that is there already, made with the same options; report.json is written with the rest."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((folder / "report.json").read_bytes())
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) and report.get("options") == options.to_json() else None
