@@ -59,6 +59,8 @@ async def test_wrong_requests_get_a_reason():
         assert error_of(await post("/api/sessions", content=AUDIO_ONLY, headers=SDP)) == (400, "no-video")
         recvonly = AUDIO_ONLY.replace("audio", "video").replace("sendrecv", "recvonly")
         assert error_of(await post("/api/sessions", content=recvonly, headers=SDP)) == (400, "no-video")
+        newer = AUDIO_ONLY.replace("audio", "video").replace("opus/48000/2", "AV1/90000")
+        assert error_of(await post("/api/sessions", content=newer, headers=SDP)) == (400, "no-codec")
         no_ice = AUDIO_ONLY.replace("audio", "video").replace("opus/48000/2", "H264/90000")
         assert error_of(await post("/api/sessions", content=no_ice, headers=SDP)) == (400, "bad-sdp")
         assert error_of(await post("/api/sessions", content="x" * 100_000, headers=SDP)) == (413, "too-large")

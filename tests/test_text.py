@@ -24,7 +24,13 @@ from face3d_live.track.calibration import Calibration
 from face3d_live.track.profile import Profile as Person
 from face3d_live.track.profile import load_profile
 
-ENCODINGS = {"utf-8": b"", "utf-8-sig": b"", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff", "utf-32-le": b"\xff\xfe\0\0"}
+ENCODINGS = {
+    "utf-8": b"",
+    "utf-8-sig": b"",
+    "utf-16-le": b"\xff\xfe",
+    "utf-16-be": b"\xfe\xff",
+    "utf-32-le": b"\xff\xfe\0\0",
+}
 
 
 def saved(text: str, encoding: str) -> bytes:

@@ -61,9 +61,7 @@ class Encoder:
     Raises ValueError for a subject that is empty, longer than 64 bytes or not printable.
     """
 
-    def __init__(
-        self, subject: str = "Face3D", fps: float = 60, clock: Callable[[], datetime] = datetime.now
-    ) -> None:
+    def __init__(self, subject: str = "Face3D", fps: float = 60, clock: Callable[[], datetime] = datetime.now) -> None:
         name = subject.encode()
         if not 0 < len(name) <= MAX_SUBJECT or not subject.isprintable():
             raise ValueError(f"a subject name has 1 to {MAX_SUBJECT} printable characters")

@@ -20,6 +20,7 @@ from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
 from face3d_live.reconstruct.maker import Device, Options, Reconstructor
 from face3d_live.reconstruct.photo import MOST_BYTES, read_photo
+from face3d_live.text import shown
 
 STDIN = Path("-")
 SUMMARY = "summary.csv"
@@ -53,11 +54,11 @@ class Outcome:
         report = self.report or {}
         quality = report.get("quality", {})
         return {
-            "photo": str(self.task.photo),
-            "folder": self.task.folder.name,
+            "photo": shown(self.task.photo),
+            "folder": shown(self.task.folder.name),
             "state": self.state,
             "code": self.code,
-            "message": self.message,
+            "message": shown(self.message),
             "seconds": round(sum(report.get("ms", {}).values()) / 1e3, 2) if report else "",
             "confidence": report.get("confidence", ""),
             "mode": report.get("mode", ""),
@@ -267,7 +268,7 @@ class _Progress:
         self._bar.advance(self._task)
         photo, folder = outcome.task.photo, outcome.task.folder
         if outcome.state == "failed":
-            where = "" if self._total == 1 or str(photo) in outcome.message else f"{photo}: "
+            where = "" if self._total == 1 or shown(photo) in outcome.message else f"{photo}: "
             print(f"error: {outcome.code}: {where}{outcome.message}", file=sys.stderr, flush=True)
         elif outcome.state == "skipped":
             print(f"{folder}: there already; --force makes it again", flush=True)

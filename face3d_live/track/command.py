@@ -152,6 +152,6 @@ def save(out: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _with_bar(video: Video, name: str) -> Iterable[tuple[Rgb, float]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(video, total=video.expected, description=name)

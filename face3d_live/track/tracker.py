@@ -36,7 +36,8 @@ FAMILIAR = 1.0  # seconds for which a lost face is preferred in its old place to
 ALONE = 0.5  # seconds of them in which no other face is taken
 NEARBY = 1.0  # sides of the face that it may have moved meanwhile
 
-CONVINCING = 0.5  # confidence of a new face from which no other way up is tried
+CONVINCING = 0.65  # confidence of a new face from which no other way up is tried; upside-down faces have up to 0.51
+BETTER = 0.15  # by which the confidence of another way up must be higher
 TURN_EVERY = 0.5  # seconds between such tries
 DISBELIEF = 1.0  # seconds of estimates that cannot be believed, after which a track ends
 
@@ -235,14 +236,14 @@ class Tracker:
         """A track of a detected face, whichever way up it is, or None where the estimate does not agree."""
         roll, size = stepped(roll_of(face)), (camera.width, camera.height)
         estimate = self._look_twice(rgb, camera, face, roll)
-        sure = estimate is not None and estimate.confidence >= CONVINCING
-        if not sure and self._now - self._turned >= TURN_EVERY:
+        best = 0.0 if estimate is None else estimate.confidence
+        if best < CONVINCING and self._now - self._turned >= TURN_EVERY:
             self._turned = self._now
+            best += BETTER
             for seen, way in other_ways_up(self._detector, rgb, face, roll):
                 other = self._look_twice(rgb, camera, seen, way)
-                if other is not None and other.confidence >= CONVINCING:
-                    estimate, face, roll = other, seen, way
-                    break
+                if other is not None and other.confidence > best:
+                    estimate, face, roll, best = other, seen, way, other.confidence
         if estimate is None or estimate.confidence < UNBELIEVABLE:
             return None
         verdict = judge(estimate, None, self._now, size)
