@@ -88,10 +88,13 @@ def test_a_fused_head_names_its_pictures(monkeypatch):
     from face3d_live.reconstruct.maker import Reconstructor
 
     seen = []
+
+    def sittings(pictures, options):
+        seen.extend(pictures)
+        raise InputError("no-face", "none")
+
     maker = object.__new__(Reconstructor)
-    monkeypatch.setattr(
-        maker, "_sittings", lambda pictures, options: seen.extend(pictures) or (_ for _ in ()).throw(KeyError)
-    )
-    with pytest.raises(KeyError):
+    monkeypatch.setattr(maker, "_sittings", sittings)
+    with pytest.raises(InputError):
         maker.person([(NAME, np.zeros((4, 4, 3), np.uint8))])
     assert seen[0][0] == "caf\\xe9"

@@ -50,10 +50,7 @@ VIEWS = 2
 BELIEVED = 0.45  # least confidence; faces 0.7 to 0.9, other things 0 to 0.3
 ANOTHER, SAME = 0.11, 0.6  # rms of shape codes between people (0.12 and more; one person's means 0.01 to 0.07); factor
 SMALLER, TENURE = 0.7, 15.0  # of the owner's side: a face that small does not become the owner; seconds
-FRESH, PATIENT = (
-    0.8,
-    4.0,
-)  # seconds, up to which the time between estimates of a new candidate has grown; longest time between estimates of one candidate
+FRESH, PATIENT = 0.8, 4.0  # seconds between estimates of one candidate: while it is new, and at most
 
 
 class Movement:

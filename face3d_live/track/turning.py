@@ -5,7 +5,7 @@ points were off by 3 % of the eye distance at 45 degrees of roll, 6 to 29 % at 6
 from 0.85 over 0.65 and 0.25 to below 0.1. So the crop is turned with the head, in steps of 30 degrees.
 
 In a close look the detector's keypoints give the roll of heads up to 90 degrees either way within 10 degrees (the same
-faces). An upside-down face it often takes for an upright one, with a low score: only a look at the turned picture tells.
+faces). An upside-down face it often takes for an upright one of low score: only a look at the turned picture tells.
 """
 
 from __future__ import annotations
