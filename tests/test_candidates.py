@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_tracker import FPS, World, at, live
 
-from face3d_live.track.candidates import LOOK_EVERY
+from face3d_live.track.sweep import QUICKEST
 
 USER, OTHER = 0.3, -0.3  # shape codes of two people
 
@@ -113,7 +113,7 @@ def test_the_cost_is_bounded():
     world.estimates = 0
     out = world.play(tracker, 10)
     assert all(o.face for o in out)
-    assert len(world.looks) <= 10 / LOOK_EVERY + 1
+    assert len(world.looks) <= 10 / QUICKEST + 1
     assert set(world.looks) == {0}
     assert world.estimates <= len(out) + 10
 

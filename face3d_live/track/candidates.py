@@ -1,7 +1,7 @@
 """Other faces in the picture, and when one of them gets the track: a wrong acquisition heals.
 
 A track holds on to whom it found first. That may be a poster, or a bystander who was in view while the user was not.
-So the whole picture is looked at `LOOK_EVERY` seconds, and every other face in it is a candidate. A candidate gets the
+So the whole picture is looked at in turn (`sweep`), and every other face in it is a candidate. A candidate gets the
 track for one of these reasons, in this order:
 
 - "alive": it moves, and the tracked face has not moved for `STILL` seconds, as pictures do not;
@@ -15,15 +15,16 @@ seconds lie between two changes. Two faces of similar size hence keep what they 
 The owner is the first person whose identity was averaged on a face that moved. Another one becomes the owner by getting
 the track as "larger", or by keeping it for `TENURE` seconds while about as large as the owner was.
 
-Cost: one detector look each `LOOK_EVERY` seconds, or `CONTEST_EVERY` while a reason holds or a candidate is new; one
-estimate a look at most, and rarer for a candidate that gains nothing.
+Cost: besides the sweep one close look of the detector at each of at most `WATCHED` candidates every `CONTEST_EVERY`
+seconds, while a reason holds or they are new; one estimate at a time, and rarer for a candidate that gains nothing.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,18 +36,21 @@ from .identity import IdentityAverage
 from .placing import centre_of
 from .types import Estimate
 
-LOOK_EVERY, CONTEST_EVERY = 0.5, 0.2  # seconds
-FORGOTTEN = 1.2  # seconds after which a candidate that was not seen is gone
+CONTEST_EVERY = 0.2  # seconds
+WATCHED = 2
+FORGOTTEN = 2.4  # rounds of the sweep after which a candidate that was not seen is gone
 STEP_ASIDE = 1.0  # sides that a candidate moves between looks at most
 SETTLING = 0.5  # seconds after which a new track's codes tell of the face and not of the crop's search for it
-MOVED, TURNED = 0.1, np.radians(2.0)  # change of any coefficient (live faces 0.2 in 2 s, a poster 0.005), of rotation
+# What is movement: change of any coefficient, of rotation, of place (a share of the distance). Within 2 s live faces
+# change a coefficient by 0.2 and more; a poster in a noisy picture by 0.005 to 0.05, and turns by 0.1 to 0.9 degrees.
+MOVED, TURNED, AWAY = 0.1, np.radians(2.0), 0.06
 VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.2, np.radians(4.0), 0.08  # the same between looks at a candidate; of its side
 STILL = 3.0  # seconds
-LARGER, MUCH_LARGER = 1.4, 2.0  # factors on the side
+LARGER, MUCH_LARGER = 1.3, 2.0  # factors on the side
 DWELL = {"alive": 0.4, "known": 0.4, "larger": 1.5}  # seconds
 DWELL_STILL = 0.4  # the same for "larger", while the tracked face has not moved since it was found
 REST = 3.0  # seconds after a change
-VIEWS = 2
+VIEWS, MISSES = 2, 3
 BELIEVED = 0.45  # least confidence; faces 0.7 to 0.9, other things 0 to 0.3
 ANOTHER, SAME = 0.11, 0.6  # rms of shape codes between people (0.12 and more; one person's means 0.01 to 0.07); factor
 SMALLER, TENURE = 0.7, 15.0  # of the owner's side: a face that small does not become the owner; seconds
@@ -71,6 +75,7 @@ class Movement:
         elif (
             np.abs(codes.expression - last.expression).max() > MOVED
             or angle_between(codes.rotation, last.rotation) > TURNED
+            or np.linalg.norm(codes.translation - last.translation) > AWAY * np.linalg.norm(last.translation)
         ):
             self._reference, self.at, self.ever = codes, now, True
 
@@ -88,6 +93,7 @@ class Candidate:
     wait: float = CONTEST_EVERY
     shape: NDArray = field(default_factory=lambda: np.zeros(N_SHAPE, np.float32))
     alive: bool = False
+    missed: int = 0  # close looks in a row that did not see it
     first: tuple[HeadCodes, NDArray] | None = None  # codes and place of the first view
 
     @property
@@ -118,6 +124,16 @@ class Candidate:
         )
 
 
+class Eyes(Protocol):
+    """How a candidate is looked at."""
+
+    def near(self, face: Detection) -> Detection | None:
+        """The detector's close look at the place where the face was."""
+
+    def view(self, face: Detection) -> Estimate | None:
+        """The network's estimate of it; None where that makes no sense."""
+
+
 class Candidates:
     """The other faces beside one track. Times are seconds of the tracker's own clock."""
 
@@ -128,7 +144,7 @@ class Candidates:
 
     def begin(self, now: float) -> None:
         """A track begins; the owner stays known."""
-        self._begun = self._looked = now
+        self._begun = self._watched = now
         self._found: list[Candidate] = []
         self._movement = Movement(now)
         self._owned = False
@@ -148,28 +164,30 @@ class Candidates:
             self.owner, self._owner_side = copy.copy(identity), side
 
     def due(self, now: float) -> bool:
-        """Whether the whole picture should be looked at."""
+        """Whether a candidate should be looked at."""
         contested = any(candidate.reason or candidate.fresh for candidate in self._found)
-        return now - self._looked >= (CONTEST_EVERY if contested else LOOK_EVERY)
+        return contested and now - self._watched >= CONTEST_EVERY
 
     def look(
         self,
         faces: Sequence[Detection],
         tracked: tuple[NDArray, float],
         identity: IdentityAverage,
-        view: Callable[[Detection], Estimate | None],
+        eyes: Eyes,
         now: float,
+        memory: float,
     ) -> Candidate | None:
         """The candidate that gets the track now, or None.
 
-        faces: all that the detector sees. tracked: centre (2,) and side of the tracked face, pixels. view: the
-        network's estimate of a face, None where it makes no sense; called once at most.
+        faces: those that the sweep has just seen. tracked: centre (2,) and side of the tracked face, pixels. memory:
+        seconds after which a candidate that is not seen again is forgotten.
         """
-        self._looked = now
         self._match([face for face in faces if face.score >= SURE and not _same(face, tracked)], now)
+        self._watch(eyes, tracked, now)
+        self._found = [each for each in self._found if now - each.seen < memory]
         worth = [each for each in self._found if each.seen == now and self._matters(each, tracked[1], identity, now)]
         for candidate in sorted(worth, key=lambda each: each.asked)[:1]:
-            estimate = view(candidate.face)
+            estimate = eyes.view(candidate.face)
             candidate.asked, candidate.wait = now, min(2 * candidate.wait, PATIENT)
             if estimate is not None:
                 candidate.view(estimate)
@@ -198,7 +216,20 @@ class Candidates:
                 reach[nearest].face, reach[nearest].seen = face, now
             else:
                 self._found.append(Candidate(face, now))
-        self._found = [each for each in self._found if now - each.seen < FORGOTTEN]
+
+    def _watch(self, eyes: Eyes, tracked: tuple[NDArray, float], now: float) -> None:
+        """A close look at those that may get the track."""
+        if not self.due(now):
+            return
+        self._watched = now
+        contested = [each for each in self._found if each.seen < now and (each.reason or each.fresh)]
+        for each in sorted(contested, key=lambda each: -each.side)[:WATCHED]:
+            face = eyes.near(each.face)
+            if face is None or _same(face, tracked):
+                each.missed += 1
+            else:
+                each.face, each.seen, each.missed = face, now, 0
+        self._found = [each for each in self._found if each.missed < MISSES]
 
     def _reason(self, each: Candidate, side: float, identity: IdentityAverage, now: float) -> str | None:
         still = now - self._movement.at >= STILL

@@ -21,14 +21,16 @@ from ..head.points import IBUG68_FROM_478
 from ..regress.crop import Crop, crop_from_points
 from . import calibration as neutral
 from .calibration import Calibration
-from .candidates import Candidates
+from .candidates import FORGOTTEN, Candidates
 from .detector import SURE, Detection, Detector
 from .filters import NOMINAL_STEP, step
 from .identity import IdentityAverage
-from .judge import ASK_EVERY, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
+from .judge import ASK_EVERY, LOW_CONFIDENCE, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
 from .looks import Looks
 from .placing import anchored, centre_of, crop_from_detection, strayed
+from .sight import Sight
 from .smoothing import RELAXED, FaceSmoother, relaxed
+from .sweep import Sweep
 from .turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 
@@ -38,7 +40,7 @@ NEARBY = 1.0  # sides of the face that it may have moved meanwhile
 
 CONVINCING = 0.65  # confidence of a new face from which no other way up is tried; upside-down faces have up to 0.51
 BETTER = 0.15  # by which the confidence of another way up must be higher
-TURN_EVERY = 0.5  # seconds between such tries
+TURN_EVERY = 1.0  # seconds between such tries
 DISBELIEF = 1.0  # seconds of estimates that cannot be believed, after which a track ends
 
 
@@ -78,7 +80,7 @@ class Tracker:
         self._shown_at = -RELAXED
         self._looks = Looks()
         self._turned = -np.inf
-        self._candidates = Candidates()
+        self._candidates, self._sweep = Candidates(), Sweep()
         self._end_track()
         self._old_place: tuple[NDArray, float] | None = None
 
@@ -90,7 +92,7 @@ class Tracker:
         estimate = self._follow(rgb, camera) if self._last is not None else None
         if self._last is None:
             estimate = self._acquire(rgb, camera)
-        elif estimate is not None and self._candidates.due(self._now):
+        elif estimate is not None and (self._sweep.due(self._now) or self._candidates.due(self._now)):
             estimate = self._reconsider(rgb, camera) or estimate
         if estimate is None:
             codes = relaxed(self._shown, self._now - self._shown_at)
@@ -197,13 +199,12 @@ class Tracker:
         """The estimate of another face that gets the track, or None."""
         assert self._last is not None
 
-        def view(face: Detection) -> Estimate | None:
-            estimate = self._estimator.estimate(rgb, crop_from_detection(face, stepped(roll_of(face))), camera)
-            lost = judge(estimate, None, self._now, (camera.width, camera.height)) == "lost"
-            return None if lost else estimate
-
-        faces, place = self._detector.detect(rgb, finest=0), box_of(self._last.points)
-        winner = self._candidates.look(faces, place, self._identity, view, self._now)
+        place, faces = box_of(self._last.points), []
+        if self._sweep.due(self._now):
+            faces = self._sweep.faces(self._detector, rgb, place[1], self._crop.roll, self._now)
+        sight = Sight(self._detector, self._estimator, rgb, camera)
+        memory = FORGOTTEN * self._sweep.round
+        winner = self._candidates.look(faces, place, self._identity, sight, self._now, memory)
         if winner is None:
             return None
         before, self._identity = self._identity, self._candidates.identity_of(winner)
@@ -241,7 +242,7 @@ class Tracker:
             self._turned = self._now
             best += BETTER
             for seen, way in other_ways_up(self._detector, rgb, face, roll):
-                other = self._look_twice(rgb, camera, seen, way)
+                other = self._look_twice(rgb, camera, seen, way, LOW_CONFIDENCE)
                 if other is not None and other.confidence > best:
                     estimate, face, roll, best = other, seen, way, other.confidence
         if estimate is None or estimate.confidence < UNBELIEVABLE:
@@ -252,13 +253,18 @@ class Tracker:
         self._end_track()
         self._identity.begin_track(self._now - self._shown_at)
         self._candidates.begin(self._now)
+        self._sweep.begin(self._now)
         self._keep(estimate, roll_for(estimate.codes, roll))
         return estimate
 
-    def _look_twice(self, rgb: Rgb, camera: Camera, face: Detection, roll: float) -> Estimate | None:
-        """The estimate in the crop that the face's own points ask for, or None where there is no face."""
+    def _look_twice(
+        self, rgb: Rgb, camera: Camera, face: Detection, roll: float, least: float = 0.0
+    ) -> Estimate | None:
+        """The estimate in the crop that the face's own points ask for, or None where there is no face: the first one
+        has less than the `least` confidence, or makes no sense."""
         estimate = self._estimate(rgb, crop_from_detection(face, roll), camera)
-        if judge(estimate, None, self._now, (camera.width, camera.height)) == "lost":
+        lost = judge(estimate, None, self._now, (camera.width, camera.height)) == "lost"
+        if lost or estimate.confidence < least:
             return None
         return self._estimate(rgb, crop_from_points(estimate.points_px, roll), camera)
 
