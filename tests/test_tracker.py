@@ -262,7 +262,7 @@ def test_before_any_face_the_head_is_neutral():
 def test_without_a_face_the_looks_are_rationed():
     world = World({})
     world.play(world.tracker(), 10)
-    assert 60 <= len(world.looks) <= 150  # three of them in the turned picture, once after each finer look
+    assert 60 <= len(world.looks) <= 170  # three of them in the turned picture, every half second
     assert world.looks[0] == 2
     assert 3 <= sum(f == 2 for f in world.looks) <= 6
 

@@ -156,21 +156,34 @@ def test_a_turning_picture_is_followed_all_the_way_round(make_tracker):
     assert np.abs((np.array(rolls) - rolls[0] + 180) % 360 - 180).max() < 12
 
 
-def test_what_cannot_be_believed_is_no_face_for_long(make_tracker):
-    """Whatever the detector says: with no confidence at all for a second the track ends."""
+def test_what_cannot_be_believed_is_no_face(make_tracker):
+    """Whatever the detector says: an estimate without any confidence is not shown, and soon ends the track."""
     tracker, picture = make_tracker(), data.astronaut()
     honest = tracker._estimator
-    tracker.update(picture, 0.0)
+    shown = tracker.update(picture, 0.0)
 
     class Unsure:
         def estimate(self, *args):
             found = honest.estimate(*args)
-            return type(found)(found.codes, found.points_px, 0.02, found.residual, found.predicted)
+            wild = found.codes.with_(expression=np.ones(52, np.float32))
+            return type(found)(wild, found.points_px, 0.02, found.residual, found.predicted)
 
     tracker._estimator = Unsure()
-    faces = [tracker.update(picture, i / 10).face for i in range(1, 25)]
-    assert faces[0]
-    assert not any(faces[12:])
+    tracked = [tracker.update(picture, i / 10) for i in range(1, 10)]
+    assert not any(o.face for o in tracked)
+    assert tracked[0].codes.expression == pytest.approx(shown.codes.expression)
+    tracker._estimator = honest
+    assert any(tracker.update(picture, 1 + i / 10).face for i in range(3))
+
+
+def test_a_camera_that_is_turned_at_once_is_followed_again(make_tracker):
+    tracker, picture = make_tracker(), data.astronaut()
+    turned = np.ascontiguousarray(np.rot90(picture, 2))
+    assert all(tracker.update(picture, i / 10).face for i in range(5))
+    tracked = [tracker.update(turned, 0.5 + i / 10) for i in range(20)]
+    assert all(not o.face or o.confidence > 0.5 for o in tracked)
+    assert tracked[-1].face
+    assert abs(np.degrees(to_euler(tracked[-1].raw.rotation)[2])) > 150
 
 
 def test_the_average_codes_are_untouched_by_a_roll_of_zero():

@@ -40,8 +40,7 @@ NEARBY = 1.0  # sides of the face that it may have moved meanwhile
 
 CONVINCING = 0.65  # confidence of a new face from which no other way up is tried; upside-down faces have up to 0.51
 BETTER = 0.15  # by which the confidence of another way up must be higher
-TURN_EVERY = 1.0  # seconds between such tries
-DISBELIEF = 1.0  # seconds of estimates that cannot be believed, after which a track ends
+DISBELIEF = 0.5  # seconds of estimates that cannot be believed, after which a track ends
 
 
 class Tracker:
@@ -79,7 +78,6 @@ class Tracker:
         self._shown = HeadCodes()
         self._shown_at = -RELAXED
         self._looks = Looks()
-        self._turned = -np.inf
         self._candidates, self._sweep = Candidates(), Sweep()
         self._end_track()
         self._old_place: tuple[NDArray, float] | None = None
@@ -184,6 +182,8 @@ class Tracker:
         if verdict == "lost" or self._now - self._believed > DISBELIEF:
             self._end_track()
             return None
+        if estimate.confidence < UNBELIEVABLE:
+            return None
         self._keep(estimate, roll_for(estimate.codes, roll) if verdict == "good" else roll, face)
         return estimate
 
@@ -203,8 +203,7 @@ class Tracker:
         if self._sweep.due(self._now):
             faces = self._sweep.faces(self._detector, rgb, place[1], self._crop.roll, self._now)
         sight = Sight(self._detector, self._estimator, rgb, camera)
-        memory = FORGOTTEN * self._sweep.round
-        winner = self._candidates.look(faces, place, self._identity, sight, self._now, memory)
+        winner = self._candidates.look(faces, place, self._identity, sight, self._now, FORGOTTEN * self._sweep.round)
         if winner is None:
             return None
         before, self._identity = self._identity, self._candidates.identity_of(winner)
@@ -225,7 +224,7 @@ class Tracker:
         if finest is None:
             return None
         estimate = self._begin_any(rgb, camera, self._detector.detect(rgb, finest=finest))
-        if estimate is None and finest > 0:
+        if estimate is None and self._looks.turned("picture", self._now):
             estimate = self._begin_any(rgb, camera, in_turned_pictures(self._detector, rgb))
         return estimate
 
@@ -238,8 +237,7 @@ class Tracker:
         roll, size = stepped(roll_of(face)), (camera.width, camera.height)
         estimate = self._look_twice(rgb, camera, face, roll)
         best = 0.0 if estimate is None else estimate.confidence
-        if best < CONVINCING and self._now - self._turned >= TURN_EVERY:
-            self._turned = self._now
+        if best < CONVINCING and self._looks.turned("face", self._now):
             best += BETTER
             for seen, way in other_ways_up(self._detector, rgb, face, roll):
                 other = self._look_twice(rgb, camera, seen, way, LOW_CONFIDENCE)

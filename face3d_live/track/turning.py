@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..codes import HeadCodes
 from ..regress.crop import Crop
 from ..rotations import to_euler
-from .detector import SURE, Detection
+from .detector import SAME, SURE, Detection, overlap
 from .placing import centre_of
 from .types import DetectsFaces, Rgb
 
@@ -97,7 +97,10 @@ def in_turned_pictures(detector: DetectsFaces, rgb: Rgb) -> list[Detection]:
     scale = min(1.0, GLANCE / max(height, width))
     small = rgb if scale == 1 else cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     found = [face for quarters in (2, 1, 3) for face in detect_turned(detector, small, quarters)]
-    faces = [Detection(face.box / scale, face.score, face.keypoints / scale) for face in found]
+    faces: list[Detection] = []
+    for face in sorted(found, key=lambda face: -face.score):  # a face shows itself in several turns, best upright
+        if not faces or overlap(face.box / scale, np.stack([other.box for other in faces])).max() < SAME:
+            faces.append(Detection(face.box / scale, face.score, face.keypoints / scale))
     return sorted(faces, key=lambda face: (face.score < SURE, -face.area))
 
 
