@@ -151,8 +151,8 @@ def _listen(host: str, port: int) -> socket.socket:
     if address is not None:  # a zone is kept: a link-local address needs it
         host = host.strip("[]") if "%" in host else str(address)
     try:
-        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(where, family=family)
+        family, _, _, _, where = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server((where[0], port, *where[2:]), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             cure = f"port {port} is in use: end the other program, or choose another with --port {port + 1}"
