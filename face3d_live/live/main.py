@@ -169,7 +169,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _address(host: str, listener: socket.socket, token: str | None) -> str:
     port = listener.getsockname()[1]
-    name = bare(host)
+    name = str(parse_ip(host) or bare(host))
     name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(name, name)
     name = f"[{name}]" if ":" in name else name
     return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
