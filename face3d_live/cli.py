@@ -19,6 +19,7 @@ import typer
 from face3d_live import paths
 from face3d_live.errors import AssetError, Face3DError
 from face3d_live.takes import cli as takes_cli
+from face3d_live.text import print_any_name
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -115,6 +116,7 @@ def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        print_any_name()
         try:
             return command(*args, **kwargs)
         except Face3DError as error:
@@ -125,6 +127,7 @@ def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @app.command()
+@says_what_to_do
 def live(
     host: Annotated[str, typer.Option(help=HOST_HELP)] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 picks a free one")] = 8080,

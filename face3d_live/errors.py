@@ -5,11 +5,19 @@ Face3DError
 └── AssetError     a model file or a system library is missing or broken
 """
 
+from __future__ import annotations
+
+from face3d_live.text import shown
+
 
 class Face3DError(Exception):
-    """Base of all errors shown to users: `code` is stable, the message is the cure."""
+    """Base of all errors shown to users: `code` is stable, the message is the cure.
+
+    The message can be encoded whatever file names are in it, see `text.shown`.
+    """
 
     def __init__(self, code: str, message: str) -> None:
+        message = shown(message)
         super().__init__(message)
         self.code = code
         self.message = message

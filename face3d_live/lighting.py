@@ -52,6 +52,22 @@ def shade(light: NDArray, normals: NDArray) -> Array:  # (27,), (..., 3) -> (...
     return np.maximum(sh_basis(normals) @ np.asarray(light, np.float32).reshape(9, 3), 0)
 
 
+def rolled(light: NDArray, angle: float) -> Array:  # (27,), radians -> (27,)
+    """The light turned about the camera's axis, counter-clockwise as seen in the picture.
+
+    A pair of harmonics of order m turns by m times the angle.
+    """
+    bands = np.asarray(light, np.float32).reshape(9, 3)
+    if angle == 0:
+        return bands.reshape(N_LIGHT)
+    out = bands.copy()
+    for first, second, order in ((3, 1, 1), (7, 5, 1), (8, 4, 2)):  # (x, y), (xz, yz), (x2-y2, xy)
+        cos, sin = np.cos(order * angle), np.sin(order * angle)
+        out[first] = cos * bands[first] - sin * bands[second]
+        out[second] = sin * bands[first] + cos * bands[second]
+    return out.reshape(N_LIGHT)
+
+
 def lamp(direction: NDArray, colour: NDArray) -> Array:  # (3,) towards the lamp, (3,) linear RGB -> (27,)
     """A distant lamp: a white surface that faces it shades to about `colour`."""
     unit = np.asarray(direction, np.float32) / np.linalg.norm(direction)

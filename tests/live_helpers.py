@@ -97,8 +97,9 @@ class Camera(MediaStreamTrack):
 class Browser:
     """What the page does: offers a camera and a control channel, shows the avatar."""
 
-    def __init__(self, served, camera=None, codec=None, more=()):
+    def __init__(self, served, camera=None, codec=None, more=(), edit=lambda offer: offer):
         self.served, self.camera, self.codec, self.more = served, camera or Camera(), codec, more
+        self.edit = edit  # of the offer, on its way to the server
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.messages, self.news = [], asyncio.Event()
         self.avatar, self.avatars = None, 0
@@ -117,7 +118,9 @@ class Browser:
         self.pc.on("track", self._on_track)
         await self.pc.setLocalDescription(await self.pc.createOffer())
         response = await self.served.http.post(
-            "/api/sessions", content=self.pc.localDescription.sdp, headers={"Content-Type": "application/sdp"}
+            "/api/sessions",
+            content=self.edit(self.pc.localDescription.sdp),
+            headers={"Content-Type": "application/sdp"},
         )
         assert response.status_code == 201, response.text
         self.location, self.answer = response.headers["Location"], response.text

@@ -59,6 +59,24 @@ def open_page(browser, server, *, camera: bool = True, width: int = 1280, height
     return page
 
 
+def test_the_sample_plays_without_h264(browser, server) -> None:
+    """As in Firefox without its plug-in: of the sample's two copies only the VP9 one can be played."""
+    context = browser.new_context()
+    context.add_init_script(
+        "const can = HTMLMediaElement.prototype.canPlayType;"
+        "HTMLMediaElement.prototype.canPlayType = function (t) { return /avc1|mp4/.test(t) ? '' : can.call(this, t); };"
+    )
+    page = context.new_page()
+    asked = []
+    page.route("**/sample.mp4", lambda route: route.abort())
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(server.url)
+    page.click("#sample")
+    page.wait_for_selector(LIVE, timeout=60_000)
+    assert any(url.endswith("sample.webm") for url in asked)
+    context.close()
+
+
 def wait_for_notice(page, text: str) -> None:
     """It may be one that passes, such as between two attempts to connect."""
     expect(page.locator("#notice-text")).to_contain_text(text, timeout=30_000)

@@ -253,7 +253,8 @@ def test_files_that_are_none(tmp_path):
     store = Store(tmp_path)
     store.save("a", Profile())
     path = tmp_path / "mappings" / "a.toml"
-    for content, message in ((b"\xff\xfe", "UTF-8"), (b"x = ", "not TOML"), (b"#" * 70000, "larger")):
+    broken = {b"\xff": "UTF-8", b"\xff\xfe\0": "UTF-8", b"x = ": "not TOML", b"#" * 70000: "larger"}
+    for content, message in broken.items():
         path.write_bytes(content)
         with pytest.raises(InputError, match=message):
             store.load("a")

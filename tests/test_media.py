@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import re
 import signal
 import time
 from fractions import Fraction
@@ -70,6 +71,34 @@ async def test_both_codecs_work(codec):
         await browser.until_brightness(0.5)
         browser.camera.level = 0.8
         await browser.until_brightness(0.8)
+
+
+def as_firefox_without_h264(offer: str) -> str:
+    """VP9 before VP8, each with the parameters that Firefox gives, and no H264."""
+    lines = []
+    for line in offer.splitlines():
+        if line.startswith("m=video"):
+            words = line.split()
+            line = " ".join([*words[:3], "121", *words[3:]])
+        lines.append(line)
+        if rtpmap := re.match(r"a=rtpmap:(\d+) VP8/90000", line):
+            lines.append(f"a=fmtp:{rtpmap[1]} max-fs=12288;max-fr=60")
+            lines += ["a=rtpmap:121 VP9/90000", "a=fmtp:121 max-fs=12288;max-fr=60", "a=rtcp-fb:121 nack pli"]
+    return "\r\n".join(lines) + "\r\n"
+
+
+async def test_a_browser_without_h264_sends_and_gets_vp8():
+    async with serve() as served, Browser(served, codec="video/VP8", edit=as_firefox_without_h264) as browser:
+        lines = browser.answer.splitlines()
+        video = lines[next(i for i, line in enumerate(lines) if line.startswith("m=video")) :]
+        names = {line.split()[1] for line in video if line.startswith("a=rtpmap")}
+        assert {name for name in names if name != "rtx/90000"} == {"VP8/90000"}
+        parameters = [line.split()[0] for line in video if line.startswith("a=fmtp")]
+        assert len(parameters) == len(set(parameters))
+        await browser.until_brightness(0.5)
+        browser.camera.level = 0.8
+        await browser.until_brightness(0.8)
+        assert (await served.http.get(browser.location)).json()["face"] is True
 
 
 async def test_h264_is_chosen_and_the_answer_asks_for_bitrate():
@@ -367,3 +396,16 @@ async def test_sessions_leave_nothing_behind():
             counts.append((*open_things(os.getpid()), *open_things(served.live.engine.pid)))
         # Pools may grow once; what every session left would show up three times.
         assert all(late <= early + 2 for early, late in zip(counts[0], counts[2], strict=True)), counts
+
+
+def test_both_copies_of_the_sample_show_the_same():
+    folder = Path(__file__).resolve().parent.parent / "web_client" / "sample"
+    pictures = []
+    for suffix in (".mp4", ".webm"):
+        with av.open(str(folder / f"sample{suffix}")) as clip:
+            assert clip.streams.video[0].codec_context.name in ("h264", "vp9")
+            pictures.append([frame.to_ndarray(format="gray") for frame in clip.decode(video=0)])
+    assert len(pictures[0]) == len(pictures[1]) == 270
+    for a, b in zip(pictures[0][::30], pictures[1][::30], strict=True):
+        assert np.abs(a.astype(int) - b).mean() < 2
+    assert (folder / "sample.webm").stat().st_size < 300_000

@@ -319,6 +319,10 @@ async def test_something_else_at_vtube_studios_port(tmp_path):
         ("vmc://8.8.8.8", "bad-address"),
         ("vmc://[ff02::1]", "bad-address"),
         ("vmc://[::]", "bad-address"),
+        ("vmc://[::%25lo]", "bad-address"),
+        ("vmc://[::2]", "bad-address"),
+        ("vmc://[::ffff:224.0.0.1]", "bad-address"),
+        ("vmc://[2606:4700::1111%25eth0]", "bad-address"),
         ("vmc://[2606:4700::1111]", "bad-address"),
         ("vmc://[::ffff:8.8.8.8]", "bad-address"),
         ("vmc://2130706433", "bad-output"),
@@ -340,6 +344,10 @@ def test_urls_there_and_back():
         "livelink://unreal-pc.local:11111?subject=Anna%20B",
         "vts://localhost:8001?mirror=1",
         "ifacialmocap://[fe80::1]:49983",
+        "vmc://[::1]:39541",
+        "vmc://[::ffff:127.0.0.1]:39541",
+        "vmc://[fe80::1%25Eth0]:39541",
+        "osf://ip6-localhost:11573",
         "livelink://100.64.0.9:11111?session=ab12",
     ):
         assert parse(url).url == url

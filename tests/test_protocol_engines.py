@@ -2,6 +2,8 @@
 
 import math
 import struct
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -160,7 +162,8 @@ def test_what_vmc_cannot_say():
 
 
 def test_live_link_bytes_are_these():
-    packet = live_link.Encoder("Face", fps=60).encode(frame_of(t=1.5, eyeBlinkLeft=0.25, tongueOut=1))
+    midnight = lambda: datetime(2026, 11, 27, 0, 0, 1, 500_000)  # noqa: E731
+    packet = live_link.Encoder("Face", 60, midnight).encode(frame_of(t=9, eyeBlinkLeft=0.25, tongueOut=1))
     assert packet[:5].hex() == "06" + "00000024"
     device = packet[5:41].decode()
     assert len(device) == 36 and device.count("-") == 4
@@ -169,7 +172,45 @@ def test_live_link_bytes_are_these():
     assert packet[65:70].hex() == "3d" + "3e800000"
     assert len(packet) == 66 + 4 * 61
     assert packet[66 + 4 * 51 : 66 + 4 * 52].hex() == "3f800000"
-    assert live_link.Encoder("Face").encode(frame_of(face=False)) == packet[:65]
+    assert live_link.Encoder("Face", 60, midnight).encode(frame_of(face=False)) == packet[:65]
+
+
+@pytest.mark.parametrize(("fps", "numerator", "denominator"), [
+    (60, 60, 1), (30, 30, 1), (29.97, 30000, 1001), (30000 / 1001, 30000, 1001), (59.94, 60000, 1001),
+    (23.976, 24000, 1001), (12.5, 25, 2), (1.0, 1, 1),
+])  # fmt: skip
+def test_live_link_counts_the_time_of_day_at_its_rate(fps, numerator, denominator):
+    noon = datetime(2026, 11, 27, 13, 20, 30, 250_000)
+    packet = live_link.Encoder("F", fps, lambda: noon).encode(frame_of(t=3.25, face=False))
+    number, fraction, said, below = struct.unpack(">ifii", packet[-16:])
+    assert (said, below) == (numerator, denominator)
+    seconds = 13 * 3600 + 20 * 60 + 30.25
+    assert number == int(seconds * numerator / denominator + 1e-9)
+    assert 0 <= fraction < 1
+    assert (number + fraction) * denominator / numerator == pytest.approx(seconds, abs=1e-4)
+
+
+def test_live_link_time_is_this_machines_own():
+    now = datetime.now()
+    read = live_link.decode(live_link.Encoder().encode(frame_of(t=5)))
+    clock = now.hour * 3600 + now.minute * 60 + now.second
+    assert abs((read.seconds - clock + 43200) % 86400 - 43200) < 60
+
+
+def test_live_link_steps_are_the_pictures_and_the_clock_sets_them():
+    clock = [datetime(2026, 11, 27, 23, 59, 59)]
+    encoder = live_link.Encoder("F", 60, lambda: clock[0])
+
+    def said(t, late=0.0, session="a"):
+        clock[0] = datetime(2026, 11, 27, 23, 59, 59) + timedelta(seconds=t + late)
+        return live_link.decode(encoder.encode(replace(frame_of(t=100 + t), session=session))).seconds
+
+    assert said(0) == pytest.approx(86399)
+    assert said(0.5, late=0.1) == pytest.approx(86399.5, abs=1e-3)  # the network's delay is no step
+    assert said(1.25) == pytest.approx(0.25, abs=1e-3)  # the next day
+    assert said(2.0, late=3600) == pytest.approx(3601, abs=1e-3)  # the clock was set, or a take began anew
+    assert said(2.5, late=3600) == pytest.approx(3601.5, abs=1e-3)
+    assert said(2.6, late=3600.3, session="b") == pytest.approx(3601.9, abs=1e-3)
 
 
 def test_live_link_is_read_by_pylivelinkface_under_the_right_names():
@@ -205,7 +246,7 @@ def test_live_link_of_anything_has_its_size_and_is_in_range(frame, subject):
     packet = live_link.Encoder(subject).encode(frame)
     assert len(packet) == 61 + len(subject.encode()) + (245 if frame.face else 0)
     read = live_link.decode(packet)
-    assert read.subject == subject and 0 <= read.seconds <= 86401
+    assert read.subject == subject and 0 <= read.seconds <= 86400
     if frame.face:
         assert all(0 <= read.values[name] <= 1 for name in live_link.ORDER)
         assert all(abs(read.values[name]) <= math.pi + 1e-6 for name in live_link.ANGLES)

@@ -2,6 +2,9 @@
 
 import math
 import struct
+import time
+from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,7 +14,9 @@ from hypothesis import strategies as st
 from test_protocol_engines import LEFT, TILT_LEFT, UP, any_frames, frame_of
 
 from face3d_live.head.model import Head
-from face3d_live.live.outputs.senders import _face
+from face3d_live.live.outputs.address import parse
+from face3d_live.live.outputs.senders import _face, make_encoder
+from face3d_live.mapping.apply import Mapped
 from face3d_live.protocols import openseeface
 from face3d_live.protocols.openseeface import FEATURES, ORDER, SIZE, WIDTH, decode, encode
 from face3d_live.rotations import from_quaternion
@@ -139,3 +144,14 @@ def test_garbage_is_refused_or_read(data):
         decode(data)
     except ValueError:
         return
+
+
+def test_times_are_the_clocks_and_rise_across_sessions():
+    """Receivers leave out what is not newer than the last packet; a new session or a looped take begins at 0 again."""
+    encoder = make_encoder(parse("osf://127.0.0.1"), ())
+    frames = [("a", 50.0), ("a", 50.033), ("b", 0.0), ("b", 0.033), ("b", 0.033), ("b", 0.0)]
+    packets = [encoder(Mapped(replace(frame_of(t=t), session=s), (), np.zeros(0))) for s, t in frames]
+    times = [read_as_unity_does(packet[0])["time"] for packet in packets]
+    assert all(a < b for a, b in pairwise(times))
+    assert abs(times[0] - time.time()) < 60
+    assert times[1] - times[0] == pytest.approx(0.033, abs=1e-3)

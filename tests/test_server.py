@@ -7,6 +7,7 @@ import json
 import socket
 import time
 import zipfile
+from urllib.parse import urlsplit
 
 import cv2
 import httpx
@@ -18,7 +19,8 @@ from live_fakes import grey
 from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import ARKIT, INDEX
-from face3d_live.live.guard import is_loopback
+from face3d_live.live.hosts import is_loopback
+from face3d_live.live.main import _address, _listen
 from face3d_live.live.worker import Worker
 from face3d_live.protocols import binary_stream, json_stream
 
@@ -57,6 +59,8 @@ async def test_wrong_requests_get_a_reason():
         assert error_of(await post("/api/sessions", content=AUDIO_ONLY, headers=SDP)) == (400, "no-video")
         recvonly = AUDIO_ONLY.replace("audio", "video").replace("sendrecv", "recvonly")
         assert error_of(await post("/api/sessions", content=recvonly, headers=SDP)) == (400, "no-video")
+        newer = AUDIO_ONLY.replace("audio", "video").replace("opus/48000/2", "AV1/90000")
+        assert error_of(await post("/api/sessions", content=newer, headers=SDP)) == (400, "no-codec")
         no_ice = AUDIO_ONLY.replace("audio", "video").replace("opus/48000/2", "H264/90000")
         assert error_of(await post("/api/sessions", content=no_ice, headers=SDP)) == (400, "bad-sdp")
         assert error_of(await post("/api/sessions", content="x" * 100_000, headers=SDP)) == (413, "too-large")
@@ -326,6 +330,8 @@ async def test_other_sites_are_kept_out_of_a_local_server():
         assert error_of(await http.get("/healthz", headers={"Host": "127.0.0.1.evil.example"})) == (403, "bad-host")
         assert (await http.get("/healthz", headers={"Host": "localhost:1"})).status_code == 200
         assert (await http.get("/healthz", headers={"Host": "[::1]:1"})).status_code == 200
+        assert (await http.get("/healthz", headers={"Host": "[::ffff:127.0.0.1]:1"})).status_code == 200
+        assert (await http.get("/healthz", headers={"Host": "ip6-localhost:1"})).status_code == 200
         for origin in ("https://evil.example", "null", "http://localhost.evil.example", "http://["):
             response = await http.post("/api/sessions", content="x", headers={**SDP, "Origin": origin})
             assert error_of(response) == (403, "bad-origin")
@@ -335,14 +341,34 @@ async def test_other_sites_are_kept_out_of_a_local_server():
             assert "hello" in await client.recv()
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"])
+@pytest.mark.parametrize("host", [
+    "localhost", "LOCALHOST", "localhost.", "a.localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]", "0:0:0:0:0:0:0:1",
+    "::ffff:127.0.0.1", "[::ffff:7f00:1]", "::1%lo", "[::1%25lo]", "ip6-localhost", "ip6-loopback", "127.1",
+    "2130706433", "0x7f000001", "localhost.localdomain",
+])  # fmt: skip
 def test_hosts_that_are_this_machine(host):
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "192.168.0.1", "localhost.example", "127.0.0.1.example", "::2"])
+@pytest.mark.parametrize("host", [
+    "", "0.0.0.0", "192.168.0.1", "localhost.example", "127.0.0.1.example", "::2", "::", "::ffff:10.0.0.1", "[", "%lo",
+    "ip6-localhost.example", "fe80::1%lo", "128.1", "127.0.0.1 x", "999999999999", "\udcff",
+])  # fmt: skip
 def test_hosts_that_are_not(host):
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "::ffff:127.0.0.1", "localhost", "[::1]", "::1"])
+def test_the_loopback_address_is_listened_on_however_it_is_spelt(host):
+    if "::1" in host:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("no IPv6 on this machine")
+    with _listen(host, 0) as listener:
+        assert is_loopback(listener.getsockname()[0])
+        address = _address(host, listener, None)
+        assert is_loopback(urlsplit(address).hostname)
 
 
 # --- the page, health, metrics, the end -----------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_the_file_holds_what_the_contract_says(tmp_path, smooth):
         "expression": ((frames, 52), np.float32), "landmarks": ((frames, 68, 2), np.float32),
         "rotation": ((frames, 3, 3), np.float32), "translation": ((frames, 3), np.float32),
         "shape": ((frames, 80), np.float32), "texture": ((frames, N_TEXTURE), np.float32),
-        "identity": ((80,), np.float32), "ms": ((frames,), np.float32),
+        "identity": ((80,), np.float32), "ms": ((frames,), np.float32), "confidence": ((frames,), np.float32),
     }  # fmt: skip
     assert set(got) == {*expected, "expression_names"}
     for key, (shape, dtype) in expected.items():
@@ -115,6 +115,23 @@ def test_the_file_holds_what_the_contract_says(tmp_path, smooth):
     assert summary.detected == pytest.approx(found.mean())
     assert "60 frames" in str(summary)
     assert list(out.parent.iterdir()) == [out]  # nothing else left behind
+
+
+def test_a_face_seen_badly_is_said_so(tmp_path):
+    tracker = fake_tracker()
+    sure = tracker._estimator.estimate
+
+    def estimate(*args):
+        found = sure(*args)
+        type(found).confidence = 0.2
+        return found
+
+    tracker._estimator.estimate = estimate
+    summary = track_video(write_video(tmp_path / "a.mp4", [200] * 9), tmp_path / "o.npz", False, tracker=tracker)
+    assert summary.warning is not None
+    assert "confidence 0.20" in str(summary)
+    with np.load(tmp_path / "o.npz") as z:
+        assert z["confidence"] == pytest.approx(np.full(9, 0.2))
 
 
 def test_no_face_at_all(tmp_path):

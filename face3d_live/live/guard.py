@@ -9,23 +9,14 @@ from __future__ import annotations
 
 import hmac
 import json
-from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from face3d_live.live.hosts import is_loopback
+
 _POLICY_VIOLATION = 1008
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address, without a port, is this machine's own."""
-    if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:

@@ -18,7 +18,7 @@ import uvicorn
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.live import tasks
 from face3d_live.live.avatars import load_stored
-from face3d_live.live.guard import is_loopback
+from face3d_live.live.hosts import bare, is_loopback, parse_ip
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.pipeline import Pipeline
 from face3d_live.live.playback import Performance
@@ -147,9 +147,12 @@ def _below(address: str, session_id: str) -> str:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises InputError "port-taken", "port-forbidden" or "bad-host"."""
+    address = parse_ip(host)
+    if address is not None:  # a zone is kept: a link-local address needs it
+        host = host.strip("[]") if "%" in host else str(address)
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family)
+        family, _, _, _, where = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server((where[0], port, *where[2:]), family=family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             cure = f"port {port} is in use: end the other program, or choose another with --port {port + 1}"
@@ -166,6 +169,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _address(host: str, listener: socket.socket, token: str | None) -> str:
     port = listener.getsockname()[1]
-    name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host, host)
+    name = str(parse_ip(host) or bare(host))
+    name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(name, name)
     name = f"[{name}]" if ":" in name else name
     return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")

@@ -16,8 +16,12 @@ MAX_BYTES = 64 * 1024
 BITRATE = {"x-google-start-bitrate": 1500, "x-google-min-bitrate": 800, "x-google-max-bitrate": 3000}
 
 
+#: What the server can read and write.
+CODECS = ("video/H264", "video/VP8")
+
+
 def check_offer(offer: str) -> None:
-    """Raise InputError "bad-sdp" or "no-video" for an offer that cannot become a session."""
+    """Raise InputError "bad-sdp", "no-video" or "no-codec" for an offer that cannot become a session."""
     try:
         description = sdp.SessionDescription.parse(offer)
     except Exception as error:  # the parser has no errors of its own: a bad line raises whatever it runs into
@@ -26,6 +30,12 @@ def check_offer(offer: str) -> None:
         raise InputError("bad-sdp", "the body is not a session description: it has no media section")
     for media in description.media:
         if media.kind == "video" and media.direction in ("sendrecv", "sendonly") and media.port:
+            offered = {codec.mimeType.lower() for codec in media.rtp.codecs}
+            if offered.isdisjoint(codec.lower() for codec in CODECS):
+                names = ", ".join(sorted(name.partition("/")[2] for name in offered)) or "none"
+                raise InputError(
+                    "no-codec", f"this browser offers the video codecs {names[:80]}: H264 or VP8 is needed"
+                )
             return
     raise InputError("no-video", "the offer sends no video: add a camera track (sendrecv) before making the offer")
 

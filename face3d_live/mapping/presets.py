@@ -79,7 +79,7 @@ def load(name: str) -> Preset:
     """A preset by its name. Raises InputError "bad-mapping" for one that does not exist."""
     if name not in names():
         raise unknown(name, names(), ("preset", name))
-    plain = tomllib.loads((FOLDER / f"{name}.toml").read_text())
+    plain = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
     outputs = {}
     match plain.get("all"):
         case "arkit":

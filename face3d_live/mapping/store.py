@@ -11,6 +11,7 @@ import platformdirs
 
 from face3d_live.errors import InputError
 from face3d_live.mapping.profile import MAX_BYTES, Profile
+from face3d_live.text import decoded
 
 MAX_PROFILES = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}")
@@ -46,7 +47,7 @@ class Store:
         if len(text) > MAX_BYTES:
             raise InputError("bad-mapping", f"{path} is larger than {MAX_BYTES} bytes: no mapping is")
         try:
-            return Profile.from_toml(text.decode(), str(path))
+            return Profile.from_toml(decoded(text), str(path))
         except UnicodeDecodeError as error:
             raise InputError("bad-mapping", f"{path} is not UTF-8 text: save it as UTF-8") from error
 

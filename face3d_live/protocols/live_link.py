@@ -9,6 +9,9 @@
 | i32, i32     | frames per second: numerator, denominator                                           |
 | u8, f32[61]  | 61; 52 coefficients in `ORDER`, head yaw pitch roll, left eye's, right eye's        |
 
+The time of day is the sender's local one: Epic's app takes it from the phone's own clock (Unreal's system time code
+provider, `FDateTime::Now`), and its frames are counted since midnight at the stated rate.
+
 Without a face the packet ends after the frame rate. Angles are radians, as `pose` defines them and as Unreal's ARKit
 plug-in computes them from an unmirrored face: positive yaw to the subject's left, positive pitch down, positive roll
 tips the crown to the subject's right.
@@ -18,12 +21,16 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 
 import numpy as np
 
 from face3d_live.codes import ARKIT
 from face3d_live.protocols import pose
+from face3d_live.protocols.clock import DAY, ClockTime, time_of_day
 from face3d_live.protocols.frame import StreamFrame
 
 PORT = 11111
@@ -37,29 +44,39 @@ ANGLES = tuple(f"{what}{angle}" for what in ("Head", "LeftEye", "RightEye") for 
 
 _RATE = struct.Struct(">ifii")
 _VALUES = struct.Struct(f">B{N_VALUES}f")
-_DAY = 86400.0
 _NAMESPACE = uuid.UUID("6d1f3a0e-3a52-4b0c-9a0e-0c5d1fe8a1d4")
 
 
+def exact_rate(fps: float) -> Fraction:
+    """The rate as Unreal writes it: 29.97 and its kind are n * 1000/1001, all others short fractions."""
+    whole = round(fps * 1.001)
+    if fps != round(fps) and abs(fps * 1.001 - whole) < 0.005:
+        return Fraction(whole * 1000, 1001)
+    return Fraction(fps).limit_denominator(1000)
+
+
 class Encoder:
-    """subject: the name under which Unreal lists the source; fps: what the frame numbers count.
+    """subject: the name under which Unreal lists the source; fps: what the frame numbers count; clock: local time.
 
     Raises ValueError for a subject that is empty, longer than 64 bytes or not printable.
     """
 
-    def __init__(self, subject: str = "Face3D", fps: int = 60) -> None:
+    def __init__(self, subject: str = "Face3D", fps: float = 60, clock: Callable[[], datetime] = datetime.now) -> None:
         name = subject.encode()
         if not 0 < len(name) <= MAX_SUBJECT or not subject.isprintable():
             raise ValueError(f"a subject name has 1 to {MAX_SUBJECT} printable characters")
         device = str(uuid.uuid5(_NAMESPACE, subject)).upper().encode()
-        self._fps = fps
+        self._rate, self._time = exact_rate(fps), ClockTime(lambda: time_of_day(clock()), DAY)
         self._head = struct.pack(">Bi", VERSION, len(device)) + device + struct.pack(">i", len(name)) + name
 
     def encode(self, frame: StreamFrame) -> bytes:
         """One frame."""
-        frames = (frame.t % _DAY) * self._fps
-        number = min(int(frames), 2**31 - 1)
-        packet = self._head + _RATE.pack(number, frames - number, self._fps, 1)
+        frames = self._time(frame) * self._rate.numerator / self._rate.denominator
+        number = int(frames)
+        fraction = np.float32(frames - number)
+        if fraction >= 1:  # nearest float32
+            number, fraction = number + 1, np.float32(0)
+        packet = self._head + _RATE.pack(number, fraction, self._rate.numerator, self._rate.denominator)
         if not frame.face:
             return packet
         values = np.clip(frame.expression, 0, 1).tolist()

@@ -2,7 +2,7 @@
 
 | type      | meaning                                                                                   |
 |-----------|-------------------------------------------------------------------------------------------|
-| f64, i32  | time in seconds, face id                                                                  |
+| f64, i32  | time in seconds since 1970, face id                                                       |
 | f32[2]    | width, height of the camera's picture                                                     |
 | f32[2]    | how far the right and the left eye are open, 0..1                                         |
 | u8, f32   | whether the pose is known, the error of its fit                                           |

@@ -20,6 +20,7 @@ from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
 from face3d_live.reconstruct.maker import Device, Options, Reconstructor
 from face3d_live.reconstruct.photo import MOST_BYTES, read_photo
+from face3d_live.text import shown
 
 STDIN = Path("-")
 SUMMARY = "summary.csv"
@@ -53,11 +54,11 @@ class Outcome:
         report = self.report or {}
         quality = report.get("quality", {})
         return {
-            "photo": str(self.task.photo),
-            "folder": self.task.folder.name,
+            "photo": shown(self.task.photo),
+            "folder": shown(self.task.folder.name),
             "state": self.state,
             "code": self.code,
-            "message": self.message,
+            "message": shown(self.message),
             "seconds": round(sum(report.get("ms", {}).values()) / 1e3, 2) if report else "",
             "confidence": report.get("confidence", ""),
             "mode": report.get("mode", ""),
@@ -223,7 +224,7 @@ def _stdin() -> bytes:
 def _finished(folder: Path, options: Options) -> dict[str, Any] | None:
     """The report of a head that is there already, made with the same options; report.json is written with the rest."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((folder / "report.json").read_bytes())
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) and report.get("options") == options.to_json() else None
@@ -267,7 +268,7 @@ class _Progress:
         self._bar.advance(self._task)
         photo, folder = outcome.task.photo, outcome.task.folder
         if outcome.state == "failed":
-            where = "" if self._total == 1 or str(photo) in outcome.message else f"{photo}: "
+            where = "" if self._total == 1 or shown(photo) in outcome.message else f"{photo}: "
             print(f"error: {outcome.code}: {where}{outcome.message}", file=sys.stderr, flush=True)
         elif outcome.state == "skipped":
             print(f"{folder}: there already; --force makes it again", flush=True)

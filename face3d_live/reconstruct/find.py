@@ -17,7 +17,7 @@ from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.still import look_again
 from face3d_live.track.detector import SURE, Detection, Detector
 from face3d_live.track.judge import judge
-from face3d_live.track.tracker import crop_from_detection
+from face3d_live.track.placing import crop_from_detection
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]

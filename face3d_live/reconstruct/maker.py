@@ -26,6 +26,7 @@ from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.regress.fit import Fitter
+from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import OBSERVED, Seen, seen_in, whole_skin
 from face3d_live.texture.relief import relief
@@ -177,7 +178,7 @@ class Reconstructor:
         """
         run = _Run(options or Options(), progress or _silent)
         with run.stage("face", 0.0):
-            sittings, refused = self._sittings(pictures, run.options)
+            sittings, refused = self._sittings([(shown(name), rgb) for name, rgb in pictures], run.options)
         with run.stage("geometry", 0.25):
             if run.options.refine and run.options.only == "all":
                 sittings = [

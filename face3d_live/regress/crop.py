@@ -1,6 +1,7 @@
 """The crop: which square of a frame the network sees, and the coordinates inside it.
 
-Crop coordinates: origin in the middle of the square, x right, y down, -1..1 at the edges.
+Crop coordinates: origin in the middle of the square, x right, y down, -1..1 at the edges. A crop may be turned in the
+frame, so that a head that lies on its side is upright in it.
 """
 
 from __future__ import annotations
@@ -23,11 +24,22 @@ CROP_MARGIN = 1.4
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a frame: centre and half side in frame pixels (origin at the frame's top-left corner)."""
+    """A square of a frame: centre and half side in frame pixels (origin at the frame's top-left corner).
+
+    roll: radians by which the square is turned counter-clockwise, as seen in the frame. The sense is that of
+    `rotations.from_euler`: a head of this roll is upright in the crop.
+    """
 
     x: float
     y: float
     half: float
+    roll: float = 0.0
+
+    @property
+    def axes(self) -> NDArray[np.float64]:  # (2, 2)
+        """Rows: the crop's x and y axis as unit vectors in frame pixels."""
+        cos, sin = math.cos(self.roll), math.sin(self.roll)
+        return np.array([[cos, -sin], [sin, cos]])
 
     def extract(self, rgb: NDArray[np.uint8], size: int = CROP_SIZE) -> NDArray[np.uint8]:
         """Cut and resample the square, (H, W, 3) -> (size, size, 3); beyond the frame its edge is repeated.
@@ -39,8 +51,9 @@ class Crop:
         fine = size * multiple
         step = 2 * self.half / fine  # frame pixels per sample
         # Pixel i of a picture covers i..i+1, and cv2 samples at whole numbers: centres are half a pixel off.
-        first_x, first_y = self.x - self.half + step / 2 - 0.5, self.y - self.half + step / 2 - 0.5
-        matrix = np.array([[step, 0, first_x], [0, step, first_y]], np.float64)
+        corner = np.full(2, step / 2 - self.half)
+        first = (self.x, self.y) + corner @ self.axes - 0.5
+        matrix = np.column_stack([step * self.axes.T, first])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         picture = cv2.warpAffine(rgb, matrix, (fine, fine), flags=flags, borderMode=cv2.BORDER_REPLICATE)
         if multiple > 1:
@@ -49,16 +62,21 @@ class Crop:
 
     def to_frame(self, points: NDArray) -> Array:  # (..., 2) crop coordinates -> (..., 2) frame pixels
         """Crop coordinates to frame pixels."""
-        return (np.asarray(points) * self.half + (self.x, self.y)).astype(np.float32)
+        return (np.asarray(points) * self.half @ self.axes + (self.x, self.y)).astype(np.float32)
 
     def from_frame(self, pixels: NDArray) -> Array:  # (..., 2) frame pixels -> (..., 2) crop coordinates
         """Frame pixels to crop coordinates."""
-        return ((np.asarray(pixels) - (self.x, self.y)) / self.half).astype(np.float32)
+        return ((np.asarray(pixels) - (self.x, self.y)) @ self.axes.T / self.half).astype(np.float32)
 
 
-def crop_from_points(points: NDArray) -> Crop:  # (N, 2) frame pixels
-    """The crop rule, the same in training and at run time: `CROP_MARGIN` times the box around the face points."""
-    low, high = np.min(points, axis=0), np.max(points, axis=0)
-    center = (low + high) / 2
+def crop_from_points(points: NDArray, roll: float = 0.0) -> Crop:  # (N, 2) frame pixels
+    """The crop rule, the same in training and at run time: `CROP_MARGIN` times the box around the face points.
+
+    The sides of the box are those of a crop turned by `roll` radians.
+    """
+    axes = Crop(0, 0, 1, roll).axes
+    turned = points if roll == 0 else np.asarray(points) @ axes.T
+    low, high = np.min(turned, axis=0), np.max(turned, axis=0)
+    center = (low + high) / 2 if roll == 0 else (low + high) / 2 @ axes
     half = CROP_MARGIN / 2 * float(np.max(high - low))
-    return Crop(float(center[0]), float(center[1]), max(half, 1.0))
+    return Crop(float(center[0]), float(center[1]), max(half, 1.0), roll)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
+from face3d_live.lighting import rolled
 from face3d_live.regress.crop import Crop
 from face3d_live.regress.fit import FROM_NETWORK, Fitter
 from face3d_live.regress.prediction import TYPICAL_HALF_SIDE, Prediction
 from face3d_live.regress.runtime import Regressor
+from face3d_live.rotations import from_euler
 
 Array = NDArray[np.float32]
 
@@ -52,14 +54,15 @@ def codes_from(prediction: Prediction, crop: Crop, camera: Camera) -> HeadCodes:
     # Off the axis the ray through a pixel is longer, and as much further away is what it shows.
     focal = camera.focal * float(np.linalg.norm(_ray(crop, camera))) / crop.half
     x, y = prediction.position[0]
-    turn = ray_rotation(crop, camera)
+    # A turned crop is one of a camera turned about its axis. The axis stays, so that the ray's own turn comes last.
+    turn = ray_rotation(crop, camera) @ from_euler(0, 0, crop.roll)
     return HeadCodes(
         shape=prediction.shape[0],
         expression=prediction.expression[0],
         texture=prediction.texture[0],
         rotation=turn @ prediction.rotation[0],
         translation=turn @ np.array([half * x, -half * y, -half * focal], np.float32),
-        light=prediction.light[0],
+        light=rolled(prediction.light[0], crop.roll),
     )
 
 

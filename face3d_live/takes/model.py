@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..camera import Camera
 from ..codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
+from ..text import shown
 
 Array = NDArray[np.float32]
 
@@ -46,6 +47,8 @@ class Header:
     source: str = ""
 
     def __post_init__(self) -> None:
+        for key in ("name", "source"):  # they may be file names
+            object.__setattr__(self, key, shown(getattr(self, key)))
         if not FPS[0] <= self.fps <= FPS[1]:
             raise ValueError(f"fps: expected {FPS[0]:g} to {FPS[1]:g}, got {self.fps}")
         if self.created.tzinfo is None or not 1970 <= self.created.year < 3000:

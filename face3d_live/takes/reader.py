@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from ..errors import InputError
+from ..text import decoded
 from .lines import MAX_LINE, Decoder
 from .model import End, Frame, Gap, Header, Record, Take
 
@@ -36,7 +38,10 @@ class TakeReader:
             raise InputError("missing-take", f"{path} cannot be opened ({error.strerror}): check the path") from error
         self._decoder = Decoder()
         try:
-            self.header = self._decoder.header(self._line().decode())
+            first = self._line()
+            if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise ValueError("it is UTF-16 text: save it as UTF-8 in the editor that changed it")
+            self.header = self._decoder.header(decoded(first))
         except ValueError as error:
             self._file.close()
             raise not_a_take(path, str(error)) from error

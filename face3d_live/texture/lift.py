@@ -114,7 +114,7 @@ def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
 
 def _balanced(index: Path, names: NDArray) -> NDArray:
     """An order in which a part of the portraits already stands for all: the few dark skins first, the rest shuffled."""
-    with index.open(newline="") as lines:
+    with index.open(newline="", encoding="utf-8-sig") as lines:
         tone = {row["image"]: float(row["ita_deg"]) for row in csv.DictReader(lines)}
     order = np.random.default_rng(0).permutation(len(names))
     dark = np.array([tone.get(str(name), 90.0) < _DARK for name in names])

@@ -32,6 +32,9 @@ ROWS: dict[str, tuple[int, ...]] = {
 }
 
 
+UNSURE = 0.4  # median confidence of the frames with a face, below which the user is told
+
+
 @dataclass(frozen=True)
 class Summary:
     """What came of a video. detected: share of the frames, 0..1. ms: median per frame with a face, or of all without
@@ -58,6 +61,7 @@ class Rows:
     ms: list[float] = field(default_factory=list)
     identity: np.ndarray = field(default_factory=lambda: np.full(N_SHAPE, np.nan, np.float32))
     frame_size: tuple[int, int] = (0, 0)
+    confidence: list[float] = field(default_factory=list)
 
     def add(self, tracked: Tracked, t: float) -> None:
         """One more frame, of `t` seconds after the first."""
@@ -78,6 +82,7 @@ class Rows:
         self.ms.append(tracked.ms)
         if tracked.face:
             self.identity = tracked.identity
+        self.confidence.append(tracked.confidence)
 
     def arrays(self, fps: float) -> dict[str, np.ndarray]:
         """The arrays of the file, by key. fps: the usual rate of the frames; `t` is the truth."""
@@ -89,12 +94,17 @@ class Rows:
             "expression_names": np.array(ARKIT),
             "identity": self.identity.astype(np.float32),
             "ms": np.array(self.ms, np.float32),
+            "confidence": np.array(self.confidence, np.float32),
             **{name: np.array(rows, np.float32).reshape(-1, *ROWS[name]) for name, rows in self.columns.items()},
         }
 
     def summary(self, out: Path, warning: str | None) -> Summary:
         """The one line that the user reads."""
         detected, ms = np.array(self.detected), np.array(self.ms)
+        sure = float(np.median(np.array(self.confidence)[detected])) if detected.any() else 1.0
+        if sure < UNSURE:
+            doubt = f"the face was seen badly (confidence {sure:.2f}, usual are 0.7 to 0.9): movements may be wrong"
+            warning = doubt if warning is None else f"{warning}; {doubt}"
         return Summary(
             out, len(ms), float(detected.mean()), float(np.median(ms[detected] if detected.any() else ms)), warning
         )
@@ -145,6 +155,6 @@ def save(out: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _with_bar(video: Video, name: str) -> Iterable[tuple[Rgb, float]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield from bar.track(video, total=video.expected, description=name)

@@ -27,6 +27,7 @@ from .types import Estimate
 Verdict = Literal["good", "doubtful", "lost"]
 
 LOW_CONFIDENCE = 0.3  # measured: faces 0.5-0.6, other things 0.05-0.25
+UNBELIEVABLE = 0.1  # what such an estimate shows is made up; heads the wrong way up 0 to 0.08
 HIGH_RESIDUAL = 0.06  # of the eye distance; faces 0.01, other things 0.01-0.04
 SMALLEST = 14  # pixels, longer side of the box around the points
 INSIDE = 0.35  # least share of the points inside the frame

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import InputError
+from ..text import decoded
 from .calibration import Calibration
 
 VERSION = 1
@@ -40,9 +41,11 @@ class Profile:
         if len(data) > MAX_BYTES:
             raise InputError("bad-calibration", f"a calibration has at most {MAX_BYTES} bytes: give the file as saved")
         try:
-            plain = json.loads(data)
+            plain = json.loads(decoded(data) if isinstance(data, bytes) else data)
             version = plain["face3d_calibration"]
             person, created = plain.get("person", ""), plain.get("created", "")
+        except UnicodeDecodeError as error:
+            raise InputError("bad-calibration", "this is not UTF-8 text: save the calibration as UTF-8") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError("bad-calibration", "this is no calibration file: give one saved by face3d-live") from error
         if version != VERSION:

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codes import ARKIT, INDEX, HeadCodes
-from ..rotations import to_euler
-from .filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, step
+from ..rotations import from_quaternion, to_euler, to_quaternion
+from .filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, slerp, step
+
+HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,19 @@ class FaceSmoother:
         gain = np.array([1, 1, 1 - ramp(news, *self.LID_NEWS)])
         u, v, log_depth = self._play(self._place(np.array([x / depth, y / depth, np.log(depth)]), dt, gain))
         return np.exp(log_depth) * np.array([u, v, -1.0])
+
+
+def relaxed(shown: HeadCodes, gone: float) -> HeadCodes:
+    """The last codes shown, held for a moment and then eased to a neutral face straight ahead. gone: seconds since."""
+    done = np.clip((gone - HOLD) / (RELAXED - HOLD), 0, 1)
+    share = float(done * done * (3 - 2 * done))
+    straight = np.array([0, 0, shown.translation[2]])
+    turned = slerp(to_quaternion(shown.rotation), np.array([0.0, 0, 0, 1]), share)
+    return shown.with_(
+        expression=(1 - share) * shown.expression,
+        rotation=from_quaternion(turned),
+        translation=shown.translation + share * (straight - shown.translation),
+    )
 
 
 def _filter(groups: Sequence[Group]) -> OneEuro:

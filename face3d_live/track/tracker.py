@@ -3,7 +3,8 @@
 A frame without a track asks the detector; the face found there is estimated twice, the second time in the crop that its
 own points ask for. From then on the crop comes from the points of the frame before. `judge` says when that has stopped
 making sense. Detector looks without a track are rationed by time: the cheap one at most ten times a second once the
-face has been gone for a second, the tiles that find small faces less often still.
+face has been gone for a second, the tiles that find small faces less often still. `candidates` says when another face
+of the picture gets the track, `turning` follows heads that are not upright.
 """
 
 from __future__ import annotations
@@ -17,29 +18,29 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..codes import HeadCodes
 from ..head.points import IBUG68_FROM_478
-from ..regress.crop import CROP_MARGIN, Crop, crop_from_points
-from ..rotations import from_quaternion, to_quaternion
+from ..regress.crop import Crop, crop_from_points
 from . import calibration as neutral
 from .calibration import Calibration
+from .candidates import FORGOTTEN, Candidates
 from .detector import SURE, Detection, Detector
-from .filters import NOMINAL_STEP, slerp, step
+from .filters import NOMINAL_STEP, step
 from .identity import IdentityAverage
-from .judge import ASK_EVERY, REFUSALS, Last, box_of, grace, judge
-from .smoothing import FaceSmoother
+from .judge import ASK_EVERY, LOW_CONFIDENCE, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
+from .looks import Looks
+from .placing import anchored, centre_of, crop_from_detection, strayed
+from .sight import Sight
+from .smoothing import RELAXED, FaceSmoother, relaxed
+from .sweep import Sweep
+from .turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
-
-# The box around the 478 points in units of the detector's box: 8 % larger on 801 portraits and 12 % on clips (sd 8 and
-# 3 %), its centre 4 and 8 % higher (sd 8 and 3 %). The second estimate takes out what is left.
-BOX_GROWTH, BOX_RISE = 1.1, 0.05
-
-ANCHOR_GAIN, ANCHOR_SLACK = 0.6, 0.06  # share of the correction; half sides (or log of size) that need none
 
 FAMILIAR = 1.0  # seconds for which a lost face is preferred in its old place to the largest one
 ALONE = 0.5  # seconds of them in which no other face is taken
 NEARBY = 1.0  # sides of the face that it may have moved meanwhile
-LOOKS = ((0.1, 0), (0.7, 1), (2.0, 2))  # without a face for `FAMILIAR`: seconds between looks, and how fine they are
 
-HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
+CONVINCING = 0.65  # confidence of a new face from which no other way up is tried; upside-down faces have up to 0.51
+BETTER = 0.15  # by which the confidence of another way up must be higher
+DISBELIEF = 0.5  # seconds of estimates that cannot be believed, after which a track ends
 
 
 class Tracker:
@@ -76,7 +77,8 @@ class Tracker:
         self._now = 0.0  # seconds, never running back, whatever the timestamps do
         self._shown = HeadCodes()
         self._shown_at = -RELAXED
-        self._looked = [-np.inf] * len(LOOKS)
+        self._looks = Looks()
+        self._candidates, self._sweep = Candidates(), Sweep()
         self._end_track()
         self._old_place: tuple[NDArray, float] | None = None
 
@@ -88,8 +90,10 @@ class Tracker:
         estimate = self._follow(rgb, camera) if self._last is not None else None
         if self._last is None:
             estimate = self._acquire(rgb, camera)
+        elif estimate is not None and (self._sweep.due(self._now) or self._candidates.due(self._now)):
+            estimate = self._reconsider(rgb, camera) or estimate
         if estimate is None:
-            codes = self._relaxed()
+            codes = relaxed(self._shown, self._now - self._shown_at)
             nowhere = np.full((len(self._mean), 2), np.nan, np.float32)
             seen, raw, own, landmarks, confidence = codes, codes, codes.shape, nowhere, 0.0
         else:
@@ -139,7 +143,7 @@ class Tracker:
     def _end_track(self) -> None:
         self._last: Last | None = None
         self._recent: deque[tuple[float, HeadCodes]] = deque()
-        self._asked = self._seen_at = self._now
+        self._asked = self._seen_at = self._believed = self._now
         self._refusals = 0
         self._smoother.reset()
 
@@ -151,17 +155,20 @@ class Tracker:
         None where it cannot be believed: the track then ends, or tries the same place again in the next frame.
         """
         assert self._last is not None
-        size = (camera.width, camera.height)
+        size, roll = (camera.width, camera.height), self._crop.roll
         estimate = self._estimate(rgb, self._crop, camera)
         verdict = judge(estimate, self._last, self._now, size)
         face: Detection | None = None
         if verdict == "doubtful" or (verdict == "good" and self._now - self._asked >= ASK_EVERY):
-            face = self._detector.near(rgb, *box_of(self._last.points))
+            face = near_turned(self._detector, rgb, *box_of(self._last.points), roll)
             self._asked = self._now
             if face is not None:
                 self._seen_at, self._refusals = self._now, 0
-                if _strayed(estimate, face):  # a poor fit's own points may lead it astray little by little
-                    estimate = self._estimate(rgb, crop_from_detection(face), camera)
+                if verdict == "doubtful":
+                    roll = stepped(roll_of(face), roll)
+                # A poor fit's own points may lead it astray little by little.
+                if roll != self._crop.roll or strayed(estimate, face, roll):
+                    estimate = self._estimate(rgb, crop_from_detection(face, roll), camera)
                     verdict = judge(estimate, None, self._now, size)
             elif verdict == "doubtful":
                 self._refusals += 1
@@ -170,19 +177,40 @@ class Tracker:
                 verdict = "lost"
             elif self._now - self._seen_at >= grace(estimate.codes):
                 verdict = "lost"
-        if verdict == "lost":
+        if estimate.confidence >= UNBELIEVABLE:
+            self._believed = self._now
+        if verdict == "lost" or self._now - self._believed > DISBELIEF:
             self._end_track()
             return None
-        self._keep(estimate, face)
+        if estimate.confidence < UNBELIEVABLE:
+            return None
+        self._keep(estimate, roll_for(estimate.codes, roll) if verdict == "good" else roll, face)
         return estimate
 
-    def _keep(self, estimate: Estimate, face: Detection | None = None) -> None:
+    def _keep(self, estimate: Estimate, roll: float, face: Detection | None = None) -> None:
         """Remember a believed estimate, and where to crop next."""
         self._last = Last(estimate.points_px, estimate.codes, self._now)
         self._old_place = box_of(estimate.points_px)
-        self._crop = crop_from_points(estimate.points_px)
+        self._crop = crop_from_points(estimate.points_px, roll)
         if face is not None:
-            self._crop = anchored(self._crop, crop_from_detection(face))
+            self._crop = anchored(self._crop, crop_from_detection(face, roll))
+
+    def _reconsider(self, rgb: Rgb, camera: Camera) -> Estimate | None:
+        """The estimate of another face that gets the track, or None."""
+        assert self._last is not None
+
+        place, faces = box_of(self._last.points), []
+        if self._sweep.due(self._now):
+            faces = self._sweep.faces(self._detector, rgb, place[1], self._crop.roll, self._now)
+        sight = Sight(self._detector, self._estimator, rgb, camera)
+        winner = self._candidates.look(faces, place, self._identity, sight, self._now, FORGOTTEN * self._sweep.round)
+        if winner is None:
+            return None
+        before, self._identity = self._identity, self._candidates.identity_of(winner)
+        estimate = self._begin(rgb, camera, winner.face)
+        if estimate is None:
+            self._identity = before
+        return estimate
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> Estimate:
         known = self._identity.shape if self._smooth and self._identity.known else None
@@ -192,32 +220,51 @@ class Tracker:
 
     def _acquire(self, rgb: Rgb, camera: Camera) -> Estimate | None:
         """A new track where the detector sees a face and the estimate agrees, or None."""
-        finest = self._next_look()
+        finest = self._looks.next(self._now, fresh=self._now - self._shown_at < FAMILIAR)
         if finest is None:
             return None
-        for face in self._by_preference(self._detector.detect(rgb, finest=finest))[:2]:
-            estimate = self._estimate(rgb, crop_from_detection(face), camera)
-            size = (camera.width, camera.height)
-            if judge(estimate, None, self._now, size) == "lost":
-                continue
-            estimate = self._estimate(rgb, crop_from_points(estimate.points_px), camera)
-            verdict = judge(estimate, None, self._now, size)
-            if verdict == "good" or (verdict == "doubtful" and face.score >= SURE and not _strayed(estimate, face)):
-                self._identity.begin_track(self._now - self._shown_at)
-                self._keep(estimate)
-                self._asked = self._seen_at = self._now
-                return estimate
-        return None
+        estimate = self._begin_any(rgb, camera, self._detector.detect(rgb, finest=finest))
+        if estimate is None and self._looks.turned("picture", self._now):
+            estimate = self._begin_any(rgb, camera, in_turned_pictures(self._detector, rgb))
+        return estimate
 
-    def _next_look(self) -> int | None:
-        """How fine the detector may look now, or None when it has looked often enough."""
-        fresh = self._now - self._shown_at < FAMILIAR
-        due = [fine for (every, fine), at in zip(LOOKS, self._looked, strict=True) if self._now - at >= every]
-        finest = max(due, default=0 if fresh else None)
-        for i, (_, fine) in enumerate(LOOKS):
-            if finest is not None and fine <= finest:
-                self._looked[i] = self._now
-        return finest
+    def _begin_any(self, rgb: Rgb, camera: Camera, faces: list[Detection]) -> Estimate | None:
+        begun = (self._begin(rgb, camera, face) for face in self._by_preference(faces)[:2])
+        return next((estimate for estimate in begun if estimate is not None), None)
+
+    def _begin(self, rgb: Rgb, camera: Camera, face: Detection) -> Estimate | None:
+        """A track of a detected face, whichever way up it is, or None where the estimate does not agree."""
+        roll, size = stepped(roll_of(face)), (camera.width, camera.height)
+        estimate = self._look_twice(rgb, camera, face, roll)
+        best = 0.0 if estimate is None else estimate.confidence
+        if best < CONVINCING and self._looks.turned("face", self._now):
+            best += BETTER
+            for seen, way in other_ways_up(self._detector, rgb, face, roll):
+                other = self._look_twice(rgb, camera, seen, way, LOW_CONFIDENCE)
+                if other is not None and other.confidence > best:
+                    estimate, face, roll, best = other, seen, way, other.confidence
+        if estimate is None or estimate.confidence < UNBELIEVABLE:
+            return None
+        verdict = judge(estimate, None, self._now, size)
+        if verdict == "lost" or (verdict == "doubtful" and (face.score < SURE or strayed(estimate, face, roll))):
+            return None
+        self._end_track()
+        self._identity.begin_track(self._now - self._shown_at)
+        self._candidates.begin(self._now)
+        self._sweep.begin(self._now)
+        self._keep(estimate, roll_for(estimate.codes, roll))
+        return estimate
+
+    def _look_twice(
+        self, rgb: Rgb, camera: Camera, face: Detection, roll: float, least: float = 0.0
+    ) -> Estimate | None:
+        """The estimate in the crop that the face's own points ask for, or None where there is no face: the first one
+        has less than the `least` confidence, or makes no sense."""
+        estimate = self._estimate(rgb, crop_from_detection(face, roll), camera)
+        lost = judge(estimate, None, self._now, (camera.width, camera.height)) == "lost"
+        if lost or estimate.confidence < least:
+            return None
+        return self._estimate(rgb, crop_from_points(estimate.points_px, roll), camera)
 
     def _by_preference(self, faces: list[Detection]) -> list[Detection]:
         """Largest first; but a face lost a moment ago before all others, and at first no others at all."""
@@ -225,7 +272,7 @@ class Tracker:
         if self._old_place is None or gone > FAMILIAR or not faces:
             return faces
         place, side = self._old_place
-        away = np.array([np.linalg.norm((face.box[:2] + face.box[2:]) / 2 - place) / side for face in faces])
+        away = np.array([np.linalg.norm(centre_of(face)[0] - place) / side for face in faces])
         order = np.argsort(away, kind="stable")
         return [faces[i] for i in order if away[i] < NEARBY or gone > ALONE]
 
@@ -239,6 +286,7 @@ class Tracker:
             seen = seen.with_(shape=self._identity.shape, texture=self._identity.texture)
             seen = self._smoother(seen, self._now)
         self._recent.append((self._now, seen))
+        self._candidates.follow(seen, self._identity, box_of(estimate.points_px)[1], self._now)
         while self._now - self._recent[0][0] > neutral.RANGE_SPAN:
             self._recent.popleft()
         return seen
@@ -246,43 +294,3 @@ class Tracker:
     def _landmarks(self, codes: HeadCodes, camera: Camera) -> Array:  # -> (68, 2) pixels
         head = self._mean + np.tensordot(np.concatenate([codes.shape, codes.expression]), self._basis, 1)
         return camera.project(head @ codes.rotation.T + codes.translation)
-
-    def _relaxed(self) -> HeadCodes:
-        """The last codes shown, held for a moment and then eased to a neutral face straight ahead."""
-        gone = np.clip((self._now - self._shown_at - HOLD) / (RELAXED - HOLD), 0, 1)
-        share = float(gone * gone * (3 - 2 * gone))
-        straight = np.array([0, 0, self._shown.translation[2]])
-        turned = slerp(to_quaternion(self._shown.rotation), np.array([0.0, 0, 0, 1]), share)
-        return self._shown.with_(
-            expression=(1 - share) * self._shown.expression,
-            rotation=from_quaternion(turned),
-            translation=self._shown.translation + share * (straight - self._shown.translation),
-        )
-
-
-def crop_from_detection(face: Detection) -> Crop:
-    """The crop that the face's own points would ask for, as nearly as the detector's box tells."""
-    side = float((face.box[2:] - face.box[:2]).max())
-    x, y = (face.box[:2] + face.box[2:]) / 2
-    return Crop(float(x), float(y) - BOX_RISE * side, max(CROP_MARGIN / 2 * BOX_GROWTH * side, 1.0))
-
-
-def anchored(own: Crop, seen: Crop) -> Crop:
-    """The points' crop, drawn half way to the detector's where they differ by more than the detector's own error.
-
-    A network answers to a shift of the crop with a little less than the shift, and what is missing adds up from frame
-    to frame; a look now and then keeps it from going anywhere.
-    """
-    shift = np.array([seen.x - own.x, seen.y - own.y]) / own.half
-    shift *= ANCHOR_GAIN * max(0.0, 1 - ANCHOR_SLACK / max(float(np.linalg.norm(shift)), 1e-9))
-    zoom = np.log(seen.half / own.half)
-    zoom *= ANCHOR_GAIN * max(0.0, 1 - ANCHOR_SLACK / max(abs(zoom), 1e-9))
-    return Crop(own.x + own.half * float(shift[0]), own.y + own.half * float(shift[1]), own.half * float(np.exp(zoom)))
-
-
-def _strayed(estimate: Estimate, face: Detection) -> bool:
-    """Whether the points lie elsewhere than the face that the detector sees."""
-    crop = crop_from_detection(face)
-    centre, side = box_of(estimate.points_px)
-    expected = 2 * crop.half / CROP_MARGIN
-    return bool(np.linalg.norm(centre - (crop.x, crop.y)) > 0.3 * expected or not 0.65 < side / expected < 1.5)

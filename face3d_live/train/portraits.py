@@ -79,7 +79,7 @@ def load_index(data: Path) -> list[Portrait]:
         raise InputError("data-missing", f"{index} is missing: give the folder of faces with --data")
     with np.load(data / "faces" / "teacher.npz") as teacher:
         rows = {str(name): i for i, name in enumerate(teacher["image"])}
-    with index.open(encoding="utf-8", newline="") as lines:
+    with index.open(encoding="utf-8-sig", newline="") as lines:
         return [
             Portrait(
                 data / "faces" / "images" / row["image"],

@@ -18,7 +18,11 @@ export const ZH = {
   "This server wants its token": "此服务器需要令牌",
   "Open the page with the address that the server printed when it started; it ends in ?token=…":
     "请使用服务器启动时显示的地址打开页面；它以 ?token=… 结尾",
-  "The camera did not start": "摄像头未能启动",
+  "The camera did not start": "摄像头未能启动", "The camera has stopped": "摄像头已停止",
+  "The server refuses this page": "服务器拒绝了此页面",
+  "This browser has no video codec in common with the server": "此浏览器与服务器没有共同的视频编码",
+  "It offers neither H264 nor VP8. A current Chrome, Edge, Firefox or Safari does.":
+    "它既不支持 H264 也不支持 VP8。请使用较新的 Chrome、Edge、Firefox 或 Safari。",
   "This page needs JavaScript.": "此页面需要 JavaScript。",
 
   // The studio: choosing a photo
@@ -248,6 +252,7 @@ export const ZH_ERRORS = {
   "egl-missing": "服务器缺少 OpenGL：请安装 libegl1",
   "no-face-yet": "还没有看到人脸：请看着摄像头再试",
   "too-many-sessions": "同时使用的人太多：请稍后再试",
+  "no-codec": "此浏览器既不提供 H264 也不提供 VP8：请使用较新的 Chrome、Edge、Firefox 或 Safari",
   "token": "此服务器需要令牌：请用它启动时显示的地址打开页面",
   "not-listening": "那边没有程序在接收：请启动接收程序，或检查端口",
   "unreachable": "无法到达那台机器：请检查地址和网络",

@@ -97,7 +97,7 @@ function start(stream, release) {
   if (document.body.dataset.state !== "starting") return release(); // stopped while the browser asked
   const session = new Session(stream);
   const [track] = stream.getVideoTracks();
-  track.addEventListener("ended", () => idle(STRINGS.trouble.other(STRINGS.ended)));
+  track.addEventListener("ended", () => idle(STRINGS.trouble.stopped));
   running = { session, stop() { session.stop(); track.stop(); release(); } };
   $("camera").srcObject = stream;
   session.addEventListener("state", ({ detail }) => running?.session === session && onState(detail));
@@ -126,7 +126,8 @@ function onState({ state, reason, seconds, code }) {
     readings.clear();
     notice.show(reason, { detail: STRINGS.tryingIn(seconds), busy: true, warn: true, retry: true });
   } else {
-    idle(code === "token" ? STRINGS.trouble.token : STRINGS.trouble.other(reason));
+    const known = { token: STRINGS.trouble.token, "no-codec": STRINGS.trouble.codec };
+    idle(known[code] ?? STRINGS.trouble.refused(reason));
   }
 }
 

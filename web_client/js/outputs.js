@@ -162,7 +162,8 @@ class Outputs {
     standard();
     const form = make("form", { className: "out-form", onsubmit: (event) => {
       event.preventDefault();
-      const where = host.value.includes(":") ? `[${host.value.trim()}]` : host.value.trim();
+      const plain = host.value.trim().replace(/^\[|\]$/g, "");
+      const where = plain.includes(":") ? `[${plain.replace("%", "%25")}]` : plain;
       this.#act(async () => {
         await ask("POST", "api/outputs", { url: `${kind.value}://${where}:${port.value}` });
         this.#show((await ask("GET", "api/outputs")).outputs);

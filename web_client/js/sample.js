@@ -1,7 +1,8 @@
 /** The sample: a clip the project rendered itself, played into the same WebRTC path as a camera. */
 import { detailed } from "./camera.js";
 
-const CLIP = "sample/sample.mp4";
+/** The same clip twice: Firefox without its H264 plug-in, and browsers built without H264, play VP9. */
+const CLIPS = { "sample/sample.mp4": 'video/mp4; codecs="avc1.64001E"', "sample/sample.webm": 'video/webm; codecs="vp9"' };
 
 /**
  * @returns {Promise<{stream: MediaStream, stop: () => void}>}
@@ -9,7 +10,8 @@ const CLIP = "sample/sample.mp4";
  */
 export async function openSample() {
   const video = document.createElement("video");
-  Object.assign(video, { src: CLIP, muted: true, loop: true, playsInline: true });
+  Object.assign(video, { muted: true, loop: true, playsInline: true });
+  video.append(...Object.entries(CLIPS).map(([src, type]) => Object.assign(document.createElement("source"), { src, type })));
   await video.play();
   const { stream, stop } = capture(video);
   return {
@@ -17,7 +19,7 @@ export async function openSample() {
     stop() {
       stop();
       video.pause();
-      video.removeAttribute("src");
+      video.replaceChildren();
       video.load();
     },
   };

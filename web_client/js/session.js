@@ -49,7 +49,7 @@ export class Session extends EventTarget {
         reason = await this.#lifetime(() => { failures = 0; this.#tell("live"); });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        if (error.status === 401 || error.status === 403) this.#stopped = true;
+        if (error.status === 401 || error.status === 403 || error.code === "no-codec") this.#stopped = true;
         if (this.#stopped) this.#tell("refused", { reason: error.message, code: error.code });
         reason = error.message;
       } finally {

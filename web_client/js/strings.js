@@ -31,9 +31,11 @@ export const STRINGS = translated({
     insecure: ["The camera needs a safe address", "Browsers give the camera only to pages at localhost or over https. Open the page there, or watch the sample."],
     sample: ["The sample does not play", "This browser cannot play or capture the sample clip. A current Chrome, Edge, Firefox or Safari can."],
     token: ["This server wants its token", "Open the page with the address that the server printed when it started; it ends in ?token=…"],
+    codec: ["This browser has no video codec in common with the server", "It offers neither H264 nor VP8. A current Chrome, Edge, Firefox or Safari does."],
+    stopped: ["The camera has stopped", "The camera was unplugged or taken away."],
+    refused: (message) => [tr("The server refuses this page"), message],
     webrtc: ["This browser has no WebRTC", "A current Chrome, Edge, Firefox or Safari can show the avatar."],
     other: (message) => [tr("The camera did not start"), message],
   },
   tryAgain: "Try again",
-  ended: "The camera was unplugged or taken away.",
 });

@@ -9,7 +9,7 @@ give the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -32,6 +32,12 @@ FPS = 30
 SECONDS = 9.0
 WIDTH, HEIGHT = 640, 480
 FRAMES = round(FPS * SECONDS)
+
+#: By suffix: codec, its quality, the container's options.
+CODECS = {
+    ".mp4": ("libx264", {"crf": "19", "preset": "slow"}, {"movflags": "+faststart"}),
+    ".webm": ("libvpx-vp9", {"crf": "30", "b": "0", "cpu-used": "2", "row-mt": "0"}, {}),
+}
 
 #: The person: a seed of the shape codes.
 IDENTITY = 4
@@ -151,12 +157,12 @@ def frames(clip: list[HeadCodes]) -> Iterator[Rgb]:
     renderer.close()
 
 
-def write_clip(path: Path, pictures: Iterator[Rgb]) -> None:
-    """H264, which every browser plays; one thread, as the encoder's result depends on their number."""
-    quality = {"crf": "19", "preset": "slow", "threads": "1"}
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as target:
-        stream = target.add_stream("libx264", rate=FPS, options=quality)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+def write_clip(path: Path, pictures: Iterable[Rgb]) -> None:
+    """H264, or VP9 for browsers without it; one thread, as the encoders' results depend on their number."""
+    codec, quality, container = CODECS[path.suffix]
+    with av.open(str(path), "w", options=container) as target:
+        stream = target.add_stream(codec, rate=FPS, options=quality | {"threads": "1"})
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", 0
         for picture in pictures:
             target.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         target.mux(stream.encode(None))
@@ -164,7 +170,9 @@ def write_clip(path: Path, pictures: Iterator[Rgb]) -> None:
 
 def main() -> None:
     clip = codes()
-    write_clip(HERE / "sample.mp4", frames(clip))
+    pictures = list(frames(clip))
+    for suffix in CODECS:
+        write_clip((HERE / "sample").with_suffix(suffix), pictures)
     np.savez_compressed(
         HERE / "sample_codes.npz",
         fps=FPS,

@@ -6,13 +6,13 @@ Frames of a face are personal: outputs go to this machine and to the local netwo
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from face3d_live.errors import InputError
+from face3d_live.live.hosts import parse_ip
 from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
 
 MAX_URL = 500
@@ -71,7 +71,7 @@ class Address:
     @property
     def url(self) -> str:
         """What `parse` reads."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = f"[{quote(self.host, safe=':')}]" if ":" in self.host else self.host
         wishes: dict[str, str] = {}
         if self.rate != KINDS[self.kind].rate:
             wishes["rate"] = f"{self.rate:g}"
@@ -89,7 +89,7 @@ def parse(url: str) -> Address:
         raise InputError("bad-output", f"an output is a URL of at most {MAX_URL} printable characters")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = unquote(parts.hostname or ""), parts.port
         options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
     except ValueError as error:
         raise InputError("bad-output", f"{url!r} cannot be read: write for example vmc://127.0.0.1:39539") from error
@@ -109,14 +109,13 @@ def parse(url: str) -> Address:
 
 def check_host(host: str) -> None:
     """Raises InputError "bad-output" for what is no host, "bad-address" for an address that no output may go to."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = parse_ip(host)
+    if address is None:
         if not _HOST.fullmatch(host) or host.replace(".", "").isdigit():
-            raise InputError("bad-output", f"{host[:80]!r} is no host: write a name or an IP address") from None
+            raise InputError("bad-output", f"{host[:80]!r} is no host: write a name or an IP address")
         return
-    if (mapped := getattr(address, "ipv4_mapped", None)) is not None:
-        address = mapped
+    if address.is_loopback:
+        return  # Python counts ::1 among the reserved ones
     if address.is_multicast or address.is_unspecified or address.is_reserved or str(address) == "255.255.255.255":
         raise InputError("bad-address", f"{host} is not one machine's address: give the receiver's own")
     if address.is_global:

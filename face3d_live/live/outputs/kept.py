@@ -19,6 +19,7 @@ from face3d_live.errors import InputError
 from face3d_live.files import replacing
 from face3d_live.live.outputs.output import Output
 from face3d_live.mapping.profile import Profile
+from face3d_live.text import decoded
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Keeper:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES} bytes")
-        plain = json.loads(data)
+        plain = json.loads(decoded(data))
         if not isinstance(plain, dict) or plain.get("face3d_outputs") != VERSION:
             raise ValueError(f"not outputs of version {VERSION}")
         if not isinstance(plain.get("outputs"), list):

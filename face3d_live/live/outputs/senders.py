@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from face3d_live.live.outputs.address import Address
 from face3d_live.mapping.apply import Mapped
 from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
+from face3d_live.protocols.clock import ClockTime
+
+NEWER = 1e-3  # seconds
 
 Encode = Callable[[Mapped], list[bytes]]
 
@@ -28,9 +33,18 @@ def _face() -> openseeface.Face:
     return openseeface.Face(rest, basis, head.eye_centers)
 
 
-def _openseeface(mapped: Mapped) -> list[bytes]:
-    packet = openseeface.encode(mapped.frame, _face())
-    return [] if packet is None else [packet]
+def _openseeface() -> Encode:
+    """Receivers take only packets that are newer than the last one: the times are the clock's, whatever session or
+    take they are of."""
+    now, last = ClockTime(time.time), 0.0
+
+    def encode(mapped: Mapped) -> list[bytes]:
+        nonlocal last
+        last = max(now(mapped.frame), last + NEWER)
+        packet = openseeface.encode(replace(mapped.frame, t=last), _face())
+        return [] if packet is None else [packet]
+
+    return encode
 
 
 def make_encoder(address: Address, names: Sequence[str]) -> Encode | None:
@@ -43,12 +57,12 @@ def make_encoder(address: Address, names: Sequence[str]) -> Encode | None:
             performer = vmc.Encoder(names)
             return lambda mapped: performer.encode(mapped.frame, mapped.values.tolist())
         case "livelink":
-            face = live_link.Encoder(address.subject if address.subject is not None else "Face3D")
+            face = live_link.Encoder(address.subject if address.subject is not None else "Face3D", address.rate)
             return lambda mapped: [face.encode(mapped.frame)]
         case "ifacialmocap":
             return lambda mapped: [ifacialmocap.encode(mapped.frame)]
         case "osf":
-            return _openseeface
+            return _openseeface()
         case "vts":
             vtube_studio.Plugin(names)
             return None

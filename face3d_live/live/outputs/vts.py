@@ -16,6 +16,7 @@ from face3d_live.live.outputs.address import Address
 from face3d_live.live.outputs.link import OutputError, explain, resolve
 from face3d_live.mapping.apply import Mapped
 from face3d_live.protocols.vtube_studio import KEEP_SECONDS, Plugin
+from face3d_live.text import decoded
 
 OPEN_SECONDS, SEND_SECONDS = 5.0, 2.0
 MAX_MESSAGE = 1 << 20
@@ -54,7 +55,7 @@ class Tokens:
 
     def _all(self) -> dict[str, object]:
         try:
-            tokens = json.loads(self._path.read_text())
+            tokens = json.loads(decoded(self._path.read_bytes()))
         except (OSError, ValueError):
             return {}
         return tokens if isinstance(tokens, dict) else {}

@@ -1,0 +1,278 @@
+"""Other faces in the picture, and when one of them gets the track: a wrong acquisition heals.
+
+A track holds on to whom it found first. That may be a poster, or a bystander who was in view while the user was not.
+So the whole picture is looked at in turn (`sweep`), and every other face in it is a candidate. A candidate gets the
+track for one of these reasons, in this order:
+
+- "alive": it moves, and the tracked face has not moved for `STILL` seconds, as pictures do not;
+- "known": it is the owner of the session by identity, and the tracked face is not;
+- "larger": its side is `LARGER` times that of the tracked face, or `MUCH_LARGER` times that of the owner; unless the
+  tracked face moves and the candidate is still.
+
+The reason must hold for a dwell time, the network must have believed in the candidate at `VIEWS` looks, and `REST`
+seconds lie between two changes. Two faces of similar size hence keep what they have.
+
+The owner is the first person whose identity was averaged on a face that moved. Another one becomes the owner by getting
+the track as "larger", or by keeping it for `TENURE` seconds while about as large as the owner was.
+
+Cost: besides the sweep one close look of the detector at each of at most `WATCHED` candidates every `CONTEST_EVERY`
+seconds, while a reason holds or they are new; one estimate at a time, and rarer for a candidate that gains nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codes import N_SHAPE, HeadCodes
+from ..rotations import angle_between
+from .detector import SURE, Detection
+from .identity import IdentityAverage
+from .placing import centre_of
+from .types import Estimate
+
+CONTEST_EVERY = 0.2  # seconds
+WATCHED = 2
+FORGOTTEN = 2.4  # rounds of the sweep after which a candidate that was not seen is gone
+STEP_ASIDE = 1.0  # sides that a candidate moves between looks at most
+SETTLING = 0.5  # seconds after which a new track's codes tell of the face and not of the crop's search for it
+# What is movement: change of any coefficient, of rotation, of place (a share of the distance). Within 2 s live faces
+# change a coefficient by 0.2 and more; a poster in a noisy picture by 0.005 to 0.05, and turns by 0.1 to 0.9 degrees.
+MOVED, TURNED, AWAY = 0.1, np.radians(2.0), 0.06
+VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.2, np.radians(4.0), 0.08  # the same between looks at a candidate; of its side
+STILL = 3.0  # seconds
+LARGER, MUCH_LARGER = 1.3, 2.0  # factors on the side
+DWELL = {"alive": 0.4, "known": 0.4, "larger": 1.5}  # seconds
+DWELL_STILL = 0.4  # the same for "larger", while the tracked face has not moved since it was found
+REST = 3.0  # seconds after a change
+VIEWS, MISSES = 2, 3
+BELIEVED = 0.45  # least confidence; faces 0.7 to 0.9, other things 0 to 0.3
+ANOTHER, SAME = 0.11, 0.6  # rms of shape codes between people (0.12 and more; one person's means 0.01 to 0.07); factor
+SMALLER, TENURE = 0.7, 15.0  # of the owner's side: a face that small does not become the owner; seconds
+FRESH, PATIENT = 0.8, 4.0  # seconds between estimates of one candidate: while it is new, and at most
+
+
+class Movement:
+    """When a face last moved, by its smoothed codes."""
+
+    def __init__(self, now: float) -> None:
+        self._begun = self.at = now
+        self.ever = False
+        self._reference: HeadCodes | None = None
+
+    def see(self, codes: HeadCodes, now: float) -> None:
+        """Take in the codes of a frame."""
+        if now - self._begun < SETTLING:
+            return
+        last = self._reference
+        if last is None:
+            self._reference = codes
+        elif (
+            np.abs(codes.expression - last.expression).max() > MOVED
+            or angle_between(codes.rotation, last.rotation) > TURNED
+            or np.linalg.norm(codes.translation - last.translation) > AWAY * np.linalg.norm(last.translation)
+        ):
+            self._reference, self.at, self.ever = codes, now, True
+
+
+@dataclass
+class Candidate:
+    """face: where it was last. seen: when, seconds. views: times that the network believed in it; shape: their mean."""
+
+    face: Detection
+    seen: float
+    reason: str | None = None
+    since: float = 0.0  # the reason holds
+    views: int = 0
+    asked: float = -np.inf
+    wait: float = CONTEST_EVERY
+    shape: NDArray = field(default_factory=lambda: np.zeros(N_SHAPE, np.float32))
+    alive: bool = False
+    missed: int = 0  # close looks in a row that did not see it
+    first: tuple[HeadCodes, NDArray] | None = None  # codes and place of the first view
+
+    @property
+    def side(self) -> float:
+        """Pixels."""
+        return centre_of(self.face)[1]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the network has seen it for the first few times."""
+        return np.isfinite(self.asked) and self.wait <= FRESH
+
+    def view(self, estimate: Estimate) -> None:
+        """Take in the network's view of it."""
+        if not np.isfinite(estimate.predicted.shape).all() or estimate.confidence < BELIEVED:
+            self.views = 0
+            return
+        self.views += 1
+        self.shape = self.shape + (estimate.predicted.shape - self.shape) / self.views
+        codes, place = estimate.codes, centre_of(self.face)[0]
+        if self.first is None:
+            self.first = codes, place
+        before, start = self.first
+        self.alive = self.alive or bool(
+            np.abs(codes.expression - before.expression).max() > VIEW_MOVED
+            or angle_between(codes.rotation, before.rotation) > VIEW_TURNED
+            or np.linalg.norm(place - start) > VIEW_AWAY * self.side
+        )
+
+
+class Eyes(Protocol):
+    """How a candidate is looked at."""
+
+    def near(self, face: Detection) -> Detection | None:
+        """The detector's close look at the place where the face was."""
+
+    def view(self, face: Detection) -> Estimate | None:
+        """The network's estimate of it; None where that makes no sense."""
+
+
+class Candidates:
+    """The other faces beside one track. Times are seconds of the tracker's own clock."""
+
+    def __init__(self) -> None:
+        self.owner: IdentityAverage | None = None
+        self._owner_side = 0.0
+        self.begin(0.0)
+
+    def begin(self, now: float) -> None:
+        """A track begins; the owner stays known."""
+        self._begun = self._watched = now
+        self._found: list[Candidate] = []
+        self._movement = Movement(now)
+        self._owned = False
+
+    def follow(self, seen: HeadCodes, identity: IdentityAverage, side: float, now: float) -> None:
+        """Take in a frame of the tracked face: its smoothed codes, who it is, its side in pixels."""
+        self._movement.see(seen, now)
+        moving = self._movement.ever and now - self._movement.at < STILL
+        same = self.owner is not None and not self._is_another(identity)
+        if not (moving and identity.frozen):
+            self._owned = self._owned and same
+            return
+        takes_over = side > SMALLER * self._owner_side and now - self._begun > TENURE
+        self._owned = self.owner is None or same or takes_over
+        if self._owned:
+            # Arrays of an average are replaced, never written to: a shallow copy keeps this moment.
+            self.owner, self._owner_side = copy.copy(identity), side
+
+    def due(self, now: float) -> bool:
+        """Whether a candidate should be looked at."""
+        contested = any(candidate.reason or candidate.fresh for candidate in self._found)
+        return contested and now - self._watched >= CONTEST_EVERY
+
+    def look(
+        self,
+        faces: Sequence[Detection],
+        tracked: tuple[NDArray, float],
+        identity: IdentityAverage,
+        eyes: Eyes,
+        now: float,
+        memory: float,
+    ) -> Candidate | None:
+        """The candidate that gets the track now, or None.
+
+        faces: those that the sweep has just seen. tracked: centre (2,) and side of the tracked face, pixels. memory:
+        seconds after which a candidate that is not seen again is forgotten.
+        """
+        self._match([face for face in faces if face.score >= SURE and not _same(face, tracked)], now)
+        self._watch(eyes, tracked, now)
+        self._found = [each for each in self._found if now - each.seen < memory]
+        worth = [each for each in self._found if each.seen == now and self._matters(each, tracked[1], identity, now)]
+        for candidate in sorted(worth, key=lambda each: each.asked)[:1]:
+            estimate = eyes.view(candidate.face)
+            candidate.asked, candidate.wait = now, min(2 * candidate.wait, PATIENT)
+            if estimate is not None:
+                candidate.view(estimate)
+        for candidate in self._found:
+            reason = self._reason(candidate, tracked[1], identity, now)
+            if reason != candidate.reason:
+                candidate.reason, candidate.since = reason, now
+        winners = [candidate for candidate in self._found if self._wins(candidate, now)]
+        return max(winners, key=lambda each: (tuple(DWELL)[::-1].index(each.reason or ""), each.side), default=None)
+
+    def identity_of(self, winner: Candidate) -> IdentityAverage:
+        """Who the candidate that gets the track is: the owner, or somebody not known yet."""
+        if self.owner is not None and _apart(winner.shape, self.owner) < ANOTHER:
+            return copy.copy(self.owner)
+        if winner.reason == "larger":
+            self.owner = None  # else the one who was left would be called back
+        return IdentityAverage()
+
+    def _match(self, faces: list[Detection], now: float) -> None:
+        for face in faces:
+            place, side = centre_of(face)
+            reach = [each for each in self._found if each.seen < now]
+            away = [float(np.linalg.norm(centre_of(each.face)[0] - place)) for each in reach]
+            nearest = int(np.argmin(away)) if away else -1
+            if away and away[nearest] < STEP_ASIDE * max(side, reach[nearest].side):
+                reach[nearest].face, reach[nearest].seen = face, now
+            else:
+                self._found.append(Candidate(face, now))
+
+    def _watch(self, eyes: Eyes, tracked: tuple[NDArray, float], now: float) -> None:
+        """A close look at those that may get the track."""
+        if not self.due(now):
+            return
+        self._watched = now
+        contested = [each for each in self._found if each.seen < now and (each.reason or each.fresh)]
+        for each in sorted(contested, key=lambda each: -each.side)[:WATCHED]:
+            face = eyes.near(each.face)
+            if face is None or _same(face, tracked):
+                each.missed += 1
+            else:
+                each.face, each.seen, each.missed = face, now, 0
+        self._found = [each for each in self._found if each.missed < MISSES]
+
+    def _reason(self, each: Candidate, side: float, identity: IdentityAverage, now: float) -> str | None:
+        still = now - self._movement.at >= STILL
+        if still and not self._owned and each.alive:
+            return "alive"
+        if each.views >= VIEWS and self._is_owner(each, identity):
+            return "known"
+        enough = MUCH_LARGER if self._owned else LARGER
+        return "larger" if each.side > enough * side and (each.alive or still or not self._movement.ever) else None
+
+    def _matters(self, each: Candidate, side: float, identity: IdentityAverage, now: float) -> bool:
+        """Whether the network's view of a candidate could change anything, and it is time for one."""
+        if now - each.asked < (CONTEST_EVERY if each.reason else each.wait):
+            return False
+        larger = each.side > (MUCH_LARGER if self._owned else LARGER) * side
+        unknown = self.owner is not None and not self._owned and self._is_another(identity)
+        return larger or unknown or (not self._owned and now - self._movement.at >= STILL / 2)
+
+    def _wins(self, each: Candidate, now: float) -> bool:
+        if each.reason is None or each.views < VIEWS or each.seen < now or now - self._begun < self._rest():
+            return False
+        dwell = DWELL_STILL if each.reason == "larger" and not self._movement.ever else DWELL[each.reason]
+        return now - each.since >= dwell - 1e-6
+
+    def _rest(self) -> float:
+        """A track that has not moved yet may be given up at once: it has no one to flicker with."""
+        return REST if self._movement.ever else SETTLING
+
+    def _is_another(self, identity: IdentityAverage) -> bool:
+        return self.owner is not None and identity.known and _apart(identity.shape, self.owner) > ANOTHER
+
+    def _is_owner(self, each: Candidate, identity: IdentityAverage) -> bool:
+        if self.owner is None or self._owned or not self._is_another(identity):
+            return False
+        return _apart(each.shape, self.owner) < min(ANOTHER, SAME * _apart(identity.shape, self.owner))
+
+
+def _apart(shape: NDArray, person: IdentityAverage) -> float:
+    """Root mean square difference of shape codes."""
+    return float(np.sqrt(np.mean((shape - person.shape) ** 2)))
+
+
+def _same(face: Detection, tracked: tuple[NDArray, float]) -> bool:
+    """Whether a detection is the tracked face itself."""
+    place, side = centre_of(face)
+    return bool(np.linalg.norm(place - tracked[0]) < 0.5 * max(side, tracked[1]))
