@@ -51,7 +51,9 @@ class Canned:
 
     def __init__(self, head: Head, camera: Camera, codes: HeadCodes) -> None:
         points = camera.project(head.point_basis().mean + codes.translation)
-        self.answer = Estimate(codes, points, confidence=0.9, residual=0.02, predicted=codes)
+        self.answer = Estimate(
+            codes, points, confidence=0.9, residual=0.02, predicted=codes, missing=np.zeros_like(points, shape=(478, 3))
+        )
 
     def estimate(self, *_: object) -> Estimate:
         """The same estimate always."""

@@ -27,6 +27,10 @@ class FlatHead:
     def point_basis(self):
         return FlatHead
 
+    @staticmethod
+    def units(shape):
+        return FlatHead.expression
+
 
 class Bright:
     """Sees a face at a fixed place in every frame that is not dark; its jaw opens with the frame's brightness."""
@@ -45,6 +49,7 @@ class Bright:
             points_px = points
             confidence = 0.9 if frame_rgb.mean() > 30 else 0.0
             residual = 0.02
+            missing = np.zeros((478, 3), np.float32)
 
         Estimate.codes = codes
         return Estimate()

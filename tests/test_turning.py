@@ -166,7 +166,7 @@ def test_what_cannot_be_believed_is_no_face(make_tracker):
         def estimate(self, *args):
             found = honest.estimate(*args)
             wild = found.codes.with_(expression=np.ones(52, np.float32))
-            return type(found)(wild, found.points_px, 0.02, found.residual, found.predicted)
+            return type(found)(wild, found.points_px, 0.02, found.residual, found.predicted, found.missing)
 
     tracker._estimator = Unsure()
     tracked = [tracker.update(picture, i / 10) for i in range(1, 10)]

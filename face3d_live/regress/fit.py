@@ -87,6 +87,7 @@ class Problem:
     observed: Array  # (N, 2) pixels
     weight: Array  # (N,) 1 / px, the square root of what multiplies a squared pixel error
     camera: Camera
+    offset: Array  # (3, N) metres: what the shape code cannot say of this face
     center: Array  # (n,) prior mean of expression (52) and shape (80 or none)
     precision: NDArray  # (n, n) and its inverse covariance, float64
 
@@ -122,17 +123,18 @@ class Fitter:
         init: HeadCodes,
         solve_shape: bool = False,
         steps: int = STEPS,
+        offset: NDArray | None = None,
     ) -> Fit:
         """Fit pose and expression (and shape) to points (478, 2) with standard deviations (478,), both pixels.
 
         init: start of the iteration, and the centre of the priors. steps: two are enough from a network's pose; from
-        `initial` take more.
+        `initial` take more. offset: (478, 3) metres, head frame: where this person's points lie beside the head's.
         """
-        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape)
+        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape, offset)
         codes, wall = init, np.zeros(POSE + len(problem.center), np.int8)
         for _ in range(steps):
             codes = self._step(problem, codes, wall)
-        return self.report(codes, np.asarray(points_px), camera)
+        return self.report(codes, np.asarray(points_px), camera, offset)
 
     def prepare(
         self,
@@ -141,6 +143,7 @@ class Fitter:
         camera: Camera,
         init: HeadCodes,
         solve_shape: bool = False,
+        offset: NDArray | None = None,
     ) -> Problem:
         """The objective of the module docstring as arrays."""
         observed = np.asarray(points_px, np.float32)[self.rows]
@@ -152,7 +155,8 @@ class Fitter:
             center = np.concatenate([center, init.shape])
             precision = np.eye(len(center)) * SHAPE_SIGMA**-2
             precision[:N_EXPRESSION, :N_EXPRESSION] = self.precision
-        return Problem(observed, weight, camera, center, precision)
+        beside = np.zeros_like(self.start) if offset is None else np.ascontiguousarray(offset[self.rows].T)
+        return Problem(observed, weight, camera, beside.astype(np.float32), center, precision)
 
     def _step(self, problem: Problem, codes: HeadCodes, wall: NDArray[np.int8]) -> HeadCodes:
         """One Gauss-Newton step on the normal equations, the expression held in 0..1.
@@ -172,7 +176,7 @@ class Fitter:
         count = len(problem.center)
         self._blink_as(codes.shape)
         current = np.concatenate([codes.expression, codes.shape])
-        local = self.start + current @ self.basis  # (3, N)
+        local = self.start + problem.offset + current @ self.basis  # (3, N)
         basis = self.basis[:, :count]
         if count > N_EXPRESSION:  # the shape also says how far a blink goes
             basis = basis.copy()
@@ -205,9 +209,18 @@ class Fitter:
         local = self.mean + moved.reshape(self.mean.shape)
         return (local @ codes.rotation.T + codes.translation).astype(np.float32)
 
-    def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Fit:
-        """The fit's own points and how far the given ones lie from them."""
+    def missing(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Array:  # -> (478, 3)
+        """What would take the points of a head to given ones (478, 2) at their depth: head frame, metres."""
         space = self.points3d(codes)
+        ray = (np.asarray(points_px) - (camera.width / 2, camera.height / 2)) * (1, -1) / camera.focal
+        there = np.concatenate([ray * -space[:, 2:], space[:, 2:]], 1)
+        return ((there - space) @ codes.rotation).astype(np.float32)
+
+    def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera, offset: NDArray | None = None) -> Fit:
+        """The fit's own points and how far the given ones lie from them. offset: as in `fit`."""
+        space = self.points3d(codes)
+        if offset is not None:
+            space = space + np.asarray(offset @ codes.rotation.T, np.float32)
         points = camera.project(space)
         eyes = np.linalg.norm(space[EYE_CORNERS[0]] - space[EYE_CORNERS[1]]) * camera.focal / -codes.translation[2]
         distance = np.linalg.norm(points - points_px, axis=-1)

@@ -11,6 +11,10 @@ The person has changed when the mean of recent good frames lies farther from the
 scatter explains: root mean square over the 80 components above `FAR` and above `SPREADS` times the scatter of single
 frames, for `PATIENCE` good frames in a row (`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
 Whoever comes after nobody was seen for `ABSENT` seconds is taken for another person.
+
+What 80 components cannot say of this face is a running mean, too: `offset`, how far the points that the network sees
+lie from those of the fitted head. It is what lips and lids are at rest, so that no expression has to be invented for
+it, and it goes on being learned slowly.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codes import INDEX, N_SHAPE, N_TEXTURE, HeadCodes
+from ..head.points import N_POINTS
 from ..rotations import to_euler
 from .smoothing import ramp
 
@@ -32,6 +37,8 @@ SPREADS = 3.0
 PATIENCE = 25
 PATIENCE_NEW = 6
 ABSENT = 4.0
+SLOWLY = 120.0  # frames of full weight that the offset remembers
+FARTHEST = 0.006  # metres that a point may lie beside the head
 _JAW = INDEX["jawOpen"]
 
 
@@ -43,7 +50,10 @@ def goodness(codes: HeadCodes, confidence: float) -> float:
 
 
 class IdentityAverage:
-    """The averaged shape (80,) and texture (50,) of the person in view; before any frame those of the mean head."""
+    """The averaged shape (80,), texture (50,) and offset of the points (478, 3) of the person in view.
+
+    Before any frame those of the mean head. The offset is in metres, head frame.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -52,6 +62,8 @@ class IdentityAverage:
         """Forget the person."""
         self.shape = np.zeros(N_SHAPE, np.float32)
         self.texture = np.zeros(N_TEXTURE, np.float32)
+        self.offset = np.zeros((N_POINTS, 3), np.float32)
+        self._offset_weight = 0.0
         self.known = False  # a frame has been taken in
         self.frozen = False
         self._weight = 0.0
@@ -77,6 +89,15 @@ class IdentityAverage:
         self._compare(own.shape, weight)
         if not self.frozen:
             self._average(own, weight)
+
+    def learn(self, missing: NDArray, codes: HeadCodes, confidence: float) -> None:
+        """Take in how far a frame's points lie from the fitted head: (478, 3) metres, head frame."""
+        weight = goodness(codes, confidence)
+        if weight < LEAST_WEIGHT or not self.known:
+            return
+        self._offset_weight = min(self._offset_weight + weight, SLOWLY)
+        step = np.float32(weight / max(self._offset_weight, weight + 10.0))  # a few frames prove little
+        self.offset = np.clip(self.offset + step * (missing - self.offset), -FARTHEST, FARTHEST)
 
     @property
     def spread(self) -> float:

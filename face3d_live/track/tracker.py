@@ -19,6 +19,7 @@ from ..camera import Camera
 from ..codes import HeadCodes
 from ..head.points import IBUG68_FROM_478
 from ..regress.crop import Crop, crop_from_points
+from ..regress.estimate import Known
 from . import calibration as neutral
 from .calibration import Calibration
 from .candidates import FORGOTTEN, Candidates
@@ -33,6 +34,8 @@ from .smoothing import RELAXED, FaceSmoother, relaxed
 from .sweep import Sweep
 from .turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
 from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
+
+LANDMARKS = list(IBUG68_FROM_478)
 
 FAMILIAR = 1.0  # seconds for which a lost face is preferred in its old place to the largest one
 ALONE = 0.5  # seconds of them in which no other face is taken
@@ -60,10 +63,7 @@ class Tracker:
     ) -> None:
         self._estimator, self._smooth = estimator, smooth
         self._detector = detector or Detector.load()
-        basis, chosen = head.point_basis(), list(IBUG68_FROM_478)
-        # No eyeball carries one of the 68, so that the linear basis is exact for them.
-        self._mean = basis.mean[chosen]
-        self._basis = np.concatenate([basis.shape, basis.expression])[:, chosen]
+        self._basis = head.point_basis()
         self._identity = IdentityAverage()
         self._smoother = FaceSmoother()
         self.calibration: Calibration | None = None
@@ -94,7 +94,7 @@ class Tracker:
             estimate = self._reconsider(rgb, camera) or estimate
         if estimate is None:
             codes = relaxed(self._shown, self._now - self._shown_at)
-            nowhere = np.full((len(self._mean), 2), np.nan, np.float32)
+            nowhere = np.full((len(LANDMARKS), 2), np.nan, np.float32)
             seen, raw, own, landmarks, confidence = codes, codes, codes.shape, nowhere, 0.0
         else:
             raw, own, confidence = estimate.codes, estimate.predicted.shape, float(estimate.confidence)
@@ -213,7 +213,8 @@ class Tracker:
         return estimate
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> Estimate:
-        known = self._identity.shape if self._smooth and self._identity.known else None
+        person = self._identity
+        known = Known(person.shape, person.offset) if self._smooth and person.known else None
         return self._estimator.estimate(rgb, crop, camera, known)
 
     # --- without ------------------------------------------------------------------------------------------------------
@@ -281,6 +282,7 @@ class Tracker:
     def _settle(self, estimate: Estimate) -> HeadCodes:
         """The codes as seen: smoothed, with the averaged identity; and the memories kept for later."""
         self._identity.update(estimate.predicted, estimate.confidence)
+        self._identity.learn(estimate.missing, estimate.codes, estimate.confidence)
         seen = estimate.codes
         if self._smooth:
             seen = seen.with_(shape=self._identity.shape, texture=self._identity.texture)
@@ -292,5 +294,10 @@ class Tracker:
         return seen
 
     def _landmarks(self, codes: HeadCodes, camera: Camera) -> Array:  # -> (68, 2) pixels
-        head = self._mean + np.tensordot(np.concatenate([codes.shape, codes.expression]), self._basis, 1)
+        # No eyeball carries one of the 68, so that the basis is exact for them.
+        head = self._basis.mean + np.tensordot(codes.shape, self._basis.shape, 1)
+        head = head + np.tensordot(codes.expression, self._basis.units(codes.shape), 1)
+        if self._smooth:
+            head = head + self._identity.offset
+        head = head[LANDMARKS]
         return camera.project(head @ codes.rotation.T + codes.translation)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..codes import HeadCodes
 from ..regress.crop import Crop
+from ..regress.estimate import Known
 from .detector import Detection
 
 Array = NDArray[np.float32]
@@ -21,7 +22,8 @@ class Estimate(Protocol):
     """A head estimated in one crop; `face3d_live.regress.estimate` makes them.
 
     points_px: (478, 2) frame pixels. confidence: 0..1. residual: mean distance of the fitted head's points from
-    the network's, as a fraction of the eye distance. predicted: the network's own codes, before the fit.
+    the network's, as a fraction of the eye distance. predicted: the network's own codes, before the fit. missing:
+    (478, 3) metres in the head's frame, what takes the fitted head's points to the network's.
     """
 
     @property
@@ -34,13 +36,15 @@ class Estimate(Protocol):
     def residual(self) -> float: ...
     @property
     def predicted(self) -> HeadCodes: ...
+    @property
+    def missing(self) -> Array: ...
 
 
 class EstimatesHeads(Protocol):
     """The network with its fit."""
 
-    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Array | None = None) -> Estimate:
-        """The head in a crop of a frame; `identity` (80,) is its shape where that is known."""
+    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Known | None = None) -> Estimate:
+        """The head in a crop of a frame; `identity` is whose it is, where that is known."""
 
 
 class DetectsFaces(Protocol):
@@ -51,7 +55,7 @@ class DetectsFaces(Protocol):
 
 
 class Points(Protocol):
-    """`face3d_live.head.model.PointBasis`: the 478 points as a linear function of the codes, metres."""
+    """`face3d_live.head.model.PointBasis`: the 478 points as a function of the codes, metres."""
 
     @property
     def mean(self) -> Array: ...  # (478, 3)
@@ -59,6 +63,7 @@ class Points(Protocol):
     def shape(self) -> Array: ...  # (80, 478, 3)
     @property
     def expression(self) -> Array: ...  # (52, 478, 3)
+    def units(self, shape: NDArray) -> Array: ...  # (80,) -> (52, 478, 3)
 
 
 class HasPoints(Protocol):
