@@ -56,7 +56,7 @@ def test_float32_may_be_asked_for_anywhere(processor) -> None:
 def test_a_device_that_cannot_says_what_to_do(device, precision, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "graphics_available", lambda: True)
     monkeypatch.setattr(devices, "cuda_available", lambda: True)
-    with pytest.raises(AssetError, match="precision-missing: .*use --precision auto"):
+    with pytest.raises(AssetError, match=r"precision-missing: .*use --precision auto"):
         devices.resolve(device, precision)
     assert devices.resolve(device, "auto") == (device, "fp16")
 
@@ -73,7 +73,7 @@ def test_missing_devices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "graphics_available", lambda: False)
     monkeypatch.setattr(devices, "cuda_available", lambda: False)
     for device in ("gpu", "cuda"):
-        with pytest.raises(AssetError, match=f"{device}-missing: .*--device cpu"):
+        with pytest.raises(AssetError, match=rf"{device}-missing: .*--device cpu"):
             devices.resolve(device, "auto")
 
 

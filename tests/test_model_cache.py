@@ -138,6 +138,6 @@ def test_weights_that_do_not_fit_their_architecture_are_named(tmp_path: Path, ca
     stored = weights.load(path)
     del stored.tensors["neck_conv.weight"]
     weights.save(path, stored.tensors, stored.meta)
-    with pytest.raises(weights.AssetError, match="regressor-broken: .*restore"):
+    with pytest.raises(weights.AssetError, match=r"regressor-broken: .*restore"):
         answer(path)
     assert not cache.exists()
