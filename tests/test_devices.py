@@ -9,17 +9,18 @@ import pytest
 from face3d_live.errors import AssetError
 from face3d_live.regress import devices, openvino_loader
 
+#: Flags, ONEDNN_MAX_CPU_ISA, and what auto takes with measured ranges and without.
 CASES = {
-    "AMX": ({"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"}, "", "bf16"),
-    "AVX512-BF16": ({"avx2", "avx512f", "avx512_vnni", "avx512_bf16"}, "", "bf16"),
-    "AVX-512 without bfloat16, where OpenVINO names BF16": ({"avx2", "avx512f", "avx512_vnni"}, "", "fp32"),
-    "a laptop": ({"avx2", "avx_vnni"}, "", "fp32"),
-    "an old one": ({"sse4_2"}, "", "fp32"),
-    "flags unknown": (set(), "", "fp32"),
-    "AMX held to a laptop's instructions": ({"avx512_bf16", "amx_bf16"}, "AVX2_VNNI", "fp32"),
-    "in small letters": ({"avx512_bf16", "amx_bf16"}, "avx512_core_vnni", "fp32"),
-    "held to AVX512-BF16": ({"avx512_bf16", "amx_bf16"}, "AVX512_CORE_BF16", "bf16"),
-    "a limit that oneDNN does not know": ({"avx512_bf16"}, "FASTEST", "bf16"),
+    "AMX": ({"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"}, "", "int8", "bf16"),
+    "AVX512-BF16": ({"avx2", "avx512f", "avx512_vnni", "avx512_bf16"}, "", "int8", "bf16"),
+    "AVX-512 without bfloat16, where OpenVINO names BF16": ({"avx2", "avx512f", "avx512_vnni"}, "", "int8", "fp32"),
+    "a laptop": ({"avx2", "avx_vnni"}, "", "int8", "fp32"),
+    "an old one": ({"sse4_2"}, "", "fp32", "fp32"),
+    "flags unknown": (set(), "", "fp32", "fp32"),
+    "AMX held to a laptop's instructions": ({"avx2", "avx512_bf16", "amx_bf16"}, "AVX2_VNNI", "int8", "fp32"),
+    "in small letters": ({"avx2", "avx512_bf16", "amx_bf16"}, "avx512_core_vnni", "int8", "fp32"),
+    "held to AVX512-BF16": ({"avx2", "avx512_bf16", "amx_bf16"}, "AVX512_CORE_BF16", "int8", "bf16"),
+    "a limit that oneDNN does not know": ({"avx2", "avx512_bf16"}, "FASTEST", "int8", "bf16"),
 }
 
 
@@ -34,22 +35,30 @@ def processor(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_auto_takes_bfloat16_only_where_the_processor_multiplies_it(case: str, processor) -> None:
-    flags, limit, precision = CASES[case]
+def test_auto_takes_what_the_processor_does_well(case: str, processor) -> None:
+    flags, limit, with_ranges, without = CASES[case]
     processor(flags, limit)
-    assert devices.resolve("auto", "auto") == ("cpu", precision)
+    assert devices.resolve("auto", "auto", True) == ("cpu", with_ranges)
+    assert devices.resolve("auto", "auto", False) == ("cpu", without)
 
 
 def test_bfloat16_without_the_instructions_is_refused(processor) -> None:
     processor({"avx2", "avx512f"})
     with pytest.raises(AssetError) as caught:
-        devices.resolve("cpu", "bf16")
-    assert caught.value.code == "precision-missing" and "--precision auto (or fp32)" in caught.value.message
+        devices.resolve("cpu", "bf16", True)
+    assert caught.value.code == "precision-missing" and "--precision auto (or int8, fp32)" in caught.value.message
+
+
+@pytest.mark.parametrize(("flags", "ranges"), [({"avx2", "avx512_vnni"}, False), ({"sse4_2"}, True)])
+def test_int8_without_ranges_or_instructions_is_refused(flags: set[str], ranges: bool, processor) -> None:
+    processor(flags)
+    with pytest.raises(AssetError, match=r"precision-missing: .*face3d_live\.train\.quantise.*--precision auto"):
+        devices.resolve("cpu", "int8", ranges)
 
 
 def test_float32_may_be_asked_for_anywhere(processor) -> None:
     processor({"amx_bf16"})
-    assert devices.resolve("cpu", "fp32") == ("cpu", "fp32")
+    assert devices.resolve("cpu", "fp32", True) == ("cpu", "fp32")
 
 
 @pytest.mark.parametrize(("device", "precision"), [("gpu", "bf16"), ("gpu", "int8"), ("cuda", "int8")])
@@ -57,16 +66,16 @@ def test_a_device_that_cannot_says_what_to_do(device, precision, monkeypatch: py
     monkeypatch.setattr(devices, "graphics_available", lambda: True)
     monkeypatch.setattr(devices, "cuda_available", lambda: True)
     with pytest.raises(AssetError, match=r"precision-missing: .*use --precision auto"):
-        devices.resolve(device, precision)
-    assert devices.resolve(device, "auto") == (device, "fp16")
+        devices.resolve(device, precision, True)
+    assert devices.resolve(device, "auto", True) == (device, "fp16")
 
 
 def test_auto_prefers_an_nvidia_gpu_and_never_takes_graphics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "graphics_available", lambda: True)
     monkeypatch.setattr(devices, "cuda_available", lambda: False)
-    assert devices.resolve("auto", "auto")[0] == "cpu"
+    assert devices.resolve("auto", "auto", True)[0] == "cpu"
     monkeypatch.setattr(devices, "cuda_available", lambda: True)
-    assert devices.resolve("auto", "auto") == ("cuda", "fp16")
+    assert devices.resolve("auto", "auto", True) == ("cuda", "fp16")
 
 
 def test_missing_devices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +83,7 @@ def test_missing_devices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "cuda_available", lambda: False)
     for device in ("gpu", "cuda"):
         with pytest.raises(AssetError, match=rf"{device}-missing: .*--device cpu"):
-            devices.resolve(device, "auto")
+            devices.resolve(device, "auto", True)
 
 
 def test_a_plugin_that_is_not_there_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The weights files that a graph was built from."""
     built: list[Path] = []
     build = openvino_backend._model
-    monkeypatch.setattr(openvino_backend, "_model", lambda path: (built.append(path), build(path))[1])
+    monkeypatch.setattr(openvino_backend, "_model", lambda path, ranges: (built.append(path), build(path, ranges))[1])
     return built
 
 

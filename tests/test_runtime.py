@@ -11,9 +11,9 @@ import pytest
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
-from face3d_live.regress import weights
+from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE, crop_from_points
-from face3d_live.regress.devices import has_bf16
+from face3d_live.regress.devices import has_bf16, has_int8
 from face3d_live.regress.prediction import Prediction
 from face3d_live.regress.runtime import Regressor
 from face3d_live.render.renderer import Renderer
@@ -115,6 +115,16 @@ def test_on_drawn_heads_bfloat16_stays_near_float32(faces: np.ndarray) -> None:
     assert points < 0.4 and coefficients < 0.005
 
 
+def test_on_drawn_heads_int8_stays_near_float32(faces: np.ndarray) -> None:
+    if activation_ranges.load(weights.DEFAULT) is None:
+        pytest.skip("the shipped weights have no ranges: run python -m face3d_live.train.quantise")
+    if not has_int8():
+        pytest.skip("this processor gains nothing by int8")
+    exact = Regressor.load("cpu", precision="fp32").predict(faces)
+    points, coefficients = moved(Regressor.load("cpu", precision="int8").predict(faces), exact)
+    assert 0 < points < 0.2 and coefficients < 0.005
+
+
 @pytest.mark.data
 def test_on_real_portraits_the_precisions_agree(shared_data: Path) -> None:
     pytest.importorskip("torch")
@@ -124,9 +134,10 @@ def test_on_real_portraits_the_precisions_agree(shared_data: Path) -> None:
     exact = Regressor.load("cpu", precision="fp32").predict(pictures)
     points, coefficients = moved(exact, in_torch().predict(pictures))
     assert points < 0.005 and coefficients < 1e-4
-    if has_bf16():
-        points, coefficients = moved(Regressor.load("cpu", precision="bf16").predict(pictures), exact)
-        assert points < 0.3 and coefficients < 0.004
+    there = {"bf16": has_bf16(), "int8": has_int8() and activation_ranges.load(weights.DEFAULT) is not None}
+    for precision in [name for name, offered in there.items() if offered]:
+        points, coefficients = moved(Regressor.load("cpu", precision=precision).predict(pictures), exact)
+        assert points < 0.2 and coefficients < 0.005, precision
 
 
 def test_threads_may_share_it(faces: np.ndarray) -> None:

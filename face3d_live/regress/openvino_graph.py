@@ -1,4 +1,8 @@
-"""The same network as an OpenVINO model, built from the weights file, batch norms folded into convolutions."""
+"""The same network as an OpenVINO model, built from the weights file, batch norms folded into convolutions.
+
+With ranges of activations the convolutions named there compute in int8; sums of residual blocks, the stem, the heads,
+windows and the features at the points stay float.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.regress.activation_ranges import Ranges
 from face3d_live.regress.openvino_loader import openvino
 from face3d_live.regress.prediction import HEADS, N_POINTS
 from face3d_live.regress.windows import ALIGNED, WINDOWS, Window, scatter
@@ -31,9 +36,10 @@ def fold(matrix: Array, tensors: Mapping[str, Array], bn: str) -> tuple[Array, A
 class _Graph:
     """Makes nodes of one opset; every method returns the node it makes. Shapes are (B, C, H, W) and (B, n)."""
 
-    def __init__(self, tensors: Mapping[str, Array]) -> None:
-        self.tensors = tensors
+    def __init__(self, tensors: Mapping[str, Array], ranges: Ranges) -> None:
+        self.tensors, self.ranges = tensors, ranges
         self.ops = openvino().opset13
+        self.inputs: dict[str, Node] = {}  # of every convolution, by its name
 
     def constant(self, value: NDArray) -> Node:
         return self.ops.constant(np.ascontiguousarray(value))
@@ -43,10 +49,20 @@ class _Graph:
 
     def conv(self, x: Node, conv: str, bn: str, stride: int = 1, relu: bool = True) -> Node:
         weight, bias = fold(self.tensors[f"{conv}.weight"], self.tensors, bn)
-        pad = [weight.shape[-1] // 2] * 2
-        x = self.ops.convolution(x, self.constant(weight), [stride] * 2, pad, pad, [1, 1], name=conv)
+        pad, kernel = [weight.shape[-1] // 2] * 2, self.constant(weight)
+        self.inputs[conv] = x
+        if (high := self.ranges.get(conv)) is not None:
+            x = self.rounded(x, np.zeros((), np.float32), np.array(high, np.float32), 256)
+            most = np.abs(weight).max((1, 2, 3), keepdims=True) + np.float32(1e-12)
+            kernel = self.rounded(kernel, -most, most, 255)  # -127 to 127, where the file's int8 already lies
+        x = self.ops.convolution(x, kernel, [stride] * 2, pad, pad, [1, 1], name=conv)
         x = self.ops.add(x, self.constant(bias.reshape(1, -1, 1, 1)))
         return self.ops.relu(x) if relu else x
+
+    def rounded(self, x: Node, low: Array, high: Array, levels: int) -> Node:
+        """x in so many equal steps from low to high, which OpenVINO turns into int8 arithmetic."""
+        low, high = self.constant(low), self.constant(high)
+        return self.ops.fake_quantize(x, low, high, low, high, levels)
 
     def product(self, x: Node, weight: Array, bias: Array, name: str) -> Node:  # (B, n), (m, n), (m,) -> (B, m)
         x = self.ops.matmul(x, self.constant(weight), False, True, name=name)
@@ -148,10 +164,17 @@ def _corrected(g: _Graph, raw: dict[str, Node], levels: list[Node]) -> dict[str,
     return raw
 
 
-def build(tensors: Mapping[str, Array], blocks: Sequence[int], size: int) -> Any:
-    """An `openvino.Model`: uint8 (batch, size, size, 3) -> one (batch, n) float32 output per head, in their order."""
-    g = _Graph(tensors)
+def build(
+    tensors: Mapping[str, Array], blocks: Sequence[int], size: int, ranges: Ranges, *, watch: Sequence[str] = ()
+) -> Any:
+    """An `openvino.Model`: uint8 (batch, size, size, 3) -> one (batch, n) float32 output per head, in their order.
+
+    ranges: of the convolutions that compute in int8. watch: convolutions whose inputs become further outputs.
+    """
+    g = _Graph(tensors, ranges)
     crops = g.ops.parameter([-1, size, size, 3], np.uint8, INPUT)
     features, levels = _trunk(g, crops, blocks, size)
     raw = _corrected(g, {name: g.linear(features, f"heads.{name}") for name in HEADS}, levels)
-    return openvino().Model([g.ops.result(raw[name], name=name) for name in HEADS], [crops], "regressor")
+    outputs = [g.ops.result(raw[name], name=name) for name in HEADS]
+    outputs += [g.ops.result(g.inputs[name]) for name in watch]
+    return openvino().Model(outputs, [crops], "regressor")

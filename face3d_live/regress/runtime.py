@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.regress import weights
+from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE
 from face3d_live.regress.devices import Device, Precision, resolve
 from face3d_live.regress.openvino_backend import OpenVinoBackend
@@ -24,7 +24,7 @@ class Backend(Protocol):
 class Regressor:
     """Crops in, codes and points out. Not thread-safe on CUDA; elsewhere several calls at once are fine.
 
-    meta: the weights file's. device: "cpu", "gpu" or "cuda"; precision: "fp32", "bf16" or "fp16", what it runs in.
+    meta: the weights file's. device: "cpu", "gpu" or "cuda". precision: "fp32", "bf16", "fp16" or "int8".
     """
 
     def __init__(self, meta: dict[str, Any], device: str, precision: str, backend: Backend) -> None:
@@ -41,18 +41,23 @@ class Regressor:
         Raises AssetError when the weights or, asked for by name, a device or a precision are missing.
         """
         path = path or weights.DEFAULT
-        found, chosen = resolve(device, precision)
+        ranges = activation_ranges.load(path)
+        found, chosen = resolve(device, precision, ranges is not None)
         if found == "cuda":
             stored = weights.load(path)
             return cls(stored.meta, found, chosen, TorchBackend(stored, found, chosen))
         meta = weights.load_meta(path)
-        return cls(meta, found, chosen, OpenVinoBackend.load(path, found.upper(), chosen, threads))
+        return cls(meta, found, chosen, OpenVinoBackend.load(path, found.upper(), chosen, threads, ranges or {}))
 
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:  # (B, 112, 112, 3) RGB
         """Codes and points of each crop. Raises ValueError on another shape or type."""
         if crops.dtype != np.uint8 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
             raise ValueError(f"expected uint8 (B, {CROP_SIZE}, {CROP_SIZE}, 3), got {crops.dtype} {crops.shape}")
-        if self.size != CROP_SIZE:
-            side = (self.size, self.size)
-            crops = np.stack([cv2.resize(crop, side, interpolation=cv2.INTER_AREA) for crop in crops]).astype(np.uint8)
-        return decode(self._backend.run(np.ascontiguousarray(crops)))
+        return decode(self._backend.run(sized(crops, self.size)))
+
+
+def sized(crops: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:  # (B, 112, 112, 3) -> (B, size, size, 3)
+    """Crops as weights for pictures of that size want them."""
+    if size != CROP_SIZE:
+        crops = np.stack([cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) for crop in crops])
+    return np.ascontiguousarray(crops, np.uint8)

@@ -31,6 +31,7 @@ from face3d_live.train import evaluate_report, evaluate_run, loop, synthetic
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import Mixture, Pool
 from face3d_live.train.prepare import prepare
+from face3d_live.train.quantise import quantise
 
 #: Of the samples a batch is made of, how many are portraits, where there are any.
 PORTRAIT_SHARE = 0.5
@@ -79,6 +80,7 @@ def train_network(
         for process in running:
             process.terminate()
     trainer.export(out)
+    print(_int8(out, data))
     evaluate_weights(out, folder, data, device=device)
     return f"{out}: {trainer.seen} pictures in {trainer.seconds / 3600:.1f} hours"
 
@@ -174,6 +176,14 @@ def _wait_for(pool: Pool, running: Sequence[subprocess.Popen[bytes]]) -> None:
         if not running or all(process.poll() is not None for process in running):
             raise AssetError("generator-failed", "no synthetic faces were drawn: is EGL installed (libegl1 libgl1)?")
         time.sleep(1)
+
+
+def _int8(path: Path, data: Path) -> str:
+    """Measure what the weights need to run in int8, and say what came of it."""
+    try:
+        return quantise(path, data)
+    except InputError as error:
+        return str(error)
 
 
 def _device(device: Device) -> str:
