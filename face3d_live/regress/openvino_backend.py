@@ -40,6 +40,8 @@ class OpenVinoBackend:
         if plugin == "CPU":
             # Pinned threads of two processes would meet on one core while others idle.
             settings |= {"INFERENCE_NUM_THREADS": str(threads), "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
+            # Layers with packed weights would else round their inputs, unasked and without measured ranges.
+            settings |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
         name = _cache_key(path, plugin, precision, ranges)
         if (kept := model_cache.read(name)) is not None:
             try:
