@@ -1,40 +1,113 @@
-"""Milliseconds of one face: crop, network, fit. `python bench/regress.py [--threads N] [--frames N] [--device cpu]`"""
+"""Milliseconds of one face: the network in every run time and precision there is here, then crop, fit and the whole.
+
+    python bench/regress.py [--threads N ...] [--frames N]
+
+Wall time and the processor's own time (all threads), the least and the median of calls that take turns. On a machine
+with other work to do, the least processor time is what to compare. ONEDNN_MAX_CPU_ISA=AVX2 and the like hold the
+processor to older instructions. The answers' distance from float32's is that on the frames of the sample clip.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+import cv2
 import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.head.model import Head
+from face3d_live.regress import weights
 from face3d_live.regress.crop import Crop
+from face3d_live.regress.devices import cuda_available
 from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.prediction import Prediction
 from face3d_live.regress.runtime import Regressor
+from face3d_live.regress.torch_backend import TorchBackend
+from face3d_live.train.quantise import moved
+from face3d_live.video import Video
+
+#: Calls of one kind before the next has its turn.
+TURN = 10
+COLUMNS = "wall min   median  CPU min   median"
 
 
-def milliseconds(call: Callable[[], object], frames: int) -> str:
-    """Median and 95th percentile."""
-    times = []
-    for _ in range(frames):
-        began = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - began))
-    return f"{np.median(times):7.2f} ms   p95 {np.percentile(times, 95):7.2f} ms"
+def times(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[str, str]:
+    """Milliseconds of each call, as a row of the table."""
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
+    for _ in range(max(1, frames // TURN)):
+        for name, call in calls.items():
+            call()
+            for _ in range(TURN):
+                wall, own = time.perf_counter(), time.process_time()
+                call()
+                spent[name].append((time.perf_counter() - wall, time.process_time() - own))
+    rows = {}
+    for name, pairs in spent.items():
+        (wall, own), (wall_median, own_median) = 1e3 * np.min(pairs, 0), 1e3 * np.median(pairs, 0)
+        rows[name] = f"{wall:8.2f} {wall_median:8.2f} {own:8.2f} {own_median:8.2f}"
+    return rows
+
+
+def regressors(threads: int) -> dict[str, Regressor]:
+    """One for every run time and precision that this machine has."""
+    from face3d_live.errors import AssetError
+
+    found = {}
+    for device, precisions in (("cpu", ("fp32", "bf16", "int8")), ("gpu", ("fp32", "auto")), ("cuda", ("auto",))):
+        for precision in precisions:
+            try:
+                made = Regressor.load(device, threads=threads, precision=precision)  # type: ignore[arg-type]
+            except AssetError:
+                continue
+            run_time = "PyTorch" if device == "cuda" else "OpenVINO"
+            found[f"{run_time}, {device}, {made.precision}"] = made
+    if importlib.util.find_spec("torch") is not None and not cuda_available():
+        import torch
+
+        torch.set_num_threads(threads)
+        stored = weights.load()
+        found["PyTorch, cpu, fp32"] = Regressor(stored.meta, "cpu", "fp32", TorchBackend(stored, "cpu", "fp32"))
+    return found
+
+
+def sample_crops() -> np.ndarray:  # (N, 112, 112, 3)
+    """The middle of every fifth frame of the project's sample, where its head is."""
+    path = Path(__file__).resolve().parent.parent / "web_client" / "sample" / "sample.mp4"
+    with Video.open(path) as video:
+        frames = [rgb for i, (rgb, _) in enumerate(video) if i % 5 == 0]
+    height, width = frames[0].shape[:2]
+    return np.stack([Crop(width / 2, height / 2, 0.3 * height).extract(rgb) for rgb in frames])
+
+
+def network_table(threads: int, frames: int) -> None:
+    """Print a row for each run time and precision."""
+    found, crops = regressors(threads), sample_crops()
+    rows = times({name: lambda r=r: r.predict(crops[:1]) for name, r in found.items()}, frames)
+    exact: Prediction = found["OpenVINO, cpu, fp32"].predict(crops)
+    print(f"\n{f'network, threads: {threads}':24} {COLUMNS}  moved: points, % / coefficients")
+    for name, row in rows.items():
+        far = moved(found[name].predict(crops), exact)
+        print(f"{name:24} {row}  {far['points_percent']:.3f} / {far['coefficients']:.4f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1, help="of ONNX Runtime")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of the network")
     parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--device", default="cpu", choices=("auto", "cpu", "cuda"))
     options = parser.parse_args()
+    cv2.setNumThreads(1)
+    print(f"instructions: at most {os.environ.get('ONEDNN_MAX_CPU_ISA', 'all the processor has')}")
+    for threads in options.threads:
+        network_table(threads, options.frames)
 
     began = time.perf_counter()
-    regressor = Regressor.load(options.device, threads=options.threads)
-    print(f"load and warm up             {1e3 * (time.perf_counter() - began):7.0f} ms ({regressor.device})")
+    regressor = Regressor.load()
+    took = 1e3 * (time.perf_counter() - began)
     head = Head.load()
     estimator = Estimator(regressor, head)
     frame = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
@@ -42,14 +115,16 @@ def main() -> None:
     picture = crop.extract(frame)[None]
     prediction = regressor.predict(picture)
     identity = np.zeros(80, np.float32)
-    for label, call in (
-        ("crop", lambda: crop.extract(frame)),
-        ("network", lambda: regressor.predict(picture)),
-        ("fit, identity known", lambda: estimator.refine(prediction, crop, camera, identity)),
-        ("fit, identity solved", lambda: estimator.refine(prediction, crop, camera)),
-        ("all, identity known", lambda: estimator.estimate(frame, crop, camera, identity)),
-    ):
-        print(f"{label:24} {milliseconds(call, options.frames)}")
+    print(f"\n{regressor.device} {regressor.precision}, loaded from the cache in {took:.0f} ms; threads: 1")
+    calls = {
+        "crop": lambda: crop.extract(frame),
+        "network": lambda: regressor.predict(picture),
+        "fit, identity known": lambda: estimator.refine(prediction, crop, camera, identity),
+        "fit, identity solved": lambda: estimator.refine(prediction, crop, camera),
+        "all, identity known": lambda: estimator.estimate(frame, crop, camera, identity),
+    }
+    for name, row in times(calls, options.frames).items():
+        print(f"{name:24} {row}")
 
 
 if __name__ == "__main__":
