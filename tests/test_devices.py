@@ -20,6 +20,7 @@ CASES = {
     "AMX held to a laptop's instructions": ({"avx2", "avx512_bf16", "amx_bf16"}, "AVX2_VNNI", "int8", "fp32"),
     "in small letters": ({"avx2", "avx512_bf16", "amx_bf16"}, "avx512_core_vnni", "int8", "fp32"),
     "held to AVX512-BF16": ({"avx2", "avx512_bf16", "amx_bf16"}, "AVX512_CORE_BF16", "int8", "bf16"),
+    "held to what came before AVX2": ({"avx2", "avx512_bf16", "amx_bf16"}, "AVX", "fp32", "fp32"),
     "a limit that oneDNN does not know": ({"avx2", "avx512_bf16"}, "FASTEST", "int8", "bf16"),
 }
 

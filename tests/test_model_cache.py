@@ -71,6 +71,19 @@ def test_version_precision_and_device_have_models_of_their_own() -> None:
     assert len(keys) == len(base) + 1
 
 
+def test_a_processor_held_to_older_instructions_builds_its_own(
+    tmp_path: Path, cache: Path, builds: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO refuses a model that was compiled for other instructions."""
+    path = write_weights(tmp_path / "w.npz", 1)
+    answer(path)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    answer(path)
+    assert len(builds) == 2 and len(list(cache.iterdir())) == 2
+    answer(path)
+    assert len(builds) == 2
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 

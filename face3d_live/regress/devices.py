@@ -22,8 +22,9 @@ BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 #: Instructions with which int8 is worth its rounding: it takes half of float32's time with AVX2, a third with VNNI.
 INT8_FLAGS = frozenset({"avx2", "avx_vnni", "avx512_vnni", "amx_int8"})
 
-#: Values of ONEDNN_MAX_CPU_ISA, by which slower processors are tried out, that leave oneDNN no such instruction.
-_LIMITS_WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+#: Values of ONEDNN_MAX_CPU_ISA, by which slower processors are tried out, that leave oneDNN no such instructions.
+_LIMITS_WITHOUT_INT8 = {"SSE41", "AVX"}
+_LIMITS_WITHOUT_BF16 = _LIMITS_WITHOUT_INT8 | {"AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
 
 _REASONS = {
     ("cpu", "bf16"): "this processor multiplies no bfloat16 (it has neither AVX512-BF16 nor AMX): it would be slower",
@@ -48,15 +49,23 @@ def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     return frozenset()
 
 
+def instructions() -> str:
+    """What compiled models depend on: one processor's do not run on another with other instructions."""
+    return " ".join([*sorted(processor_flags()), _limit()])
+
+
 def has_bf16() -> bool:
     """Whether the processor multiplies bfloat16 by itself, and oneDNN may use that."""
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return bool(BF16_FLAGS & processor_flags()) and limit not in _LIMITS_WITHOUT_BF16
+    return bool(BF16_FLAGS & processor_flags()) and _limit() not in _LIMITS_WITHOUT_BF16
 
 
 def has_int8() -> bool:
     """Whether the processor gains by int8."""
-    return bool(INT8_FLAGS & processor_flags())
+    return bool(INT8_FLAGS & processor_flags()) and _limit() not in _LIMITS_WITHOUT_INT8
+
+
+def _limit() -> str:
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
 
 
 def resolve(device: Device, precision: Precision, ranges: bool) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import face3d_live
 from face3d_live.errors import AssetError
 from face3d_live.regress import model_cache, openvino_graph, weights
 from face3d_live.regress.activation_ranges import Ranges
+from face3d_live.regress.devices import instructions
 from face3d_live.regress.openvino_loader import core, openvino
 from face3d_live.regress.prediction import HEADS, Raw
 
@@ -48,7 +49,7 @@ class OpenVinoBackend:
                 tensor = openvino().Tensor(kept, shared_memory=True)
                 return cls(core().import_model(tensor, plugin, settings), kept)
             except RuntimeError as error:
-                logger.warning("a compiled model in the cache does not load and is made anew: %s", error)
+                logger.info("a compiled model in the cache does not load and is made anew: %s", error)
         compiled = core().compile_model(_model(path, ranges), plugin, settings)
         model_cache.write(name, compiled.export_model().getvalue())
         return cls(compiled)
@@ -79,6 +80,7 @@ def _cache_key(path: Path, plugin: str, precision: str, ranges: Ranges) -> str:
         program=face3d_live.__version__,
         openvino=openvino().__version__,
         device=core().get_property(plugin, "FULL_DEVICE_NAME"),
+        instructions=instructions(),
         precision=precision,
         ranges=json.dumps(dict(ranges), sort_keys=True),
     )
