@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 
 from face3d_live.camera import Camera
+from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
-from face3d_live.regress.crop import Crop
+from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.devices import cuda_available
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.prediction import Prediction
@@ -55,8 +56,6 @@ def times(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[str, s
 
 def regressors(threads: int) -> dict[str, Regressor]:
     """One for every run time and precision that this machine has."""
-    from face3d_live.errors import AssetError
-
     found = {}
     for device, precisions in (("cpu", ("fp32", "bf16", "int8")), ("gpu", ("fp32", "auto")), ("cuda", ("auto",))):
         for precision in precisions:
@@ -75,18 +74,24 @@ def regressors(threads: int) -> dict[str, Regressor]:
     return found
 
 
-def sample_crops() -> np.ndarray:  # (N, 112, 112, 3)
-    """The middle of every fifth frame of the project's sample, where its head is."""
-    path = Path(__file__).resolve().parent.parent / "web_client" / "sample" / "sample.mp4"
-    with Video.open(path) as video:
-        frames = [rgb for i, (rgb, _) in enumerate(video) if i % 5 == 0]
-    height, width = frames[0].shape[:2]
-    return np.stack([Crop(width / 2, height / 2, 0.3 * height).extract(rgb) for rgb in frames])
+def sample_crops(head: Head) -> np.ndarray:  # (N, 112, 112, 3)
+    """Every tenth face of the project's sample, cut by its known points."""
+    folder = Path(__file__).resolve().parent.parent / "web_client" / "sample"
+    crops = []
+    with np.load(folder / "sample_codes.npz") as z, Video.open(folder / "sample.mp4") as video:
+        codes = {name: z[name] for name in z.files}
+        for i, (rgb, _) in enumerate(video):
+            if i % 10 == 0 and i < len(codes["expression"]):
+                points = head.points(head.vertices(codes["shape"], codes["expression"][i]))
+                points = points @ codes["rotation"][i].T + codes["translation"][i]
+                camera = Camera.webcam(rgb.shape[1], rgb.shape[0])
+                crops.append(crop_from_points(camera.project(points)).extract(rgb))
+    return np.stack(crops)
 
 
-def network_table(threads: int, frames: int) -> None:
+def network_table(threads: int, frames: int, crops: np.ndarray) -> None:
     """Print a row for each run time and precision."""
-    found, crops = regressors(threads), sample_crops()
+    found = regressors(threads)
     rows = times({name: lambda r=r: r.predict(crops[:1]) for name, r in found.items()}, frames)
     exact: Prediction = found["OpenVINO, cpu, fp32"].predict(crops)
     print(f"\n{f'network, threads: {threads}':24} {COLUMNS}  moved: points, % / coefficients")
@@ -102,13 +107,14 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     print(f"instructions: at most {os.environ.get('ONEDNN_MAX_CPU_ISA', 'all the processor has')}")
+    head = Head.load()
+    crops = sample_crops(head)
     for threads in options.threads:
-        network_table(threads, options.frames)
+        network_table(threads, options.frames, crops)
 
     began = time.perf_counter()
     regressor = Regressor.load()
     took = 1e3 * (time.perf_counter() - began)
-    head = Head.load()
     estimator = Estimator(regressor, head)
     frame = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     crop, camera = Crop(320, 240, 90), Camera.webcam(640, 480)
