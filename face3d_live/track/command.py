@@ -121,16 +121,14 @@ def track_video(
         return rows.summary(out, video.warning)
 
 
-def shipped_tracker(
-    *, smooth: bool = True, device: Device = "auto", precision: Precision = "auto", threads: int = 1
-) -> Tracker:
+def shipped_tracker(*, smooth: bool = True, device: Device = "auto", precision: Precision = "auto") -> Tracker:
     """A tracker on the models that come with the project. Raises AssetError where one is missing."""
     from ..head.model import Head
     from ..regress.estimate import Estimator
     from ..regress.runtime import Regressor
 
     head = Head.load()
-    return Tracker(Estimator(Regressor.load(device, threads=threads, precision=precision), head), head, smooth=smooth)
+    return Tracker(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)
 
 
 def save(out: Path, arrays: dict[str, np.ndarray]) -> None:
