@@ -124,8 +124,8 @@ class _Graph:
 
     def aligned(self, levels: Sequence[Node], points: Node) -> dict[str, Node]:
         """What the features at the points (B, 478, 2) add to the heads, by name; see `network.AlignedHead`."""
-        x = self.sampled(levels, self.ops.unsqueeze(points, self.integers(2)))  # (B, C, 478, 1)
-        features = self.ops.transpose(self.ops.squeeze(x, self.integers(3)), self.integers(2, 0, 1))
+        x = self.sampled(levels, self.ops.unsqueeze(points, self.integers(1)))  # (B, C, 1, 478)
+        features = self.ops.transpose(self.ops.squeeze(x, self.integers(2)), self.integers(2, 0, 1))
         own, summary = (self._at_points(features, part) for part in ("own", "summary"))
         together = self.linear(self.hidden(self.flat(summary), "aligned.hidden"), "aligned.out")
         parts = dict(zip(ALIGNED, self.split(together, [HEADS[name] for name in ALIGNED], 1), strict=True))
