@@ -36,6 +36,7 @@ def load(weights: Path) -> Ranges | None:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain["format"] != FORMAT or plain["weights"] != model_cache.digest(weights):
+            logger.info("%s is not for these weights: int8 is not offered", path)
             return None
         ranges = {str(name): float(high) for name, high in plain["ranges"].items()}
         if not ranges or not all(0 < high < 1e6 for high in ranges.values()):
