@@ -32,12 +32,12 @@ from face3d_live.regress.network import THIN
 from face3d_live.regress.runtime import Regressor
 from face3d_live.train import clips, evaluate_clips, loop, metrics
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.command import PORTRAIT_SHARE, run_with_progress
+from face3d_live.train.command import run_with_progress
 from face3d_live.train.evaluate import Judge, Measured, Source, compare
 from face3d_live.train.evaluate_faces import held_out_portraits
 from face3d_live.train.evaluate_people import measure_pairs, people_figures
 from face3d_live.train.evaluate_tables import markdown_table
-from face3d_live.train.pool import Mixture, Pool, Sample, ShardWriter
+from face3d_live.train.pool import PORTRAIT_SHARE, Mixture, Pool, Sample, ShardWriter
 from face3d_live.train.portraits import Labeller, Portrait, held_out_skins, labelled, load_index, point_trust
 from face3d_live.train.prepare import prepare
 from face3d_live.train.scene import Placement

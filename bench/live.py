@@ -22,12 +22,14 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from fractions import Fraction
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import aioice.ice
 import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from face3d_live.video import Video
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
@@ -121,13 +123,9 @@ class Viewer:
 
 def load(clip: Path) -> list[av.VideoFrame]:
     """At most 300 frames, as 640x480 I420."""
-    frames = []
-    with av.open(str(clip)) as container:
-        for frame in container.decode(video=0):
-            frames.append(frame.reformat(width=640, height=480, format="yuv420p"))
-            if len(frames) == 300:
-                break
-    return frames
+    with Video.open(clip) as video:
+        pictures = (av.VideoFrame.from_ndarray(rgb, "rgb24") for rgb, _ in islice(video, 300))
+        return [picture.reformat(width=640, height=480, format="yuv420p") for picture in pictures]
 
 
 def cpu_seconds(root: int) -> float:

@@ -1,10 +1,10 @@
 """Milliseconds of one face: the network in every run time and precision there is here, then crop, fit and the whole.
 
-    python bench/regress.py [--threads N ...] [--frames N]
+    python bench/regress.py [--device auto] [--threads N ...] [--frames N]
 
 Wall time and the processor's own time (all threads), the least and the median of calls that take turns. On a machine
 with other work to do, the least processor time is what to compare. ONEDNN_MAX_CPU_ISA=AVX2 and the like hold the
-processor to older instructions. The answers' distance from float32's is that on the frames of the sample clip.
+processor to older instructions. `auto` is every device there is.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import argparse
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -23,17 +22,14 @@ from face3d_live.camera import Camera
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
-from face3d_live.regress.crop import Crop, crop_from_points
-from face3d_live.regress.devices import cuda_available
+from face3d_live.regress.crop import Crop
 from face3d_live.regress.estimate import Estimator
-from face3d_live.regress.prediction import Prediction
 from face3d_live.regress.runtime import Regressor
 from face3d_live.regress.torch_backend import TorchBackend
-from face3d_live.train.quantise import moved
-from face3d_live.video import Video
 
 #: Calls of one kind before the next has its turn.
 TURN = 10
+PRECISIONS = {"cpu": ("fp32", "bf16", "int8"), "gpu": ("fp32", "auto"), "cuda": ("fp32", "bf16", "auto")}
 COLUMNS = "wall min   median  CPU min   median"
 
 
@@ -54,18 +50,20 @@ def times(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[str, s
     return rows
 
 
-def regressors(threads: int) -> dict[str, Regressor]:
-    """One for every run time and precision that this machine has."""
+def regressors(devices: Sequence[str], threads: int) -> dict[str, Regressor]:
+    """One for every run time and precision that these devices have here."""
     found = {}
-    for device, precisions in (("cpu", ("fp32", "bf16", "int8")), ("gpu", ("fp32", "auto")), ("cuda", ("auto",))):
-        for precision in precisions:
+    for device in devices:
+        for precision in PRECISIONS[device]:
             try:
                 made = Regressor.load(device, threads=threads, precision=precision)  # type: ignore[arg-type]
-            except AssetError:
+            except AssetError as error:
+                if len(devices) == 1 and precision == "fp32":
+                    raise SystemExit(f"error: {error}") from error
                 continue
             run_time = "PyTorch" if device == "cuda" else "OpenVINO"
             found[f"{run_time}, {device}, {made.precision}"] = made
-    if importlib.util.find_spec("torch") is not None and not cuda_available():
+    if "cpu" in devices and importlib.util.find_spec("torch") is not None:
         import torch
 
         torch.set_num_threads(threads)
@@ -74,54 +72,36 @@ def regressors(threads: int) -> dict[str, Regressor]:
     return found
 
 
-def sample_crops(head: Head) -> np.ndarray:  # (N, 112, 112, 3)
-    """Every tenth face of the project's sample, cut by its known points."""
-    folder = Path(__file__).resolve().parent.parent / "web_client" / "sample"
-    crops = []
-    with np.load(folder / "sample_codes.npz") as z, Video.open(folder / "sample.mp4") as video:
-        codes = {name: z[name] for name in z.files}
-        for i, (rgb, _) in enumerate(video):
-            if i % 10 == 0 and i < len(codes["expression"]):
-                points = head.points(head.vertices(codes["shape"], codes["expression"][i]))
-                points = points @ codes["rotation"][i].T + codes["translation"][i]
-                camera = Camera.webcam(rgb.shape[1], rgb.shape[0])
-                crops.append(crop_from_points(camera.project(points)).extract(rgb))
-    return np.stack(crops)
-
-
-def network_table(threads: int, frames: int, crops: np.ndarray) -> None:
+def network_table(devices: Sequence[str], threads: int, frames: int, crop: np.ndarray) -> None:
     """Print a row for each run time and precision."""
-    found = regressors(threads)
-    rows = times({name: lambda r=r: r.predict(crops[:1]) for name, r in found.items()}, frames)
-    exact: Prediction = found["OpenVINO, cpu, fp32"].predict(crops)
-    print(f"\n{f'network, threads: {threads}':24} {COLUMNS}  moved: points, % / coefficients")
-    for name, row in rows.items():
-        far = moved(found[name].predict(crops), exact)
-        print(f"{name:24} {row}  {far['points_percent']:.3f} / {far['coefficients']:.4f}")
+    found = regressors(devices, threads)
+    print(f"\n{f'network, threads: {threads}':24} {COLUMNS}")
+    for name, row in times({name: lambda r=r: r.predict(crop) for name, r in found.items()}, frames).items():
+        print(f"{name:24} {row}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of the network")
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--device", default="auto", choices=("auto", *PRECISIONS))
     options = parser.parse_args()
     cv2.setNumThreads(1)
     print(f"instructions: at most {os.environ.get('ONEDNN_MAX_CPU_ISA', 'all the processor has')}")
-    head = Head.load()
-    crops = sample_crops(head)
-    for threads in options.threads:
-        network_table(threads, options.frames, crops)
-
-    began = time.perf_counter()
-    regressor = Regressor.load()
-    took = 1e3 * (time.perf_counter() - began)
-    estimator = Estimator(regressor, head)
     frame = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     crop, camera = Crop(320, 240, 90), Camera.webcam(640, 480)
     picture = crop.extract(frame)[None]
+    devices = tuple(PRECISIONS) if options.device == "auto" else (options.device,)
+    for threads in options.threads:
+        network_table(devices, threads, options.frames, picture)
+
+    began = time.perf_counter()
+    regressor = Regressor.load(options.device, threads=options.threads[0])
+    took = 1e3 * (time.perf_counter() - began)
+    estimator = Estimator(regressor, Head.load())
     prediction = regressor.predict(picture)
     identity = np.zeros(80, np.float32)
-    print(f"\n{regressor.device} {regressor.precision}, loaded from the cache in {took:.0f} ms; threads: 1")
+    print(f"\n{regressor.device} {regressor.precision}, loaded again in {took:.0f} ms; threads: {options.threads[0]}")
     calls = {
         "crop": lambda: crop.extract(frame),
         "network": lambda: regressor.predict(picture),

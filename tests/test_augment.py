@@ -5,6 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.nn.functional import interpolate  # noqa: E402
+
 from face3d_live.codes import MIRROR  # noqa: E402
 from face3d_live.head.model import Head  # noqa: E402
 from face3d_live.head.points import MIRROR_478  # noqa: E402
@@ -178,3 +180,13 @@ def test_what_is_covered_is_marked_hidden() -> None:
     column, row = ((points + 1) * 32).long().clamp(0, 63).unbind(-1)
     at_points = changed[torch.arange(40)[:, None], row, column]
     assert ((visible == 0) == at_points).float().mean() > 0.97
+
+
+@pytest.mark.parametrize("size", [48, 64, 112])
+def test_fewer_pixels_is_shrinking_by_area_and_stretching_back(size: int) -> None:
+    image, factors = torch.rand(12, 3, size, size), torch.linspace(0.1, 0.85, 12)
+    got = damage.fewer_pixels(image, factors)
+    for picture, factor, answer in zip(image, factors.tolist(), got, strict=True):
+        small = interpolate(picture[None], size=max(8, round(size * factor)), mode="area")
+        wanted = interpolate(small, size=size, mode="bilinear", align_corners=False)[0]
+        assert torch.allclose(answer, wanted, atol=1e-5)

@@ -82,13 +82,14 @@ def frames(head: Head, data: tuple[Path, list[HeadCodes]]) -> list[clips.Frame]:
 
 def test_the_clips_of_other_people_are_refused(head: Head, data: tuple[Path, list[HeadCodes]], tmp_path: Path) -> None:
     root = data[0]
-    assert set(clips.TRAINING_CLIPS) == {"again", "brother", "help", "no", "student", "yes"}, "all of one person"
-    for clip in set(ALL) - set(clips.TRAINING_CLIPS):
+    assert set(clips.PEOPLE["signer"]) == {"again", "brother", "help", "no", "student", "yes"}, "all of one person"
+    assert len(clips.PEOPLE) == 7 and not {"bbaf2n", "lbbc2a"} & set(clips.TRAINING_CLIPS), "two speakers are held out"
+    for clip in {*ALL, "bbaf2n", "lbbc2a"} - set(clips.TRAINING_CLIPS):
         with pytest.raises(InputError) as caught:
             clips.read_clip(clip, root, root / "answers")
         assert caught.value.code == "clip-held-out"
         with pytest.raises(InputError, match="kept for evaluation"):
-            clips.build(head, root, tmp_path, root / "answers", (4, 4), ("again", clip))
+            clips.build(head, root, tmp_path, root / "answers", (4, 4), {"signer": ("again", clip)})
     assert not list(tmp_path.glob("*/*")), "nothing is written"
 
 
@@ -201,7 +202,7 @@ def test_half_of_the_samples_are_rare(frames: list[clips.Frame]) -> None:
 
 def test_shards_are_written(head: Head, data: tuple[Path, list[HeadCodes]], tmp_path: Path) -> None:
     root = data[0]
-    counts = clips.build(head, root, tmp_path, root / "answers", (20, 10), ("again", "student"))
+    counts = clips.build(head, root, tmp_path, root / "answers", (20, 10), {"signer": ("again", "student")})
     assert counts["frames"] == 2 * (LENGTH - 1) and counts["residual"] < 0.02
     pool = Pool(tmp_path / "portraits_train")
     assert len(pool) == 30

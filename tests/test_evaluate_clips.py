@@ -19,6 +19,7 @@ from face3d_live.track.types import Tracked
 from face3d_live.train import evaluate_clips as clips
 from face3d_live.train import evaluate_drawn as drawn
 from face3d_live.train import evaluate_signals as signals
+from face3d_live.train.clips import find_clips
 from face3d_live.train.command import plain_skins
 from face3d_live.train.synthetic import Generator
 from face3d_live.video import Video
@@ -61,6 +62,7 @@ def test_a_tracker_agrees_with_itself() -> None:
     together = clips.group_figures([same, same])
     assert together["pooled_r"] == pytest.approx(1) and set(together["pooled"]) == set(same["r"])
     assert together["jitter"] == pytest.approx(1) and together["mean_r"] == pytest.approx(1)
+    assert together["median_slope"] == pytest.approx(1) and together["least_slope"] == pytest.approx(1)
     assert together["blinks"] == {"seen": 4, "found": 4, "false": 0} and together["false_blinks_a_minute"] == 0
 
 
@@ -98,6 +100,21 @@ def test_pooled_clips_count_as_much_as_they_move() -> None:
     together = clips.group_figures([figures(theirs, theirs), figures(wrong, nearly)])
     assert together["r"]["jawOpen"] == pytest.approx(0, abs=1e-6)  # the mean of 1 and -1
     assert together["pooled"]["jawOpen"] == pytest.approx((1 - 0.01) / (1 + 0.01), abs=1e-3)
+
+
+def test_half_the_movement_is_half_the_slope() -> None:
+    theirs = track()
+    mouth = np.linspace(0, 12, FRAMES)[:, None] * (0.5, 0)
+    wide = replace(theirs, landmarks=theirs.landmarks.copy())
+    wide.landmarks[:, 54] += 2 * mouth
+    theirs.landmarks[:, 54] += 4 * mouth
+    half = replace(wide, expression=theirs.expression / 2)
+    group = clips.group_figures([figures(half, theirs)])
+    assert group["mean_r"] == pytest.approx(1)
+    assert group["slope"] == pytest.approx(dict.fromkeys(group["slope"], 0.5))
+    assert group["median_slope"] == pytest.approx(0.5)
+    assert set(group["distance_slope"]) == {"mouth width"}, "nothing else moves"
+    assert group["least_distance_slope"] == pytest.approx(0.5, abs=0.1)
 
 
 def test_frames_without_a_face_are_left_out() -> None:
@@ -187,7 +204,7 @@ def test_every_frame_of_a_file_is_followed() -> None:
 
 def test_held_out_clips_have_kept_answers(shared_data: Path, tmp_path: Path) -> None:
     """Answers in the form in which the teacher keeps them are read back as a track."""
-    assert "sister" in {clip.stem for clip in clips.find_clips(shared_data)}
+    assert "sister" in {clip.stem for clip in find_clips(shared_data)}
     rng = np.random.default_rng(0)
     landmarks = rng.uniform(100, 200, (4, 478, 3)).astype(np.float32)
     names, scores = np.array(["_neutral", "jawOpen"]), rng.random((4, 2)).astype(np.float32)

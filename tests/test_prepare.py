@@ -6,7 +6,7 @@ import pytest
 
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
-from face3d_live.train import clips, portraits, prepare, relabelled, turned
+from face3d_live.train import clips, portraits, prepare, turned
 
 
 @pytest.fixture
@@ -29,7 +29,6 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         (pool / "portraits_train" / clips.SHARDS[0]).mkdir()
 
     monkeypatch.setattr(clips, "build", frames)
-    monkeypatch.setattr(relabelled, "build", lambda *args: done.append("relabelled"))
     (tmp_path / "pool" / "synthetic_heldout").mkdir(parents=True)
     return done
 
@@ -37,7 +36,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 def test_everything_is_made_once(made: list[str], tmp_path: Path) -> None:
     for _ in range(2):
         prepare.prepare(Head.load(), tmp_path, tmp_path / "data")
-    assert made == ["skins", "portraits", "turned", "relabelled", "clips"]
+    assert made == ["skins", "portraits", "turned", "clips"]
 
 
 def test_without_mediapipe_it_trains_without_clips_and_says_so(

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from face3d_live import rotations
-from face3d_live.codes import AMBIENT, INDEX
+from face3d_live.codes import AMBIENT, INDEX, gaze_angles
 from face3d_live.errors import AssetError
-from face3d_live.head.model import Head, eye_rotations
+from face3d_live.head.model import Head
 from face3d_live.head.points import IRIS_LEFT
 from face3d_live.lighting import sh_basis, shade
 from face3d_live.texture.albedo import Albedo
@@ -164,9 +164,10 @@ def test_expressions_are_possible(seed: int) -> None:
 def test_eyes_meet_the_camera_when_told_to() -> None:
     for yaw, pitch in ((20, 5), (-25, -15), (8, 12)):
         rotation = rotations.from_euler(np.radians(yaw), np.radians(pitch), 0)
-        turned = eye_rotations(look_along(np.full(52, 0.3, np.float32), rotation.T @ (0, 0, 1)))
-        for eye in turned:
-            assert (rotation @ eye @ (0, 0, 1))[2] > np.cos(np.radians(2))
+        looking = look_along(np.full(52, 0.3, np.float32), rotation.T @ (0, 0, 1))
+        for across, up in gaze_angles(looking):
+            gaze = (np.sin(across) * np.cos(up), np.sin(up), np.cos(across) * np.cos(up))
+            assert (rotation @ gaze)[2] > np.cos(np.radians(2))
     assert look_along(np.full(52, 0.3, np.float32), np.array([0, 0, 1]))[INDEX["jawOpen"]] == np.float32(0.3)
 
 
@@ -178,6 +179,14 @@ def test_expressions_cover_what_portraits_lack() -> None:
     assert share["eyeBlinkLeft"] > 0.12 and share["jawOpen"] > 0.08
     assert share["browInnerUp"] > 0.08 and share["mouthSmileLeft"] > 0.08
     assert float((drawn[:, : INDEX["browDownLeft"]].max(1) < 0.3).mean()) > 0.03, "neutral faces come up, too"
+
+
+def test_a_shard_ends_by_the_clock_with_what_there_is(generator: Generator, tmp_path: Path) -> None:
+    write_shard(generator, tmp_path, seed=5, number=0, count=4)
+    write_shard(generator, tmp_path / "late", seed=5, number=0, count=4, until=0.0)
+    whole, late = Pool(tmp_path).take(np.arange(4)), Pool(tmp_path / "late")
+    assert len(late) == 1
+    np.testing.assert_array_equal(late.take(np.array([0]))["image"][0], whole["image"][0])
 
 
 def test_a_shard_is_whole_or_not_there(generator: Generator, tmp_path: Path) -> None:

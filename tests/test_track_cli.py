@@ -87,6 +87,7 @@ def test_the_file_holds_what_the_contract_says(tmp_path, smooth):
         got = {key: z[key] for key in z.files}
     expected = {
         "fps": ((), np.float64), "frame_size": ((2,), np.int32), "detected": ((frames,), np.bool_),
+        "t": ((frames,), np.float64),
         "expression": ((frames, 52), np.float32), "landmarks": ((frames, 68, 2), np.float32),
         "rotation": ((frames, 3, 3), np.float32), "translation": ((frames, 3), np.float32),
         "shape": ((frames, 80), np.float32), "texture": ((frames, N_TEXTURE), np.float32),

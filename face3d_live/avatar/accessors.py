@@ -1,4 +1,4 @@
-"""Accessors: typed arrays in the binary chunk, every bound checked. Source: glTF 2.0, sections 3.6 and 5.1."""
+"""Accessors: typed arrays in the file's buffers, every bound checked. Source: glTF 2.0, sections 3.6 and 5.1."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
+from face3d_live.avatar.buffers import read_buffers
 from face3d_live.avatar.fields import Json, broken
 from face3d_live.errors import InputError
 
@@ -31,15 +32,12 @@ class Accessors:
     """Reads accessors of a document. Those of one mesh are kept, as its primitives often share them."""
 
     def __init__(self, root: Json, binary: memoryview) -> None:
-        """Raises InputError "avatar-external" where data lie in other files, "avatar-broken", "avatar-too-complex"."""
+        """Raises InputError as `read_buffers`, "avatar-too-complex" beyond the limits."""
         self._accessors = fields.objects(root, "accessors", MAX_ACCESSORS)
         self._views = fields.objects(root, "bufferViews", MAX_ACCESSORS)
-        self._binary = binary
+        self._buffers = read_buffers(root, binary)
         self._left = MAX_UNPACKED
         self._kept: dict[int, NDArray] = {}
-        self._lengths = [
-            _buffer_length(i, buffer, binary) for i, buffer in enumerate(fields.objects(root, "buffers", 64))
-        ]
 
     def forget(self) -> None:
         """Let go of the arrays that were kept."""
@@ -50,15 +48,13 @@ class Accessors:
         if not 0 <= number < len(self._views):
             raise broken(f"buffer view {number} does not exist")
         view = self._views[number]
-        buffer = fields.index(view, "buffer", len(self._lengths), "buffer")
+        buffer = fields.index(view, "buffer", len(self._buffers), "buffer")
         if buffer is None:
             raise broken(f"buffer view {number} names no buffer")
-        if buffer:
-            raise InputError("avatar-external", "data lie outside this file: export the model as one .glb file")
         start, length = fields.integer(view, "byteOffset", 0), fields.integer(view, "byteLength", 0)
-        if start + length > self._lengths[0]:
+        if start + length > len(self._buffers[buffer]):
             raise broken(f"buffer view {number} reaches beyond its buffer")
-        return self._binary[start : start + length]
+        return self._buffers[buffer][start : start + length]
 
     def count(self, number: int) -> int:
         """How many elements an accessor has."""
@@ -142,17 +138,6 @@ class Accessors:
         if self._left < 0:
             text = f"the model unpacks to more than {MAX_UNPACKED / 2**30:.0f} GB: use fewer vertices or shape keys"
             raise InputError("avatar-too-complex", text)
-
-
-def _buffer_length(number: int, buffer: Json, binary: memoryview) -> int:
-    """Of buffer 0, which is the file's own. Raises InputError "avatar-external" or "avatar-truncated"."""
-    if "uri" in buffer:
-        raise InputError("avatar-external", "data lie outside this file: export the model as one .glb file")
-    length = fields.integer(buffer, "byteLength", 0)
-    if number == 0 and length > len(binary):
-        text = f"the file lacks data: {length} bytes are announced, {len(binary)} are there; export it again"
-        raise InputError("avatar-truncated", text)
-    return length
 
 
 def _component(accessor: Json) -> np.dtype:

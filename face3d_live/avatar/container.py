@@ -1,8 +1,13 @@
-"""The outer shell of a .glb or .vrm file: header, JSON chunk, binary chunk. Source: glTF 2.0, section 4."""
+"""The outer shell of a .glb or .vrm file: header, JSON chunk, binary chunk. Source: glTF 2.0, section 4.
+
+What exporters get wrong there costs nothing to read, so it is read: padding of any kind, lengths in the header that are
+too small or too large, bytes after the last chunk. A .gltf file is the JSON alone.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import Any
 
@@ -10,14 +15,17 @@ from face3d_live.errors import InputError
 
 #: Larger files are refused before anything is read: avatars people use have 1 to 60 MB.
 MAX_BYTES = 100 * 1024 * 1024
-#: A VRM's JSON, spring bones and all, has one or two megabytes.
+#: A VRM's JSON, spring bones and all, has one or two megabytes. Data that are embedded in it do not count.
 MAX_JSON_BYTES = 24 * 1024 * 1024
 
 _MAGIC = b"glTF"
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _HEADER, _CHUNK = struct.Struct("<4sII"), struct.Struct("<II")
+_BOM = b"\xef\xbb\xbf"
+_EMBEDDED = re.compile(rb'"data:[^"\\]*(?:\\.[^"\\]*)*"', re.IGNORECASE)
 
 _EXPORT = "export the model as one binary file (.glb or .vrm)"
+_CUT = "the file ends in the middle: copy or download it again"
 
 
 def check_size(size: int) -> None:
@@ -33,40 +41,71 @@ def split(data: bytes) -> tuple[dict[str, Any], memoryview]:
     Raises InputError "avatar-too-large", "avatar-not-glb", "avatar-truncated" or "avatar-broken".
     """
     check_size(len(data))
-    _check_header(data)
-    view, at = memoryview(data), _HEADER.size
+    view = memoryview(data)
+    if _is_text(data):
+        return _text_file(view), view[:0]
+    announced = _check_header(data)
     chunks: dict[int, memoryview] = {}
+    at = _HEADER.size
     while at + _CHUNK.size <= len(data):
         length, kind = _CHUNK.unpack_from(data, at)
+        # Beyond the length in the header only a binary chunk is looked for: the length may be too small.
+        if at >= announced and (_JSON in chunks) and (_BIN in chunks or kind != _BIN):
+            break
         at += _CHUNK.size
-        if at + length > len(data):
-            raise InputError("avatar-truncated", "the file ends in the middle: copy or download it again")
-        chunks.setdefault(kind, view[at : at + length])
-        at += length + -length % 4
+        if at + length > len(data) and kind == _JSON:
+            raise InputError("avatar-truncated", _CUT)
+        chunks.setdefault(kind, view[at : at + length])  # a binary chunk that is cut is found out by its buffer
+        at = _next(data, at + length)
     if _JSON not in chunks:
         raise InputError("avatar-broken", f"the file has no scene description: {_EXPORT}")
     return _parse(chunks[_JSON]), chunks.get(_BIN, view[:0])
 
 
-def _check_header(data: bytes) -> None:
+def _is_text(data: bytes) -> bool:
+    """Whether this is the JSON of a .gltf file, after a byte order mark or spaces."""
+    return data[:64].removeprefix(_BOM).lstrip()[:1] == b"{"
+
+
+def _text_file(view: memoryview) -> dict[str, Any]:
+    """A .gltf file. Data in other files are found out where they are needed."""
+    root = _parse(view)
+    asset = root.get("asset")
+    if not isinstance(asset, dict) or not str(asset.get("version", "")).startswith("2"):
+        raise InputError("avatar-not-glb", f"this JSON file is no glTF 2.0: {_EXPORT}")
+    return root
+
+
+def _check_header(data: bytes) -> int:
+    """The length that the header announces."""
     if data[:4] != _MAGIC:
-        if data[:1] == b"{":
-            raise InputError("avatar-not-glb", f"a .gltf file keeps its data in other files: {_EXPORT}")
         raise InputError("avatar-not-glb", f"this is no glTF binary file: {_EXPORT}")
     if len(data) < _HEADER.size:
-        raise InputError("avatar-truncated", "the file ends in the middle: copy or download it again")
+        raise InputError("avatar-truncated", _CUT)
     _, version, length = _HEADER.unpack_from(data)
     if version != 2:
         raise InputError("avatar-not-glb", f"glTF version {version} is not read: export the model as glTF 2.0")
-    if length > len(data):
-        raise InputError("avatar-truncated", "the file ends in the middle: copy or download it again")
+    return int(length)
+
+
+def _next(data: bytes, end: int) -> int:
+    """Where the next chunk begins: at once, or after padding that the chunk's length leaves out."""
+    padded = end + -end % 4
+    for at in (end, padded):
+        if at + _CHUNK.size <= len(data) and _CHUNK.unpack_from(data, at)[1] in (_JSON, _BIN):
+            return at
+    return padded
 
 
 def _parse(chunk: memoryview) -> dict[str, Any]:
-    if len(chunk) > MAX_JSON_BYTES:
-        raise InputError("avatar-too-large", f"the scene description has {len(chunk) / 1e6:.0f} MB: simplify the scene")
+    text = bytes(chunk).rstrip(b"\0 \t\r\n").removeprefix(_BOM)
+    size = len(text)
+    if size > MAX_JSON_BYTES:
+        size -= sum(match.end() - match.start() for match in _EMBEDDED.finditer(text))
+    if size > MAX_JSON_BYTES:
+        raise InputError("avatar-too-large", f"the scene description has {size / 1e6:.0f} MB: simplify the scene")
     try:
-        root = json.loads(bytes(chunk).decode("utf-8"), parse_constant=_no_constant)
+        root = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise InputError("avatar-broken", f"the scene description cannot be read ({error}): {_EXPORT}") from error
     if not isinstance(root, dict):

@@ -1,126 +1,219 @@
-"""Which morph target follows which signal: from target names, VRM's expressions, or both."""
+"""Which morph target and which VRM expression follow which signal.
+
+Who says that a coefficient moves something, the first that does: a VRM expression with ARKit's name ("perfect sync"), a
+target with ARKit's name, a VRM preset for that coefficient (blinkLeft). What stands for both sides at once (blink) is
+used where none of these is there. Vowels and moods come last, where no coefficients do the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.fields import Json
-from face3d_live.avatar.names import arkit_shares
-from face3d_live.avatar.presets import AS_ARKIT, PRESETS, REPLACED_BY
+from face3d_live.avatar.expressions import Expression
+from face3d_live.avatar.model import BLEND, BLOCK, Expressions
+from face3d_live.avatar.names import Shares, arkit_shares
+from face3d_live.avatar.presets import AS_ARKIT, LOOKS, OVERRIDE_KINDS, PRESETS, REPLACED_BY
 from face3d_live.avatar.vrm import Vrm
-from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION
+from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
+from face3d_live.errors import InputError
 
-MAX_TARGETS = 3000
+#: Numbers in `Drive.matrix`: 64 MB. Avatars have a few thousand.
+MAX_SHARES = 16_000_000
 
 #: A node and the number of a morph target of its mesh.
 Target = tuple[int, int]
+#: (target, coefficient, share)
+_Entry = tuple[Target, int, float]
+_STRENGTHS = {"none": 0, "blend": BLEND, "block": BLOCK}
+
+
+@dataclass(eq=False)
+class Used:
+    """A VRM expression that is followed. targets: what it moves and how far at weight 1."""
+
+    name: str
+    plain: Expression
+    shares: Shares
+    limit: float
+    targets: list[tuple[Target, float]]
 
 
 @dataclass
 class Drive:
-    """rows: target -> its row of `matrix` (R, 52 + P). found: ARKit names. expressions: VRM presets in use."""
+    """rows: target -> its row of `matrix`. found: ARKit names. presets: VRM's vowels and moods in use. bound:
+    targets that expressions move."""
 
     rows: dict[Target, int] = field(default_factory=dict)
-    shares: list[dict[int, float]] = field(default_factory=list)
+    named: list[_Entry] = field(default_factory=list)
+    expressions: list[Used] = field(default_factory=list)
     found: tuple[str, ...] = ()
-    expressions: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+    bound: set[Target] = field(default_factory=set)
 
-    def add(self, target: Target, signal: int, share: float) -> None:
-        """Let a target follow a signal. Its name and a VRM expression may both say so: the larger counts."""
-        row = self.rows.setdefault(target, len(self.rows))
-        if row == len(self.shares):
-            self.shares.append({})
-        self.shares[row][signal] = max(share, self.shares[row].get(signal, 0.0))
-
-    def matrix(self) -> NDArray[np.float32]:  # (R, 52 + P)
-        """The shares as one matrix."""
-        matrix = np.zeros((len(self.shares), N_EXPRESSION + len(PRESETS)), np.float32)
-        for row, shares in enumerate(self.shares):
-            matrix[row, list(shares)] = list(shares.values())
+    def matrix(self) -> NDArray[np.float32]:  # (R, 52 + E)
+        """What each target follows: coefficients, then expressions. Of several shares of one the largest counts."""
+        matrix = np.zeros((len(self.rows), N_EXPRESSION + len(self.expressions)), np.float32)
+        for target, signal, share in self.named:
+            row = self.rows[target]
+            matrix[row, signal] = max(share, matrix[row, signal])
+        for i, used in enumerate(self.expressions):
+            for target, weight in used.targets:
+                row = self.rows[target]
+                matrix[row, N_EXPRESSION + i] = max(weight, matrix[row, N_EXPRESSION + i])
         return matrix
 
+    def table(self) -> Expressions:
+        """The expressions as arrays."""
+        used = self.expressions
+        sources = np.zeros((len(used), N_EXPRESSION + len(PRESETS)), np.float32)
+        for row, one in zip(sources, used, strict=True):
+            for signal, share in one.shares:
+                row[signal] = max(share, row[signal])
+        overrides = [[_STRENGTHS[way] for way in one.plain.overrides] for one in used]
+        return Expressions(
+            tuple(one.name for one in used),
+            sources,
+            np.array([one.limit for one in used], np.float32),
+            np.array([one.plain.binary for one in used], bool),
+            np.array([OVERRIDE_KINDS.get(one.name, 0) for one in used], np.int8),
+            np.array(overrides, np.int8).reshape(-1, 3),
+        )
 
-def target_names(root: Json, mesh: Json) -> list[str]:
-    """Names of a mesh's targets, wherever its exporter put them; "" where there is none."""
-    primitives = fields.objects(mesh, "primitives", 10_000)
-    accessors = root.get("accessors", [])
-    for holder in (mesh, *primitives[:1]):
-        # Extras are anybody's: what is not as expected says nothing.
-        extras = holder.get("extras")
-        names = extras.get("targetNames") if isinstance(extras, dict) else None
-        if isinstance(names, list):
-            return [name[:200] if isinstance(name, str) else "" for name in names[:MAX_TARGETS]]
-    found = []
-    for target in fields.objects(primitives[0], "targets", MAX_TARGETS) if primitives else []:
-        number = fields.index(target, "POSITION", len(accessors), "accessor")
-        found.append(fields.text(accessors[number], "name") if number is not None else "")
-    return found
+    def by_node(self) -> dict[int, dict[int, int]]:
+        """Node -> target of its mesh -> row of the matrix."""
+        found: dict[int, dict[int, int]] = {}
+        for (node, morph), row in self.rows.items():
+            found.setdefault(node, {})[morph] = row
+        return found
+
+    def at_rest(self, node: int, defaults: Mapping[int, float], pose: bool) -> dict[int, float]:
+        """A node's default weights as far as they are its rest.
+
+        VRM's expressions begin at 0, whatever the file's weights. pose: so does everything else that is driven.
+        """
+        begins = self.rows.keys() if pose else self.bound
+        return {number: weight for number, weight in defaults.items() if (node, number) not in begins}
 
 
-def plan(root: Json, meshes: list[Json], carriers: dict[int, list[int]], vrm: Vrm) -> Drive:
-    """Decide what moves. carriers: mesh -> nodes that show it.
+def plan(names: list[list[str]], carriers: dict[int, list[int]], vrm: Vrm, painted: set[int]) -> Drive:
+    """Decide what moves. names: mesh -> its targets' names. carriers: mesh -> nodes that show it. painted: materials.
 
-    A target for both sides is left alone where the file has one for each, and a VRM preset where it has coefficients
-    that do the same.
+    An expression that moves nothing shown and changes no material that is painted is used only for its overrides.
+    Raises InputError "avatar-too-complex".
     """
-    exact: list[tuple[Target, int, float]] = []
-    loose: list[tuple[Target, int, float]] = []
-    for number, mesh in enumerate(meshes):
-        for morph, name in enumerate(target_names(root, mesh)):
-            for node in carriers.get(number, []):
-                _sort(exact, loose, name, (node, morph), 1.0)
-    for name, binds in vrm.expressions.items():
-        for target, weight in _targets(binds, carriers, vrm) if name not in PRESETS else []:
-            if name in AS_ARKIT:
-                both = len(AS_ARKIT[name]) > 1
-                (loose if both else exact).extend((target, signal, w * weight) for signal, w in AS_ARKIT[name])
-            else:
-                _sort(exact, loose, name, target, weight)
-    drive = Drive()
-    known = {signal for _, signal, _ in exact}
-    for target, signal, share in exact + [entry for entry in loose if entry[1] not in known]:
-        drive.add(target, signal, share)
-    found = {signal for shares in drive.shares for signal in shares}
-    drive.found = tuple(name for name in ARKIT if INDEX[name] in found)
-    drive.expressions = _add_presets(drive, carriers, vrm)
-    return drive
+    return _Plan(carriers, vrm, painted).decide(names)
 
 
-def _sort(exact: list, loose: list, name: str, target: Target, weight: float) -> None:
-    shares = arkit_shares(name)
-    fits = exact if len(shares) == 1 and shares[0][1] == 1 and _is_arkit(name, shares[0][0]) else loose
-    fits += [(target, signal, share * weight) for signal, share in shares]
+class _Plan:
+    def __init__(self, carriers: dict[int, list[int]], vrm: Vrm, painted: set[int]) -> None:
+        self._carriers, self._vrm, self._painted = carriers, vrm, painted
+        self._shown = {node for nodes in carriers.values() for node in nodes}
+        self._drive = Drive()
+
+    def decide(self, names: list[list[str]]) -> Drive:
+        """Expressions by one coefficient, then by two, then targets by their names, then vowels and moods."""
+        exact, loose = self._named(names)
+        customs = [used for used in self._expressions() if used.name not in AS_ARKIT]
+        sure = {used.shares[0][0] for used in customs if self._acts(used) and _is_exact(used.name, used.shares)}
+        presets = [used for used in self._expressions() if used.name in AS_ARKIT]
+        single, double = ([u for u in presets if (len(u.shares) == 1) == one] for one in (True, False))
+        for used in single:
+            signal = used.shares[0][0]
+            held = {target for target, other, _ in exact if other == signal}
+            if signal not in sure and held <= {target for target, _ in used.targets}:
+                self._use(used)
+        for used in customs:
+            if _is_exact(used.name, used.shares):
+                self._use(used)
+        known = {signal for _, signal, _ in exact} | {s for u in self._drive.expressions for s, _ in u.shares}
+        for used in double + [used for used in customs if not _is_exact(used.name, used.shares)]:
+            used.shares = tuple((signal, share) for signal, share in used.shares if signal not in known)
+            self._use(used)
+        self._name(exact + [entry for entry in loose if entry[1] not in known])
+        self._drive.found = self._found()
+        self._add_presets()
+        self._drive.bound = {target for used in self._drive.expressions for target, _ in used.targets}
+        for target in [entry[0] for entry in self._drive.named] + sorted(self._drive.bound):
+            self._drive.rows.setdefault(target, len(self._drive.rows))
+        if len(self._drive.rows) * (N_EXPRESSION + len(self._drive.expressions)) > MAX_SHARES:
+            text = "the expressions move too many shape keys: remove expressions that are not needed, or merge meshes"
+            raise InputError("avatar-too-complex", text)
+        return self._drive
+
+    def _named(self, names: list[list[str]]) -> tuple[list[_Entry], list[_Entry]]:
+        """What targets' own names say, surely and loosely."""
+        exact: list[_Entry] = []
+        loose: list[_Entry] = []
+        for mesh, nodes in self._carriers.items():
+            for morph, name in enumerate(names[mesh]):
+                shares = arkit_shares(name)
+                entries = exact if _is_exact(name, shares) else loose
+                entries += [((node, morph), signal, share) for signal, share in shares for node in nodes]
+        return exact, loose
+
+    def _name(self, entries: list[_Entry]) -> None:
+        """Targets follow their names, but for what an expression does to them for the same reason."""
+        done = {(target, signal) for used in self._drive.expressions for signal, _ in used.shares
+                for target, _ in used.targets}  # fmt: skip
+        self._drive.named = [entry for entry in entries if entry[:2] not in done]
+
+    def _expressions(self) -> Iterator[Used]:
+        """Those that follow coefficients."""
+        bones = self._vrm.look == "bone" and {"leftEye", "rightEye"} <= set(self._vrm.bones)
+        for name, plain in self._vrm.expressions.items():
+            shares = AS_ARKIT.get(name, ()) if name in AS_ARKIT else arkit_shares(name)
+            if name in PRESETS or not shares or (name in LOOKS and bones):
+                continue
+            limit = 1.0
+            if name in LOOKS and self._vrm.look == "expression" and name in self._vrm.look_range:
+                widest, most = self._vrm.look_range[name]
+                reach = np.degrees(EYE_YAW if name in ("lookLeft", "lookRight") else EYE_PITCH)
+                shares = tuple((signal, float(share * reach / widest * most)) for signal, share in shares)
+                limit = min(most, 1.0)
+            yield Used(name, plain, shares, limit, self._targets(plain))
+
+    def _targets(self, plain: Expression) -> list[tuple[Target, float]]:
+        """What an expression moves: VRM 0 names meshes, VRM 1 nodes."""
+        found = []
+        for bind in plain.binds:
+            nodes = [bind.where] if bind.where in self._shown else []
+            if self._vrm.kind == "vrm0":
+                nodes = self._carriers.get(bind.where, [])
+            found += [((node, bind.morph), bind.weight) for node in nodes]
+        return found
+
+    def _acts(self, used: Used) -> bool:
+        return bool(used.targets) or any(change.material in self._painted for change in used.plain.repaints)
+
+    def _use(self, used: Used) -> None:
+        overrides = any(way != "none" for way in used.plain.overrides)
+        if used.shares and (self._acts(used) or overrides):
+            self._drive.expressions.append(used)
+
+    def _found(self) -> tuple[str, ...]:
+        found = {signal for _, signal, _ in self._drive.named}
+        found |= {signal for used in self._drive.expressions if self._acts(used) for signal, _ in used.shares}
+        return tuple(name for name in ARKIT if INDEX[name] in found)
+
+    def _add_presets(self) -> None:
+        drive = self._drive
+        for i, name in enumerate(PRESETS):
+            if all(other in drive.found for other in REPLACED_BY[name]) or name not in self._vrm.expressions:
+                continue
+            plain = self._vrm.expressions[name]
+            used = Used(name, plain, ((N_EXPRESSION + i, 1.0),), 1.0, self._targets(plain))
+            self._use(used)
+            if self._acts(used):
+                drive.presets += (name,)
 
 
-def _is_arkit(name: str, signal: int) -> bool:
-    """Whether the name is ARKit's for this coefficient, side included, and not another rig's word for it."""
-    stem = ARKIT[signal].removesuffix("Left").removesuffix("Right").lower()
+def _is_exact(name: str, shares: Shares) -> bool:
+    """Whether the name is ARKit's for one coefficient, side included, and not another rig's word for it."""
+    if len(shares) != 1 or shares[0][1] != 1:
+        return False
+    stem = ARKIT[shares[0][0]].removesuffix("Left").removesuffix("Right").lower()
     return stem in "".join(filter(str.isalnum, name)).lower()
-
-
-def _targets(binds: Iterable, carriers: dict[int, list[int]], vrm: Vrm) -> list[tuple[Target, float]]:
-    """What an expression moves: VRM 0 names meshes, VRM 1 nodes."""
-    found = []
-    shown = {node for nodes in carriers.values() for node in nodes}
-    for bind in binds:
-        nodes = carriers.get(bind.where, []) if vrm.kind == "vrm0" else [bind.where] if bind.where in shown else []
-        found += [((node, bind.morph), bind.weight) for node in nodes]
-    return found
-
-
-def _add_presets(drive: Drive, carriers: dict[int, list[int]], vrm: Vrm) -> tuple[str, ...]:
-    used = []
-    for i, name in enumerate(PRESETS):
-        targets = _targets(vrm.expressions.get(name, []), carriers, vrm)
-        replaced = all(other in drive.found for other in REPLACED_BY[name])
-        if not targets or replaced:
-            continue
-        used.append(name)
-        for target, weight in targets:
-            drive.add(target, N_EXPRESSION + i, weight)
-    return tuple(used)

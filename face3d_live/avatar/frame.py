@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,15 +46,20 @@ class Framing:
 
 
 def frame(
-    parts: list[Baked], bones: dict[int, NDArray], lids: dict[str, list[tuple[int, int]]], faces_back: bool | None
+    parts: list[Baked],
+    bones: dict[int, NDArray],
+    lids: dict[str, list[tuple[int, int]]],
+    faces_back: bool | None,
+    drawn: Collection[int] = (),
 ) -> Framing:
     """bones: column of BONES -> its place. lids: "Left", "Right" -> (part, row of its moves) of the blinks.
 
-    faces_back: the file's format says which way the face looks; None: it is seen from where the morphs are.
+    faces_back: the file's format says which way the face looks; None: it is seen from where the morphs are. drawn:
+    materials that expressions change, which are the face where no morph moves anything.
     Raises InputError "avatar-size" for heads of no height.
     """
     turn = np.diag([-1.0, 1.0, -1.0]) if faces_back else np.eye(3)
-    face_low, face_high, face = _face(parts)
+    face_low, face_high, face = _face(parts, drawn)
     head = np.concatenate([p.positions[p.groups[:, 1 + HEAD :].sum(1) > 0.5] for p in parts])
     if faces_back is None and _looks_back(head, face):
         turn = np.diag([-1.0, 1.0, -1.0])
@@ -84,11 +90,13 @@ def frame(
     )
 
 
-def _face(parts: list[Baked]) -> tuple[NDArray, NDArray, NDArray]:
-    """Box and points of what the morphs move clearly."""
+def _face(parts: list[Baked], drawn: Collection[int]) -> tuple[NDArray, NDArray, NDArray]:
+    """Box and points of what the morphs move clearly, or of what is drawn anew."""
     most = [np.linalg.norm(part.moves, axis=2).max(0) if len(part.rows) else np.empty(0) for part in parts]
     top = max(float(amount.max(initial=0)) for amount in most)
     points = [p.positions[p.touched[amount >= _CLEAR * top]] for p, amount in zip(parts, most, strict=True)]
+    if not top and drawn:
+        points = [p.positions for p in parts if p.material in drawn]
     face = np.concatenate(points)
     return face.min(0).astype(float), face.max(0).astype(float), face
 

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from face3d_live.avatar import fields
 from face3d_live.avatar.accessors import Accessors
+from face3d_live.avatar.buffers import decode_uri
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.model import Image
 from face3d_live.errors import InputError
@@ -73,16 +74,19 @@ class Images:
 
     def _decode(self, number: int) -> NDArray[np.uint8]:
         image = self._images[number]
-        if "uri" in image:
-            raise InputError("avatar-external", "a texture lies outside this file: export the model as one .glb file")
-        view = fields.index(image, "bufferView", 2**31, "buffer view")
-        if view is None:
-            raise fields.broken(f"image {number} has no data")
-        picture = decode(bytes(self._accessors.view(view)), f"image {number}")
+        picture = decode(self._bytes(image, f"image {number}"), f"image {number}")
         self._texels += picture.size // 4
         if self._texels > 4 * MAX_TEXELS:
             raise InputError("avatar-too-complex", "the textures are too many and too large: scale them to 2048 pixels")
         return picture
+
+    def _bytes(self, image: Json, what: str) -> bytes:
+        if image.get("uri") is not None:
+            return decode_uri(image["uri"], what)
+        view = fields.index(image, "bufferView", 2**31, "buffer view")
+        if view is None:
+            raise fields.broken(f"{what} has no data")
+        return bytes(self._accessors.view(view))
 
 
 def decode(data: bytes, what: str) -> NDArray[np.uint8]:  # -> (H, W, 4) sRGB

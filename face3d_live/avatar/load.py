@@ -8,33 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar import container, fields
-from face3d_live.avatar.accessors import MAX_ACCESSORS, Accessors
+from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.bake import Baked, Baker, with_turns
-from face3d_live.avatar.drive import Drive, plan
+from face3d_live.avatar.drive import Drive, Target, plan
+from face3d_live.avatar.expressions import undrawn
+from face3d_live.avatar.extensions import check_extensions, check_primitive
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.frame import Framing, frame
 from face3d_live.avatar.images import Images
 from face3d_live.avatar.materials import Materials
-from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Part, Report
+from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Change, Part, Report
 from face3d_live.avatar.nodes import Nodes
+from face3d_live.avatar.presets import LOOKS
 from face3d_live.avatar.surface import MAX_TRIANGLES, read_surface, too_many
+from face3d_live.avatar.targets import default_weights, holds_a_pose, target_names
 from face3d_live.avatar.vrm import Vrm, read_vrm
-from face3d_live.codes import ARKIT, INDEX
+from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION
 from face3d_live.errors import InputError
 
 MAX_MESHES = 2000
 MAX_PRIMITIVES = 2000
 MAX_VERTICES = 600_000
 
-#: Compressions, and how one gets a file without them.
-_COMPRESSED = {
-    "KHR_draco_mesh_compression": "in Blender's export untick Compression, or run gltf-transform copy in.glb out.glb",
-    "EXT_meshopt_compression": "leave gltfpack's -c and -cc out, or run gltf-transform copy in.glb out.glb",
-    "KHR_meshopt_compression": "leave gltfpack's -c and -cc out, or run gltf-transform copy in.glb out.glb",
-    "KHR_texture_basisu": "keep its textures as PNG, JPEG or WebP instead of KTX2",
-}
-#: Extensions that a file may insist on: read here, or without an effect on what is drawn.
-_KNOWN = ("KHR_materials_", "KHR_mesh_quantization", "KHR_texture_transform", "EXT_texture_webp", "VRM")  # prefixes
 _LOOKS = {bone: [f"eyeLook{way}{side}" for way in ("In", "Out", "Up", "Down")]
           for bone, side in ((LEFT_EYE, "Left"), (RIGHT_EYE, "Right"))}  # fmt: skip
 
@@ -56,32 +51,9 @@ def load_avatar(data: bytes) -> Avatar:
     avatar-compressed, avatar-extension, avatar-too-complex, avatar-image, avatar-size, avatar-empty, avatar-no-morphs.
     """
     root, binary = container.split(data)
-    _check_extensions(root)
-    _check_views(root)
+    check_extensions(root)
     with np.errstate(all="ignore"):  # extreme numbers overflow; what is not finite is then refused
         return _Loader(root, binary).load()
-
-
-def _check_extensions(root: Json) -> None:
-    required = [name for name in fields.listed(root, "extensionsRequired", 200) if isinstance(name, str)]
-    for name in required:
-        if name in _COMPRESSED:
-            raise _compressed(name)
-        if not name.startswith(_KNOWN):
-            raise InputError("avatar-extension", f"the model needs {name[:60]}, which is not read: export without it")
-
-
-def _check_views(root: Json) -> None:
-    """Compressed views without a plain copy: their own buffer has the size of the unpacked data, and no data."""
-    for view in fields.objects(root, "bufferViews", MAX_ACCESSORS):
-        for name in fields.mapping(view, "extensions"):
-            if name in _COMPRESSED and view.get("buffer") != 0:
-                raise _compressed(name)
-
-
-def _compressed(name: str) -> InputError:
-    text = f"the model is compressed with {name}, which is not read: {_COMPRESSED[name]}"
-    return InputError("avatar-compressed", text)
 
 
 class _Loader:
@@ -95,6 +67,7 @@ class _Loader:
         self._materials = Materials(root, self._images, self._vrm)
         self._bones = self._vrm.bones or self._nodes.bones_by_name()
         self._vertices = self._triangles = 0
+        self._on: list[tuple[Target, float]] = []  # targets that are driven, and on in the file
 
     def load(self) -> Avatar:
         carriers: dict[int, list[int]] = {}
@@ -102,66 +75,91 @@ class _Loader:
             mesh = fields.index(self._nodes.plain[node], "mesh", len(self._meshes), "mesh")
             if mesh is not None:
                 carriers.setdefault(mesh, []).append(node)
-        drive = plan(self._root, self._meshes, carriers, self._vrm)
-        if not drive.found and not drive.expressions:
-            text = (
-                "no shape key has an ARKit name (jawOpen, eyeBlinkLeft, ...) and there are no VRM expressions: add them"
-            )
-            raise InputError("avatar-no-morphs", text)
+        names = [target_names(self._root, mesh) for mesh in self._meshes]
+        drive = plan(names, carriers, self._vrm, self._painted(carriers))
+        if not drive.found and not drive.presets:
+            raise InputError("avatar-no-morphs", _nothing_moves(self._vrm))
         baked = self._bake_all(carriers, drive)
         if not baked:
             raise InputError("avatar-empty", "the file shows no triangles: export the model with its meshes")
-        if not any(part.rows for part in baked):
+        changes = self._materials.repainted(drive.expressions)
+        if not any(part.rows for part in baked) and not changes:
             raise InputError("avatar-no-morphs", "the shape keys move nothing: export the model with its shape keys")
-        return self._finish(baked, drive)
+        return self._finish(baked, drive, changes)
+
+    def _painted(self, carriers: dict[int, list[int]]) -> set[int]:
+        """The materials of the meshes that are shown."""
+        primitives = (
+            primitive
+            for number in carriers
+            for primitive in fields.objects(self._meshes[number], "primitives", MAX_PRIMITIVES)
+        )
+        return {material for one in primitives if (material := self._materials.index(one)) is not None}
 
     def _bake_all(self, carriers: dict[int, list[int]], drive: Drive) -> list[Baked]:
         baker = Baker(self._root, self._accessors, self._nodes, self._nodes.groups(self._bones))
-        baked, primitives = [], 0
+        baked, primitives, rows = [], 0, drive.by_node()
         for number, nodes in carriers.items():
+            rests = {node: self._rest(number, node, drive) for node in nodes}
+            driven = {node: rows.get(node, {}) for node in nodes}
             for primitive in fields.objects(self._meshes[number], "primitives", MAX_PRIMITIVES):
                 primitives += len(nodes)
                 if primitives > MAX_PRIMITIVES:
                     raise InputError("avatar-too-complex", f"more than {MAX_PRIMITIVES} pieces: merge the meshes")
-                baked += self._bake(baker, primitive, nodes, drive)
+                baked += self._bake(baker, primitive, rests, driven)
             self._accessors.forget()
         return baked
 
-    def _bake(self, baker: Baker, primitive: Json, nodes: list[int], drive: Drive) -> list[Baked]:
-        for name in fields.mapping(primitive, "extensions"):
-            if name in _COMPRESSED:
-                raise _compressed(name)
-        wanted = sorted({morph for node, morph in drive.rows if node in nodes})
+    def _rest(self, mesh: int, node: int, drive: Drive) -> dict[int, float]:
+        """Target -> the weight that it has in the avatar at rest, and from which it is driven."""
+        defaults = default_weights(self._meshes[mesh], self._nodes.plain[node])
+        rest = drive.at_rest(node, defaults, holds_a_pose(self._root))
+        self._on += [((node, morph), weight) for morph, weight in rest.items() if (node, morph) in drive.rows]
+        return rest
+
+    def _bake(
+        self, baker: Baker, primitive: Json, rests: dict[int, dict[int, float]], driven: dict[int, dict[int, int]]
+    ) -> list[Baked]:
+        """A primitive on each of its nodes. rests: node -> target -> weight. driven: node -> target -> row."""
+        check_primitive(primitive)
+        wanted = sorted(set().union(*driven.values(), *rests.values()))
         material = self._materials.index(primitive)
         surface = read_surface(self._accessors, primitive, wanted, self._materials.layers(material))
         if surface is None:
             return []
-        self._vertices += len(nodes) * len(surface.positions)
-        self._triangles += len(nodes) * len(surface.faces)
+        self._vertices += len(rests) * len(surface.positions)
+        self._triangles += len(rests) * len(surface.faces)
         if self._triangles > MAX_TRIANGLES or self._vertices > MAX_VERTICES:
             raise too_many(self._triangles)
         slot = self._materials.slot(material)
-        baked = []
-        for node in nodes:
-            deltas = surface.deltas
-            surface.deltas = {morph: delta for morph, delta in deltas.items() if (node, morph) in drive.rows}
-            baked.append(baker.bake(surface, node, slot, {morph: drive.rows[node, morph] for morph in surface.deltas}))
-            surface.deltas = deltas
-        return baked
+        return [
+            baker.bake(surface.at_rest(rest, driven[node]), node, slot, driven[node]) for node, rest in rests.items()
+        ]
+
+    def _on_at_rest(self, drive: Drive) -> str:
+        """Those that people leave on by mistake."""
+        names = {target: ARKIT[signal] for target, signal, _ in drive.named}
+        parts = sorted({f"{names[target]} {weight:.2g}" for target, weight in self._on if target in names})
+        return f"not 0 in the file, and so at rest: {', '.join(parts[:8])}"
 
     # --- the last steps ---------------------------------------------------------------------------------------------
 
-    def _finish(self, baked: list[Baked], drive: Drive) -> Avatar:
-        matrix = drive.matrix()
+    def _finish(self, baked: list[Baked], drive: Drive, changes: tuple[Change, ...]) -> Avatar:
+        matrix, table = drive.matrix(), drive.table()
+        reach = np.maximum(matrix[:, :N_EXPRESSION], matrix[:, N_EXPRESSION:] @ table.sources[:, :N_EXPRESSION])
         used = _carry(baked, set(map(BONES.index, self._bones)))
         places = {column: self._nodes.world[self._bones[BONES[column]]][:3, 3] for column in used}
-        placing = frame(baked, places, _lids(baked, matrix), _faces_back(self._vrm))
-        turns = _eye_turns(baked, matrix, used)
+        placing = frame(baked, places, _lids(baked, reach), _faces_back(self._vrm), {one.material for one in changes})
+        turns = _eye_turns(baked, reach, used)
+        if self._vrm.look == "expression" and any(name in table.names for name in LOOKS):
+            turns = False, False
         return Avatar(
             tuple(self._part(piece, placing) for piece in baked),
             tuple(self._materials.taken),
             self._images.taken(),
             matrix,
+            table,
+            changes,
             placing.pivots.astype(np.float32),
             turns,
             self._vrm.eye_range,
@@ -195,6 +193,9 @@ class _Loader:
         warnings = list(self._materials.warnings)
         if HEAD not in used:
             warnings.append("no head bone: the whole model turns with the head")
+        warnings += undrawn(self._vrm.expressions)
+        if self._on:
+            warnings.append(self._on_at_rest(drive))
         if not any(turns) and not any(name in drive.found for names in _LOOKS.values() for name in names):
             warnings.append("neither eye bones nor eyeLook shape keys: the eyes do not follow the gaze")
         asset = fields.mapping(self._root, "asset")
@@ -204,11 +205,19 @@ class _Loader:
             self._vrm.author or fields.text(asset, "copyright"),
             drive.found,
             tuple(name for name in ARKIT if name not in drive.found),
-            drive.expressions,
+            drive.presets,
             tuple(BONES[column] for column in used),
             self._triangles,
             tuple(warnings),
         )
+
+
+def _nothing_moves(vrm: Vrm) -> str:
+    """Why a file has nothing to follow, and what to do."""
+    left_out = sorted({what for one in vrm.expressions.values() for what in one.left_out})
+    if left_out:
+        return f"the VRM expressions change only what is not drawn ({', '.join(left_out)}): let them move shape keys"
+    return "no shape key has an ARKit name (jawOpen, eyeBlinkLeft, ...) and there are no VRM expressions: add them"
 
 
 def _faces_back(vrm: Vrm) -> bool | None:

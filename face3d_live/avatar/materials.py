@@ -5,13 +5,18 @@ Sources: glTF 2.0, section 3.9; KHR_materials_unlit, KHR_materials_emissive_stre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
+from face3d_live.avatar.appearance import change
+from face3d_live.avatar.drive import Used
+from face3d_live.avatar.expressions import unity_place
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.images import Images
-from face3d_live.avatar.model import AlphaMode, Map, Material, Style
+from face3d_live.avatar.model import AlphaMode, Change, Map, Material, Style
 from face3d_live.avatar.textures import GLOSSY, Layer, Textures
 from face3d_live.avatar.vrm import Vrm
 
@@ -47,14 +52,31 @@ class Materials:
         """A primitive's material, checked."""
         return fields.index(primitive, "material", len(self._plain), "material")
 
+    def repainted(self, expressions: list[Used]) -> tuple[Change, ...]:
+        """What the expressions do to materials that are drawn."""
+        return tuple(
+            change(repaint, i, self._slots[repaint.material], self.taken[self._slots[repaint.material]])
+            for i, used in enumerate(expressions)
+            for repaint in used.plain.repaints
+            if repaint.material in self._slots
+        )
+
     def layers(self, number: int | None) -> list[Layer]:
         """The texture coordinates that a material reads."""
         return self._of(number).layers
 
     def _of(self, number: int | None) -> Textures:
         if number not in self._textures:
-            self._textures[number] = Textures({} if number is None else self._plain[number])
+            self._textures[number] = Textures({} if number is None else self._plain[number], self._place(number))
         return self._textures[number]
+
+    def _place(self, number: int | None) -> Sequence[float]:
+        """Offset and scale of a material's textures, which VRM 0 may have beside the material."""
+        old: Json = {}
+        if number is not None and number < len(self._vrm.materials):
+            old = fields.mapping(self._vrm.materials[number], "vectorProperties")
+        u, v, scale_u, scale_v = fields.numbers(old, "_MainTex", (0.0, 0.0, 1.0, 1.0))
+        return unity_place(u, v, scale_u, scale_v).tolist()
 
     def _read(self, plain: Json, number: int | None) -> Material:
         metallic, extensions = fields.mapping(plain, "pbrMetallicRoughness"), fields.mapping(plain, "extensions")
@@ -81,10 +103,12 @@ class Materials:
             shade,
             _glow(plain, extensions),
             order,
+            glow_strength=_strength(extensions),
             metallic=float(np.clip(metal, 0, 1)),
             roughness=float(np.clip(rough, 0, 1)),
             relief_scale=_share(textures, "relief", "scale", (-4.0, 4.0)),
             occlusion_strength=_share(textures, "occlusion", "strength", (0.0, 1.0)),
+            places=np.array([layer.place for layer in textures.layers], np.float64).reshape(-1, 5),
             # Unlit surfaces show nothing but their colour.
             **({} if style == "unlit" else self._maps(textures)),
         )
@@ -122,9 +146,13 @@ class Materials:
 
 
 def _glow(plain: Json, extensions: Json) -> NDArray[np.float32]:  # -> (3,)
-    strength = fields.number(fields.mapping(extensions, "KHR_materials_emissive_strength"), "emissiveStrength", 1.0)
     colour = fields.numbers(plain, "emissiveFactor", (0.0,) * 3).clip(0, 1)
-    return (colour * np.clip(strength, 0, _MAX_GLOW)).astype(np.float32)
+    return (colour * _strength(extensions)).astype(np.float32)
+
+
+def _strength(extensions: Json) -> float:
+    strength = fields.number(fields.mapping(extensions, "KHR_materials_emissive_strength"), "emissiveStrength", 1.0)
+    return float(np.clip(strength, 0, _MAX_GLOW))
 
 
 def _share(textures: Textures, part: str, key: str, limits: tuple[float, float]) -> float:

@@ -6,7 +6,7 @@ turns, and the head is `HEAD_HEIGHT` high, so about metres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -48,9 +48,11 @@ class Map:
 class Material:
     """How a surface looks. colour (4,), shade (3,), glow (3,): linear; each multiplies its image's.
 
-    image: index into `Avatar.images`, or None; its layer is 0. order: blended surfaces with a higher one are drawn
-    later. metallic, roughness: multiply blue and green of `surface`. relief: normals, as far as `relief_scale` says.
-    occlusion: red is how much light comes in from around, as far as `occlusion_strength` says.
+    glow_strength: is in `glow`, and times what an expression makes of that. image: index into `Avatar.images`, or None;
+    its layer is 0. order: blended surfaces with a higher one are drawn later. metallic, roughness: multiply blue and
+    green of `surface`. relief: normals, as far as `relief_scale` says. occlusion: red is how much light comes in from
+    around, as far as `occlusion_strength` says. places (L, 5): how its textures lie on each of a part's coordinates,
+    which have that in them: offset u, v, scale u, v, rotation in radians.
     """
 
     colour: Array
@@ -62,6 +64,7 @@ class Material:
     shade: Array
     glow: Array
     order: int = 0
+    glow_strength: float = 1.0
     metallic: float = 0.0
     roughness: float = 0.6
     relief_scale: float = 1.0
@@ -70,11 +73,48 @@ class Material:
     relief: Map | None = None
     surface: Map | None = None
     occlusion: Map | None = None
+    places: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 5)))
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What an expression does to a material at weight 1. expression: row of `Expressions`; material: of `Avatar`.
+
+    amount: added to the material's own, as long as that: "colour" (4,), "shade" and "glow" (3,), of "place" offset and
+    scale of each coordinate (L, 4).
+    """
+
+    expression: int
+    material: int
+    part: Literal["colour", "shade", "glow", "place"]
+    amount: NDArray[np.float64]
+
+
+#: What expressions of VRM override in others: columns of `Expressions.overrides`, and 1 + column is a `kinds`.
+OVERRIDDEN = ("blink", "lookAt", "mouth")
+BLEND, BLOCK = 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Expressions:
+    """The VRM expressions in use, E of them; none for a plain GLB.
+
+    sources (E, 52 + P): shares of each ARKit coefficient and of each of `presets.PRESETS`. limits (E,): the largest
+    weight. binary (E,) bool: above 0.5 all, else nothing. kinds (E,): 0, or 1 + column of `OVERRIDDEN` that it is.
+    overrides (E, 3): 0, BLEND or BLOCK.
+    """
+
+    names: tuple[str, ...]
+    sources: Array
+    limits: Array
+    binary: NDArray[np.bool_]
+    kinds: NDArray[np.int8]
+    overrides: NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Triangles of one material, at rest, with what moves them.
+    """Triangles of one material, at rest, with what moves them. The file's default weights are in both.
 
     positions, normals (N, 3), uv (N, 4): two coordinates, each with v downwards, colours (N, 4) linear, faces (F, 3),
     bones (N, 4) weights of `BONES`. touched (M,): the vertices that morphs move; morphs (K, M, 6): by how much at
@@ -118,7 +158,8 @@ class Report:
 class Avatar:
     """A loaded avatar.
 
-    drive (R, 52 + P): row of a morph -> its share of each ARKit coefficient and of each of `presets.PRESETS`.
+    drive (R, 52 + E): row of a morph -> its share of each ARKit coefficient and of each of `expressions`.
+    changes: what the expressions do to materials.
     pivots (4, 3): where `BONES` turn. eye_turns (2,) bool: the eye is turned by its bone, left and right.
     eye_range (4, 2): degrees of gaze inwards, outwards, up, down -> degrees the eye turns; linear, then constant.
     eyes (2, 3): where the eyes are, left and right. low, high (3,): the box of the head as far as it is shown.
@@ -128,6 +169,8 @@ class Avatar:
     materials: tuple[Material, ...]
     images: tuple[Image, ...]
     drive: Array
+    expressions: Expressions
+    changes: tuple[Change, ...]
     pivots: Array
     eye_turns: tuple[bool, bool]
     eye_range: Array

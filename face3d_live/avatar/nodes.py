@@ -45,18 +45,27 @@ class Nodes:
         return len(self.plain)
 
     def shown(self, root: Json) -> list[int]:
-        """The nodes of the file's scene, parents first; all where no scene is named."""
+        """The nodes of the file's scene, parents first; all where no scene is named. Hidden ones are left out."""
         scenes = fields.objects(root, "scenes", 1000)
         number = fields.index(root, "scene", len(scenes), "scene")
         if not scenes:
-            return self.order
+            return self._visible(self.order)
         wanted = set()
         for node in fields.listed(scenes[number or 0], "nodes", MAX_NODES):
             wanted.add(self._checked(node))
         for i in self.order:
             if self.parent[i] in wanted:
                 wanted.add(i)
-        return [i for i in self.order if i in wanted]
+        return self._visible([i for i in self.order if i in wanted])
+
+    def _visible(self, nodes: list[int]) -> list[int]:
+        """Without what KHR_node_visibility hides, and what is below that."""
+        hidden: set[int] = set()
+        for i in self.order:
+            switch = fields.mapping(fields.mapping(self.plain[i], "extensions"), "KHR_node_visibility")
+            if switch.get("visible") is False or self.parent[i] in hidden:
+                hidden.add(i)
+        return [i for i in nodes if i not in hidden]
 
     def bones_by_name(self) -> dict[str, int]:
         """Name of `BONES` -> node, for rigs that say nothing else. The first in tree order wins."""

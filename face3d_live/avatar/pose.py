@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Part
-from face3d_live.avatar.presets import signals
+from face3d_live.avatar.weights import LEAST, look_left_over, morph_weights
 from face3d_live.codes import gaze_angles
 from face3d_live.rotations import from_euler, from_vector, to_quaternion
 
@@ -14,18 +14,16 @@ Array = NDArray[np.float32]
 
 #: Share of the head's rotation that the neck takes, where there is one.
 NECK_SHARE = 0.4
-#: Weights below this are not worth the work.
-_LEAST = 0.002
 
 
 def weights(avatar: Avatar, expression: NDArray) -> Array:  # (52,) -> (R,)
-    """How far each morph is on, 0..1."""
-    return np.clip(avatar.drive @ signals(expression), 0, 1)
+    """How far each morph is on, 0 at rest and 1 all."""
+    return morph_weights(avatar.drive, avatar.expressions, expression)
 
 
 def deform(part: Part, row_weights: NDArray) -> tuple[Array, Array]:  # (R,) -> (N, 3), (N, 3)
     """Positions and normals (of any length) of a part, before its bones. Only morphs that are on cost anything."""
-    on = [(k, float(row_weights[row])) for k, row in enumerate(part.rows) if row_weights[row] > _LEAST]
+    on = [(k, float(row_weights[row])) for k, row in enumerate(part.rows) if row_weights[row] > LEAST]
     if not on:
         return part.positions, part.normals
     sum_, scratch = np.zeros(part.morphs.shape[1:], np.float32), np.empty(part.morphs.shape[1:], np.float32)
@@ -52,7 +50,7 @@ def turns(avatar: Avatar, rotation: NDArray, expression: NDArray) -> Array:  # (
         neck_turn = _share(rotation, NECK_SHARE)
         result[1 + NECK] = _about(avatar.pivots[NECK], neck_turn)
     result[1 + HEAD] = result[1 + NECK] @ _about(avatar.pivots[HEAD], neck_turn.T @ np.asarray(rotation, np.float32))
-    gaze = gaze_angles(np.clip(expression, 0, 1))
+    gaze = gaze_angles(np.clip(expression, 0, 1)) * look_left_over(avatar.expressions, expression)
     for side, bone in enumerate((LEFT_EYE, RIGHT_EYE)):
         result[1 + bone] = result[1 + HEAD]
         if avatar.eye_turns[side]:

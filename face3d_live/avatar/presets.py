@@ -52,6 +52,15 @@ VRM0 = {
     "lookright": "lookRight",
 }
 
+#: Looks: where the eyes have bones, those turn instead.
+LOOKS = ("lookUp", "lookDown", "lookLeft", "lookRight")
+#: Which expressions others may override, as `model.Expressions.kinds`: blinks, looks, the mouth.
+OVERRIDE_KINDS = {
+    **dict.fromkeys(("blink", "blinkLeft", "blinkRight"), 1),
+    **dict.fromkeys(LOOKS, 2),
+    **dict.fromkeys(("aa", "ih", "ou", "ee", "oh"), 3),
+}
+
 #: Where an avatar has all of these coefficients, a preset would move the same thing twice and is left alone.
 REPLACED_BY = {
     **dict.fromkeys(("aa", "ih", "ou", "ee", "oh"), ("jawOpen",)),

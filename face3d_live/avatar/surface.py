@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 class Surface:
     """positions (N, 3), normals (N, 3), uv (N, 4), colours (N, 4), faces (F, 3). joints, weights (N, 4) or None.
 
-    used (N,): the vertices' numbers in the file. deltas: number of a target -> (N, 3).
+    used (N,): the vertices' numbers in the file. deltas: number of a target -> (N, 3) from weight 0 to 1.
     """
 
     positions: Array
@@ -37,9 +37,23 @@ class Surface:
     weights: Array | None
     deltas: dict[int, Array]
 
+    def at_rest(self, rest: Mapping[int, float], driven: Collection[int]) -> Surface:
+        """With targets at the weights of `rest` (0 where it says nothing); deltas of `driven` are from there to 1."""
+        deltas = {number: delta for number, delta in self.deltas.items() if number in driven}
+        for number in deltas.keys() & rest.keys():
+            deltas[number] = deltas[number] * np.float32(1 - rest[number])
+        on = [number for number in rest if number in self.deltas]
+        if not on:
+            return replace(self, deltas=deltas)
+        positions = self.positions.copy()
+        for number in on:
+            positions += np.float32(rest[number]) * self.deltas[number]
+        turned = vertex_normals(positions, self.faces) - vertex_normals(self.positions, self.faces)
+        return replace(self, positions=positions, normals=self.normals + turned, deltas=deltas)
+
 
 def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], layers: Sequence[Layer]) -> Surface | None:
-    """wanted: the numbers of the targets that are followed; layers: the coordinates that the material reads.
+    """wanted: the numbers of the targets that are read; layers: the coordinates that the material reads.
 
     None for points, lines and empty primitives. Raises InputError "avatar-broken", "avatar-too-complex".
     """
@@ -65,10 +79,10 @@ def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], layer
     assert positions is not None
     normals = attribute("NORMAL", 3)
     uv = np.zeros((len(used), 4), np.float32)
-    for i, (uv_set, place) in enumerate(layers):
-        flat_uv = attribute(f"TEXCOORD_{uv_set}", 2)
+    for i, layer in enumerate(layers):
+        flat_uv = attribute(f"TEXCOORD_{layer.uv_set}", 2)
         if flat_uv is not None:
-            uv[:, 2 * i : 2 * i + 2] = flat_uv @ place[:, :2].T + place[:, 2]
+            uv[:, 2 * i : 2 * i + 2] = layer.apply(flat_uv)
     joints, weights = None, attribute("WEIGHTS_0", 4)
     if weights is not None and "JOINTS_0" in attributes:
         if accessors.count(attributes["JOINTS_0"]) != count:
@@ -136,7 +150,8 @@ def _deltas(accessors: Accessors, primitive: Json, wanted: list[int], used: NDAr
     targets = fields.objects(primitive, "targets", 3000)
     deltas = {}
     for number in wanted:
-        if number < len(targets) and "POSITION" in targets[number]:
+        # Older UniVRM writes -1 for what is not there.
+        if number < len(targets) and targets[number].get("POSITION", -1) != -1:
             accessor = targets[number]["POSITION"]
             if accessors.count(accessor) != count:
                 raise broken(f"shape key {number} is not as long as its mesh")

@@ -12,39 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
+from face3d_live.avatar.expressions import Expression, version_0, version_1
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.model import BONES
-from face3d_live.avatar.presets import AS_ARKIT, PRESETS, VRM0
-
-_MAX_EXPRESSIONS = 2000
-_MAX_BINDS = 5000
 
 #: Degrees that eyes turn where the file does not say: all that the gaze does.
 ANY_RANGE = np.array([[90.0, 90.0]] * 4, np.float32)
 _INWARDS_TO_DOWN = ("HorizontalInner", "HorizontalOuter", "VerticalUp", "VerticalDown")
 
 
-@dataclass(frozen=True)
-class Bind:
-    """An expression moves target `morph` of a mesh (VRM 0) or of a node's mesh (VRM 1) by `weight`."""
-
-    where: int
-    morph: int
-    weight: float
-
-
 @dataclass(frozen=True, eq=False)
 class Vrm:
     """What a file says of itself; for a plain GLB: nothing.
 
-    expressions: name -> binds; the presets by their VRM 1 names, others by their own. eye_range: see `model.Avatar`.
+    expressions: by name, the presets by their VRM 1 names, others by their own. look: what turns the eyes, where the
+    file says; eye_range: for bones, see `model.Avatar`. look_range: for expressions, lookLeft, lookRight, lookUp,
+    lookDown -> degrees of gaze at which the weight is largest, and that weight; empty where the file does not say.
     """
 
     kind: Literal["glb", "vrm0", "vrm1"] = "glb"
     name: str = ""
     author: str = ""
     bones: dict[str, int] = field(default_factory=dict)
-    expressions: dict[str, list[Bind]] = field(default_factory=dict)
+    expressions: dict[str, Expression] = field(default_factory=dict)
+    look: Literal["bone", "expression", ""] = ""
+    look_range: dict[str, tuple[float, float]] = field(default_factory=dict)
     eye_range: NDArray[np.float32] = field(default_factory=ANY_RANGE.copy)
     materials: tuple[Json, ...] = ()
 
@@ -55,31 +47,28 @@ def read_vrm(root: Json, nodes: int) -> Vrm:
     if "VRMC_vrm" in extensions:
         return _version_1(fields.mapping(extensions, "VRMC_vrm"), nodes)
     if "VRM" in extensions:
-        return _version_0(fields.mapping(extensions, "VRM"), nodes)
+        names = [fields.text(material, "name") for material in fields.objects(root, "materials", 2000)]
+        return _version_0(fields.mapping(extensions, "VRM"), nodes, names)
     return Vrm()
 
 
-def _version_0(vrm: Json, nodes: int) -> Vrm:
+def _version_0(vrm: Json, nodes: int, materials: list[str]) -> Vrm:
     meta, looks = fields.mapping(vrm, "meta"), fields.mapping(vrm, "firstPerson")
     bones: dict[str, int] = {}
     for bone in fields.objects(fields.mapping(vrm, "humanoid"), "humanBones", 200):
         node = fields.index(bone, "node", nodes, "node")
         if bone.get("bone") in BONES and node is not None:
             bones[bone["bone"]] = node
-    expressions: dict[str, list[Bind]] = {}
-    for group in fields.objects(fields.mapping(vrm, "blendShapeMaster"), "blendShapeGroups", _MAX_EXPRESSIONS):
-        preset, name = fields.text(group, "presetName").lower(), fields.text(group, "name")
-        # Files from older tools name the preset only by the group's name.
-        name = VRM0.get(preset) or VRM0.get(name.lower(), name)
-        binds = [_bind(bind, "mesh", 100) for bind in fields.objects(group, "binds", _MAX_BINDS)]
-        expressions.setdefault(name, [bind for bind in binds if bind is not None])
     ranges = [_range(looks, f"lookAt{way}", "xRange", "yRange") for way in _INWARDS_TO_DOWN]
+    kinds: dict[str, Literal["bone", "expression"]] = {"bone": "bone", "blendshape": "expression"}
     return Vrm(
         "vrm0",
         fields.text(meta, "title"),
         fields.text(meta, "author"),
         bones,
-        expressions,
+        version_0(vrm, materials),
+        kinds.get(fields.text(looks, "lookAtTypeName").lower(), ""),
+        _look_range(looks, "lookAt", "xRange", "yRange"),
         np.array(ranges, np.float32),
         tuple(fields.objects(vrm, "materialProperties", 2000)),
     )
@@ -93,27 +82,19 @@ def _version_1(vrm: Json, nodes: int) -> Vrm:
         node = fields.index(fields.mapping(human, name), "node", nodes, "node")
         if node is not None:
             bones[name] = node
-    expressions: dict[str, list[Bind]] = {}
-    groups = fields.mapping(vrm, "expressions")
-    for kind in ("preset", "custom"):
-        for name, expression in list(fields.mapping(groups, kind).items())[:_MAX_EXPRESSIONS]:
-            if (kind == "custom" or name in PRESETS or name in AS_ARKIT) and isinstance(expression, dict):
-                binds = [_bind(bind, "node", 1) for bind in fields.objects(expression, "morphTargetBinds", _MAX_BINDS)]
-                expressions.setdefault(name[:200], [bind for bind in binds if bind is not None])
     ranges = [_range(looks, f"rangeMap{way}", "inputMaxValue", "outputScale") for way in _INWARDS_TO_DOWN]
     authors = [author for author in fields.listed(meta, "authors", 100) if isinstance(author, str)]
+    kinds: dict[str, Literal["bone", "expression"]] = {"bone": "bone", "expression": "expression"}
     return Vrm(
-        "vrm1", fields.text(meta, "name"), ", ".join(authors)[:200], bones, expressions, np.array(ranges, np.float32)
+        "vrm1",
+        fields.text(meta, "name"),
+        ", ".join(authors)[:200],
+        bones,
+        version_1(vrm),
+        kinds.get(fields.text(looks, "type").lower(), ""),
+        _look_range(looks, "rangeMap", "inputMaxValue", "outputScale"),
+        np.array(ranges, np.float32),
     )
-
-
-def _bind(bind: Json, where: str, full: float) -> Bind | None:
-    """None for a bind that names nothing, as some exporters write."""
-    place = fields.index(bind, where, 2**31, where)
-    if place is None or bind.get("index") == -1:
-        return None
-    weight = float(np.clip(fields.number(bind, "weight", full) / full, 0, 1))
-    return Bind(place, fields.integer(bind, "index", 0), weight)
 
 
 def _range(looks: Json, key: str, most: str, turn: str) -> tuple[float, float]:
@@ -123,3 +104,16 @@ def _range(looks: Json, key: str, most: str, turn: str) -> tuple[float, float]:
     turned = fields.number(curve, turn, widest)
     # Files that drive the look by morphs hold ranges of 0..1 here, which are no degrees.
     return (widest, min(max(turned, 0.0), 90.0)) if widest > 1 else (90.0, 90.0)
+
+
+def _look_range(looks: Json, prefix: str, most: str, weight: str) -> dict[str, tuple[float, float]]:
+    """Of looks by expressions: both eyes go by the outer range. Ranges that are no degrees say nothing."""
+    ways = {"lookLeft": "HorizontalOuter", "lookRight": "HorizontalOuter",
+            "lookUp": "VerticalUp", "lookDown": "VerticalDown"}  # fmt: skip
+    found = {}
+    for name, way in ways.items():
+        curve = fields.mapping(looks, prefix + way)
+        widest = fields.number(curve, most, 0.0)
+        if widest > 1:
+            found[name] = widest, max(fields.number(curve, weight, 1.0), 0.0)
+    return found

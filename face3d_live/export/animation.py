@@ -1,6 +1,6 @@
 """A performance on a glTF model: expression as morph weights, the head's turn as a node's rotation. Bytes in and out.
 
-Works on any .glb whose morph targets bear ARKit's names (`extras.targetNames`): the project's own head, or another.
+Works on any .glb or .vrm that is an avatar: what each morph target follows is decided as for the live picture.
 Source: Khronos glTF 2.0 specification, section 3.11 (animations).
 """
 
@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.codes import ARKIT
+from face3d_live.avatar import container, fields
+from face3d_live.avatar.accessors import Accessors
+from face3d_live.avatar.buffers import read_buffers
+from face3d_live.avatar.drive import plan
+from face3d_live.avatar.nodes import Nodes
+from face3d_live.avatar.targets import MAX_TARGETS, default_weights, holds_a_pose, target_names
+from face3d_live.avatar.vrm import Vrm, read_vrm
+from face3d_live.avatar.weights import morph_weights
 from face3d_live.errors import InputError
-from face3d_live.export.gltf import Buffer, read_glb
+from face3d_live.export.gltf import Buffer
 from face3d_live.rotations import from_quaternion, to_quaternion
 
-_KNOWN = {name.lower(): name for name in ARKIT}
-_HEAD_NAMES = ("head", "j_bip_c_head", "mixamorig:head", "bip001 head")
+_MAX_MESHES = 2000
 
 
 def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray, name: str = "take") -> bytes:
@@ -25,19 +31,23 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
 
     t: (T,) rising seconds from 0, the keys' times as they are. expression: (T, 52), order of `ARKIT`. rotation:
     (T, 4) unit quaternions x, y, z, w of the head in the model's world (+y up, facing +z), continuous.
-    Raises InputError: "not-a-glb", "no-morphs" (no target is called as ARKit calls it).
+    Raises InputError: "not-a-glb", "no-morphs" (no target follows a coefficient).
     """
     try:
-        document, binary = read_glb(glb)
-        meshes = _morphing(document)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InputError("not-a-glb", f"the model cannot be read ({error}): export it as .glb again") from error
-    if not meshes:
-        text = "no morph target of the model is named as ARKit names them (jawOpen, ...): export it with its shape keys"
+        document, binary = container.split(glb)
+        Accessors(document, binary)  # checks what the names below are read from
+        nodes = Nodes(document)
+        vrm = read_vrm(document, len(nodes))
+        weights = _weights(document, nodes, vrm, expression)
+        buffer = _one_buffer(document, binary)
+        animations = fields.listed(document, "animations", 10_000)
+    except InputError as error:
+        raise InputError("not-a-glb", f"the model cannot be read ({error.message})") from error
+    if not weights:
+        text = (
+            "no morph target has an ARKit name (jawOpen, ...) or a VRM expression: export the model with its shape keys"
+        )
         raise InputError("no-morphs", text)
-    if len(document.get("buffers", [])) != 1:
-        raise InputError("not-a-glb", "the model's data lie in other files: export it as one .glb")
-    buffer = Buffer.extending(document, binary)
     times = buffer.add_floats(rising(t), bounds=True, target=None)
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
@@ -46,43 +56,67 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
         samplers.append({"input": times, "interpolation": "LINEAR", "output": buffer.add_floats(values, target=None)})
         channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 
-    for node, names in meshes:
-        add(_weights(names, expression).reshape(-1), node, "weights")
-    head = _head_node(document, meshes[0][0])
+    for node, values in weights.items():
+        add(values.reshape(-1), node, "weights")
+    head = (vrm.bones or nodes.bones_by_name()).get("head", min(weights))
+    if vrm.kind == "vrm0":  # looks along -z
+        rotation = np.asarray(rotation) * (-1, 1, -1, 1)
     _decompose(document["nodes"][head])
     add(_local(document, head, rotation), head, "rotation")
     animation = {"name": name, "samplers": samplers, "channels": channels}
-    return buffer.glb({**document, "animations": [*document.get("animations", []), animation]})
+    try:
+        return buffer.glb({**document, "animations": [*animations, animation]})
+    except ValueError as error:
+        raise InputError("not-a-glb", f"the model cannot be written ({error}): export it as .glb again") from error
 
 
-def _morphing(document: dict[str, Any]) -> list[tuple[int, list[str]]]:
-    """(node, its targets' ARKit names, "" for others) of every node whose mesh has at least one."""
-    found = []
-    for i, node in enumerate(document.get("nodes", [])):
-        if "mesh" not in node:
-            continue
-        mesh = document["meshes"][node["mesh"]]
-        primitive = mesh["primitives"][0]
-        extras = [part["extras"] for part in (mesh, primitive) if isinstance(part.get("extras"), dict)]
-        given = next((part["targetNames"] for part in extras if "targetNames" in part), ())
-        names = [_KNOWN.get(_plain(str(name)), "") for name in given]
-        if any(names) and len(names) == len(primitive.get("targets", [])):
-            found.append((i, names))
+def _weights(document: dict[str, Any], nodes: Nodes, vrm: Vrm, expression: NDArray) -> dict[int, NDArray]:
+    """Node -> (T, targets), of the nodes of which the expression moves something."""
+    meshes = fields.objects(document, "meshes", _MAX_MESHES)
+    carriers: dict[int, list[int]] = {}
+    for i, plain in enumerate(nodes.plain):
+        mesh = fields.index(plain, "mesh", len(meshes), "mesh")
+        if mesh is not None:
+            carriers.setdefault(mesh, []).append(i)
+    drive = plan([target_names(document, mesh) for mesh in meshes], carriers, vrm, set())
+    matrix, table, driven = drive.matrix(), drive.table(), drive.by_node()
+    moved = np.array([morph_weights(matrix, table, row) for row in expression], np.float32)
+    found = {}
+    for number, carrying in carriers.items():
+        primitives = fields.objects(meshes[number], "primitives", 10_000)
+        count = len(fields.listed(primitives[0], "targets", MAX_TARGETS)) if primitives else 0
+        for node in carrying:
+            rows = {morph: row for morph, row in driven.get(node, {}).items() if morph < count}
+            if rows:
+                defaults = default_weights(meshes[number], nodes.plain[node])
+                rest = drive.at_rest(node, defaults, holds_a_pose(document))
+                found[node] = _of_node(np.array([rest.get(k, 0.0) for k in range(count)]), rows, moved)
     return found
 
 
-def _plain(name: str) -> str:
-    """A name without capitals, its side in full."""
-    name = name.lower()
-    return name[:-2] + {"_l": "left", "_r": "right"}.get(name[-2:], name[-2:])
+def _of_node(rest: NDArray, rows: dict[int, int], moved: NDArray) -> NDArray:  # (K,), (T, R) -> (T, K)
+    """Targets that nothing moves keep the file's default weights, the others go from theirs to 1."""
+    values = np.tile(rest.astype(np.float32), (len(moved), 1))
+    for morph, row in rows.items():
+        values[:, morph] += (1 - values[:, morph]) * moved[:, row]
+    return values
 
 
-def _weights(names: list[str], expression: NDArray) -> NDArray:  # (T, 52) -> (T, targets)
-    weights = np.zeros((len(expression), len(names)), np.float32)
-    for k, name in enumerate(names):
-        if name:
-            weights[:, k] = np.clip(expression[:, ARKIT.index(name)], 0, 1)
-    return weights
+def _one_buffer(document: dict[str, Any], binary: memoryview) -> Buffer:
+    """A buffer that begins with all that the file's have; `document`'s views are changed to lie in it."""
+    plain = fields.objects(document, "buffers", 64)
+    if len(plain) <= 1 and not any("uri" in one for one in plain):
+        return Buffer.extending(document, bytes(binary))
+    if any(one.get("uri") is None for one in plain[1:]):
+        raise InputError("avatar-compressed", "a buffer has no data: export the model without compression")
+    starts, joined = [], b""
+    for data in read_buffers(document, binary):
+        starts.append(len(joined))
+        joined += bytes(data) + b"\0" * (-len(data) % 4)
+    for view in document.get("bufferViews", []):
+        number = fields.index(view, "buffer", len(starts), "buffer") or 0
+        view |= {"buffer": 0, "byteOffset": starts[number] + fields.integer(view, "byteOffset", 0)}
+    return Buffer.extending(document, joined)
 
 
 def rising(t: NDArray) -> NDArray:
@@ -92,15 +126,6 @@ def rising(t: NDArray) -> NDArray:
         if times[i] <= times[i - 1]:
             times[i] = np.nextafter(times[i - 1], np.float32(np.inf))
     return times
-
-
-def _head_node(document: dict[str, Any], fallback: int) -> int:
-    """The bone that turns the head, or the node of the mesh where there is none."""
-    joints = {joint for skin in document.get("skins", []) for joint in skin.get("joints", [])}
-    for i in sorted(joints):
-        if str(document["nodes"][i].get("name", "")).lower() in _HEAD_NAMES:
-            return i
-    return fallback
 
 
 def _local(document: dict[str, Any], node: int, rotation: NDArray) -> NDArray:  # (T, 4) -> (T, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from . import expression as ex
 from . import identity as ident
 from . import mouth, regions
 from .atlas import build_atlas
+from .bend import Bender
+from .closing import MARGINS, closing
 from .points import BROW_LEFT, N_SKIN
 from .source import COMPONENT_SIZES, N_ANNY, Source, load_source
 from .subdivide import Quads, quads_from_pairs, triangles_from_quads
@@ -23,6 +26,7 @@ from .subdivide import Quads, quads_from_pairs, triangles_from_quads
 Array = NDArray[np.float32]
 
 N_HEADS, N_HEADS_QUICK = 20_000, 2_000
+CORRESPONDENCE = Path(__file__).with_name("correspondence.npz")
 #: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on MakeHuman's large ball of 16.
 IRIS_ANGLE = 0.377
 
@@ -108,8 +112,8 @@ class Build:
     def _padded(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (4538,) -> (V,)
         return np.r_[mask, np.zeros(len(self.teeth.gum), bool)]
 
-    def expressions(self, brow_height: float) -> None:
-        """The 52 offsets over all vertices."""
+    def expressions(self, brow_height: float, movements: Path | None = ex.MOVEMENTS) -> None:
+        """The 52 offsets over all vertices, bent to people's movements where a file of them is given."""
         skin = (self.part == 0) | (self.part == 4)
         skin[N_ANNY:] = False
         held = ex.still(self.middle, skin, self._padded(self.still_ears) | self.ears, brow_height)
@@ -118,6 +122,36 @@ class Build:
         weight[(self.part == 3) | ((self.part == 4) & ~held)] = 1
         offsets = np.zeros((52, len(self.middle), 3), np.float32)
         offsets[:, :N_ANNY] = self.source.expression * weight[:N_ANNY, None] * ex.amplitudes()[:, None, None]
+        offsets = ex.symmetric(offsets, self.middle)
+        if movements is not None:
+            with np.load(movements) as found:
+                self._bend(offsets, found["names"], found["moved_mm"].astype(np.float32) / 1000, weight)
+                self.covariance = found["covariance"]
+        self._follow_jaw(offsets)
+        self.expression = offsets
+
+    def _bend(self, offsets: Array, names: NDArray, moved: Array, weight: NDArray) -> None:
+        """Make the offsets (52, V, 3) meet movements (K, 468, 3) of the points, both sides at once."""
+        corners, weights = self.point_faces[:N_SKIN], self.point_weights[:N_SKIN]
+        places = np.einsum("pkc,pk->pc", self.middle[corners], weights)
+        free = (weight > 0) & ((self.part == 0) | (self.part == 4))
+        free[N_ANNY:] = False
+        bender = Bender(self.faces, free, corners, weights, self.point_usable[:N_SKIN])
+        opened = self._lip_gap(offsets)
+        for name, movement in zip(names, moved, strict=True):
+            channels = ex.STEMS[str(name)]
+            for channel, target in zip(channels, ex.sided(channels, movement, places), strict=True):
+                bent = bender.bend(offsets[channel], target)
+                offsets[channel] += weight[:, None] * (bent - offsets[channel])
+        offsets[INDEX["mouthClose"]] *= self._lip_gap(offsets) / opened  # it closes what the jaw opens
+
+    def _lip_gap(self, offsets: Array) -> float:
+        """How far an open jaw takes the middle of the lips apart, metres."""
+        upper, lower = (self.point_weights[p] @ offsets[INDEX["jawOpen"], self.point_faces[p], 1] for p in (13, 14))
+        return float(upper - lower)
+
+    def _follow_jaw(self, offsets: Array) -> None:
+        """Lower teeth and tongue go where the jaw takes them."""
         lower = np.flatnonzero(self.teeth.lower) + N_ANNY
         tongue = np.flatnonzero(self.part == 3)
         depth = self.middle[tongue, 2]
@@ -131,7 +165,20 @@ class Build:
             lying = self.middle[tongue] - (TONGUE_REST * tip if name == "jawOpen" else 0) * up
             with_jaw = mouth.rigid_follow(self.middle[chin], moved, lying) + lying - self.middle[tongue]
             offsets[row, tongue] += tip * (with_jaw - offsets[row, tongue])  # anny leaves it hanging in the mouth
-        self.expression = ex.symmetric(offsets, self.middle)
+
+    def blinks(self) -> None:
+        """Lids that close in every head; after `identities`."""
+        vertices, eyes, bases = [], [], []
+        for eye, side in enumerate(MARGINS):
+            row = INDEX[f"eyeBlink{side}"]
+            places = (self.part, self.faces, self.point_faces, self.point_weights)
+            closed = closing(side, self.template, self.shape, self.expression[row], *places)
+            self.expression[row] = closed.offset
+            vertices.append(closed.vertices)
+            eyes.append(np.full(len(closed.vertices), eye, np.uint8))
+            bases.append(closed.basis)
+        self.blink_vertices, self.blink_eye = np.concatenate(vertices), np.concatenate(eyes)
+        self.blink_basis = np.concatenate(bases, 1)
 
     def _chin(self) -> NDArray:
         """Vertices that follow the jaw bone: the chin's skin and the floor of the mouth."""
@@ -201,12 +248,22 @@ class Build:
                 found.append((mine[best], np.maximum(w[best], 0) / np.maximum(w[best], 0).sum()))
         return np.array([f for f, _ in found]), np.array([w for _, w in found], np.float32)
 
+    def expression_arrays(self) -> dict[str, Any]:
+        """The part of `arrays` that says how the head moves."""
+        return {
+            "expression_mm": (1000 * self.expression).astype(np.float16),
+            "blink_mm": (1000 * self.blink_basis).astype(np.float16),
+            "blink_vertices": self.blink_vertices.astype(np.uint16),
+            "blink_eye": self.blink_eye,
+            "expression_covariance": self.covariance.astype(np.float32),
+        }
+
     def arrays(self) -> dict[str, Any]:
         """What models/head.npz holds."""
         return {
             "template": self.template.astype(np.float32),
             "shape_mm": (1000 * self.shape).astype(np.float16),
-            "expression_mm": (1000 * self.expression).astype(np.float16),
+            **self.expression_arrays(),
             "quads": self.quads.astype(np.uint16),
             "uv": self.uv,
             "quad_uv": self.quad_uv.astype(np.uint16),
@@ -223,8 +280,8 @@ class Build:
         }
 
 
-def build(count: int, correspondence: Path, seed: int = 1) -> dict[str, Any]:
-    """All steps. correspondence: npz with `faces` (468, 3), `weights` (468, 3), `usable` (478,) of the skin points."""
+def _start(correspondence: Path) -> tuple[Build, float]:
+    """A build with geometry, points and regions; the second value is the height of the brows."""
     made = Build(load_source())
     made.geometry()
     iris_faces, iris_weights = made.iris_points()
@@ -234,8 +291,32 @@ def build(count: int, correspondence: Path, seed: int = 1) -> dict[str, Any]:
         made.point_usable = found["usable"]
     points = np.einsum("pkc,pk->pc", made.middle[made.point_faces], made.point_weights)
     made.label(points.astype(np.float32))
-    made.expressions(float(points[list(BROW_LEFT), 1].mean()))
+    return made, float(points[list(BROW_LEFT), 1].mean())
+
+
+def plain_units() -> Array:  # (52, 478, 3)
+    """The movements of the face points before they are bent to people's, metres."""
+    made, brow_height = _start(CORRESPONDENCE)
+    made.expressions(brow_height, None)
+    corners = made.expression[:, made.point_faces]
+    return np.einsum("epkc,pk->epc", corners, made.point_weights).astype(np.float32)
+
+
+def build(count: int, correspondence: Path, seed: int = 1, kept: Mapping[str, NDArray] | None = None) -> dict[str, Any]:
+    """All steps. correspondence: npz with `faces` (468, 3), `weights` (468, 3), `usable` (478,) of the skin points.
+
+    kept: arrays of a head whose identities and atlas stay as they are, so that codes and textures made with it mean the
+    same; only the expressions are made anew.
+    """
+    made, brow_height = _start(correspondence)
+    made.expressions(brow_height)
+    if kept is not None:
+        made.template, made.shape = kept["template"], kept["shape_mm"].astype(np.float32) / 1000
+        made.blinks()
+        fresh = made.expression_arrays()
+        return {**kept, **fresh}
     made.identities(count, seed)
+    made.blinks()
     made.texture_atlas()
     return made.arrays()
 
@@ -244,10 +325,12 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{N_HEADS_QUICK} random heads instead of {N_HEADS}")
+    parser.add_argument("--expressions", action="store_true", help="keep the identities and the atlas of the file")
     parser.add_argument("--out", type=Path, default=MODELS / "head.npz")
     options = parser.parse_args()
     start = time.perf_counter()
-    arrays = build(N_HEADS_QUICK if options.quick else N_HEADS, Path(__file__).with_name("correspondence.npz"))
+    kept = dict(np.load(options.out)) if options.expressions else None
+    arrays = build(N_HEADS_QUICK if options.quick else N_HEADS, CORRESPONDENCE, kept=kept)
     np.savez_compressed(options.out, **arrays)
     size = options.out.stat().st_size / 1e6
     print(f"{options.out}: {len(arrays['template'])} vertices, {size:.1f} MB, {time.perf_counter() - start:.0f} s")

@@ -24,7 +24,7 @@ from ..rotations import from_euler
 from . import points as P
 from .cards import Card, read_card
 from .mesh import Mesh
-from .model import Head
+from .model import EYE_TURN, Head
 from .portrait import Piece, Studio
 from .source import N_ANNY, load_source
 from .subdivide import quads_from_pairs
@@ -150,7 +150,7 @@ class Sitter:
         color[self.mesh.part == 4] = (0.35, 0.12, 0.12)
         color[self.mesh.part == 3] = (0.75, 0.4, 0.4)
         iris = rng.uniform(0.1, 0.45) * np.array([1, rng.uniform(0.6, 1.1), rng.uniform(0.3, 1.3)])
-        for eye, (yaw, pitch) in enumerate(gaze_angles(expression)):
+        for eye, (yaw, pitch) in enumerate(EYE_TURN * gaze_angles(expression)):
             mine = np.flatnonzero((self.mesh.part == 1) & ((fine[:, 0] > 0) == (eye == 0)))
             away = fine[mine] - fine[mine].mean(0) * [1, 1, 0] - [0, 0, fine[mine, 2].max() - self.head.eye_radius]
             look = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])

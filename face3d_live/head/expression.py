@@ -1,6 +1,9 @@
-"""The 52 ARKit offsets, made fit for tracking: nothing moves the skull, the eyeballs only turn. Build-time."""
+"""The 52 ARKit offsets, made fit for tracking: as large as people's movements, nothing moves the skull. Build-time."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +12,41 @@ from ..codes import ARKIT, MIRROR
 
 Array = NDArray[np.float32]
 
-#: anny's brows rise by 5 to 7 mm and its nostrils by 4. People raise theirs by 9 to 12 (with the 1,602 portraits'
-#: points, eye corners 90 mm apart, a tracker's full inner lift is 15 mm and its outer one 12), and what moves so
-#: little no camera sees.
-AMPLITUDE = {"browInnerUp": 2.0, "browOuterUp": 1.6, "noseSneer": 1.5}
+#: What people's points say of the movements, made by `train/movements.py`.
+MOVEMENTS = Path(__file__).with_name("movements.npz")
+
+#: anny's brows rise by 5 to 7 mm and its nostrils by 4, its cheeks by 9 when they squint. What follows is scaled before
+#: it is bent to what was measured; nose and cheeks, which no tracker sees, by what anatomy allows (a nostril 6 mm, a
+#: cheek 5).
+AMPLITUDE = {"browInnerUp": 2.0, "browOuterUp": 1.6, "noseSneer": 1.5, "cheekSquint": 0.6}
+#: Over this distance (metres) to both sides of the middle a movement of one side fades out.
+MIDDLE = 0.016
 
 #: Over this distance (metres) from what is held still the offsets fade in.
 FADE = 0.028
+
+
+def _stems() -> Mapping[str, tuple[int, ...]]:
+    """Channels by movement: "eyeBlink" is both lids; "mouthLeft" is no half of a pair."""
+    alone = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
+    out: dict[str, tuple[int, ...]] = {}
+    for i, name in enumerate(ARKIT):
+        stem = name if name in alone else name.removesuffix("Left").removesuffix("Right")
+        out[stem] = (*out.get(stem, ()), i)
+    return out
+
+
+#: The channels of each movement, left before right.
+STEMS = _stems()
+
+
+def sided(channels: tuple[int, ...], moved: NDArray, places: NDArray) -> NDArray:  # (P, 3), (P, 3) -> (n, P, 3)
+    """A movement of both sides as those of its channels. places: where the points are, metres."""
+    if len(channels) == 1:
+        return moved[None]
+    t = np.clip(0.5 + 0.5 * places[:, 0] / MIDDLE, 0, 1)
+    left = t * t * (3 - 2 * t)
+    return np.stack([left[:, None] * moved, (1 - left)[:, None] * moved])
 
 
 def amplitudes() -> Array:  # (52,)

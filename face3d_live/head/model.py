@@ -24,14 +24,30 @@ from .subdivide import triangles_from_quads
 
 Array = NDArray[np.float32]
 
+#: The blinks of the left and the right eye.
+BLINKS = (INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"])
+#: MakeHuman's eyeballs have a radius of 16 mm, people's of 12: turned by this part of the gaze, the iris moves between
+#: the lids as far as a person's does.
+EYE_TURN = 0.75
+
 
 @dataclass(frozen=True)
 class PointBasis:
-    """The 478 points as a linear function of the codes: mean + shape @ .shape + expression @ .expression, metres."""
+    """The 478 points as a function of the codes: mean + shape @ .shape + expression @ .units(shape), metres.
+
+    It is linear in either code: only how far a blink goes depends on the shape (`blink`, left and right).
+    """
 
     mean: Array  # (478, 3)
     shape: Array  # (80, 478, 3)
     expression: Array  # (52, 478, 3)
+    blink: Array  # (2, 80, 478, 3)
+
+    def units(self, shape: NDArray) -> Array:  # (80,) -> (52, 478, 3)
+        """The movements at coefficient 1 of a head of this shape."""
+        units = self.expression.copy()
+        units[list(BLINKS)] += np.tensordot(np.asarray(shape, np.float32), self.blink, (0, 1))
+        return units
 
 
 @dataclass(frozen=True)
@@ -39,15 +55,21 @@ class Head:
     """The head of `models/head.npz`. Arrays in head frame, metres, float32.
 
     template: (V, 3). shape_basis: (80, V, 3) for unit variance. expression_basis: (52, V, 3) in ARKit order; zero on
-    the eyeballs, which turn instead. quads, quad_uv: (Q, 4); uv: (U, 2), v up. part: (V,) index into `regions.PARTS`.
-    region_of: (V,) index into region_names. eye_centers: (2, 3) of the template, [left, right], moved by
-    eye_center_basis: (80, 2, 3). point_faces: (478, 3) vertices and point_weights: (478, 3) of the MediaPipe points.
+    the eyeballs, which turn instead. blink_basis: (80, n, 3), what the shape code adds to a blink at the lids
+    blink_vertices: (n,), whose eye is blink_eye: (n,) 0 left, 1 right. expression_covariance: (52, 52) of people's
+    coefficients, each about their own mean. quads, quad_uv: (Q, 4); uv: (U, 2), v up. part: (V,) index into
+    `regions.PARTS`. region_of: (V,) index into region_names. eye_centers: (2, 3) of the template, [left, right], moved
+    by eye_center_basis: (80, 2, 3). point_faces: (478, 3) vertices and point_weights: (478, 3) of the MediaPipe points.
     point_usable: (478,) 0..1, how far each correspondence can be trusted.
     """
 
     template: Array
     shape_basis: Array
     expression_basis: Array
+    blink_basis: Array
+    blink_vertices: NDArray[np.int64]
+    blink_eye: NDArray[np.uint8]
+    expression_covariance: Array
     quads: NDArray[np.int32]
     quad_uv: NDArray[np.int32]
     uv: Array
@@ -79,6 +101,10 @@ class Head:
             template=a["template"].astype(np.float32),
             shape_basis=a["shape_mm"].astype(np.float32) * metres,
             expression_basis=a["expression_mm"].astype(np.float32) * metres,
+            blink_basis=a["blink_mm"].astype(np.float32) * metres,
+            blink_vertices=a["blink_vertices"].astype(np.int64),
+            blink_eye=a["blink_eye"],
+            expression_covariance=a["expression_covariance"],
             quads=a["quads"].astype(np.int32),
             quad_uv=a["quad_uv"].astype(np.int32),
             uv=a["uv"].astype(np.float32),
@@ -136,6 +162,8 @@ class Head:
         expression = np.clip(np.asarray(expression, np.float32), 0, 1)
         offsets = expression @ self._expression_flat
         moved = neutral + offsets.reshape(*expression.shape[:-1], self.n_vertices, 3)
+        farther = np.tensordot(np.asarray(shape, np.float32), self.blink_basis, 1)  # (..., n, 3)
+        moved[..., self.blink_vertices, :] += farther * expression[..., list(BLINKS)][..., self.blink_eye, None]
         turns = eye_rotations(expression)  # (..., 2, 3, 3)
         centers = self.eye_positions(shape)
         for eye, ids in enumerate(self.eye_vertices):
@@ -158,7 +186,7 @@ class Head:
         return np.einsum("...pkc,pk->...pc", corners, self.point_weights[chosen])
 
     def point_basis(self) -> PointBasis:
-        """The points as a linear function of the codes; the eyes' turning is replaced by its chord at coefficient 1."""
+        """The points as a function of the codes; the eyes' turning is replaced by its chord at coefficient 1."""
         return self._point_basis
 
     @cached_property
@@ -173,7 +201,11 @@ class Head:
                 code[channel] = 1
                 arm = mean[mine] - self.eye_centers[eye]
                 expression[channel, mine] += arm @ eye_rotations(code)[eye].T - arm
-        return PointBasis(mean, self.points(self.shape_basis), expression)
+        blink = np.zeros((2, N_SHAPE, self.n_vertices, 3), np.float32)
+        for eye in (0, 1):
+            mine = self.blink_eye == eye
+            blink[eye][:, self.blink_vertices[mine]] = self.blink_basis[:, mine]
+        return PointBasis(mean, self.points(self.shape_basis), expression, self.points(blink))
 
     def mesh(self, level: Level) -> Mesh:
         """A mesh level; made on first use, then kept. Raises KeyError for an unknown name."""
@@ -189,8 +221,8 @@ class Head:
 
 
 def eye_rotations(expression: NDArray) -> Array:  # (..., 52) -> (..., 2, 3, 3)
-    """Rotation of each eyeball: yaw about +y after pitch about -x, see `codes.gaze_angles`."""
-    angles = gaze_angles(expression)
+    """Rotation of each eyeball: yaw about +y after pitch about -x, `EYE_TURN` of `codes.gaze_angles`."""
+    angles = EYE_TURN * gaze_angles(expression)
     (cy, cp), (sy, sp) = np.moveaxis(np.cos(angles), -1, 0), np.moveaxis(np.sin(angles), -1, 0)
     zero = np.zeros_like(cy)
     rows = [[cy, -sy * sp, sy * cp], [zero, cp, sp], [-sy, -cy * sp, cy * cp]]

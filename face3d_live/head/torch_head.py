@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..codes import EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION, N_SHAPE
-from .model import Head
+from .model import BLINKS, EYE_TURN, Head
 
 
 def gaze_matrices(expression: Tensor) -> Tensor:  # (B, 52) -> (B, 2, 3, 3)
@@ -19,7 +20,7 @@ def gaze_matrices(expression: Tensor) -> Tensor:  # (B, 52) -> (B, 2, 3, 3)
         [take("eyeLookOutLeft") - take("eyeLookInLeft"), take("eyeLookInRight") - take("eyeLookOutRight")], 1
     )
     up = torch.stack([take(f"eyeLookUp{s}") - take(f"eyeLookDown{s}") for s in ("Left", "Right")], 1)
-    yaw, pitch = EYE_YAW * out, EYE_PITCH * up
+    yaw, pitch = EYE_TURN * EYE_YAW * out, EYE_TURN * EYE_PITCH * up
     cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
     zero = torch.zeros_like(cy)
     rows = [[cy, -sy * sp, sy * cp], [zero, cp, sp], [-sy, -cy * sp, cy * cp]]
@@ -32,6 +33,9 @@ class TorchHead(torch.nn.Module):
     template: Tensor
     shape: Tensor
     expression: Tensor
+    blink: Tensor
+    blink_vertices: Tensor
+    blink_channel: Tensor
     eye_centers: Tensor
     eye_center_basis: Tensor
     point_faces: Tensor
@@ -43,6 +47,9 @@ class TorchHead(torch.nn.Module):
             "template": head.template,
             "shape": head.shape_basis.reshape(N_SHAPE, -1),
             "expression": head.expression_basis.reshape(N_EXPRESSION, -1),
+            "blink": head.blink_basis.reshape(N_SHAPE, -1),
+            "blink_vertices": head.blink_vertices,
+            "blink_channel": np.array(BLINKS)[head.blink_eye],
             "eye_centers": head.eye_centers,
             "eye_center_basis": head.eye_center_basis.reshape(N_SHAPE, -1),
             "point_faces": head.point_faces.astype("int64"),
@@ -57,6 +64,8 @@ class TorchHead(torch.nn.Module):
         """Vertices of the low level, expression clipped to 0..1."""
         expression = expression.clamp(0, 1)
         moved = self.template + (shape @ self.shape + expression @ self.expression).unflatten(1, (-1, 3))
+        farther = (shape @ self.blink).unflatten(1, (-1, 3)) * expression[:, self.blink_channel, None]
+        moved = moved.index_add(1, self.blink_vertices, farther)
         centers = self.eye_centers + (shape @ self.eye_center_basis).unflatten(1, (2, 3))
         turns = gaze_matrices(expression)
         for eye, name in enumerate(("left_eye", "right_eye")):

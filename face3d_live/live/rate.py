@@ -6,12 +6,12 @@ from collections import deque
 
 import numpy as np
 
+from face3d_live.video.clock import frame_rate
+
 #: A camera is judged by its newest pictures only: in the dark many take fewer.
 _PICTURES = 90
 #: From so many on there is something to say.
 _ENOUGH = 6
-#: Times the usual interval.
-_PAUSE = 4.5
 #: A camera that is so near to a whole number means that number.
 _NEAR = 0.02
 
@@ -31,16 +31,12 @@ class CameraRate:
     def fps(self) -> float | None:
         """Frames per second, None while too little is known.
 
-        The median interval is one picture's; longer ones are those of pictures that were lost on the way, each counted
-        for what it spans, and the longest, pauses, do not count.
+        By the usual interval (`frame_rate`): lost pictures and pauses do not count.
         """
         if self.nominal is not None:
             return self.nominal
-        steps = np.diff(list(self._stamps))
-        steps = steps[steps > 1e-3]
-        if len(steps) < _ENOUGH:
+        stamps = list(self._stamps)
+        fps = frame_rate(stamps)
+        if fps is None or (np.diff(stamps) > 0).sum() < _ENOUGH:
             return None
-        median = np.median(steps)
-        steps = steps[steps < _PAUSE * median]
-        fps = float(np.rint(steps / median).clip(1).sum() / steps.sum())
         return float(round(fps)) if abs(fps - round(fps)) < _NEAR * fps else round(fps, 2)

@@ -8,23 +8,17 @@ import threading
 import time
 from collections.abc import Iterator
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from face3d_live.errors import InputError
-from face3d_live.live.media import fitted
+from face3d_live.live.mailbox import MAX_SIDE
 from face3d_live.live.sessions import Session, Sessions
-from face3d_live.video import Video
+from face3d_live.video import Rgb, Video
 
 logger = logging.getLogger(__name__)
-
-Rgb = NDArray[np.uint8]
 
 
 def open_source(name: str) -> Video:
     """A file's path, a device's path, or a camera's number. Raises InputError, see `Video.open`."""
-    return Video.open(f"/dev/video{name}" if name.isdecimal() else name)
+    return Video.open(f"/dev/video{name}" if name.isdecimal() else name, MAX_SIDE)
 
 
 def is_camera(name: str) -> bool:
@@ -70,11 +64,5 @@ class Source:
                     session.camera.nominal = min(max(video.fps, 1.0), 240.0)
                 t = 0.0
                 for rgb, t in video:
-                    yield _scaled(rgb), offset + t
+                    yield rgb, offset + t
                 offset += t + 1 / video.fps
-
-
-def _scaled(rgb: Rgb) -> Rgb:  # (H, W, 3)
-    height, width = rgb.shape[:2]
-    size = fitted(width, height)
-    return rgb if size == (width, height) else np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -22,7 +22,10 @@ Picture = NDArray[np.uint8]
 
 MOST_PICTURES = 12
 VIDEO_PICTURES = 8
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".m4v", ".mjpeg"})
+VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
+})  # fmt: skip
 _UNKNOWN_LENGTH = 300  # frames taken for the length of a video that does not say its own
 _STEPS = 4
 

@@ -3,45 +3,71 @@
 The network's points and its codes are two accounts of one face; the fit reconciles them.
 Minimised over rotation, translation, expression in 0..1 and, when asked, shape:
 
-    sum_i w_i |project(R X_i + t) - p_i|^2 / s_i^2  +  |(e - e0) / sigma|^2 + 2 SPARSITY sum(e)
-                                                     +  |(c - c0) / SHAPE_SIGMA|^2
+    sum_i w_i |project(R X_i + t) - p_i|^2 / s_i^2  +  (e - e0)' C^-1 (e - e0)  +  |(c - c0) / SHAPE_SIGMA|^2
 
-X = mean + shape basis c + expression basis e (`Head.point_basis`), e0 and c0 the network's own codes, w_i how well the
-point corresponds. Neighbouring points err together, so 478 of them count as `EFFECTIVE` of their number. As e >= 0,
-the sparsity term only shifts e0. `fit_reference.py` minimises the same with SciPy.
+X = mean + shape basis c + units(c) e (`Head.point_basis`), e0 and c0 the network's own codes, C a `Prior`, w_i how well
+the point corresponds. Neighbouring points err together, so 478 of them count as `EFFECTIVE` of their number.
+`fit_reference.py` minimises the same with SciPy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.camera import Camera
-from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
-from face3d_live.head.model import Head
+from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
+from face3d_live.head.model import BLINKS, PointBasis
 from face3d_live.head.points import EYE_CORNERS
 
 Array = NDArray[np.float32]
 
 EFFECTIVE = 0.3
-#: How far the truth lies from a first guess of the coefficients, by the beginning of the name: where the points are
-#: all there is, and where a network has said what it sees (then the points settle the pose and the shape; chosen on
-#: held-out portraits, synthetic faces and clips).
-FROM_POINTS: Mapping[str, float] = {"eye": 0.15, "brow": 0.5, "": 0.2}
-FROM_NETWORK: Mapping[str, float] = {"": 0.05}
 SHAPE_SIGMA = 1.0
-SPARSITY = 0.2
 #: Error of the correspondences themselves, as a fraction of the face's size.
-MODEL_ERROR = 0.006
+MODEL_ERROR = 0.003
 #: Channels that move no face point: the network's own value stays.
 UNSEEN = ("cheekPuff", "tongueOut")
 STEPS = 2
 #: Variables of the pose: rotation vector, translation.
 POSE = 6
+
+
+class PointHead(Protocol):
+    """What a fit needs of a `Head`."""
+
+    @property
+    def point_usable(self) -> NDArray: ...
+
+    @property
+    def expression_covariance(self) -> NDArray: ...
+
+    def point_basis(self) -> PointBasis: ...
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How far the truth lies from a first guess of the coefficients.
+
+    Covariance: `people` times that of people's movements (`Head.expression_covariance`), and `alone` of each channel
+    by itself (a standard deviation).
+    """
+
+    people: float
+    alone: float
+
+    def precision(self, head: PointHead) -> NDArray:  # -> (52, 52)
+        """The inverse covariance."""
+        return np.linalg.inv(self.people * head.expression_covariance + self.alone**2 * np.eye(N_EXPRESSION))
+
+
+#: Where the points are all there is, and where a network has said what it sees.
+FROM_POINTS = Prior(4.0, 0.15)
+FROM_NETWORK = Prior(1.0, 0.1)
 
 
 @dataclass(frozen=True)
@@ -62,27 +88,31 @@ class Problem:
     weight: Array  # (N,) 1 / px, the square root of what multiplies a squared pixel error
     camera: Camera
     center: Array  # (n,) prior mean of expression (52) and shape (80 or none)
-    precision: Array  # (n,) and its inverse standard deviation
+    precision: NDArray  # (n, n) and its inverse covariance, float64
 
 
 class Fitter:
     """Fits one head model; keeps its bases in the layout the solver wants. Raises nothing: bad points give a high
     residual."""
 
-    def __init__(self, head: Head, expression_sigma: Mapping[str, float] = FROM_POINTS) -> None:
+    def __init__(self, head: PointHead, prior: Prior = FROM_POINTS) -> None:
         basis = head.point_basis()
-        self.mean, self.shape_basis, self.expression_basis = basis.mean, basis.shape, basis.expression
+        self.mean, self.shape_basis = basis.mean, basis.shape
+        self._units = basis.units
+        self._shape = np.zeros(N_SHAPE, np.float32)  # that the blinks of the arrays below belong to
         self.usable = np.asarray(head.point_usable, np.float32)
         self.rows = np.flatnonzero(self.usable > 0.02)
         # (3, 52 + 80, N): planes of x, y and z, so that the products in `_linearise` run along memory.
-        everywhere = np.concatenate([self.expression_basis, self.shape_basis])
+        everywhere = np.concatenate([basis.expression, self.shape_basis])
         self._flat = np.ascontiguousarray(everywhere.reshape(len(everywhere), -1))
         pieces = everywhere[:, self.rows]
         self.basis = np.ascontiguousarray(pieces.transpose(2, 0, 1))
         self.start = np.ascontiguousarray(self.mean[self.rows].T)  # (3, N)
+        self._blinks = np.ascontiguousarray(basis.blink[:, :, self.rows].transpose(0, 3, 1, 2))  # (2, 3, 80, N)
         self.fixed = np.array([INDEX[name] for name in UNSEEN])
-        sigma = [next(s for start, s in expression_sigma.items() if name.startswith(start)) for name in ARKIT]
-        self.precision = np.array(sigma, np.float32) ** -2
+        self.precision = prior.precision(head)
+        self.precision[self.fixed] = self.precision[:, self.fixed] = 0
+        self.precision[self.fixed, self.fixed] = 1e8
 
     def fit(
         self,
@@ -117,13 +147,12 @@ class Fitter:
         size = float(np.ptp(observed, axis=0).max())
         variance = np.asarray(sigma_px, np.float32)[self.rows] ** 2 + (MODEL_ERROR * size) ** 2
         weight = np.sqrt(EFFECTIVE * self.usable[self.rows] / variance)
-        precision = self.precision.copy()
-        center = init.expression - SPARSITY / precision
-        precision[self.fixed], center[self.fixed] = 1e8, init.expression[self.fixed]
+        center, precision = init.expression, self.precision
         if solve_shape:
             center = np.concatenate([center, init.shape])
-            precision = np.concatenate([precision, np.full(N_SHAPE, SHAPE_SIGMA**-2, np.float32)])
-        return Problem(observed, weight, camera, center, np.sqrt(precision))
+            precision = np.eye(len(center)) * SHAPE_SIGMA**-2
+            precision[:N_EXPRESSION, :N_EXPRESSION] = self.precision
+        return Problem(observed, weight, camera, center, precision)
 
     def _step(self, problem: Problem, codes: HeadCodes, wall: NDArray[np.int8]) -> HeadCodes:
         """One Gauss-Newton step on the normal equations, the expression held in 0..1.
@@ -141,19 +170,37 @@ class Fitter:
         shape (80) where the problem has it.
         """
         count = len(problem.center)
+        self._blink_as(codes.shape)
         current = np.concatenate([codes.expression, codes.shape])
         local = self.start + current @ self.basis  # (3, N)
-        jacobian, error = _linearise(problem, codes, local, self.basis[:, :count])
+        basis = self.basis[:, :count]
+        if count > N_EXPRESSION:  # the shape also says how far a blink goes
+            basis = basis.copy()
+            basis[:, N_EXPRESSION:] += np.tensordot(codes.expression[list(BLINKS)], self._blinks, 1)
+        jacobian, error = _linearise(problem, codes, local, basis)
         normal = (jacobian @ jacobian.T).astype(np.float64)
         gradient = (jacobian @ error).astype(np.float64)
-        prior = problem.precision.astype(np.float64) ** 2
-        normal[np.arange(POSE, POSE + count), np.arange(POSE, POSE + count)] += prior
+        normal[POSE:, POSE:] += problem.precision
         normal[np.arange(POSE), np.arange(POSE)] *= 1 + 1e-6
-        gradient[POSE:] += prior * (current[:count] - problem.center)
+        gradient[POSE:] += problem.precision @ (current[:count] - problem.center)
         return normal, gradient
 
+    def units(self, shape: NDArray) -> Array:  # (80,) -> (52, 478, 3)
+        """The movements of the points at coefficient 1, metres."""
+        return self._units(shape)
+
+    def _blink_as(self, shape: NDArray) -> None:
+        """Put the blinks of a head of this shape into the solver's arrays; a tracked identity changes rarely."""
+        if np.array_equal(shape, self._shape):
+            return
+        blinks = self._units(shape)[list(BLINKS)]  # (2, 478, 3)
+        self._flat[list(BLINKS)] = blinks.reshape(2, -1)
+        self.basis[:, list(BLINKS)] = blinks[:, self.rows].transpose(2, 0, 1)
+        self._shape = np.array(shape)
+
     def points3d(self, codes: HeadCodes) -> Array:  # (478, 3) camera frame
-        """The 478 points of a head, by the linear basis."""
+        """The 478 points of a head."""
+        self._blink_as(codes.shape)
         moved = np.concatenate([codes.expression, codes.shape]) @ self._flat
         local = self.mean + moved.reshape(self.mean.shape)
         return (local @ codes.rotation.T + codes.translation).astype(np.float32)

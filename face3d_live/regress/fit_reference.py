@@ -32,7 +32,7 @@ def fit_reference(
     mean = fitter.mean[rows].astype(np.float64)
     if not solve_shape:
         mean = mean + np.tensordot(init.shape.astype(np.float64), fitter.shape_basis[:, rows], 1)
-    pieces = np.concatenate([fitter.expression_basis[:, rows], fitter.shape_basis[:, rows]])[:count].astype(np.float64)
+    factor = np.linalg.cholesky(problem.precision).T
     depth = -float(init.translation[2])
 
     def pose(x: NDArray) -> tuple[NDArray, NDArray]:
@@ -40,16 +40,20 @@ def fit_reference(
 
     def residuals(x: NDArray) -> NDArray:
         rotation, translation = pose(x)
-        space = (mean + np.tensordot(x[6:], pieces, 1)) @ rotation.T + translation
+        expression, shape = x[6 : 6 + N_EXPRESSION], x[6 + N_EXPRESSION :] if solve_shape else init.shape
+        local = mean + np.tensordot(expression, fitter.units(shape)[:, rows], 1)
+        if solve_shape:
+            local = local + np.tensordot(shape, fitter.shape_basis[:, rows], 1)
+        space = local @ rotation.T + translation
         middle = np.array([camera.width / 2, camera.height / 2])
         pixels = middle + space[:, :2] * (camera.focal / -space[:, 2:]) * (1, -1)
         errors = (pixels - problem.observed) * problem.weight[:, None]
-        return np.concatenate([errors.ravel(), (x[6:] - problem.center) * problem.precision])
+        return np.concatenate([errors.ravel(), factor @ (x[6:] - problem.center)])
 
     start = np.concatenate([np.zeros(6), np.clip(init.expression, 0.01, 0.99), init.shape])[: 6 + count]
     low, high = np.full(6 + count, -np.inf), np.full(6 + count, np.inf)
     low[6 : 6 + N_EXPRESSION], high[6 : 6 + N_EXPRESSION] = 0, 1
-    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac").x
+    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac", ftol=1e-10, xtol=1e-10).x
     rotation, translation = pose(x)
     found = init.with_(rotation=rotation, translation=translation, expression=x[6 : 6 + N_EXPRESSION])
     if solve_shape:

@@ -13,7 +13,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from face3d_live.files import replacing
@@ -28,6 +27,8 @@ _HEADER = 64
 
 def cache_folder() -> Path:
     """FACE3D_CACHE, or the platform's place for what can be made again."""
+    import platformdirs  # not there where the network only learns
+
     chosen = os.environ.get("FACE3D_CACHE")
     return (Path(chosen) if chosen else platformdirs.user_cache_path("face3d-live")) / "models"
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from face3d_live import lighting
 from face3d_live.avatar import pose as posing
+from face3d_live.avatar.appearance import AS_THEY_LIE, Look, looks
 from face3d_live.avatar.model import Avatar, Image, Map, Material, Part
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -62,6 +63,7 @@ class AvatarRenderer:
             self._drawn.sort(key=lambda d: (d.material.alpha == "blend", d.material.order))
             self._target = gpu.Target(ctx, width, height, samples)
         self._studio: Picture | None = None
+        self._looks: dict[int, Look] = {}
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on."""
@@ -92,6 +94,7 @@ class AvatarRenderer:
         over = self._over_camera(codes, covering(camera, width, height), turns)
         alone = portrait(view or View(), np.eye(3), (self._avatar.low, self._avatar.high), width, height)
         pose, light = staged(mode, codes.light, over, alone)
+        self._looks = looks(self._avatar, codes.expression)
         picture = self._draw(posing.weights(self._avatar, codes.expression), turns, pose, light, mode)
         if background is None and mode in ("avatar", "wireframe"):
             if self._studio is None:
@@ -133,14 +136,17 @@ class AvatarRenderer:
             drawn.mesh.write("position", positions)
             drawn.mesh.write("normal", normals)
         material = drawn.material
+        look = self._looks.get(drawn.part.material) or Look(material.colour, material.shade, material.glow, AS_THEY_LIE)
         ctx, flags = self._ctx, moderngl.DEPTH_TEST | moderngl.BLEND
         ctx.enable_only(flags if material.double_sided else flags | moderngl.CULL_FACE)
         (self._white if material.image is None else self._textures[material.image]).use(0)
         coloured = mode in ("avatar", "overlay")
         uniforms: dict[str, object] = {
-            "material_tint": material.colour,
-            "shade_tint": material.shade,
-            "glow": material.glow,
+            "material_tint": look.colour,
+            "shade_tint": look.shade,
+            "glow": look.glow,
+            "uv_turn": look.uv[:, :, :2].swapaxes(1, 2),
+            "uv_move": look.uv[:, :, 2],
             "rough": material.roughness,
             "metal": material.metallic,
             "relief_scale": material.relief_scale,
@@ -183,7 +189,7 @@ class AvatarRenderer:
 
 
 def _mesh(ctx: moderngl.Context, part: Part) -> gpu.MovingMesh:
-    fixed = {"uv": part.uv * (1, -1, 1, -1) + (0, 1, 0, 1), "tint": part.colours, "bones": part.bones}
+    fixed = {"uv": part.uv, "tint": part.colours, "bones": part.bones}
     mesh = gpu.MovingMesh(ctx, {"all": part.faces}, fixed, {"position": 3, "normal": 3})
     mesh.write("position", part.positions)
     mesh.write("normal", part.normals)

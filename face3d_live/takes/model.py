@@ -28,6 +28,8 @@ Why = Literal["busy", "failed", "silent", "disk", "damaged"]
 REASONS: tuple[str, ...] = get_args(Why)
 
 FALLBACK_FPS = 30.0
+#: The rates that a take may state.
+FPS = (0.1, 1000.0)
 #: Seconds that a take may last, so that its times stay dates: four months.
 LONGEST = 1e7
 
@@ -44,8 +46,8 @@ class Header:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not 0.1 <= self.fps <= 1000:
-            raise ValueError(f"fps: expected 0.1 to 1000, got {self.fps}")
+        if not FPS[0] <= self.fps <= FPS[1]:
+            raise ValueError(f"fps: expected {FPS[0]:g} to {FPS[1]:g}, got {self.fps}")
         if self.created.tzinfo is None or not 1970 <= self.created.year < 3000:
             raise ValueError("created: expected a time zone, and a year from 1970 to 2999")
 

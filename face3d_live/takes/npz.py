@@ -15,7 +15,7 @@ from ..arrays import DAMAGE, load
 from ..camera import Camera
 from ..codes import AMBIENT, ARKIT, N_TEXTURE
 from ..errors import InputError
-from .model import REASONS, Gap, Header, Take, now
+from .model import FPS, REASONS, Gap, Header, Take, now
 from .reader import not_a_take
 
 
@@ -86,9 +86,10 @@ def _take(a: Mapping[str, NDArray]) -> Take:
 
 
 def _tracked(a: Mapping[str, NDArray], name: str) -> Take:
-    """What `track` writes: rows without a face are NaN there, and hold the last face here."""
+    """What `track` writes: rows without a face are NaN there, and hold the last face here. Files of older versions
+    have no times."""
     face = a["detected"].astype(bool)
-    count, fps = len(face), float(a["fps"])
+    count, fps = len(face), float(np.clip(a["fps"], *FPS))
     # Of each row the newest one with a face; rows before the first face take that one.
     newest = np.maximum.accumulate(np.where(face, np.arange(count), -1))
     newest = np.where(newest < 0, int(np.argmax(face)) if face.any() else 0, newest)
@@ -101,7 +102,7 @@ def _tracked(a: Mapping[str, NDArray], name: str) -> Take:
     return Take(
         header=Header(name, now(), fps, "face3d-live track"),
         number=np.arange(1, count + 1),
-        t=np.arange(count) / fps,
+        t=a["t"].astype(np.float64) if "t" in a else np.arange(count) / fps,
         face=face,
         expression=_floats(expression),
         rotation=_floats(rotation),

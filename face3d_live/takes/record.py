@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Protocol
 from ..errors import InputError
 from ..track.types import Rgb, Tracked
 from ..video import Video
+from ..video.clock import frame_rate
 from . import sound
 from .model import Frame, Gap, Header, now
 from .writer import SUFFIX, TakeWriter
@@ -17,6 +19,8 @@ from .writer import SUFFIX, TakeWriter
 #: A camera's next picture is late, and others were lost before it, from so many intervals on.
 LATE = 1.6
 SILENT_SECONDS = 0.25
+#: So many pictures tell the rate at which they come now.
+_RECENT = 90
 
 
 class Tracks(Protocol):
@@ -58,14 +62,16 @@ def record(source: str, out: Path, seconds: float | None, tracker: Tracks, with_
 
 def _until(video: Video, seconds: float | None, is_camera: bool) -> Iterator[tuple[Rgb, float, Gap | None]]:
     """(picture, time, what is missing before it)."""
-    last: float | None = None
+    recent: deque[float] = deque(maxlen=_RECENT)
     for rgb, t in video:
         if seconds is not None and t >= seconds:
             return
         gap = None
-        if last is not None and is_camera and (t - last) * video.fps > LATE:
-            gap = Gap(round((t - last) * video.fps) - 1, "busy")
-        elif last is not None and t - last > SILENT_SECONDS:
-            gap = Gap(0, "silent")
+        if recent:
+            step, fps = t - recent[-1], frame_rate(recent) or video.fps  # in the dark a camera gives fewer than it says
+            if is_camera and step * fps > LATE:
+                gap = Gap(round(step * fps) - 1, "busy")
+            elif step > max(SILENT_SECONDS, LATE / fps):
+                gap = Gap(0, "silent")
         yield rgb, t, gap
-        last = t
+        recent.append(t)

@@ -12,7 +12,7 @@ import errno
 import os
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +20,14 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..video import Video
+from ..video.clock import JUMP_SECONDS
+from ..video.streams import demuxed, main_sound, open_media
 from .files import replacing
 from .writer import SYNC_SECONDS, trouble
 
@@ -32,6 +37,8 @@ RATE = 48_000
 SUFFIX = ".wav"
 #: A sample's time may differ from its place by so much before it is put elsewhere: clocks drift, and jumps are heard.
 TOLERANCE = 0.02
+#: Seconds: sound whose timestamps go back by more begins again. FFmpeg's own measure (fftools, ts_discontinuity).
+BACKWARDS = 0.1
 #: Samples that a WAV file can count: twelve hours.
 LONGEST = (2**32 - 64) // 2
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -134,10 +141,11 @@ def chunks(path: Path) -> Iterator[Samples]:
     Raises InputError "not-a-sound", also where somebody has replaced the file by another.
     """
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
+        with open_media(path) as container:
+            stream = main_sound(container)
+            if stream is None:
                 raise InputError("not-a-sound", f"{path} has no sound in it: remove it, or put a sound file there")
-            for heard in _decoded(container, 0.0):
+            for heard in _decoded(container, stream, [0.0]):
                 yield heard.samples
     except (av.FFmpegError, OSError) as error:
         raise InputError("not-a-sound", f"{path} cannot be read ({error}): remove it, or save it as WAV") from error
@@ -163,16 +171,18 @@ def cut(path: Path, out: Path, start: float, seconds: float) -> None:
 
 
 def extract(video: Path, out: Path, seconds: float | None = None) -> float:
-    """The sound of a video file in step with its pictures: 0 is the first of them. -> its length in seconds, 0: none.
+    """The sound of a video file (`main_sound`) in step with its pictures: 0 is the first of them. -> its length in
+    seconds, 0: none.
 
-    Raises InputError, also of writing: "not-a-video" where the sound cannot be decoded.
+    Raises InputError as `Video.open`, and of writing; "not-a-video" where the sound cannot be decoded.
     """
+    with Video.open(video) as pictures:
+        offsets = pictures.offsets()
     writer = SoundWriter(out)
     try:
-        with av.open(str(video)) as container:
-            first = next((frame.time for frame in container.decode(video=0) if frame.time is not None), 0.0)
-        with av.open(str(video)) as container:
-            for heard in _decoded(container, first) if container.streams.audio else ():
+        with open_media(video) as container:
+            stream = main_sound(container)
+            for heard in () if stream is None else _decoded(container, stream, offsets):
                 if seconds is not None and heard.t >= seconds:
                     break
                 room = None if seconds is None else max(round((seconds - heard.t) * RATE), 0)
@@ -193,22 +203,66 @@ def one_channel(frame: AudioFrame) -> Samples:  # -> (N,)
     return each.mean(0).astype(np.int16) if channels > 1 else each[0].astype(np.int16)
 
 
-def _decoded(container: av.container.InputContainer, origin: float) -> Iterator[Heard]:
-    resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
-    at = None
-    for frame in container.decode(audio=0):
-        if at is None or frame.time is not None:
-            at = (frame.time or 0.0) - origin
-        for each in resampler.resample(frame):
-            samples = _flat(each)
-            yield Heard(samples, at)
-            at += len(samples) / RATE
-    for each in resampler.resample(None):
-        yield Heard(_flat(each), at or 0.0)
+def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[float]) -> Iterator[Heard]:
+    """The sound of a stream, with `offsets` (see `Video.offsets`) added to its timestamps. What is damaged is left out.
+
+    Raises av.FFmpegError where nothing can be decoded.
+    """
+    resampler, kind, at = None, None, None
+    place = Placement(offsets)
+    for frame in _frames(container, stream):
+        if resampler is None or kind != (frame.format.name, frame.layout.name, frame.sample_rate):
+            yield from () if resampler is None else _resampled(resampler, None, at or 0.0)
+            resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
+            kind = frame.format.name, frame.layout.name, frame.sample_rate
+        at = place(frame.time, at)
+        for heard in _resampled(resampler, frame, at):
+            yield heard
+            at = heard.t + len(heard.samples) / RATE
+    yield from () if resampler is None else _resampled(resampler, None, at or 0.0)
 
 
-def _flat(frame: AudioFrame) -> Samples:
-    return np.asarray(frame.to_ndarray(), np.int16).reshape(-1)
+def _resampled(resampler: AudioResampler, frame: AudioFrame | None, at: float) -> Iterator[Heard]:
+    for each in resampler.resample(frame):
+        samples = np.asarray(each.to_ndarray(), np.int16).reshape(-1)
+        yield Heard(samples, at)
+        at += len(samples) / RATE
+
+
+def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    broken, whole = None, False
+    try:
+        for packet in demuxed(container, stream):
+            try:
+                for frame in packet.decode():
+                    whole = True
+                    yield frame
+            except av.FFmpegError as error:
+                broken = error
+    except av.FFmpegError as error:  # the file breaks off here
+        broken = error
+    if broken is not None and not whole:
+        raise broken
+
+
+class Placement:
+    """Where sound belongs whose timestamps begin again or jump: as far from its file's time as the pictures of the same
+    stretch. Where they have no break, sound that begins again follows the sound before it, and a jump was silence."""
+
+    def __init__(self, offsets: Sequence[float]) -> None:
+        self._offset, self._coming = offsets[0], list(offsets[1:])
+
+    def __call__(self, stamp: float | None, after: float | None) -> float:
+        """Seconds of the take. stamp: the file's time; after: where the sound before ends, None for the first."""
+        if stamp is None:
+            return after or 0.0
+        late = 0.0 if after is None else stamp + self._offset - after
+        if after is not None and not -BACKWARDS < late <= JUMP_SECONDS:
+            if self._coming and abs(stamp + self._coming[0] - after) < JUMP_SECONDS:
+                self._offset = self._coming.pop(0)
+            elif late < 0:
+                self._offset = after - stamp
+        return stamp + self._offset
 
 
 def _header(samples: int) -> bytes:

@@ -26,10 +26,6 @@ from face3d_live.texture.texels import texels_of
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-#: Pictures whose row in teacher.npz is that of another picture: 87 are exact copies of the rows of faker_0964 to 1059,
-#: and a face detector finds the eyes of all 91 elsewhere (off by a third of the eye distance; 4 % for all others).
-MISLABELLED = frozenset(f"faker_{number}.jpg" for number in range(1060, 1151))
-
 _FOCAL = 4.0  # portraits are taken from afar: focal length over the picture's side
 _POINT_ERROR = 1.5  # pixels of the 256
 _WORST_FIT = 0.033  # of the eye distance
@@ -105,15 +101,13 @@ class Lifter:
 
 
 def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
-    """(name, picture, (478, 2) points) of portraits with their own labels. Raises AssetError("portraits-missing")."""
+    """(name, picture, (478, 2) points) of the portraits. Raises AssetError("portraits-missing")."""
     folder = data_dir / "faces"
     if not (folder / "teacher.npz").is_file():
         raise AssetError("portraits-missing", f"no portraits in {folder}: give the data folder with --data")
     with np.load(folder / "teacher.npz") as teacher:
         names, landmarks = teacher["image"], teacher["landmarks"]
     for i in _balanced(folder / "index.csv", names):
-        if str(names[i]) in MISLABELLED:
-            continue
         path = folder / "images" / str(names[i])
         yield path.stem, read_picture(path), landmarks[i, :, :2]
 

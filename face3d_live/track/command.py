@@ -52,12 +52,13 @@ class Rows:
 
     columns: dict[str, list] = field(default_factory=lambda: {name: [] for name in ROWS})
     detected: list[bool] = field(default_factory=list)
+    t: list[float] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
     identity: np.ndarray = field(default_factory=lambda: np.full(N_SHAPE, np.nan, np.float32))
     frame_size: tuple[int, int] = (0, 0)
 
-    def add(self, tracked: Tracked) -> None:
-        """One more frame."""
+    def add(self, tracked: Tracked, t: float) -> None:
+        """One more frame, of `t` seconds after the first."""
         if not self.detected:
             self.frame_size = tracked.camera.width, tracked.camera.height
         values = {
@@ -71,16 +72,18 @@ class Rows:
         for name, value in values.items():
             self.columns[name].append(value if tracked.face else np.full(ROWS[name], np.nan, np.float32))
         self.detected.append(tracked.face)
+        self.t.append(t)
         self.ms.append(tracked.ms)
         if tracked.face:
             self.identity = tracked.identity
 
     def arrays(self, fps: float) -> dict[str, np.ndarray]:
-        """The arrays of the file, by key."""
+        """The arrays of the file, by key. fps: the usual rate of the frames; `t` is the truth."""
         return {
             "fps": np.array(fps, np.float64),
             "frame_size": np.array(self.frame_size, np.int32),
             "detected": np.array(self.detected, bool),
+            "t": np.array(self.t, np.float64),
             "expression_names": np.array(ARKIT),
             "identity": self.identity.astype(np.float32),
             "ms": np.array(self.ms, np.float32),
@@ -116,7 +119,7 @@ def track_video(
         tracker.calibration = person or tracker.calibration
         rows = Rows()
         for rgb, t in _with_bar(video, path.name) if progress else video:
-            rows.add(tracker.update(rgb, t))
+            rows.add(tracker.update(rgb, t), t)
         save(out, rows.arrays(video.fps))
         return rows.summary(out, video.warning)
 

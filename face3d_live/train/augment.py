@@ -47,9 +47,12 @@ def _mirror_vertices(template: NDArray) -> NDArray:  # (V, 3) -> (V,)
     return np.asarray(cKDTree(template).query(template * (-1, 1, 1))[1])
 
 
-def to_tensors(batch: Mapping[str, NDArray], device: str | torch.device = "cpu") -> Batch:
+def to_tensors(batch: Mapping[str, NDArray | Tensor], device: str | torch.device = "cpu") -> Batch:
     """A batch of the pool as tensors; the picture becomes float (B, 3, S, S) in 0..1."""
-    out = {key: torch.from_numpy(np.ascontiguousarray(value)).to(device) for key, value in batch.items()}
+    out = {
+        key: (value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))).to(device)
+        for key, value in batch.items()
+    }
     out["image"] = out["image"].permute(0, 3, 1, 2).float().div_(255)
     return out
 
@@ -66,7 +69,7 @@ class Augmenter:
     """Seeded random augmentation of batches.
 
     mirror: what `mirror_shape` gives for the head; without it mirrored samples lose their shape label.
-    Draws are made on the CPU, so that a seed gives the same batch on every device.
+    Draws are made on the CPU, so that a seed gives the same batch on every device, up to the grain of noise (`damage`).
     """
 
     def __init__(self, seed: int, mirror: NDArray | None = None) -> None:
@@ -80,7 +83,7 @@ class Augmenter:
     def restore(self, state: Tensor) -> None:
         self._random.set_state(state)
 
-    def __call__(self, batch: Mapping[str, NDArray], size: int, device: str | torch.device = "cpu") -> Batch:
+    def __call__(self, batch: Mapping[str, NDArray | Tensor], size: int, device: str | torch.device = "cpu") -> Batch:
         """A batch of the pool -> pictures (B, 3, size, size) in 0..1 and labels that fit them."""
         out = to_tensors(batch, device)
         count = len(out["image"])

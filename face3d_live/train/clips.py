@@ -1,12 +1,12 @@
 """Frames of the data folder's clips as training samples: a webcam's real pictures of one face that moves.
 
-They are further shards of the pool `portraits_train`. Only `TRAINING_CLIPS` are ever read, all of one person; the other
-clips show other people and are for evaluation.
+They are further shards of the pool `portraits_train`. Training reads `TRAINING_CLIPS` only; the other clips show other
+people and are for evaluation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,7 +26,7 @@ from face3d_live.regress.estimate import ray_rotation
 from face3d_live.regress.fit import UNSEEN, Fitter
 from face3d_live.train.lids import LIDS, close_lids, lid_gap
 from face3d_live.train.pool import UNIT, Sample, ShardWriter
-from face3d_live.train.portraits import DEAD, FIT_STEPS, labelled, point_trust, teacher_scores
+from face3d_live.train.portraits import DEAD, FIT_STEPS, POINT_ERROR, labelled, point_trust, teacher_scores
 from face3d_live.train.scene import Placement
 from face3d_live.train.shared_shape import fit_together
 from face3d_live.train.teacher import steady_answers
@@ -35,11 +35,22 @@ from face3d_live.video import Video
 
 Array = NDArray[np.float32]
 
-TRAINING_CLIPS = ("again", "brother", "help", "no", "student", "yes")
+#: Who is in the clips that are trained on: one person who signs and six who speak (`clips/grid`). Two speakers, bbaf2n
+#: and lbbc2a, are held out with the three other people who sign.
+PEOPLE: dict[str, tuple[str, ...]] = {
+    "signer": ("again", "brother", "help", "no", "student", "yes"),
+    "speaker 1": ("brbk7n",),
+    "speaker 2": ("id2_vcd_swwp2s", "pwij3p"),
+    "speaker 3": ("lbax4n",),
+    "speaker 4": ("lwbsza",),
+    "speaker 5": ("sbwe5n",),
+    "speaker 6": ("swiz3n",),
+}
+TRAINING_CLIPS = tuple(chain.from_iterable(PEOPLE.values()))
 #: The shards made of them: frames as they are, and turned to other poses.
 SHARDS = ("clips_a00", "clips_turned_00")
-#: How many samples of each: a tenth of the portraits' pool.
-SAMPLES, TURNED_SAMPLES = 1400, 1000
+#: How many samples of each person, as they are and turned: together a fifth of the portraits' pool.
+SAMPLES, TURNED_SAMPLES = 600, 400
 #: Frames, first and last, in which a hand lies over the face and the teacher guesses.
 COVERED = {"brother": (13, 29), "help": (24, 43), "student": (23, 25)}
 #: A fit that misses the points by more, in eye distances, is of no use.
@@ -71,6 +82,15 @@ class Frame:
     residual: float
 
 
+def find_clips(data: Path) -> list[Path]:
+    """The clips of the data folder. Raises InputError "data-missing" when there are none."""
+    folder = data / "clips"
+    clips = sorted([*folder.glob("*.mkv"), *folder.glob("grid/*.mpg")])
+    if not clips:
+        raise InputError("data-missing", f"{folder} holds no clips: give the folder of faces and clips with --data")
+    return clips
+
+
 def read_clip(clip: str, data: Path, answers: Path) -> list[tuple[NDArray[np.uint8], Array, Array, Array]]:
     """The frames of a training clip that show the whole face: picture, points, scores, spread (`steady_answers`).
 
@@ -79,9 +99,11 @@ def read_clip(clip: str, data: Path, answers: Path) -> list[tuple[NDArray[np.uin
     """
     if clip not in TRAINING_CLIPS:
         raise InputError("clip-held-out", f"{clip} is kept for evaluation: train on {', '.join(TRAINING_CLIPS)}")
-    path = data / "clips" / f"{clip}.mkv"
-    if not path.is_file():
-        raise InputError("data-missing", f"{path} is missing: give the folder of faces and clips with --data")
+    path = next((path for path in find_clips(data) if path.stem == clip), None)
+    if path is None:
+        raise InputError(
+            "data-missing", f"{data / 'clips'} has no {clip}: give the folder of faces and clips with --data"
+        )
     points, scores, spread = steady_answers(path, answers)
     first, last = COVERED.get(clip, (1, 0))
     with Video.open(path) as video:
@@ -118,12 +140,12 @@ class ClipLabeller:
         self.usual = np.percentile(teacher_scores(data), 15, axis=0)
         self.trust = point_trust()
 
-    def label(self, clips: Sequence[str] = TRAINING_CLIPS) -> list[Frame]:
-        """All usable frames of these clips. Raises as `read_clip`."""
+    def label(self, clips: Sequence[str]) -> list[Frame]:
+        """All usable frames of these clips of one person. Raises as `read_clip`."""
         read = [read_clip(clip, self.data, self.answers) for clip in clips]
         rgb, points, scores, spread = (list(column) for column in zip(*chain.from_iterable(read), strict=True))
         camera = self.camera(rgb[0])
-        sigmas = [0.012 / np.sqrt(self.trust) * crop_from_points(seen).half for seen in points]
+        sigmas = [POINT_ERROR / np.sqrt(self.trust) * crop_from_points(seen).half for seen in points]
         starts = [
             self.fitter.initial(seen, camera).with_(expression=guess)
             for seen, guess in zip(points, guesses(np.array(points), np.array(scores), self.usual), strict=True)
@@ -223,24 +245,32 @@ def build(
     out: Path,
     answers: Path,
     counts: tuple[int, int] = (SAMPLES, TURNED_SAMPLES),
-    clips: Sequence[str] = TRAINING_CLIPS,
+    people: Mapping[str, Sequence[str]] = PEOPLE,
 ) -> dict[str, float]:
-    """Add `SHARDS` with so many samples to the portraits of training.
+    """Add `SHARDS` with so many samples of each person to the portraits of training.
 
     answers: folder where the teacher's answers are kept. Returns the median residual and how many frames there are.
     Raises as `read_clip`.
     """
     labeller, turner, rng = ClipLabeller(head, data, answers), Turner(head), np.random.default_rng(0)
-    frames = labeller.label(clips)
-    kinds = rare(frames)
-    for name, count in zip(SHARDS, counts, strict=True):
-        writer = ShardWriter(out / "portraits_train", name, {"kind": "frames of clips", "clips": clips})
-        for i in balanced(kinds, len(frames), count, rng):
-            rgb = exposed(frames[i].rgb, rng)
-            sample = labeller.sample(frames[i], rgb)
-            if name == SHARDS[1]:
-                sample = turner.sample(sample, rgb, crop_from_points(frames[i].points), rng)
-            writer.add(sample)
+    writers = [
+        ShardWriter(out / "portraits_train", name, {"kind": "frames of clips", "people": dict(people)})
+        for name in SHARDS
+    ]
+    residuals: list[float] = []
+    seldom = 0
+    for clips in people.values():
+        frames = labeller.label(clips)
+        kinds = rare(frames)
+        residuals += [frame.residual for frame in frames]
+        seldom += len(np.unique(np.concatenate(kinds))) if kinds else 0
+        for writer, count in zip(writers, counts, strict=True):
+            for i in balanced(kinds, len(frames), count, rng):
+                rgb = exposed(frames[i].rgb, rng)
+                sample = labeller.sample(frames[i], rgb)
+                if writer is writers[1]:
+                    sample = turner.sample(sample, rgb, crop_from_points(frames[i].points), rng)
+                writer.add(sample)
+    for writer in writers:
         writer.close()
-    seldom = len(np.unique(np.concatenate(kinds))) if kinds else 0
-    return {"residual": float(np.median([f.residual for f in frames])), "frames": len(frames), "rare": seldom}
+    return {"residual": float(np.median(residuals)), "frames": len(residuals), "rare": seldom}

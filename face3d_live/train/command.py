@@ -29,12 +29,9 @@ from face3d_live.regress.runtime import Regressor
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train import evaluate_report, evaluate_run, loop, synthetic
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.pool import Mixture, Pool
+from face3d_live.train.pool import PORTRAIT_SHARE, Mixture, Pool
 from face3d_live.train.prepare import prepare
 from face3d_live.train.quantise import quantise
-
-#: Of the samples a batch is made of, how many are portraits, where there are any.
-PORTRAIT_SHARE = 0.5
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
@@ -139,7 +136,7 @@ def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:
     """`loop.run` with a progress bar that shows the loss and the speed."""
     percent = TextColumn("{task.percentage:>5.1f}%")
     with Progress(TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn()) as progress:
-        task = progress.add_task("training", total=trainer.recipe.samples)
+        task = progress.add_task("training", total=1.0)
         started: dict[str, float] = {}
         smooth = {"total": 0.0}
 
@@ -149,7 +146,7 @@ def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:
             smooth["total"] = terms["total"] if smooth["total"] == 0 else 0.98 * smooth["total"] + 0.02 * terms["total"]
             speed = (state.seen - first[1]) / max(now - first[0], 1e-6)
             text = f"{state.size} px, loss {smooth['total']:.3f}, {speed:.0f} pictures/s"
-            progress.update(task, completed=state.seen, description=text)
+            progress.update(task, completed=state.fraction, description=text)
 
         loop.run(trainer, folder, show)
 

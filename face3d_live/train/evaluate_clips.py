@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX
-from face3d_live.errors import InputError
 from face3d_live.head.points import EYE_CORNERS, IBUG68_FROM_478
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.estimate import ray_rotation
@@ -33,6 +32,18 @@ CHANNELS: dict[str, dict[str, float]] = {
     },
     "gaze sideways": {"eyeLookOutLeft": 0.5, "eyeLookInLeft": -0.5, "eyeLookInRight": 0.5, "eyeLookOutRight": -0.5},
 }  # fmt: skip
+
+#: Of these the size is judged; how far an eye turns is measured beside them.
+SIZED = tuple(name for name in CHANNELS if name != "gaze sideways")
+
+#: What the eye sees of an expression: distances between points of iBUG's 68, the mean of the pairs.
+DISTANCES: dict[str, tuple[tuple[int, int], ...]] = {
+    "mouth width": ((48, 54),),
+    "lip opening": ((62, 66),),
+    "eye opening": ((37, 41), (38, 40), (43, 47), (44, 46)),
+    "brow height": ((19, 37), (24, 44)),
+    "inner brows": ((21, 22),),
+}
 
 LIDS = {"eyeBlinkLeft": 0.5, "eyeBlinkRight": 0.5}
 
@@ -60,15 +71,6 @@ class Track:
     def take(self, rows: NDArray) -> Track:
         """Only these frames."""
         return Track(*(value[rows] for value in vars(self).values()))
-
-
-def find_clips(data: Path) -> list[Path]:
-    """The clips of the data folder. Raises InputError "data-missing" when there are none."""
-    folder = data / "clips"
-    clips = sorted(folder.glob("*.mkv"))
-    if not clips:
-        raise InputError("data-missing", f"{folder} holds no clips: give the folder of faces and clips with --data")
-    return clips
 
 
 def follow(tracker: Tracker, clip: Path) -> tuple[Track, NDArray, float]:
@@ -108,9 +110,10 @@ def rotations_of(points: NDArray, camera: Camera) -> NDArray:  # (T, 478, 3) px,
 
 
 def clip_figures(ours: Track, theirs: Track, sharp: NDArray, fps: float) -> dict[str, Any]:
-    """One clip. `r` of the channels that move, `rotation_degrees`, `landmarks_percent` (without the jaw line), `shake`
-    at rest of both with the number of frames, `blinks`, and delays in frames: `delay` behind the other tracker,
-    `smoothing_delay` behind the unsmoothed answers (medians over the channels where it can be told)."""
+    """One clip. `r` of the channels that move, `moments` of all and `distance_moments` of `DISTANCES`,
+    `rotation_degrees`, `landmarks_percent` (without the jaw line), `shake` at rest of both with the number of frames,
+    `blinks`, and delays in frames: `delay` behind the other tracker, `smoothing_delay` behind the unsmoothed answers
+    (medians over the channels where it can be told)."""
     both = np.isfinite(ours.expression[:, 0]) & np.isfinite(theirs.expression[:, 0])
     out: dict[str, Any] = {"frames": len(both), "seconds": len(both) / fps, "found": int(both.sum())}
     if both.sum() < 2 * signals.CALM_WINDOW:
@@ -128,6 +131,7 @@ def clip_figures(ours: Track, theirs: Track, sharp: NDArray, fps: float) -> dict
     return out | {
         "r": {name: pearson(*pair) for name, pair in moving.items()},
         "moments": {name: _moments(*pair) for name, pair in pairs.items()},
+        "distance_moments": {name: _moments(distance(a, name), distance(b, name)) for name in DISTANCES},
         "rotation_degrees": float(signals.relative_rotation_errors(a.rotation, b.rotation).mean()),
         "landmarks_percent": 100 * float(off.mean()),
         "rest_frames": int(rest.sum()),
@@ -141,6 +145,12 @@ def clip_figures(ours: Track, theirs: Track, sharp: NDArray, fps: float) -> dict
 def channel(expression: NDArray, parts: dict[str, float]) -> NDArray:  # (T, 52) -> (T,)
     """A signed sum of channels, as in `CHANNELS`."""
     return sum((expression[:, INDEX[name]] * share for name, share in parts.items()), np.zeros(len(expression)))
+
+
+def distance(track: Track, name: str) -> NDArray:  # -> (T,)
+    """One of `DISTANCES` in eye distances, frame by frame."""
+    first, second = np.transpose(DISTANCES[name])
+    return np.linalg.norm(track.landmarks[:, first] - track.landmarks[:, second], axis=-1).mean(-1) / track.eyes
 
 
 def _moments(a: NDArray, b: NDArray) -> list[float]:  # (T,) x 2
@@ -160,6 +170,18 @@ def _pooled(clips: Sequence[dict[str, Any]]) -> dict[str, float]:
     return out
 
 
+def _slopes(clips: Sequence[dict[str, Any]], key: str) -> dict[str, float]:
+    """How far ours move for what the other tracker's do, over the frames of all clips, each about its clip's mean."""
+    judged = [c for c in clips if key in c]
+    frames = sum(c["found"] for c in judged)
+    out = {}
+    for name in judged[0][key] if judged else ():
+        both, _, theirs = np.sum([c[key][name] for c in judged], axis=0)
+        if theirs >= frames * (MOVING**2 if key == "moments" else 1e-6):
+            out[name] = float(both / theirs)
+    return out
+
+
 def _median(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.median(known)) if known else None
@@ -167,8 +189,12 @@ def _median(values: Iterable[float | None]) -> float | None:
 
 def group_figures(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Some clips together. `r`: per channel the mean of its clips; `mean_r`: of these; `pooled` and `pooled_r`: the
-    same over all frames at once, each clip about its mean; `rotation_degrees` and `landmarks_percent`: frames alike;
-    `jitter`: our shake at rest over the other tracker's, frames alike, where that shakes at all."""
+    same over all frames at once, each clip about its mean; `slope`: ours on the other tracker's likewise, with the
+    median and the least of `SIZED`; `distance_slope` of `DISTANCES` with its least; `rotation_degrees` and
+    `landmarks_percent`: frames alike; `jitter`: our shake at rest over the other tracker's, frames alike, where that
+    shakes at all."""
+    slopes, distances = _slopes(clips, "moments"), _slopes(clips, "distance_moments")
+    sized = [value for name, value in slopes.items() if name in SIZED]
     r = {name: [c["r"][name] for c in clips if name in c["r"]] for name in CHANNELS}
     pooled = _pooled(clips)
     means = {name: float(np.mean(values)) for name, values in r.items() if values}
@@ -186,6 +212,11 @@ def group_figures(clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "mean_r": float(np.mean(list(means.values()))) if means else None,
         "pooled": pooled,
         "pooled_r": float(np.mean(list(pooled.values()))) if pooled else None,
+        "slope": slopes,
+        "median_slope": _median(sized),
+        "least_slope": min(sized, default=None),
+        "distance_slope": distances,
+        "least_distance_slope": min(distances.values(), default=None),
         "rotation_degrees": _mean(judged, "rotation_degrees"),
         "landmarks_percent": _mean(judged, "landmarks_percent"),
         "rest_frames": sum(c["rest_frames"] for c in resting),

@@ -10,16 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.codes import INDEX
-from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.lift import MISLABELLED
 from face3d_live.train import metrics
 from face3d_live.train.evaluate import Measured, Samples, describe
 from face3d_live.train.pool import WORN
-from face3d_live.train.portraits import Labeller, Portrait, load_index, mislabelled
-from face3d_live.train.relabelled import LEAST_INSIDE
-from face3d_live.train.teacher import picture_answers
+from face3d_live.train.portraits import Labeller, Portrait, load_index
 
 #: Individual typology angle of the skin, degrees (Chardon et al. 1991). 90 is a picture without colour: no bin.
 TONES = {
@@ -30,7 +26,6 @@ TONES = {
 }
 YAWS = {"under 10": (0.0, 10.0), "10 to 20": (10.0, 20.0), "20 to 35": (20.0, 35.0), "over 35": (35.0, 181.0)}
 
-PORTRAIT_SIDE = 256  # pixels
 
 #: Bins with fewer faces are listed but do not decide which is the worst.
 FEWEST = 8
@@ -102,7 +97,6 @@ def portrait_figures(head: Head, measured: Measured, portraits: list[Portrait]) 
     by = _breakdown(measured, _landmark_errors(measured), tones, {"set": sets, "glasses": glasses})
     return {
         **describe(head, measured),
-        "labelled_anew": sum(p.image.name in MISLABELLED for p in portraits),
         "traits": {name: _traits(answers.expression, labels["teacher"]) for name, answers in measured.answers.items()},
         "by": by,
         "worst_tone": worst_bin(by["skin tone"]),
@@ -160,32 +154,11 @@ def albedo_tones(head: Head, texture: NDArray) -> NDArray:  # (N, 50) -> (N,) IT
     return np.where(texture.any(1), angle, 90.0)
 
 
-def held_out_portraits(
-    head: Head, data: Path, answers: Path, limit: int | None = None
-) -> tuple[list[Portrait], Samples]:
+def held_out_portraits(head: Head, data: Path, limit: int | None = None) -> tuple[list[Portrait], Samples]:
     """The portraits of people whom training never saw, and their samples: labelled here, so that no pool made by an
-    older recipe is mistaken for them.
-
-    Any whose labels in the data folder are other pictures' (`texture.lift.MISLABELLED`) are among them where MediaPipe
-    can label them or has, see `teacher.picture_answers`; answers: its folder. Raises InputError "data-missing".
+    older recipe is mistaken for them. Raises InputError "data-missing".
     """
     labeller = Labeller(head, data)
-    index = [p for p in load_index(data) if p.held_out] + _relabelled(labeller, data, answers)
-    index = index[:limit]
+    index = [p for p in load_index(data) if p.held_out][:limit]
     samples = [labeller.sample(p, fit.codes) for p, fit in zip(index, labeller.fit_all(index), strict=True)]
     return index, Samples({key: np.stack([np.asarray(s[key]) for s in samples]) for key in samples[0]})
-
-
-def _relabelled(labeller: Labeller, data: Path, answers: Path) -> list[Portrait]:
-    """Held-out portraits whose labels had to be made anew, with these put into the labeller; none without MediaPipe."""
-    everyone = mislabelled(data)
-    try:
-        points, scores = picture_answers([p.image for p in everyone], answers)
-    except AssetError as error:
-        if error.code != "teacher-missing":
-            raise
-        return []
-    rows = [p.row for p in everyone]
-    labeller.landmarks[rows], labeller.scores[rows] = points, scores
-    inside = ((points > 0) & (points < PORTRAIT_SIDE)).all(-1).mean(-1)  # NaN, without a face, is never inside
-    return [p for p, share in zip(everyone, inside, strict=True) if p.held_out and share > LEAST_INSIDE]

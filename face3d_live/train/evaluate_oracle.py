@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
-from face3d_live.regress.fit import Fitter
+from face3d_live.regress.fit import Fitter, Prior
 from face3d_live.train import metrics
 from face3d_live.train.evaluate import CENTRED, Measured, crop_camera
 
@@ -21,7 +21,7 @@ NOISE = (0.003, 0.01, 0.02)
 FACES, SEED = 200, 1
 
 #: Such points say more of the expression than the network's codes do, so these hold it less than `FROM_NETWORK`.
-EXPRESSION_SIGMA = {"": 0.2}
+PRIOR = Prior(0.0, 0.2)
 STEPS = 4
 
 
@@ -35,7 +35,7 @@ def oracle_figures(head: Head, measured: Measured, count: int = FACES) -> list[d
     rows = slice(0, count)
     labels = {key: value[rows] for key, value in measured.labels.items()}
     truth = metrics.face_surfaces(head, labels["shape"], labels["expression"])
-    fitter = Fitter(head, EXPRESSION_SIGMA)
+    fitter = Fitter(head, PRIOR)
     out = []
     for noise in NOISE:
         shift = np.random.default_rng(SEED).normal(0, noise, labels["points"].shape)

@@ -21,7 +21,7 @@ from face3d_live.train import evaluate_people as people
 from face3d_live.train import evaluate_pictures as pictures
 from face3d_live.train import evaluate_scans as scans
 from face3d_live.train import portraits, synthetic
-from face3d_live.train.clips import TRAINING_CLIPS
+from face3d_live.train.clips import TRAINING_CLIPS, find_clips
 from face3d_live.train.evaluate import Judge, Measured, Source
 from face3d_live.train.pool import Pool
 from face3d_live.train.teacher import teacher_answers
@@ -105,7 +105,7 @@ class Run:
         report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
         report["oracle"] = oracle.oracle_figures(self.head, measured)
         self.look("synthetic", measured, pool)
-        whose, samples = faces.held_out_portraits(self.head, self.data, self.answers, self.limit)
+        whose, samples = faces.held_out_portraits(self.head, self.data, self.limit)
         measured = judge.measure(samples, progress=self.step("portraits", len(whose)))
         report["portraits"] = faces.portrait_figures(self.head, measured, whose)
         self.look("portraits", measured, samples)
@@ -176,7 +176,7 @@ def evaluate_all(
         run = Run(Head.load(), folder, data, limit, progress)
         portraits.load_index(data)  # this and MediaPipe say what is missing before minutes are spent on drawing
         if compare:
-            run.ask("clips", clips.find_clips(data))
+            run.ask("clips", find_clips(data))
         run.prepare()
         if compare:
             run.ask("moving heads", moving.drawn(run.pool / "drawn_clips"))

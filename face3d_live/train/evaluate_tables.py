@@ -77,10 +77,11 @@ def _group_channels(groups: Report) -> str:
     names = dict.fromkeys(channel for group in groups.values() for channel in group["r"])
 
     def cells(group: Report, channel: str) -> list[str]:
-        r = group["r"].get(channel)
-        return ["", ""] if r is None else [f"{r:.2f}", str(group["clips_with"][channel])]
+        r, slope = group["r"].get(channel), group["slope"].get(channel)
+        size = "" if slope is None else f"{slope:.2f}"
+        return ["", size, ""] if r is None else [f"{r:.2f}", size, str(group["clips_with"][channel])]
 
-    titles = [title for name in groups for title in (f"r, {name}", "clips")]
+    titles = [title for name in groups for title in (f"r, {name}", "slope", "clips")]
     rows = [[channel, *(cell for group in groups.values() for cell in cells(group, channel))] for channel in names]
     return markdown_table(["channel", *titles], rows)
 

@@ -43,6 +43,7 @@ LAST_SHARE = 0.1
 class Recipe:
     """What decides a run, besides its data. `samples` may be changed on resuming: only the schedule moves.
 
+    seconds: of training, checkpoints left out; where it is given, the run lasts so long and `samples` decides nothing.
     sizes: (until this fraction of the samples, side of the picture) in order. average: decay per step of the weights
     that are kept. norms_until: after this fraction the batch norms keep their statistics, which makes a step a third
     faster on a CPU.
@@ -58,6 +59,7 @@ class Recipe:
     sizes: tuple[tuple[float, int], ...] = ((0.7, 64), (1.0, 112))
     norms_until: float = 0.85
     seed: int = 0
+    seconds: float | None = None
 
     def size_at(self, fraction: float) -> int:
         """Side of the picture at this fraction of the run."""
@@ -120,6 +122,8 @@ class Trainer:
     @property
     def fraction(self) -> float:
         """How much of the run is done."""
+        if self.recipe.seconds is not None:
+            return self.seconds / self.recipe.seconds
         return self.seen / self.recipe.samples
 
     @property
@@ -149,10 +153,13 @@ class Trainer:
         for optimiser in self.optimisers:
             optimiser.step()
         self._follow()
+        # One transfer for all: on a GPU each would wait for the step to end.
+        values = torch.stack([*terms.values(), loss]).detach().tolist()
+        told = dict(zip([*terms, "total"], values, strict=True))
         self.steps += 1
         self.seen += recipe.batch
         self.seconds += time.monotonic() - began
-        return {**{name: float(term.detach()) for name, term in terms.items()}, "total": float(loss.detach())}
+        return told
 
     def _hold_norms(self, hold: bool) -> None:
         """Whether the norms of pictures go on measuring. Those of the windows' hidden layers always do."""

@@ -34,6 +34,9 @@ UNIT = 0.12
 SIZE = 144
 SYNTHETIC, PORTRAIT = 0, 1
 
+#: Of the samples a batch is made of, how many are portraits, where there are any.
+PORTRAIT_SHARE = 0.5
+
 #: What evaluation tells faces apart by. "before": a hand or a thing hides some of the face's points.
 WORN = ("glasses", "sunglasses", "hat", "before")
 
@@ -179,21 +182,33 @@ class Mixture:
 
     def batch(self, size: int) -> Batch:
         """The next `size` samples, shuffled, drawn with replacement. Raises ValueError when every pool is empty."""
+        indices, order = self.draw(size)
+        parts = [pool.take(drawn) for (pool, _), drawn in zip(self.pools, indices, strict=True) if len(drawn)]
+        return {key: np.concatenate([part[key] for part in parts])[order] for key in KEYS}
+
+    def draw(self, size: int) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
+        """Which samples the next batch holds: indices into each pool, and the order (size,) of all of them together.
+
+        Raises as `batch`.
+        """
         if self._count % self.REFRESH == 0:
-            for pool, _ in self.pools:
-                pool.refresh()
+            self.refresh()
         self._count += 1
         shares = np.array([share if len(pool) else 0.0 for pool, share in self.pools])
         if shares.sum() == 0:
             raise ValueError("every pool is empty: run the generator first")
         counts = self.rng.multinomial(size, shares / shares.sum())
-        parts = [
-            pool.take(self.rng.integers(len(pool), size=count))
+        nothing = np.zeros(0, np.int64)
+        indices = [
+            self.rng.integers(len(pool), size=count) if count else nothing
             for (pool, _), count in zip(self.pools, counts, strict=True)
-            if count
         ]
-        order = self.rng.permutation(size)
-        return {key: np.concatenate([part[key] for part in parts])[order] for key in KEYS}
+        return indices, self.rng.permutation(size)
+
+    def refresh(self) -> None:
+        """Look for new shards."""
+        for pool, _ in self.pools:
+            pool.refresh()
 
     def state(self) -> dict[str, object]:
         """What `restore` needs to continue the stream."""

@@ -25,7 +25,6 @@ from face3d_live.head import points as landmarks
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import UNSEEN, Fit, Fitter
-from face3d_live.texture.lift import MISLABELLED
 from face3d_live.train.pool import N_POINTS, PORTRAIT, SIZE, STORED, UNIT, Sample, ShardWriter
 from face3d_live.train.scene import Placement
 from face3d_live.train.shared_shape import fit_together
@@ -38,6 +37,8 @@ FOCAL = 9.0
 #: How far the fitted codes may be trusted beside synthetic truth.
 EXPRESSION_TRUST, SHAPE_TRUST = 0.4, 0.3
 FIT_STEPS = 10
+#: Standard deviation of the teacher's points, in half sides of the crop.
+POINT_ERROR = 0.006
 
 #: The teacher never answers these (constant or nearly so on renders whose codes are known).
 DEAD = (
@@ -72,16 +73,7 @@ class Portrait:
 
 
 def load_index(data: Path) -> list[Portrait]:
-    """All portraits with labels of their own. Raises InputError "data-missing" when the folder is not there."""
-    return [portrait for portrait in _rows(data) if portrait.image.name not in MISLABELLED]
-
-
-def mislabelled(data: Path) -> list[Portrait]:
-    """The others (`MISLABELLED`). Raises as `load_index`."""
-    return [portrait for portrait in _rows(data) if portrait.image.name in MISLABELLED]
-
-
-def _rows(data: Path) -> list[Portrait]:
+    """All portraits. Raises InputError "data-missing" when the folder is not there."""
     index = data / "faces" / "index.csv"
     if not index.is_file():
         raise InputError("data-missing", f"{index} is missing: give the folder of faces with --data")
@@ -122,7 +114,7 @@ def held_out_skins(data: Path) -> frozenset[str]:
     return frozenset(f"lifted_{p.image.stem}" for p in load_index(data) if p.held_out)
 
 
-def teacher_scores(data: Path) -> Array:  # -> (1602, 52) in ARKit order, 0 where the teacher has no such name
+def teacher_scores(data: Path) -> Array:  # -> (N, 52) in ARKit order, 0 where the teacher has no such name
     """The teacher's coefficients, matched by name."""
     with np.load(data / "faces" / "teacher.npz") as teacher:
         return in_order(teacher["blendshapes"], teacher["blendshape_names"])
@@ -155,7 +147,7 @@ class Labeller:
         self.scores = teacher_scores(data)
         self.rest = np.percentile(self.scores, 15, axis=0)
         self.camera = Camera(2, 2, FOCAL)
-        self.sigma = (0.012 / np.sqrt(point_trust())).astype(np.float32)
+        self.sigma = (POINT_ERROR / np.sqrt(point_trust())).astype(np.float32)
 
     def crop(self, portrait: Portrait) -> Crop:
         return crop_from_points(self.landmarks[portrait.row])

@@ -11,7 +11,7 @@ from rich.console import Console
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
 from face3d_live.texture.library import build_library
-from face3d_live.train import clips, portraits, relabelled, turned
+from face3d_live.train import clips, portraits, turned
 
 #: How often each portrait is turned to another pose.
 TURNED = 6
@@ -34,9 +34,8 @@ def prepare(head: Head, folder: Path, data: Path) -> None:
 
 
 def _ask_teacher(head: Head, data: Path, folder: Path) -> None:
-    """Add portraits labelled anew and frames of clips where MediaPipe can label them; else say that there are none."""
+    """Add frames of clips where MediaPipe can label them; else say that there are none."""
     try:
-        relabelled.build(head, data, folder / "pool", folder / "teacher", TURNED)
         clips.build(head, data, folder / "pool", folder / "teacher")
     except AssetError as error:
         if error.code != "teacher-missing":

@@ -36,10 +36,10 @@ def fit_together(
     the first one's.
     """
     center = starts[0].shape.astype(np.float64)
-    problems, free = [], np.r_[np.ones(N_EXPRESSION), np.zeros(N_SHAPE)].astype(np.float32)
+    problems, free = [], np.r_[np.ones(N_EXPRESSION), np.zeros(N_SHAPE)]
     for seen, sigma, start in zip(points, sigmas, starts, strict=True):
         problem = fitter.prepare(seen, sigma, camera, start, solve_shape=True)
-        problems.append(replace(problem, precision=problem.precision * free))
+        problems.append(replace(problem, precision=problem.precision * free * free[:, None]))
     heads = [start.with_(shape=starts[0].shape) for start in starts]
     walls = [np.zeros(_OWN, np.int8) for _ in heads]
     share = min(1.0, EFFECTIVE_PICTURES / len(heads))

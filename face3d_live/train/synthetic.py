@@ -1,11 +1,14 @@
 """Synthetic training samples: `python -m face3d_live.train.synthetic --out DIR --shards N --seed S`.
 
-Each shard has its own seed, so an interrupted run goes on where it stopped and any shard can be made again.
+Each shard has its own seed, so an interrupted run goes on where it stopped and any shard can be made again. With
+`--seconds` a run ends by the clock, and its last shard holds what there is by then.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import os
 import sys
 import time
@@ -111,11 +114,14 @@ def shard_name(seed: int, number: int) -> str:
     return f"s{seed:04d}_{number:05d}"
 
 
-def write_shard(generator: Generator, pool: Path, seed: int, number: int, count: int = SHARD) -> Path:
-    """Make shard `number` of the run `seed`."""
+def write_shard(
+    generator: Generator, pool: Path, seed: int, number: int, count: int = SHARD, until: float = math.inf
+) -> Path:
+    """Make shard `number` of the run `seed`. until: when to stop before it has `count` samples, in `time.monotonic()`;
+    one it has in any case."""
     rng = np.random.default_rng([seed, number])
     writer = ShardWriter(pool, shard_name(seed, number), {"kind": "synthetic", "seed": seed, "number": number})
-    for _ in range(count):
+    while len(writer.samples) < count and (time.monotonic() < until or not writer.samples):
         writer.add(generator.sample(rng))
     return writer.close()
 
@@ -128,7 +134,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--skins", type=Path, required=True, help="folder of skins in the head's atlas")
     parser.add_argument("--count", type=int, default=SHARD, help="samples in a shard")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so long, its start included")
     options = parser.parse_args(arguments)
+    until = time.monotonic() + options.seconds
     # llvmpipe shall draw in this thread: more processes are the better use of more cores.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     generator = Generator(Head.load(), options.data, options.skins)
@@ -136,8 +144,10 @@ def main(arguments: list[str] | None = None) -> int:
         if (options.out / shard_name(options.seed, number) / "about.json").is_file():
             continue
         start = time.monotonic()
-        path = write_shard(generator, options.out, options.seed, number, options.count)
-        rate = options.count / (time.monotonic() - start)
+        if start > until:
+            break
+        path = write_shard(generator, options.out, options.seed, number, options.count, until)
+        rate = json.loads((path / "about.json").read_text())["count"] / (time.monotonic() - start)
         print(f"{path.name}: {rate:.0f} samples a second", flush=True)
     return 0
 

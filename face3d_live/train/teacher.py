@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +21,9 @@ from face3d_live.errors import AssetError
 from face3d_live.head.points import MIRROR_478
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.train.pool import N_POINTS
-from face3d_live.video import Video
+
+if TYPE_CHECKING:
+    from face3d_live.video import Video
 
 Array = NDArray[np.float32]
 
@@ -72,34 +73,12 @@ def steady_answers(video: Path, folder: Path) -> tuple[Array, Array, Array]:
     kept = folder / f"{video.stem}.steady.npz"
     if not kept.is_file():
         rough = teacher_answers(video, folder)[0][..., :2]
-        with landmarker(folder / MODEL, "IMAGE") as teacher, Video.open(video) as frames:
+        with landmarker(folder / MODEL, "IMAGE") as teacher, _opened(video) as frames:
             rows = [_steady(teacher, rgb, points) for (rgb, _), points in zip(frames, rough, strict=True)]
         points, scores, spread = (np.array(column, np.float32) for column in zip(*rows, strict=True))
         _keep(kept, points=points, scores=scores, spread=spread)
     with arrays.asset(kept, "teacher", "delete it", "run this again") as stored:
         return stored["points"], stored["scores"], stored["spread"]
-
-
-def picture_answers(paths: Sequence[Path], folder: Path) -> tuple[Array, Array]:
-    """The same for single pictures: points (N, 478, 2) in pixels and scores (N, 52); NaN where there is no face.
-
-    Kept as `folder/pictures.npz` as long as the names are the same; raises as `teacher_answers`.
-    """
-    kept, names = folder / "pictures.npz", np.array([path.name for path in paths])
-    if kept.is_file():
-        with arrays.asset(kept, "teacher", "delete it", "run this again") as stored:
-            if np.array_equal(stored["names"], names):
-                return stored["points"], stored["scores"]
-    rows = []
-    with landmarker(folder / MODEL, "IMAGE") as teacher:
-        for path in paths:
-            rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-            whole = teacher(cv2.resize(rgb, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), 0)
-            rough = np.full((N_POINTS, 2), np.nan) if whole is None else whole.points[:, :2] / 2
-            rows.append(_steady(teacher, rgb, rough.astype(np.float32)))
-    points, scores, _ = (np.array(column, np.float32) for column in zip(*rows, strict=True))
-    _keep(kept, names=names, points=points, scores=scores)
-    return points, scores
 
 
 def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[NDArray, NDArray, NDArray]:
@@ -127,9 +106,15 @@ def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[
     return np.mean(points, axis=0), np.mean(scores, axis=0), spread
 
 
+def _opened(video: Path) -> Video:
+    from face3d_live.video import Video  # brings PyAV, for which training on samples has no use
+
+    return Video.open(video)
+
+
 def ask(video: Path, model: Path) -> tuple[Array, Array, Sequence[str]]:
     """Run the teacher over a video: points (T, 478, 3), scores (T, n), and the n names. Raises as `teacher_answers`."""
-    with landmarker(model, "VIDEO") as teacher, Video.open(video) as frames:
+    with landmarker(model, "VIDEO") as teacher, _opened(video) as frames:
         answers = [teacher(rgb, round(t * 1000)) for rgb, t in frames]
     names = next((answer.names for answer in answers if answer), [])
     points = [answer.points if answer else np.full((N_POINTS, 3), np.nan) for answer in answers]

@@ -17,7 +17,7 @@ export class Avatars {
   /** @type {object | null} the server's report of what is shown */
   #report = null;
   #sentTo = "";
-  #input = make("input", { type: "file", accept: ".glb,.vrm,model/gltf-binary", hidden: true });
+  #input = make("input", { type: "file", accept: ".glb,.vrm,.gltf,model/gltf-binary", hidden: true });
   #state = make("p", { className: "fine" });
   #details = make("div", { className: "avatar-report" });
   #choose = make("button", { type: "button", className: "small" });
@@ -71,7 +71,7 @@ export class Avatars {
   /** @param {File | undefined} file */
   #take(file) {
     if (!file) return;
-    if (!/\.(glb|vrm)$/i.test(file.name)) return this.#refuse(tr("An avatar is a .glb or .vrm file."));
+    if (!/\.(glb|vrm|gltf)$/i.test(file.name)) return this.#refuse(tr("An avatar is a .glb or .vrm file."));
     if (file.size > MAX_BYTES) return this.#refuse(tr("An avatar has at most {mb} MB.", { mb: 100 }));
     this.#file = file;
     if (this.#session) this.#send();
