@@ -1,20 +1,25 @@
 """What tracking costs: the detector's looks, the tracker's own share, and the whole line on a video.
 
-    OPENBLAS_NUM_THREADS=1 python bench/track.py [VIDEO ...]
+    OPENBLAS_NUM_THREADS=1 python bench/track.py [--precision P] [--compare mediapipe --model TASK] [VIDEO ...]
 
 Without a video it measures on the astronaut portrait of scikit-image, shifted a little from frame to frame. Wall
 milliseconds, median and 95th percentile, one thread for OpenCV. With videos it also prints, for each, how often a face
 was found and how much smoothing calms the landmarks (mean step of the second difference, pixels, raw and smoothed).
 Last comes how far the estimates follow the project's own sample, whose codes are known: correlation, and the slope of
 true on estimated coefficients.
+
+With `--compare mediapipe` it prints only what `track` takes of MediaPipe FaceLandmarker's time (VIDEO, with
+coefficients) on the same frames in the same run: each frame goes to both in turn, the process is held to one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -23,6 +28,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
+from face3d_live.regress.devices import Precision
 from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.track.command import shipped_tracker
@@ -30,9 +36,12 @@ from face3d_live.track.detector import Detector
 from face3d_live.track.smoothing import FaceSmoother
 from face3d_live.track.tracker import Tracker
 from face3d_live.track.types import Rgb
+from face3d_live.train.teacher import landmarker
 from face3d_live.video import Video
 
 REPEATS = 60
+#: Frames that a comparison leaves out: a tracker starts, models are laid out in memory.
+WARM_UP = 10
 
 
 def clock(name: str, work: Callable[[], object], repeats: int = REPEATS) -> None:
@@ -94,6 +103,31 @@ def whole_line(name: str, frames: Iterable[tuple[Rgb, float]], rate: float) -> N
     )
 
 
+def compare(name: str, frames: Iterable[tuple[Rgb, float]], model: Path, precision: Precision) -> None:
+    """Print what a frame takes of wall and processor time, here and in MediaPipe.
+
+    Raises AssetError "teacher-missing".
+    """
+    tracker, spent, found = shipped_tracker(precision=precision), {"track": [], "MediaPipe": []}, [0, 0]
+    with landmarker(model, "VIDEO") as theirs:
+        for i, (rgb, t) in enumerate(frames):
+            calls = {
+                "track": lambda rgb=rgb, t=t: tracker.update(rgb, t).face,
+                "MediaPipe": lambda rgb=rgb, t=t: theirs(rgb, round(t * 1000)) is not None,
+            }
+            for j, (program, call) in enumerate(calls.items()):
+                wall, own = time.perf_counter(), time.process_time()
+                found[j] += call()
+                if i >= WARM_UP:
+                    spent[program].append((time.perf_counter() - wall, time.process_time() - own))
+    print(f"\n{name}: {i + 1} frames, face in {found[0]} and {found[1]} of them, one core")
+    print(f"{'':24s} {'wall min':>9s} {'median':>9s} {'CPU min':>9s} {'median':>9s}  ms a frame")
+    table = {program: 1e3 * np.stack([np.min(p, 0), np.median(p, 0)]).T.ravel() for program, p in spent.items()}
+    table["ratio"] = table["track"] / table["MediaPipe"]
+    for program, row in table.items():
+        print(f"{program:24s} " + " ".join(f"{value:9.2f}" for value in row))
+
+
 def answer(head: Head) -> None:
     """Print correlation and slope of every coefficient that the sample moves, without smoothing."""
     folder = Path(__file__).resolve().parent.parent / "web_client" / "sample"
@@ -113,9 +147,20 @@ def main() -> None:
     """Run all measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="*", type=Path)
-    videos = parser.parse_args().video
+    parser.add_argument("--precision", default="auto", choices=get_args(Precision))
+    parser.add_argument("--compare", choices=("mediapipe",))
+    parser.add_argument("--model", type=Path, default=Path("training/teacher/face_landmarker.task"))
+    options = parser.parse_args()
+    videos = options.video
     cv2.setNumThreads(1)
     frames = list(portrait_frames())
+    if options.compare:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        compare("portrait", frames, options.model, options.precision)
+        for path in videos:
+            with Video.open(path) as video:
+                compare(path.name, video, options.model, options.precision)
+        return
     frame = cv2.resize(frames[0][0], (640, 480))
     empty = np.random.default_rng(0).integers(60, 90, (480, 640, 3)).astype(np.uint8)
     detector, smoother, head = Detector.load(), FaceSmoother(), Head.load()

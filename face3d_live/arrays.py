@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,13 +25,16 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def load(source: Path | IO[bytes]) -> Arrays:
-    """All arrays of an .npz. Raises one of `DAMAGE` (FileNotFoundError among them); pickled objects are refused."""
+def load(source: Path | IO[bytes], keys: Collection[str] | None = None) -> Arrays:
+    """Arrays of an .npz, all or those named; pickled objects are refused.
+
+    Raises one of `DAMAGE` (FileNotFoundError among them).
+    """
     stored = np.load(source, allow_pickle=False)
     if not isinstance(stored, NpzFile):
         raise ValueError("one bare array, not an .npz")
     with stored:
-        return {key: stored[key] for key in stored.files}
+        return {key: stored[key] for key in (stored.files if keys is None else keys)}
 
 
 def finite(values: object, count: int) -> NDArray[np.float32]:  # -> (count,)
@@ -46,8 +49,8 @@ def finite(values: object, count: int) -> NDArray[np.float32]:  # -> (count,)
 
 
 @contextmanager
-def asset(path: Path, name: str, restore: str, remake: str) -> Iterator[Arrays]:
-    """The arrays of a model file; the block may index and reshape them as if the file were sound.
+def asset(path: Path, name: str, restore: str, remake: str, keys: Collection[str] | None = None) -> Iterator[Arrays]:
+    """The arrays of a model file, all or those named; the block may index and reshape them as if the file were sound.
 
     Raises AssetError "<name>-missing" (cure: restore or remake) and, for damage found here or in the block,
     "<name>-broken" (cure: restore).
@@ -55,6 +58,6 @@ def asset(path: Path, name: str, restore: str, remake: str) -> Iterator[Arrays]:
     if not path.is_file():
         raise AssetError(f"{name}-missing", f"{path} is missing: {restore} or {remake}")
     try:
-        yield load(path)
+        yield load(path, keys)
     except DAMAGE as error:
         raise AssetError(f"{name}-broken", f"{path} cannot be read ({error}): {restore}") from error

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from face3d_live import paths
+from face3d_live.cli_options import AnyDevice, AnyPrecision, Device, Precision
 from face3d_live.errors import AssetError, Face3DError
 from face3d_live.takes import cli as takes_cli
 from face3d_live.text import print_any_name
@@ -27,14 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A webcam in, a living 3D head out.",
 )
-
-
-class Device(StrEnum):
-    """What the network runs on."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
 
 
 class Mesh(StrEnum):
@@ -88,7 +81,6 @@ class Compare(StrEnum):
     mediapipe = "mediapipe"
 
 
-AnyDevice = Annotated[Device, typer.Option(help="auto takes an NVIDIA GPU when there is one")]
 DataFolder = Annotated[Path, typer.Option(help="the folder of faces and clips")]
 TrainingFolder = Annotated[Path, typer.Option(help="what a run keeps: its samples, skins, checkpoint, figures")]
 
@@ -139,11 +131,24 @@ def live(
     output: Annotated[list[str] | None, typer.Option(metavar="URL", help=OUTPUT_HELP)] = None,
     calibration: Annotated[Path | None, typer.Option(help=takes_cli.CALIBRATION_HELP)] = None,
     avatar: Annotated[Path | None, typer.Option(help="a .glb or .vrm file shown instead of your own head")] = None,
+    precision: AnyPrecision = Precision.auto,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
 
-    status = run(host, port, device.value, token, source, verbose, takes, output or (), calibration, avatar=avatar)
+    status = run(
+        host,
+        port,
+        device.value,
+        token,
+        source,
+        verbose,
+        takes,
+        output or (),
+        calibration,
+        avatar=avatar,
+        precision=precision.value,
+    )
     raise typer.Exit(status)
 
 
@@ -154,12 +159,13 @@ def track(
     out: Annotated[Path, typer.Option("--out", "-o", help="the .npz to write")],
     smooth: Annotated[bool, typer.Option(help="the One Euro filters that the live avatar has")] = True,
     device: AnyDevice = Device.auto,
+    precision: AnyPrecision = Precision.auto,
     calibration: Annotated[Path | None, typer.Option(help=takes_cli.CALIBRATION_HELP)] = None,
 ) -> None:
     """Track the largest face of a video: coefficients, landmarks, pose and codes of every frame."""
     from face3d_live.track.command import track_video
 
-    print(track_video(video, out, smooth, device.value, calibration=calibration))
+    print(track_video(video, out, smooth, device.value, calibration=calibration, precision=precision.value))
 
 
 @app.command()
@@ -180,14 +186,15 @@ def reconstruct(
     jobs: Annotated[int, typer.Option(min=1, help="processes, for many photos")] = 1,
     force: Annotated[bool, typer.Option("--force", help="make heads again that are there already")] = False,
     device: AnyDevice = Device.auto,
+    precision: AnyPrecision = Precision.auto,
 ) -> None:
     """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
     from face3d_live.reconstruct import Options, face_choice, reconstruct_person, reconstruct_photos
 
     options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen)
     if fuse:
-        raise typer.Exit(reconstruct_person(photos, out, options, device.value, force))
-    raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force))
+        raise typer.Exit(reconstruct_person(photos, out, options, device.value, force, precision.value))
+    raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force, precision.value))
 
 
 @app.command()
@@ -245,6 +252,7 @@ def evaluate(
     weights: Annotated[Path, typer.Option(help="the weights to measure")] = REGRESSOR,
     limit: Annotated[int | None, typer.Option(help="samples of each kind at most")] = None,
     device: AnyDevice = Device.auto,
+    precision: AnyPrecision = Precision.auto,
     compare: Annotated[Compare | None, typer.Option(help=COMPARE_HELP)] = None,
 ) -> None:
     """Measure the network on faces, heads and clips it has never seen, beside what is asked of it.
@@ -254,7 +262,7 @@ def evaluate(
     _need_torch()
     from face3d_live.train.command import evaluate_weights
 
-    evaluate_weights(weights, folder, data, limit, device.value, compare is not None)
+    evaluate_weights(weights, folder, data, limit, device.value, compare is not None, precision.value)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

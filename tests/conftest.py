@@ -15,9 +15,10 @@ SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
 
 @pytest.fixture(scope="session", autouse=True)
 def _settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Servers remember outputs and mappings: no test may meet those of who runs it, or leave any."""
+    """Servers remember outputs, mappings, compiled models: no test may meet those of who runs it, or leave any."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACE3D_CONFIG", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("FACE3D_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -22,6 +22,7 @@ class FakePipeline:
 
     delay: float = 0.0
     device: str = "fake"
+    precision: str = "none"
     neutral: dict[str, float] = field(default_factory=dict)
     level: dict[str, float] = field(default_factory=dict)
     skin: dict[str, float] = field(default_factory=dict)

@@ -112,7 +112,7 @@ def test_the_avatar_moves(page) -> None:
 def test_the_readings(page) -> None:
     expect(page.locator("[data-reading=fps] dd")).to_have_text(re.compile(r"\d+ fps"), timeout=20_000)
     expect(page.locator("[data-reading=delay] dd")).to_have_text(re.compile(r"\d+ ms"), timeout=20_000)
-    expect(page.locator("[data-reading=device] dd")).to_have_text("CPU", timeout=20_000)
+    expect(page.locator("[data-reading=device] dd")).to_have_text(re.compile(r"CPU (BF16|FP32|INT8)"), timeout=20_000)
     assert page.locator(".meter").count() == 52
     assert page.evaluate("new Set([...document.querySelectorAll('.meter')].map((m) => m.dataset.name)).size") == 52
 

@@ -23,7 +23,7 @@ import sys
 from typer.testing import CliRunner
 from face3d_live.cli import app
 assert CliRunner().invoke(app, ["track", "--help"]).exit_code == 0
-heavy = {"torch", "onnxruntime", "cv2", "moderngl", "av", "aiortc"} & set(sys.modules)
+heavy = {"torch", "openvino", "cv2", "moderngl", "av", "aiortc"} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -15,9 +15,10 @@ from face3d_live.errors import AssetError  # noqa: E402
 from face3d_live.head.model import Head  # noqa: E402
 from face3d_live.regress import weights  # noqa: E402
 from face3d_live.regress.crop import CROP_SIZE  # noqa: E402
+from face3d_live.regress.devices import cuda_available  # noqa: E402
 from face3d_live.regress.network import THIN, Architecture, Network  # noqa: E402
 from face3d_live.regress.prediction import Prediction, decode  # noqa: E402
-from face3d_live.regress.runtime import Regressor, cuda_available  # noqa: E402
+from face3d_live.regress.runtime import Regressor  # noqa: E402
 from face3d_live.render.gpu import create_context  # noqa: E402
 from face3d_live.train import checkpoint, loop, timed  # noqa: E402
 from face3d_live.train.augment import Augmenter  # noqa: E402

@@ -327,7 +327,7 @@ def test_what_is_no_photo_is_refused_with_a_reason(data, code):
 
 @pytest.fixture
 def command(monkeypatch, maker):
-    monkeypatch.setattr("face3d_live.reconstruct.batch.Reconstructor", lambda device: maker)
+    monkeypatch.setattr("face3d_live.reconstruct.batch.Reconstructor", lambda *_: maker)
     return reconstruct_photos
 
 

@@ -159,7 +159,7 @@ def test_the_command_writes_one_folder_and_skips_it_the_next_time(tmp_path, monk
 
     codes = posed()
     Image.fromarray(picture_of(head, codes, CAMERA, mottled())).save(tmp_path / "a.png")
-    monkeypatch.setattr(batch_module, "Reconstructor", lambda device: Knows([codes, codes]))
+    monkeypatch.setattr(batch_module, "Reconstructor", lambda *_: Knows([codes, codes]))
     options = Options("low", 512, refine=False, only="structure")
     assert reconstruct_person([tmp_path / "a.png", tmp_path / "a.png"], tmp_path / "out", options) == 0
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"structure.png", "params.npz", "report.json"}

@@ -391,7 +391,7 @@ async def test_health_and_metrics():
     async with serve() as served, Browser(served) as browser:
         await browser.until_brightness(0.5)
         health = (await served.http.get("/healthz")).json()
-        assert health == {"status": "ok", "device": "fake", "sessions": 1, "engine_restarts": 0}
+        assert health == {"status": "ok", "device": "fake", "precision": "none", "sessions": 1, "engine_restarts": 0}
         await asyncio.sleep(0.3)
         text = (await served.http.get("/metrics")).text
         values = {}

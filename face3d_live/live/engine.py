@@ -39,7 +39,7 @@ def run(connection: Connection, factory: Callable[[], Pipeline]) -> None:
         connection.send(m.Failed(error.code, error.message))
         return
     try:
-        connection.send(m.Ready(pipeline.device))
+        connection.send(m.Ready(pipeline.device, pipeline.precision))
         Engine(connection, pipeline).serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         logger.info("the server is gone; the engine leaves")

@@ -51,7 +51,7 @@ class EngineClient:
         avatar: StoredAvatar | None = None,
     ) -> None:
         self.calibration, self.avatar = calibration, avatar
-        self.device = ""
+        self.device = self.precision = ""
         self.failure: AssetError | None = None
         self.restarts = 0
         self._link = EngineLink()
@@ -169,8 +169,8 @@ class EngineClient:
 
     def _handle(self, message: object) -> None:
         match message:
-            case m.Ready(device=device):
-                self._on_ready(device)
+            case m.Ready(device=device, precision=precision):
+                self._on_ready(device, precision)
             case m.Failed(code=code, message=text):
                 self.failure = AssetError(code, text)
             case m.Done(session=name):
@@ -191,16 +191,16 @@ class EngineClient:
             case m.Calibrated(session=name, calibration=calibration):
                 self._on_calibrated(name, calibration)
 
-    def _on_ready(self, device: str) -> None:
+    def _on_ready(self, device: str, precision: str) -> None:
         with self._link.lock:
-            self.device, self._link.state = device, "ready"
+            self.device, self.precision, self._link.state = device, precision, "ready"
             sessions = list(self._sessions.values())
             for session in sessions:
                 session.open()
                 session.dress()
                 session.pump()
         self._settled.set()
-        logger.info("the engine is ready on %s", device)
+        logger.info("the engine is ready on %s in %s", device, precision)
         if self.restarts:
             for session in sessions:
                 self._call(session.listener.on_engine_restarted)

@@ -16,8 +16,9 @@ from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.live.figures import Figures
 from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, CalibrationRequest, Result, ViewRequest
+from face3d_live.regress.devices import Device, Precision
 from face3d_live.regress.estimate import Estimator
-from face3d_live.regress.runtime import Device, Regressor
+from face3d_live.regress.runtime import Regressor
 from face3d_live.render.pictures import covering
 from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
@@ -44,11 +45,12 @@ class _Face:
 class HeadPipeline:
     """See `pipeline.Pipeline`. Raises AssetError when a model file, libEGL or a wanted GPU is missing."""
 
-    def __init__(self, device: Device = "auto") -> None:
+    def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
         head = Head.load()
         # Two cores are busy with one thread each of network, OpenGL and video; with more the network may have some.
-        regressor = Regressor.load(device, threads=max(1, min(4, (os.cpu_count() or 1) // 2)))
-        self.device = regressor.device
+        threads = max(1, min(4, (os.cpu_count() or 1) // 2))
+        regressor = Regressor.load(device, threads=threads, precision=precision)
+        self.device, self.precision = regressor.device, regressor.precision
         self._head = head
         self._estimator = Estimator(regressor, head)
         # Holds no state between pictures, so that all sessions share one.

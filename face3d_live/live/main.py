@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 import uvicorn
@@ -25,9 +24,8 @@ from face3d_live.live.playback import Performance
 from face3d_live.live.server import create_app
 from face3d_live.live.service import Live, Settings
 from face3d_live.live.source import open_source
+from face3d_live.regress.devices import Device, Precision
 from face3d_live.track.profile import load_profile
-
-Device = Literal["auto", "cpu", "cuda"]
 
 #: Connections that have not ended by themselves so long after Ctrl-C are cut.
 GRACE_SECONDS = 3
@@ -45,6 +43,7 @@ def run(
     calibration: Path | None = None,
     performance: Performance | None = None,
     avatar: Path | None = None,
+    precision: Precision = "auto",
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -64,7 +63,7 @@ def run(
     if not is_loopback(host) and token is None:
         print("warning: everyone in the network can use this server: start it with --token", file=sys.stderr)
     settings = Settings(
-        pipeline=functools.partial(make_pipeline, device),
+        pipeline=functools.partial(make_pipeline, device, precision),
         snapshot=tasks.snapshot,
         reconstruct=tasks.reconstruct_photo,
         skin=tasks.skin,
@@ -84,11 +83,11 @@ def run(
             return 0
 
 
-def make_pipeline(device: Device) -> Pipeline:
+def make_pipeline(device: Device, precision: Precision) -> Pipeline:
     """The engine process's factory: the network and OpenGL are imported there only."""
     from face3d_live.live.head_pipeline import HeadPipeline
 
-    return HeadPipeline(device)
+    return HeadPipeline(device, precision)
 
 
 async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:
@@ -132,7 +131,10 @@ async def _announce(live: Live, serving: asyncio.Task[None], address: str) -> No
         return
     await ready
     if live.engine.state == "ready":
-        print(f"Face3D Live on {live.engine.device}: open {address}  (Ctrl-C ends it)", flush=True)
+        print(
+            f"Face3D Live on {live.engine.device} ({live.engine.precision}): open {address}  (Ctrl-C ends it)",
+            flush=True,
+        )
     for session in live.sessions:
         if session.kind == "source":
             print(f"{live.settings.source} plays into session {session.id}; a look: {_below(address, session.id)}")

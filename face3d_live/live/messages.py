@@ -81,6 +81,7 @@ class Ready:
     """The pipeline has loaded."""
 
     device: str
+    precision: str
 
 
 @dataclass(frozen=True)

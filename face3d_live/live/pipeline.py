@@ -94,6 +94,7 @@ class Pipeline(Protocol):
     """Lives in the engine process, on its main thread only. Sessions are named; each has its own tracker and view."""
 
     device: str
+    precision: str
 
     def open(self, session: str, state: object) -> None:
         """Begin a session; `state` is None or an earlier `Calibration.state` of it."""

@@ -25,6 +25,7 @@ async def health(request: Request) -> JSONResponse:
     plain: dict[str, object] = {
         "status": "ok" if live.engine.state == "ready" else live.engine.state,
         "device": live.engine.device,
+        "precision": live.engine.precision,
         "sessions": len(live.sessions),
         "engine_restarts": live.engine.restarts,
     }

@@ -176,6 +176,7 @@ class Session:
             "session": self.id,
             "kind": self.kind,
             "device": self._client.device,
+            "precision": self._client.precision,
             "engine": self._client.state,
             "age": round(time.monotonic() - self._opened, 3),
             "frame": self._number,

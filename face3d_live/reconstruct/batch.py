@@ -18,9 +18,12 @@ from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
-from face3d_live.reconstruct.maker import Device, Options, Reconstructor
+from face3d_live.reconstruct.maker import Options, Reconstructor
 from face3d_live.reconstruct.photo import MOST_BYTES, read_photo
+from face3d_live.regress.devices import Device, Precision
 from face3d_live.text import shown
+
+RunsOn = tuple[Device, Precision]
 
 STDIN = Path("-")
 SUMMARY = "summary.csv"
@@ -70,7 +73,13 @@ class Outcome:
 
 
 def reconstruct_photos(
-    sources: Sequence[Path], out: Path, options: Options, device: Device = "auto", jobs: int = 1, force: bool = False
+    sources: Sequence[Path],
+    out: Path,
+    options: Options,
+    device: Device = "auto",
+    jobs: int = 1,
+    force: bool = False,
+    precision: Precision = "auto",
 ) -> int:
     """One photo into `out`; several, a folder or a pattern into a folder each inside it, with summary.csv.
 
@@ -82,7 +91,7 @@ def reconstruct_photos(
     tasks = [Task(photo, folder) for photo, folder in zip(photos, folders(photos, out, many), strict=True)]
     outcomes = []
     with _Progress(len(tasks)) as progress:
-        for outcome in _outcomes(tasks, options, device, jobs, force):
+        for outcome in _outcomes(tasks, options, (device, precision), jobs, force):
             outcomes.append(outcome)
             progress.tell(outcome, options)
     if many:
@@ -92,7 +101,12 @@ def reconstruct_photos(
 
 
 def reconstruct_person(
-    sources: Sequence[Path], out: Path, options: Options, device: Device = "auto", force: bool = False
+    sources: Sequence[Path],
+    out: Path,
+    options: Options,
+    device: Device = "auto",
+    force: bool = False,
+    precision: Precision = "auto",
 ) -> int:
     """Photos, folders, patterns and videos of one person into one head in `out`. Returns the exit code.
 
@@ -104,7 +118,7 @@ def reconstruct_person(
     if report is not None:
         outcome = Outcome(task, "skipped", report=report)
     else:
-        made = Reconstructor(device).person(read_pictures(photos), options)
+        made = Reconstructor(device, precision).person(read_pictures(photos), options)
         try:
             write_folder(made.files, out)
         except OSError as error:
@@ -155,7 +169,7 @@ def folders(photos: Sequence[Path], out: Path, many: bool) -> list[Path]:
     return found
 
 
-def _outcomes(tasks: Sequence[Task], options: Options, device: Device, jobs: int, force: bool) -> Iterator[Outcome]:
+def _outcomes(tasks: Sequence[Task], options: Options, runs_on: RunsOn, jobs: int, force: bool) -> Iterator[Outcome]:
     """In the order in which they are done."""
     due = []
     for task in tasks:
@@ -165,16 +179,16 @@ def _outcomes(tasks: Sequence[Task], options: Options, device: Device, jobs: int
         else:
             yield Outcome(task, "skipped", report=report)
     if jobs <= 1 or len(due) <= 1:
-        maker = Reconstructor(device)
+        maker = Reconstructor(*runs_on)
         for task in due:
             yield make(maker, task, options)
         return
-    yield from _in_processes(due, options, device, min(jobs, len(due)))
+    yield from _in_processes(due, options, runs_on, min(jobs, len(due)))
 
 
-def _in_processes(due: Sequence[Task], options: Options, device: Device, jobs: int) -> Iterator[Outcome]:
+def _in_processes(due: Sequence[Task], options: Options, runs_on: RunsOn, jobs: int) -> Iterator[Outcome]:
     """Each process has its own network and OpenGL; one that dies takes only the photos it held with it."""
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _prepare, (device,)) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _prepare, runs_on) as pool:
         futures = {pool.submit(_make_there, task, options): task for task in due}
         for future in as_completed(futures):
             try:
@@ -186,9 +200,9 @@ def _in_processes(due: Sequence[Task], options: Options, device: Device, jobs: i
 _maker: Reconstructor | None = None
 
 
-def _prepare(device: Device) -> None:
+def _prepare(device: Device, precision: Precision) -> None:
     global _maker
-    _maker = Reconstructor(device)
+    _maker = Reconstructor(device, precision)
 
 
 def _make_there(task: Task, options: Options) -> Outcome:

@@ -25,6 +25,7 @@ from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
+from face3d_live.regress.devices import Device, Precision
 from face3d_live.regress.fit import Fitter
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
@@ -34,7 +35,6 @@ from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
 
 Picture = NDArray[np.uint8]
-Device = Literal["auto", "cpu", "cuda"]
 Only = Literal["all", "structure"]
 #: progress(stage, share done 0..1); stages: face, geometry, texture, detail, files, done.
 Progress = Callable[[str, float], None]
@@ -102,8 +102,9 @@ class Reconstructor:
     Raises AssetError when a model file or OpenGL is missing.
     """
 
-    def __init__(self, device: Device = "auto") -> None:
+    def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
         self._device: Device = device
+        self._precision: Precision = precision
 
     @cached_property
     def head(self) -> Head:
@@ -119,7 +120,7 @@ class Reconstructor:
         from face3d_live.regress.runtime import Regressor
         from face3d_live.track.detector import Detector
 
-        return Finder(Detector.load(), Estimator(Regressor.load(self._device), self.head))
+        return Finder(Detector.load(), Estimator(Regressor.load(self._device, precision=self._precision), self.head))
 
     @cached_property
     def _refiner(self) -> Refiner:

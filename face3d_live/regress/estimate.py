@@ -22,8 +22,8 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a person. shape: (80,). offset: (478, 3) metres in the head's frame, where their points lie beside
-    those of the head of this shape: what the components cannot say."""
+    """What is known of a person. shape: (80,). offset: (478, 3) metres in the head's frame, where their points lie
+    beside those of the head of this shape: what the components cannot say."""
 
     shape: Array
     offset: Array

@@ -12,13 +12,15 @@ from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE
 
 Array = NDArray[np.float32]
+#: What a run time gives: each head's output (B, HEADS[name]) by its name.
+Raw = dict[str, Array]
 
 N_POINTS = 478
 
 #: Half the side of a crop, in metres at the head origin's depth, that `scale` 0 stands for.
 TYPICAL_HALF_SIDE = 0.12
 
-#: Raw outputs of the network and their widths, in the order in which the weights file and ONNX list them.
+#: Raw outputs of the network and their widths, in the order in which the weights file and the run times list them.
 HEADS: Mapping[str, int] = {
     "shape": N_SHAPE,
     "expression": N_EXPRESSION,

@@ -25,6 +25,7 @@ DEFAULT = MODELS / "regressor.npz"
 FORMAT = 2
 _SCALE = "#scale"
 _META = "#meta"
+_CURES = ("restore it from the repository", "train it with `face3d-live train`")
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,24 @@ def save(path: Path, tensors: Mapping[str, NDArray], meta: Mapping[str, Any]) ->
 def load(path: Path | None = None) -> Weights:
     """Read the weights file. Raises AssetError when it is missing, damaged or of another format."""
     path = path or DEFAULT
-    restore, remake = "restore it from the repository", "train it with `face3d-live train`"
-    with arrays.asset(path, "regressor", restore, remake) as stored:
-        meta = dict(json.loads(str(stored.pop(_META))))
+    with arrays.asset(path, "regressor", *_CURES) as stored:
+        meta = _meta(path, stored)
         tensors = {
             name: dequantise(array, stored[name + _SCALE]) if name + _SCALE in stored else array
             for name, array in stored.items()
-            if not name.endswith(_SCALE)
+            if not name.endswith(_SCALE) and name != _META
         }
-        version = meta.get("format")
-    if version != FORMAT:
-        raise AssetError("regressor-format", f"{path} has format {version}; this program reads {FORMAT}")
     return Weights(tensors, meta)
+
+
+def load_meta(path: Path) -> dict[str, Any]:
+    """The metadata alone, without the second that the tensors take. Raises as `load`."""
+    with arrays.asset(path, "regressor", *_CURES, keys=(_META,)) as stored:
+        return _meta(path, stored)
+
+
+def _meta(path: Path, stored: Mapping[str, NDArray]) -> dict[str, Any]:
+    meta = dict(json.loads(str(stored[_META])))
+    if (version := meta.get("format")) != FORMAT:
+        raise AssetError("regressor-format", f"{path} has format {version}; this program reads {FORMAT}")
+    return meta

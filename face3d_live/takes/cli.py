@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from face3d_live.cli_options import AnyDevice, AnyPrecision, Device, Precision
+
 CALIBRATION_HELP = "a person's calibration, as the page saves it"
 TakePath = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl)")]
 AnyTake = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl), or an .npz of record or track")]
@@ -19,7 +21,8 @@ def record(
     out: Annotated[Path, typer.Option("--out", "-o", help="the take to write, .jsonl")],
     seconds: Annotated[float | None, typer.Option(help="how long; by default to the end, or until Ctrl-C")] = None,
     smooth: Annotated[bool, typer.Option(help="the filters that the live avatar has")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    device: AnyDevice = Device.auto,
+    precision: AnyPrecision = Precision.auto,
     calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
     sound: Annotated[bool, typer.Option("--sound", help="keep the video's sound too, as .wav beside the take")] = False,
 ) -> None:
@@ -29,7 +32,7 @@ def record(
     from face3d_live.track.profile import load_profile
 
     person = load_profile(calibration).calibration if calibration is not None else None
-    tracker = shipped_tracker(smooth=smooth, device=device)  # type: ignore[arg-type]  # the runtime names what it lacks
+    tracker = shipped_tracker(smooth=smooth, device=device.value, precision=precision.value)
     tracker.calibration = person
     print(recording.record(source, out, seconds, tracker, sound))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from rich.console import Console
@@ -14,12 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
 from ..errors import InputError
 from ..files import replacing
+from ..regress.devices import Device, Precision
 from ..video import Rgb, Video
 from .profile import load_profile
 from .tracker import Tracker
 from .types import Tracked
-
-Device = Literal["auto", "cpu", "cuda"]
 
 #: Shapes of the rows that are NaN where no face was found.
 ROWS: dict[str, tuple[int, ...]] = {
@@ -118,6 +116,7 @@ def track_video(
     progress: bool = True,
     tracker: Tracker | None = None,
     calibration: Path | None = None,
+    precision: Precision = "auto",
 ) -> Summary:
     """Track the largest face of a video and write `out` (.npz), all of it or nothing.
 
@@ -126,7 +125,7 @@ def track_video(
     """
     person = load_profile(calibration).calibration if calibration is not None else None
     with Video.open(path) as video:
-        tracker = tracker or shipped_tracker(smooth=smooth, device=device)
+        tracker = tracker or shipped_tracker(smooth=smooth, device=device, precision=precision)
         tracker.calibration = person or tracker.calibration
         rows = Rows()
         for rgb, t in _with_bar(video, path.name) if progress else video:
@@ -135,14 +134,14 @@ def track_video(
         return rows.summary(out, video.warning)
 
 
-def shipped_tracker(*, smooth: bool = True, device: Device = "auto") -> Tracker:
+def shipped_tracker(*, smooth: bool = True, device: Device = "auto", precision: Precision = "auto") -> Tracker:
     """A tracker on the models that come with the project. Raises AssetError where one is missing."""
     from ..head.model import Head
     from ..regress.estimate import Estimator
     from ..regress.runtime import Regressor
 
     head = Head.load()
-    return Tracker(Estimator(Regressor.load(device=device), head), head, smooth=smooth)
+    return Tracker(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)
 
 
 def save(out: Path, arrays: dict[str, np.ndarray]) -> None:

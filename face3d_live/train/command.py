@@ -23,13 +23,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
+from face3d_live.regress.devices import Device, Precision, cuda_available
 from face3d_live.regress.network import THIN, Architecture
-from face3d_live.regress.runtime import Device, Regressor, cuda_available
+from face3d_live.regress.runtime import Regressor
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train import evaluate_report, evaluate_run, loop, synthetic
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.pool import PORTRAIT_SHARE, Mixture, Pool
 from face3d_live.train.prepare import prepare
+from face3d_live.train.quantise import quantise
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
@@ -58,6 +60,7 @@ def train_network(
     if quick:
         with tempfile.TemporaryDirectory() as temporary:
             return quick_run(Path(temporary))
+    runs_on = _device(device)
     head, pool = Head.load(), folder / "pool"
     prepare(head, folder, data)
     drawn, photographed = Pool(pool / "synthetic"), Pool(pool / "portraits_train")
@@ -66,7 +69,7 @@ def train_network(
         _wait_for(drawn, running)
         shares = [(drawn, 1 - PORTRAIT_SHARE), (photographed, PORTRAIT_SHARE)]
         recipe = loop.Recipe(Architecture(), samples)
-        trainer = loop.Trainer(recipe, Mixture(shares, recipe.seed), head, mirror_shape(head), _device(device))
+        trainer = loop.Trainer(recipe, Mixture(shares, recipe.seed), head, mirror_shape(head), runs_on)
         if start is not None:
             trainer.begin_with(weights.load(start).tensors)
         run_with_progress(trainer, folder)
@@ -74,6 +77,7 @@ def train_network(
         for process in running:
             process.terminate()
     trainer.export(out)
+    print(_int8(out, data))
     evaluate_weights(out, folder, data, device=device)
     return f"{out}: {trainer.seen} pictures in {trainer.seconds / 3600:.1f} hours"
 
@@ -110,6 +114,7 @@ def evaluate_weights(
     limit: int | None = None,
     device: Device = "auto",
     compare: bool = False,
+    precision: Precision = "auto",
 ) -> dict[str, Any]:
     """Measure a weights file on faces, heads and clips that training never saw; print one table, and save it all.
 
@@ -117,7 +122,11 @@ def evaluate_weights(
     compare: have MediaPipe answer to the clips (its model in `folder/teacher`); without it they are judged where its
     answers are kept. Raises as `evaluate_run.evaluate_all`.
     """
-    report, pictures = evaluate_run.evaluate_all(lambda: Regressor.load(device, path, 2), folder, data, limit, compare)
+
+    def load() -> Regressor:
+        return Regressor.load(device, path, 2, precision)
+
+    report, pictures = evaluate_run.evaluate_all(load, folder, data, limit, compare)
     Console().print(evaluate_report.terminal_table(report))
     evaluate_report.save(report, folder, pictures)
     return report
@@ -166,5 +175,15 @@ def _wait_for(pool: Pool, running: Sequence[subprocess.Popen[bytes]]) -> None:
         time.sleep(1)
 
 
+def _int8(path: Path, data: Path) -> str:
+    """Measure what the weights need to run in int8, and say what came of it."""
+    try:
+        return quantise(path, data)
+    except InputError as error:
+        return str(error)
+
+
 def _device(device: Device) -> str:
+    if device == "gpu":
+        raise AssetError("gpu-missing", "training runs in PyTorch: use --device cpu or cuda")
     return "cuda" if device != "cpu" and cuda_available() else "cpu"

@@ -99,6 +99,14 @@ def training_images(data: Path) -> list[Path]:
     return sorted(paths, key=lambda path: zlib.crc32(path.name.encode()))
 
 
+def crops_of(data: Path, held_out: bool) -> NDArray[np.uint8]:  # (N, 112, 112, 3) RGB
+    """Every portrait of the people held out, or of the others, cut as the network sees a tracked face."""
+    with np.load(data / "faces" / "teacher.npz") as teacher:
+        points = teacher["landmarks"][..., :2]
+    chosen = [portrait for portrait in load_index(data) if portrait.held_out == held_out]
+    return np.stack([crop_from_points(points[p.row]).extract(Labeller.picture(p)) for p in chosen])
+
+
 def held_out_skins(data: Path) -> frozenset[str]:
     """Names of the skins lifted from held-out people, which training must not see; none without data."""
     if not (data / "faces" / "index.csv").is_file():
@@ -144,7 +152,8 @@ class Labeller:
     def crop(self, portrait: Portrait) -> Crop:
         return crop_from_points(self.landmarks[portrait.row])
 
-    def picture(self, portrait: Portrait) -> NDArray[np.uint8]:  # (256, 256, 3) RGB
+    @staticmethod
+    def picture(portrait: Portrait) -> NDArray[np.uint8]:  # (256, 256, 3) RGB
         return np.asarray(cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB), np.uint8)
 
     def fit(self, portraits: Sequence[Portrait]) -> list[Fit]:

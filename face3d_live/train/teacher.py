@@ -73,7 +73,7 @@ def steady_answers(video: Path, folder: Path) -> tuple[Array, Array, Array]:
     kept = folder / f"{video.stem}.steady.npz"
     if not kept.is_file():
         rough = teacher_answers(video, folder)[0][..., :2]
-        with _landmarker(folder / MODEL, "IMAGE") as teacher, _opened(video) as frames:
+        with landmarker(folder / MODEL, "IMAGE") as teacher, _opened(video) as frames:
             rows = [_steady(teacher, rgb, points) for (rgb, _), points in zip(frames, rough, strict=True)]
         points, scores, spread = (np.array(column, np.float32) for column in zip(*rows, strict=True))
         _keep(kept, points=points, scores=scores, spread=spread)
@@ -114,7 +114,7 @@ def _opened(video: Path) -> Video:
 
 def ask(video: Path, model: Path) -> tuple[Array, Array, Sequence[str]]:
     """Run the teacher over a video: points (T, 478, 3), scores (T, n), and the n names. Raises as `teacher_answers`."""
-    with _landmarker(model, "VIDEO") as teacher, _opened(video) as frames:
+    with landmarker(model, "VIDEO") as teacher, _opened(video) as frames:
         answers = [teacher(rgb, round(t * 1000)) for rgb, t in frames]
     names = next((answer.names for answer in answers if answer), [])
     points = [answer.points if answer else np.full((N_POINTS, 3), np.nan) for answer in answers]
@@ -135,7 +135,7 @@ Landmarker = Callable[[NDArray[np.uint8], int], Answer | None]
 
 
 @contextmanager
-def _landmarker(model: Path, mode: str) -> Iterator[Landmarker]:
+def landmarker(model: Path, mode: str) -> Iterator[Landmarker]:
     """The teacher as a function of a picture (H, W, 3) and its time in milliseconds; mode "VIDEO" or "IMAGE"."""
     try:
         import mediapipe as mp

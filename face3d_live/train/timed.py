@@ -28,8 +28,9 @@ from rich.table import Table
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
+from face3d_live.regress.devices import Device
 from face3d_live.regress.network import Architecture
-from face3d_live.regress.runtime import Device, Regressor
+from face3d_live.regress.runtime import Regressor
 from face3d_live.train import evaluate as evaluation
 from face3d_live.train import loop
 from face3d_live.train.augment import mirror_shape

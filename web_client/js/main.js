@@ -162,8 +162,8 @@ function greet() {
 
 /** The hello may come before the engine knows its device; the first frame comes after. @param {Session} session */
 async function showDevice(session) {
-  const { device } = await session.state().catch(() => ({}));
-  if (device) readings.device(device);
+  const { device, precision } = await session.state().catch(() => ({}));
+  if (device) readings.device(device, precision);
 }
 
 /** A face that stays away is worth a hint, once until it is back. */

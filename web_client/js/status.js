@@ -50,8 +50,10 @@ export class Readings {
     this.#write(item, seen === null ? STRINGS.faceUnknown : seen ? STRINGS.faceSeen : STRINGS.faceUnseen);
   }
 
-  /** @param {string} name such as "cpu" */
-  device(name) { this.#write(this.#item("device"), String(name).toUpperCase().slice(0, 24)); }
+  /** @param {string} name such as "cpu" @param {string} [precision] such as "bf16" */
+  device(name, precision = "") {
+    this.#write(this.#item("device"), `${name} ${precision}`.trim().toUpperCase().slice(0, 24));
+  }
 
   /** @param {number} rtt ms from a ping to the encoding of the frame that answers it, and back */
   pong(rtt) { this.#rtt = this.#rtt === null ? rtt : 0.6 * this.#rtt + 0.4 * rtt; }

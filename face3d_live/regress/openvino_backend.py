@@ -1,0 +1,86 @@
+"""The network in OpenVINO: on any processor, or on Intel graphics."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import face3d_live
+from face3d_live.errors import AssetError
+from face3d_live.regress import model_cache, openvino_graph, weights
+from face3d_live.regress.activation_ranges import Ranges
+from face3d_live.regress.devices import instructions
+from face3d_live.regress.openvino_loader import core, openvino
+from face3d_live.regress.prediction import HEADS, Raw
+
+logger = logging.getLogger(__name__)
+
+#: What float layers compute in.
+_TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+
+
+class OpenVinoBackend:
+    """A compiled network. Several threads may run it at once: each has a request of its own."""
+
+    def __init__(self, compiled: Any, keeps: object = None) -> None:
+        self._compiled = compiled
+        self._keeps = keeps  # the mapped file that the compiled model reads its constants from
+        self._requests = threading.local()
+
+    @classmethod
+    def load(cls, path: Path, plugin: str, precision: str, threads: int, ranges: Ranges) -> OpenVinoBackend:
+        """plugin: "CPU" or "GPU"; ranges: for "int8". Raises AssetError for the weights file, see `weights.load`."""
+        ranges = ranges if precision == "int8" else {}
+        settings = {"INFERENCE_PRECISION_HINT": _TYPES[precision], "PERFORMANCE_HINT": "LATENCY"}
+        if plugin == "CPU":
+            # Pinned threads of two processes would meet on one core while others idle.
+            settings |= {"INFERENCE_NUM_THREADS": str(threads), "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
+            # Layers with packed weights would else round their inputs, unasked and without measured ranges.
+            settings |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+        name = _cache_key(path, plugin, precision, ranges)
+        if (kept := model_cache.read(name)) is not None:
+            try:
+                tensor = openvino().Tensor(kept, shared_memory=True)
+                return cls(core().import_model(tensor, plugin, settings), kept)
+            except RuntimeError as error:
+                logger.info("a compiled model in the cache does not load and is made anew: %s", error)
+        compiled = core().compile_model(_model(path, ranges), plugin, settings)
+        model_cache.write(name, compiled.export_model().getvalue())
+        return cls(compiled)
+
+    def run(self, crops: NDArray[np.uint8]) -> Raw:
+        """(B, size, size, 3) RGB -> each head's raw output (B, n)."""
+        request = getattr(self._requests, "own", None)
+        if request is None:
+            request = self._requests.own = self._compiled.create_infer_request()
+        outputs = request.infer({0: crops}, share_inputs=True)
+        return {name: outputs[i] for i, name in enumerate(HEADS)}
+
+
+def _model(path: Path, ranges: Ranges) -> Any:
+    """The graph of a weights file. Raises AssetError, also where the tensors do not fit their architecture."""
+    stored = weights.load(path)
+    try:
+        return openvino_graph.build(stored.tensors, stored.meta["architecture"]["blocks"], stored.meta["size"], ranges)
+    except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        cure = f"{path} does not fit its architecture ({error}): restore the file"
+        raise AssetError("regressor-broken", cure) from error
+
+
+def _cache_key(path: Path, plugin: str, precision: str, ranges: Ranges) -> str:
+    return model_cache.key(
+        weights=model_cache.digest(path),
+        graph=model_cache.digest(Path(openvino_graph.__file__)),
+        program=face3d_live.__version__,
+        openvino=openvino().__version__,
+        device=core().get_property(plugin, "FULL_DEVICE_NAME"),
+        instructions=instructions(),
+        precision=precision,
+        ranges=json.dumps(dict(ranges), sort_keys=True),
+    )
