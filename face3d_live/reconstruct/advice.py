@@ -101,6 +101,7 @@ WARNINGS: dict[str, Advice] = {
     "dim": Advice("the face is dimly lit: its colours are uncertain", "人脸光线较暗：颜色不够可靠"),
     "edge": Advice("the face touches the edge of the photo", "人脸靠近照片边缘"),
     "others": Advice("other faces of the photo were left out", "照片中的其他人脸已忽略"),
+    "rotated": Advice("the face was not upright in the photo: it was turned", "照片中的人脸不是正立的：已自动转正"),
     "covered": Advice(
         "something covers a part of the skin (glasses, hair, a hand): it was filled in",
         "部分皮肤被遮挡（眼镜、头发或手）：已补全",

@@ -147,7 +147,8 @@ class Reconstructor:
         `judge.assess`."""
         run = _Run(options or Options(), progress or _silent)
         found, quality = self._geometry(rgb, run)
-        return self._finish(rgb, found.codes, found.camera, run, quality)
+        run.notes |= _part(found)
+        return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
 
     def geometry(self, rgb: Picture, options: Options | None = None) -> Found:
         """The face of a picture with the codes that its files would hold. Raises InputError: see `photo`."""
@@ -160,7 +161,7 @@ class Reconstructor:
             quality = assess(rgb, found)
         with run.stage("geometry", 0.15):
             if run.options.refine and run.options.only == "all":
-                refined = self._refiner.refine(rgb, found)
+                refined = self._refiner.refine(found.picture(rgb), found)
                 found = replace(found, codes=refined.codes)
                 run.notes["refinement"] = refined.to_json()
             if quality.conservative:
@@ -201,7 +202,7 @@ class Reconstructor:
         for name, rgb in pictures:
             try:
                 found = self.find(rgb, options.face)
-                sittings.append(Sitting(name, rgb, found, assess(rgb, found)))
+                sittings.append(Sitting(name, found.picture(rgb), found, assess(rgb, found)))
             except InputError as error:
                 refused[name], first = error.code, first or error
         if not sittings:
@@ -282,6 +283,16 @@ def _described(options: Options, quality: Quality | None) -> dict[str, Any]:
         "warning_codes": list(codes),
     }
     return report if quality is None else report | {"quality": quality.to_json()}
+
+
+def _part(found: Found) -> dict[str, Any]:
+    """For report.json: which part of the photo the camera of params.npz took, where it is not the whole, upright."""
+    frame = found.frame
+    if frame is None or (frame.turned == 0 and frame.camera == Camera.webcam(*frame.size)):
+        return {}
+    height, width = frame.picture.shape[:2]
+    corners = frame.in_photo(np.array([[0, 0], [width, 0], [width, height], [0, height]]))
+    return {"frame": {"turned_deg": round(frame.turned, 1), "corners": corners.round(1).tolist()}}
 
 
 def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:
