@@ -31,7 +31,12 @@ REFUSALS: dict[str, Advice] = {
         "这不是可读取的图片：请提供 JPEG、PNG 或 WebP 照片",
     ),
     "unsupported-type": Advice(
-        "this type of file is not supported: convert it to JPEG or PNG", "不支持这种文件类型：请转换为 JPEG 或 PNG"
+        "this type of file is not supported: convert it to JPEG or PNG of 8 bits",
+        "不支持这种文件类型：请转换为 8 位的 JPEG 或 PNG",
+    ),
+    "incomplete": Advice(
+        "more than half of the picture is missing from the file: copy or download it again",
+        "文件中的图片缺失一半以上：请重新复制或下载",
     ),
     "too-large": Advice(
         "the picture has too many pixels to be decoded safely: scale it down to 80 megapixels or less",
@@ -101,6 +106,12 @@ WARNINGS: dict[str, Advice] = {
     "dim": Advice("the face is dimly lit: its colours are uncertain", "人脸光线较暗：颜色不够可靠"),
     "edge": Advice("the face touches the edge of the photo", "人脸靠近照片边缘"),
     "others": Advice("other faces of the photo were left out", "照片中的其他人脸已忽略"),
+    "end-missing": Advice(
+        "the file breaks off before its end: what is there was used", "文件末尾缺失：已使用可读取的部分"
+    ),
+    "colours": Advice(
+        "the colour profile is missing or broken: the colours are a guess", "颜色配置文件缺失或损坏：颜色为推测"
+    ),
     "rotated": Advice("the face was not upright in the photo: it was turned", "照片中的人脸不是正立的：已自动转正"),
     "covered": Advice(
         "something covers a part of the skin (glasses, hair, a hand): it was filled in",

@@ -20,8 +20,8 @@ from face3d_live.track.detector import Detection
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-#: Degrees of roll up to which a face is read as it stands: beyond, the network is less sure (0.80 up to 30 degrees, 0.66
-#: at 45, 0.17 at 60; 20 portraits). A head that somebody tilts stays tilted.
+#: Degrees of roll up to which a face is read as it stands: beyond, the network is less sure (0.80 up to 30 degrees,
+#: 0.66 at 45, 0.17 at 60; 20 portraits). A head that somebody tilts stays tilted.
 LEANING = 40.0
 _QUARTER = 25.0  # degrees from a quarter turn up to which a photo was taken with the camera turned
 _SMALL = 400  # pixels of a face in the reduced photo, below which it is cut out of the whole one
@@ -33,7 +33,7 @@ _FARTHEST = 20.0  # sides of the face in the focal length: about 4 metres; beyon
 @dataclass(frozen=True)
 class Frame:
     """picture: (H, W, 3), the face upright; camera: the one that took it; to_photo: (2, 3) its pixels to the photo's;
-    turned: degrees by which the face lay clockwise in the photo, 0 where it is as it was; size: photo, width, height."""
+    turned: degrees by which the face lay clockwise in the photo, 0 where it is as it was; size: the photo's."""
 
     picture: Picture
     camera: Camera

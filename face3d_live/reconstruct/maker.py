@@ -142,11 +142,17 @@ class Reconstructor:
         """One face of a picture with its codes. Raises InputError: see `Finder.find`."""
         return self._finder.find(rgb, choice)
 
-    def photo(self, rgb: Picture, options: Options | None = None, progress: Progress | None = None) -> Reconstruction:
-        """The files of a picture (H, W, 3) of which nothing else is known. Raises InputError: see `Finder.find` and
-        `judge.assess`."""
+    def photo(
+        self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
+        warnings: Sequence[str] = (),
+    ) -> Reconstruction:  # fmt: skip
+        """The files of a picture (H, W, 3) of any size. warnings: codes of what reading it brought up.
+
+        Raises InputError: see `Finder.find` and `judge.assess`.
+        """
         run = _Run(options or Options(), progress or _silent)
         found, quality = self._geometry(rgb, run)
+        quality = replace(quality, warnings=(*warnings, *quality.warnings))
         run.notes |= _part(found)
         return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
 

@@ -1,8 +1,8 @@
 """Whether the network sees the same face when its crop is turned: a face that is there stays where it is.
 
 Median distance of the points of two turned crops from those found, a fraction of the eye distance. Of 60 portraits
-upright: 0.010, at most 0.022; with heads turned by 25 degrees in the picture 0.015, 95 % below 0.033. Of the same turned
-by a quarter: 0.41, 95 % above 0.16. What passes for a face by chance is like these.
+upright: 0.010, at most 0.022; with heads turned by 25 degrees in the picture 0.015, 95 % below 0.033. Of the same
+turned by a quarter: 0.41, 95 % above 0.16. What passes for a face by chance is like these.
 """
 
 from __future__ import annotations
