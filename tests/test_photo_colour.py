@@ -1,4 +1,4 @@
-"""Photos in every colour that cameras and editors write, and files that are damaged: what `load_photo` makes of them."""
+"""Photos in every colour that cameras and editors write, and damaged files: what `load_photo` makes of them."""
 
 import io
 import struct

@@ -64,6 +64,10 @@ REFUSALS: dict[str, Advice] = {
         "the face is too dark, or only its outline shows: take the photo with light on the face",
         "人脸太暗或处于逆光：请让光线照在脸上重新拍摄",
     ),
+    "no-skin": Advice(
+        "nothing on the face has the colour of skin (paint, coloured light): give a photo of the bare face in plain light",
+        "脸上没有皮肤的颜色（彩绘或有色光）：请提供普通光线下未遮盖的人脸照片",
+    ),
     "cropped": Advice(
         "a part of the face lies outside the photo: give one that shows the whole face",
         "人脸有一部分在照片之外：请提供完整人脸的照片",
@@ -114,8 +118,8 @@ WARNINGS: dict[str, Advice] = {
     ),
     "rotated": Advice("the face was not upright in the photo: it was turned", "照片中的人脸不是正立的：已自动转正"),
     "covered": Advice(
-        "something covers a part of the skin (glasses, hair, a hand): it was filled in",
-        "部分皮肤被遮挡（眼镜、头发或手）：已补全",
+        "something covers a part of the skin (glasses, hair, a hand, a mask): it was filled in",
+        "部分皮肤被遮挡（眼镜、头发、手或口罩）：已补全",
     ),
 }
 

@@ -235,6 +235,8 @@ class Reconstructor:
         if options.only == "all":
             with run.stage("texture", 0.4):
                 seen = self._seen(rgb, codes, camera, options)
+                if quality is not None and not seen.natural:
+                    raise refusal("no-skin")
                 if others:
                     parts = [self._seen(one.rgb, one.found.codes, one.found.camera, options) for one in others]
                     seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
