@@ -15,6 +15,6 @@ from face3d_live.reconstruct.maker import FILES, Options, Progress, Reconstructi
 from face3d_live.reconstruct.photo import Photo, load_photo, read_photo
 
 __all__ = [
-    "FILES", "Face", "Found", "Options", "Photo", "Progress", "Reconstruction", "Reconstructor", "advice", "face_choice", "load_photo",
-    "read_photo", "reconstruct_person", "reconstruct_photos",
+    "FILES", "Face", "Found", "Options", "Photo", "Progress", "Reconstruction", "Reconstructor", "advice",
+    "face_choice", "load_photo", "read_photo", "reconstruct_person", "reconstruct_photos",
 ]  # fmt: skip

@@ -65,7 +65,7 @@ REFUSALS: dict[str, Advice] = {
         "人脸太暗或处于逆光：请让光线照在脸上重新拍摄",
     ),
     "no-skin": Advice(
-        "nothing on the face has the colour of skin (paint, coloured light): give a photo of the bare face in plain light",
+        "nothing on the face has the colour of skin (paint, coloured light): give a photo of it bare in plain light",
         "脸上没有皮肤的颜色（彩绘或有色光）：请提供普通光线下未遮盖的人脸照片",
     ),
     "cropped": Advice(

@@ -1,12 +1,13 @@
 """Masks, scarves and paint: what hides so much of a face that its colour is not the skin's.
 
-Colours are compared before any light is divided out: the light itself is found from skin, and would be wrong. The skin's
-own colour is read where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder (a
-fringe is not). Against it stand the medians of nose, cheeks below it, chin and lips. Cloth differs from beards in this:
-it has one colour from the cheeks over the lips to the chin, or one that no skin has in white light (less red than green).
+Colours are compared before any light is divided out: the light itself is found from skin, and would be wrong. The
+skin's own colour is read where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder
+(a fringe is not). Against it stand the medians of nose, cheeks below it, chin and lips. Cloth differs from beards in
+this: it has one colour from the cheeks over the lips to the chin, or one that no skin has in white light (less red than
+green).
 What is found so is then marked texel by texel; single odd places of an uncovered face are the business of `foreign`.
 
-Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) one was taken for covered; of nine
+Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) none was taken for covered; of nine
 masks drawn on 66 of them 8 of 594 went unseen, mostly grey and white ones on photos without colour.
 """
 
@@ -30,6 +31,7 @@ _SEEN = 0.3  # weight of a view from which a texel is judged
 _SHOWN = 0.01  # and from where it is marked
 _FEW = 20  # texels that are too few for a median
 _NOISE = 0.004  # linear light that says nothing of a hue
+_DARK = -3.9  # brightness of the skin below which hues are noise
 #: Colours are (log R/G, log G/B, log of the mean), of linear light.
 _NO_SKIN = -0.15  # log R/G that no skin has in white light; of 198 portraits none is below -0.09 in any region
 _SKIN = 0.15  # and that it has where the photo is not grey
@@ -79,6 +81,8 @@ def cover_of(linear: Array, weight: Array, head: Head) -> Cover:
     if not bare or len(under) < len(zone.under):
         return Cover(None)
     own = max(bare, key=lambda median: float(median[0]))
+    if own[2] < _DARK:
+        return Cover(None)
     natural = bool(own[0] > _NO_SKIN or max(median[0] for median in under) > _NO_SKIN)
     if own[0] < _SKIN and natural and any(median[0] > _SKIN for median in under):
         own = max(under, key=lambda median: float(median[0]))  # the forehead is painted, or a hood covers it

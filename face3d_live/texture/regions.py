@@ -16,7 +16,7 @@ PLAIN = ("cheeks", "forehead", "nose", "chin")
 
 #: All that a mask, a scarf or paint may cover.
 FACE = (
-    "forehead", "nose", "cheeks", "lips_upper", "lips_lower", "chin", "jaw", "neck", "eyelids_left", "eyelids_right",
+    "forehead", "nose", "cheeks", "lips_upper", "lips_lower", "chin", "jaw", "eyelids_left", "eyelids_right",
     "brows_left", "brows_right",
 )  # fmt: skip
 
