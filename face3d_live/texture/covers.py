@@ -7,8 +7,8 @@ this: it has one colour from the cheeks over the lips to the chin, or one that n
 green).
 What is found so is then marked texel by texel; single odd places of an uncovered face are the business of `foreign`.
 
-Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) none was taken for covered; of nine
-masks drawn on 66 of them 8 of 594 went unseen, mostly grey and white ones on photos without colour.
+Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) none was taken for covered; of
+nine masks drawn on 66 of them 8 of 594 went unseen, mostly grey and white ones on photos without colour.
 """
 
 from __future__ import annotations
