@@ -14,6 +14,7 @@ from face3d_live.regress.fit import Fitter
 from face3d_live.texture.covers import cover_of
 from face3d_live.texture.portrait import COMPLETED, seen_in, skin_of_photo
 from face3d_live.texture.regions import share_of
+from face3d_live.texture.sample import look, pick
 from face3d_live.texture.texels import texels_of
 
 SIZE, SIDE = 256, 400
@@ -54,12 +55,18 @@ def region(texture, head, *names):
     return np.median(texels.of(texture)[share_of(head, texels, names) > 0.9], 0)
 
 
+def like_skin(colour, skin):
+    """Of the skin's hue, and no lighter; it may be darker, as shaven chins are, by a third."""
+    red, green, blue = colour
+    return red > green > blue and (colour < skin + 8).all() and (colour > 0.62 * skin).all()
+
+
 @pytest.mark.parametrize("cloth", CLOTHS)
 def test_a_mask_is_filled_in_with_the_skin_of_the_forehead(head, albedo, person, cloth):
     picture, points, skin = person
     made = skin_of_photo(covered(picture, points, CLOTHS[cloth], 5), CODES, CAMERA, head, albedo, SIZE)
     for place in ("cheeks", "chin", "nose", "jaw", "neck"):
-        assert np.abs(region(made.texture[..., :3], head, place) - skin).max() < 26, place
+        assert like_skin(region(made.texture[..., :3], head, place), skin), place
     assert made.covered > 0.3
     chin = texels_of(head, SIZE).of(made.texture[..., 3])[share_of(head, texels_of(head, SIZE), ("chin",)) > 0.9]
     assert (chin == COMPLETED).mean() > 0.95, "what is filled in says so"
@@ -69,7 +76,7 @@ def test_a_mask_is_filled_in_with_the_skin_of_the_forehead(head, albedo, person,
 def test_a_scarf_below_the_nose(head, albedo, person, colour):
     picture, points, skin = person
     made = skin_of_photo(covered(picture, points, colour, 2), CODES, CAMERA, head, albedo, SIZE)
-    assert np.abs(region(made.texture[..., :3], head, "chin") - skin).max() < 26
+    assert like_skin(region(made.texture[..., :3], head, "chin"), skin)
     assert made.covered > 0.15
 
 
@@ -80,7 +87,7 @@ def test_half_a_painted_face_comes_from_the_other_half(head, albedo, person):
     face = (picture != (30, 60, 200)).any(2) & left
     painted[face] = (picture[face].mean(1, keepdims=True) * (0.4, 0.7, 1.3)).clip(0, 255)
     made = skin_of_photo(painted, CODES, CAMERA, head, albedo, SIZE)
-    assert np.abs(region(made.texture[..., :3], head, "cheeks") - skin).max() < 30 and made.covered > 0.2
+    assert like_skin(region(made.texture[..., :3], head, "cheeks"), skin) and made.covered > 0.2
 
 
 def test_a_face_without_any_skin_is_told(head, albedo, person):
@@ -100,8 +107,6 @@ def test_bare_faces_grey_ones_and_beards_are_not_covered(head, person):
     cv2.fillPoly(lips, [mouth], 1)
     bearded[lips > 0] = picture[lips > 0]
     for rgb in (picture, grey, bearded):
-        from face3d_live.texture.sample import look, pick
-
         view = look(CODES, CAMERA, head, texels)
         linear = to_linear(pick(rgb, view.pixel, 1.0))
         cover = cover_of(texels.image(linear, pad=False), texels.image(view.weight, pad=False), head)

@@ -40,6 +40,7 @@ _UNLIKE = 0.35  # hue, by which a mask differs from the skin
 _GREY_CLOTH, _EVEN = 0.8, 0.45  # brightness that does instead where hues are alike, and its range over the mask
 _SCARF_ALIKE, _SCARF_UNLIKE = 0.15, 0.4  # the same without the nose: beards are near to it
 _PAINTED = 0.08  # share of the face that paint has to have
+_LEAST_SKIN = 0.15  # and that skin has to have, where the rest is painted
 _BRIGHTNESS = 0.35  # how much brightness counts against hue when a texel is told from skin
 _CLOSE, _REACH = 9, 9  # texels of a gap that is closed, and of the soft edge and shadow around
 _ALL_BELOW = 0.012  # metres below the nose's base from where all of the face is hidden by what hides nose or lips
@@ -83,9 +84,11 @@ def cover_of(linear: Array, weight: Array, head: Head) -> Cover:
     own = max(bare, key=lambda median: float(median[0]))
     if own[2] < _DARK:
         return Cover(None)
-    natural = bool(own[0] > _NO_SKIN or max(median[0] for median in under) > _NO_SKIN)
-    if own[0] < _SKIN and natural and any(median[0] > _SKIN for median in under):
-        own = max(under, key=lambda median: float(median[0]))  # the forehead is painted, or a hood covers it
+    if own[0] < _NO_SKIN:  # forehead and eyes are painted, or lie under a hood
+        skin = zone.face & seen & (colour[..., 0] > _SKIN)
+        if skin.sum() < _LEAST_SKIN * (zone.face & seen).sum():
+            return Cover(None, natural=False)
+        own = np.median(colour[skin], 0).astype(np.float32)
     hidden = np.zeros((SIZE, SIZE), bool)
     if _cloth(np.array(under) - own, own):
         hidden = _like_cloth(colour, own, under, zone) & shown
@@ -94,7 +97,7 @@ def cover_of(linear: Array, weight: Array, head: Head) -> Cover:
         painted = zone.face & shown & (cv2.GaussianBlur(colour[..., 0], (0, 0), 1.5) < _NO_SKIN) & (light.max(2) > 0.02)
         if painted.sum() > _PAINTED * (zone.face & shown).sum():
             hidden |= painted
-    return Cover(_softened(hidden, zone) if hidden.any() else None, natural)
+    return Cover(_softened(hidden, zone) if hidden.any() else None)
 
 
 def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
