@@ -34,10 +34,6 @@ REFUSALS: dict[str, Advice] = {
         "this type of file is not supported: convert it to JPEG or PNG of 8 bits",
         "不支持这种文件类型：请转换为 8 位的 JPEG 或 PNG",
     ),
-    "incomplete": Advice(
-        "more than half of the picture is missing from the file: copy or download it again",
-        "文件中的图片缺失一半以上：请重新复制或下载",
-    ),
     "too-large": Advice(
         "the picture has too many pixels to be decoded safely: scale it down to 80 megapixels or less",
         "图片像素过多，无法安全解码：请缩小到 8000 万像素以内",

@@ -53,7 +53,7 @@ def load_photo(source: Path | bytes) -> Photo:
     """A photo and what could not be read for certain.
 
     Of an animation or a file of several pictures the first. Raises InputError: "no-file", "not-an-image",
-    "unsupported-type", "incomplete", "too-large", "too-small".
+    "unsupported-type", "too-large", "too-small".
     """
     if isinstance(source, bytes):
         return _decode(source, "the upload")
@@ -92,7 +92,7 @@ def _decode(data: bytes, name: str) -> Photo:
             warnings.simplefilter("ignore")  # sizes are judged here, and damaged metadata does not matter
             image, shown = _loaded(data, name)
             if shown < _LEAST_SHOWN:
-                raise refusal("incomplete", f"{name}: {shown:.0%} of it is there")
+                raise refusal("not-an-image", f"{name}, of which {shown:.0%} is there")
             image = _upright(image)
             coloured, certain = to_srgb(image, data)
             codes = {"end-missing": shown < 1, "colours": not certain}
