@@ -73,10 +73,9 @@ def to_srgb(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
 
 
 def _converted(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
-    cicp = _cicp(data)
-    if cicp is not None:
+    cicp, profile = _cicp(data), image.info.get("icc_profile")
+    if cicp is not None and (cicp.hdr or not profile or image.format == "PNG"):  # an AVIF's profile goes before its box
         return _through(image.convert("RGB"), cicp), True
-    profile = image.info.get("icc_profile")
     if image.mode == "LAB" or profile:
         converted = _by_profile(image, profile)
         if converted is not None:

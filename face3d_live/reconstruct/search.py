@@ -132,7 +132,7 @@ def _in_tiles(detector: Detector, rgb: Picture, side: float) -> Iterator[Detecti
     """Unmerged answers of one level, in the photo's pixels."""
     level = reduced(rgb, max(round(max(rgb.shape[:2]) * SIDE / side), SIDE))
     back = max(rgb.shape[:2]) / max(level.shape[:2])
-    level = cv2.copyMakeBorder(level, *[_RIM] * 4, cv2.BORDER_REPLICATE)
+    level = cv2.copyMakeBorder(level, _RIM, _RIM, _RIM, _RIM, cv2.BORDER_REPLICATE)
     rows, columns = (_starts(length) for length in level.shape[:2])
     for top in rows:
         for left in columns:
