@@ -25,6 +25,7 @@ from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
+from face3d_live.reconstruct.report import described, part_of_photo
 from face3d_live.regress.fit import Fitter
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import OBSERVED, Seen, seen_in, whole_skin
@@ -153,7 +154,7 @@ class Reconstructor:
         run = _Run(options or Options(), progress or _silent)
         found, quality = self._geometry(rgb, run)
         quality = replace(quality, warnings=(*warnings, *quality.warnings))
-        run.notes |= _part(found)
+        run.notes |= part_of_photo(found)
         return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
 
     def geometry(self, rgb: Picture, options: Options | None = None) -> Found:
@@ -230,7 +231,7 @@ class Reconstructor:
         options = run.options
         if quality is not None and quality.conservative:
             options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
-        report: dict[str, Any] = {"options": run.options.to_json()} | _described(options, quality)
+        report: dict[str, Any] = {"options": run.options.to_json()} | described(options.mesh, options.texture, quality)
         files: dict[str, bytes] = {}
         if options.only == "all":
             with run.stage("texture", 0.4):
@@ -276,31 +277,6 @@ class Reconstructor:
 
     def _params(self, codes: HeadCodes, camera: Camera) -> Params:
         return Params(codes, self.head.landmarks68(self.head.vertices(codes.shape, codes.expression)), camera)
-
-
-def _described(options: Options, quality: Quality | None) -> dict[str, Any]:
-    """The part of the report that is known before the texture is."""
-    codes = () if quality is None else quality.warnings
-    held_back = quality is not None and quality.conservative
-    report: dict[str, Any] = {
-        "confidence": 1.0 if quality is None else round(quality.confidence, 3),
-        "mode": "conservative" if held_back else "full",
-        "mesh": options.mesh,
-        "texture": options.texture,
-        "warnings": [WARNINGS[code].en for code in codes],
-        "warning_codes": list(codes),
-    }
-    return report if quality is None else report | {"quality": quality.to_json()}
-
-
-def _part(found: Found) -> dict[str, Any]:
-    """For report.json: which part of the photo the camera of params.npz took, where it is not the whole, upright."""
-    frame = found.frame
-    if frame is None or (frame.turned == 0 and frame.camera == Camera.webcam(*frame.size)):
-        return {}
-    height, width = frame.picture.shape[:2]
-    corners = frame.in_photo(np.array([[0, 0], [width, 0], [width, height], [0, height]]))
-    return {"frame": {"turned_deg": round(frame.turned, 1), "corners": corners.round(1).tolist()}}
 
 
 def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:

@@ -57,12 +57,13 @@ class Cover:
 @dataclass(frozen=True)
 class _Zone:
     """(SIZE, SIZE) each. bare: the places that tell the skin; under: nose, cheeks, chin, lips; face: all that may be
-    hidden; lower: of that, what lies below the eyes; deep: what lies below nose and upper lip."""
+    hidden; lower: of that, what lies below the eyes, upper: the forehead; deep: what lies below nose and upper lip."""
 
     bare: tuple[Mask, ...]
     under: tuple[Mask, ...]
     face: Mask
     lower: Mask
+    upper: Mask
     deep: Mask
 
 
@@ -115,7 +116,8 @@ def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
 
 
 def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _Zone) -> Mask:
-    """Texels below the eyes that are nearer to the cloth's colours than to the skin's, or far from the skin's hue."""
+    """Texels below the eyes that are nearer to the cloth's colours than to the skin's, or far from its hue; on the
+    forehead those that are plainly the cloth's."""
     scale = np.array([1, 1, _BRIGHTNESS], np.float32)
     smooth = cv2.GaussianBlur(colour, (0, 0), 1.0) * scale
     skin = np.linalg.norm(smooth - own * scale, axis=-1)
@@ -123,7 +125,7 @@ def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _Zone) -> M
                     if np.linalg.norm((each - own)[:2]) > _UNLIKE or abs(each[2] - own[2]) > _GREY_CLOTH] or [skin],
                    axis=0)  # fmt: skip
     hue = np.linalg.norm(smooth[..., :2] - own[:2], axis=-1)
-    odd = zone.lower & ((cloth < skin) | (hue > 2 * _UNLIKE))
+    odd = (zone.lower & ((cloth < skin) | (hue > 2 * _UNLIKE))) | (zone.upper & (cloth < skin / 2))
     return cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
 
 
@@ -158,4 +160,4 @@ def _zone(head: Head, size: int) -> _Zone:
     face = of(*FACE)
     lower = face & (y < eyes - 0.006) & ~of("forehead", "eyelids_left", "eyelids_right", "brows_left", "brows_right")
     deep = of("lips_upper", "lips_lower", "chin", "cheeks", "jaw") & (y < base - _ALL_BELOW)
-    return _Zone(bare, under, face, lower, deep)
+    return _Zone(bare, under, face, lower, of("forehead"), deep)
