@@ -22,6 +22,7 @@ from face3d_live.export.params import Params, params_bytes
 from face3d_live.reconstruct import Options, Reconstruction, advice, batch, face_choice, read_photo
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS, refusal
 from face3d_live.reconstruct.find import Finder, Found
+from face3d_live.reconstruct.frame import frame_around
 from face3d_live.reconstruct.judge import SOFT, assess, sharpness
 from face3d_live.reconstruct.rerender import Shot, parse_coefficient, render_params
 from face3d_live.reconstruct.rerender import posed as with_expression
@@ -85,21 +86,29 @@ class Sees:
     def detect(self, rgb):
         return self.found
 
+    def look(self, rgb, left, top):
+        return []
+
+    def near(self, rgb, centre, side):
+        return None
+
 
 @pytest.fixture
 def looks(head, monkeypatch):
     """Which boxes the network was shown."""
     seen = []
 
-    def estimate(self, rgb, face, camera):
+    def upright(self, rgb, face):
         seen.append(tuple(face.box.tolist()))
-        return SimpleNamespace(codes=posed(), confidence=0.8) if face.score > 0.6 else None
+        estimate = SimpleNamespace(codes=posed(), confidence=0.8)
+        return SimpleNamespace(frame=frame_around(rgb, face), estimate=estimate) if face.score > 0.6 else None
 
     def look_again(estimator, rgb, codes, camera):
         return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478))
 
-    monkeypatch.setattr(Finder, "_estimate", estimate)
+    monkeypatch.setattr(Finder, "_upright", upright)
     monkeypatch.setattr("face3d_live.reconstruct.find.look_again", look_again)
+    monkeypatch.setattr("face3d_live.reconstruct.find.disagreement", lambda regressor, rgb, points: 0.01)
     return seen
 
 
@@ -108,17 +117,17 @@ FRAME = np.zeros((200, 300, 3), np.uint8)
 
 
 def test_one_face_is_taken(looks):
-    found = Finder(Sees(LARGE), None).find(FRAME)
+    found = Finder(Sees(LARGE), SimpleNamespace(regressor=None)).find(FRAME)
     assert looks == [LARGE] and found.others == 0 and found.confidence == 0.8
 
 
 def test_a_bystander_is_left_out_and_mentioned(looks):
-    assert Finder(Sees(LARGE, SMALL), None).find(FRAME).others == 1
+    assert Finder(Sees(LARGE, SMALL), SimpleNamespace(regressor=None)).find(FRAME).others == 1
     assert looks == [LARGE]
 
 
 def test_two_faces_alike_ask_for_a_choice(looks):
-    finder = Finder(Sees(LARGE, EQUAL), None)
+    finder = Finder(Sees(LARGE, EQUAL), SimpleNamespace(regressor=None))
     with pytest.raises(InputError) as refused:
         finder.find(FRAME)
     assert refused.value.code == "several-faces" and "1 at 20 %, 2 at 66 %" in refused.value.message
@@ -131,10 +140,10 @@ def test_two_faces_alike_ask_for_a_choice(looks):
 
 
 def test_a_face_that_is_none_gives_way_to_the_next(looks):
-    Finder(Sees(LARGE, SMALL, scores=[0.55, 0.7]), None).find(FRAME)
+    Finder(Sees(LARGE, SMALL, scores=[0.55, 0.7]), SimpleNamespace(regressor=None)).find(FRAME)
     assert looks == [LARGE, SMALL]
     with pytest.raises(InputError, match="no-face"):
-        Finder(Sees(LARGE, scores=[0.55]), None).find(FRAME)
+        Finder(Sees(LARGE, scores=[0.55]), SimpleNamespace(regressor=None)).find(FRAME)
 
 
 @pytest.mark.parametrize(("text", "choice"), [("auto", "auto"), ("largest", "largest"), ("2", 2)])
@@ -241,7 +250,7 @@ class Makes:
     def __init__(self, *runs_on):
         self.asked = 0
 
-    def photo(self, rgb, options):
+    def photo(self, rgb, options, warnings=()):
         self.asked += 1
         if rgb.mean() < 5:
             raise refusal("no-face")
@@ -311,7 +320,7 @@ def test_a_photo_comes_through_a_pipe(makes, album, tmp_path, monkeypatch):
 
 
 def test_a_missing_model_ends_the_run(makes, album, tmp_path, monkeypatch):
-    def missing(rgb, options):
+    def missing(rgb, options, warnings):
         raise AssetError("head-missing", "restore it")
 
     monkeypatch.setattr(makes, "photo", missing)

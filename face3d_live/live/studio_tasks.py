@@ -43,10 +43,11 @@ def faces(report: Report, photo: bytes) -> bytes:
     """
     from face3d_live.reconstruct import read_photo
     from face3d_live.reconstruct.advice import refusal
+    from face3d_live.reconstruct.search import search
     from face3d_live.track.detector import SURE
 
     rgb = read_photo(photo)
-    found = list(enumerate(_detector().detect(rgb), 1))
+    found = list(enumerate(search(_detector(), rgb), 1))
     if not found:
         raise refusal("no-face")
     height, width = rgb.shape[:2]

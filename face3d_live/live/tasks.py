@@ -64,12 +64,13 @@ def reconstruct_photo(
 
     Raises InputError for what is no photo, shows no face, or shows none well enough.
     """
-    from face3d_live.reconstruct import Options, read_photo
+    from face3d_live.reconstruct import Options, load_photo
 
     options = Options(mesh=mesh, texture=texture, sharpen=sharpen, refine=refine)
     if face is not None:
         options = replace(options, face=face)
-    return _zip(_reconstructor().photo(read_photo(photo), options, progress=report))
+    read = load_photo(photo)
+    return _zip(_reconstructor().photo(read.rgb, options, progress=report, warnings=read.warnings))
 
 
 def skin(report: Report, moments: Sequence[tuple[Rgb, HeadCodes, float]]) -> bytes:

@@ -31,7 +31,8 @@ REFUSALS: dict[str, Advice] = {
         "这不是可读取的图片：请提供 JPEG、PNG 或 WebP 照片",
     ),
     "unsupported-type": Advice(
-        "this type of file is not supported: convert it to JPEG or PNG", "不支持这种文件类型：请转换为 JPEG 或 PNG"
+        "this type of file is not supported: convert it to JPEG or PNG of 8 bits",
+        "不支持这种文件类型：请转换为 8 位的 JPEG 或 PNG",
     ),
     "too-large": Advice(
         "the picture has too many pixels to be decoded safely: scale it down to 80 megapixels or less",
@@ -58,6 +59,10 @@ REFUSALS: dict[str, Advice] = {
     "too-dark": Advice(
         "the face is too dark, or only its outline shows: take the photo with light on the face",
         "人脸太暗或处于逆光：请让光线照在脸上重新拍摄",
+    ),
+    "no-skin": Advice(
+        "nothing on the face has the colour of skin (paint, coloured light): give a photo of it bare in plain light",
+        "脸上没有皮肤的颜色（彩绘或有色光）：请提供普通光线下未遮盖的人脸照片",
     ),
     "cropped": Advice(
         "a part of the face lies outside the photo: give one that shows the whole face",
@@ -101,9 +106,16 @@ WARNINGS: dict[str, Advice] = {
     "dim": Advice("the face is dimly lit: its colours are uncertain", "人脸光线较暗：颜色不够可靠"),
     "edge": Advice("the face touches the edge of the photo", "人脸靠近照片边缘"),
     "others": Advice("other faces of the photo were left out", "照片中的其他人脸已忽略"),
+    "end-missing": Advice(
+        "the file breaks off before its end: what is there was used", "文件末尾缺失：已使用可读取的部分"
+    ),
+    "colours": Advice(
+        "the colour profile is missing or broken: the colours are a guess", "颜色配置文件缺失或损坏：颜色为推测"
+    ),
+    "rotated": Advice("the face was not upright in the photo: it was turned", "照片中的人脸不是正立的：已自动转正"),
     "covered": Advice(
-        "something covers a part of the skin (glasses, hair, a hand): it was filled in",
-        "部分皮肤被遮挡（眼镜、头发或手）：已补全",
+        "something covers a part of the skin (glasses, hair, a hand, a mask): it was filled in",
+        "部分皮肤被遮挡（眼镜、头发、手或口罩）：已补全",
     ),
 }
 

@@ -19,7 +19,7 @@ from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
 from face3d_live.reconstruct.maker import Options, Reconstructor
-from face3d_live.reconstruct.photo import MOST_BYTES, read_photo
+from face3d_live.reconstruct.photo import MOST_BYTES, load_photo
 from face3d_live.regress.devices import Device, Precision
 from face3d_live.text import shown
 
@@ -27,7 +27,7 @@ RunsOn = tuple[Device, Precision]
 
 STDIN = Path("-")
 SUMMARY = "summary.csv"
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".mpo"})
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".mpo", ".avif"})
 _COLUMNS = (
     "photo", "folder", "state", "code", "message", "seconds", "confidence", "mode", "observed", "face_pixels",
     "yaw_deg", "warnings",
@@ -213,7 +213,8 @@ def _make_there(task: Task, options: Options) -> Outcome:
 def make(maker: Reconstructor, task: Task, options: Options) -> Outcome:
     """One photo, from file to folder; whatever is wrong with it is in the outcome."""
     try:
-        made = maker.photo(read_photo(_stdin() if task.photo == STDIN else task.photo), options)
+        photo = load_photo(_stdin() if task.photo == STDIN else task.photo)
+        made = maker.photo(photo.rgb, options, warnings=photo.warnings)
         write_folder(made.files, task.folder)
     except AssetError:
         raise  # no other photo would fare better

@@ -14,7 +14,8 @@ from face3d_live.codes import HeadCodes
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.judge import Quality
-from face3d_live.reconstruct.photo import WORKING_SIDE, read_photo
+from face3d_live.reconstruct.photo import read_photo
+from face3d_live.reconstruct.search import COARSE_SIDE, reduced
 from face3d_live.regress.fit import Fitter
 
 Array = NDArray[np.float32]
@@ -95,7 +96,7 @@ def moments(path: Path, count: int = VIDEO_PICTURES) -> list[tuple[float, Pictur
             stretch = min(i * count // length, count - 1)
             sharp = _detail(rgb)
             if stretch not in best or sharp > best[stretch][0]:
-                best[stretch] = sharp, t, _working(rgb)
+                best[stretch] = sharp, t, reduced(rgb, COARSE_SIDE).copy()
     return [(t, rgb) for _, t, rgb in best.values()]
 
 
@@ -104,10 +105,3 @@ def _detail(rgb: Picture) -> float:
     shrink = 320 / max(rgb.shape[:2])
     small = cv2.resize(rgb, None, fx=min(shrink, 1), fy=min(shrink, 1), interpolation=cv2.INTER_AREA)
     return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
-
-
-def _working(rgb: Picture) -> Picture:
-    scale = WORKING_SIDE / max(rgb.shape[:2])
-    if scale >= 1:
-        return rgb.copy()
-    return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)

@@ -18,13 +18,14 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.points import OVAL
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.find import Found
+from face3d_live.reconstruct.search import LEAST_FACE
 from face3d_live.regress.crop import CROP_MARGIN, Crop, crop_from_points
 from face3d_live.rotations import to_euler
 
 Picture = NDArray[np.uint8]
 
 SURE = 0.5  # confidence below which the head is held back
-LEAST_FACE, SMALL_FACE = 48, 96  # pixels of the box around the face
+SMALL_FACE = 96  # pixels of the box around the face
 LEAST_SHARPNESS, SOFT = 0.085, 0.16
 LEAST_LIGHT, DIM = 36.0, 60.0  # of 255: the brightest tenth of the face
 SILHOUETTE, BACKLIGHT = 64.0, 190.0  # the same against the brighter quarter of what is around it
@@ -62,7 +63,7 @@ class Quality:
 
 
 def assess(rgb: Picture, found: Found) -> Quality:
-    """The quality of a face of a picture (H, W, 3).
+    """The quality of a face of a photo (H, W, 3).
 
     Raises InputError: "too-small", "extreme-pose", "cropped", "too-dark", "blurred".
     """
@@ -73,10 +74,10 @@ def assess(rgb: Picture, found: Found) -> Quality:
     yaw, pitch = _turn(found.codes, found.camera)
     if abs(yaw) > MOST_YAW or abs(pitch) > MOST_PITCH:
         raise refusal("extreme-pose", f"{np.degrees(yaw):.0f} degrees sideways, {np.degrees(pitch):.0f} up or down")
-    outline = found.points[list(OVAL)]
-    outside = float(((outline < 0) | (outline >= rgb.shape[1::-1])).any(1).mean())
+    outside = found.outside(rgb, OVAL)
     if outside > CUT_OFF:
         raise refusal("cropped")
+    rgb = found.picture(rgb)
     grey = cv2.cvtColor(Crop(crop.x, crop.y, face / 2).extract(rgb, _SIDE), cv2.COLOR_RGB2GRAY)
     around = cv2.cvtColor(Crop(crop.x, crop.y, 1.2 * face).extract(rgb, _SIDE), cv2.COLOR_RGB2GRAY)
     light = float(np.percentile(grey[_SIDE // 6 : -_SIDE // 6, _SIDE // 6 : -_SIDE // 6], 90))
@@ -87,13 +88,14 @@ def assess(rgb: Picture, found: Found) -> Quality:
     if sharp < LEAST_SHARPNESS:
         raise refusal("blurred")
     checks = {
-        "unsure": found.confidence < SURE,
+        "unsure": found.confidence < SURE or not found.steady,
         "small": face < SMALL_FACE,
         "soft": sharp < SOFT,
         "dim": light < DIM,
         "turned": abs(yaw) > TURNED,
         "edge": outside > AT_EDGE,
         "others": found.others > 0,
+        "rotated": found.frame is not None and found.frame.turned != 0,
     }
     warnings = tuple(code for code, true in checks.items() if true)
     held_back = bool({"unsure", "small", "soft", "dim"} & set(warnings))

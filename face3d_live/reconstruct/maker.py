@@ -25,6 +25,7 @@ from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
 from face3d_live.reconstruct.judge import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
+from face3d_live.reconstruct.report import described, part_of_photo
 from face3d_live.regress.devices import Device, Precision
 from face3d_live.regress.fit import Fitter
 from face3d_live.text import shown
@@ -144,12 +145,19 @@ class Reconstructor:
         """One face of a picture with its codes. Raises InputError: see `Finder.find`."""
         return self._finder.find(rgb, choice)
 
-    def photo(self, rgb: Picture, options: Options | None = None, progress: Progress | None = None) -> Reconstruction:
-        """The files of a picture (H, W, 3) of which nothing else is known. Raises InputError: see `Finder.find` and
-        `judge.assess`."""
+    def photo(
+        self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
+        warnings: Sequence[str] = (),
+    ) -> Reconstruction:  # fmt: skip
+        """The files of a picture (H, W, 3) of any size. warnings: codes of what reading it brought up.
+
+        Raises InputError: see `Finder.find` and `judge.assess`.
+        """
         run = _Run(options or Options(), progress or _silent)
         found, quality = self._geometry(rgb, run)
-        return self._finish(rgb, found.codes, found.camera, run, quality)
+        quality = replace(quality, warnings=(*warnings, *quality.warnings))
+        run.notes |= part_of_photo(found)
+        return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
 
     def geometry(self, rgb: Picture, options: Options | None = None) -> Found:
         """The face of a picture with the codes that its files would hold. Raises InputError: see `photo`."""
@@ -162,7 +170,7 @@ class Reconstructor:
             quality = assess(rgb, found)
         with run.stage("geometry", 0.15):
             if run.options.refine and run.options.only == "all":
-                refined = self._refiner.refine(rgb, found)
+                refined = self._refiner.refine(found.picture(rgb), found)
                 found = replace(found, codes=refined.codes)
                 run.notes["refinement"] = refined.to_json()
             if quality.conservative:
@@ -203,7 +211,7 @@ class Reconstructor:
         for name, rgb in pictures:
             try:
                 found = self.find(rgb, options.face)
-                sittings.append(Sitting(name, rgb, found, assess(rgb, found)))
+                sittings.append(Sitting(name, found.picture(rgb), found, assess(rgb, found)))
             except InputError as error:
                 refused[name], first = error.code, first or error
         if not sittings:
@@ -225,11 +233,13 @@ class Reconstructor:
         options = run.options
         if quality is not None and quality.conservative:
             options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
-        report: dict[str, Any] = {"options": run.options.to_json()} | _described(options, quality)
+        report: dict[str, Any] = {"options": run.options.to_json()} | described(options.mesh, options.texture, quality)
         files: dict[str, bytes] = {}
         if options.only == "all":
             with run.stage("texture", 0.4):
                 seen = self._seen(rgb, codes, camera, options)
+                if quality is not None and not seen.natural:
+                    raise refusal("no-skin")
                 if others:
                     parts = [self._seen(one.rgb, one.found.codes, one.found.camera, options) for one in others]
                     seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
@@ -269,21 +279,6 @@ class Reconstructor:
 
     def _params(self, codes: HeadCodes, camera: Camera) -> Params:
         return Params(codes, self.head.landmarks68(self.head.vertices(codes.shape, codes.expression)), camera)
-
-
-def _described(options: Options, quality: Quality | None) -> dict[str, Any]:
-    """The part of the report that is known before the texture is."""
-    codes = () if quality is None else quality.warnings
-    held_back = quality is not None and quality.conservative
-    report: dict[str, Any] = {
-        "confidence": 1.0 if quality is None else round(quality.confidence, 3),
-        "mode": "conservative" if held_back else "full",
-        "mesh": options.mesh,
-        "texture": options.texture,
-        "warnings": [WARNINGS[code].en for code in codes],
-        "warning_codes": list(codes),
-    }
-    return report if quality is None else report | {"quality": quality.to_json()}
 
 
 def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:

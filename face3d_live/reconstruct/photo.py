@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.reconstruct.advice import refusal
+from face3d_live.reconstruct.colour import to_srgb
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,9 +24,14 @@ Picture = NDArray[np.uint8]
 MOST_PIXELS = 80_000_000  # a photo of a large camera; more is a mistake or an attack
 MOST_BYTES = 200_000_000
 LEAST_SIDE = 64
-WORKING_SIDE = 2048  # a larger photo is scaled down: its face has more pixels than any texture here
 #: Decoders that are let near unknown bytes.
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+_LEAST_SHOWN = 0.5  # share of the rows that a JPEG without its end has to have
+#: What is a TIFF and yet unknown to the decoder has channels that it cannot read: floating point, 64 bits, many.
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JPEG_END, _JPEG_SCAN = b"\xff\xd9", b"\xff\xda"
+_SOMETHING_ELSE = bytes(range(1, 251)) * 8  # where a JPEG's code breaks off
+_MCU = 16  # rows that a JPEG is coded in at most: the last ones that are there may be damaged
 
 #: (offset, bytes) of files that people take for photos and that are not decoded here.
 _OTHER_TYPES = (
@@ -33,14 +41,28 @@ _OTHER_TYPES = (
 )  # fmt: skip
 
 
-def read_photo(source: Path | bytes) -> Picture:
-    """A photo upright as RGB (H, W, 3), at most `WORKING_SIDE` on its longer side.
+@dataclass(frozen=True)
+class Photo:
+    """rgb: (H, W, 3) sRGB, upright as its file says; warnings: codes of `advice.WARNINGS`."""
 
-    Raises InputError: "no-file", "not-an-image", "unsupported-type", "too-large", "too-small".
+    rgb: Picture
+    warnings: tuple[str, ...] = ()
+
+
+def load_photo(source: Path | bytes) -> Photo:
+    """A photo and what could not be read for certain.
+
+    Of an animation or a file of several pictures the first. Raises InputError: "no-file", "not-an-image",
+    "unsupported-type", "too-large", "too-small".
     """
     if isinstance(source, bytes):
         return _decode(source, "the upload")
     return _decode(_bytes(source), str(source))
+
+
+def read_photo(source: Path | bytes) -> Picture:
+    """The picture of `load_photo` alone."""
+    return load_photo(source).rgb
 
 
 def read_texture(path: Path) -> Picture:
@@ -62,40 +84,93 @@ def _bytes(path: Path) -> bytes:
         raise refusal("no-file", f"{path} ({error.strerror})") from error
 
 
-def _decode(data: bytes, name: str) -> Picture:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _decode(data: bytes, name: str) -> Photo:
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is judged here
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    raise refusal("too-large", f"{name} is {width} x {height}")
-                if min(width, height) < LEAST_SIDE:
-                    raise refusal("too-small", f"{name} is {width} x {height}")
-                image.draft("RGB", (WORKING_SIDE, WORKING_SIDE))
-                upright = _flat(ImageOps.exif_transpose(image))
-                upright.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
-                return np.asarray(upright, np.uint8).copy()
+            warnings.simplefilter("ignore")  # sizes are judged here, and damaged metadata does not matter
+            image, shown = _loaded(data, name)
+            if shown < _LEAST_SHOWN:
+                raise refusal("not-an-image", f"{name}, of which {shown:.0%} is there")
+            image = _upright(image)
+            coloured, certain = to_srgb(image, data)
+            codes = {"end-missing": shown < 1, "colours": not certain}
+            return Photo(_flat(coloured), tuple(code for code, true in codes.items() if true))
     except Image.DecompressionBombError as error:
         raise refusal("too-large", name) from error
     except UnidentifiedImageError as error:
-        other = any(data[at : at + len(sign)] == sign for at, sign in _OTHER_TYPES)
+        other = data.startswith(_TIFF) or any(data[at : at + len(sign)] == sign for at, sign in _OTHER_TYPES)
         raise refusal("unsupported-type" if other else "not-an-image", name) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise refusal("not-an-image", name) from error
 
 
-def _flat(image: Image.Image) -> Image.Image:
-    """RGB; see-through pixels over grey; 16-bit grey brought to eight."""
+def _loaded(data: bytes, name: str) -> tuple[Image.Image, float]:
+    """(the decoded picture, share of its rows that are there); missing rows are cut off."""
+    image = _opened(data, name)
+    try:
+        image.load()
+    except OSError:
+        if image.format not in ("JPEG", "MPO"):
+            raise
+    else:
+        return image, 1.0
+    closed = _opened(data + _JPEG_END, name)
+    closed.load()
+    if _scans(data) > 1:  # progressive: what is missing is detail, not rows
+        return closed, 0.999
+    # Rows that come out otherwise when something else follows are not in the file.
+    other = _opened(data + _SOMETHING_ELSE + _JPEG_END, name)
+    other.load()
+    apart = (np.asarray(closed) != np.asarray(other)).reshape(closed.height, -1).any(1)
+    rows = int(np.argmax(apart)) if apart.any() else closed.height
+    if rows < closed.height:
+        rows = max(rows - _MCU, 1)
+    shown = min(rows / closed.height, 0.999)
+    cut = closed.crop((0, 0, closed.width, rows))
+    cut.info, cut.format = closed.info, "JPEG"
+    return cut, shown
+
+
+def _scans(data: bytes) -> int:
+    """How many scans of a JPEG are there at least in part; a thumbnail's do not count."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == _JPEG_SCAN[1]:
+            return data.count(_JPEG_SCAN, at)
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    """Raises InputError "too-large" and "too-small" before anything is decoded."""
     from PIL import Image
 
-    if image.mode.startswith("I"):
-        values = np.asarray(image, np.float32)
-        image = Image.fromarray((values / (257 if values.max() > 255 else 1)).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        whole = image.convert("RGBA")
-        image = Image.new("RGBA", whole.size, (128, 128, 128, 255))
-        image.alpha_composite(whole)
-    return image.convert("RGB")
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise refusal("too-large", f"{name} is {width} x {height}")
+    if min(width, height) < LEAST_SIDE:
+        raise refusal("too-small", f"{name} is {width} x {height}")
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned and mirrored as EXIF asks; as it is, where EXIF cannot be read."""
+    from PIL import ImageOps
+
+    with contextlib.suppress(Exception):  # EXIF is whatever a program left there; Pillow fails on it in many ways
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _flat(image: Image.Image) -> Picture:
+    """(H, W, 3); see-through pixels over grey."""
+    from PIL import Image
+
+    if image.mode == "RGBA":
+        whole = Image.new("RGBA", image.size, (128, 128, 128, 255))
+        whole.alpha_composite(image)
+        image = whole.convert("RGB")
+    return np.asarray(image, np.uint8).copy()

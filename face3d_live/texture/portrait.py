@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,10 +14,11 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
+from face3d_live.texture.covers import cover_of
 from face3d_live.texture.eyes import iris_colour, paint_eyes
 from face3d_live.texture.foreign import foreign
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
+from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import View, density, look, pick, unlit
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 
@@ -51,8 +52,8 @@ class SkinOfPhoto:
 @dataclass(frozen=True)
 class Seen:
     """What a photo shows of a skin: picture (S, S, 3) sRGB without light, known (S, S) 0..1, the light (27,), the
-    share of the face that was covered, see `SkinOfPhoto`, texels per photo pixel, along a line, and
-    where the cover was, (S, S) 0..1."""
+    share of the face that was covered, see `SkinOfPhoto`, texels per photo pixel, along a line, where the cover was,
+    (S, S) 0..1, and whether anything on the face has a skin's colour."""
 
     picture: Picture
     known: Array
@@ -60,6 +61,7 @@ class Seen:
     covered: float
     texels_per_pixel: float = 1.0
     hidden: Array | None = None
+    natural: bool = True
 
 
 def skin_of_photo(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int) -> SkinOfPhoto:
@@ -74,13 +76,20 @@ def seen_in(rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: 
     view = look(codes, camera, head, texels)
     fine = density(view)
     colour = to_linear(pick(rgb, view.pixel, fine, cv2.INTER_CUBIC))
-    light, tone = _light(colour, view, head, texels, albedo)
+    cover = cover_of(texels.image(colour, pad=False), texels.image(view.weight, pad=False), head)
+    cloth = None if cover.hidden is None else cv2.resize(cover.hidden, (size, size), interpolation=cv2.INTER_LINEAR)
+    bare = view if cloth is None else replace(view, weight=view.weight * (1 - texels.of(cloth)))
+    light, tone = _light(colour, bare, head, texels, albedo)
     partial = unlit(colour, view, light)
-    weight = view.weight * _believed(partial, tone, head, texels, albedo)
+    weight = bare.weight * _believed(partial, tone, head, texels, albedo)
     picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
     hidden = cv2.resize(foreign(picture, known, head, albedo), (size, size), interpolation=cv2.INTER_LINEAR)
-    covered = float((known * hidden).sum() / max(float(known.sum()), 1e-6))
-    return Seen(picture, known * (1 - hidden), light, covered, fine, hidden)
+    under = known.sum()
+    if cloth is not None:
+        under += (texels.image(view.weight * share_of(head, texels, FACE), pad=False) * cloth).sum()
+        hidden = np.maximum(hidden, cloth)
+    covered = 1 - float((known * (1 - hidden)).sum() / max(float(under), 1e-6))
+    return Seen(picture, known * (1 - hidden), light, covered, fine, hidden, cover.natural)
 
 
 def whole_skin(seen: Seen, rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo) -> SkinOfPhoto:

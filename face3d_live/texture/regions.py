@@ -14,6 +14,12 @@ Array = NDArray[np.float32]
 #: Where skin is bare and smooth enough to tell the light from.
 PLAIN = ("cheeks", "forehead", "nose", "chin")
 
+#: All that a mask, a scarf or paint may cover.
+FACE = (
+    "forehead", "nose", "cheeks", "lips_upper", "lips_lower", "chin", "jaw", "eyelids_left", "eyelids_right",
+    "brows_left", "brows_right",
+)  # fmt: skip
+
 
 def share_of(head: Head, texels: Texels, regions: tuple[str, ...]) -> Array:  # (N,) 0..1
     """How far each texel belongs to one of the named regions."""

@@ -50,6 +50,25 @@ class Detection:
         """Pixels inside the box."""
         return float(max(self.box[2] - self.box[0], 0) * max(self.box[3] - self.box[1], 0))
 
+    @property
+    def centre(self) -> Array:  # (2,)
+        """Middle of the box, pixels."""
+        return np.asarray((self.box[:2] + self.box[2:]) / 2, np.float32)
+
+    @property
+    def side(self) -> float:
+        """Longer side of the box, pixels."""
+        return float((self.box[2:] - self.box[:2]).max())
+
+    @property
+    def roll(self) -> float:
+        """Degrees by which the face is turned clockwise in the picture, -180..180: from right eye to left eye and from
+        the eyes to the mouth."""
+        across = self.keypoints[1] - self.keypoints[0]
+        down = self.keypoints[3] - (self.keypoints[0] + self.keypoints[1]) / 2
+        x, y = across[0] + down[1], across[1] - down[0]
+        return float(np.degrees(np.arctan2(y, x)))
+
 
 def anchor_centres() -> Array:  # (896, 2) x, y in 0..1
     """Anchor centres in the order of the network's outputs: 16x16 cells of 2 anchors, then 8x8 cells of 6.
@@ -100,23 +119,25 @@ class Detector:
 
         Looks at the whole picture and, while there is no face, at smaller overlapping tiles, `finest` sizes of them
         (about 2 ms a look on one core; on a 4:3 picture 1 look, then 6, then 24). Each face found is then looked at
-        closely, which gives its box and score: prints and patterns that pass for a face from afar do not up close.
+        closely, which gives its box and score: prints and patterns that pass for a face from afar do not up close, and
+        do not end the search.
         """
         height, width = rgb.shape[:2]
         if min(height, width) < LEAST_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
             return []
         if np.ptp(rgb[::8, ::8]) < LEAST_CONTRAST:
             return []
-        found = self._look(rgb, 0, 0)
+        faces = self._closely(rgb, self.look(rgb, 0, 0))
         for share in TILE_SHARES[:finest]:
-            if found:
+            if faces:
                 break
-            found = [f for tile, x, y in tiles(rgb, share) for f in self._look(tile, x, y)]
-        closely = [
-            self.near(rgb, (f.box[:2] + f.box[2:]) / 2, float((f.box[2:] - f.box[:2]).max())) for f in blend(found)
-        ]
-        faces = blend([face for face in closely if face is not None])
+            faces = self._closely(rgb, [f for tile, x, y in tiles(rgb, share) for f in self.look(tile, x, y)])
         return sorted(faces, key=lambda face: (face.score < SURE, -face.area))
+
+    def _closely(self, rgb: NDArray[np.uint8], found: list[Detection]) -> list[Detection]:
+        """What is left of unmerged answers after a second opinion on each."""
+        second = (self.near(rgb, face.centre, face.side) for face in blend(found))
+        return blend([face for face in second if face is not None])
 
     def near(self, rgb: NDArray[np.uint8], centre: NDArray, side: float) -> Detection | None:
         """A second opinion on a face of about `side` pixels around `centre` (2,): the likeliest one there, or None.
@@ -128,12 +149,12 @@ class Detector:
         high = np.minimum(np.ceil(centre + side), rgb.shape[1::-1]).astype(int)
         if (high - low).min() < LEAST_SIDE:
             return None
-        faces = blend(self._look(rgb[low[1] : high[1], low[0] : high[0]], int(low[0]), int(low[1]), SCORE_NEAR))
+        faces = blend(self.look(rgb[low[1] : high[1], low[0] : high[0]], int(low[0]), int(low[1]), SCORE_NEAR))
         square = np.concatenate([centre - side / 2, centre + side / 2])
         faces = [face for face in faces if overlap(square, face.box[None])[0] > SAME_NEAR]
         return max(faces, key=lambda face: face.score, default=None)
 
-    def _look(self, rgb: NDArray[np.uint8], left: int, top: int, least: float = SCORE) -> list[Detection]:
+    def look(self, rgb: NDArray[np.uint8], left: int, top: int, least: float = SCORE) -> list[Detection]:
         """Unmerged answers for one picture whose top-left corner lies at (left, top) of the frame."""
         height, width = rgb.shape[:2]
         scale = SIDE / max(height, width)

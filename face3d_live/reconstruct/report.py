@@ -1,0 +1,38 @@
+"""What report.json says of a photo and of how it was taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from face3d_live.camera import Camera
+from face3d_live.head.mesh import Level
+from face3d_live.reconstruct.advice import WARNINGS
+from face3d_live.reconstruct.find import Found
+from face3d_live.reconstruct.judge import Quality
+
+
+def described(mesh: Level, texture: int, quality: Quality | None) -> dict[str, Any]:
+    """The part of the report that is known before the texture is."""
+    codes = () if quality is None else quality.warnings
+    held_back = quality is not None and quality.conservative
+    report: dict[str, Any] = {
+        "confidence": 1.0 if quality is None else round(quality.confidence, 3),
+        "mode": "conservative" if held_back else "full",
+        "mesh": mesh,
+        "texture": texture,
+        "warnings": [WARNINGS[code].en for code in codes],
+        "warning_codes": list(codes),
+    }
+    return report if quality is None else report | {"quality": quality.to_json()}
+
+
+def part_of_photo(found: Found) -> dict[str, Any]:
+    """For report.json: which part of the photo the camera of params.npz took, where it is not the whole, upright."""
+    frame = found.frame
+    if frame is None or (frame.turned == 0 and frame.camera == Camera.webcam(*frame.size)):
+        return {}
+    height, width = frame.picture.shape[:2]
+    corners = frame.in_photo(np.array([[0, 0], [width, 0], [width, height], [0, height]]))
+    return {"frame": {"turned_deg": round(frame.turned, 1), "corners": corners.round(1).tolist()}}
