@@ -105,7 +105,7 @@ async def measure_camera(seconds: float) -> list[float]:
     transport, _ = await loop.create_datagram_endpoint(lambda: arrivals, local_addr=("127.0.0.1", 0))
     url = f"livelink://127.0.0.1:{transport.get_extra_info('sockname')[1]}?rate=120"
     settings = Settings(
-        pipeline=functools.partial(make_pipeline, "cpu"),
+        pipeline=functools.partial(make_pipeline, "cpu", "auto"),
         snapshot=tasks.snapshot,
         reconstruct=tasks.reconstruct_photo,
         skin=tasks.skin,

@@ -184,7 +184,7 @@ async def test_a_drawn_head_is_followed_into_every_receiver(tmp_path):
     async with studio.listen() as port:
         urls = [f"{kind}://127.0.0.1:{there.port}?rate=120" for kind, there in sockets.items()]
         urls.append(f"vts://127.0.0.1:{port}?rate=120")
-        pipeline = functools.partial(make_pipeline, "cpu")
+        pipeline = functools.partial(make_pipeline, "cpu", "auto")
         async with serve(pipeline, config=tmp_path, outputs=tuple(urls)) as served:
             session = served.live.sessions.open("source")
             stream = f"{served.ws}/api/sessions/{session.id}/expressions"

@@ -201,11 +201,15 @@ class Head:
                 code[channel] = 1
                 arm = mean[mine] - self.eye_centers[eye]
                 expression[channel, mine] += arm @ eye_rotations(code)[eye].T - arm
-        blink = np.zeros((2, N_SHAPE, self.n_vertices, 3), np.float32)
+        return PointBasis(mean, self.points(self.shape_basis), expression, self.points(self.blink_offsets()))
+
+    def blink_offsets(self) -> Array:  # (2, 80, V, 3)
+        """What the shape code adds to the blink of the left and the right eye, over all vertices."""
+        out = np.zeros((2, N_SHAPE, self.n_vertices, 3), np.float32)
         for eye in (0, 1):
             mine = self.blink_eye == eye
-            blink[eye][:, self.blink_vertices[mine]] = self.blink_basis[:, mine]
-        return PointBasis(mean, self.points(self.shape_basis), expression, self.points(blink))
+            out[eye][:, self.blink_vertices[mine]] = self.blink_basis[:, mine]
+        return out
 
     def mesh(self, level: Level) -> Mesh:
         """A mesh level; made on first use, then kept. Raises KeyError for an unknown name."""

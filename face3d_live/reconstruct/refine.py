@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
-from face3d_live.head.model import Head
+from face3d_live.head.model import BLINKS, Head
 from face3d_live.lighting import GAMMA, shade
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.pixels import POSE, SIDE, Cut, moves, slope_of_light, texel_at, towards_flat
@@ -114,6 +114,8 @@ class Refiner:
         basis = np.concatenate([head.expression_basis, head.shape_basis])[:, used]
         self._basis = np.ascontiguousarray(basis.transpose(2, 0, 1))  # (3, 132, U)
         self._start = np.ascontiguousarray(head.template[used].T)  # (3, U)
+        blinks = head.blink_offsets()[:, :, used]  # (2, 80, U, 3)
+        self._blinks = np.ascontiguousarray(blinks.transpose(0, 1, 3, 2))  # (2, 80, 3, U)
         names = [head.region_names.index(name) for name in PLAIN]
         self._plain = np.isin(head.region_of[mine], names)
         uv = np.zeros((head.n_vertices, 2), np.float32)
@@ -171,6 +173,9 @@ class Refiner:
 
     def _state(self, view: Cut, found: Found, codes: HeadCodes) -> _State:
         local = self._start + np.concatenate([codes.expression, codes.shape]) @ self._basis  # (3, U)
+        for eye, channel in enumerate(BLINKS):
+            if codes.expression[channel] > 0:
+                local = local + codes.expression[channel] * np.tensordot(codes.shape, self._blinks[eye], 1)
         normals = self._normals(local)
         turned = normals @ codes.rotation.T
         space = local[:, self._ids].T @ codes.rotation.T + codes.translation
@@ -211,10 +216,12 @@ class Refiner:
         pixel = found.camera.project(self._fitter.points3d(codes)[self._fitter.rows])
         points = ((pixel - problem.observed) * problem.weight[:, None]) ** 2
         here = np.concatenate([codes.expression, codes.shape])
-        prior = (problem.precision * (here - problem.center)) ** 2
+        away = here - problem.center
         balance = here @ self._balance @ here
         size = (self._growth @ (codes.shape - found.codes.shape) / SIZE_SIGMA) ** 2
-        return float(points.sum() + prior.sum() + balance + size + (codes.texture**2).sum() / ALBEDO_SIGMA**2)
+        return float(
+            points.sum() + away @ problem.precision @ away + balance + size + (codes.texture**2).sum() / ALBEDO_SIGMA**2
+        )
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
@@ -237,16 +244,15 @@ class Refiner:
         rows = (jacobian * scale).reshape(total, -1)
         error = ((state.seen - state.albedo * g[:, None]).T * scale).ravel()
         normal, gradient = (rows @ rows.T).astype(np.float64), (rows @ error).astype(np.float64)
+        pixel = found.camera.project(fitter.points3d(codes)[fitter.rows])
         local = fitter.start + here @ fitter.basis
         seen = (moves(local, fitter.basis, codes, found.camera) * problem.weight).reshape(POSE + count, -1)
-        pixel = found.camera.project((codes.rotation @ local).T + codes.translation)
         off = ((pixel - problem.observed) * problem.weight[:, None]).T.ravel()
         normal[: POSE + count, : POSE + count] += seen @ seen.T
         gradient[: POSE + count] += seen @ off
         middle = slice(POSE, POSE + count)
-        square = problem.precision.astype(np.float64) ** 2
-        normal[middle, middle] += np.diag(square) + self._balance
-        gradient[middle] += square * (here - problem.center) + self._balance @ here
+        normal[middle, middle] += problem.precision + self._balance
+        gradient[middle] += problem.precision @ (here - problem.center) + self._balance @ here
         given = slice(POSE + N_EXPRESSION, POSE + count)
         grown = self._growth / SIZE_SIGMA
         normal[given, given] += np.outer(grown, grown)

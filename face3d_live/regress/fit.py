@@ -65,8 +65,10 @@ class Prior:
         return np.linalg.inv(self.people * head.expression_covariance + self.alone**2 * np.eye(N_EXPRESSION))
 
 
-#: Where the points are all there is, and where a network has said what it sees.
+#: Where the points are all there is; where another tracker's scores are known, whose size the labels are to have; and
+#: where a network has said what it sees.
 FROM_POINTS = Prior(4.0, 0.15)
+FROM_SCORES = Prior(0.0, 0.03)
 FROM_NETWORK = Prior(1.0, 0.1)
 
 

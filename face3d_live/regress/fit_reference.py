@@ -53,7 +53,7 @@ def fit_reference(
     start = np.concatenate([np.zeros(6), np.clip(init.expression, 0.01, 0.99), init.shape])[: 6 + count]
     low, high = np.full(6 + count, -np.inf), np.full(6 + count, np.inf)
     low[6 : 6 + N_EXPRESSION], high[6 : 6 + N_EXPRESSION] = 0, 1
-    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac", ftol=1e-10, xtol=1e-10).x
+    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac", ftol=1e-12, xtol=1e-12, gtol=1e-12).x
     rotation, translation = pose(x)
     found = init.with_(rotation=rotation, translation=translation, expression=x[6 : 6 + N_EXPRESSION])
     if solve_shape:

@@ -23,7 +23,7 @@ from face3d_live.head.model import Head
 from face3d_live.head.points import IRIS_LEFT, IRIS_RIGHT
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.estimate import ray_rotation
-from face3d_live.regress.fit import UNSEEN, Fitter
+from face3d_live.regress.fit import FROM_SCORES, UNSEEN, Fitter
 from face3d_live.train.lids import LIDS, close_lids, lid_gap
 from face3d_live.train.pool import UNIT, Sample, ShardWriter
 from face3d_live.train.portraits import DEAD, FIT_STEPS, POINT_ERROR, labelled, point_trust, teacher_scores
@@ -135,7 +135,7 @@ class ClipLabeller:
     """Fits one head to all frames of one person's clips: one shape, smooth poses."""
 
     def __init__(self, head: Head, data: Path, answers: Path) -> None:
-        self.fitter = Fitter(head)
+        self.fitter = Fitter(head, FROM_SCORES)
         self.data, self.answers = data, answers
         self.usual = np.percentile(teacher_scores(data), 15, axis=0)
         self.trust = point_trust()

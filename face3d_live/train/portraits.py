@@ -24,7 +24,7 @@ from face3d_live.errors import InputError
 from face3d_live.head import points as landmarks
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop, crop_from_points
-from face3d_live.regress.fit import UNSEEN, Fit, Fitter
+from face3d_live.regress.fit import FROM_SCORES, UNSEEN, Fit, Fitter
 from face3d_live.train.pool import N_POINTS, PORTRAIT, SIZE, STORED, UNIT, Sample, ShardWriter
 from face3d_live.train.scene import Placement
 from face3d_live.train.shared_shape import fit_together
@@ -141,7 +141,7 @@ class Labeller:
     """Fits the head to the teacher's points, which gives a portrait every label that its picture can give."""
 
     def __init__(self, head: Head, data: Path) -> None:
-        self.fitter = Fitter(head)
+        self.fitter = Fitter(head, FROM_SCORES)
         with np.load(data / "faces" / "teacher.npz") as teacher:
             self.landmarks = teacher["landmarks"][..., :2].astype(np.float32)
         self.scores = teacher_scores(data)
