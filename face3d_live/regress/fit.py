@@ -101,7 +101,7 @@ class Fitter:
     def __init__(self, head: PointHead, prior: Prior = FROM_POINTS) -> None:
         basis = head.point_basis()
         self.mean, self.shape_basis = basis.mean, basis.shape
-        self._units = basis.units
+        self.points = basis
         self._shape = np.zeros(N_SHAPE, np.float32)  # that the blinks of the arrays below belong to
         self.usable = np.asarray(head.point_usable, np.float32)
         self.rows = np.flatnonzero(self.usable > 0.02)
@@ -191,15 +191,11 @@ class Fitter:
         gradient[POSE:] += problem.precision @ (current[:count] - problem.center)
         return normal, gradient
 
-    def units(self, shape: NDArray) -> Array:  # (80,) -> (52, 478, 3)
-        """The movements of the points at coefficient 1, metres."""
-        return self._units(shape)
-
     def _blink_as(self, shape: NDArray) -> None:
         """Put the blinks of a head of this shape into the solver's arrays; a tracked identity changes rarely."""
         if np.array_equal(shape, self._shape):
             return
-        blinks = self._units(shape)[list(BLINKS)]  # (2, 478, 3)
+        blinks = self.points.units(shape)[list(BLINKS)]  # (2, 478, 3)
         self._flat[list(BLINKS)] = blinks.reshape(2, -1)
         self.basis[:, list(BLINKS)] = blinks[:, self.rows].transpose(2, 0, 1)
         self._shape = np.array(shape)

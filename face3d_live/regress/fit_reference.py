@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from face3d_live.camera import Camera
 from face3d_live.codes import N_EXPRESSION, HeadCodes
+from face3d_live.head.model import BLINKS
 from face3d_live.regress.fit import Fit, Fitter
 
 
@@ -41,7 +42,10 @@ def fit_reference(
     def residuals(x: NDArray) -> NDArray:
         rotation, translation = pose(x)
         expression, shape = x[6 : 6 + N_EXPRESSION], x[6 + N_EXPRESSION :] if solve_shape else init.shape
-        local = mean + np.tensordot(expression, fitter.units(shape)[:, rows], 1)
+        # In double precision: the solver differentiates by small steps.
+        blinks = np.tensordot(shape.astype(np.float64), fitter.points.blink[:, :, rows], (0, 1))  # (2, N, 3)
+        local = mean + np.tensordot(expression, fitter.points.expression[:, rows], 1)
+        local = local + np.tensordot(expression[list(BLINKS)], blinks, 1)
         if solve_shape:
             local = local + np.tensordot(shape, fitter.shape_basis[:, rows], 1)
         space = local @ rotation.T + translation
@@ -53,7 +57,7 @@ def fit_reference(
     start = np.concatenate([np.zeros(6), np.clip(init.expression, 0.01, 0.99), init.shape])[: 6 + count]
     low, high = np.full(6 + count, -np.inf), np.full(6 + count, np.inf)
     low[6 : 6 + N_EXPRESSION], high[6 : 6 + N_EXPRESSION] = 0, 1
-    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac", ftol=1e-12, xtol=1e-12, gtol=1e-12).x
+    x = least_squares(residuals, start, bounds=(low, high), x_scale="jac", ftol=1e-10).x
     rotation, translation = pose(x)
     found = init.with_(rotation=rotation, translation=translation, expression=x[6 : 6 + N_EXPRESSION])
     if solve_shape:
