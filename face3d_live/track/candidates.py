@@ -42,13 +42,13 @@ FORGOTTEN = 2.4  # rounds of the sweep after which a candidate that was not seen
 STEP_ASIDE = 1.0  # sides that a candidate moves between looks at most
 SETTLING = 0.5  # seconds after which a new track's codes tell of the face and not of the crop's search for it
 # What is movement: change of any coefficient, of rotation, of place (a share of the distance). Within 2 s live faces
-# change a coefficient by 0.3 and more; a poster in a noisy picture by 0.01 to 0.1, and turns by 0.1 to 0.9 degrees.
-MOVED, TURNED, AWAY = 0.16, np.radians(2.0), 0.06
-VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.3, np.radians(4.0), 0.08  # the same between looks at a candidate; of its side
+# change a coefficient by 0.2 and more; a poster in a noisy picture by 0.005 to 0.05, and turns by 0.1 to 0.9 degrees.
+MOVED, TURNED, AWAY = 0.1, np.radians(2.0), 0.06
+VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.2, np.radians(4.0), 0.08  # the same between looks at a candidate; of its side
 STILL = 3.0  # seconds
 LARGER, MUCH_LARGER = 1.3, 2.0  # factors on the side
 DWELL = {"alive": 0.4, "known": 0.4, "larger": 1.5}  # seconds
-DWELL_STILL = 0.2  # the same for "larger", while the tracked face has not moved since it was found
+DWELL_STILL = 0.3  # the same for "larger", while the tracked face has not moved since it was found
 REST = 3.0  # seconds after a change
 VIEWS, MISSES = 2, 3
 BELIEVED = 0.45  # least confidence; faces 0.7 to 0.9, other things 0 to 0.3
