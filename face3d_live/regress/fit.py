@@ -69,7 +69,7 @@ class Prior:
 #: where a network has said what it sees.
 FROM_POINTS = Prior(4.0, 0.15)
 FROM_SCORES = Prior(0.0, 0.03)
-FROM_NETWORK = Prior(1.0, 0.1)
+FROM_NETWORK = Prior(2.0, 0.12)
 
 
 @dataclass(frozen=True)
