@@ -173,7 +173,7 @@ class Kitchen:
     def _held_out_clips(self) -> None:
         """Frames of the clips of people whom training never sees, with the other tracker's points and scores."""
         weight = np.asarray(self.head.point_usable, np.float32) * point_trust()
-        for path in sorted((self.data / "clips").glob("*.mkv")):
+        for path in clips.find_clips(self.data):
             pool, kept = self.work / "test_clips" / path.stem, self.folder / "teacher" / f"{path.stem}.npz"
             if path.stem in clips.TRAINING_CLIPS or not kept.is_file() or (pool / "frames").is_dir():
                 continue

@@ -23,7 +23,7 @@ from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.estimate import Estimator, Known
+from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.regress.torch_backend import TorchBackend
 
@@ -100,7 +100,7 @@ def main() -> None:
     took = 1e3 * (time.perf_counter() - began)
     estimator = Estimator(regressor, Head.load())
     prediction = regressor.predict(picture)
-    identity = Known(np.zeros(80, np.float32), np.zeros((478, 3), np.float32))
+    identity = np.zeros(80, np.float32)
     print(f"\n{regressor.device} {regressor.precision}, loaded again in {took:.0f} ms; threads: {options.threads[0]}")
     calls = {
         "crop": lambda: crop.extract(frame),

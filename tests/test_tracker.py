@@ -116,7 +116,7 @@ class World:
         _, codes, points = best
         own = codes
         if identity is not None:
-            codes = codes.with_(shape=identity.shape)
+            codes = codes.with_(shape=identity)
         points = points + self.rng.normal(0, self.noise, points.shape)
         return FakeEstimate(codes, points.astype(np.float32), 0.1 if self.unsure else 0.9, 0.03, own)
 
@@ -483,7 +483,7 @@ def test_identity_is_averaged_frozen_and_given_to_the_fit():
     tracker = world.tracker()
     out = world.play(tracker, 3)
     assert world.identities[0] is None
-    assert world.identities[-1].shape == pytest.approx(np.full(80, 0.5), abs=1e-4)
+    assert world.identities[-1] == pytest.approx(np.full(80, 0.5), abs=1e-4)
     assert out[-1].identity == pytest.approx(np.full(80, 0.5), abs=1e-4)
     assert out[-1].seen.shape == pytest.approx(out[-1].identity)
 

@@ -21,15 +21,6 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of a person. shape: (80,). offset: (478, 3) metres in the head's frame, where their points lie
-    beside those of the head of this shape: what the components cannot say."""
-
-    shape: Array
-    offset: Array
-
-
-@dataclass(frozen=True)
 class Estimate:
     """codes: the fitted head. points_px: (478, 2) what the network saw, frame pixels. confidence: the network's, 0..1.
     residual: how badly the two agree, a fraction of the eye distance (`fit.Fit`). predicted: the network's own codes,
@@ -88,11 +79,11 @@ class Estimator:
         frame_rgb: NDArray[np.uint8],
         crop: Crop,
         camera: Camera,
-        identity: Known | None = None,
+        identity: NDArray | None = None,
     ) -> Estimate:
         """The face inside `crop` of a frame (H, W, 3).
 
-        identity: the person, where they are known; else the fit also solves for the shape.
+        identity: (80,) the shape, where it is known; else the fit also solves for it.
         """
         prediction = self.regressor.predict(crop.extract(frame_rgb)[None])
         return self.refine(prediction, crop, camera, identity)
@@ -102,14 +93,13 @@ class Estimator:
         prediction: Prediction,
         crop: Crop,
         camera: Camera,
-        identity: Known | None = None,
+        identity: NDArray | None = None,
     ) -> Estimate:
         """The part of `estimate` after the network: the first row of `prediction` fitted to the head."""
         points = crop.to_frame(prediction.points[0])
         predicted = codes_from(prediction, crop, camera)
-        init = predicted if identity is None else predicted.with_(shape=identity.shape)
-        offset = None if identity is None else identity.offset
+        init = predicted if identity is None else predicted.with_(shape=identity)
         sigma = prediction.sigma[0] * crop.half
-        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None, offset=offset)
+        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None)
         missing = self.fitter.missing(fit.codes, points, camera)
         return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted, missing)

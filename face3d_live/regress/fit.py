@@ -89,7 +89,6 @@ class Problem:
     observed: Array  # (N, 2) pixels
     weight: Array  # (N,) 1 / px, the square root of what multiplies a squared pixel error
     camera: Camera
-    offset: Array  # (3, N) metres: what the shape code cannot say of this face
     center: Array  # (n,) prior mean of expression (52) and shape (80 or none)
     precision: NDArray  # (n, n) and its inverse covariance, float64
 
@@ -125,18 +124,17 @@ class Fitter:
         init: HeadCodes,
         solve_shape: bool = False,
         steps: int = STEPS,
-        offset: NDArray | None = None,
     ) -> Fit:
         """Fit pose and expression (and shape) to points (478, 2) with standard deviations (478,), both pixels.
 
         init: start of the iteration, and the centre of the priors. steps: two are enough from a network's pose; from
-        `initial` take more. offset: (478, 3) metres, head frame: where this person's points lie beside the head's.
+        `initial` take more.
         """
-        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape, offset)
+        problem = self.prepare(points_px, sigma_px, camera, init, solve_shape)
         codes, wall = init, np.zeros(POSE + len(problem.center), np.int8)
         for _ in range(steps):
             codes = self._step(problem, codes, wall)
-        return self.report(codes, np.asarray(points_px), camera, offset)
+        return self.report(codes, np.asarray(points_px), camera)
 
     def prepare(
         self,
@@ -145,7 +143,6 @@ class Fitter:
         camera: Camera,
         init: HeadCodes,
         solve_shape: bool = False,
-        offset: NDArray | None = None,
     ) -> Problem:
         """The objective of the module docstring as arrays."""
         observed = np.asarray(points_px, np.float32)[self.rows]
@@ -157,8 +154,7 @@ class Fitter:
             center = np.concatenate([center, init.shape])
             precision = np.eye(len(center)) * SHAPE_SIGMA**-2
             precision[:N_EXPRESSION, :N_EXPRESSION] = self.precision
-        beside = np.zeros_like(self.start) if offset is None else np.ascontiguousarray(offset[self.rows].T)
-        return Problem(observed, weight, camera, beside.astype(np.float32), center, precision)
+        return Problem(observed, weight, camera, center, precision)
 
     def _step(self, problem: Problem, codes: HeadCodes, wall: NDArray[np.int8]) -> HeadCodes:
         """One Gauss-Newton step on the normal equations, the expression held in 0..1.
@@ -178,7 +174,7 @@ class Fitter:
         count = len(problem.center)
         self._blink_as(codes.shape)
         current = np.concatenate([codes.expression, codes.shape])
-        local = self.start + problem.offset + current @ self.basis  # (3, N)
+        local = self.start + current @ self.basis  # (3, N)
         basis = self.basis[:, :count]
         if count > N_EXPRESSION:  # the shape also says how far a blink goes
             basis = basis.copy()
@@ -214,11 +210,9 @@ class Fitter:
         there = np.concatenate([ray * -space[:, 2:], space[:, 2:]], 1)
         return ((there - space) @ codes.rotation).astype(np.float32)
 
-    def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera, offset: NDArray | None = None) -> Fit:
-        """The fit's own points and how far the given ones lie from them. offset: as in `fit`."""
+    def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Fit:
+        """The fit's own points and how far the given ones lie from them."""
         space = self.points3d(codes)
-        if offset is not None:
-            space = space + np.asarray(offset @ codes.rotation.T, np.float32)
         points = camera.project(space)
         eyes = np.linalg.norm(space[EYE_CORNERS[0]] - space[EYE_CORNERS[1]]) * camera.focal / -codes.translation[2]
         distance = np.linalg.norm(points - points_px, axis=-1)

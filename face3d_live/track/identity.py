@@ -13,8 +13,8 @@ frames, for `PATIENCE` good frames in a row (`PATIENCE_NEW` when a new track has
 Whoever comes after nobody was seen for `ABSENT` seconds is taken for another person.
 
 What 80 components cannot say of this face is a running mean, too: `offset`, how far the points that the network sees
-lie from those of the fitted head. It is what lips and lids are at rest, so that no expression has to be invented for
-it, and it goes on being learned slowly.
+lie from those of the fitted head. The landmarks carry it. The fit does not: taken out of the points before it, it took
+slow expressions along (on held-out clips r fell by 0.04).
 """
 
 from __future__ import annotations

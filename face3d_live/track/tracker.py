@@ -19,7 +19,6 @@ from ..camera import Camera
 from ..codes import HeadCodes
 from ..head.points import IBUG68_FROM_478
 from ..regress.crop import Crop, crop_from_points
-from ..regress.estimate import Known
 from . import calibration as neutral
 from .calibration import Calibration
 from .candidates import FORGOTTEN, Candidates
@@ -213,8 +212,7 @@ class Tracker:
         return estimate
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> Estimate:
-        person = self._identity
-        known = Known(person.shape, person.offset) if self._smooth and person.known else None
+        known = self._identity.shape if self._smooth and self._identity.known else None
         return self._estimator.estimate(rgb, crop, camera, known)
 
     # --- without ------------------------------------------------------------------------------------------------------

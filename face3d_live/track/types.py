@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ..camera import Camera
 from ..codes import HeadCodes
 from ..regress.crop import Crop
-from ..regress.estimate import Known
 from .detector import Detection
 
 Array = NDArray[np.float32]
@@ -43,8 +42,8 @@ class Estimate(Protocol):
 class EstimatesHeads(Protocol):
     """The network with its fit."""
 
-    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Known | None = None) -> Estimate:
-        """The head in a crop of a frame; `identity` is whose it is, where that is known."""
+    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Array | None = None) -> Estimate:
+        """The head in a crop of a frame; `identity` (80,) is its shape where that is known."""
 
 
 class DetectsFaces(Protocol):

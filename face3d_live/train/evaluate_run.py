@@ -129,7 +129,7 @@ class Run:
 
     def clips(self, judge: Judge) -> dict[str, Any] | None:
         """The clips that MediaPipe has answered to; None when there are none."""
-        found = [c for c in sorted((self.data / "clips").glob("*.mkv")) if (self.answers / f"{c.stem}.npz").is_file()]
+        found = [c for c in find_clips(self.data) if (self.answers / f"{c.stem}.npz").is_file()]
         if not found:
             return None
         step, tracker = self.step("clips", len(found)), Tracker(judge.estimator, self.head)
