@@ -195,6 +195,10 @@ class Seeing:
         return Tracked(found, codes, codes, raw, codes.shape, landmarks, 0.9, 1.0, camera, codes.shape)
 
 
+def test_a_clip_says_its_size() -> None:
+    assert clips.frame_size(SAMPLE) == (640, 480)
+
+
 def test_every_frame_of_a_file_is_followed() -> None:
     ours, sharp, fps = clips.follow(Seeing(), SAMPLE)  # type: ignore[arg-type]
     assert len(ours.expression) == len(ours.rotation) == len(sharp) > 100 and fps == pytest.approx(30, abs=1)

@@ -136,7 +136,7 @@ class Run:
         each: dict[str, dict[str, Any]] = {}
         for clip in found:
             ours, sharp, fps = clips.follow(tracker, clip)
-            theirs = clips.reference(clip, self.answers)
+            theirs = clips.reference(clip, self.answers, clips.frame_size(clip))
             each[clip.stem] = clips.clip_figures(ours, theirs, sharp, fps)
             self.tracks[clip.stem] = (ours, theirs)
             step(1)
