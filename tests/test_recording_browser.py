@@ -89,7 +89,8 @@ def test_calibrating_in_steps(page, tmp_path) -> None:
     expect(steps).to_have_count(5)
     said = page.locator("#notice-text")
     value = page.locator('[data-step="smile"] .cal-value')
-    for _ in range(6):  # the clip talks: it smiles enough in some of its seconds
+    for attempt in range(14):  # the clip talks: it smiles enough in some of its seconds
+        page.wait_for_timeout(370 * attempt % 1500)  # never in step with the clip's loop
         page.locator('[data-step="smile"] button').click()
         expect(page.locator("#countdown span")).to_have_text("A broad smile: hold it", timeout=20_000)
         page.wait_for_selector('[data-step="smile"] button:enabled')
