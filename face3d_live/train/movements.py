@@ -71,7 +71,7 @@ def measure(head: Head, plain: NDArray, seen: Sequence[Observation]) -> Movement
     scores = np.array([o.scores for o in seen], float)
     covariance = _covariance(centred(scores, people), weight)
     rest = np.percentile(scores, 15, axis=0)
-    scale, gain = np.ones(len(STEMS)), np.ones(len(STEMS))
+    scale = np.ones(len(STEMS))
     units, moved, evidence = plain, np.zeros((len(STEMS), N_SKIN + 10, 3)), np.zeros(len(STEMS))
     for _ in range(ROUNDS):
         seen = refitted(_fitter(head, units, covariance), seen, rest)
