@@ -19,7 +19,7 @@ from face3d_live.track.types import Tracked
 from face3d_live.train import evaluate_clips as clips
 from face3d_live.train import evaluate_drawn as drawn
 from face3d_live.train import evaluate_signals as signals
-from face3d_live.train.clips import find_clips
+from face3d_live.train.clips import find_clips, frame_size
 from face3d_live.train.command import plain_skins
 from face3d_live.train.synthetic import Generator
 from face3d_live.video import Video
@@ -196,7 +196,7 @@ class Seeing:
 
 
 def test_a_clip_says_its_size() -> None:
-    assert clips.frame_size(SAMPLE) == (640, 480)
+    assert frame_size(SAMPLE) == (640, 480)
 
 
 def test_every_frame_of_a_file_is_followed() -> None:

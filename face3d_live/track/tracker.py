@@ -63,6 +63,8 @@ class Tracker:
         self._estimator, self._smooth = estimator, smooth
         self._detector = detector or Detector.load()
         self._basis = head.point_basis()
+        self._shape: Array | None = None  # that the next two belong to
+        self._rest, self._units = self._basis.mean[LANDMARKS], self._basis.expression[:, LANDMARKS]
         self._identity = IdentityAverage()
         self._smoother = FaceSmoother()
         self.calibration: Calibration | None = None
@@ -293,9 +295,11 @@ class Tracker:
 
     def _landmarks(self, codes: HeadCodes, camera: Camera) -> Array:  # -> (68, 2) pixels
         # No eyeball carries one of the 68, so that the basis is exact for them.
-        head = self._basis.mean + np.tensordot(codes.shape, self._basis.shape, 1)
-        head = head + np.tensordot(codes.expression, self._basis.units(codes.shape), 1)
+        if self._shape is None or not np.array_equal(codes.shape, self._shape):  # an averaged identity changes rarely
+            self._shape = codes.shape
+            self._rest = self._basis.mean[LANDMARKS] + np.tensordot(codes.shape, self._basis.shape[:, LANDMARKS], 1)
+            self._units = self._basis.units(codes.shape)[:, LANDMARKS]
+        head = self._rest + np.tensordot(codes.expression, self._units, 1)
         if self._smooth:
-            head = head + self._identity.offset
-        head = head[LANDMARKS]
+            head = head + self._identity.offset[LANDMARKS]
         return camera.project(head @ codes.rotation.T + codes.translation)

@@ -91,6 +91,13 @@ def find_clips(data: Path) -> list[Path]:
     return clips
 
 
+def frame_size(clip: Path) -> tuple[int, int]:
+    """Width and height of a clip's pictures, pixels."""
+    with Video.open(clip) as video:
+        height, width = next(iter(video))[0].shape[:2]
+    return width, height
+
+
 def read_clip(clip: str, data: Path, answers: Path) -> list[tuple[NDArray[np.uint8], Array, Array, Array]]:
     """The frames of a training clip that show the whole face: picture, points, scores, spread (`steady_answers`).
 

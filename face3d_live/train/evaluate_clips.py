@@ -86,13 +86,6 @@ def follow(tracker: Tracker, clip: Path) -> tuple[Track, NDArray, float]:
     return Track(*(np.array(column) for column in zip(*rows, strict=True))), np.array(sharp), video.fps
 
 
-def frame_size(clip: Path) -> tuple[int, int]:
-    """Width and height of a clip's pictures, pixels."""
-    with Video.open(clip) as video:
-        height, width = next(iter(video))[0].shape[:2]
-    return width, height
-
-
 def reference(clip: Path, answers: Path, frame: tuple[int, int] = (640, 480)) -> Track:
     """The other tracker's answers, kept in a folder or asked for now; see `teacher.teacher_answers`.
 

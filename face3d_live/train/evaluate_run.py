@@ -21,7 +21,7 @@ from face3d_live.train import evaluate_people as people
 from face3d_live.train import evaluate_pictures as pictures
 from face3d_live.train import evaluate_scans as scans
 from face3d_live.train import portraits, synthetic
-from face3d_live.train.clips import TRAINING_CLIPS, find_clips
+from face3d_live.train.clips import TRAINING_CLIPS, find_clips, frame_size
 from face3d_live.train.evaluate import Judge, Measured, Source
 from face3d_live.train.pool import Pool
 from face3d_live.train.teacher import teacher_answers
@@ -136,7 +136,7 @@ class Run:
         each: dict[str, dict[str, Any]] = {}
         for clip in found:
             ours, sharp, fps = clips.follow(tracker, clip)
-            theirs = clips.reference(clip, self.answers, clips.frame_size(clip))
+            theirs = clips.reference(clip, self.answers, frame_size(clip))
             each[clip.stem] = clips.clip_figures(ours, theirs, sharp, fps)
             self.tracks[clip.stem] = (ours, theirs)
             step(1)

@@ -14,11 +14,10 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.fit import Fitter
-from face3d_live.train.clips import COVERED, FIT_STEPS, PEOPLE, SHAPE_EVERY, find_clips, guesses
+from face3d_live.train.clips import COVERED, FIT_STEPS, PEOPLE, SHAPE_EVERY, find_clips, frame_size, guesses
 from face3d_live.train.portraits import POINT_ERROR, Labeller, load_index, point_trust
 from face3d_live.train.shared_shape import fit_together
 from face3d_live.train.teacher import steady_answers
-from face3d_live.video import Video
 
 Array = NDArray[np.float32]
 
@@ -83,9 +82,7 @@ def _portraits(labeller: Labeller, data: Path) -> list[Observation]:
 
 def _clip(labeller: Labeller, path: Path, answers: Path) -> list[Observation]:
     points, scores, _ = steady_answers(path, answers)
-    with Video.open(path) as video:
-        height, width = next(iter(video))[0].shape[:2]
-    camera, fitter = Camera.webcam(width, height), labeller.fitter
+    camera, fitter = Camera.webcam(*frame_size(path)), labeller.fitter
     usable = np.asarray(np.isfinite(points).all((1, 2)))
     first, last = COVERED.get(path.stem, (1, 0))
     usable[first : last + 1] = False
