@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import INDEX
-from ..paths import MODELS
-from . import expression as ex
-from . import identity as ident
-from . import mouth, regions
-from .atlas import build_atlas
-from .bend import Bender
-from .closing import MARGINS, closing
-from .points import BROW_LEFT, N_SKIN
-from .source import COMPONENT_SIZES, N_ANNY, Source, load_source
-from .subdivide import Quads, quads_from_pairs, triangles_from_quads
+from face3d_live.codes import INDEX
+from face3d_live.head import expression as ex
+from face3d_live.head import identity as ident
+from face3d_live.head import mouth, regions
+from face3d_live.head.atlas import build_atlas
+from face3d_live.head.bend import Bender
+from face3d_live.head.closing import MARGINS, closing
+from face3d_live.head.points import BROW_LEFT, N_SKIN
+from face3d_live.head.source import COMPONENT_SIZES, N_ANNY, Source, load_source
+from face3d_live.head.subdivide import Quads, quads_from_pairs, triangles_from_quads
+from face3d_live.paths import MODELS
 
 Array = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AssetError
+from face3d_live.errors import AssetError
 
 Array = NDArray[np.float32]
 

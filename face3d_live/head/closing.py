@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import points
-from .bend import Bender
+from face3d_live.head import points
+from face3d_live.head.bend import Bender
 
 Array = NDArray[np.float32]
 

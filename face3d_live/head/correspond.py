@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
-from ..rotations import from_euler
-from . import points as P
-from .cards import Card, read_card
-from .mesh import Mesh
-from .model import EYE_TURN, Head
-from .portrait import Piece, Studio
-from .source import N_ANNY, load_source
-from .subdivide import quads_from_pairs
+from face3d_live.camera import Camera
+from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
+from face3d_live.head import points as P
+from face3d_live.head.cards import Card, read_card
+from face3d_live.head.mesh import Mesh
+from face3d_live.head.model import EYE_TURN, Head
+from face3d_live.head.portrait import Piece, Studio
+from face3d_live.head.source import N_ANNY, load_source
+from face3d_live.head.subdivide import quads_from_pairs
+from face3d_live.rotations import from_euler
 
 Array = NDArray[np.float32]
 

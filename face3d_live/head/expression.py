@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import ARKIT, MIRROR
+from face3d_live.codes import ARKIT, MIRROR
 
 Array = NDArray[np.float32]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import N_SHAPE
-from .mouth import kabsch
-from .source import Source
+from face3d_live.codes import N_SHAPE
+from face3d_live.head.mouth import kabsch
+from face3d_live.head.source import Source
 
 Array = NDArray[np.float32]
 

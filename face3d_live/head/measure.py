@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AssetError
-from .identity import align
-from .model import Head
-from .source import N_ANNY, to_head_axes
+from face3d_live.errors import AssetError
+from face3d_live.head.identity import align
+from face3d_live.head.model import Head
+from face3d_live.head.source import N_ANNY, to_head_axes
 
 Array = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def fit_error(template: Array, basis: Array, heads: Array, area: NDArray, rounds
 
 
 def _kabsch(source: NDArray, target: NDArray) -> tuple[NDArray, NDArray]:
-    from .mouth import kabsch
+    from face3d_live.head.mouth import kabsch
 
     return kabsch(source.astype(float), target.astype(float))
 

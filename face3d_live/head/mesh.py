@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .regions import PARTS
-from .subdivide import Quads, catmull_clark, cut_edges, inherit, linear, partial, sharpened, split, triangles_from_quads
+from face3d_live.head.regions import PARTS
+from face3d_live.head.subdivide import (
+    Quads,
+    catmull_clark,
+    cut_edges,
+    inherit,
+    linear,
+    partial,
+    sharpened,
+    split,
+    triangles_from_quads,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

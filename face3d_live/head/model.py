@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import arrays
-from ..codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
-from ..paths import MODELS
-from .mesh import LEVELS, Level, Mesh
-from .points import IBUG68_FROM_478
-from .regions import REGION_NAMES, masks
-from .subdivide import triangles_from_quads
+from face3d_live import arrays
+from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
+from face3d_live.head.mesh import LEVELS, Level, Mesh
+from face3d_live.head.points import IBUG68_FROM_478
+from face3d_live.head.regions import REGION_NAMES, masks
+from face3d_live.head.subdivide import triangles_from_quads
+from face3d_live.paths import MODELS
 
 Array = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .subdivide import Quads
+from face3d_live.head.subdivide import Quads
 
 Array = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import points as P
+from face3d_live.head import points as P
 
 Array = NDArray[np.float32]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import ARKIT
-from ..errors import AssetError
+from face3d_live.codes import ARKIT
+from face3d_live.errors import AssetError
 
 Array = NDArray[np.float32]
 

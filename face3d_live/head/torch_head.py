@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..codes import EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION, N_SHAPE
-from .model import BLINKS, EYE_TURN, Head
+from face3d_live.codes import EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION, N_SHAPE
+from face3d_live.head.model import BLINKS, EYE_TURN, Head
 
 
 def gaze_matrices(expression: Tensor) -> Tensor:  # (B, 52) -> (B, 2, 3, 3)

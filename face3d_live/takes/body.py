@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import HeadCodes
-from ..export.animation import animated_glb
-from ..export.glb import head_glb
-from ..head.model import Head
-from ..texture.albedo import Albedo
-from ..texture.complete import complete
-from ..texture.eyes import paint_eyes
-from ..texture.texels import texels_of
-from .model import Take
-from .resample import quaternions
+from face3d_live.codes import HeadCodes
+from face3d_live.export.animation import animated_glb
+from face3d_live.export.glb import head_glb
+from face3d_live.head.model import Head
+from face3d_live.takes.model import Take
+from face3d_live.takes.resample import quaternions
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.complete import complete
+from face3d_live.texture.eyes import paint_eyes
+from face3d_live.texture.texels import texels_of
 
 SKIN_SIZE = 1024
 _IRIS = np.array([0.33, 0.23, 0.16], np.float32)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..codes import gaze_angles
-from .model import Take
-from .resample import steady
+from face3d_live.codes import gaze_angles
+from face3d_live.takes.model import Take
+from face3d_live.takes.resample import steady
 
 #: The neck's share of the head's turn, as in `protocols.vmc`.
 NECK_SHARE = 0.35

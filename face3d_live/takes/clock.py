@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .model import Take
+from face3d_live.takes.model import Take
 
 
 class Due(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .. import files
-from .writer import trouble
+from face3d_live import files
+from face3d_live.takes.writer import trouble
 
 
 @contextmanager

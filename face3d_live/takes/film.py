@@ -21,10 +21,10 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from . import sound
-from .files import replacing
-from .writer import SYNC_SECONDS, trouble
+from face3d_live.errors import InputError
+from face3d_live.takes import sound
+from face3d_live.takes.files import replacing
+from face3d_live.takes.writer import SYNC_SECONDS, trouble
 
 #: Not plainly .mkv: a take often lies beside the video that it was made of.
 SUFFIX = ".render.mkv"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import InputError
-from .files import save
-from .lines import Encoder
-from .livelink_csv import csv_text
-from .model import Take
-from .npz import npz_bytes, read_npz
-from .reader import load
+from face3d_live.errors import InputError
+from face3d_live.takes.files import save
+from face3d_live.takes.lines import Encoder
+from face3d_live.takes.livelink_csv import csv_text
+from face3d_live.takes.model import Take
+from face3d_live.takes.npz import npz_bytes, read_npz
+from face3d_live.takes.reader import load
 
 
 def read_take(path: Path) -> Take:
@@ -27,21 +27,21 @@ def jsonl_bytes(take: Take) -> bytes:
 
 
 def _bvh(take: Take) -> bytes:
-    from ..head.model import Head
-    from .bvh import bvh_text
+    from face3d_live.head.model import Head
+    from face3d_live.takes.bvh import bvh_text
 
     return bvh_text(take, Head.load().eye_positions(take.identity)).encode()
 
 
 def _glb(take: Take) -> bytes:
-    from .body import take_glb
+    from face3d_live.takes.body import take_glb
 
     return take_glb(take)
 
 
 def _vrma(arkit: bool) -> Callable[[Take], bytes]:
     def made(take: Take) -> bytes:
-        from .vrma import vrma_bytes
+        from face3d_live.takes.vrma import vrma_bytes
 
         return vrma_bytes(take, arkit)
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import finite
-from ..camera import Camera
-from ..codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
-from .model import LONGEST, REASONS, VERSION, End, Frame, Gap, Header, Record, are_rotations
+from face3d_live.arrays import finite
+from face3d_live.camera import Camera
+from face3d_live.codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
+from face3d_live.takes.model import LONGEST, REASONS, VERSION, End, Frame, Gap, Header, Record, are_rotations
 
 #: The longest line there can be is a header's or a person's, with a few kB.
 MAX_LINE = 32 * 1024

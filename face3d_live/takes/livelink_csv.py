@@ -12,10 +12,10 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import ARKIT, gaze_angles
-from ..protocols import pose
-from ..rotations import to_quaternion
-from .model import Header, Take
+from face3d_live.codes import ARKIT, gaze_angles
+from face3d_live.protocols import pose
+from face3d_live.rotations import to_quaternion
+from face3d_live.takes.model import Header, Take
 
 _SIDEWAYS = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
 #: The 52 names in the file's order.

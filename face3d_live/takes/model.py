@@ -14,9 +14,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
-from ..text import shown
+from face3d_live.camera import Camera
+from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
+from face3d_live.text import shown
 
 Array = NDArray[np.float32]
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import DAMAGE, load
-from ..camera import Camera
-from ..codes import AMBIENT, ARKIT, N_TEXTURE
-from ..errors import InputError
-from .model import FPS, REASONS, Gap, Header, Take, now
-from .reader import not_a_take
+from face3d_live.arrays import DAMAGE, load
+from face3d_live.camera import Camera
+from face3d_live.codes import AMBIENT, ARKIT, N_TEXTURE
+from face3d_live.errors import InputError
+from face3d_live.takes.model import FPS, REASONS, Gap, Header, Take, now
+from face3d_live.takes.reader import not_a_take
 
 
 def npz_bytes(take: Take) -> bytes:

@@ -10,10 +10,10 @@ from types import TracebackType
 
 import numpy as np
 
-from ..errors import InputError
-from ..text import decoded
-from .lines import MAX_LINE, Decoder
-from .model import End, Frame, Gap, Header, Record, Take
+from face3d_live.errors import InputError
+from face3d_live.takes.lines import MAX_LINE, Decoder
+from face3d_live.takes.model import End, Frame, Gap, Header, Record, Take
+from face3d_live.text import decoded
 
 #: Nearly three hours of 30 frames a second. What needs a take whole holds about 3 kB a frame while it writes text.
 MAX_FRAMES = 300_000

@@ -8,13 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import InputError
-from ..track.types import Rgb, Tracked
-from ..video import Video
-from ..video.clock import frame_rate
-from . import sound
-from .model import Frame, Gap, Header, now
-from .writer import SUFFIX, TakeWriter
+from face3d_live.errors import InputError
+from face3d_live.takes import sound
+from face3d_live.takes.model import Frame, Gap, Header, now
+from face3d_live.takes.writer import SUFFIX, TakeWriter
+from face3d_live.track.types import Rgb, Tracked
+from face3d_live.video import Video
+from face3d_live.video.clock import frame_rate
 
 #: A camera's next picture is late, and others were lost before it, from so many intervals on.
 LATE = 1.6

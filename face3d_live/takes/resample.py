@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..rotations import from_quaternion, to_quaternion
-from .model import Take
-from .reader import MAX_FRAMES
+from face3d_live.errors import InputError
+from face3d_live.rotations import from_quaternion, to_quaternion
+from face3d_live.takes.model import Take
+from face3d_live.takes.reader import MAX_FRAMES
 
 
 def at(take: Take, times: NDArray) -> Take:

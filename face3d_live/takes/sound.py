@@ -24,12 +24,12 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..video import Video
-from ..video.clock import JUMP_SECONDS
-from ..video.streams import demuxed, main_sound, open_media
-from .files import replacing
-from .writer import SYNC_SECONDS, trouble
+from face3d_live.errors import InputError
+from face3d_live.takes.files import replacing
+from face3d_live.takes.writer import SYNC_SECONDS, trouble
+from face3d_live.video import Video
+from face3d_live.video.clock import JUMP_SECONDS
+from face3d_live.video.streams import demuxed, main_sound, open_media
 
 Samples = NDArray[np.int16]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from . import film, formats, sound
-from .files import replacing, save
-from .model import Frame, Gap, Header, Take
-from .reader import TakeReader
-from .writer import SUFFIX, TakeWriter
+from face3d_live.errors import InputError
+from face3d_live.takes import film, formats, sound
+from face3d_live.takes.files import replacing, save
+from face3d_live.takes.model import Frame, Gap, Header, Take
+from face3d_live.takes.reader import TakeReader
+from face3d_live.takes.writer import SUFFIX, TakeWriter
 
 
 def describe(path: Path) -> str:
@@ -170,11 +170,11 @@ def export(
     if not len(take):
         raise InputError("empty-take", f"{path} holds no frame: record it again")
     if suffix in formats.FILMS:
-        from .video import write_video
+        from face3d_live.takes.video import write_video
 
         write_video(take, out, size, alpha, _progress, None if silent else sound.beside(path))
     elif suffix == ".glb" and model is not None:
-        from .body import take_glb
+        from face3d_live.takes.body import take_glb
 
         save(out, take_glb(take, _model(model)))
     else:

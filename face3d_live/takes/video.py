@@ -15,15 +15,15 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..errors import AssetError, InputError
-from ..head.model import Head
-from ..render.renderer import Renderer
-from .body import skin_of
-from .files import replacing
-from .film import SoundTrack
-from .model import Take
-from .resample import steady
+from face3d_live.camera import Camera
+from face3d_live.errors import AssetError, InputError
+from face3d_live.head.model import Head
+from face3d_live.render.renderer import Renderer
+from face3d_live.takes.body import skin_of
+from face3d_live.takes.files import replacing
+from face3d_live.takes.film import SoundTrack
+from face3d_live.takes.model import Take
+from face3d_live.takes.resample import steady
 
 Rgba = NDArray[np.uint8]
 

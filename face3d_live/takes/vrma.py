@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..avatar.presets import PRESETS, preset_values
-from ..codes import ARKIT, INDEX, gaze_angles
-from ..export.vrma import Turns, vrma
-from .bvh import NECK_SHARE
-from .model import Take
+from face3d_live.avatar.presets import PRESETS, preset_values
+from face3d_live.codes import ARKIT, INDEX, gaze_angles
+from face3d_live.export.vrma import Turns, vrma
+from face3d_live.takes.bvh import NECK_SHARE
+from face3d_live.takes.model import Take
 
 
 def vrma_bytes(take: Take, arkit: bool) -> bytes:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import InputError
-from .lines import Encoder
-from .model import End, Frame, Gap, Header, Record
+from face3d_live.errors import InputError
+from face3d_live.takes.lines import Encoder
+from face3d_live.takes.model import End, Frame, Gap, Header, Record
 
 #: What a crash may cost at most, seconds: records are handed to the disk so often.
 SYNC_SECONDS = 1.0

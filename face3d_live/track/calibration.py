@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import finite
-from ..codes import ARKIT, N_EXPRESSION, HeadCodes
-from ..errors import InputError
-from ..rotations import angle_between, from_quaternion, to_euler, to_quaternion
-from .smoothing import signed_gaze, with_gaze
+from face3d_live.arrays import finite
+from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
+from face3d_live.errors import InputError
+from face3d_live.rotations import angle_between, from_quaternion, to_euler, to_quaternion
+from face3d_live.track.smoothing import signed_gaze, with_gaze
 
 Array = NDArray[np.float32]
 

@@ -29,12 +29,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import N_SHAPE, HeadCodes
-from ..rotations import angle_between
-from .detector import SURE, Detection
-from .identity import IdentityAverage
-from .placing import centre_of
-from .types import Estimate
+from face3d_live.codes import N_SHAPE, HeadCodes
+from face3d_live.rotations import angle_between
+from face3d_live.track.detector import SURE, Detection
+from face3d_live.track.identity import IdentityAverage
+from face3d_live.track.placing import centre_of
+from face3d_live.track.types import Estimate
 
 CONTEST_EVERY = 0.2  # seconds
 WATCHED = 2

@@ -10,14 +10,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
-from ..errors import InputError
-from ..files import replacing
-from ..regress.devices import Device, Precision
-from ..video import Rgb, Video
-from .profile import load_profile
-from .tracker import Tracker
-from .types import Tracked
+from face3d_live.codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
+from face3d_live.errors import InputError
+from face3d_live.files import replacing
+from face3d_live.regress.devices import Device, Precision
+from face3d_live.track.profile import load_profile
+from face3d_live.track.tracker import Tracker
+from face3d_live.track.types import Tracked
+from face3d_live.video import Rgb, Video
 
 #: Shapes of the rows that are NaN where no face was found.
 ROWS: dict[str, tuple[int, ...]] = {
@@ -136,9 +136,9 @@ def track_video(
 
 def shipped_tracker(*, smooth: bool = True, device: Device = "auto", precision: Precision = "auto") -> Tracker:
     """A tracker on the models that come with the project. Raises AssetError where one is missing."""
-    from ..head.model import Head
-    from ..regress.estimate import Estimator
-    from ..regress.runtime import Regressor
+    from face3d_live.head.model import Head
+    from face3d_live.regress.estimate import Estimator
+    from face3d_live.regress.runtime import Regressor
 
     head = Head.load()
     return Tracker(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AssetError
-from ..paths import MODELS
+from face3d_live.errors import AssetError
+from face3d_live.paths import MODELS
 
 Array = NDArray[np.float32]
 

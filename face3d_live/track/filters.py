@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rotations import from_quaternion, to_quaternion
+from face3d_live.rotations import from_quaternion, to_quaternion
 
 Array = NDArray[np.float32]
 

@@ -22,10 +22,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import INDEX, N_SHAPE, N_TEXTURE, HeadCodes
-from ..head.points import N_POINTS
-from ..rotations import to_euler
-from .smoothing import ramp
+from face3d_live.codes import INDEX, N_SHAPE, N_TEXTURE, HeadCodes
+from face3d_live.head.points import N_POINTS
+from face3d_live.rotations import to_euler
+from face3d_live.track.smoothing import ramp
 
 Array = NDArray[np.float32]
 

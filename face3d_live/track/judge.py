@@ -20,9 +20,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import HeadCodes
-from ..rotations import angle_between, to_euler
-from .types import Estimate
+from face3d_live.codes import HeadCodes
+from face3d_live.rotations import angle_between, to_euler
+from face3d_live.track.types import Estimate
 
 Verdict = Literal["good", "doubtful", "lost"]
 

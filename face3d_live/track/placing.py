@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..regress.crop import CROP_MARGIN, Crop, crop_from_points
-from .detector import Detection
-from .types import Estimate
+from face3d_live.regress.crop import CROP_MARGIN, Crop, crop_from_points
+from face3d_live.track.detector import Detection
+from face3d_live.track.types import Estimate
 
 # The box around the 478 points in units of the detector's box: 8 % larger on 801 portraits and 12 % on clips (sd 8 and
 # 3 %), its centre 4 and 8 % higher (sd 8 and 3 %). The second estimate takes out what is left.

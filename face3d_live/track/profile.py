@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..errors import InputError
-from ..text import decoded
-from .calibration import Calibration
+from face3d_live.errors import InputError
+from face3d_live.text import decoded
+from face3d_live.track.calibration import Calibration
 
 VERSION = 1
 #: A profile is about 2 kB.

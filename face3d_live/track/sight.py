@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..camera import Camera
-from .detector import Detection
-from .judge import judge
-from .placing import centre_of, crop_from_detection
-from .turning import near_turned, roll_of, stepped
-from .types import DetectsFaces, Estimate, EstimatesHeads, Rgb
+from face3d_live.camera import Camera
+from face3d_live.track.detector import Detection
+from face3d_live.track.judge import judge
+from face3d_live.track.placing import centre_of, crop_from_detection
+from face3d_live.track.turning import near_turned, roll_of, stepped
+from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads, Rgb
 
 
 @dataclass(frozen=True)

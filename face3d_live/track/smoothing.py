@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codes import ARKIT, INDEX, HeadCodes
-from ..rotations import from_quaternion, to_euler, to_quaternion
-from .filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, slerp, step
+from face3d_live.codes import ARKIT, INDEX, HeadCodes
+from face3d_live.rotations import from_quaternion, to_euler, to_quaternion
+from face3d_live.track.filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, slerp, step
 
 HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
 

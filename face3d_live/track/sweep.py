@@ -12,9 +12,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .detector import Detection, tiles
-from .turning import detect_turned
-from .types import DetectsFaces, Rgb
+from face3d_live.track.detector import Detection, tiles
+from face3d_live.track.turning import detect_turned
+from face3d_live.track.types import DetectsFaces, Rgb
 
 TILE = 4.5  # sides of the tracked face
 WHOLE = 0.8  # of the longer side of the picture: tiles this large are no better than the whole

@@ -15,24 +15,24 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..codes import HeadCodes
-from ..head.points import IBUG68_FROM_478
-from ..regress.crop import Crop, crop_from_points
-from . import calibration as neutral
-from .calibration import Calibration
-from .candidates import FORGOTTEN, Candidates
-from .detector import SURE, Detection, Detector
-from .filters import NOMINAL_STEP, step
-from .identity import IdentityAverage
-from .judge import ASK_EVERY, LOW_CONFIDENCE, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
-from .looks import Looks
-from .placing import anchored, centre_of, crop_from_detection, strayed
-from .sight import Sight
-from .smoothing import RELAXED, FaceSmoother, relaxed
-from .sweep import Sweep
-from .turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
-from .types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.points import IBUG68_FROM_478
+from face3d_live.regress.crop import Crop, crop_from_points
+from face3d_live.track import calibration as neutral
+from face3d_live.track.calibration import Calibration
+from face3d_live.track.candidates import FORGOTTEN, Candidates
+from face3d_live.track.detector import SURE, Detection, Detector
+from face3d_live.track.filters import NOMINAL_STEP, step
+from face3d_live.track.identity import IdentityAverage
+from face3d_live.track.judge import ASK_EVERY, LOW_CONFIDENCE, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
+from face3d_live.track.looks import Looks
+from face3d_live.track.placing import anchored, centre_of, crop_from_detection, strayed
+from face3d_live.track.sight import Sight
+from face3d_live.track.smoothing import RELAXED, FaceSmoother, relaxed
+from face3d_live.track.sweep import Sweep
+from face3d_live.track.turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
+from face3d_live.track.types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 
 LANDMARKS = list(IBUG68_FROM_478)
 

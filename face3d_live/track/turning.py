@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import HeadCodes
-from ..regress.crop import Crop
-from ..rotations import to_euler
-from .detector import SAME, SURE, Detection, overlap
-from .placing import centre_of
-from .types import DetectsFaces, Rgb
+from face3d_live.codes import HeadCodes
+from face3d_live.regress.crop import Crop
+from face3d_live.rotations import to_euler
+from face3d_live.track.detector import SAME, SURE, Detection, overlap
+from face3d_live.track.placing import centre_of
+from face3d_live.track.types import DetectsFaces, Rgb
 
 STEP = math.radians(30.0)  # a crop's roll is a multiple of it
 SLACK = math.radians(25.0)  # roll of a head in its crop that needs no other crop

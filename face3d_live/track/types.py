@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera import Camera
-from ..codes import HeadCodes
-from ..regress.crop import Crop
-from .detector import Detection
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.regress.crop import Crop
+from face3d_live.track.detector import Detection
 
 Array = NDArray[np.float32]
 Rgb = NDArray[np.uint8]

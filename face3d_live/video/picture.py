@@ -9,8 +9,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from .colour import ColourMapper, Colours
-from .side_data import display_matrix
+from face3d_live.video.colour import ColourMapper, Colours
+from face3d_live.video.side_data import display_matrix
 
 Rgb = NDArray[np.uint8]  # (H, W, 3)
 

@@ -13,11 +13,11 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ..errors import InputError
-from . import streams
-from .clock import Clock, frame_rate
-from .picture import Pictures, Rgb
-from .streams import Packets
+from face3d_live.errors import InputError
+from face3d_live.video import streams
+from face3d_live.video.clock import Clock, frame_rate
+from face3d_live.video.picture import Pictures, Rgb
+from face3d_live.video.streams import Packets
 
 EARLY = 0.5  # seconds that a video may fall short of the length it declares
 

@@ -14,7 +14,7 @@ from av.format import Flags
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from .clock import FALLBACK_FPS, FILE_JUMP_SECONDS, JUMP_SECONDS, frame_rate
+from face3d_live.video.clock import FALLBACK_FPS, FILE_JUMP_SECONDS, JUMP_SECONDS, frame_rate
 
 #: Pictures that belong to a file and are not its film: covers, and thumbnails of chapters and of the timeline.
 _NOT_FILM = Disposition.attached_pic | Disposition.timed_thumbnails
