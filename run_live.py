@@ -3,8 +3,8 @@
 
 # Child processes import this file's top again: everything else waits for the last lines.
 if __name__ == "__main__":
-    import typer
+    import sys
 
-    from face3d_live.cli import live
+    from face3d_live.cli.app import app
 
-    typer.run(live)
+    app(["live", *sys.argv[1:]])

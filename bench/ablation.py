@@ -30,19 +30,22 @@ from face3d_live.regress import weights
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.network import THIN
 from face3d_live.regress.runtime import Regressor
-from face3d_live.train import clips, evaluate_clips, loop, metrics
+from face3d_live.train import loop
 from face3d_live.train.augment import mirror_shape
 from face3d_live.train.command import run_with_progress
-from face3d_live.train.evaluate import Judge, Measured, Source, compare
-from face3d_live.train.evaluate_faces import held_out_portraits
-from face3d_live.train.evaluate_people import measure_pairs, people_figures
-from face3d_live.train.evaluate_tables import markdown_table
-from face3d_live.train.pool import PORTRAIT_SHARE, Mixture, Pool, Sample, ShardWriter
-from face3d_live.train.portraits import Labeller, Portrait, held_out_skins, labelled, load_index, point_trust
-from face3d_live.train.prepare import prepare
-from face3d_live.train.scene import Placement
-from face3d_live.train.teacher import teacher_answers
-from face3d_live.train.turned import Turner
+from face3d_live.train.data import clips
+from face3d_live.train.data.pool import PORTRAIT_SHARE, Mixture, Pool, Sample, ShardWriter
+from face3d_live.train.data.portraits import Labeller, Portrait, held_out_skins, labelled, load_index, point_trust
+from face3d_live.train.data.prepare import prepare
+from face3d_live.train.data.teacher import teacher_answers
+from face3d_live.train.data.turned import Turner
+from face3d_live.train.evaluate import clips as evaluate_clips
+from face3d_live.train.evaluate import metrics
+from face3d_live.train.evaluate.answers import Judge, Measured, Source, compare
+from face3d_live.train.evaluate.faces import held_out_portraits
+from face3d_live.train.evaluate.people import measure_pairs, people_figures
+from face3d_live.train.evaluate.tables import markdown_table
+from face3d_live.train.synthetic.scene import Placement
 from face3d_live.video import Video
 
 #: What all rows begin with: plain synthetic faces, from chance.
@@ -142,7 +145,7 @@ class Kitchen:
     def _draw(self, name: str, skins: Path, count: int) -> None:
         if len(Pool(self.work / name)) >= count:
             return
-        command = [sys.executable, "-m", "face3d_live.train.synthetic", "--out", str(self.work / name)]
+        command = [sys.executable, "-m", "face3d_live.train.synthetic.generate", "--out", str(self.work / name)]
         command += ["--shards", str(count // PER_SHARD), "--count", str(PER_SHARD), "--seed", str(DRAWN[name])]
         subprocess.run([*command, "--data", str(self.data), "--skins", str(skins)], check=True)
 

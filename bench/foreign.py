@@ -27,7 +27,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.reconstruct import read_photo
-from face3d_live.reconstruct.maker import Reconstructor
+from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.rotations import from_euler
 from face3d_live.texture import portrait
 from face3d_live.texture.albedo import Albedo
@@ -35,14 +35,14 @@ from face3d_live.texture.portrait import SkinOfPhoto, seen_in, skin_of_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import look, pick
 from face3d_live.texture.texels import texels_of
-from face3d_live.train.evaluate_faces import GLASSES
-from face3d_live.train.identities import IdentitySampler
-from face3d_live.train.people import PersonSampler
-from face3d_live.train.pool import STORED
-from face3d_live.train.portraits import load_index
-from face3d_live.train.skins import load_skins
-from face3d_live.train.synthetic_hair import load_styles
-from face3d_live.train.synthetic_render import Painter, Subject
+from face3d_live.train.data.pool import STORED
+from face3d_live.train.data.portraits import load_index
+from face3d_live.train.evaluate.faces import GLASSES
+from face3d_live.train.synthetic.hair import load_styles
+from face3d_live.train.synthetic.identities import IdentitySampler
+from face3d_live.train.synthetic.people import PersonSampler
+from face3d_live.train.synthetic.render import Painter, Subject
+from face3d_live.train.synthetic.skins import load_skins
 
 SIDE, SIZE = 320, 256
 CHANGED = 14.0  # of 255: where two pictures differ

@@ -22,16 +22,16 @@ from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.rotations import from_euler
-from face3d_live.train import metrics
-from face3d_live.train.expressions import ExpressionSampler
-from face3d_live.train.identities import IdentitySampler
-from face3d_live.train.people import PersonSampler
-from face3d_live.train.portraits import exemplars, held_out_skins, training_images
-from face3d_live.train.scene import Backgrounds, Placement
-from face3d_live.train.skins import load_skins
-from face3d_live.train.synthetic_compose import compose
-from face3d_live.train.synthetic_hair import load_styles
-from face3d_live.train.synthetic_render import Painter
+from face3d_live.train.data.portraits import exemplars, held_out_skins, training_images
+from face3d_live.train.evaluate import metrics
+from face3d_live.train.synthetic.compose import compose
+from face3d_live.train.synthetic.expressions import ExpressionSampler
+from face3d_live.train.synthetic.hair import load_styles
+from face3d_live.train.synthetic.identities import IdentitySampler
+from face3d_live.train.synthetic.people import PersonSampler
+from face3d_live.train.synthetic.render import Painter
+from face3d_live.train.synthetic.scene import Backgrounds, Placement
+from face3d_live.train.synthetic.skins import load_skins
 
 SIDE, SEED = 512, 8181
 TURN, MOST = (14.0, 8.0, 5.0), 30.0  # degrees of yaw, pitch, roll: standard deviations, and where they end

@@ -22,13 +22,13 @@ import numpy as np
 from websockets.asyncio.server import serve
 
 from face3d_live.codes import HeadCodes
-from face3d_live.live import tasks
-from face3d_live.live.hub import Hub
 from face3d_live.live.main import make_pipeline
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.live.outputs.senders import make_encoder, prepare
 from face3d_live.live.service import Live, Settings
+from face3d_live.live.stream.hub import Hub
+from face3d_live.live.worker import tasks
 from face3d_live.mapping.apply import Mapping
 from face3d_live.mapping.profile import Profile
 from face3d_live.protocols.frame import StreamFrame

@@ -34,8 +34,8 @@ from face3d_live.texture.portrait import OBSERVED
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import look
 from face3d_live.texture.texels import texels_of
-from face3d_live.train.evaluate_faces import GLASSES
-from face3d_live.train.portraits import Portrait, load_index
+from face3d_live.train.data.portraits import Portrait, load_index
+from face3d_live.train.evaluate.faces import GLASSES
 
 SIDE = 256
 TEXTURE = 512

@@ -18,10 +18,10 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from face3d_live.head.model import Head
-from face3d_live.texture.build_sharpen import SIZE, photographed
+from face3d_live.texture.build.sharpen import SIZE, photographed
+from face3d_live.texture.build.skins import SkinBaker, body_skins
 from face3d_live.texture.regions import face_only
 from face3d_live.texture.sharpen import sharpen
-from face3d_live.texture.skins import SkinBaker, body_skins
 from face3d_live.texture.texels import texels_of
 
 NOISE = 2.0  # of 255

@@ -19,8 +19,8 @@ from face3d_live.head.model import Head
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.train import loop, timed
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.pool import KEYS, Pool, ShardWriter
-from face3d_live.train.resident import ResidentMixture
+from face3d_live.train.data.pool import KEYS, Pool, ShardWriter
+from face3d_live.train.data.resident import ResidentMixture
 
 SAMPLES = 256
 

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from face3d_live.errors import Face3DError
-from face3d_live.train.pack_folder import pack
+from face3d_live.train.data.pack_folder import pack
 
 ROOT = Path(__file__).resolve().parent.parent
 WHEELS = (
@@ -55,7 +55,7 @@ def bytes_of(paths: list[Path]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, help="the training folder, made by face3d_live.train.prepare")
+    parser.add_argument("--folder", type=Path, help="the training folder, made by face3d_live.train.data.prepare")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=ROOT / "work" / "gpu")
     parser.add_argument("--megabytes", type=float, default=60.0, help="of all that travels, tracked files included")

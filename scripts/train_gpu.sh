@@ -34,7 +34,7 @@ made_of=$(cat "$PACK/training.tar" models/head.npz 2>/dev/null | sha256sum) || t
 [ "$(cat "$SCRATCH/made_of" 2>/dev/null)" = "$made_of" ] || rm -rf "$SCRATCH/training" "$SCRATCH/data"
 echo "$made_of" >"$SCRATCH/made_of"
 rm -f "$SCRATCH/regressor.npz" "$OUT"/regressor.npz.*
-"$PYTHON" -m face3d_live.train.pack_folder unpack "$PACK/training.tar" --folder "$SCRATCH"
+"$PYTHON" -m face3d_live.train.data.pack_folder unpack "$PACK/training.tar" --folder "$SCRATCH"
 say "unpacked; drawing for $DRAW_SECONDS s in $PROCESSES processes"
 
 # One process per core. Each turns its part of the portraits (a third of the time at most), then draws until the time is
@@ -43,13 +43,13 @@ DRAWN=$(($(date +%s) + DRAW_SECONDS))
 limited() { timeout -k 5 "$((DRAWN - $(date +%s) + 5))" "$PYTHON" "$@"; }
 draw() { # seed, then options
     seed=$1; shift
-    limited -m face3d_live.train.synthetic --data "$SCRATCH/data" --skins "$training/skins" --seed "$seed" \
+    limited -m face3d_live.train.synthetic.generate --data "$SCRATCH/data" --skins "$training/skins" --seed "$seed" \
         --seconds "$((DRAWN - $(date +%s)))" "$@"
 }
 draw_part() { # number, from 1
     export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
     [ "$1" != 1 ] || draw 9999 --out "$pool/synthetic_heldout" --shards 1 --count "$EVAL_FACES"
-    limited -m face3d_live.train.pack_folder turn --folder "$SCRATCH" --part "$(($1 - 1))" --parts "$PROCESSES" \
+    limited -m face3d_live.train.data.pack_folder turn --folder "$SCRATCH" --part "$(($1 - 1))" --parts "$PROCESSES" \
         --copies "$TURNS" --seconds "$((DRAW_SECONDS / 3))"
     draw "$((SEED + $1))" --out "$pool/synthetic" --shards "$SHARDS" --count "$SHARD_FACES"
 }

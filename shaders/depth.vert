@@ -1,5 +1,5 @@
 #version 330
-// Distance along one direction only, for `render/openness.py`.
+// Distance along one direction only, for `render/ambient_occlusion.py`.
 uniform mat4 projection;
 in vec3 position;
 

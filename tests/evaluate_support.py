@@ -9,8 +9,8 @@ from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE
 from face3d_live.head.model import Head
 from face3d_live.regress.prediction import Prediction
-from face3d_live.train.pool import KEYS, ShardWriter
-from face3d_live.train.scene import place
+from face3d_live.train.data.pool import KEYS, ShardWriter
+from face3d_live.train.synthetic.scene import place
 
 
 def sample(head: Head, rng: np.random.Generator, number: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.bundle import zip_bytes
-from face3d_live.live.pipeline import AVATAR_SIZE, Calibration, Result
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, Calibration, Result
 
 
 @dataclass

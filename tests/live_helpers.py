@@ -16,14 +16,14 @@ import numpy as np
 import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
-from face3d_live.live import aiortc_tuning
-from face3d_live.live.server import create_app
+from face3d_live.live.http.app import create_app
 from face3d_live.live.service import Settings
+from face3d_live.live.webrtc import aiortc_patches
 
 # As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
 # server then offers after all. The browser made of aiortc shares the override.
-aiortc_tuning._host_addresses = lambda use_ipv4, use_ipv6: []
-aiortc_tuning.install()
+aiortc_patches._host_addresses = lambda use_ipv4, use_ipv6: []
+aiortc_patches.install()
 
 
 class Served:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
-from face3d_live.train.pool import KEYS, PORTRAIT, Pool, Sample, ShardWriter
-from face3d_live.train.portraits import held_out_skins
+from face3d_live.train.data.pool import KEYS, PORTRAIT, Pool, Sample, ShardWriter
+from face3d_live.train.data.portraits import held_out_skins
 
 
 def random_sample(rng: np.random.Generator) -> Sample:

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import itertools
 
 from face3d_live.train.command import PORTRAIT_SHARE
-from face3d_live.train.portraits import Portrait
+from face3d_live.train.data.portraits import Portrait
 
 SIZES = {"plain": 50, "real": 50, "clips": 14} | {
     f"{kind}_{people}": count * (1 if kind == "portraits" else 3)

@@ -19,7 +19,7 @@ from face3d_live.export.animation import animated_glb
 from face3d_live.export.gltf import Buffer, accessor_values, read_glb
 from face3d_live.head.model import Head
 from face3d_live.rotations import angle_between, from_euler, from_quaternion
-from face3d_live.takes import formats, tools, video
+from face3d_live.takes import export_video, formats, tools
 from face3d_live.takes.bvh import bvh_text
 from face3d_live.takes.model import Frame
 from face3d_live.takes.reader import load
@@ -261,7 +261,7 @@ def pictures(path, decoder=None):
 def test_a_film_shows_the_take(talk, tmp_path):
     out = tmp_path / "talk.mp4"
     done = []
-    video.write_video(talk, out, 128, on_frame=lambda i, n: done.append((i, n)))
+    export_video.write_video(talk, out, 128, on_frame=lambda i, n: done.append((i, n)))
     shown = pictures(out)
     assert len(shown) == 11 and done[-1] == (11, 11)
     assert np.diff([time for time, _ in shown]) == pytest.approx(0.05, abs=1e-3)
@@ -271,7 +271,7 @@ def test_a_film_shows_the_take(talk, tmp_path):
 
 def test_a_transparent_film(talk, tmp_path):
     out = tmp_path / "talk.webm"
-    video.write_video(talk, out, 128, alpha=True)
+    export_video.write_video(talk, out, 128, alpha=True)
     shown = pictures(out, "libvpx-vp9")
     assert len(shown) == 11 and shown[0].format.name == "yuva420p"
     alpha = shown[5].to_ndarray(format="rgba")[..., 3]
@@ -282,10 +282,10 @@ def test_a_transparent_film(talk, tmp_path):
 def test_what_films_cannot_do(talk, tmp_path, monkeypatch):
     for name, options, code in (("a.mp4", {"alpha": True}, "no-alpha"), ("a.webm", {"size": 63}, "bad-size")):
         with pytest.raises(InputError, match=code):
-            video.write_video(talk, tmp_path / name, **options)
-    monkeypatch.setattr(video.av, "codecs_available", {"libvpx-vp9"})
+            export_video.write_video(talk, tmp_path / name, **options)
+    monkeypatch.setattr(export_video.av, "codecs_available", {"libvpx-vp9"})
     with pytest.raises(AssetError, match=r"no-encoder.*webm"):
-        video.write_video(talk, tmp_path / "a.mp4", 128)
+        export_video.write_video(talk, tmp_path / "a.mp4", 128)
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from face3d_live.head import charts, packing
-from face3d_live.head.atlas import build_atlas
-from face3d_live.head.flatten import flatten, rest_triangles, stretch, tutte
+from face3d_live.head.build import charts, packing
+from face3d_live.head.build.atlas import build_atlas
+from face3d_live.head.build.flatten import flatten, rest_triangles, stretch, tutte
 from face3d_live.raster import rasterize
 
 

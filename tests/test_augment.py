@@ -13,8 +13,8 @@ from face3d_live.head.points import MIRROR_478  # noqa: E402
 from face3d_live.lighting import sh_basis  # noqa: E402
 from face3d_live.rotations import angle_between, from_euler  # noqa: E402
 from face3d_live.train import augment, damage  # noqa: E402
-from face3d_live.train.pool import KEYS, SIZE, STORED, project  # noqa: E402
-from face3d_live.train.scene import place  # noqa: E402
+from face3d_live.train.data.pool import KEYS, SIZE, STORED, project  # noqa: E402
+from face3d_live.train.synthetic.scene import place  # noqa: E402
 
 Samples = dict[str, np.ndarray]
 

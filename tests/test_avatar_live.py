@@ -21,9 +21,9 @@ from PIL import Image
 from face3d_live.avatar.load import load_avatar
 from face3d_live.camera import Camera as Lens
 from face3d_live.codes import HeadCodes
-from face3d_live.live import avatars, viewers
-from face3d_live.live.figures import Figures
-from face3d_live.live.pipeline import AVATAR_SIZE, Result, ViewRequest
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, Result, ViewRequest
+from face3d_live.live.engine.session_renderers import Figures
+from face3d_live.live.sessions import avatars, viewers
 
 GREEN_IRIS = np.array([88, 160, 80])
 

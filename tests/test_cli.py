@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from face3d_live.cli import app
+from face3d_live.cli.app import app
 
 runner = CliRunner()
 
@@ -21,7 +21,7 @@ def test_help_loads_no_rooms() -> None:
     code = """
 import sys
 from typer.testing import CliRunner
-from face3d_live.cli import app
+from face3d_live.cli.app import app
 assert CliRunner().invoke(app, ["track", "--help"]).exit_code == 0
 heavy = {"torch", "openvino", "cv2", "moderngl", "av", "aiortc"} & set(sys.modules)
 assert not heavy, heavy
@@ -31,7 +31,7 @@ assert not heavy, heavy
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "face3d_live.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "face3d_live", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

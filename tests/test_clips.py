@@ -18,8 +18,8 @@ from face3d_live.regress.estimate import codes_from
 from face3d_live.regress.fit import Fitter
 from face3d_live.regress.prediction import Prediction
 from face3d_live.rotations import angle_between, from_euler
-from face3d_live.train import clips, lids, teacher
-from face3d_live.train.pool import STORED, Pool, project
+from face3d_live.train.data import clips, lids, teacher
+from face3d_live.train.data.pool import STORED, Pool, project
 
 ALL = ("again", "brother", "eat", "help", "hungry", "milk", "night", "no", "sister", "sorry", "student", "want", "yes")
 CAMERA = Camera.webcam(320, 240)

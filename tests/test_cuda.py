@@ -22,8 +22,8 @@ from face3d_live.regress.runtime import Regressor  # noqa: E402
 from face3d_live.render.gpu import create_context  # noqa: E402
 from face3d_live.train import checkpoint, loop, timed  # noqa: E402
 from face3d_live.train.augment import Augmenter  # noqa: E402
-from face3d_live.train.pool import Mixture, Pool  # noqa: E402
-from face3d_live.train.resident import ResidentMixture  # noqa: E402
+from face3d_live.train.data.pool import Mixture, Pool  # noqa: E402
+from face3d_live.train.data.resident import ResidentMixture  # noqa: E402
 
 pytestmark = [
     pytest.mark.cuda,

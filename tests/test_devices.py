@@ -116,7 +116,7 @@ def test_the_command_line_refuses_in_one_line(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom face3d_live.regress import devices\n"
         "devices.processor_flags = lambda: frozenset()\n"
-        "from face3d_live.cli import app\n"
+        "from face3d_live.cli.app import app\n"
         f"sys.argv = ['x', 'track', {str(tmp_path / 'a.mp4')!r}, '-o', {str(tmp_path / 'o.npz')!r},"
         " '--precision', 'bf16']\napp()\n"
     )

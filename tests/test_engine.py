@@ -17,8 +17,8 @@ from live_fakes import grey
 
 from face3d_live.codes import INDEX
 from face3d_live.errors import AssetError
-from face3d_live.live.engine_client import EngineClient
-from face3d_live.live.pipeline import ViewRequest
+from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.engine.pipeline import ViewRequest
 
 JAW = INDEX["jawOpen"]
 SHM = Path("/dev/shm")
@@ -204,7 +204,7 @@ def test_the_engine_dies_with_its_parent():
         import asyncio, sys
         sys.path[:0] = ["tests"]
         import live_fakes
-        from face3d_live.live.engine_client import EngineClient
+        from face3d_live.live.engine.client import EngineClient
 
         async def main():
             client = EngineClient(live_fakes.FakePipeline)

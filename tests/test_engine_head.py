@@ -12,10 +12,11 @@ from avatar_support import fox
 from face3d_live.avatar.load import load_avatar
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
-from face3d_live.live import avatars, tasks
-from face3d_live.live.head_pipeline import HeadPipeline
-from face3d_live.live.mailbox import SKIN_SIZE
-from face3d_live.live.pipeline import AVATAR_SIZE, CalibrationRequest, ViewRequest
+from face3d_live.live.engine.head_pipeline import HeadPipeline
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, ViewRequest
+from face3d_live.live.engine.shared_memory import SKIN_SIZE
+from face3d_live.live.sessions import avatars
+from face3d_live.live.worker import tasks
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.video import Video
 

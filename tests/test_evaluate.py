@@ -16,14 +16,13 @@ from face3d_live import rotations
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
-from face3d_live.train import evaluate_drawn, evaluate_oracle, evaluate_report, evaluate_run, evaluate_scans, metrics
-from face3d_live.train import evaluate_faces as faces
-from face3d_live.train import evaluate_people as people
-from face3d_live.train import evaluate_pictures as pictures
-from face3d_live.train.evaluate import Judge, Measured, Samples, describe, evaluate_pool
-from face3d_live.train.metrics import Answers
-from face3d_live.train.pool import Mixture, Pool
-from face3d_live.train.portraits import Portrait
+from face3d_live.train.data.pool import Mixture, Pool
+from face3d_live.train.data.portraits import Portrait
+from face3d_live.train.evaluate import contact_sheets as pictures
+from face3d_live.train.evaluate import faces, metrics, people, rendered_clips, run, scans, true_points
+from face3d_live.train.evaluate import report as evaluate_report
+from face3d_live.train.evaluate.answers import Judge, Measured, Samples, describe, evaluate_pool
+from face3d_live.train.evaluate.metrics import Answers
 
 COUNT = 40
 
@@ -203,10 +202,10 @@ def test_scan_heads_against_the_truth(head: Head, perfect: Measured) -> None:
     rest = np.zeros((COUNT, N_EXPRESSION), np.float32)
     truth = metrics.face_surfaces(head, perfect.labels["shape"], rest)
     moved = truth @ rotations.from_euler(0.1, 0.05, 0).T + 0.003  # what scans and heads disagree on is no error
-    report = evaluate_scans.scan_figures(head, perfect, 1.05 * moved)
+    report = scans.scan_figures(head, perfect, 1.05 * moved)
     assert report["network"]["known_scale"] < 0.01 and report["network"]["scale_sd_percent"] < 0.01
     assert report["network"]["mean"] > 1 and report["average face"]["known_scale"] < report["average face"]["mean"]
-    report = evaluate_scans.scan_figures(head, perfect, moved)
+    report = scans.scan_figures(head, perfect, moved)
     assert report["network"]["mean"] < 0.01 and report["network"]["p95"] < 0.01
     assert report["average face"]["mean"] > 1.5
     assert 0 < report["frontal_faces"] <= COUNT
@@ -214,7 +213,7 @@ def test_scan_heads_against_the_truth(head: Head, perfect: Measured) -> None:
 
 def test_a_torn_pool_of_scan_heads_says_so(tmp_path: Path) -> None:
     with pytest.raises(AssetError) as caught:
-        evaluate_scans.truth(tmp_path, 3)
+        scans.truth(tmp_path, 3)
     assert caught.value.code == "pool-broken"
 
 
@@ -222,8 +221,8 @@ def test_scan_heads_are_drawn_with_their_truth(head: Head, shared_data: Path, tm
     from face3d_live.train.command import plain_skins
 
     skins = plain_skins(tmp_path / "skins")
-    evaluate_scans.draw(head, shared_data, skins, tmp_path / "scans", 3)
-    batch, truth = Pool(tmp_path / "scans").take(np.arange(3)), evaluate_scans.truth(tmp_path / "scans", 3)
+    scans.draw(head, shared_data, skins, tmp_path / "scans", 3)
+    batch, truth = Pool(tmp_path / "scans").take(np.arange(3)), scans.truth(tmp_path / "scans", 3)
     nearest = metrics.face_surfaces(head, batch["shape"], np.zeros((3, N_EXPRESSION), np.float32))
     errors = metrics.aligned_errors(nearest, truth)
     assert (errors > 0.05).all() and (errors < 2).all()  # scans are no heads of the basis, but near to one
@@ -236,7 +235,7 @@ def test_better_points_make_better_heads(head: Head, perfect: Measured) -> None:
         np.zeros_like(perfect.network.shape),
         perfect.network.rotation,
     )
-    rows = evaluate_oracle.oracle_figures(head, replace(perfect, network=rest), count=20)
+    rows = true_points.oracle_figures(head, replace(perfect, network=rest), count=20)
     assert [row["noise_percent"] for row in rows] == pytest.approx([0.3, 1, 2]) and rows[0]["faces"] == 20
     assert rows[0]["mean_r"] > rows[1]["mean_r"] > rows[2]["mean_r"] > 0.3
     assert rows[0]["known_scale_mm"] < rows[1]["known_scale_mm"] < rows[2]["known_scale_mm"]
@@ -320,13 +319,13 @@ def test_everything_together(
 ) -> None:
     """From pools and the folder of faces to the files, with a regressor that always gives the same few answers."""
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr(evaluate_drawn, "PEOPLE", 0)  # they have a test of their own
+    monkeypatch.setattr(rendered_clips, "PEOPLE", 0)  # they have a test of their own
     (tmp_path / "skins").mkdir()
     write_pool(head, tmp_path / "pool" / "synthetic_heldout", 8, "s9999_00000")
     write_pool(head, tmp_path / "pool" / "scan_heads", 8)
     rest = np.zeros((8, int(head.regions["face"].sum()), 3))
     np.save(tmp_path / "pool" / "scan_heads" / "neutral.npy", rest + head.template[head.regions["face"]])
-    figures, made = evaluate_run.evaluate_all(lambda: knowing(pool), tmp_path, shared_data, limit=8)
+    figures, made = run.evaluate_all(lambda: knowing(pool), tmp_path, shared_data, limit=8)
     assert figures["synthetic"]["network"]["mean_r"] > 0.99 and figures["synthetic"]["faces"] == 8
     assert figures["portraits"]["faces"] == 8 and figures["portraits"]["network"]["landmarks_percent"] > 3
     assert figures["identity"]["network"]["in all"]["people"] == 8
@@ -341,7 +340,7 @@ def test_everything_together(
 
 
 def test_asking_mediapipe_without_clips_says_so(tmp_path: Path) -> None:
-    from face3d_live.train.clips import find_clips
+    from face3d_live.train.data.clips import find_clips
 
     with pytest.raises(InputError) as caught:
         find_clips(tmp_path)

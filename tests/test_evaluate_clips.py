@@ -16,12 +16,11 @@ from face3d_live.head.model import Head
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.track.detector import Detector
 from face3d_live.track.types import Tracked
-from face3d_live.train import evaluate_clips as clips
-from face3d_live.train import evaluate_drawn as drawn
-from face3d_live.train import evaluate_signals as signals
-from face3d_live.train.clips import find_clips, frame_size
 from face3d_live.train.command import plain_skins
-from face3d_live.train.synthetic import Generator
+from face3d_live.train.data.clips import find_clips, frame_size
+from face3d_live.train.evaluate import clips, signals
+from face3d_live.train.evaluate import rendered_clips as drawn
+from face3d_live.train.synthetic.generate import Generator
 from face3d_live.video import Video
 
 FPS, FRAMES = 30.0, 120

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from face3d_live import rotations
-from face3d_live.train import evaluate_signals as signals
+from face3d_live.train.evaluate import signals
 
 FPS = 30.0
 

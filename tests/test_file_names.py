@@ -20,7 +20,7 @@ from face3d_live.takes import record, tools
 from face3d_live.takes.formats import read_take
 from face3d_live.takes.reader import load
 from face3d_live.text import shown
-from face3d_live.track.command import track_video
+from face3d_live.track.track_video import track_video
 
 NAME = os.fsdecode(b"caf\xe9")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
@@ -76,7 +76,7 @@ def test_the_program_prints_them_on_any_terminal(tmp_path, encoding):
     environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
     for arguments, status in ((["info", take], 0), (["trim", take, "-o", tmp_path / f"{NAME}-b.jsonl"], 0),
                               (["info", tmp_path / f"{NAME}-none.jsonl"], 1)):  # fmt: skip
-        program = [sys.executable, "-m", "face3d_live.cli", "takes", *arguments]
+        program = [sys.executable, "-m", "face3d_live", "takes", *arguments]
         done = subprocess.run(program, env=environment, capture_output=True, check=False)
         assert done.returncode == status, done.stderr
         assert b"Traceback" not in done.stderr
@@ -85,7 +85,7 @@ def test_the_program_prints_them_on_any_terminal(tmp_path, encoding):
 
 
 def test_a_fused_head_names_its_pictures(monkeypatch):
-    from face3d_live.reconstruct.maker import Reconstructor
+    from face3d_live.reconstruct.reconstructor import Reconstructor
 
     seen = []
 

@@ -10,7 +10,7 @@ from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress.fit import POSE, SHAPE_SIGMA, Fitter
 from face3d_live.rotations import from_euler
-from face3d_live.train.shared_shape import EFFECTIVE_PICTURES, fit_together
+from face3d_live.train.data.shared_shape import EFFECTIVE_PICTURES, fit_together
 
 CAMERA = Camera.webcam(640, 480)
 SIGMA = np.full(478, 1.0)

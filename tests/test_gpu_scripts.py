@@ -16,7 +16,8 @@ from pool_support import data_folder, training_folder  # noqa: E402
 from face3d_live.head.model import Head  # noqa: E402
 from face3d_live.regress import weights  # noqa: E402
 from face3d_live.regress.network import THIN, Network  # noqa: E402
-from face3d_live.train import checkpoint, pack_folder  # noqa: E402
+from face3d_live.train import checkpoint  # noqa: E402
+from face3d_live.train.data import pack_folder  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ import pytest
 from face3d_live.codes import ARKIT, INDEX, MIRROR, N_EXPRESSION, N_SHAPE
 from face3d_live.errors import AssetError
 from face3d_live.head import points as P
-from face3d_live.head.closing import MARGINS
+from face3d_live.head.build.closing import MARGINS
 from face3d_live.head.model import Head
 
 MM = 1e-3

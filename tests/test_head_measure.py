@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from face3d_live.errors import AssetError
-from face3d_live.head import identity, measure
+from face3d_live.head.build import identity, measure
+from face3d_live.head.build.source import N_ANNY
 from face3d_live.head.model import Head
-from face3d_live.head.source import N_ANNY
 from face3d_live.rotations import from_vector
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from face3d_live.head import mouth, points, subdivide
+from face3d_live.head import points, subdivide
+from face3d_live.head.build import mouth
 from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
 from face3d_live.rotations import from_vector

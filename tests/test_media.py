@@ -22,8 +22,8 @@ from aiortc.rtp import RtpPacket
 from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import ARKIT, INDEX
-from face3d_live.live import aiortc_tuning, sdp
-from face3d_live.live.media import AvatarTrack, NewestFrame, fitted, to_rgb
+from face3d_live.live.webrtc import aiortc_patches, sdp
+from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, fitted, to_rgb
 
 JAW = INDEX["jawOpen"]
 
@@ -297,11 +297,11 @@ def _noise_frames(count):
 
 
 def test_the_h264_encoder_is_quick_and_holds_its_bitrate():
-    aiortc_tuning.install()
+    aiortc_patches.install()
     encoder = rtcrtpsender.get_encoder(RTCRtpCodecParameters("video/H264", 90000, payloadType=100))
-    assert isinstance(encoder, aiortc_tuning.LiveH264Encoder)
+    assert isinstance(encoder, aiortc_patches.LiveH264Encoder)
     standard = H264Encoder()
-    assert encoder.target_bitrate == aiortc_tuning.START_BITRATE > standard.target_bitrate
+    assert encoder.target_bitrate == aiortc_patches.START_BITRATE > standard.target_bitrate
     times, sent = {}, {}
     for name, coder in (("ours", encoder), ("standard", standard)):
         start = time.process_time()
@@ -312,12 +312,12 @@ def test_the_h264_encoder_is_quick_and_holds_its_bitrate():
     assert b"subme=0" in sent["ours"][0] and b"rc_lookahead=0" in sent["ours"][0] and b"threads=1 " in sent["ours"][0]
     assert b"subme=0" not in sent["standard"][0]
     rate = 8 * 30 * np.mean([len(data) for data in sent["ours"][15:]])
-    assert rate < 1.3 * aiortc_tuning.START_BITRATE
+    assert rate < 1.3 * aiortc_patches.START_BITRATE
     assert max(map(len, encoder.encode(next(_noise_frames(1)), force_keyframe=True)[0])) <= 1300
 
 
 def test_the_h264_bitrate_moves_but_not_to_the_floor_and_not_for_trifles():
-    encoder = aiortc_tuning.LiveH264Encoder()
+    encoder = aiortc_patches.LiveH264Encoder()
     frames = _noise_frames(6)
     encoder.encode(next(frames))
     codec = encoder.codec
@@ -325,9 +325,9 @@ def test_the_h264_bitrate_moves_but_not_to_the_floor_and_not_for_trifles():
     encoder.encode(next(frames))
     assert encoder.codec is codec
     encoder.target_bitrate = 100_000
-    assert encoder.target_bitrate == aiortc_tuning.MIN_BITRATE
+    assert encoder.target_bitrate == aiortc_patches.MIN_BITRATE
     encoder.encode(next(frames))
-    assert encoder.codec is not codec and encoder.codec.bit_rate == aiortc_tuning.MIN_BITRATE
+    assert encoder.codec is not codec and encoder.codec.bit_rate == aiortc_patches.MIN_BITRATE
 
 
 def _packet(sequence, timestamp, marker):
@@ -338,7 +338,7 @@ def _packet(sequence, timestamp, marker):
 
 @pytest.mark.parametrize("start", [0, 65533])
 def test_a_frame_is_released_by_its_own_last_packet(start):
-    prompt, standard = (cls(capacity=512, is_video=True) for cls in (aiortc_tuning.PromptJitterBuffer, JitterBuffer))
+    prompt, standard = (cls(capacity=512, is_video=True) for cls in (aiortc_patches.PromptJitterBuffer, JitterBuffer))
     released, late = [], []
     for i in range(30):
         packet = (start + i, 1000 * (i // 3), int(i % 3 == 2))
@@ -353,16 +353,16 @@ def test_a_frame_is_released_by_its_own_last_packet(start):
 
 
 def test_packets_out_of_order_and_frames_without_a_marker():
-    buffer = aiortc_tuning.PromptJitterBuffer(capacity=512, is_video=True)
+    buffer = aiortc_patches.PromptJitterBuffer(capacity=512, is_video=True)
     order = [(0, 0, 0), (2, 0, 1), (1, 0, 0), (3, 1, 0), (4, 2, 0)]
     out = [buffer.add(_packet(*packet))[1] for packet in order]
     assert [frame.data if frame else None for frame in out] == [None, None, b"\x00\x01\x02", None, b"\x03"]
 
 
 def test_install_is_idempotent():
-    aiortc_tuning.install()
-    aiortc_tuning.install()
-    assert rtcrtpreceiver.JitterBuffer is aiortc_tuning.PromptJitterBuffer
+    aiortc_patches.install()
+    aiortc_patches.install()
+    assert rtcrtpreceiver.JitterBuffer is aiortc_patches.PromptJitterBuffer
 
 
 def test_mdns_candidates_are_left_out():

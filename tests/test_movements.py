@@ -5,12 +5,12 @@ import pytest
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
-from face3d_live.head.bend import Bender
-from face3d_live.head.expression import MOVEMENTS, STEMS, sided
+from face3d_live.head.build.bend import Bender
+from face3d_live.head.build.expression import MOVEMENTS, STEMS, sided
 from face3d_live.head.model import Head
 from face3d_live.rotations import from_euler
-from face3d_live.train.movements import MEASURED, RIGID, centred, measure
-from face3d_live.train.observations import Observation
+from face3d_live.train.data.movements import MEASURED, RIGID, centred, measure
+from face3d_live.train.data.observations import Observation
 
 CAMERA = Camera.webcam(640, 480)
 SEEN = ("mouthSmileLeft", "mouthSmileRight", "browInnerUp", "jawOpen", "mouthUpperUpLeft", "mouthUpperUpRight")

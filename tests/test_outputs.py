@@ -25,8 +25,8 @@ from face3d_live.live import main
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import MAX_OUTPUTS, Outputs
 from face3d_live.live.outputs.output import Output
-from face3d_live.live.outputs.pace import Pace
 from face3d_live.live.outputs.senders import prepare
+from face3d_live.live.rate_limiter import Pace
 from face3d_live.mapping.profile import Channel, Profile
 from face3d_live.mapping.store import Store
 from face3d_live.protocols import ifacialmocap, openseeface

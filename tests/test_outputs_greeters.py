@@ -12,9 +12,9 @@ from test_outputs import Receiver, play, until
 from test_protocol_engines import frame_of
 
 from face3d_live.errors import InputError
-from face3d_live.live.outputs import greeters as room
+from face3d_live.live.outputs import handshake as room
 from face3d_live.live.outputs.address import parse
-from face3d_live.live.outputs.greeters import Greeters
+from face3d_live.live.outputs.handshake import Greeters
 from face3d_live.live.outputs.manager import Outputs
 from face3d_live.protocols import ifacialmocap
 

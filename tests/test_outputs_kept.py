@@ -14,8 +14,8 @@ from test_outputs import Receiver, blends_of, play, until
 from test_protocol_engines import frame_of
 
 from face3d_live.live.outputs import manager
-from face3d_live.live.outputs.kept import MAX_BYTES, Keeper
 from face3d_live.live.outputs.manager import Outputs
+from face3d_live.live.outputs.store import MAX_BYTES, Keeper
 from face3d_live.mapping.profile import Channel, Profile
 
 

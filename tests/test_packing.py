@@ -12,11 +12,11 @@ from pool_support import data_folder, portrait, training_folder, write_pool
 
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
-from face3d_live.train import pack_folder, packing
-from face3d_live.train.pool import KEYS, Pool, Sample
-from face3d_live.train.portraits import exemplars, load_index
-from face3d_live.train.scene import Backgrounds
-from face3d_live.train.synthetic import Generator
+from face3d_live.train.data import pack_folder, packing
+from face3d_live.train.data.pool import KEYS, Pool, Sample
+from face3d_live.train.data.portraits import exemplars, load_index
+from face3d_live.train.synthetic.generate import Generator
+from face3d_live.train.synthetic.scene import Backgrounds
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from face3d_live.head.points import OVAL
 from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.reconstruct.find import Finder, Found
 from face3d_live.reconstruct.frame import frame_around
-from face3d_live.reconstruct.judge import assess
+from face3d_live.reconstruct.quality_gate import assess
 from face3d_live.reconstruct.search import search
 from face3d_live.reconstruct.second_look import disagreement
 from face3d_live.regress.estimate import Estimator

@@ -11,9 +11,9 @@ from face3d_live.codes import ARKIT, INDEX
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.rotations import angle_between, from_euler
-from face3d_live.train import portraits
-from face3d_live.train.pool import Pool, project
-from face3d_live.train.turned import Turner, moved_expression
+from face3d_live.train.data import portraits
+from face3d_live.train.data.pool import Pool, project
+from face3d_live.train.data.turned import Turner, moved_expression
 
 Made = tuple[Path, list[dict[str, np.ndarray]]]
 #: In the teacher's own order.

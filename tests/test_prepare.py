@@ -6,7 +6,7 @@ import pytest
 
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
-from face3d_live.train import clips, portraits, prepare, turned
+from face3d_live.train.data import clips, portraits, prepare, turned
 
 
 @pytest.fixture

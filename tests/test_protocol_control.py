@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from face3d_live.errors import InputError
-from face3d_live.live import control, sdp
-from face3d_live.live.pipeline import MODES, ViewRequest
+from face3d_live.live.engine.pipeline import MODES, ViewRequest
+from face3d_live.live.webrtc import data_channel, sdp
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=12),
@@ -25,14 +25,14 @@ _TYPES = st.sampled_from(["view", "calibrate", "ping", "size", "dance"])
 def test_messages_are_understood_or_refused(message, type_):
     message = {"type": type_} | message
     try:
-        command = control.parse(json.dumps(message), 1.0)
+        command = data_channel.parse(json.dumps(message), 1.0)
     except InputError as error:
         assert error.code == "bad-control"
         return
     match command:
-        case control.SetView(view=view):
+        case data_channel.SetView(view=view):
             assert view.mode in MODES and abs(view.yaw) <= math.pi and abs(view.pitch) <= 1.4 and 0.3 <= view.zoom <= 5
-        case control.Ping(id=id_, t=t):
+        case data_channel.Ping(id=id_, t=t):
             json.dumps([id_, t], allow_nan=False)
         case _:
             assert message["type"] in ("calibrate", "size")
@@ -42,14 +42,14 @@ def test_messages_are_understood_or_refused(message, type_):
 @settings(max_examples=200, deadline=None)
 def test_any_text_or_bytes(message):
     try:
-        control.parse(message, 0.0)
+        data_channel.parse(message, 0.0)
     except InputError as error:
         assert error.code == "bad-control"
 
 
 def test_deep_nesting_is_refused():
     with pytest.raises(InputError, match="bad-control"):
-        control.parse('{"type":"view","mode":' + "[" * 2000 + "]" * 2000 + "}", 0.0)
+        data_channel.parse('{"type":"view","mode":' + "[" * 2000 + "]" * 2000 + "}", 0.0)
 
 
 class Pipe:
@@ -64,9 +64,9 @@ class Pipe:
 
 def test_pings_are_answered_by_later_pictures_only():
     pipe = Pipe()
-    channel = control.Control(pipe)
+    channel = data_channel.Control(pipe)
     for i in range(40):
-        channel.add_ping(control.Ping(i, 10 * i, float(i)))
+        channel.add_ping(data_channel.Ping(i, 10 * i, float(i)))
     channel.answer_pings(8.0)
     assert pipe.sent == []  # Of forty the first eight are forgotten; the ninth came with this picture, not before it.
     channel.answer_pings(9.5)
@@ -79,16 +79,16 @@ def test_pings_are_answered_by_later_pictures_only():
 
 def test_a_channel_that_backs_up_gets_no_frames_and_then_nothing(monkeypatch):
     now = 100.0
-    monkeypatch.setattr(control.time, "monotonic", lambda: now)
+    monkeypatch.setattr(data_channel.time, "monotonic", lambda: now)
     pipe = Pipe()
-    channel = control.Control(pipe)
+    channel = data_channel.Control(pipe)
     due = []
     for i in range(60):
         now = 100 + i / 30
         due.append(channel.wants_frame())
     assert 29 <= sum(due) <= 31
     now += 1
-    pipe.bufferedAmount = control.MAX_BUFFERED + 1
+    pipe.bufferedAmount = data_channel.MAX_BUFFERED + 1
     assert not channel.wants_frame()
     channel.send("notice", code="x")
     pipe.bufferedAmount *= 5

@@ -21,9 +21,9 @@ from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
 from face3d_live.reconstruct.find import Finder
+from face3d_live.reconstruct.test_time_augmentation import look_again
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
-from face3d_live.still import look_again
 from face3d_live.track.detector import Detector
 
 SIDE = 320

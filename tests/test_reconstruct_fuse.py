@@ -13,7 +13,7 @@ from face3d_live.reconstruct import Found, Options, Reconstructor, reconstruct_p
 from face3d_live.reconstruct import batch as batch_module
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_PICTURES, moments, read_pictures
-from face3d_live.reconstruct.judge import Quality
+from face3d_live.reconstruct.quality_gate import Quality
 from face3d_live.regress.fit import Fitter
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import Seen, seen_in

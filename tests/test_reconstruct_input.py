@@ -23,7 +23,7 @@ from face3d_live.reconstruct import Options, Reconstruction, advice, batch, face
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS, refusal
 from face3d_live.reconstruct.find import Finder, Found
 from face3d_live.reconstruct.frame import frame_around
-from face3d_live.reconstruct.judge import SOFT, assess, sharpness
+from face3d_live.reconstruct.quality_gate import SOFT, assess, sharpness
 from face3d_live.reconstruct.rerender import Shot, parse_coefficient, render_params
 from face3d_live.reconstruct.rerender import posed as with_expression
 from face3d_live.regress.crop import Crop, crop_from_points

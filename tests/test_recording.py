@@ -18,10 +18,10 @@ from takes_support import CAMERA, HEADER, frames
 
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
-from face3d_live.live import recording
-from face3d_live.live.rate import CameraRate
-from face3d_live.live.recording import Recorder
-from face3d_live.live.recordings import default_folder
+from face3d_live.live.frame_rate import CameraRate
+from face3d_live.live.recording import recorder as recording
+from face3d_live.live.recording.recorder import Recorder
+from face3d_live.live.takes.recordings import default_folder
 from face3d_live.takes.model import Gap
 from face3d_live.takes.reader import load
 from face3d_live.takes.writer import TakeWriter

@@ -22,12 +22,12 @@ from takes_support import HEADER, frames, write
 from face3d_live.camera import Camera as Sight
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live.recording import Recorder
-from face3d_live.live.voice import HELD, StreamClock, Sync
-from face3d_live.takes import film, sound, tools
-from face3d_live.takes.film import FilmWriter, Shown
+from face3d_live.live.recording.recorder import Recorder
+from face3d_live.live.webrtc.audio_receiver import HELD, StreamClock, Sync
+from face3d_live.takes import render_video, sound, tools
 from face3d_live.takes.reader import load
 from face3d_live.takes.record import record
+from face3d_live.takes.render_video import FilmWriter, Shown
 from face3d_live.takes.sound import RATE, Heard, SoundWriter
 
 LOUD = 20_000
@@ -128,7 +128,7 @@ CRASHING = """
 import os, sys, time
 import numpy as np
 from pathlib import Path
-from face3d_live.takes.film import FilmWriter, Shown
+from face3d_live.takes.render_video import FilmWriter, Shown
 from face3d_live.takes.sound import Heard, SoundWriter
 folder, now = Path(sys.argv[1]), [0.0]
 sound, film = (kind(folder / name, lambda: now[0]) for kind, name in ((SoundWriter, "a.wav"), (FilmWriter, "a.mkv")))
@@ -191,8 +191,8 @@ def test_the_recorded_render_and_the_sound_in_one_film(tmp_path):
     first, last = flash(out)
     assert first == pytest.approx(1.4, abs=0.04) and last == pytest.approx(1.6, abs=0.04)
     with av.open(str(out)) as container:
-        video, audio = container.streams.video[0], container.streams.audio[0]
-        assert float(video.duration * video.time_base) == pytest.approx(3.0, abs=0.06)
+        export_video, audio = container.streams.video[0], container.streams.audio[0]
+        assert float(export_video.duration * export_video.time_base) == pytest.approx(3.0, abs=0.06)
         assert float(audio.duration * audio.time_base) == pytest.approx(3.0, abs=0.06)
     tools.export(take, out, seen=True, silent=True)
     with av.open(str(out)) as container:
@@ -204,13 +204,13 @@ def test_the_recorded_render_and_the_sound_in_one_film(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 def test_a_film_that_is_drawn_anew_has_the_sound(tmp_path, monkeypatch, suffix):
-    from face3d_live.takes import video
+    from face3d_live.takes import export_video
 
     def pictures(take, size, alpha):
         for i in range(len(take)):
             yield np.full((size, size, 4), 20 + 200 * take.expression[i, INDEX["jawOpen"]], np.uint8)
 
-    monkeypatch.setattr(video, "_pictures", pictures)
+    monkeypatch.setattr(export_video, "_pictures", pictures)
     out = tmp_path / f"film{suffix}"
     tools.export(recorded(tmp_path), out, size=64)
     start, end = loud(np.concatenate(list(sound.chunks(out))))
@@ -482,4 +482,4 @@ async def test_a_microphone_that_stops_midway(tmp_path):
         assert len(samples) / RATE == pytest.approx(state["sound"]["seconds"], abs=0.001)
         film_file = tmp_path / "x.mp4"
         with pytest.raises(InputError, match="no-render"):
-            film.seen(tmp_path / f"{state['take']}.jsonl", film_file)
+            render_video.seen(tmp_path / f"{state['take']}.jsonl", film_file)

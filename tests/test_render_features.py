@@ -10,7 +10,7 @@ from face3d_live.codes import INDEX
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, LIPS_OUTER
 from face3d_live.render import features, gpu, hair, lashes
-from face3d_live.render.openness import openness
+from face3d_live.render.ambient_occlusion import openness
 from face3d_live.render.pictures import covering, over, roots, studio, unmultiply
 
 CHIN, NOSE_TIP, FOREHEAD, LOWER_LIP_MIDDLE = 152, 4, 151, 17

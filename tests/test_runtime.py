@@ -18,7 +18,7 @@ from face3d_live.regress.prediction import Prediction
 from face3d_live.regress.runtime import Regressor
 from face3d_live.render.renderer import Renderer
 from face3d_live.rotations import from_euler
-from face3d_live.train.metrics import landmark_errors
+from face3d_live.train.evaluate.metrics import landmark_errors
 
 
 def crops(count: int = 2) -> np.ndarray:
@@ -128,7 +128,7 @@ def test_on_drawn_heads_int8_stays_near_float32(faces: np.ndarray) -> None:
 @pytest.mark.data
 def test_on_real_portraits_the_precisions_agree(shared_data: Path) -> None:
     pytest.importorskip("torch")
-    from face3d_live.train.portraits import crops_of
+    from face3d_live.train.data.portraits import crops_of
 
     pictures = crops_of(shared_data, held_out=True)[:24]
     exact = Regressor.load("cpu", precision="fp32").predict(pictures)

@@ -19,9 +19,9 @@ from live_fakes import grey
 from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import ARKIT, INDEX
-from face3d_live.live.hosts import is_loopback
+from face3d_live.live.http.hosts import is_loopback
 from face3d_live.live.main import _address, _listen
-from face3d_live.live.worker import Worker
+from face3d_live.live.worker.process import Worker
 from face3d_live.protocols import binary_stream, json_stream
 
 SDP = {"Content-Type": "application/sdp"}

@@ -10,8 +10,8 @@ import pytest
 from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import INDEX, HeadCodes
-from face3d_live.live import tailor
-from face3d_live.live.tailor import Moment, Tailor, Wardrobe, worth
+from face3d_live.live.sessions import texture_capture
+from face3d_live.live.sessions.texture_capture import Moment, Tailor, Wardrobe, worth
 from face3d_live.rotations import from_euler
 
 
@@ -87,11 +87,11 @@ async def test_a_skin_that_comes_too_late_is_not_worn():
             return bytes(512 * 512 * 4)
 
     worker = SlowWorker()
-    tailor = Tailor(worker, live_fakes.fake_skin, None)
-    await tailor._fit(wardrobe, list(wardrobe.moments))
+    texture_capture = Tailor(worker, live_fakes.fake_skin, None)
+    await texture_capture._fit(wardrobe, list(wardrobe.moments))
     assert worn == []
     worker.leaves = False
-    await tailor._fit(wardrobe, list(wardrobe.moments))
+    await texture_capture._fit(wardrobe, list(wardrobe.moments))
     assert len(worn) == 1
 
 
@@ -100,7 +100,7 @@ def corner(browser):
 
 
 async def test_the_avatar_puts_on_the_skin_and_keeps_it_when_the_engine_dies(monkeypatch):
-    monkeypatch.setattr(tailor, "FIRST", 0.2)
+    monkeypatch.setattr(texture_capture, "FIRST", 0.2)
     async with serve(skin=live_fakes.fake_skin) as served, Browser(served, Camera(0.15)) as browser:
         await browser.until_brightness(0.15)
         # To the fake pipeline a bright picture is a wide open mouth: the dark ones are the good moments.
@@ -115,8 +115,8 @@ async def test_the_avatar_puts_on_the_skin_and_keeps_it_when_the_engine_dies(mon
 
 
 async def test_without_a_skin_everything_else_goes_on(monkeypatch, caplog):
-    monkeypatch.setattr(tailor, "FIRST", 0.1)
-    monkeypatch.setattr(tailor, "BETWEEN", 0.1)
+    monkeypatch.setattr(texture_capture, "FIRST", 0.1)
+    monkeypatch.setattr(texture_capture, "BETWEEN", 0.1)
     async with serve(skin=live_fakes.no_skin) as served, Browser(served, Camera(0.15)) as browser:
         await browser.until_brightness(0.15)
         async with asyncio.timeout(20):

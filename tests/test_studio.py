@@ -16,12 +16,14 @@ from live_helpers import Browser, serve
 
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live import jobs as jobs_module
-from face3d_live.live import photos as photos_module
-from face3d_live.live import studio_routes, studio_tasks, studio_view
-from face3d_live.live.studio_look import Look
-from face3d_live.live.studio_view import StudioTasks
-from face3d_live.live.worker import Worker
+from face3d_live.live.http import studio_routes
+from face3d_live.live.studio import jobs as jobs_module
+from face3d_live.live.studio import photos as photos_module
+from face3d_live.live.studio import tasks
+from face3d_live.live.studio import view as studio_view
+from face3d_live.live.studio.view import StudioTasks
+from face3d_live.live.studio.view_messages import Look
+from face3d_live.live.worker.process import Worker
 
 PNG = b"\x89PNG" + bytes(100)
 TASKS = StudioTasks(
@@ -404,4 +406,4 @@ async def test_the_process_of_the_studio_is_not_started_without_need():
     async with studio() as served:
         assert isinstance(served.live.studio.worker, Worker)
         assert served.live.studio.worker._process is None
-        assert studio_tasks.MAX_SITTERS < jobs_module.MAX_KEPT
+        assert tasks.MAX_SITTERS < jobs_module.MAX_KEPT

@@ -18,8 +18,8 @@ from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes
 from face3d_live.export.png import png_bytes
-from face3d_live.live import studio_tasks
-from face3d_live.live.studio_look import Look
+from face3d_live.live.studio import tasks
+from face3d_live.live.studio.view_messages import Look
 from face3d_live.reconstruct.advice import REFUSALS
 
 
@@ -28,7 +28,7 @@ def report(stage, fraction):
 
 
 def found(photo):
-    return json.loads(studio_tasks.faces(report, photo))
+    return json.loads(tasks.faces(report, photo))
 
 
 def encoded(picture, kind="JPEG", **options):
@@ -91,7 +91,7 @@ def test_hostile_pictures_are_refused_by_known_codes():
         (b"GIF89a" + bytes(100), {"not-an-image", "too-small"}),
     ):
         with pytest.raises(InputError) as refused:
-            studio_tasks.faces(report, photo)
+            tasks.faces(report, photo)
         assert refused.value.code in codes & REFUSALS.keys(), photo[:20]
         assert "passwd" not in refused.value.message
 
@@ -105,7 +105,7 @@ MAGIC = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x00\x00\x00\x00WEBP"
 )
 def test_any_bytes_are_refused_not_crashed_on(tail, magic):
     with pytest.raises(InputError):
-        studio_tasks.faces(report, magic + tail)
+        tasks.faces(report, magic + tail)
 
 
 # --- heads ------------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def head_files(colour, **codes):
 
 def draw(key, look=None, files=None):
     """(side, side, 3) RGB."""
-    jpeg = studio_tasks.draw(report, key, look or Look(), files)
+    jpeg = tasks.draw(report, key, look or Look(), files)
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(float)
 
 
@@ -132,7 +132,7 @@ def head():
     turned = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)  # as far as it goes: not to be seen
     draw("head", files=head_files((200, 150, 130), expression=expression, rotation=turned))
     yield "head"
-    studio_tasks.forget(report, "head")
+    tasks.forget(report, "head")
 
 
 def test_a_head_looks_at_the_viewer_and_turns(head):
@@ -166,17 +166,17 @@ def test_each_head_has_its_own_skin_until_it_is_forgotten():
     assert red[180:300, 220:290, 0].mean() > red[180:300, 220:290, 1].mean() + 30
     assert green[180:300, 220:290, 1].mean() > green[180:300, 220:290, 0].mean() + 30
     assert np.array_equal(draw("red"), red)
-    studio_tasks.forget(report, "red")
-    studio_tasks.forget(report, "red")
+    tasks.forget(report, "red")
+    tasks.forget(report, "red")
     with pytest.raises(AssetError, match="not-seated"):
         draw("red")
     assert np.array_equal(draw("green"), green)
-    for i in range(studio_tasks.MAX_SITTERS):  # the one that was looked at longest ago makes room
+    for i in range(tasks.MAX_SITTERS):  # the one that was looked at longest ago makes room
         draw(f"other {i}", files=head_files((10, 10, 10)))
     with pytest.raises(AssetError, match="not-seated"):
         draw("green")
-    for i in range(studio_tasks.MAX_SITTERS):
-        studio_tasks.forget(report, f"other {i}")
+    for i in range(tasks.MAX_SITTERS):
+        tasks.forget(report, f"other {i}")
 
 
 def test_files_that_are_none_are_refused():

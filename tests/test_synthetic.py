@@ -16,12 +16,12 @@ from face3d_live.head.model import Head
 from face3d_live.head.points import IRIS_LEFT
 from face3d_live.lighting import sh_basis, shade
 from face3d_live.texture.albedo import Albedo
-from face3d_live.train.expressions import ExpressionSampler, look_along
-from face3d_live.train.pool import KEYS, STORED, Mixture, Pool, ShardWriter, project
-from face3d_live.train.scene import Light, place, sample_light
-from face3d_live.train.skins import Skin, TextureCoder, load_skins
-from face3d_live.train.synthetic import Generator, write_shard
-from face3d_live.train.synthetic_render import Subject
+from face3d_live.train.data.pool import KEYS, STORED, Mixture, Pool, ShardWriter, project
+from face3d_live.train.synthetic.expressions import ExpressionSampler, look_along
+from face3d_live.train.synthetic.generate import Generator, write_shard
+from face3d_live.train.synthetic.render import Subject
+from face3d_live.train.synthetic.scene import Light, place, sample_light
+from face3d_live.train.synthetic.skins import Skin, TextureCoder, load_skins
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_the_same_seed_gives_the_same_sample(generator: Generator) -> None:
 
 
 def test_scans_are_labelled_with_their_nearest_code(head: Head, shared_data: Path) -> None:
-    from face3d_live.train.identities import _Scans
+    from face3d_live.train.synthetic.identities import _Scans
 
     scans, rng = _Scans(head, shared_data / "scan_heads.npz"), np.random.default_rng(0)
     face = head.regions["face"]

@@ -22,7 +22,7 @@ from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.rotations import from_euler
 from face3d_live.takes import formats, livelink_csv
-from face3d_live.takes.lines import Decoder, Encoder
+from face3d_live.takes.jsonl import Decoder, Encoder
 from face3d_live.takes.model import Frame, Gap, Header, Take
 from face3d_live.takes.reader import TakeReader, load
 from face3d_live.takes.writer import SYNC_SECONDS, TakeWriter

@@ -16,8 +16,8 @@ from takes_support import CAMERA, HEADER, expression, frames, write
 from test_outputs import Receiver
 
 from face3d_live.codes import INDEX, HeadCodes
-from face3d_live.live import playback
-from face3d_live.live.playback import Performance, perform
+from face3d_live.live.takes import playback
+from face3d_live.live.takes.playback import Performance, perform
 from face3d_live.takes.clock import schedule
 from face3d_live.takes.model import Frame
 from face3d_live.takes.reader import load
@@ -158,8 +158,8 @@ async def test_played_once_it_is_over(tmp_path, monkeypatch):
 
 def test_the_real_pipeline_draws_a_take():
     """No picture and no tracker: the codes alone, drawn again as they are until the next ones."""
-    from face3d_live.live.head_pipeline import HeadPipeline
-    from face3d_live.live.pipeline import ViewRequest
+    from face3d_live.live.engine.head_pipeline import HeadPipeline
+    from face3d_live.live.engine.pipeline import ViewRequest
 
     pipeline, view = HeadPipeline("cpu"), ViewRequest()
     pipeline.open("take", None)

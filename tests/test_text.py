@@ -11,7 +11,7 @@ from test_takes import HEADER
 
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live.outputs.vts import Tokens
+from face3d_live.live.outputs.vtube_studio import Tokens
 from face3d_live.mapping.profile import Channel, Profile
 from face3d_live.mapping.store import Store
 from face3d_live.takes.formats import read_take

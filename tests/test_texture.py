@@ -10,11 +10,11 @@ from face3d_live.errors import AssetError
 from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
 from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.build_albedo import left_over, principal_components, tone_weights
+from face3d_live.texture.build.albedo import left_over, principal_components, tone_weights
+from face3d_live.texture.build.lift import Lifter, portraits
 from face3d_live.texture.complete import blend, complete, spread
 from face3d_live.texture.eyes import iris_colour, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
-from face3d_live.texture.lift import Lifter, portraits
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import skin_of_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of

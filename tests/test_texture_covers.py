@@ -11,7 +11,7 @@ from face3d_live.lighting import ambient, to_linear
 from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.reconstruct.find import Found
 from face3d_live.regress.fit import Fitter
-from face3d_live.texture.covers import cover_of
+from face3d_live.texture.face_coverings import cover_of
 from face3d_live.texture.portrait import COMPLETED, seen_in, skin_of_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import look, pick

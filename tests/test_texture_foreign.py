@@ -6,7 +6,7 @@ import pytest
 from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
-from face3d_live.texture.foreign import SIZE, foreign
+from face3d_live.texture.occlusion import SIZE, foreign
 from face3d_live.texture.portrait import COMPLETED, OBSERVED, skin_of_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of

@@ -7,9 +7,9 @@ from texture_support import posed
 from face3d_live.camera import Camera
 from face3d_live.lighting import ambient, lamp, shade, to_linear, to_srgb
 from face3d_live.raster import rasterize
+from face3d_live.texture.displacement import MOST, SIZE, displaced, normal_map, relief
 from face3d_live.texture.portrait import OBSERVED, skin_of_photo
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.relief import MOST, SIZE, displaced, normal_map, relief
 from face3d_live.texture.texels import texels_of
 
 CAMERA = Camera.webcam(512, 512)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from face3d_live.errors import AssetError
-from face3d_live.texture import build_sharpen
 from face3d_live.texture import sharpen as module
-from face3d_live.texture.build_sharpen import learn, photographed
+from face3d_live.texture.build import sharpen as build_sharpen
+from face3d_live.texture.build.sharpen import learn, photographed
 from face3d_live.texture.sharpen import N_CLASSES, RATIOS, SIDE, classes, filters_for, load_filters, sharpen
 
 SIZE = 256

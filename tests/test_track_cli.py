@@ -10,8 +10,8 @@ import pytest
 
 from face3d_live.codes import ARKIT, N_TEXTURE, HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.track.command import Summary, save, track_video
 from face3d_live.track.detector import Detection
+from face3d_live.track.track_video import Summary, save, track_video
 from face3d_live.track.tracker import Tracker
 
 BASIS_RNG = np.random.default_rng(0)

@@ -16,10 +16,10 @@ from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.regress.crop import CROP_MARGIN, Crop
 from face3d_live.rotations import angle_between, from_euler
+from face3d_live.track.crop_placement import BOX_GROWTH, BOX_RISE, crop_from_detection
 from face3d_live.track.detector import Detection, Detector, overlap
-from face3d_live.track.judge import ASK_EVERY, GRACE, box_of
-from face3d_live.track.placing import BOX_GROWTH, BOX_RISE, crop_from_detection
 from face3d_live.track.sweep import SLOWEST
+from face3d_live.track.track_validation import ASK_EVERY, GRACE, box_of
 from face3d_live.track.tracker import Tracker
 
 FPS = 30

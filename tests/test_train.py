@@ -15,8 +15,10 @@ from face3d_live.head.model import Head  # noqa: E402
 from face3d_live.regress import weights  # noqa: E402
 from face3d_live.regress.network import THIN  # noqa: E402
 from face3d_live.regress.runtime import Regressor  # noqa: E402
-from face3d_live.train import checkpoint, command, evaluate, loop, losses, metrics  # noqa: E402
-from face3d_live.train.pool import KEYS, Mixture, Pool, ShardWriter  # noqa: E402
+from face3d_live.train import checkpoint, command, loop, losses  # noqa: E402
+from face3d_live.train.data.pool import KEYS, Mixture, Pool, ShardWriter  # noqa: E402
+from face3d_live.train.evaluate import answers as evaluate  # noqa: E402
+from face3d_live.train.evaluate import metrics  # noqa: E402
 
 RECIPE = loop.Recipe(THIN, samples=6 * 32, batch=32, warm_up=2, sizes=((0.5, 32), (1.0, 48)))
 

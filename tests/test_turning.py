@@ -17,8 +17,8 @@ from face3d_live.regress.estimate import Estimator, codes_from
 from face3d_live.regress.prediction import HEADS, decode
 from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import angle_between, from_euler, to_euler
+from face3d_live.track.crop_placement import crop_from_detection
 from face3d_live.track.detector import Detection, Detector
-from face3d_live.track.placing import crop_from_detection
 from face3d_live.track.tracker import Tracker
 from face3d_live.track.turning import between, in_turned_pictures, near_turned, roll_of, stepped
 

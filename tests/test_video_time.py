@@ -15,7 +15,7 @@ from face3d_live.codes import INDEX
 from face3d_live.takes.formats import read_take, to_bytes
 from face3d_live.takes.npz import read_npz
 from face3d_live.takes.record import record
-from face3d_live.track.command import save, track_video
+from face3d_live.track.track_video import save, track_video
 from face3d_live.video import Video
 from face3d_live.video.clock import Clock, frame_rate
 

@@ -15,15 +15,15 @@ from urllib.parse import quote
 import uvicorn
 
 from face3d_live.errors import Face3DError, InputError
-from face3d_live.live import tasks
-from face3d_live.live.avatars import load_stored
-from face3d_live.live.hosts import bare, is_loopback, parse_ip
+from face3d_live.live.engine.pipeline import Pipeline
+from face3d_live.live.http.app import create_app
+from face3d_live.live.http.hosts import bare, is_loopback, parse_ip
 from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.pipeline import Pipeline
-from face3d_live.live.playback import Performance
-from face3d_live.live.server import create_app
 from face3d_live.live.service import Live, Settings
-from face3d_live.live.source import open_source
+from face3d_live.live.sessions.avatars import load_stored
+from face3d_live.live.sessions.source import open_source
+from face3d_live.live.takes.playback import Performance
+from face3d_live.live.worker import tasks
 from face3d_live.regress.devices import Device, Precision
 from face3d_live.track.profile import load_profile
 
@@ -85,7 +85,7 @@ def run(
 
 def make_pipeline(device: Device, precision: Precision) -> Pipeline:
     """The engine process's factory: the network and OpenGL are imported there only."""
-    from face3d_live.live.head_pipeline import HeadPipeline
+    from face3d_live.live.engine.head_pipeline import HeadPipeline
 
     return HeadPipeline(device, precision)
 

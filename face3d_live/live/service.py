@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from face3d_live.errors import AssetError
-from face3d_live.live.avatars import StoredAvatar
-from face3d_live.live.engine_client import EngineClient
-from face3d_live.live.hub import Hub
-from face3d_live.live.jobs import Jobs
+from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.peer import CONNECT_SECONDS, Peer
-from face3d_live.live.pipeline import Pipeline
-from face3d_live.live.playback import Performance
-from face3d_live.live.player import Player
-from face3d_live.live.recordings import Recordings
-from face3d_live.live.sessions import MAX_SESSIONS, Session, Sessions
-from face3d_live.live.source import Source
-from face3d_live.live.studio_view import Studio, StudioTasks
-from face3d_live.live.tailor import Tailor
-from face3d_live.live.viewers import Viewers
-from face3d_live.live.worker import Task, Worker
+from face3d_live.live.sessions.avatars import StoredAvatar
+from face3d_live.live.sessions.session import MAX_SESSIONS, Session, Sessions
+from face3d_live.live.sessions.source import Source
+from face3d_live.live.sessions.texture_capture import Tailor
+from face3d_live.live.sessions.viewers import Viewers
+from face3d_live.live.stream.hub import Hub
+from face3d_live.live.studio.jobs import Jobs
+from face3d_live.live.studio.view import Studio, StudioTasks
+from face3d_live.live.takes.playback import Performance
+from face3d_live.live.takes.player import Player
+from face3d_live.live.takes.recordings import Recordings
+from face3d_live.live.webrtc.peer import CONNECT_SECONDS, Peer
+from face3d_live.live.worker.process import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ refine       codes fitted to the photo itself              fusing   several pict
 from face3d_live.reconstruct.advice import advice
 from face3d_live.reconstruct.batch import reconstruct_person, reconstruct_photos
 from face3d_live.reconstruct.find import Face, Found, face_choice
-from face3d_live.reconstruct.maker import FILES, Options, Progress, Reconstruction, Reconstructor
 from face3d_live.reconstruct.photo import Photo, load_photo, read_photo
+from face3d_live.reconstruct.reconstructor import FILES, Options, Progress, Reconstruction, Reconstructor
 
 __all__ = [
     "FILES", "Face", "Found", "Options", "Photo", "Progress", "Reconstruction", "Reconstructor", "advice",

@@ -18,8 +18,8 @@ from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
-from face3d_live.reconstruct.maker import Options, Reconstructor
 from face3d_live.reconstruct.photo import MOST_BYTES, load_photo
+from face3d_live.reconstruct.reconstructor import Options, Reconstructor
 from face3d_live.regress.devices import Device, Precision
 from face3d_live.text import shown
 

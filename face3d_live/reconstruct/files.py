@@ -14,7 +14,7 @@ from face3d_live.export.obj import mtl_text, obj_text
 from face3d_live.export.png import png_bytes, uv_grid
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
-from face3d_live.texture.relief import displaced, normal_map
+from face3d_live.texture.displacement import displaced, normal_map
 
 if TYPE_CHECKING:
     from face3d_live.render.renderer import Renderer

@@ -16,12 +16,12 @@ from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.frame import LEANING, Frame, frame_around
 from face3d_live.reconstruct.search import search
 from face3d_live.reconstruct.second_look import disagreement
+from face3d_live.reconstruct.test_time_augmentation import look_again
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.estimate import Estimate, Estimator
-from face3d_live.still import look_again
+from face3d_live.track.crop_placement import crop_from_detection
 from face3d_live.track.detector import SURE, Detection, Detector
-from face3d_live.track.judge import judge
-from face3d_live.track.placing import crop_from_detection
+from face3d_live.track.track_validation import judge
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]

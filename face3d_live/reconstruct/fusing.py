@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from face3d_live.codes import HeadCodes
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.judge import Quality
 from face3d_live.reconstruct.photo import read_photo
+from face3d_live.reconstruct.quality_gate import Quality
 from face3d_live.reconstruct.search import COARSE_SIDE, reduced
 from face3d_live.regress.fit import Fitter
 

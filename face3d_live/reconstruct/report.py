@@ -10,7 +10,7 @@ from face3d_live.camera import Camera
 from face3d_live.head.mesh import Level
 from face3d_live.reconstruct.advice import WARNINGS
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.judge import Quality
+from face3d_live.reconstruct.quality_gate import Quality
 
 
 def described(mesh: Level, texture: int, quality: Quality | None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.render import features, gpu, hair, lashes, pictures, wires
+from face3d_live.render.ambient_occlusion import openness
 from face3d_live.render.antialias import antialias
-from face3d_live.render.openness import openness
 from face3d_live.render.paint import paint
 from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
 

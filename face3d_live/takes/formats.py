@@ -7,7 +7,7 @@ from pathlib import Path
 
 from face3d_live.errors import InputError
 from face3d_live.takes.files import save
-from face3d_live.takes.lines import Encoder
+from face3d_live.takes.jsonl import Encoder
 from face3d_live.takes.livelink_csv import csv_text
 from face3d_live.takes.model import Take
 from face3d_live.takes.npz import npz_bytes, read_npz
@@ -34,7 +34,7 @@ def _bvh(take: Take) -> bytes:
 
 
 def _glb(take: Take) -> bytes:
-    from face3d_live.takes.body import take_glb
+    from face3d_live.takes.default_head import take_glb
 
     return take_glb(take)
 

@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from face3d_live.errors import InputError
-from face3d_live.takes.lines import MAX_LINE, Decoder
+from face3d_live.takes.jsonl import MAX_LINE, Decoder
 from face3d_live.takes.model import End, Frame, Gap, Header, Record, Take
 from face3d_live.text import decoded
 

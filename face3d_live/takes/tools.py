@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from face3d_live.errors import InputError
-from face3d_live.takes import film, formats, sound
+from face3d_live.takes import formats, render_video, sound
 from face3d_live.takes.files import replacing, save
 from face3d_live.takes.model import Frame, Gap, Header, Take
 from face3d_live.takes.reader import TakeReader
@@ -30,7 +30,7 @@ def describe(path: Path) -> str:
 
 def _beside(path: Path) -> list[str]:
     """The take's sound and render in words."""
-    found = (("sound", sound.beside(path)), ("render", film.beside(path)))
+    found = (("sound", sound.beside(path)), ("render", render_video.beside(path)))
     return [f"{what:<9}{at.name}, {at.stat().st_size / 1e6:.1f} MB" for what, at in found if at is not None]
 
 
@@ -98,8 +98,8 @@ def _companions(path: Path, out: Path, start: float, seconds: float, whole: bool
         copy = out.with_suffix(sound.SUFFIX)
         sound.cut(heard, copy, start, seconds)
         done.append(f"{copy}: its sound")
-    if (seen := film.beside(path)) is not None and whole:
-        copy = out.with_suffix(film.SUFFIX)
+    if (seen := render_video.beside(path)) is not None and whole:
+        copy = out.with_suffix(render_video.SUFFIX)
         with replacing(copy) as temporary:
             shutil.copyfile(seen, temporary)
         done.append(f"{copy}: its render")
@@ -160,7 +160,7 @@ def export(
     """
     suffix = out.suffix.lower()
     if seen:
-        length = film.seen(path, out, silent)
+        length = render_video.seen(path, out, silent)
         return f"{out}: the recorded render, {length:.2f} s"
     if suffix == sound.SUFFIX:
         heard = sound.existing(path)
@@ -170,11 +170,11 @@ def export(
     if not len(take):
         raise InputError("empty-take", f"{path} holds no frame: record it again")
     if suffix in formats.FILMS:
-        from face3d_live.takes.video import write_video
+        from face3d_live.takes.export_video import write_video
 
         write_video(take, out, size, alpha, _progress, None if silent else sound.beside(path))
     elif suffix == ".glb" and model is not None:
-        from face3d_live.takes.body import take_glb
+        from face3d_live.takes.default_head import take_glb
 
         save(out, take_glb(take, _model(model)))
     else:

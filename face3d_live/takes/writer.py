@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from face3d_live.errors import InputError
-from face3d_live.takes.lines import Encoder
+from face3d_live.takes.jsonl import Encoder
 from face3d_live.takes.model import End, Frame, Gap, Header, Record
 
 #: What a crash may cost at most, seconds: records are handed to the disk so often.

@@ -33,7 +33,7 @@ class Albedo:
     def load(cls, path: Path | None = None) -> Albedo:
         """Raises AssetError("albedo-missing") or AssetError("albedo-broken")."""
         path = path or MODELS / "albedo.npz"
-        with arrays.asset(path, "albedo", "restore it", "run python -m face3d_live.texture.build_albedo") as stored:
+        with arrays.asset(path, "albedo", "restore it", "run python -m face3d_live.texture.build.albedo") as stored:
             mean = stored["mean"].astype(np.float32) / np.float32(255)
             modes = stored["modes"].astype(np.float32) * stored["scale"].astype(np.float32)[:, None, None, None]
             noise = float(stored["noise"])

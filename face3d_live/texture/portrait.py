@@ -14,10 +14,10 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
-from face3d_live.texture.covers import cover_of
 from face3d_live.texture.eyes import iris_colour, paint_eyes
-from face3d_live.texture.foreign import foreign
+from face3d_live.texture.face_coverings import cover_of
 from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.occlusion import foreign
 from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import View, density, look, pick, unlit
 from face3d_live.texture.texels import LEVEL, Texels, texels_of

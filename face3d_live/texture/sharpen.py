@@ -42,7 +42,7 @@ def load_filters() -> Array:  # -> (ratios, classes, SIDE, SIDE)
         with np.load(FILTERS, allow_pickle=False) as stored:
             filters = stored["filters"].astype(np.float32)
     except (OSError, KeyError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        cure = "restore it or run python -m face3d_live.texture.build_sharpen"
+        cure = "restore it or run python -m face3d_live.texture.build.sharpen"
         raise AssetError("sharpen-missing", f"{FILTERS} cannot be read: {cure}") from error
     return filters
 

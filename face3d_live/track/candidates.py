@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 
 from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.rotations import angle_between
+from face3d_live.track.crop_placement import centre_of
 from face3d_live.track.detector import SURE, Detection
 from face3d_live.track.identity import IdentityAverage
-from face3d_live.track.placing import centre_of
 from face3d_live.track.types import Estimate
 
 CONTEST_EVERY = 0.2  # seconds

@@ -22,15 +22,24 @@ from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.track import calibration as neutral
 from face3d_live.track.calibration import Calibration
 from face3d_live.track.candidates import FORGOTTEN, Candidates
+from face3d_live.track.crop_placement import anchored, centre_of, crop_from_detection, strayed
 from face3d_live.track.detector import SURE, Detection, Detector
+from face3d_live.track.detector_schedule import Looks
 from face3d_live.track.filters import NOMINAL_STEP, step
 from face3d_live.track.identity import IdentityAverage
-from face3d_live.track.judge import ASK_EVERY, LOW_CONFIDENCE, REFUSALS, UNBELIEVABLE, Last, box_of, grace, judge
-from face3d_live.track.looks import Looks
-from face3d_live.track.placing import anchored, centre_of, crop_from_detection, strayed
-from face3d_live.track.sight import Sight
+from face3d_live.track.observation import Sight
 from face3d_live.track.smoothing import RELAXED, FaceSmoother, relaxed
 from face3d_live.track.sweep import Sweep
+from face3d_live.track.track_validation import (
+    ASK_EVERY,
+    LOW_CONFIDENCE,
+    REFUSALS,
+    UNBELIEVABLE,
+    Last,
+    box_of,
+    grace,
+    judge,
+)
 from face3d_live.track.turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
 from face3d_live.track.types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
 

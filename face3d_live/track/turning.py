@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from face3d_live.codes import HeadCodes
 from face3d_live.regress.crop import Crop
 from face3d_live.rotations import to_euler
+from face3d_live.track.crop_placement import centre_of
 from face3d_live.track.detector import SAME, SURE, Detection, overlap
-from face3d_live.track.placing import centre_of
 from face3d_live.track.types import DetectsFaces, Rgb
 
 STEP = math.radians(30.0)  # a crop's roll is a multiple of it

@@ -19,7 +19,7 @@ from face3d_live.codes import MIRROR
 from face3d_live.head.model import Head
 from face3d_live.head.points import MIRROR_478
 from face3d_live.train import damage
-from face3d_live.train.pool import STORED
+from face3d_live.train.data.pool import STORED
 
 Batch = dict[str, Tensor]
 

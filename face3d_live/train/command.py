@@ -26,12 +26,15 @@ from face3d_live.regress import weights
 from face3d_live.regress.devices import Device, Precision, cuda_available
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Regressor
-from face3d_live.train import evaluate as evaluation
-from face3d_live.train import evaluate_report, evaluate_run, loop, synthetic
+from face3d_live.train import loop
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.pool import PORTRAIT_SHARE, Mixture, Pool
-from face3d_live.train.prepare import prepare
+from face3d_live.train.data.pool import PORTRAIT_SHARE, Mixture, Pool
+from face3d_live.train.data.prepare import prepare
+from face3d_live.train.evaluate import answers as evaluation
+from face3d_live.train.evaluate import report as evaluate_report
+from face3d_live.train.evaluate import run
 from face3d_live.train.quantise import quantise
+from face3d_live.train.synthetic import generate
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
@@ -89,9 +92,9 @@ def quick_run(folder: Path) -> str:
     """
     head = Head.load()
     skins = plain_skins(folder / "skins")
-    generator = synthetic.Generator(head, folder / "no-data", skins)
-    synthetic.write_shard(generator, folder / "train", seed=1, number=0, count=QUICK_TRAIN)
-    synthetic.write_shard(generator, folder / "test", seed=2, number=0, count=QUICK_TEST)
+    generator = generate.Generator(head, folder / "no-data", skins)
+    generate.write_shard(generator, folder / "train", seed=1, number=0, count=QUICK_TRAIN)
+    generate.write_shard(generator, folder / "test", seed=2, number=0, count=QUICK_TEST)
     trainer = loop.Trainer(QUICK, Mixture([(Pool(folder / "train"), 1.0)], 0), head, mirror_shape(head))
     errors = []
     for name in ("untrained", "trained"):
@@ -126,7 +129,7 @@ def evaluate_weights(
     def load() -> Regressor:
         return Regressor.load(device, path, 2, precision)
 
-    report, pictures = evaluate_run.evaluate_all(load, folder, data, limit, compare)
+    report, pictures = run.evaluate_all(load, folder, data, limit, compare)
     Console().print(evaluate_report.terminal_table(report))
     evaluate_report.save(report, folder, pictures)
     return report
@@ -163,7 +166,7 @@ def plain_skins(folder: Path) -> Path:
 
 def _generate(pool: Path, data: Path, skins: Path, count: int) -> list[subprocess.Popen[bytes]]:
     """Start processes that fill the pool."""
-    command = [sys.executable, "-m", "face3d_live.train.synthetic", "--out", str(pool / "synthetic")]
+    command = [sys.executable, "-m", "face3d_live.train.synthetic.generate", "--out", str(pool / "synthetic")]
     command += ["--data", str(data), "--skins", str(skins)]
     return [subprocess.Popen([*command, "--seed", str(seed + 1)], stdout=subprocess.DEVNULL) for seed in range(count)]
 

@@ -25,9 +25,9 @@ from face3d_live.regress.network import Architecture, Network
 from face3d_live.regress.prediction import HEADS, N_POINTS
 from face3d_live.train import checkpoint
 from face3d_live.train.augment import Augmenter
+from face3d_live.train.data.pool import Mixture
 from face3d_live.train.losses import Losses, total
 from face3d_live.train.muon import Muon
-from face3d_live.train.pool import Mixture
 
 #: One sample of so many is turned into something that is no face.
 NEGATIVE_EVERY = 32

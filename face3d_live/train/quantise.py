@@ -25,8 +25,8 @@ from face3d_live.regress.openvino_backend import OpenVinoBackend
 from face3d_live.regress.openvino_loader import core
 from face3d_live.regress.prediction import HEADS, Prediction, decode
 from face3d_live.regress.runtime import sized
-from face3d_live.train.metrics import eye_distance
-from face3d_live.train.portraits import crops_of
+from face3d_live.train.data.portraits import crops_of
+from face3d_live.train.evaluate.metrics import eye_distance
 
 Crops = NDArray[np.uint8]  # (N, 112, 112, 3) RGB
 

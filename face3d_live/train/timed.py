@@ -31,11 +31,11 @@ from face3d_live.regress import weights
 from face3d_live.regress.devices import Device
 from face3d_live.regress.network import Architecture
 from face3d_live.regress.runtime import Regressor
-from face3d_live.train import evaluate as evaluation
 from face3d_live.train import loop
 from face3d_live.train.augment import mirror_shape
-from face3d_live.train.pool import PORTRAIT_SHARE, Pool
-from face3d_live.train.resident import ResidentMixture
+from face3d_live.train.data.pool import PORTRAIT_SHARE, Pool
+from face3d_live.train.data.resident import ResidentMixture
+from face3d_live.train.evaluate import answers as evaluation
 
 #: Seconds that checkpoints and writing the weights take beside the training.
 WRITING = 12.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from face3d_live.errors import InputError
-from face3d_live.live.hosts import parse_ip
+from face3d_live.live.http.hosts import parse_ip
 from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
 
 MAX_URL = 500

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from face3d_live.errors import InputError
 from face3d_live.live.outputs import address as addresses
-from face3d_live.live.outputs.kept import Keeper
 from face3d_live.live.outputs.output import Output
+from face3d_live.live.outputs.store import Keeper
 from face3d_live.mapping.profile import Profile
 from face3d_live.mapping.store import Store
 from face3d_live.protocols.frame import StreamFrame

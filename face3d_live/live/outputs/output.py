@@ -14,11 +14,11 @@ from typing import Literal
 
 from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import KINDS, Address
-from face3d_live.live.outputs.greeters import Greeters
-from face3d_live.live.outputs.link import OutputError, open_udp
-from face3d_live.live.outputs.pace import Counter, Pace
+from face3d_live.live.outputs.handshake import Greeters
 from face3d_live.live.outputs.senders import Encode, make_encoder, prepare
-from face3d_live.live.outputs.vts import PluginLink
+from face3d_live.live.outputs.udp import OutputError, open_udp
+from face3d_live.live.outputs.vtube_studio import PluginLink
+from face3d_live.live.rate_limiter import Counter, Pace
 from face3d_live.mapping.apply import Mapped, Mapping
 from face3d_live.mapping.profile import Profile
 from face3d_live.mapping.store import Store

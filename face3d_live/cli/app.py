@@ -1,0 +1,55 @@
+"""The command line: `face3d-live live | track | reconstruct | render | record | takes | train | evaluate | bench`.
+
+Each command imports what it runs when it runs, so that `--help` is quick and no command loads another's libraries.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import typer
+
+from face3d_live.cli import takes as takes_commands
+from face3d_live.cli.bench import bench
+from face3d_live.cli.live import live
+from face3d_live.cli.reconstruct import reconstruct, render
+from face3d_live.cli.track import track
+from face3d_live.cli.train import evaluate, train
+from face3d_live.errors import Face3DError
+from face3d_live.text import print_any_name
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A webcam in, a living 3D head out.",
+)
+
+
+def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An error that a user can meet ends the program with one line on stderr and status 1."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        print_any_name()
+        try:
+            return command(*args, **kwargs)
+        except Face3DError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(1) from error
+
+    return wrapped
+
+
+for _command in (live, track, reconstruct, render, train, evaluate):
+    app.command()(says_what_to_do(_command))
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(says_what_to_do(bench))
+app.command()(says_what_to_do(takes_commands.record))
+app.command()(says_what_to_do(takes_commands.play))
+_takes = typer.Typer(no_args_is_help=True, help="Recordings: look into them, cut them, export them.")
+for _takes_command in takes_commands.COMMANDS:
+    _takes.command()(says_what_to_do(_takes_command))
+app.add_typer(_takes, name="takes")

@@ -1,0 +1,95 @@
+"""`face3d-live reconstruct` and `render`: heads from photos."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from face3d_live.cli.options import AnyDevice, AnyPrecision, Device, Precision
+
+FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
+
+
+class Mesh(StrEnum):
+    """About 5, 18 or 72 thousand vertices."""
+
+    low = "low"
+    medium = "medium"
+    high = "high"
+
+
+class Texture(StrEnum):
+    """Side of the texture, pixels."""
+
+    s512 = "512"
+    s1024 = "1024"
+    s2048 = "2048"
+    s4096 = "4096"
+
+
+class Only(StrEnum):
+    """What of a reconstruction is made."""
+
+    all = "all"
+    structure = "structure"
+
+
+class Look(StrEnum):
+    """How a head is drawn."""
+
+    avatar = "avatar"
+    geometry = "geometry"
+    wireframe = "wireframe"
+
+
+def reconstruct(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="files, folders, patterns; - is stdin")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="the folder to write; one folder a photo where there are many")
+    ],
+    mesh: Annotated[Mesh, typer.Option()] = Mesh.medium,
+    texture: Annotated[Texture, typer.Option()] = Texture.s1024,
+    face: Annotated[str, typer.Option(metavar="N|largest|auto", help=FACE_HELP)] = "auto",
+    sharpen: Annotated[bool, typer.Option("--sharpen", help="bring detail back that the photo blurs")] = False,
+    frontal: Annotated[bool, typer.Option("--frontal", help="the head looks straight into the camera")] = False,
+    only: Annotated[Only, typer.Option(help="structure: the 256x256 shaded geometry and params.npz, fast")] = Only.all,
+    fuse: Annotated[bool, typer.Option("--fuse", help="all photos, or a video, show one person: one head")] = False,
+    refine: Annotated[bool, typer.Option(help="fit the head to the photo's own colours, too")] = True,
+    jobs: Annotated[int, typer.Option(min=1, help="processes, for many photos")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="make heads again that are there already")] = False,
+    device: AnyDevice = Device.auto,
+    precision: AnyPrecision = Precision.auto,
+) -> None:
+    """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
+    from face3d_live.reconstruct import Options, face_choice, reconstruct_person, reconstruct_photos
+
+    options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen)
+    if fuse:
+        raise typer.Exit(reconstruct_person(photos, out, options, device.value, force, precision.value))
+    raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force, precision.value))
+
+
+def render(
+    params: Annotated[Path, typer.Argument(metavar="PARAMS.NPZ")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the PNG to write")],
+    expression: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="an ARKit coefficient; may be repeated")
+    ] = None,
+    expression_from: Annotated[Path | None, typer.Option(help="another params.npz, for its expression")] = None,
+    yaw: Annotated[float, typer.Option(help="degrees; positive turns the head to the picture's right")] = 0.0,
+    pitch: Annotated[float, typer.Option(help="degrees; positive turns the face down")] = 0.0,
+    frontal: Annotated[bool, typer.Option("--frontal", help="without the photo's own pose")] = False,
+    mode: Annotated[Look, typer.Option(help="textured, grey geometry, or coloured wires")] = Look.avatar,
+    texture: Annotated[Path | None, typer.Option(help="texture.png; by default the one beside the file")] = None,
+    size: Annotated[int, typer.Option(min=64, max=4096, help="side in pixels")] = 768,
+) -> None:
+    """Draw a reconstructed head again: another expression, another side."""
+    from math import radians
+
+    from face3d_live.reconstruct.rerender import Shot, render_params
+
+    shot = Shot(expression or (), expression_from, radians(yaw), radians(pitch), frontal, mode.value, size)
+    print(render_params(params, out, shot, texture))

@@ -1,0 +1,117 @@
+"""`face3d-live record`, `play` and `takes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
+
+TakePath = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl)")]
+AnyTake = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl), or an .npz of record or track")]
+Start = Annotated[float, typer.Option(help="seconds from the take's beginning")]
+End = Annotated[float | None, typer.Option(help="seconds from the take's beginning; its end by default")]
+
+
+def record(
+    source: Annotated[str, typer.Option(metavar="FILE_OR_CAMERA", help="a video file, or a camera's number")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the take to write, .jsonl")],
+    seconds: Annotated[float | None, typer.Option(help="how long; by default to the end, or until Ctrl-C")] = None,
+    smooth: Annotated[bool, typer.Option(help="the filters that the live avatar has")] = True,
+    device: AnyDevice = Device.auto,
+    precision: AnyPrecision = Precision.auto,
+    calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
+    sound: Annotated[bool, typer.Option("--sound", help="keep the video's sound too, as .wav beside the take")] = False,
+) -> None:
+    """Record a face without a browser: every frame of a video or a camera into a take."""
+    from face3d_live.takes import record as recording
+    from face3d_live.track.profile import load_profile
+    from face3d_live.track.track_video import shipped_tracker
+
+    person = load_profile(calibration).calibration if calibration is not None else None
+    tracker = shipped_tracker(smooth=smooth, device=device.value, precision=precision.value)
+    tracker.calibration = person
+    print(recording.record(source, out, seconds, tracker, sound))
+
+
+def play(
+    take: AnyTake,
+    loop: Annotated[bool, typer.Option("--loop", help="begin anew at the end, until Ctrl-C")] = False,
+    start: Start = 0.0,
+    end: End = None,
+    speed: Annotated[float, typer.Option(help="2 is twice as fast, 0.5 slow motion", min=0.1, max=10.0)] = 1.0,
+    output: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="as in live; may be repeated; docs/outputs.md")
+    ] = None,
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 picks a free one")] = 8080,
+    token: Annotated[str | None, typer.Option(help="a secret that every request must carry")] = None,
+) -> None:
+    """Play a take through the live server: to every output and stream, at exactly its own times."""
+    from face3d_live.errors import InputError
+    from face3d_live.live.main import run
+    from face3d_live.live.takes.playback import Performance
+    from face3d_live.takes import formats, tools
+
+    whole = formats.read_take(take)
+    if not len(whole):
+        raise InputError("empty-take", f"{take} holds no frame: record it again")
+    performance = Performance(tools.cut(whole, start, end), loop, speed, start)
+    raise typer.Exit(run(host, port, "cpu", token, None, False, None, output or (), performance=performance))
+
+
+def info(take: AnyTake) -> None:
+    """What a take holds: length, faces, gaps."""
+    from face3d_live.takes import tools
+
+    print(tools.describe(take))
+
+
+def trim(
+    take: TakePath,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the take to write, .jsonl")],
+    start: Start = 0.0,
+    end: End = None,
+) -> None:
+    """A part of a take as a take of its own."""
+    from face3d_live.takes import tools
+
+    print(tools.trim(take, out, start, end))
+
+
+def recover(
+    take: TakePath,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="by default TAKE-recovered.jsonl beside it")] = None,
+) -> None:
+    """All that can be read of a take whose recording was interrupted or whose file is damaged."""
+    from face3d_live.takes import tools
+
+    print(tools.recover(take, out))
+
+
+def export(
+    take: AnyTake,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .vrma .wav .mp4 .webm"),
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="for .glb: the model to animate, such as head.glb of reconstruct")
+    ] = None,
+    size: Annotated[int, typer.Option(help="for .mp4 and .webm: the picture's side, pixels")] = 720,
+    alpha: Annotated[bool, typer.Option("--alpha", help="for .webm: a transparent background")] = False,
+    seen: Annotated[
+        bool, typer.Option("--seen", help="for .mp4: the render that the page recorded, instead of a new one")
+    ] = False,
+    silent: Annotated[bool, typer.Option("--silent", help="for .mp4 and .webm: without the take's sound")] = False,
+) -> None:
+    """Write a take in another program's format."""
+    from face3d_live.takes import tools
+
+    print(tools.export(take, out, model=model, size=size, alpha=alpha, seen=seen, silent=silent))
+
+
+#: `face3d-live takes ...`
+COMMANDS = (info, trim, recover, export)

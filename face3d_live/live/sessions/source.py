@@ -1,0 +1,68 @@
+"""A session without a browser: a file, looped in real time, or a camera of this machine plays into it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+from face3d_live.errors import InputError
+from face3d_live.live.engine.shared_memory import MAX_SIDE
+from face3d_live.live.sessions.session import Session, Sessions
+from face3d_live.video import Rgb, Video
+
+logger = logging.getLogger(__name__)
+
+
+def open_source(name: str) -> Video:
+    """A file's path, a device's path, or a camera's number. Raises InputError, see `Video.open`."""
+    return Video.open(f"/dev/video{name}" if name.isdecimal() else name, MAX_SIDE)
+
+
+def is_camera(name: str) -> bool:
+    """Whether such a name means a camera of this machine."""
+    return name.isdecimal() or name.startswith("/dev/")
+
+
+class Source:
+    """Reads in a thread of its own and submits to a session that lasts as long as the source."""
+
+    def __init__(self, name: str, sessions: Sessions) -> None:
+        self._name = name
+        self._sessions = sessions
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """Until cancelled, or until the source cannot be read."""
+        session = self._sessions.open("source")
+        logger.info("%s plays into session %s", self._name, session.id)
+        playing = asyncio.ensure_future(asyncio.to_thread(self._play, session))
+        try:
+            await asyncio.shield(playing)
+        except InputError as error:
+            logger.error("the source cannot be read: %s", error)
+        finally:
+            self._stop.set()
+            await asyncio.wait([playing])
+            self._sessions.close(session)
+
+    def _play(self, session: Session) -> None:
+        began = time.monotonic()
+        for rgb, t in self._frames(session):
+            if self._stop.wait(max(0.0, began + t - time.monotonic())):
+                return
+            session.submit(rgb, t, time.monotonic())
+
+    def _frames(self, session: Session) -> Iterator[tuple[Rgb, float]]:
+        """Pictures with times that go on over the loop's seam."""
+        offset = 0.0
+        while not self._stop.is_set():
+            with open_source(self._name) as video:
+                if not is_camera(self._name):  # what a camera says of itself need not hold in the dark
+                    session.camera.nominal = min(max(video.fps, 1.0), 240.0)
+                t = 0.0
+                for rgb, t in video:
+                    yield rgb, offset + t
+                offset += t + 1 / video.fps

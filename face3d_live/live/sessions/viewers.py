@@ -1,0 +1,162 @@
+"""The avatar by itself for streaming programs: pictures with alpha over a WebSocket, newest wins.
+
+WebRTC video has no alpha channel. A viewer gets WebP pictures (about 20 kB) instead, each in one binary message, and
+says so when it has drawn one; of those that it has not yet drawn at most two are under way, so a slow one gets newer
+pictures, not late ones. Before the first picture of a session a text message says whose pictures follow:
+`{"session": id, "size": 512}`, and `{"session": null}` while there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from face3d_live.live.engine.pipeline import AVATAR_SIZE
+from face3d_live.live.sessions.observer import Frame
+from face3d_live.live.sessions.session import Session, Sessions
+
+logger = logging.getLogger(__name__)
+
+Picture = NDArray[np.uint8]
+
+MAX_VIEWERS = 16
+#: Pictures that a viewer has been sent and has not drawn.
+UNDER_WAY = 2
+#: How often it is looked for a newer session.
+LOOK_SECONDS = 0.5
+TRY_AGAIN_LATER, NO_SUCH = 1013, 4404
+_QUALITY = 82
+
+# Pillow encodes without the GIL, 7 ms a picture.
+_pool = ThreadPoolExecutor(1, thread_name_prefix="webp")
+
+
+def encode(picture: Picture) -> bytes:  # (H, W, 4) -> WebP
+    """Colours lossy, alpha exact; the fastest method."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "WEBP", quality=_QUALITY, method=0)
+    return file.getvalue()
+
+
+class Viewers:
+    """Serves viewers of all sessions. A picture that several look at is encoded once."""
+
+    def __init__(self, sessions: Sessions, stuck_seconds: float) -> None:
+        self._sessions = sessions
+        self._stuck_seconds = stuck_seconds
+        self._encoded: dict[str, tuple[int, asyncio.Future[bytes]]] = {}
+        self.count = 0
+
+    async def serve(self, websocket: WebSocket, session_id: str | None) -> None:
+        """Serve one viewer to its end: of one session, or of the newest one whichever that is."""
+        await websocket.accept()
+        if self.count >= MAX_VIEWERS:
+            await websocket.close(TRY_AGAIN_LATER, "too many viewers")
+            return
+        if session_id is not None and self._sessions.get(session_id) is None:
+            await websocket.close(NO_SUCH, "no such session")
+            return
+        self.count += 1
+        viewer = _Viewer(websocket)
+        reading = asyncio.create_task(viewer.read(), name="viewer-reader")
+        showing = asyncio.create_task(self._show(viewer, session_id), name="viewer")
+        try:
+            await asyncio.wait({reading, showing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reading, showing):
+                task.cancel()
+            outcomes = await asyncio.gather(reading, showing, return_exceptions=True)
+            self.count -= 1
+        for outcome in outcomes:
+            if isinstance(outcome, TimeoutError):
+                logger.warning("a viewer reads nothing; it is dropped")
+                with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                    await websocket.close(TRY_AGAIN_LATER, "too slow")
+            elif isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
+                raise outcome
+
+    async def _show(self, viewer: _Viewer, session_id: str | None) -> None:
+        while True:
+            session = self._sessions.get(session_id) if session_id is not None else self._newest()
+            await self._tell(viewer, session)
+            if session is not None:
+                await self._follow(viewer, session, session_id is None)
+            elif session_id is not None:
+                await viewer.websocket.close(1000, "the session has ended")
+                return
+            else:
+                while self._newest() is None:
+                    await asyncio.sleep(LOOK_SECONDS)
+
+    async def _follow(self, viewer: _Viewer, session: Session, until_newer: bool) -> None:
+        """Send a session's pictures until it ends or, where wanted, a newer one begins."""
+        session.want_cutouts(True)
+        number = 0
+        try:
+            while not (until_newer and self._newest() is not session):
+                try:
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await viewer.may_send()
+                        frame = await session.next_frame(number)
+                except TimeoutError:
+                    continue
+                if frame is None:
+                    return
+                number = frame.number
+                if frame.result.cutout is not None:
+                    data = await asyncio.shield(self._encode(session, frame, frame.result.cutout))
+                    async with asyncio.timeout(self._stuck_seconds):
+                        await viewer.send(data)
+        finally:
+            session.want_cutouts(False)
+            self._encoded.pop(session.id, None)
+
+    def _newest(self) -> Session | None:
+        return next(reversed(list(self._sessions)), None)
+
+    async def _tell(self, viewer: _Viewer, session: Session | None) -> None:
+        async with asyncio.timeout(self._stuck_seconds):
+            name = session.id if session is not None else None
+            await viewer.websocket.send_json({"session": name, "size": AVATAR_SIZE})
+
+    def _encode(self, session: Session, frame: Frame, cutout: Picture) -> asyncio.Future[bytes]:
+        number, made = self._encoded.get(session.id, (0, None))
+        if made is None or number != frame.number:
+            made = asyncio.get_running_loop().run_in_executor(_pool, encode, cutout)
+            self._encoded[session.id] = frame.number, made
+        return made
+
+
+class _Viewer:
+    """A client, and how many pictures are on their way to it."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.websocket = websocket
+        self._under_way = 0
+        self._drawn = asyncio.Event()
+
+    async def read(self) -> None:
+        """The message "drawn" means that one picture has been drawn. Until the client goes."""
+        while (message := await self.websocket.receive())["type"] != "websocket.disconnect":
+            if message.get("text") == "drawn":
+                self._under_way = max(0, self._under_way - 1)
+                self._drawn.set()
+
+    async def may_send(self) -> None:
+        """Until fewer than `UNDER_WAY` pictures are on their way."""
+        while self._under_way >= UNDER_WAY:
+            self._drawn.clear()
+            await self._drawn.wait()
+
+    async def send(self, data: bytes) -> None:
+        """Send a picture."""
+        self._under_way += 1
+        await self.websocket.send_bytes(data)

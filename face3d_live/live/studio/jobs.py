@@ -1,0 +1,208 @@
+"""Reconstructions that were asked for over HTTP: a short queue, one at a time, results kept in memory for a while.
+
+Nothing is written to disk. A photo is let go as soon as it has been worked on; a result `KEEP_SECONDS` after it was
+last looked at, when newer ones need its place, or when its owner says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import io
+import logging
+import secrets
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from face3d_live.errors import Face3DError, InputError
+from face3d_live.live.metrics import Metrics
+from face3d_live.live.sessions.session import LimitError
+from face3d_live.live.worker.process import Task, Worker
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 4
+#: Results that are kept: so many, and so many bytes together. A usual one has 13 MB, one of the finest kind 60.
+MAX_KEPT = 8
+MAX_KEPT_BYTES = 250_000_000
+KEEP_SECONDS = 600.0
+#: How often it is looked for results whose time is over.
+SWEEP_SECONDS = 5.0
+
+
+@dataclass
+class Job:
+    """One photo's way to a zip. progress 0..1; seconds: what each stage that is over took.
+
+    watchers of `changed` are woken at every change; it is then replaced by a new event.
+    """
+
+    photo: bytes | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    state: Literal["queued", "running", "done", "failed"] = "queued"
+    stage: str = ""
+    progress: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: dict[str, str] | None = None
+    result: bytes | None = None
+    used: float = field(default_factory=time.monotonic)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _since: float = field(default_factory=time.monotonic)
+
+    @property
+    def over(self) -> bool:
+        """Done or failed."""
+        return self.state in ("done", "failed")
+
+    @cached_property
+    def files(self) -> dict[str, int]:
+        """Name -> bytes of the files in the result."""
+        with zipfile.ZipFile(io.BytesIO(self.result or b"")) as archive:
+            return {entry.filename: entry.file_size for entry in archive.infolist()}
+
+    def file(self, name: str) -> bytes:
+        """One file of the result. Raises InputError "not-found"."""
+        if self.result is None or name not in self.files:
+            raise InputError("not-found", f"the result has no file called {name[:40]!r}")
+        with zipfile.ZipFile(io.BytesIO(self.result)) as archive:
+            return archive.read(name)
+
+    def update(self, **changes: object) -> None:
+        """Change fields and wake who watches."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.used = time.monotonic()
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def enter(self, stage: str, progress: float) -> None:
+        """A stage begins, or goes on; another one, if there was one, is over."""
+        now = time.monotonic()
+        if stage != self.stage:
+            if self.stage:
+                self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
+            self._since = now
+        self.update(stage=stage, progress=progress)
+
+    def to_json(self) -> dict[str, object]:
+        """The answer of GET /api/jobs/{id}."""
+        plain: dict[str, object] = {
+            "job": self.id,
+            "state": self.state,
+            "stage": self.stage,
+            "progress": round(self.progress, 3),
+            "seconds": {stage: round(seconds, 2) for stage, seconds in self.seconds.items()},
+        }
+        if self.error is not None:
+            plain["error"] = self.error
+        if self.state == "done":
+            plain["result"] = f"/api/jobs/{self.id}/result"
+            plain["files"] = self.files
+        return plain
+
+
+class Jobs:
+    """The queue and its one consumer. on_forget is told the id of every result that is let go."""
+
+    def __init__(
+        self, worker: Worker, task: Task, metrics: Metrics, on_forget: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._worker = worker
+        self._task = task
+        self._metrics = metrics
+        self._on_forget = on_forget
+        self._jobs: dict[str, Job] = {}
+        self._news = asyncio.Event()
+
+    def get(self, job_id: str) -> Job | None:
+        """A job that is still remembered, or None. Its time begins anew."""
+        self._forget_old()
+        job = self._jobs.get(job_id)
+        if job is not None:
+            job.used = time.monotonic()
+        return job
+
+    def add(self, photo: bytes, options: Mapping[str, Any] | None = None) -> Job:
+        """Queue a photo; options: keyword arguments of the task. Raises LimitError "too-many-jobs"."""
+        self._forget_old()
+        if sum(job.state == "queued" for job in self._jobs.values()) >= MAX_WAITING:
+            raise LimitError("too-many-jobs", f"{MAX_WAITING} photos are waiting already; try again later")
+        job = Job(photo, options or {})
+        self._jobs[job.id] = job
+        self._news.set()
+        return job
+
+    def keep(self, result: bytes) -> Job:
+        """Remember a zip that was made elsewhere, as if it were a job's."""
+        job = Job(None, state="done", progress=1.0, result=result)
+        self._jobs[job.id] = job
+        self._forget_old()
+        return job
+
+    def ahead(self, job: Job) -> int:
+        """How many others will be worked on before this one."""
+        if job.state != "queued":
+            return 0
+        waiting = [other for other in self._jobs.values() if not other.over]
+        return waiting.index(job) if job in waiting else 0
+
+    def delete(self, job: Job) -> None:
+        """Let go of a job at once: its photo, its result, and what is being made of it. Idempotent."""
+        if self._jobs.pop(job.id, None) is None:
+            return
+        job.photo = job.result = None
+        if not job.over:
+            job.update(state="failed", error={"code": "deleted", "message": "the job was deleted"})
+        self._on_forget(job.id)
+
+    async def work(self) -> None:
+        """Do the jobs, for ever."""
+        while True:
+            job = next((job for job in self._jobs.values() if job.state == "queued"), None)
+            if job is None:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            await self._do(job)
+
+    async def sweep(self) -> None:
+        """Let go of old results also when nobody asks for anything, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._forget_old()
+
+    async def _do(self, job: Job) -> None:
+        job.enter("loading", 0.0)
+        job.update(state="running")
+        photo, job.photo = job.photo, None
+
+        def report(stage: str, fraction: float) -> None:
+            if not job.over:
+                job.enter(stage, fraction)
+
+        try:
+            result = await self._worker.run(functools.partial(self._task, **job.options), photo, report=report)
+        except Face3DError as error:
+            self._metrics.photo_failures.labels(error.code).inc()
+            if job.id in self._jobs:
+                job.update(state="failed", error={"code": error.code, "message": error.message})
+        else:
+            self._metrics.photos.inc()
+            if job.id in self._jobs:
+                job.enter("", 1.0)
+                job.update(state="done", result=result)
+
+    def _forget_old(self) -> None:
+        """The newest result is kept whatever its size."""
+        over = sorted((job for job in self._jobs.values() if job.over), key=lambda job: -job.used)
+        oldest = time.monotonic() - KEEP_SECONDS
+        size = 0
+        for i, job in enumerate(over):
+            size += len(job.result or b"")
+            if job.used < oldest or i >= MAX_KEPT or (i and size > MAX_KEPT_BYTES):
+                self.delete(job)

@@ -1,0 +1,118 @@
+"""The data channel "control": JSON text between a page and its session. Parsing and pacing, no sockets of its own.
+
+Page to server: view, calibrate, ping. Server to page: hello, frame, pong, calibrated, notice. docs/api.md has them all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from face3d_live.errors import InputError
+from face3d_live.live.engine.pipeline import ViewRequest
+
+#: A control message is a few dozen bytes.
+MAX_MESSAGE = 4096
+#: Bytes that may wait in the channel before frame messages are left out.
+MAX_BUFFERED = 64 * 1024
+FRAME_INTERVAL = 1 / 15
+
+
+@dataclass(frozen=True)
+class SetView:
+    """Draw like this from now on."""
+
+    view: ViewRequest
+
+
+@dataclass(frozen=True)
+class CalibrateNow:
+    """Take the current face as neutral."""
+
+
+@dataclass(frozen=True)
+class Ping:
+    """To be answered when a picture that arrived after it goes out. id, t: the page's own, sent back unchanged."""
+
+    id: object
+    t: object
+    arrived: float
+
+
+Command = SetView | CalibrateNow | Ping
+
+
+def parse(message: str | bytes, now: float) -> Command | None:
+    """One message of the page; None for those that ask for nothing. Raises InputError "bad-control"."""
+    if len(message) > MAX_MESSAGE:
+        raise InputError("bad-control", f"control messages have at most {MAX_MESSAGE} bytes")
+    try:
+        plain = json.loads(message)
+        kind = plain["type"]
+        if kind == "view":
+            return SetView(ViewRequest.from_message(plain))
+        if kind == "calibrate":
+            return CalibrateNow()
+        if kind == "ping":
+            return Ping(_scalar(plain.get("id")), _scalar(plain.get("t")), now)
+        if kind == "size":
+            # How large the page shows the avatar. The avatar has one size; browsers scale well.
+            return None
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        raise InputError("bad-control", f"not a control message: {error}") from error
+    raise InputError("bad-control", f"no control message is called {str(kind)[:40]!r}")
+
+
+def _scalar(value: Any) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("id and t: expected finite numbers")
+    if value is None or (isinstance(value, int | float | str) and len(str(value)) <= 64):
+        return value
+    raise ValueError("id and t: expected a number or a short string")
+
+
+class Channel(Protocol):
+    """What is used of aiortc's RTCDataChannel."""
+
+    readyState: str
+    bufferedAmount: int
+
+    def send(self, data: str) -> None:
+        """Queue a message."""
+
+
+class Control:
+    """The server's side of one channel. Frame messages are paced and given up first when the channel backs up."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._pings: deque[Ping] = deque(maxlen=32)
+        self._next_frame = 0.0
+
+    def send(self, type_: str, **fields: object) -> None:
+        """Send a message, unless the channel is closed or hopelessly behind."""
+        if self._channel.readyState == "open" and self._channel.bufferedAmount < 4 * MAX_BUFFERED:
+            self._channel.send(json.dumps({"type": type_, **fields}, separators=(",", ":"), allow_nan=False))
+
+    def wants_frame(self) -> bool:
+        """Whether a frame message is due: at most 15 a second, none while the channel is backed up."""
+        now = time.monotonic()
+        if now < self._next_frame or self._channel.bufferedAmount > MAX_BUFFERED:
+            return False
+        # Paced by the clock and not by the last message, so that 30 fps gives 15 and not 10.
+        self._next_frame = max(self._next_frame + FRAME_INTERVAL, now)
+        return True
+
+    def add_ping(self, ping: Ping) -> None:
+        """Remember a ping; of more than 32 unanswered ones the oldest is forgotten."""
+        self._pings.append(ping)
+
+    def answer_pings(self, arrived: float) -> None:
+        """A picture made from a camera frame that arrived at `arrived` goes out: answer the pings before it."""
+        while self._pings and self._pings[0].arrived < arrived:
+            ping = self._pings.popleft()
+            self.send("pong", id=ping.id, t=ping.t)

@@ -1,0 +1,243 @@
+"""A browser's half of a session: its peer connection, camera track, avatar track and control channel."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidStateError
+from aiortc.mediastreams import MediaStreamError
+
+import face3d_live
+from face3d_live.codes import ARKIT
+from face3d_live.errors import InputError
+from face3d_live.live.sessions.observer import Frame
+from face3d_live.live.sessions.session import Session
+from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
+from face3d_live.live.webrtc.audio_receiver import Sync, Voice
+from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, to_rgb
+from face3d_live.takes.sound import Samples
+
+logger = logging.getLogger(__name__)
+
+#: From the answer to a connection; a browser on a bad network needs a few seconds, nobody needs more.
+CONNECT_SECONDS = 20.0
+#: Without a camera frame for so long the avatar is drawn anyway: views stay alive and the face relaxes.
+SILENT_SECONDS = 0.25
+#: And then the page is told.
+FROZEN_SECONDS = 2.0
+
+# Scaling pictures takes 1-3 ms without the GIL; two threads serve all sessions.
+_convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
+
+
+class Peer:
+    """Ends itself, and calls `on_end`, when the connection fails, closes, is never made, or the camera track ends."""
+
+    def __init__(self, session: Session, on_end: Callable[[], None], connect_seconds: float = CONNECT_SECONDS) -> None:
+        self._session = session
+        self._on_end = on_end
+        # No STUN server: nobody outside is told of the connection. In a local network none is needed.
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._avatar = AvatarTrack(self._on_handed)
+        self._control: data_channel.Control | None = None
+        self._connect_seconds = connect_seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._feeding = self._calibrating = self._hearing = False
+        self._sync = Sync()
+        self._origin: float | None = None  # the camera's stamp of the session's beginning, seconds
+        self._closed = False
+
+    async def answer(self, offer: str) -> str:
+        """The SDP answer. Raises InputError "bad-sdp", "no-video" or "no-codec"."""
+        sdp.check_offer(offer)
+        transceiver = self._pc.addTransceiver(self._avatar, direction="sendrecv")
+        codecs = RTCRtpReceiver.getCapabilities("video").codecs
+        transceiver.setCodecPreferences(sorted(codecs, key=lambda codec: codec.mimeType != "video/H264"))
+        self._pc.on("track", self._on_track)
+        self._pc.on("datachannel", self._on_channel)
+        self._pc.on("connectionstatechange", self._on_state)
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_mdns(offer), "offer"))
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        except Exception as error:
+            # aiortc raises whatever its parts raise: ValueError, AssertionError, KeyError, AttributeError, ...
+            logger.info("session %s: the offer cannot be answered: %r", self._session.id, error)
+            raise InputError("bad-sdp", f"the offer cannot be answered: {error or type(error).__name__}") from error
+        for each in self._pc.getTransceivers():
+            clock = self._sync.video if each.kind == "video" else self._sync.audio
+            aiortc_patches.watch_reports(each.receiver, clock.reported)
+        self._session.watcher = self
+        self._spawn(self._expect_connection(), "connect")
+        return sdp.with_bitrate(self._pc.localDescription.sdp)
+
+    async def close(self) -> None:
+        """Close the connection and end all tasks. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._session.watcher = None
+        current = asyncio.current_task()
+        for task in self._tasks - {current}:
+            task.cancel()
+        self._avatar.stop()
+        await self._pc.close()
+
+    # --- what the session says (sessions.Watcher) -------------------------------------------------------------------
+
+    def on_frame(self, frame: Frame) -> None:
+        """Send the avatar, and now and then the numbers."""
+        self._avatar.push(frame.result.image, frame)
+        if self._control is None or not self._control.wants_frame():
+            return
+        result = frame.result
+        ms = {stage: round(result.ms[stage], 2) for stage in ("track", "render") if stage in result.ms}
+        self._send(
+            "frame",
+            frame=frame.number,
+            t=round(frame.t, 4),
+            face=result.face,
+            expression=[round(v, 4) for v in result.codes.expression.tolist()],
+            fps=round(frame.fps, 1),
+            ms=ms | {"total": round(frame.total_ms, 2)},
+        )
+
+    def on_notice(self, code: str, message: str) -> None:
+        """Tell the page."""
+        self._send("notice", code=code, message=message)
+
+    # --- what the browser does --------------------------------------------------------------------------------------
+
+    def _on_track(self, track: MediaStreamTrack) -> None:
+        # Every track is read, as one that nobody reads leaks; only the first camera and microphone count.
+        if track.kind == "audio" and not self._hearing:
+            self._hearing = True
+            self._spawn(Voice(track, self._on_sound, self._listening, self._hear).drain(), "voice")
+            return
+        newest = NewestFrame(track)
+        self._spawn(newest.drain(), "drain")
+        if track.kind == "video" and not self._feeding:
+            self._feeding = True
+            self._spawn(self._feed(newest), "feed")
+
+    def _on_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label != "control" or self._control is not None:
+            channel.close()
+            return
+        self._control = data_channel.Control(channel)
+        channel.on("message", self._on_message)
+        session = self._session
+        self._send("hello", session=session.id, device=session.device, names=ARKIT, version=face3d_live.__version__)
+
+    def _on_message(self, message: str | bytes) -> None:
+        try:
+            command = data_channel.parse(message, time.monotonic())
+        except InputError as error:
+            self._send("notice", code=error.code, message=error.message)
+            return
+        match command:
+            case data_channel.SetView(view=view):
+                self._session.set_view(view)
+            case data_channel.CalibrateNow():
+                if not self._calibrating:
+                    self._calibrating = True
+                    self._spawn(self._calibrate(), "calibrate")
+            case data_channel.Ping() if self._control is not None:
+                self._control.add_ping(command)
+
+    def _on_state(self) -> None:
+        state = self._pc.connectionState
+        logger.info("session %s: connection %s", self._session.id, state)
+        if state in ("failed", "closed"):
+            self._end()
+
+    def _on_sound(self, t: float) -> None:
+        self._sync.audio.arrived(t, time.monotonic())
+
+    def _listening(self) -> bool:
+        """Whether sound is recorded. Otherwise nobody looks at it."""
+        recorder = self._session.recorder
+        return recorder is not None and recorder.listening
+
+    def _hear(self, samples: Samples, t: float) -> None:
+        recorder, shift = self._session.recorder, self._sync.shift()
+        if recorder is not None and shift is not None and self._origin is not None:
+            recorder.hear(samples, t + shift - self._origin)
+
+    def _on_handed(self, frame: Frame) -> None:
+        """A picture goes to the encoder."""
+        if frame.fresh and self._control is not None:
+            self._control.answer_pings(frame.arrived)
+
+    def _send(self, type_: str, **fields: object) -> None:
+        if self._control is None:
+            return
+        try:
+            self._control.send(type_, **fields)
+        except (InvalidStateError, ConnectionError):
+            logger.debug("session %s: the control channel is closed", self._session.id)
+
+    async def _calibrate(self) -> None:
+        try:
+            calibration = await self._session.calibrate()
+        finally:
+            self._calibrating = False
+        self._send("calibrated", ok=calibration.ok, reason=calibration.reason)
+
+    # --- tasks ------------------------------------------------------------------------------------------------------
+
+    async def _feed(self, newest: NewestFrame) -> None:
+        """Camera to engine, until the track ends."""
+        loop = asyncio.get_running_loop()
+        last, frozen = time.monotonic(), False
+        try:
+            while True:
+                taken = await newest.take(SILENT_SECONDS)
+                if taken is None:
+                    self._session.draw_again()
+                    if not frozen and time.monotonic() - last > FROZEN_SECONDS and newest.received:
+                        frozen = True
+                        self.on_notice("camera-frozen", "The camera sends no pictures any more.")
+                    continue
+                frame, arrived = taken
+                last, frozen = arrived, False
+                rgb = await loop.run_in_executor(_convert_pool, to_rgb, frame)
+                stamp = float(frame.pts * frame.time_base) if frame.pts is not None else arrived
+                self._sync.video.arrived(stamp, arrived)
+                self._origin = stamp if self._origin is None else self._origin
+                self._session.submit(rgb, stamp - self._origin, arrived)
+        except MediaStreamError:
+            self._end()
+
+    async def _expect_connection(self) -> None:
+        await asyncio.sleep(self._connect_seconds)
+        if self._pc.connectionState not in ("connected", "closed"):
+            logger.info("session %s: nobody connected", self._session.id)
+            self._end()
+
+    def _end(self) -> None:
+        if not self._closed:
+            self._on_end()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"{self._session.id}-{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("session %s: %s failed", self._session.id, task.get_name(), exc_info=error)
+            self._end()

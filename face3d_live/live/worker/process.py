@@ -1,0 +1,135 @@
+"""A child process for slow work (snapshots, photos), so that neither the event loop nor the engine waits for it.
+
+One task at a time, in the order in which they come. The process is started at the first task and kept. A task that
+crashes it, or takes too long, costs only itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from face3d_live.errors import AssetError, Face3DError, InputError
+from face3d_live.live.child_process import live_with_parent
+
+logger = logging.getLogger(__name__)
+
+#: report(stage, fraction done)
+Report = Callable[[str, float], None]
+#: A module-level function: (report, *arguments) -> file bytes. Face3DErrors are the user's to hear.
+Task = Callable[..., bytes]
+
+TASK_SECONDS = 120.0
+
+
+def _serve(connection: Connection) -> None:
+    """The child's main function."""
+    live_with_parent()
+    try:
+        while True:
+            task, arguments = connection.recv()
+            _do(connection, task, arguments)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _do(connection: Connection, task: Task, arguments: tuple[Any, ...]) -> None:
+    try:
+        done = task(lambda stage, fraction: connection.send(("progress", stage, fraction)), *arguments)
+    except Face3DError as error:
+        connection.send(("error", isinstance(error, InputError), error.code, error.message))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:
+        logger.exception("a task failed")
+        connection.send(("error", False, "task-failed", f"{type(error).__name__}: {error}"))
+    else:
+        connection.send(("done", done))
+
+
+class Worker:
+    """The parent's end."""
+
+    def __init__(self, task_seconds: float = TASK_SECONDS) -> None:
+        self._task_seconds = task_seconds
+        self._turn = asyncio.Lock()
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._closing = threading.Event()
+
+    async def run(self, task: Task, *arguments: Any, report: Report | None = None) -> bytes:
+        """Run one task. report is called on the event loop.
+
+        Raises InputError for what the user can mend, else AssetError; "worker-died" and "too-slow" are of the latter.
+        """
+        loop = asyncio.get_running_loop()
+
+        def forward(stage: str, fraction: float) -> None:
+            if report is not None:
+                loop.call_soon_threadsafe(report, stage, fraction)
+
+        async with self._turn:
+            # Shielded: a client that hangs up must not leave an answer in the pipe for the next task.
+            work = asyncio.ensure_future(asyncio.to_thread(self._exchange, task, arguments, forward))
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                await asyncio.wait([work])
+                # Nobody is left to hear how it ended; asked for, so that asyncio does not complain of that.
+                work.exception()
+                raise
+
+    async def stop(self) -> None:
+        """End the process, a running task with it."""
+        self._closing.set()
+        async with self._turn:
+            await asyncio.to_thread(self._end)
+
+    def _exchange(self, task: Task, arguments: tuple[Any, ...], report: Report) -> bytes:
+        connection = self._connected()
+        try:
+            connection.send((task, arguments))
+            waited = 0.0
+            while waited < self._task_seconds and not self._closing.is_set():
+                if not connection.poll(0.25):
+                    waited += 0.25
+                    continue
+                match connection.recv():
+                    case ("progress", stage, fraction):
+                        report(stage, fraction)
+                    case ("error", is_input, code, message):
+                        raise (InputError if is_input else AssetError)(code, message)
+                    case ("done", bytes() as done):
+                        return done
+        except (EOFError, OSError) as error:
+            self._end()
+            raise AssetError("worker-died", "the process that did this crashed; the log says why") from error
+        self._end()
+        if self._closing.is_set():
+            raise AssetError("stopping", "the server is shutting down")
+        raise AssetError("too-slow", f"gave up after {self._task_seconds:.0f} s")
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._process is None or not self._process.is_alive():
+            self._end()
+            context = multiprocessing.get_context("spawn")
+            self._connection, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs,), name="face3d-worker", daemon=True)
+            self._process.start()
+            theirs.close()
+        return self._connection
+
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+        self._connection = self._process = None

@@ -1,0 +1,203 @@
+"""All the figures of one weights file, with progress bars; what is lacking of held-out faces is made first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from face3d_live.head.model import Head
+from face3d_live.regress.runtime import Regressor
+from face3d_live.texture.build.library import build_library
+from face3d_live.track.tracker import Tracker
+from face3d_live.train.data import portraits
+from face3d_live.train.data.clips import TRAINING_CLIPS, find_clips, frame_size
+from face3d_live.train.data.pool import Pool
+from face3d_live.train.data.teacher import teacher_answers
+from face3d_live.train.evaluate import clips as clip_figures
+from face3d_live.train.evaluate import contact_sheets as pictures
+from face3d_live.train.evaluate import faces, people, scans
+from face3d_live.train.evaluate import rendered_clips as moving
+from face3d_live.train.evaluate import true_points as oracle
+from face3d_live.train.evaluate.answers import Judge, Measured, Source
+from face3d_live.train.evaluate.clips import Track
+from face3d_live.train.synthetic import generate
+
+#: Synthetic faces that training never sees: so many, from a seed of their own.
+HELD_OUT_SEED, HELD_OUT = 9999, 2000
+
+Step = Callable[[int], None]
+
+
+class Run:
+    """One evaluation. folder: the training folder; data: the folder of faces and clips; limit: faces of each kind."""
+
+    def __init__(self, head: Head, folder: Path, data: Path, limit: int | None, progress: Progress) -> None:
+        self.head, self.folder, self.data, self.limit = head, folder, data, limit
+        self.pool, self.answers = folder / "pool", folder / "teacher"
+        self._progress = progress
+        self.pictures: list[Path] = []
+        self.tracks: dict[str, tuple[Track, Track]] = {}  # of each clip, ours and the other tracker's
+
+    def step(self, name: str, total: int) -> Step:
+        """A new progress bar, and what moves it."""
+        task = self._progress.add_task(name, total=total)
+        return lambda done: self._progress.advance(task, done)
+
+    def upto(self, count: int) -> int:
+        """`count`, or the limit where that is less."""
+        return min(self.limit or count, count)
+
+    def prepare(self) -> None:
+        """Make the held-out faces that are not there. Raises InputError "data-missing", AssetError "egl-missing"."""
+        if not (self.folder / "skins").is_dir():
+            build_library(self.data, self.folder / "skins")
+        self._draw_faces()
+        self._draw_clips()
+        count = self.upto(scans.COUNT)
+        if len(Pool(self.pool / "scan_heads")) < count:
+            step = self.step("drawing scan heads", count)
+            scans.draw(self.head, self.data, self.folder / "skins", self.pool / "scan_heads", count, step)
+
+    def _draw_faces(self) -> None:
+        """The shards that are lacking of the held-out synthetic faces, or that do not know yet who wears glasses."""
+        pool = self.pool / "synthetic_heldout"
+        numbers = range(math.ceil(self.upto(HELD_OUT) / generate.SHARD))
+        lacking = [n for n in numbers if not (pool / generate.shard_name(HELD_OUT_SEED, n) / "worn.npy").is_file()]
+        if lacking:
+            generator, step = self._generator(), self.step("drawing synthetic faces", len(lacking))
+            for number in lacking:
+                generate.write_shard(generator, pool, HELD_OUT_SEED, number)
+                step(1)
+
+    def _draw_clips(self) -> None:
+        """The moving heads that are lacking; what MediaPipe said of older ones is forgotten."""
+        there = {clip.stem for clip in moving.drawn(self.pool / "drawn_clips")}
+        lacking = [n for n in range(self.upto(moving.PEOPLE)) if moving.name(n) not in there]
+        if lacking:
+            generator, step = self._generator(), self.step("drawing moving heads", len(lacking))
+            for number in lacking:
+                moving.draw(generator, self.pool / "drawn_clips", number)
+                (self.answers / f"{moving.name(number)}.npz").unlink(missing_ok=True)
+                step(1)
+
+    def _generator(self) -> generate.Generator:
+        return generate.Generator(self.head, self.data, self.folder / "skins")
+
+    def measure(self, judge: Judge, name: str, most: int) -> tuple[Measured, Pool]:
+        """The samples of a pool, `most` at most."""
+        pool = Pool(self.pool / name)
+        count = min(self.upto(most), len(pool))
+        return judge.measure(pool, count, self.step(name.replace("_", " "), count)), pool
+
+    def look(self, name: str, measured: Measured, samples: Source) -> None:
+        """A contact sheet."""
+        path = self.folder / "evaluation" / f"{name}.png"
+        pictures.contact_sheet(self.head, measured, samples, path)
+        self.pictures.append(path)
+
+    def faces(self, judge: Judge) -> dict[str, Any]:
+        """The parts that are about single pictures."""
+        measured, pool = self.measure(judge, "synthetic_heldout", HELD_OUT)
+        report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
+        report["oracle"] = oracle.oracle_figures(self.head, measured)
+        self.look("synthetic", measured, pool)
+        whose, samples = faces.held_out_portraits(self.head, self.data, self.limit)
+        measured = judge.measure(samples, progress=self.step("portraits", len(whose)))
+        report["portraits"] = faces.portrait_figures(self.head, measured, whose)
+        self.look("portraits", measured, samples)
+        measured, pool = self.measure(judge, "scan_heads", scans.COUNT)
+        truth = scans.truth(self.pool / "scan_heads", len(measured))
+        report["scans"] = scans.scan_figures(self.head, measured, truth)
+        return report
+
+    def people(self, judge: Judge) -> dict[str, Any]:
+        """Whether a shape is of a person."""
+        total = self.upto(len(people.find_pairs(self.data)))
+        pairs = people.measure_pairs(judge, self.data, total, self.step("pairs of one person", 2 * total))
+        return {name: people.people_figures(codes) for name, codes in pairs.items()}
+
+    def ask(self, name: str, videos: list[Path]) -> None:
+        """MediaPipe's answers to some clips. Raises AssetError "teacher-missing" where it is not installed."""
+        step = self.step(f"MediaPipe on {name}", len(videos))
+        for clip in videos:
+            teacher_answers(clip, self.answers)
+            step(1)
+
+    def clips(self, judge: Judge) -> dict[str, Any] | None:
+        """The clips that MediaPipe has answered to; None when there are none."""
+        found = [c for c in find_clips(self.data) if (self.answers / f"{c.stem}.npz").is_file()]
+        if not found:
+            return None
+        step, tracker = self.step("clips", len(found)), Tracker(judge.estimator, self.head)
+        each: dict[str, dict[str, Any]] = {}
+        for clip in found:
+            ours, sharp, fps = clip_figures.follow(tracker, clip)
+            theirs = clip_figures.reference(clip, self.answers, frame_size(clip))
+            each[clip.stem] = clip_figures.clip_figures(ours, theirs, sharp, fps)
+            self.tracks[clip.stem] = (ours, theirs)
+            step(1)
+        split = {
+            "held out": [figures for name, figures in each.items() if name not in TRAINING_CLIPS],
+            "trained on": [figures for name, figures in each.items() if name in TRAINING_CLIPS],
+        }
+        return {**{name: clip_figures.group_figures(part) for name, part in split.items() if part}, "each": each}
+
+    def drawn(self, judge: Judge) -> dict[str, Any]:
+        """The moving heads against the truth: this tracker and, where it has answered, MediaPipe."""
+        found = moving.drawn(self.pool / "drawn_clips")
+        step, tracker = self.step("moving heads", len(found)), Tracker(judge.estimator, self.head)
+        each: dict[str, list[dict[str, Any]]] = {"tracker": [], "MediaPipe": []}
+        for clip in found:
+            truth = moving.truth(clip)
+            ours, sharp, fps = clip_figures.follow(tracker, clip)
+            each["tracker"].append(clip_figures.clip_figures(ours, truth, sharp, fps))
+            if (self.answers / f"{clip.stem}.npz").is_file():
+                theirs = clip_figures.reference(clip, self.answers, (moving.SIDE, moving.SIDE))
+                each["MediaPipe"].append(clip_figures.clip_figures(theirs, truth, theirs.expression, fps))
+            step(1)
+        return {name: clip_figures.group_figures(part) for name, part in each.items() if part}
+
+
+def evaluate_all(
+    load: Callable[[], Regressor], folder: Path, data: Path, limit: int | None = None, compare: bool = False
+) -> tuple[dict[str, Any], list[Path]]:
+    """Every figure there is to have, and the pictures made.
+
+    load: gives the weights to measure, called once the faces are there. compare: have MediaPipe answer to the clips;
+    without it they are judged where its answers are kept. Raises InputError "data-missing", AssetError
+    "teacher-missing" or what the weights raise.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as progress:
+        run = Run(Head.load(), folder, data, limit, progress)
+        portraits.load_index(data)  # this and MediaPipe say what is missing before minutes are spent on drawing
+        if compare:
+            run.ask("clips", find_clips(data))
+        run.prepare()
+        if compare:
+            run.ask("moving heads", moving.drawn(run.pool / "drawn_clips"))
+        regressor = load()
+        judge = Judge(regressor, run.head)
+        about = {key: value for key, value in regressor.meta.items() if key != "means"}
+        report = {"weights": about, **run.faces(judge), "identity": run.people(judge)}
+        watched = run.clips(judge)
+        if watched is not None:
+            report["clips"] = watched
+        report["drawn"] = run.drawn(judge)
+    return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
+
+
+def _plots(report: dict[str, Any], tracks: dict[str, tuple[Track, Track]], folder: Path) -> list[Path]:
+    from face3d_live.train.evaluate import plots
+
+    made = [folder / "channels.png", folder / "confidence.png"]
+    plots.channels(report, made[0])
+    plots.confidence(report, made[1])
+    if tracks:
+        made.append(folder / "clips.png")
+        plots.clips(tracks, made[-1])
+    return made
