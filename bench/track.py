@@ -28,15 +28,14 @@ from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.devices import Precision
 from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.track.detector import Detector
 from face3d_live.track.smoothing import FaceSmoother
 from face3d_live.track.track_video import shipped_tracker
 from face3d_live.track.tracker import Tracker
-from face3d_live.track.types import Rgb
 from face3d_live.train.data.teacher import landmarker
+from face3d_live.typing import Precision, Rgb
 from face3d_live.video import Video
 
 REPEATS = 60

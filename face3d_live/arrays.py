@@ -12,11 +12,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
-from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
+from face3d_live.typing import AnyArray, Array
 
-Arrays = dict[str, NDArray]
+Arrays = dict[str, AnyArray]
 
 #: What reading a damaged .npz, or arrays of unexpected names and shapes, raises.
 DAMAGE = (
@@ -37,7 +37,7 @@ def load(source: Path | IO[bytes], keys: Collection[str] | None = None) -> Array
         return {key: stored[key] for key in (stored.files if keys is None else keys)}
 
 
-def finite(values: object, count: int) -> NDArray[np.float32]:  # -> (count,)
+def finite(values: object, count: int) -> Array:  # -> (count,)
     """A list of numbers, as JSON gives it. Raises ValueError when it is anything else, or not finite as float32."""
     if not isinstance(values, list) or len(values) != count or any(type(v) not in (float, int) for v in values):
         raise ValueError(f"expected {count} numbers")

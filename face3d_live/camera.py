@@ -10,9 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: A webcam's usual focal length in units of the longer image side (53 degrees across).
 DEFAULT_FOCAL = 1.0
@@ -45,7 +44,7 @@ class Camera:
         f, cx, cy = self.focal, self.width / 2, self.height / 2
         return np.array([[f, 0, cx], [0, f, cy], [0, 0, 1]], np.float32)
 
-    def project(self, points: NDArray) -> Array:  # (..., 3) metres -> (..., 2) pixels
+    def project(self, points: AnyArray) -> Array:  # (..., 3) metres -> (..., 2) pixels
         """Project camera-frame points to pixels. Points behind the camera give meaningless pixels, never an error."""
         depth = np.maximum(-points[..., 2], 1e-6)
         x = self.width / 2 + self.focal * points[..., 0] / depth

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 N_SHAPE = 80
 N_TEXTURE = 50
@@ -123,7 +122,7 @@ class HeadCodes:
                 raise ValueError(f"{f.name}: expected {_SHAPES[f.name]}, got {value.shape}")
             object.__setattr__(self, f.name, value)
 
-    def with_(self, **changes: NDArray) -> HeadCodes:
+    def with_(self, **changes: AnyArray) -> HeadCodes:
         """A copy with some codes replaced."""
         return replace(self, **changes)
 
@@ -132,7 +131,7 @@ class HeadCodes:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> HeadCodes:
+    def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> HeadCodes:
         """The inverse of `to_arrays`; other keys are ignored. Raises KeyError or ValueError."""
         return cls(**{name: np.asarray(arrays[name]) for name in _SHAPES})
 
@@ -162,13 +161,13 @@ _SHAPES: dict[str, tuple[int, ...]] = {
 }
 
 
-def gaze_angles(expression: NDArray) -> Array:  # (..., 52) -> (..., 2, 2)
+def gaze_angles(expression: AnyArray) -> Array:  # (..., 52) -> (..., 2, 2)
     """Eye directions of an expression: [left, right] x [yaw, pitch] in radians, head frame.
 
     Positive yaw looks towards the subject's left (+x), positive pitch looks up.
     """
 
-    def take(name: str) -> NDArray:
+    def take(name: str) -> AnyArray:
         return expression[..., INDEX[name]]
 
     angles = [

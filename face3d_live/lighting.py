@@ -9,11 +9,9 @@ SIGGRAPH 2001.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import AMBIENT, N_LIGHT
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Pictures are linear ** (1 / GAMMA): near enough to sRGB, and cheap in a shader.
 GAMMA = 2.2
@@ -22,17 +20,17 @@ GAMMA = 2.2
 _COSINE = np.pi * np.array([1, 2 / 3, 2 / 3, 2 / 3, 0.25, 0.25, 0.25, 0.25, 0.25], np.float32)
 
 
-def to_linear(srgb: NDArray) -> Array:
+def to_linear(srgb: AnyArray) -> Array:
     """Picture values 0..1 to linear light."""
     return np.power(np.clip(srgb, 0, 1), GAMMA).astype(np.float32)
 
 
-def to_srgb(linear: NDArray) -> Array:
+def to_srgb(linear: AnyArray) -> Array:
     """Linear light to picture values 0..1, clipped."""
     return np.power(np.clip(linear, 0, 1), 1 / GAMMA).astype(np.float32)
 
 
-def sh_basis(normals: NDArray) -> Array:  # (..., 3) -> (..., 9)
+def sh_basis(normals: AnyArray) -> Array:  # (..., 3) -> (..., 9)
     """The nine real spherical harmonics of bands 0 to 2, in the order 1, y, z, x, xy, yz, 3z2-1, xz, x2-y2."""
     x, y, z = np.moveaxis(np.asarray(normals, np.float32), -1, 0)
     basis = np.empty((*x.shape, 9), np.float32)
@@ -47,12 +45,12 @@ def sh_basis(normals: NDArray) -> Array:  # (..., 3) -> (..., 9)
     return basis
 
 
-def shade(light: NDArray, normals: NDArray) -> Array:  # (27,), (..., 3) -> (..., 3)
+def shade(light: AnyArray, normals: AnyArray) -> Array:  # (27,), (..., 3) -> (..., 3)
     """Linear RGB that a white matt surface with these unit normals sends out. Never negative."""
     return np.maximum(sh_basis(normals) @ np.asarray(light, np.float32).reshape(9, 3), 0)
 
 
-def rolled(light: NDArray, angle: float) -> Array:  # (27,), radians -> (27,)
+def rolled(light: AnyArray, angle: float) -> Array:  # (27,), radians -> (27,)
     """The light turned about the camera's axis, counter-clockwise as seen in the picture.
 
     A pair of harmonics of order m turns by m times the angle.
@@ -68,18 +66,18 @@ def rolled(light: NDArray, angle: float) -> Array:  # (27,), radians -> (27,)
     return out.reshape(N_LIGHT)
 
 
-def lamp(direction: NDArray, colour: NDArray) -> Array:  # (3,) towards the lamp, (3,) linear RGB -> (27,)
+def lamp(direction: AnyArray, colour: AnyArray) -> Array:  # (3,) towards the lamp, (3,) linear RGB -> (27,)
     """A distant lamp: a white surface that faces it shades to about `colour`."""
     unit = np.asarray(direction, np.float32) / np.linalg.norm(direction)
     return np.outer(_COSINE * sh_basis(unit), np.asarray(colour, np.float32)).astype(np.float32).reshape(N_LIGHT)
 
 
-def ambient(colour: NDArray) -> Array:  # (3,) linear RGB -> (27,)
+def ambient(colour: AnyArray) -> Array:  # (3,) linear RGB -> (27,)
     """The same light from everywhere."""
     return (AMBIENT.reshape(9, 3) * np.asarray(colour, np.float32)).reshape(N_LIGHT)
 
 
-def fit_light(albedo: NDArray, normals: NDArray, colours: NDArray, ridge: float = 1e-3) -> Array:
+def fit_light(albedo: AnyArray, normals: AnyArray, colours: AnyArray, ridge: float = 1e-3) -> Array:
     """The light that best explains linear `colours` (N, 3) of surfaces with linear `albedo` (N, 3), `normals` (N, 3).
 
     Least squares per channel; `ridge`, relative to the mean weight of a coefficient, keeps what the visible normals

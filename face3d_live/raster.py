@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.typing import AnyArray, Array
+
 _CHUNK = 4_000_000  # candidate pixels held at once: bounds the memory to some 200 MB
 _EDGE = -1e-6  # a centre exactly on a shared edge belongs to both triangles rather than to none
 
@@ -19,10 +21,10 @@ class Coverage(NamedTuple):
     """triangle: (H, W), -1 where nothing is; weights: (H, W, 3) barycentric, of the projected triangle."""
 
     triangle: NDArray[np.int32]
-    weights: NDArray[np.float32]
+    weights: Array
 
 
-def rasterize(points: NDArray, faces: NDArray, width: int, height: int, nearness: NDArray | None = None) -> Coverage:
+def rasterize(points: AnyArray, faces: AnyArray, width: int, height: int, nearness: AnyArray | None = None) -> Coverage:
     """Cover a picture with triangles.
 
     points: (N, 2) pixels; faces: (F, 3); nearness: (N,) larger is nearer (use 1/depth: it is linear in the picture);
@@ -47,12 +49,12 @@ def rasterize(points: NDArray, faces: NDArray, width: int, height: int, nearness
 
 
 class _Boxes(NamedTuple):
-    triangle: NDArray  # (n,)
-    low: NDArray  # (n, 2) first column and row
-    size: NDArray  # (n, 2) columns and rows
+    triangle: AnyArray  # (n,)
+    low: AnyArray  # (n, 2) first column and row
+    size: AnyArray  # (n, 2) columns and rows
 
 
-def _chunks(corners: NDArray, width: int, height: int) -> list[_Boxes]:
+def _chunks(corners: AnyArray, width: int, height: int) -> list[_Boxes]:
     """The triangles' pixel boxes, clipped to the picture, in chunks of bounded total area."""
     limit = np.array([width, height])
     low = np.clip(np.ceil(corners.min(1) - 0.5), 0, limit).astype(np.int64)
@@ -66,7 +68,7 @@ def _chunks(corners: NDArray, width: int, height: int) -> list[_Boxes]:
     return [_Boxes(i, low[i], size[i]) for i in np.split(index, cuts)]
 
 
-def _covered(corners: NDArray, boxes: _Boxes, width: int, height: int) -> tuple[NDArray, NDArray, NDArray]:
+def _covered(corners: AnyArray, boxes: _Boxes, width: int, height: int) -> tuple[AnyArray, AnyArray, AnyArray]:
     """(triangle, pixel, barycentric weights) of every pixel centre inside a triangle of the chunk."""
     area = boxes.size.prod(1)
     local = np.arange(area.sum()) - np.repeat(np.cumsum(area) - area, area)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 
-def from_6d(six: NDArray) -> Array:  # (..., 6) -> (..., 3, 3)
+def from_6d(six: AnyArray) -> Array:  # (..., 6) -> (..., 3, 3)
     """The first two columns, orthonormalised by Gram-Schmidt (Zhou et al., CVPR 2019)."""
     a, b = six[..., :3], six[..., 3:]
     x = a / np.maximum(np.linalg.norm(a, axis=-1, keepdims=True), 1e-8)
@@ -17,12 +16,12 @@ def from_6d(six: NDArray) -> Array:  # (..., 6) -> (..., 3, 3)
     return np.stack([x, y, np.cross(x, y)], -1).astype(np.float32)
 
 
-def to_6d(rotation: NDArray) -> Array:  # (..., 3, 3) -> (..., 6)
+def to_6d(rotation: AnyArray) -> Array:  # (..., 3, 3) -> (..., 6)
     """The first two columns, end to end."""
     return np.concatenate([rotation[..., :, 0], rotation[..., :, 1]], -1).astype(np.float32)
 
 
-def to_quaternion(rotation: NDArray) -> Array:  # (3, 3) -> (4,) x, y, z, w with w >= 0
+def to_quaternion(rotation: AnyArray) -> Array:  # (3, 3) -> (4,) x, y, z, w with w >= 0
     """Unit quaternion of a rotation matrix (Shepperd's method: divide by the largest component)."""
     m = np.asarray(rotation, np.float64)
     squares = np.array([1 + m[0, 0] - m[1, 1] - m[2, 2], 1 - m[0, 0] + m[1, 1] - m[2, 2],
@@ -38,7 +37,7 @@ def to_quaternion(rotation: NDArray) -> Array:  # (3, 3) -> (4,) x, y, z, w with
     return (q if q[3] >= 0 else -q).astype(np.float32)
 
 
-def from_quaternion(q: NDArray) -> Array:  # (4,) x, y, z, w -> (3, 3)
+def from_quaternion(q: AnyArray) -> Array:  # (4,) x, y, z, w -> (3, 3)
     """Rotation matrix of a quaternion; it need not be normalised."""
     x, y, z, w = np.asarray(q, np.float64) / np.linalg.norm(q)
     return np.array(
@@ -51,7 +50,7 @@ def from_quaternion(q: NDArray) -> Array:  # (4,) x, y, z, w -> (3, 3)
     )
 
 
-def from_vector(v: NDArray) -> Array:  # (3,) axis times angle, radians -> (3, 3)
+def from_vector(v: AnyArray) -> Array:  # (3,) axis times angle, radians -> (3, 3)
     """Rodrigues' formula."""
     angle = float(np.linalg.norm(v))
     if angle < 1e-9:
@@ -71,7 +70,7 @@ def from_euler(yaw: float, pitch: float, roll: float) -> Array:  # radians -> (3
     return (about_z @ about_y @ from_vector(np.array([pitch, 0, 0]))).astype(np.float32)
 
 
-def to_euler(rotation: NDArray) -> tuple[float, float, float]:
+def to_euler(rotation: AnyArray) -> tuple[float, float, float]:
     """(yaw, pitch, roll) in radians, the inverse of `from_euler`."""
     yaw = float(np.arcsin(np.clip(-rotation[2, 0], -1, 1)))
     pitch = float(np.arctan2(rotation[2, 1], rotation[2, 2]))
@@ -79,7 +78,7 @@ def to_euler(rotation: NDArray) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
-def angle_between(a: NDArray, b: NDArray) -> NDArray:  # (..., 3, 3) x 2 -> (...) radians
+def angle_between(a: AnyArray, b: AnyArray) -> AnyArray:  # (..., 3, 3) x 2 -> (...) radians
     """Geodesic distance on SO(3)."""
     trace = np.einsum("...ij,...ij->...", a, b)
     return np.arccos(np.clip((trace - 1) / 2, -1, 1))

@@ -11,6 +11,7 @@ from face3d_live.avatar import fields
 from face3d_live.avatar.buffers import read_buffers
 from face3d_live.avatar.fields import Json, broken
 from face3d_live.errors import InputError
+from face3d_live.typing import AnyArray, Array
 
 MAX_ACCESSORS = 60_000
 MAX_COUNT = 2_000_000
@@ -37,7 +38,7 @@ class Accessors:
         self._views = fields.objects(root, "bufferViews", MAX_ACCESSORS)
         self._buffers = read_buffers(root, binary)
         self._left = MAX_UNPACKED
-        self._kept: dict[int, NDArray] = {}
+        self._kept: dict[int, AnyArray] = {}
 
     def forget(self) -> None:
         """Let go of the arrays that were kept."""
@@ -64,7 +65,7 @@ class Accessors:
         """How many components an element has, 0 where the type is unknown."""
         return _WIDTHS.get(str(self._accessor(number).get("type")), 0)
 
-    def read(self, number: int, width: int) -> NDArray[np.float32]:  # -> (count, width)
+    def read(self, number: int, width: int) -> Array:  # -> (count, width)
         """As floats, normalised integers as 0..1 or -1..1. Raises InputError where values are not finite."""
         accessor = self._accessor(number)
         values = self._raw(number, width)
@@ -89,7 +90,7 @@ class Accessors:
             raise broken(f"accessor {str(number)[:40]} does not exist")
         return self._accessors[number]
 
-    def _raw(self, number: int, width: int) -> NDArray:
+    def _raw(self, number: int, width: int) -> AnyArray:
         self._accessor(number)
         if number in self._kept:
             values = self._kept[number]
@@ -99,7 +100,7 @@ class Accessors:
             raise broken(f"accessor {number} has {values.shape[1]} components, expected {width}")
         return values
 
-    def _unpack(self, number: int) -> NDArray:
+    def _unpack(self, number: int) -> AnyArray:
         accessor, count = self._accessor(number), self.count(number)
         dtype, width = _component(accessor), self.width(number)
         if width == 0:
@@ -117,7 +118,7 @@ class Accessors:
             self._substitute(values, fields.mapping(accessor, "sparse"), number)
         return values
 
-    def _substitute(self, values: NDArray, sparse: Json, number: int) -> None:
+    def _substitute(self, values: AnyArray, sparse: Json, number: int) -> None:
         """Write a sparse accessor's own elements over the others."""
         count = fields.integer(sparse, "count", 0, 0, len(values))
         where, what = fields.mapping(sparse, "indices"), fields.mapping(sparse, "values")
@@ -126,7 +127,7 @@ class Accessors:
             raise broken(f"accessor {number} replaces elements that it does not have")
         values[rows] = self._packed(what, count, values.shape[1], values.dtype, number)
 
-    def _packed(self, part: Json, count: int, width: int, dtype: np.dtype, number: int) -> NDArray:
+    def _packed(self, part: Json, count: int, width: int, dtype: np.dtype, number: int) -> AnyArray:
         view = fields.index(part, "bufferView", len(self._views), "buffer view")
         if view is None:
             raise broken(f"accessor {number} is sparse and names no data")
@@ -149,7 +150,7 @@ def _component(accessor: Json) -> np.dtype:
 
 def _strided(
     data: memoryview, offset: int, count: int, width: int, dtype: np.dtype, stride: int, number: int
-) -> NDArray:  # -> (count, width)
+) -> AnyArray:  # -> (count, width)
     """A view of elements that lie `stride` bytes apart (0: side by side)."""
     size = width * dtype.itemsize
     stride = stride or size

@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar.expressions import Repaint
 from face3d_live.avatar.model import Avatar, Change, Material
 from face3d_live.avatar.textures import MAX_LAYERS, affine
 from face3d_live.avatar.weights import LEAST, expression_weights
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Coordinates as a part has them.
 AS_THEY_LIE = np.tile(np.eye(2, 3, dtype=np.float32), (MAX_LAYERS, 1, 1))
@@ -33,7 +31,7 @@ class Look(NamedTuple):
 
 def change(repaint: Repaint, expression: int, slot: int, material: Material) -> Change:
     """What a file's expression does to a material that is drawn. slot: of the material."""
-    bases: dict[str, NDArray] = {
+    bases: dict[str, AnyArray] = {
         "colour": material.colour,
         "shade": material.shade,
         "glow": material.glow,
@@ -45,12 +43,12 @@ def change(repaint: Repaint, expression: int, slot: int, material: Material) -> 
     return Change(expression, slot, repaint.part, np.nan_to_num(value - bases[repaint.part]))
 
 
-def looks(avatar: Avatar, expression: NDArray) -> dict[int, Look]:  # (52,) -> material -> how it looks
+def looks(avatar: Avatar, expression: AnyArray) -> dict[int, Look]:  # (52,) -> material -> how it looks
     """Materials that are not as the file has them."""
     if not avatar.changes:
         return {}
     weights = expression_weights(avatar.expressions, expression)
-    sums: dict[int, dict[str, NDArray]] = {}
+    sums: dict[int, dict[str, AnyArray]] = {}
     for one in avatar.changes:
         weight = float(weights[one.expression])
         if weight > LEAST:
@@ -59,7 +57,7 @@ def looks(avatar: Avatar, expression: NDArray) -> dict[int, Look]:  # (52,) -> m
     return {number: _look(avatar.materials[number], parts) for number, parts in sums.items()}
 
 
-def _look(material: Material, parts: dict[str, NDArray]) -> Look:
+def _look(material: Material, parts: dict[str, AnyArray]) -> Look:
     colour = np.clip(material.colour + parts.get("colour", 0), 0, 1)
     shade = np.clip(material.shade + parts.get("shade", 0), 0, 1)
     glow = np.maximum(material.glow + parts.get("glow", 0), 0)
@@ -70,7 +68,7 @@ def _look(material: Material, parts: dict[str, NDArray]) -> Look:
     return Look(*(np.asarray(values, np.float32) for values in (colour, shade, glow, uv)))
 
 
-def _between(old: NDArray, new: NDArray) -> NDArray:  # (2, 3), (2, 3) -> (2, 3)
+def _between(old: AnyArray, new: AnyArray) -> AnyArray:  # (2, 3), (2, 3) -> (2, 3)
     """new after undoing old; textures that are scaled to nothing stay where they are."""
     if abs(np.linalg.det(old[:, :2])) < 1e-9:
         return AS_THEY_LIE[0]

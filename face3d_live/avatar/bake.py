@@ -18,8 +18,7 @@ from face3d_live.avatar.model import BONES
 from face3d_live.avatar.nodes import Nodes
 from face3d_live.avatar.surface import Surface, vertex_normals
 from face3d_live.errors import InputError
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Numbers in all morph targets that are followed: 192 MB.
 MAX_MORPHED = 48_000_000
@@ -45,11 +44,11 @@ class Baked:
 class Baker:
     """Applies nodes and skins. `groups` (nodes,): column of BONES that carries a node, -1 for the body."""
 
-    def __init__(self, root: Json, accessors: Accessors, nodes: Nodes, groups: NDArray) -> None:
+    def __init__(self, root: Json, accessors: Accessors, nodes: Nodes, groups: AnyArray) -> None:
         self._nodes, self._groups = nodes, groups
         self._accessors = accessors
         self._plain_skins = fields.objects(root, "skins", 1000)
-        self._skins: dict[int, tuple[NDArray, NDArray]] = {}
+        self._skins: dict[int, tuple[AnyArray, AnyArray]] = {}
         self._morphed = 0
 
     def bake(self, surface: Surface, node: int, material: int, rows: dict[int, int]) -> Baked:
@@ -76,7 +75,7 @@ class Baker:
             [rows[number] for number in numbers],
         )
 
-    def _carriers(self, surface: Surface, node: int) -> tuple[NDArray, Array]:
+    def _carriers(self, surface: Surface, node: int) -> tuple[AnyArray, Array]:
         """World from file, (N or 1, 4, 4), and shares of body and BONES, (N, 5)."""
         skin = fields.index(self._nodes.plain[node], "skin", len(self._plain_skins), "skin")
         count = len(surface.positions)
@@ -101,7 +100,7 @@ class Baker:
             blended[part] = np.einsum("nk,nkij->nij", weights[part], matrices[joints[part]])
         return blended, groups
 
-    def _skin(self, number: int) -> tuple[NDArray, NDArray]:
+    def _skin(self, number: int) -> tuple[AnyArray, AnyArray]:
         """Joint matrices at rest (J, 4, 4) and the joints' groups (J,)."""
         if number not in self._skins:
             skin = self._plain_skins[number]
@@ -117,7 +116,7 @@ class Baker:
             self._skins[number] = matrices, self._groups[joints]
         return self._skins[number]
 
-    def _moves(self, surface: Surface, linear: NDArray) -> tuple[NDArray[np.int32], list[int], Array]:
+    def _moves(self, surface: Surface, linear: AnyArray) -> tuple[NDArray[np.int32], list[int], Array]:
         """Vertices that any target moves (M,), the numbers of the targets that do (K,), and by how much (K, M, 3)."""
         size = float(np.ptp(surface.positions, axis=0).max()) + 1e-12
         least = 1e-5 * size
@@ -149,21 +148,21 @@ def with_turns(baked: Baked) -> Array:  # -> (K, M, 6)
     return both
 
 
-def _apply(linear: NDArray, vectors: NDArray) -> NDArray:  # (N or 1, 3, 3), (N, 3) -> (N, 3)
+def _apply(linear: AnyArray, vectors: AnyArray) -> AnyArray:  # (N or 1, 3, 3), (N, 3) -> (N, 3)
     return vectors @ linear[0].T if len(linear) == 1 else np.einsum("nij,nj->ni", linear, vectors)
 
 
-def _cofactors(linear: NDArray) -> NDArray:  # (N, 3, 3) -> (N, 3, 3)
+def _cofactors(linear: AnyArray) -> AnyArray:  # (N, 3, 3) -> (N, 3, 3)
     a, b, c = linear[:, 0], linear[:, 1], linear[:, 2]
     return np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
 
 
-def _sane(values: NDArray) -> Array:
+def _sane(values: AnyArray) -> Array:
     if not (np.abs(values) < 1e7).all():
         raise broken("the model is scaled beyond measure")
     return values.astype(np.float32)
 
 
-def _unit(vectors: NDArray) -> Array:  # (N, 3)
+def _unit(vectors: AnyArray) -> Array:  # (N, 3)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(length > 1e-12, vectors / np.maximum(length, 1e-12), [0, 0, 1]).astype(np.float32)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar.expressions import Expression
 from face3d_live.avatar.model import BLEND, BLOCK, Expressions
@@ -20,6 +19,7 @@ from face3d_live.avatar.presets import AS_ARKIT, LOOKS, OVERRIDE_KINDS, PRESETS,
 from face3d_live.avatar.vrm import Vrm
 from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
 from face3d_live.errors import InputError
+from face3d_live.typing import Array
 
 #: Numbers in `Drive.matrix`: 64 MB. Avatars have a few thousand.
 MAX_SHARES = 16_000_000
@@ -54,7 +54,7 @@ class Drive:
     presets: tuple[str, ...] = ()
     bound: set[Target] = field(default_factory=set)
 
-    def matrix(self) -> NDArray[np.float32]:  # (R, 52 + E)
+    def matrix(self) -> Array:  # (R, 52 + E)
         """What each target follows: coefficients, then expressions. Of several shares of one the largest counts."""
         matrix = np.zeros((len(self.rows), N_EXPRESSION + len(self.expressions)), np.float32)
         for target, signal, share in self.named:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from face3d_live.avatar.bake import Baked
 from face3d_live.avatar.model import HEAD, HEAD_HEIGHT, LEFT_EYE, RIGHT_EYE
 from face3d_live.errors import InputError
+from face3d_live.typing import AnyArray, Array
 
 #: A morph moves the face where it moves something at least this share of what it moves most.
 _CLEAR = 0.1
@@ -36,18 +37,18 @@ class Framing:
     eyes: NDArray[np.float64]
     pivots: NDArray[np.float64]
 
-    def place(self, points: NDArray) -> NDArray[np.float32]:  # (..., 3)
+    def place(self, points: AnyArray) -> Array:  # (..., 3)
         """Positions in the new frame."""
         return ((points - self.origin) @ self.turn.T * self.scale).astype(np.float32)
 
-    def direct(self, vectors: NDArray) -> NDArray[np.float32]:  # (..., 3)
+    def direct(self, vectors: AnyArray) -> Array:  # (..., 3)
         """Directions in the new frame, as long as before."""
         return (vectors @ self.turn.T).astype(np.float32)
 
 
 def frame(
     parts: list[Baked],
-    bones: dict[int, NDArray],
+    bones: dict[int, AnyArray],
     lids: dict[str, list[tuple[int, int]]],
     faces_back: bool | None,
     drawn: Collection[int] = (),
@@ -90,7 +91,7 @@ def frame(
     )
 
 
-def _face(parts: list[Baked], drawn: Collection[int]) -> tuple[NDArray, NDArray, NDArray]:
+def _face(parts: list[Baked], drawn: Collection[int]) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Box and points of what the morphs move clearly, or of what is drawn anew."""
     most = [np.linalg.norm(part.moves, axis=2).max(0) if len(part.rows) else np.empty(0) for part in parts]
     top = max(float(amount.max(initial=0)) for amount in most)
@@ -101,7 +102,7 @@ def _face(parts: list[Baked], drawn: Collection[int]) -> tuple[NDArray, NDArray,
     return face.min(0).astype(float), face.max(0).astype(float), face
 
 
-def _looks_back(head: NDArray, face: NDArray) -> bool:
+def _looks_back(head: AnyArray, face: AnyArray) -> bool:
     """Whether what moves is clearly on the side of -z."""
     low, high = head.min(0), head.max(0)
     return bool(face[:, 2].mean() < (low + high)[2] / 2 - 0.15 * (high - low)[2])
@@ -109,12 +110,12 @@ def _looks_back(head: NDArray, face: NDArray) -> bool:
 
 def _eyes(
     parts: list[Baked],
-    bones: dict[int, NDArray],
+    bones: dict[int, AnyArray],
     lids: dict[str, list[tuple[int, int]]],
-    turn: NDArray,
-    low: NDArray,
-    high: NDArray,
-) -> NDArray:  # -> (2, 3)
+    turn: AnyArray,
+    low: AnyArray,
+    high: AnyArray,
+) -> AnyArray:  # -> (2, 3)
     """By the eye bones, else the middles of what the blinks move, else where eyes usually are."""
     if LEFT_EYE in bones and RIGHT_EYE in bones:
         return np.stack([bones[LEFT_EYE], bones[RIGHT_EYE]])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar import container, fields
 from face3d_live.avatar.accessors import Accessors
@@ -25,6 +24,7 @@ from face3d_live.avatar.targets import default_weights, holds_a_pose, target_nam
 from face3d_live.avatar.vrm import Vrm, read_vrm
 from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION
 from face3d_live.errors import InputError
+from face3d_live.typing import AnyArray
 
 MAX_MESHES = 2000
 MAX_PRIMITIVES = 2000
@@ -237,7 +237,7 @@ def _carry(baked: list[Baked], named: set[int]) -> list[int]:
     return [column for column in used if column != NECK]
 
 
-def _lids(baked: list[Baked], matrix: NDArray) -> dict[str, list[tuple[int, int]]]:
+def _lids(baked: list[Baked], matrix: AnyArray) -> dict[str, list[tuple[int, int]]]:
     """Side -> (part, row of its moves) of what blinks there."""
     lids: dict[str, list[tuple[int, int]]] = {"Left": [], "Right": []}
     for side, found in lids.items():
@@ -246,7 +246,7 @@ def _lids(baked: list[Baked], matrix: NDArray) -> dict[str, list[tuple[int, int]
     return lids
 
 
-def _eye_turns(baked: list[Baked], matrix: NDArray, used: list[int]) -> tuple[bool, bool]:
+def _eye_turns(baked: list[Baked], matrix: AnyArray, used: list[int]) -> tuple[bool, bool]:
     """Whether each eye is turned by its bone: it has one, and no morph already moves what hangs on it."""
     turns = []
     for bone, names in _LOOKS.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
 from face3d_live.avatar.appearance import change
@@ -19,6 +18,7 @@ from face3d_live.avatar.images import Images
 from face3d_live.avatar.model import AlphaMode, Change, Map, Material, Style
 from face3d_live.avatar.textures import GLOSSY, Layer, Textures
 from face3d_live.avatar.vrm import Vrm
+from face3d_live.typing import Array
 
 MAX_MATERIALS = 2000
 _ALPHA: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
@@ -127,7 +127,7 @@ class Materials:
         image = self._images.slot(fields.integer(textures.plain[part], "index", 0), linear)
         return None if image is None else Map(image, textures.layer(part))
 
-    def _style(self, extensions: Json, number: int | None) -> tuple[Style, NDArray[np.float32], int]:
+    def _style(self, extensions: Json, number: int | None) -> tuple[Style, Array, int]:
         """How it is shaded, the shaded side's colour, and its place in the order of what is see-through."""
         white = np.ones(3, np.float32)
         if "VRMC_materials_mtoon" in extensions:
@@ -145,7 +145,7 @@ class Materials:
         return ("unlit" if "KHR_materials_unlit" in extensions else "lit"), white, 0
 
 
-def _glow(plain: Json, extensions: Json) -> NDArray[np.float32]:  # -> (3,)
+def _glow(plain: Json, extensions: Json) -> Array:  # -> (3,)
     colour = fields.numbers(plain, "emissiveFactor", (0.0,) * 3).clip(0, 1)
     return (colour * _strength(extensions)).astype(np.float32)
 

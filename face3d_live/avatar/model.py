@@ -12,8 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Array, Mask, Picture
 
 #: Height that every avatar's head, as far as it is shown, is scaled to.
 HEAD_HEIGHT = 0.28
@@ -107,7 +106,7 @@ class Expressions:
     names: tuple[str, ...]
     sources: Array
     limits: Array
-    binary: NDArray[np.bool_]
+    binary: Mask
     kinds: NDArray[np.int8]
     overrides: NDArray[np.int8]
 

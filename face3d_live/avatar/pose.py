@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Part
 from face3d_live.avatar.weights import LEAST, look_left_over, morph_weights
 from face3d_live.codes import gaze_angles
 from face3d_live.rotations import from_euler, from_vector, to_quaternion
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Share of the head's rotation that the neck takes, where there is one.
 NECK_SHARE = 0.4
 
 
-def weights(avatar: Avatar, expression: NDArray) -> Array:  # (52,) -> (R,)
+def weights(avatar: Avatar, expression: AnyArray) -> Array:  # (52,) -> (R,)
     """How far each morph is on, 0 at rest and 1 all."""
     return morph_weights(avatar.drive, avatar.expressions, expression)
 
 
-def deform(part: Part, row_weights: NDArray) -> tuple[Array, Array]:  # (R,) -> (N, 3), (N, 3)
+def deform(part: Part, row_weights: AnyArray) -> tuple[Array, Array]:  # (R,) -> (N, 3), (N, 3)
     """Positions and normals (of any length) of a part, before its bones. Only morphs that are on cost anything."""
     on = [(k, float(row_weights[row])) for k, row in enumerate(part.rows) if row_weights[row] > LEAST]
     if not on:
@@ -39,7 +37,7 @@ def deform(part: Part, row_weights: NDArray) -> tuple[Array, Array]:  # (R,) -> 
     return positions, normals
 
 
-def turns(avatar: Avatar, rotation: NDArray, expression: NDArray) -> Array:  # (3, 3), (52,) -> (5, 4, 4)
+def turns(avatar: Avatar, rotation: AnyArray, expression: AnyArray) -> Array:  # (3, 3), (52,) -> (5, 4, 4)
     """Where the body (it stays) and each of `BONES` has been moved, avatar frame; matrices row by row.
 
     The head ends up turned by `rotation`, of which the neck takes its share; the eyes turn in the head.
@@ -60,7 +58,7 @@ def turns(avatar: Avatar, rotation: NDArray, expression: NDArray) -> Array:  # (
     return result
 
 
-def _share(rotation: NDArray, share: float) -> Array:  # (3, 3) -> (3, 3)
+def _share(rotation: AnyArray, share: float) -> Array:  # (3, 3) -> (3, 3)
     """The same turn, not as far."""
     quaternion = to_quaternion(rotation).astype(np.float64)
     sine = float(np.linalg.norm(quaternion[:3]))
@@ -70,19 +68,19 @@ def _share(rotation: NDArray, share: float) -> Array:  # (3, 3) -> (3, 3)
     return from_vector(quaternion[:3] / sine * angle * share)
 
 
-def _about(pivot: NDArray, rotation: NDArray) -> Array:  # (3,), (3, 3) -> (4, 4)
+def _about(pivot: AnyArray, rotation: AnyArray) -> Array:  # (3,), (3, 3) -> (4, 4)
     matrix = np.eye(4, dtype=np.float32)
     matrix[:3, :3] = rotation
     matrix[:3, 3] = pivot - rotation @ pivot
     return matrix
 
 
-def _within(ranges: NDArray, gaze: NDArray, outwards: int) -> tuple[float, float]:
+def _within(ranges: AnyArray, gaze: AnyArray, outwards: int) -> tuple[float, float]:
     """Yaw and pitch, radians, that the eye turns for a gaze: drawn eyes turn less than real ones."""
     yaw, pitch = np.degrees(gaze)
     inner, outer, up, down = ranges
 
-    def curve(angle: float, most: NDArray) -> float:
+    def curve(angle: float, most: AnyArray) -> float:
         return float(np.sign(angle) * min(abs(angle) / most[0], 1.0) * most[1])
 
     turned = curve(yaw, outer if yaw * outwards > 0 else inner), curve(pitch, up if pitch > 0 else down)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar.names import Shares
 from face3d_live.codes import INDEX, N_EXPRESSION
 from face3d_live.mapping import presets as mapping
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: VRM 1.0's names.
 PRESETS = ("aa", "ih", "ou", "ee", "oh", "happy", "angry", "sad", "relaxed", "surprised")
@@ -83,13 +81,13 @@ def _table() -> tuple[Array, Array, Array]:
     return weights, bias, np.array([(output.low, output.high) for output in outputs], np.float32)
 
 
-def preset_values(expression: NDArray) -> Array:  # (52,) -> (P,), 0..1, order of PRESETS
+def preset_values(expression: AnyArray) -> Array:  # (52,) -> (P,), 0..1, order of PRESETS
     """How strong each vowel and mood is."""
     weights, bias, limits = _table()
     return np.clip(weights @ expression + bias, *limits.T).astype(np.float32)
 
 
-def signals(expression: NDArray) -> Array:  # (52,) -> (52 + P,)
+def signals(expression: AnyArray) -> Array:  # (52,) -> (52 + P,)
     """Everything that a morph can follow: the coefficients, then the presets."""
     clipped = np.clip(expression, 0, 1).astype(np.float32)
     return np.concatenate([clipped, preset_values(clipped)])

@@ -13,8 +13,7 @@ from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.fields import Json, broken
 from face3d_live.avatar.textures import Layer
 from face3d_live.errors import InputError
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 MAX_TRIANGLES = 600_000
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
@@ -101,7 +100,7 @@ def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], layer
     )
 
 
-def vertex_normals(positions: Array, faces: NDArray) -> Array:  # (N, 3), (F, 3) -> (N, 3) unit
+def vertex_normals(positions: Array, faces: AnyArray) -> Array:  # (N, 3), (F, 3) -> (N, 3) unit
     """Mean of the adjacent faces' normals, weighted by area."""
     a, b, c = (positions[faces[:, corner]].astype(np.float64) for corner in range(3))
     across = np.cross(b - a, c - a)
@@ -137,7 +136,7 @@ def too_many(triangles: int) -> InputError:
     return InputError("avatar-too-complex", text)
 
 
-def _colours(accessors: Accessors, attributes: Json, used: NDArray, count: int) -> Array:  # -> (N, 4)
+def _colours(accessors: Accessors, attributes: Json, used: AnyArray, count: int) -> Array:  # -> (N, 4)
     colours = np.ones((len(used), 4), np.float32)
     if "COLOR_0" in attributes and accessors.count(attributes["COLOR_0"]) == count:
         width = accessors.width(attributes["COLOR_0"])
@@ -146,7 +145,7 @@ def _colours(accessors: Accessors, attributes: Json, used: NDArray, count: int) 
     return colours
 
 
-def _deltas(accessors: Accessors, primitive: Json, wanted: list[int], used: NDArray, count: int) -> dict[int, Array]:
+def _deltas(accessors: Accessors, primitive: Json, wanted: list[int], used: AnyArray, count: int) -> dict[int, Array]:
     targets = fields.objects(primitive, "targets", 3000)
     deltas = {}
     for number in wanted:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
 from face3d_live.avatar.fields import Json
+from face3d_live.typing import AnyArray
 
 #: Coordinates that a part has for its textures.
 MAX_LAYERS = 2
@@ -25,13 +26,13 @@ class Layer(NamedTuple):
     uv_set: int
     place: tuple[float, float, float, float, float]
 
-    def apply(self, uv: NDArray) -> NDArray:  # (N, 2) -> (N, 2)
+    def apply(self, uv: AnyArray) -> AnyArray:  # (N, 2) -> (N, 2)
         """Coordinates in the textures."""
         matrix = affine(np.array(self.place))
         return uv @ matrix[:, :2].T + matrix[:, 2]
 
 
-def affine(place: NDArray) -> NDArray[np.float64]:  # (5,) -> (2, 3)
+def affine(place: AnyArray) -> NDArray[np.float64]:  # (5,) -> (2, 3)
     """(u, v) in the texture = matrix @ (u, v, 1): scaled, then turned, then moved, as KHR_texture_transform has it."""
     c, s = np.cos(place[4]), np.sin(place[4])
     return np.column_stack([np.array([[c, s], [-s, c]]) * place[2:4], place[:2]])

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar import fields
 from face3d_live.avatar.expressions import Expression, version_0, version_1
 from face3d_live.avatar.fields import Json
 from face3d_live.avatar.model import BONES
+from face3d_live.typing import Array
 
 #: Degrees that eyes turn where the file does not say: all that the gaze does.
 ANY_RANGE = np.array([[90.0, 90.0]] * 4, np.float32)
@@ -37,7 +37,7 @@ class Vrm:
     expressions: dict[str, Expression] = field(default_factory=dict)
     look: Literal["bone", "expression", ""] = ""
     look_range: dict[str, tuple[float, float]] = field(default_factory=dict)
-    eye_range: NDArray[np.float32] = field(default_factory=ANY_RANGE.copy)
+    eye_range: Array = field(default_factory=ANY_RANGE.copy)
     materials: tuple[Json, ...] = ()
 
 

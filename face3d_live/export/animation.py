@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.avatar import container, fields
 from face3d_live.avatar.accessors import Accessors
@@ -22,11 +21,12 @@ from face3d_live.avatar.weights import morph_weights
 from face3d_live.errors import InputError
 from face3d_live.export.gltf import Buffer
 from face3d_live.rotations import from_quaternion, to_quaternion
+from face3d_live.typing import AnyArray
 
 _MAX_MESHES = 2000
 
 
-def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray, name: str = "take") -> bytes:
+def animated_glb(glb: bytes, t: AnyArray, expression: AnyArray, rotation: AnyArray, name: str = "take") -> bytes:
     """The model with one animation more.
 
     t: (T,) rising seconds from 0, the keys' times as they are. expression: (T, 52), order of `ARKIT`. rotation:
@@ -52,7 +52,7 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
-    def add(values: NDArray, node: int, path: str) -> None:
+    def add(values: AnyArray, node: int, path: str) -> None:
         samplers.append({"input": times, "interpolation": "LINEAR", "output": buffer.add_floats(values, target=None)})
         channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 
@@ -70,7 +70,7 @@ def animated_glb(glb: bytes, t: NDArray, expression: NDArray, rotation: NDArray,
         raise InputError("not-a-glb", f"the model cannot be written ({error}): export it as .glb again") from error
 
 
-def _weights(document: dict[str, Any], nodes: Nodes, vrm: Vrm, expression: NDArray) -> dict[int, NDArray]:
+def _weights(document: dict[str, Any], nodes: Nodes, vrm: Vrm, expression: AnyArray) -> dict[int, AnyArray]:
     """Node -> (T, targets), of the nodes of which the expression moves something."""
     meshes = fields.objects(document, "meshes", _MAX_MESHES)
     carriers: dict[int, list[int]] = {}
@@ -94,7 +94,7 @@ def _weights(document: dict[str, Any], nodes: Nodes, vrm: Vrm, expression: NDArr
     return found
 
 
-def _of_node(rest: NDArray, rows: dict[int, int], moved: NDArray) -> NDArray:  # (K,), (T, R) -> (T, K)
+def _of_node(rest: AnyArray, rows: dict[int, int], moved: AnyArray) -> AnyArray:  # (K,), (T, R) -> (T, K)
     """Targets that nothing moves keep the file's default weights, the others go from theirs to 1."""
     values = np.tile(rest.astype(np.float32), (len(moved), 1))
     for morph, row in rows.items():
@@ -119,7 +119,7 @@ def _one_buffer(document: dict[str, Any], binary: memoryview) -> Buffer:
     return Buffer.extending(document, joined)
 
 
-def rising(t: NDArray) -> NDArray:
+def rising(t: AnyArray) -> AnyArray:
     """float32 key times, strictly rising as glTF wants them: equal ones are moved by the least there is."""
     times = np.asarray(t, np.float32).copy()
     for i in range(1, len(times)):
@@ -128,7 +128,7 @@ def rising(t: NDArray) -> NDArray:
     return times
 
 
-def _local(document: dict[str, Any], node: int, rotation: NDArray) -> NDArray:  # (T, 4) -> (T, 4)
+def _local(document: dict[str, Any], node: int, rotation: AnyArray) -> AnyArray:  # (T, 4) -> (T, 4)
     """World rotations as the node's own: inverse(P) R P rest, with P the turn of its parents at rest."""
     parents = {child: i for i, each in enumerate(document["nodes"]) for child in each.get("children", [])}
     above, at, seen = np.eye(3), node, {node}
@@ -144,7 +144,7 @@ def _local(document: dict[str, Any], node: int, rotation: NDArray) -> NDArray:  
     return turned
 
 
-def _rest(node: dict[str, Any]) -> NDArray:  # (3, 3)
+def _rest(node: dict[str, Any]) -> AnyArray:  # (3, 3)
     if "matrix" in node:
         u, _, vt = np.linalg.svd(np.array(node["matrix"], np.float64).reshape(4, 4).T[:3, :3])
         return u @ vt

@@ -11,7 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import __version__
 from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
@@ -20,8 +19,7 @@ from face3d_live.export.obj import MATERIAL, UV_MAP
 from face3d_live.export.png import png_bytes
 from face3d_live.head.mesh import Level, Mesh
 from face3d_live.head.model import Head
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 _STILL = 1e-5  # metres that a vertex may move without its being said: invisible
 _UNTURNED = 2e-3  # the same for a unit normal

@@ -10,7 +10,8 @@ import struct
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from face3d_live.typing import AnyArray
 
 FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
@@ -46,20 +47,20 @@ class Buffer:
         self.views.append(view)
         return len(self.views) - 1
 
-    def add_floats(self, values: NDArray, bounds: bool = False, target: int | None = ARRAY_BUFFER) -> int:
+    def add_floats(self, values: AnyArray, bounds: bool = False, target: int | None = ARRAY_BUFFER) -> int:
         """(N,) or (N, 2..4) as float32. bounds: state smallest and largest, as positions and times must."""
         rows = _rows(values)
         accessor = {"bufferView": self.add_bytes(rows.tobytes(), target), **_kind(rows)}
         return self._accessor(accessor, rows if bounds else None)
 
-    def add_indices(self, faces: NDArray) -> int:
+    def add_indices(self, faces: AnyArray) -> int:
         """(F, 3) triangles, as 16-bit numbers where those reach."""
         flat = np.asarray(faces).ravel()
         data, kind = _indices(flat, int(flat.max(initial=0)))
         view = self.add_bytes(data, ELEMENT_ARRAY_BUFFER)
         return self._accessor({"bufferView": view, "componentType": kind, "count": len(flat), "type": "SCALAR"}, None)
 
-    def add_offsets(self, values: NDArray, least: float, bounds: bool = False) -> int:
+    def add_offsets(self, values: AnyArray, least: float, bounds: bool = False) -> int:
         """(N, 3) of which most rows are nothing: those not longer than `least` become zero and are left out."""
         rows = _rows(values)
         kept = np.where(np.abs(rows).max(1, keepdims=True) > least, rows, np.float32(0))
@@ -76,7 +77,7 @@ class Buffer:
         }
         return self._accessor({**_kind(rows), "sparse": sparse}, kept if bounds else None)
 
-    def _accessor(self, accessor: dict[str, Any], bounded: NDArray | None) -> int:
+    def _accessor(self, accessor: dict[str, Any], bounded: AnyArray | None) -> int:
         if bounded is not None:
             accessor["min"], accessor["max"] = bounded.min(0).tolist(), bounded.max(0).tolist()
         self.accessors.append(accessor)
@@ -116,12 +117,12 @@ def read_glb(data: bytes) -> tuple[dict[str, Any], bytes]:
     return document, data[28 + length :]
 
 
-def accessor_values(document: dict[str, Any], binary: bytes, index: int) -> NDArray:
+def accessor_values(document: dict[str, Any], binary: bytes, index: int) -> AnyArray:
     """(N,) or (N, C): what an accessor written by `Buffer` holds."""
     accessor = document["accessors"][index]
     width = {name: count for count, name in _KINDS.items()}[accessor["type"]]
 
-    def take(view: int, kind: int, count: int) -> NDArray:
+    def take(view: int, kind: int, count: int) -> AnyArray:
         start = document["bufferViews"][view]["byteOffset"]
         dtype = {FLOAT: "<f4", UNSIGNED_SHORT: "<u2", UNSIGNED_INT: "<u4"}[kind]
         return np.frombuffer(binary, dtype, count, start)
@@ -139,18 +140,18 @@ def accessor_values(document: dict[str, Any], binary: bytes, index: int) -> NDAr
     return values[:, 0] if width == 1 else values
 
 
-def _rows(values: NDArray) -> NDArray:
+def _rows(values: AnyArray) -> AnyArray:
     values = np.ascontiguousarray(values, "<f4")
     if not np.isfinite(values).all():
         raise ValueError("numbers that are not finite")
     return values.reshape(len(values), -1)
 
 
-def _kind(rows: NDArray) -> dict[str, Any]:
+def _kind(rows: AnyArray) -> dict[str, Any]:
     return {"componentType": FLOAT, "count": len(rows), "type": _KINDS[rows.shape[1]]}
 
 
-def _indices(flat: NDArray, largest: int) -> tuple[bytes, int]:
+def _indices(flat: AnyArray, largest: int) -> tuple[bytes, int]:
     # 65535 restarts a strip in some APIs and must not be used.
     short = largest < 65535
     return flat.astype("<u2" if short else "<u4").tobytes(), UNSIGNED_SHORT if short else UNSIGNED_INT

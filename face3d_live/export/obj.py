@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from face3d_live.typing import AnyArray
 
 UV_MAP = "UVMap"  # the name a texture map carries in every export, where the format has a place for one
 MATERIAL = "head"
 
 
 def obj_text(
-    vertices: NDArray,
-    faces: NDArray,
-    uv: NDArray,
-    face_uv: NDArray,
-    normals: NDArray,
+    vertices: AnyArray,
+    faces: AnyArray,
+    uv: AnyArray,
+    face_uv: AnyArray,
+    normals: AnyArray,
     material_file: str = "mesh.mtl",
     name: str = "head",
 ) -> str:
@@ -51,11 +52,11 @@ def mtl_text(texture_file: str = "texture.png", normal_file: str | None = None) 
     )
 
 
-def _rows(pattern: str, array: NDArray) -> list[str]:
+def _rows(pattern: str, array: AnyArray) -> list[str]:
     return [pattern % tuple(row) for row in np.asarray(array).tolist()]
 
 
-def _check(vertices: NDArray, faces: NDArray, uv: NDArray, face_uv: NDArray, normals: NDArray) -> None:
+def _check(vertices: AnyArray, faces: AnyArray, uv: AnyArray, face_uv: AnyArray, normals: AnyArray) -> None:
     shapes = (vertices.shape[1:], faces.shape[1:], uv.shape[1:], face_uv.shape, normals.shape)
     if shapes != ((3,), (3,), (2,), faces.shape, vertices.shape):
         raise ValueError(f"mesh arrays of unexpected shapes: {shapes}")

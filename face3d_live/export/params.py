@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import __version__, arrays
 from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
+from face3d_live.typing import Array
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Params:
     """codes; landmarks: (68, 3) iBUG points, head frame, metres; camera: of the photo; version: of the program."""
 
     codes: HeadCodes
-    landmarks: NDArray[np.float32]
+    landmarks: Array
     camera: Camera
     version: str = __version__
 

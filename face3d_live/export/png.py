@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.typing import AnyArray
+
 _WIRE = (60, 220, 200)
 
 
@@ -25,7 +27,7 @@ def png_bytes(picture: NDArray[np.uint8]) -> bytes:
     return data.tobytes()
 
 
-def uv_grid(texture: NDArray[np.uint8], uv: NDArray, face_uv: NDArray) -> NDArray[np.uint8]:
+def uv_grid(texture: NDArray[np.uint8], uv: AnyArray, face_uv: AnyArray) -> NDArray[np.uint8]:
     """The texture (S, S, 3 or 4) with the edges of the triangles (F, 3) into uv (U, 2) drawn over it, (S, S, 3)."""
     size = texture.shape[0]
     canvas = np.ascontiguousarray(texture[..., :3])

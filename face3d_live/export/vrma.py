@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.export.animation import rising
 from face3d_live.export.gltf import Buffer
+from face3d_live.typing import AnyArray
 
 #: Expressions that the format calls presets and that may be animated; `look...` may not, the gaze does that.
 PRESETS = (
@@ -47,12 +47,12 @@ _EYES = [0.0, 0.07, 0.08]
 class Turns(NamedTuple):
     """(T, 4) unit quaternions x, y, z, w without jumps: neck in the chest, head in the neck, gaze in the head."""
 
-    neck: NDArray
-    head: NDArray
-    gaze: NDArray
+    neck: AnyArray
+    head: AnyArray
+    gaze: AnyArray
 
 
-def vrma(t: NDArray, turns: Turns, weights: Mapping[str, NDArray], name: str = "take") -> bytes:
+def vrma(t: AnyArray, turns: Turns, weights: Mapping[str, AnyArray], name: str = "take") -> bytes:
     """The file. t: (T,) rising seconds from 0. weights: expression -> (T,) 0..1, the presets by their VRM 1 names.
 
     Raises ValueError for numbers that are not finite.
@@ -70,7 +70,7 @@ def vrma(t: NDArray, turns: Turns, weights: Mapping[str, NDArray], name: str = "
     samplers: list[dict[str, Any]] = []
     channels: list[dict[str, Any]] = []
 
-    def animate(values: NDArray, node: int, path: str) -> None:
+    def animate(values: AnyArray, node: int, path: str) -> None:
         samplers.append({"input": times, "interpolation": "LINEAR", "output": buffer.add_floats(values, target=None)})
         channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
 

@@ -22,11 +22,11 @@ from face3d_live.head.subdivide import (
     split,
     triangles_from_quads,
 )
+from face3d_live.typing import Array, Mask
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.float32]
 Level = Literal["low", "medium", "high"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 _INSIDE = PARTS.index("teeth")  # the mouth's lining and tongue come after
@@ -110,11 +110,11 @@ class Mesh:
         return csr_matrix((ones, owner[order], starts), shape=(self.n_vertices, len(sides)))
 
     @cached_property
-    def outer(self) -> NDArray[np.bool_]:
+    def outer(self) -> Mask:
         """(Q,) quads of skin and eyes; the others, inside the mouth, are seen through a gap and in the dark."""
         return np.asarray((self.part[self.quads] < _INSIDE).any(1))
 
-    def finer(self, chosen: NDArray[np.bool_] | None = None) -> Mesh:
+    def finer(self, chosen: Mask | None = None) -> Mesh:
         """The next level: every quad in four, or the chosen (Q,) ones. Raises ValueError for a mesh with triangles."""
         if len(self.triangles):
             raise ValueError("a mesh with triangles between its quads is the finest")

@@ -21,8 +21,7 @@ from face3d_live.head.points import IBUG68_FROM_478
 from face3d_live.head.regions import REGION_NAMES, masks
 from face3d_live.head.subdivide import triangles_from_quads
 from face3d_live.paths import MODELS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 #: The blinks of the left and the right eye.
 BLINKS = (INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"])
@@ -43,7 +42,7 @@ class PointBasis:
     expression: Array  # (52, 478, 3)
     blink: Array  # (2, 80, 478, 3)
 
-    def units(self, shape: NDArray) -> Array:  # (80,) -> (52, 478, 3)
+    def units(self, shape: AnyArray) -> Array:  # (80,) -> (52, 478, 3)
         """The movements at coefficient 1 of a head of this shape."""
         units = self.expression.copy()
         units[list(BLINKS)] += np.tensordot(np.asarray(shape, np.float32), self.blink, (0, 1))
@@ -129,7 +128,7 @@ class Head:
         return triangles_from_quads(self.quads)
 
     @cached_property
-    def regions(self) -> dict[str, NDArray[np.bool_]]:
+    def regions(self) -> dict[str, Mask]:
         """Name -> (V,) bool; "face" is the union of the face's regions."""
         return masks(self.region_of)
 
@@ -147,17 +146,17 @@ class Head:
     def _expression_flat(self) -> Array:
         return self.expression_basis.reshape(N_EXPRESSION, -1)
 
-    def neutral(self, shape: NDArray) -> Array:  # (..., 80) -> (..., V, 3)
+    def neutral(self, shape: AnyArray) -> Array:  # (..., 80) -> (..., V, 3)
         """The head without expression."""
         shape = np.asarray(shape, np.float32)
         offsets = shape @ self._shape_flat
         return self.template + offsets.reshape(*shape.shape[:-1], self.n_vertices, 3)
 
-    def vertices(self, shape: NDArray, expression: NDArray) -> Array:  # (..., 80), (..., 52) -> (..., V, 3)
+    def vertices(self, shape: AnyArray, expression: AnyArray) -> Array:  # (..., 80), (..., 52) -> (..., V, 3)
         """The head with an expression (clipped to 0..1) and its eyeballs turned."""
         return self.posed(self.neutral(shape), shape, expression)
 
-    def posed(self, neutral: Array, shape: NDArray, expression: NDArray) -> Array:  # (..., V, 3) -> (..., V, 3)
+    def posed(self, neutral: Array, shape: AnyArray, expression: AnyArray) -> Array:  # (..., V, 3) -> (..., V, 3)
         """Like `vertices`, for a neutral head that is already known: a tracked identity changes rarely."""
         expression = np.clip(np.asarray(expression, np.float32), 0, 1)
         offsets = expression @ self._expression_flat
@@ -171,7 +170,7 @@ class Head:
             moved[..., ids, :] = (moved[..., ids, :] - center) @ np.swapaxes(turns[..., eye, :, :], -1, -2) + center
         return moved
 
-    def eye_positions(self, shape: NDArray) -> Array:  # (..., 80) -> (..., 2, 3)
+    def eye_positions(self, shape: AnyArray) -> Array:  # (..., 80) -> (..., 2, 3)
         """Centres of the left and the right eyeball."""
         return self.eye_centers + np.tensordot(np.asarray(shape, np.float32), self.eye_center_basis, 1)
 
@@ -224,7 +223,7 @@ class Head:
         return self._meshes[level]
 
 
-def eye_rotations(expression: NDArray) -> Array:  # (..., 52) -> (..., 2, 3, 3)
+def eye_rotations(expression: AnyArray) -> Array:  # (..., 52) -> (..., 2, 3, 3)
     """Rotation of each eyeball: yaw about +y after pitch about -x, `EYE_TURN` of `codes.gaze_angles`."""
     angles = EYE_TURN * gaze_angles(expression)
     (cy, cp), (sy, sp) = np.moveaxis(np.cos(angles), -1, 0), np.moveaxis(np.sin(angles), -1, 0)

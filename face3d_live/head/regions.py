@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head import points as P
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 #: What a vertex is made of.
 PARTS = ("skin", "eyes", "teeth", "tongue", "mouth_interior")
@@ -24,7 +23,7 @@ _LIDS_LEFT = (359, 467, 260, 259, 257, 258, 286, 414, 463, 341, 256, 252, 253, 2
 _NOSE_LEFT = (168, 417, 465, 412, 343, 437, 420, 279, 358, 327, 326, 2)
 
 
-def _inside(polygon: NDArray, p: NDArray) -> NDArray[np.bool_]:  # (K, 2), (N, 2) -> (N,)
+def _inside(polygon: AnyArray, p: AnyArray) -> Mask:  # (K, 2), (N, 2) -> (N,)
     """Even-odd rule."""
     x, y = p[:, 0, None], p[:, 1, None]
     a, b = polygon, np.roll(polygon, -1, axis=0)
@@ -34,13 +33,13 @@ def _inside(polygon: NDArray, p: NDArray) -> NDArray[np.bool_]:  # (K, 2), (N, 2
     return ((x < at) & rising).sum(1) % 2 == 1
 
 
-def _grown(polygon: NDArray, by: float) -> NDArray:
+def _grown(polygon: AnyArray, by: float) -> AnyArray:
     """The outline pushed outwards from its middle by some metres."""
     away = polygon - polygon.mean(0)
     return polygon + by * away / np.linalg.norm(away, axis=1, keepdims=True)
 
 
-def filled(mask: NDArray[np.bool_], faces: NDArray, within: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (V,) x 2 -> (V,)
+def filled(mask: Mask, faces: AnyArray, within: Mask) -> Mask:  # (V,) x 2 -> (V,)
     """A set of vertices without its holes: all of `within` but the largest connected piece outside the set."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -54,7 +53,7 @@ def filled(mask: NDArray[np.bool_], faces: NDArray, within: NDArray[np.bool_]) -
 
 
 def label(
-    vertices: Array, normals: Array, part: NDArray, points: Array, ears: NDArray[np.bool_]
+    vertices: Array, normals: Array, part: AnyArray, points: Array, ears: Mask
 ) -> NDArray[np.uint8]:  # (V,) index into REGION_NAMES
     """Regions of the middle head, the same on both sides. points: (478, 3) on it. ears: (V,) bool."""
     index = {name: i for i, name in enumerate(REGION_NAMES)}
@@ -75,7 +74,7 @@ def label(
     region[face & below] = index["jaw"]
     region[face & below & (np.abs(vertices[:, 0]) < 0.9 * corner)] = index["chin"]
 
-    def paint(name: str, chain: tuple[int, ...], grow: float = 0.0) -> NDArray[np.bool_]:
+    def paint(name: str, chain: tuple[int, ...], grow: float = 0.0) -> Mask:
         found = face & _inside(_grown(px[list(chain)], grow), flat)
         region[found] = index[name]
         return found
@@ -93,10 +92,10 @@ def label(
     return _mirrored(region, vertices)
 
 
-def _nearer(vertices: Array, points: Array, these: tuple[int, ...], those: tuple[int, ...]) -> NDArray[np.bool_]:
+def _nearer(vertices: Array, points: Array, these: tuple[int, ...], those: tuple[int, ...]) -> Mask:
     """Whether a vertex is nearer to one group of points than to another."""
 
-    def distance(group: tuple[int, ...]) -> NDArray:
+    def distance(group: tuple[int, ...]) -> AnyArray:
         return np.linalg.norm(vertices[:, None] - points[list(group)], axis=2).min(1)
 
     return distance(these) < distance(those)
@@ -115,7 +114,7 @@ def _mirrored(region: NDArray[np.uint8], vertices: Array) -> NDArray[np.uint8]:
     return np.where(right, swap[region[partner]], region).astype(np.uint8)
 
 
-def _neck(vertices: Array, points: Array) -> NDArray[np.bool_]:
+def _neck(vertices: Array, points: Array) -> Mask:
     """Below a line from under the chin to the nape."""
     chin = points[152]
     slope = 0.35  # the jaw's underside climbs towards the ears
@@ -124,7 +123,7 @@ def _neck(vertices: Array, points: Array) -> NDArray[np.bool_]:
     )
 
 
-def masks(region_of: NDArray) -> dict[str, NDArray[np.bool_]]:
+def masks(region_of: AnyArray) -> dict[str, Mask]:
     """Region name -> (V,) bool, with the union "face"."""
     found = {name: region_of == i for i, name in enumerate(REGION_NAMES)}
     found["face"] = region_of < N_FACE

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.typing import AnyArray, Mask
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Quads = NDArray[np.int32]
 
 
-def quads_from_pairs(faces: NDArray) -> Quads:  # (2Q, 3) -> (Q, 4)
+def quads_from_pairs(faces: AnyArray) -> Quads:  # (2Q, 3) -> (Q, 4)
     """Join triangles 2i and 2i + 1 along their shared edge, keeping the winding."""
     first, second = faces[0::2], faces[1::2]
     lonely = ~(first[:, :, None] == second[:, None, :]).any(2)  # the corner of the first that the second lacks
@@ -32,7 +34,7 @@ def quads_from_pairs(faces: NDArray) -> Quads:  # (2Q, 3) -> (Q, 4)
     return np.stack([a, b, other, c], 1).astype(np.int32)
 
 
-def triangles_from_quads(quads: NDArray) -> NDArray[np.int32]:  # (Q, 4) -> (2Q, 3)
+def triangles_from_quads(quads: AnyArray) -> NDArray[np.int32]:  # (Q, 4) -> (2Q, 3)
     """Split each quad a b c d into a b c and a c d, next to each other."""
     return np.stack([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]], 1).reshape(-1, 3).astype(np.int32)
 
@@ -87,7 +89,7 @@ class Partial:
     kept: NDArray[np.int64]
 
 
-def partial(step: Step, chosen: NDArray[np.bool_], cut: NDArray[np.bool_]) -> Partial:
+def partial(step: Step, chosen: Mask, cut: Mask) -> Partial:
     """The part of a step that the chosen (Q,) quads take.
 
     cut: (Q, 4) which edges have a chosen quad on either side, see `cut_edges`; texture coordinates, whose edges at a
@@ -104,14 +106,14 @@ def partial(step: Step, chosen: NDArray[np.bool_], cut: NDArray[np.bool_]) -> Pa
     return Partial(place[whole], place[triangles], np.flatnonzero(used))
 
 
-def cut_edges(step: Step, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (Q,) -> (Q, 4)
+def cut_edges(step: Step, chosen: Mask) -> Mask:  # (Q,) -> (Q, 4)
     """Which edges of each quad, from corner k to corner k + 1, belong to a chosen quad on either side."""
     beside = step.edge_quads
     cut = chosen[beside[:, 0]] | (chosen[beside[:, 1]] & (beside[:, 1] >= 0))
     return np.asarray(cut[step.middles - step.n])
 
 
-def _halves(corners: NDArray, middles: NDArray, cut: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+def _halves(corners: AnyArray, middles: AnyArray, cut: Mask) -> list[tuple[int, int, int]]:
     """A quad (4,) with middles (4,) on its cut edges as triangles within its halves a b c and c d a: none is flat, and
     none is turned over even in texture coordinates, where quads may be dented."""
     triangles = []
@@ -142,7 +144,7 @@ def catmull_clark(step: Step) -> csr_matrix:  # (n_new, n) float32
     return vstack([_vertex_rule(step, face, ends, boundary), edge, face]).tocsr().astype(np.float32)
 
 
-def _vertex_rule(step: Step, face: csr_matrix, ends: csr_matrix, boundary: NDArray) -> csr_matrix:
+def _vertex_rule(step: Step, face: csr_matrix, ends: csr_matrix, boundary: AnyArray) -> csr_matrix:
     """Inner: (F + 2R + (k - 3) P) / k; on a boundary: 1/8, 3/4, 1/8 along it; unused vertices stay."""
     from scipy.sparse import csr_matrix, diags
 
@@ -176,12 +178,12 @@ def sharpened(step: Step, matrix: csr_matrix) -> csr_matrix:
     return (matrix @ (2 * identity(step.n, format="csr") - matrix[: step.n])).tocsr().astype(np.float32)
 
 
-def linear(step: Step, values: NDArray) -> NDArray:  # (n, C) -> (n_new, C)
+def linear(step: Step, values: AnyArray) -> AnyArray:  # (n, C) -> (n_new, C)
     """Subdivide without smoothing: kept, edge middles, quad middles. For texture coordinates."""
     return np.concatenate([values, values[step.edges].mean(1), values[step.parents].mean(1)]).astype(values.dtype)
 
 
-def inherit(matrix: csr_matrix, labels: NDArray) -> NDArray:  # (n,) -> (n_new,)
+def inherit(matrix: csr_matrix, labels: AnyArray) -> AnyArray:  # (n,) -> (n_new,)
     """Labels after a step with this position matrix: the one that weighs most, so borders get smoother."""
     kinds = np.unique(labels)
     weight = matrix @ (labels[:, None] == kinds).astype(np.float32)

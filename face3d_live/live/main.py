@@ -24,8 +24,8 @@ from face3d_live.live.sessions.avatars import load_stored
 from face3d_live.live.sessions.source import open_source
 from face3d_live.live.takes.playback import Performance
 from face3d_live.live.worker import tasks
-from face3d_live.regress.devices import Device, Precision
 from face3d_live.track.profile import load_profile
+from face3d_live.typing import Device, Precision
 
 #: Connections that have not ended by themselves so long after Ctrl-C are cut.
 GRACE_SECONDS = 3

@@ -7,7 +7,6 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, INDEX, MIRROR, N_EXPRESSION, gaze_angles
 from face3d_live.errors import InputError
@@ -16,8 +15,7 @@ from face3d_live.mapping.presets import DERIVED, INPUTS, Output, Preset
 from face3d_live.mapping.profile import HEAD, Channel, Profile, unknown
 from face3d_live.protocols import pose
 from face3d_live.protocols.frame import StreamFrame
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 _LIDS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
 _SAME_WAY = (

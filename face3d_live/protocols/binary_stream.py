@@ -21,13 +21,14 @@ import numpy as np
 
 from face3d_live.codes import N_EXPRESSION, gaze_angles
 from face3d_live.protocols.frame import StreamFrame
+from face3d_live.typing import AnyArray
 
 _HEAD = struct.Struct("<IdB")
 _FLOATS = N_EXPRESSION + 4 + 3
 SIZE = _HEAD.size + 4 * _FLOATS
 
 
-def encode(frame: StreamFrame, columns: np.ndarray | None = None) -> bytes:  # SIZE bytes
+def encode(frame: StreamFrame, columns: AnyArray | None = None) -> bytes:  # SIZE bytes
     """One frame; columns: (N,) which coefficients, in their order, all by default."""
     expression = frame.expression if columns is None else frame.expression[columns]
     numbers = np.concatenate([expression, frame.rotation, frame.translation]).astype("<f4")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import N_EXPRESSION, HeadCodes, gaze_angles
 from face3d_live.rotations import to_quaternion
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 _SHAPES = {"expression": (N_EXPRESSION,), "rotation": (4,), "translation": (3,), "gaze": (2, 2)}
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from face3d_live.codes import ARKIT
 from face3d_live.protocols.frame import StreamFrame
+from face3d_live.typing import AnyArray
 
 VERSION = 1
 
@@ -37,7 +38,7 @@ def encode_hello(fps: float = 30, names: Sequence[str] = ARKIT) -> str:
     return _dump({"v": VERSION, "hello": {"names": list(names), "fps": fps}})
 
 
-def encode(frame: StreamFrame, names: Sequence[str] = ARKIT, columns: np.ndarray | None = None) -> str:
+def encode(frame: StreamFrame, names: Sequence[str] = ARKIT, columns: AnyArray | None = None) -> str:
     """One frame as compact JSON; names and columns, (N,): which coefficients, all by default."""
     expression = frame.expression if columns is None else frame.expression[columns]
     left, right = _plain(frame.gaze[0]), _plain(frame.gaze[1])
@@ -78,7 +79,7 @@ def decode(text: str | bytes) -> Hello | StreamFrame:
         raise ValueError(f"not a message of the expression stream: {error!r}") from error
 
 
-def _plain(values: np.ndarray) -> list[float]:
+def _plain(values: AnyArray) -> list[float]:
     return [round(v, _DECIMALS) for v in values.tolist()]
 
 

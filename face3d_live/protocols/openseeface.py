@@ -27,14 +27,12 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import INDEX
 from face3d_live.protocols import pose
 from face3d_live.protocols.frame import StreamFrame
 from face3d_live.rotations import from_quaternion, to_quaternion
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 PORT = 11573
 SIZE = 1785
@@ -113,7 +111,7 @@ def encode(frame: StreamFrame, face: Face) -> bytes | None:
     return head + np.concatenate(numbers).astype("<f4").tobytes()
 
 
-def _features(expression: Array) -> NDArray:  # (52,) -> (14,)
+def _features(expression: Array) -> AnyArray:  # (52,) -> (14,)
     x = np.clip(expression, 0, 1)
     raised = [max((x[INDEX[n]] for n in up), default=0.0) for up, _ in FEATURES.values()]
     lowered = [max((x[INDEX[n]] for n in down), default=0.0) for _, down in FEATURES.values()]
@@ -129,7 +127,7 @@ def _angles(rotation: Array) -> list[float]:
     ]
 
 
-def _picture(points: Array) -> NDArray:  # (N, 3) camera axes -> (N, 2) column, row
+def _picture(points: Array) -> AnyArray:  # (N, 3) camera axes -> (N, 2) column, row
     depth = np.maximum(-points[:, 2], _NEAREST)
     return np.stack([WIDTH / 2 + WIDTH * points[:, 0] / depth, HEIGHT / 2 - WIDTH * points[:, 1] / depth], -1)
 

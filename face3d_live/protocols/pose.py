@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.protocols.frame import StreamFrame
+from face3d_live.typing import AnyArray
 
 #: x, y, z, w
 Quaternion = tuple[float, float, float, float]
@@ -25,7 +25,7 @@ Vector = tuple[float, float, float]
 IDENTITY: Quaternion = (0.0, 0.0, 0.0, 1.0)
 
 
-def unit(q: NDArray) -> Quaternion:  # (4,) x, y, z, w
+def unit(q: AnyArray) -> Quaternion:  # (4,) x, y, z, w
     """A unit quaternion with w >= 0; the identity for one too small or too large to normalise."""
     x, y, z, w = (float(v) for v in q)
     length = math.hypot(x, y, z, w)
@@ -35,7 +35,7 @@ def unit(q: NDArray) -> Quaternion:  # (4,) x, y, z, w
     return x / length, y / length, z / length, w / length
 
 
-def angles(q: NDArray) -> Vector:  # (4,) -> yaw, pitch, roll in radians
+def angles(q: AnyArray) -> Vector:  # (4,) -> yaw, pitch, roll in radians
     """The angles of a quaternion, see the module: yaw and roll within pi, pitch within pi / 2."""
     x, y, z, w = unit(q)
     pitch = math.asin(max(-1.0, min(1.0, 2 * (x * w - y * z))))

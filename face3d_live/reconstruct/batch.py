@@ -20,8 +20,8 @@ from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
 from face3d_live.reconstruct.photo import MOST_BYTES, load_photo
 from face3d_live.reconstruct.reconstructor import Options, Reconstructor
-from face3d_live.regress.devices import Device, Precision
 from face3d_live.text import shown
+from face3d_live.typing import Device, Precision
 
 RunsOn = tuple[Device, Precision]
 

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.reconstruct.advice import refusal
+from face3d_live.typing import Array
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Array = NDArray[np.float32]
 
 _ROWS = 256  # of a picture that are converted at a time: floating point takes four times the memory
 _ALIKE = 2  # of 255: a profile that moves no colour further is sRGB by another name

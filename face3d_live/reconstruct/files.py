@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -15,12 +14,11 @@ from face3d_live.export.png import png_bytes, uv_grid
 from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.texture.displacement import displaced, normal_map
+from face3d_live.typing import Array, Picture
 
 if TYPE_CHECKING:
     from face3d_live.render.renderer import Renderer
 
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
 
 RENDER_SIDE, STRUCTURE_SIDE = 768, 256
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -22,9 +21,8 @@ from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.track.crop_placement import crop_from_detection
 from face3d_live.track.detector import SURE, Detection, Detector
 from face3d_live.track.track_validation import judge
+from face3d_live.typing import Array, Picture
 
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
 #: "auto": the one face that is clearly meant; "largest"; or a number of `Finder.faces`.
 Choice = Literal["auto", "largest"] | int
 

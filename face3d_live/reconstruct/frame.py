@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.reconstruct.search import COARSE_SIDE, reduced
 from face3d_live.track.detector import Detection
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 #: Degrees of roll up to which a face is read as it stands: beyond, the network is less sure (0.80 up to 30 degrees,
 #: 0.66 at 45, 0.17 at 60; 20 portraits). A head that somebody tilts stays tilted.
@@ -42,7 +39,7 @@ class Frame:
     turned: float
     size: tuple[int, int]
 
-    def in_photo(self, points: NDArray) -> Array:  # (N, 2) -> (N, 2)
+    def in_photo(self, points: AnyArray) -> Array:  # (N, 2) -> (N, 2)
         """Where pixels of the picture lie in the photo."""
         return np.asarray(points @ self.to_photo[:, :2].T + self.to_photo[:, 2], np.float32)
 
@@ -95,7 +92,7 @@ def _cut_out(rgb: Picture, face: Detection, turned: float) -> Frame:
                  (int(size[0]), int(size[1])))  # fmt: skip
 
 
-def _sampled(rgb: Picture, to_photo: NDArray, width: int, height: int) -> Picture:
+def _sampled(rgb: Picture, to_photo: AnyArray, width: int, height: int) -> Picture:
     """The photo under a picture's pixels, averaged where it is finer."""
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ to_photo[:, :2].T + to_photo[:, 2]
     low = np.clip(np.floor(corners.min(0)) - 1, 0, np.array(rgb.shape[1::-1]) - 1).astype(int)
@@ -110,7 +107,7 @@ def _sampled(rgb: Picture, to_photo: NDArray, width: int, height: int) -> Pictur
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _rotation(degrees: float) -> NDArray:  # (2, 2)
+def _rotation(degrees: float) -> AnyArray:  # (2, 2)
     """Upright pixels to those of a photo in which the face lies turned clockwise (y down)."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.round(np.array([[c, -s], [s, c]]), 12)

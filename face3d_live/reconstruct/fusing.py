@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import HeadCodes
 from face3d_live.reconstruct.advice import refusal
@@ -17,9 +16,7 @@ from face3d_live.reconstruct.photo import read_photo
 from face3d_live.reconstruct.quality_gate import Quality
 from face3d_live.reconstruct.search import COARSE_SIDE, reduced
 from face3d_live.regress.fit import Fitter
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Array, Picture
 
 MOST_PICTURES = 12
 VIDEO_PICTURES = 8

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.colour import to_srgb
+from face3d_live.typing import Picture
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Picture = NDArray[np.uint8]
 
 MOST_PIXELS = 80_000_000  # a photo of a large camera; more is a mistake or an attack
 MOST_BYTES = 200_000_000

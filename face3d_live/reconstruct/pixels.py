@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.lighting import sh_basis
 from face3d_live.reconstruct.find import Found
 from face3d_live.regress.crop import crop_from_points
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Array, Picture
 
 SIDE, BLUR = 192, 1.2  # the face's picture, pixels
 POSE = 6  # variables: a rotation vector in camera axes, a translation in depths of the head, as in `regress.fit`

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, MIRROR, N_EXPRESSION, N_SHAPE
 from face3d_live.head.model import Head
 from face3d_live.head.points import MIRROR_478
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 ASYMMETRY = 0.0015  # metres between a point and its mirror image's
 UNEVEN = 0.35  # between the coefficients of two sides

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -21,8 +20,7 @@ from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.search import LEAST_FACE
 from face3d_live.regress.crop import CROP_MARGIN, Crop, crop_from_points
 from face3d_live.rotations import to_euler
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 SURE = 0.5  # confidence below which the head is held back
 SMALL_FACE = 96  # pixels of the box around the face

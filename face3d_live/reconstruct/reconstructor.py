@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -26,7 +25,6 @@ from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
 from face3d_live.reconstruct.quality_gate import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.reconstruct.report import described, part_of_photo
-from face3d_live.regress.devices import Device, Precision
 from face3d_live.regress.fit import Fitter
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
@@ -34,8 +32,8 @@ from face3d_live.texture.displacement import relief
 from face3d_live.texture.portrait import OBSERVED, Seen, seen_in, whole_skin
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
+from face3d_live.typing import Device, Picture, Precision
 
-Picture = NDArray[np.uint8]
 Only = Literal["all", "structure"]
 #: progress(stage, share done 0..1); stages: face, geometry, texture, detail, files, done.
 Progress = Callable[[str, float], None]

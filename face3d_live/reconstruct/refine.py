@@ -21,7 +21,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
@@ -34,12 +33,11 @@ from face3d_live.regress.fit import Fitter, bounded_solve
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN
+from face3d_live.typing import Array, Mask, Picture
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
 
 STEPS = 5
 COLOUR_SIGMA, OUTLIER = 0.06, 0.12  # picture values 0..1: of plain skin, and where a colour stops counting
@@ -199,7 +197,7 @@ class Refiner:
             codes, local, normals, seen, slope, albedo, shading, towards, weight.astype(np.float32), cost, agreement
         )
 
-    def _light(self, albedo: Array, normals: Array, seen: Array, visible: NDArray[np.bool_]) -> Array:
+    def _light(self, albedo: Array, normals: Array, seen: Array, visible: Mask) -> Array:
         sure = visible & self._plain
         if sure.sum() < 50:
             return HeadCodes().light

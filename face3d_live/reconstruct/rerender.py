@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.errors import InputError
@@ -18,8 +17,6 @@ from face3d_live.export.png import png_bytes
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.photo import read_texture
 from face3d_live.render.view import Mode, View
-
-Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

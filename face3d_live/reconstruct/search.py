@@ -16,11 +16,9 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.track.detector import LEAST_CONTRAST, SCORE_NEAR, SIDE, SURE, TILE_SHARES, Detection, Detector, blend
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Picture
 
 _CERTAIN = 0.85  # score from which a face ends the search: of discs and bars some get 0.76 in a close look, faces 0.9
 LEAST_FACE = 48  # pixels of a photo: the smallest face that is looked for
@@ -93,7 +91,7 @@ def reduced(rgb: Picture, most: int) -> Picture:
     return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def window(rgb: Picture, low: NDArray, side: int) -> Picture:
+def window(rgb: Picture, low: AnyArray, side: int) -> Picture:
     """A square of a picture from its corner (2,) x, y on; beyond the picture its edge is repeated."""
     x, y = (np.clip(np.arange(low[k], low[k] + side), 0, rgb.shape[1 - k] - 1) for k in (0, 1))
     return np.ascontiguousarray(rgb[y[0] : y[-1] + 1, x[0] : x[-1] + 1][np.ix_(y - y[0], x - x[0])])
@@ -104,7 +102,7 @@ def scaled(face: Detection, scale: float) -> Detection:
     return Detection(face.box * scale, face.score, face.keypoints * scale)
 
 
-def moved(face: Detection, shift: NDArray) -> Detection:
+def moved(face: Detection, shift: AnyArray) -> Detection:
     """The same face, (2,) pixels further."""
     return Detection(face.box + np.tile(shift, 2), face.score, face.keypoints + shift)
 

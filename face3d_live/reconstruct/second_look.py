@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.points import EYE_CORNERS
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.runtime import Regressor
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Array, Picture
 
 _TURN = 15.0  # degrees, either way
 _LEAST_EYES = 0.4  # of half a crop: a misread face may have its eyes in one place

@@ -17,8 +17,7 @@ from face3d_live.codes import MIRROR, HeadCodes
 from face3d_live.head.points import MIRROR_478
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.estimate import Estimator
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 #: Shift (x, y) in half sides and scale of the crops, around the one of the crop rule: as they are, and mirrored.
 _LOOKS = ((0, 0, 1.0), (0.05, 0.03, 0.95), (-0.03, -0.05, 0.95))

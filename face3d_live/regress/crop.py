@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Side of the network's picture, pixels.
 CROP_SIZE = 112
@@ -60,16 +60,16 @@ class Crop:
             picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
         return np.asarray(picture, np.uint8)
 
-    def to_frame(self, points: NDArray) -> Array:  # (..., 2) crop coordinates -> (..., 2) frame pixels
+    def to_frame(self, points: AnyArray) -> Array:  # (..., 2) crop coordinates -> (..., 2) frame pixels
         """Crop coordinates to frame pixels."""
         return (np.asarray(points) * self.half @ self.axes + (self.x, self.y)).astype(np.float32)
 
-    def from_frame(self, pixels: NDArray) -> Array:  # (..., 2) frame pixels -> (..., 2) crop coordinates
+    def from_frame(self, pixels: AnyArray) -> Array:  # (..., 2) frame pixels -> (..., 2) crop coordinates
         """Frame pixels to crop coordinates."""
         return ((np.asarray(pixels) - (self.x, self.y)) @ self.axes.T / self.half).astype(np.float32)
 
 
-def crop_from_points(points: NDArray, roll: float = 0.0) -> Crop:  # (N, 2) frame pixels
+def crop_from_points(points: AnyArray, roll: float = 0.0) -> Crop:  # (N, 2) frame pixels
     """The crop rule, the same in training and at run time: `CROP_MARGIN` times the box around the face points.
 
     The sides of the box are those of a crop turned by `roll` radians.

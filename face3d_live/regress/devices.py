@@ -6,14 +6,12 @@ import importlib.util
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from face3d_live.errors import AssetError
 from face3d_live.regress.openvino_loader import core
+from face3d_live.typing import Device, Precision
 
 #: What a user may ask for: "gpu" is Intel graphics, "cuda" an NVIDIA GPU.
-Device = Literal["auto", "cpu", "gpu", "cuda"]
-Precision = Literal["auto", "fp32", "bf16", "int8"]
 
 #: Processor flags, as Linux names them, of instructions that multiply bfloat16. OpenVINO's list of capabilities names
 #: BF16 on every AVX-512 processor; without these it takes three times as long as float32.

@@ -16,8 +16,7 @@ from face3d_live.regress.fit import FROM_NETWORK, Fitter
 from face3d_live.regress.prediction import TYPICAL_HALF_SIDE, Prediction
 from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import from_euler
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Estimator:
         frame_rgb: NDArray[np.uint8],
         crop: Crop,
         camera: Camera,
-        identity: NDArray | None = None,
+        identity: AnyArray | None = None,
     ) -> Estimate:
         """The face inside `crop` of a frame (H, W, 3).
 
@@ -93,7 +92,7 @@ class Estimator:
         prediction: Prediction,
         crop: Crop,
         camera: Camera,
-        identity: NDArray | None = None,
+        identity: AnyArray | None = None,
     ) -> Estimate:
         """The part of `estimate` after the network: the first row of `prediction` fitted to the head."""
         points = crop.to_frame(prediction.points[0])

@@ -23,8 +23,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
 from face3d_live.head.model import BLINKS, PointBasis
 from face3d_live.head.points import EYE_CORNERS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 EFFECTIVE = 0.3
 SHAPE_SIGMA = 1.0
@@ -41,10 +40,10 @@ class PointHead(Protocol):
     """What a fit needs of a `Head`."""
 
     @property
-    def point_usable(self) -> NDArray: ...
+    def point_usable(self) -> AnyArray: ...
 
     @property
-    def expression_covariance(self) -> NDArray: ...
+    def expression_covariance(self) -> AnyArray: ...
 
     def point_basis(self) -> PointBasis: ...
 
@@ -60,7 +59,7 @@ class Prior:
     people: float
     alone: float
 
-    def precision(self, head: PointHead) -> NDArray:  # -> (52, 52)
+    def precision(self, head: PointHead) -> AnyArray:  # -> (52, 52)
         """The inverse covariance."""
         return np.linalg.inv(self.people * head.expression_covariance + self.alone**2 * np.eye(N_EXPRESSION))
 
@@ -90,7 +89,7 @@ class Problem:
     weight: Array  # (N,) 1 / px, the square root of what multiplies a squared pixel error
     camera: Camera
     center: Array  # (n,) prior mean of expression (52) and shape (80 or none)
-    precision: NDArray  # (n, n) and its inverse covariance, float64
+    precision: AnyArray  # (n, n) and its inverse covariance, float64
 
 
 class Fitter:
@@ -118,8 +117,8 @@ class Fitter:
 
     def fit(
         self,
-        points_px: NDArray,
-        sigma_px: NDArray,
+        points_px: AnyArray,
+        sigma_px: AnyArray,
         camera: Camera,
         init: HeadCodes,
         solve_shape: bool = False,
@@ -138,8 +137,8 @@ class Fitter:
 
     def prepare(
         self,
-        points_px: NDArray,
-        sigma_px: NDArray,
+        points_px: AnyArray,
+        sigma_px: AnyArray,
         camera: Camera,
         init: HeadCodes,
         solve_shape: bool = False,
@@ -165,7 +164,7 @@ class Fitter:
         low, high = bounds(codes, len(gradient))
         return moved(codes, bounded_solve(normal, -gradient, low, high, wall))
 
-    def normal_equations(self, problem: Problem, codes: HeadCodes) -> tuple[NDArray, NDArray]:
+    def normal_equations(self, problem: Problem, codes: HeadCodes) -> tuple[AnyArray, AnyArray]:
         """Half the objective's Hessian (Gauss-Newton) and gradient at these codes, (n, n) and (n,) float64.
 
         Variables: a rotation vector in camera axes, a translation in units of the head's depth, expression (52), and
@@ -187,7 +186,7 @@ class Fitter:
         gradient[POSE:] += problem.precision @ (current[:count] - problem.center)
         return normal, gradient
 
-    def _blink_as(self, shape: NDArray) -> None:
+    def _blink_as(self, shape: AnyArray) -> None:
         """Put the blinks of a head of this shape into the solver's arrays; a tracked identity changes rarely."""
         if np.array_equal(shape, self._shape):
             return
@@ -203,14 +202,14 @@ class Fitter:
         local = self.mean + moved.reshape(self.mean.shape)
         return (local @ codes.rotation.T + codes.translation).astype(np.float32)
 
-    def missing(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Array:  # -> (478, 3)
+    def missing(self, codes: HeadCodes, points_px: AnyArray, camera: Camera) -> Array:  # -> (478, 3)
         """What would take the points of a head to given ones (478, 2) at their depth: head frame, metres."""
         space = self.points3d(codes)
         ray = (np.asarray(points_px) - (camera.width / 2, camera.height / 2)) * (1, -1) / camera.focal
         there = np.concatenate([ray * -space[:, 2:], space[:, 2:]], 1)
         return ((there - space) @ codes.rotation).astype(np.float32)
 
-    def report(self, codes: HeadCodes, points_px: NDArray, camera: Camera) -> Fit:
+    def report(self, codes: HeadCodes, points_px: AnyArray, camera: Camera) -> Fit:
         """The fit's own points and how far the given ones lie from them."""
         space = self.points3d(codes)
         points = camera.project(space)
@@ -218,7 +217,7 @@ class Fitter:
         distance = np.linalg.norm(points - points_px, axis=-1)
         return Fit(codes, points, float((distance * self.usable).sum() / self.usable.sum() / max(eyes, 1e-6)))
 
-    def initial(self, points_px: NDArray, camera: Camera) -> HeadCodes:
+    def initial(self, points_px: AnyArray, camera: Camera) -> HeadCodes:
         """Neutral average head with the pose of the points alone, by scaled orthography (no network needed).
 
         DeMenthon and Davis, IJCV 1995, first iteration; the mean of the head stands for its origin's depth.
@@ -236,7 +235,7 @@ class Fitter:
         return HeadCodes(rotation=rotation, translation=place)
 
 
-def bounds(codes: HeadCodes, count: int) -> tuple[NDArray, NDArray]:
+def bounds(codes: HeadCodes, count: int) -> tuple[AnyArray, AnyArray]:
     """How far each of `count` variables of `Fitter.normal_equations` may move: the expression stays in 0..1."""
     low, high = np.full(count, -1e3), np.full(count, 1e3)
     low[POSE : POSE + N_EXPRESSION] = -codes.expression
@@ -244,7 +243,7 @@ def bounds(codes: HeadCodes, count: int) -> tuple[NDArray, NDArray]:
     return low, high
 
 
-def moved(codes: HeadCodes, delta: NDArray) -> HeadCodes:
+def moved(codes: HeadCodes, delta: AnyArray) -> HeadCodes:
     """The codes after a change of the variables of `Fitter.normal_equations`, with or without the shape."""
     depth = -float(codes.translation[2])
     translation = codes.translation + delta[3:POSE] * depth
@@ -290,8 +289,8 @@ def _linearise(problem: Problem, codes: HeadCodes, local: Array, basis: Array) -
 
 
 def bounded_solve(
-    normal: NDArray, target: NDArray, low: NDArray, high: NDArray, wall: NDArray[np.int8], rounds: int = 12
-) -> NDArray:
+    normal: AnyArray, target: AnyArray, low: AnyArray, high: AnyArray, wall: NDArray[np.int8], rounds: int = 12
+) -> AnyArray:
     """Minimise x.normal.x / 2 - target.x with low <= x <= high by block principal pivoting (Kim and Park, SISC 2011).
 
     normal: (n, n) positive definite. wall: (n,) -1 on the low wall, 1 on the high one, 0 free: the first guess, and on

@@ -6,7 +6,6 @@ Shares nothing with it but the weights and priors of `Fitter.prepare`.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
@@ -14,12 +13,13 @@ from face3d_live.camera import Camera
 from face3d_live.codes import N_EXPRESSION, HeadCodes
 from face3d_live.head.model import BLINKS
 from face3d_live.regress.fit import Fit, Fitter
+from face3d_live.typing import AnyArray
 
 
 def fit_reference(
     fitter: Fitter,
-    points_px: NDArray,
-    sigma_px: NDArray,
+    points_px: AnyArray,
+    sigma_px: AnyArray,
     camera: Camera,
     init: HeadCodes,
     solve_shape: bool = False,
@@ -36,10 +36,10 @@ def fit_reference(
     factor = np.linalg.cholesky(problem.precision).T
     depth = -float(init.translation[2])
 
-    def pose(x: NDArray) -> tuple[NDArray, NDArray]:
+    def pose(x: AnyArray) -> tuple[AnyArray, AnyArray]:
         return Rotation.from_rotvec(x[:3]).as_matrix() @ init.rotation, init.translation + x[3:6] * depth
 
-    def residuals(x: NDArray) -> NDArray:
+    def residuals(x: AnyArray) -> AnyArray:
         rotation, translation = pose(x)
         expression, shape = x[6 : 6 + N_EXPRESSION], x[6 + N_EXPRESSION :] if solve_shape else init.shape
         # In double precision: the solver differentiates by small steps.

@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.regress.activation_ranges import Ranges
 from face3d_live.regress.openvino_loader import openvino
 from face3d_live.regress.prediction import HEADS, N_POINTS
 from face3d_live.regress.weights import quantise
 from face3d_live.regress.windows import ALIGNED, WINDOWS, Window, scatter
+from face3d_live.typing import AnyArray, Array
 
-Array = NDArray[np.float32]
 Node = Any  # openvino.Node or openvino.Output: the package has no stubs that mypy may follow without importing it
 
 INPUT = "crops"
@@ -42,7 +41,7 @@ class _Graph:
         self.ops = openvino().opset13
         self.inputs: dict[str, Node] = {}  # of every convolution, by its name
 
-    def constant(self, value: NDArray) -> Node:
+    def constant(self, value: AnyArray) -> Node:
         return self.ops.constant(np.ascontiguousarray(value))
 
     def integers(self, *values: int) -> Node:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE
+from face3d_live.typing import AnyArray, Array
 
-Array = NDArray[np.float32]
 #: What a run time gives: each head's output (B, HEADS[name]) by its name.
 Raw = dict[str, Array]
 
@@ -67,7 +66,7 @@ class Prediction:
         return Prediction(**{name: value[i : i + 1] for name, value in vars(self).items()})
 
 
-def decode(raw: Mapping[str, NDArray]) -> Prediction:
+def decode(raw: Mapping[str, AnyArray]) -> Prediction:
     """Raw head outputs, (B, HEADS[name]) each, to a `Prediction`."""
     batch = len(raw["points"])
     out = {name: np.asarray(raw[name], np.float32) for name in HEADS}

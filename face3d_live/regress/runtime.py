@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE
-from face3d_live.regress.devices import Device, Precision, resolve
+from face3d_live.regress.devices import resolve
 from face3d_live.regress.openvino_backend import OpenVinoBackend
 from face3d_live.regress.prediction import Prediction, Raw, decode
 from face3d_live.regress.torch_backend import TorchBackend
+from face3d_live.typing import Device, Precision
 
 
 class Backend(Protocol):

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from face3d_live import arrays
 from face3d_live.errors import AssetError
 from face3d_live.paths import MODELS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 DEFAULT = MODELS / "regressor.npz"
 FORMAT = 2
@@ -36,7 +35,7 @@ class Weights:
     meta: dict[str, Any]
 
 
-def quantise(matrix: NDArray) -> tuple[NDArray[np.int8], Array]:  # (O, ...) -> (O, ...), (O,)
+def quantise(matrix: AnyArray) -> tuple[NDArray[np.int8], Array]:  # (O, ...) -> (O, ...), (O,)
     """Symmetric int8 per output channel: matrix is about int8 * scale."""
     flat = np.asarray(matrix, np.float32).reshape(len(matrix), -1)
     scale = np.maximum(np.abs(flat).max(1), 1e-12) / 127
@@ -48,9 +47,9 @@ def dequantise(matrix: NDArray[np.int8], scale: Array) -> Array:
     return matrix.astype(np.float32) * scale.reshape(-1, *[1] * (matrix.ndim - 1))
 
 
-def save(path: Path, tensors: Mapping[str, NDArray], meta: Mapping[str, Any]) -> None:
+def save(path: Path, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> None:
     """Write the weights file, atomically. `num_batches_tracked` counters are left out."""
-    stored: dict[str, NDArray] = {_META: np.array(json.dumps({**meta, "format": FORMAT}))}
+    stored: dict[str, AnyArray] = {_META: np.array(json.dumps({**meta, "format": FORMAT}))}
     for name, tensor in tensors.items():
         if name.endswith("num_batches_tracked"):
             continue
@@ -83,7 +82,7 @@ def load_meta(path: Path) -> dict[str, Any]:
         return _meta(path, stored)
 
 
-def _meta(path: Path, stored: Mapping[str, NDArray]) -> dict[str, Any]:
+def _meta(path: Path, stored: Mapping[str, AnyArray]) -> dict[str, Any]:
     meta = dict(json.loads(str(stored[_META])))
     if (version := meta.get("format")) != FORMAT:
         raise AssetError("regressor-format", f"{path} has format {version}; this program reads {FORMAT}")

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, N_EXPRESSION
 from face3d_live.head import points as groups
+from face3d_live.typing import Array
 
 #: Heads whose outputs the windows correct.
 CORRECTED = ("points", "log_sigma", "expression")
@@ -51,7 +51,7 @@ class Window:
         """x and y of each point, then the logarithm of each point's sigma, then the codes."""
         return 3 * len(self.points) + len(self.codes)
 
-    def grid(self) -> NDArray[np.float32]:  # (rows, columns, 2)
+    def grid(self) -> Array:  # (rows, columns, 2)
         """Cell centres relative to the mean of the anchor, in crop coordinates (x right, y down)."""
         rows, columns = self.cells
         x = (np.arange(columns) + 0.5) / columns * 2 - 1
@@ -84,7 +84,7 @@ WINDOWS = (
 )
 
 
-def scatter() -> dict[str, NDArray[np.float32]]:
+def scatter() -> dict[str, Array]:
     """0/1 matrices that add the windows' outputs, side by side, to the outputs of a head: (sum of outputs, width)."""
     total = sum(window.outputs for window in WINDOWS)
     points = np.zeros((total, groups.N_POINTS, 2), np.float32)

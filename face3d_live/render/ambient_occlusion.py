@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.render import gpu
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 _DIRECTIONS = 64
 _PIXELS = 192
@@ -22,10 +20,10 @@ _LIFT = 0.0012
 
 def openness(
     ctx: moderngl.Context,
-    surface: NDArray,  # (S, 3) what may lie in front
-    faces: NDArray,  # (F, 3) into it
-    vertices: NDArray,  # (V, 3) on, or near, that surface
-    normals: NDArray,  # (V, 3) unit
+    surface: AnyArray,  # (S, 3) what may lie in front
+    faces: AnyArray,  # (F, 3) into it
+    vertices: AnyArray,  # (V, 3) on, or near, that surface
+    normals: AnyArray,  # (V, 3) unit
 ) -> Array:
     """Cosine-weighted share of directions that see each vertex: (V,) 0..1."""
     reach = float(np.linalg.norm(vertices, axis=1).max()) * 1.02

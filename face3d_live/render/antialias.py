@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 #: Grey values between neighbours from which on an edge counts.
 _CONTRAST = 22
@@ -35,7 +34,7 @@ def antialias(picture: Picture) -> None:  # (H, W, 4) uint8, in place
     rows, columns = rows + 1, columns + 1
     step = _along_edge(grey, rows, columns)
 
-    def sample(share: float) -> NDArray[np.float32]:  # -> (N, 4), bilinear, at that share of the step
+    def sample(share: float) -> Array:  # -> (N, 4), bilinear, at that share of the step
         x, y = (columns + share * step[:, 0]).astype(np.float32), (rows + share * step[:, 1]).astype(np.float32)
         tall = np.pad(np.stack([x, y]), ((0, 0), (0, -len(x) % _TALL))).reshape(2, _TALL, -1)
         found = cv2.remap(picture, tall[0], tall[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -48,7 +47,7 @@ def antialias(picture: Picture) -> None:  # (H, W, 4) uint8, in place
     picture[rows, columns] = np.where(stays[:, None], wide, near) + 0.5
 
 
-def _along_edge(grey: Picture, rows: NDArray, columns: NDArray) -> NDArray[np.float32]:  # -> (N, 2) x, y in pixels
+def _along_edge(grey: Picture, rows: AnyArray, columns: AnyArray) -> Array:  # -> (N, 2) x, y in pixels
     """The edge's direction, from the four diagonal neighbours, as long as the edge is straight (at most `_REACH`)."""
     width = grey.shape[1]
     at, flat = rows * width + columns, grey.reshape(-1)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.render.pictures import covering
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 
 def onto(premultiplied: Picture, background: Picture | tuple[float, float, float]) -> Picture:

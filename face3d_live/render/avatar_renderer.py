@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import lighting
 from face3d_live.avatar import pose as posing
@@ -19,9 +18,7 @@ from face3d_live.render.antialias import antialias
 from face3d_live.render.avatar_compose import onto
 from face3d_live.render.renderer import Background
 from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 #: Where our own head has its eyes, left and right, head frame, metres: over a camera picture an avatar has them there.
 HUMAN_EYES = np.array([[0.0304, 0.0015, 0.0712], [-0.0304, 0.0015, 0.0712]], np.float32)
@@ -115,7 +112,7 @@ class AvatarRenderer:
         between = codes.rotation @ HUMAN_EYES.mean(0) + codes.translation
         return Pose(scale * np.eye(3, dtype=np.float32), between - scale * eyes.mean(0), camera)
 
-    def _draw(self, weights: Array, turns: Array, pose: Pose, light: NDArray, mode: Mode) -> Picture:
+    def _draw(self, weights: Array, turns: Array, pose: Pose, light: AnyArray, mode: Mode) -> Picture:
         """Premultiplied, over nothing."""
         with self._ctx as ctx:
             self._target.begin()
@@ -207,7 +204,7 @@ def _texture(ctx: moderngl.Context, image: Image) -> moderngl.Texture:
     return texture
 
 
-def _placing(pose: Pose, turns: NDArray) -> dict[str, object]:
+def _placing(pose: Pose, turns: AnyArray) -> dict[str, object]:
     """Matrices go columns first."""
     return {
         "projection": pose.camera.gl_projection().T,
@@ -217,7 +214,7 @@ def _placing(pose: Pose, turns: NDArray) -> dict[str, object]:
     }
 
 
-def _lighting(light: NDArray) -> dict[str, object]:  # (27,)
+def _lighting(light: AnyArray) -> dict[str, object]:  # (27,)
     """The light, its strongest direction, and how bright what faces the viewer becomes."""
     bands = np.asarray(light, np.float32).reshape(9, 3)
     towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance

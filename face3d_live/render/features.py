@@ -13,8 +13,7 @@ from scipy.spatial import cKDTree
 from face3d_live.head.model import Head, Mesh
 from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, LIPS_OUTER
 from face3d_live.head.regions import PARTS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: MediaPipe points in the middle of the upper and the lower inner lip.
 UPPER_LIP, LOWER_LIP = 13, 14
@@ -53,7 +52,7 @@ class Features:
     uniforms: dict[str, object]
 
 
-def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness (V_level,)
+def measure(head: Head, mesh: Mesh, openness: AnyArray) -> Features:  # openness (V_level,)
     """Everything that does not change, for one mesh level."""
     rest = mesh.refine(head.template)
     points = head.points(head.template)
@@ -87,7 +86,7 @@ def measure(head: Head, mesh: Mesh, openness: NDArray) -> Features:  # openness 
     )
 
 
-def materials(mesh: Mesh, hair: NDArray) -> dict[str, NDArray[np.int32]]:  # hair (V_level,)
+def materials(mesh: Mesh, hair: AnyArray) -> dict[str, NDArray[np.int32]]:  # hair (V_level,)
     """Triangles into the GPU's vertices by material; a triangle of two parts counts as the outer one, skin."""
     part = mesh.part[mesh.faces].min(1)
     hairy = (part == 0) & (hair[mesh.faces].max(1) > -_HAIR_REACH)
@@ -95,21 +94,21 @@ def materials(mesh: Mesh, hair: NDArray) -> dict[str, NDArray[np.int32]]:  # hai
     return {name: mesh.face_uv[rows] for name, rows in chosen.items()}
 
 
-def _pole(mesh: Mesh, rest: NDArray, centre: NDArray) -> int:
+def _pole(mesh: Mesh, rest: AnyArray, centre: AnyArray) -> int:
     """The GPU vertex in the middle of a pupil."""
     away = rest - centre
     ahead = np.where(mesh.part == 1, away[:, 2] - 10 * np.hypot(away[:, 0], away[:, 1]), -np.inf)
     return int(np.flatnonzero(mesh.split_vertex == ahead.argmax())[0])
 
 
-def hairline(rest: NDArray, chin: float, top: float) -> Array:  # (U, 3) -> (U,)
+def hairline(rest: AnyArray, chin: float, top: float) -> Array:  # (U, 3) -> (U,)
     """Height in metres above the hairline, negative below it. chin, top: heights of chin and skull top."""
     around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))
-    share: NDArray = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
+    share: AnyArray = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
     return np.asarray(rest[:, 1] - (chin + share * (top - chin)), np.float32)
 
 
-def brows(points: NDArray) -> dict[str, object]:  # (478, 3)
+def brows(points: AnyArray) -> dict[str, object]:  # (478, 3)
     """The brows' middle line as height over |x|, a parabola through MediaPipe's brow points, and its span."""
     both = points[[*BROW_LEFT, *BROW_RIGHT]]
     x = np.abs(both[:, 0])
@@ -117,7 +116,7 @@ def brows(points: NDArray) -> dict[str, object]:  # (478, 3)
     return {"brow": (float(a), float(b), float(c)), "brow_span": (float(x.min()), float(x.max()))}
 
 
-def lashes(head: Head, mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,)
+def lashes(head: Head, mesh: Mesh, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level,)
     """1 where skin touches the front of an eyeball: the lid margins; the lower lid's are fainter."""
     dark = np.zeros(len(rest), np.float32)
     skin = mesh.part == 0
@@ -129,7 +128,7 @@ def lashes(head: Head, mesh: Mesh, rest: NDArray) -> Array:  # (V_level, 3) -> (
     return dark
 
 
-def above_neck(head: Head, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,)
+def above_neck(head: Head, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level,)
     """Metres from the open end of the neck."""
     faces = head.mesh("low").faces
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
@@ -142,7 +141,7 @@ def above_neck(head: Head, rest: NDArray) -> Array:  # (V_level, 3) -> (V_level,
     return np.asarray(cKDTree(rim).query(rest)[0], np.float32)
 
 
-def lip_colour(mesh: Mesh, points: NDArray, rest: NDArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,) 0..1
+def lip_colour(mesh: Mesh, points: AnyArray, rest: AnyArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,) 0..1
     """Inside a smooth outline through MediaPipe's outer lip points, seen from the front; 0.5 on the outline."""
     ring = points[[*LIPS_OUTER, LIPS_OUTER[0]]]
     outline = CubicSpline(np.arange(len(ring)), ring[:, :2], bc_type="periodic")(np.linspace(0, len(LIPS_OUTER), 200))

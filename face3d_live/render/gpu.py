@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
 from face3d_live.paths import SHADERS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray
 
 _CURE = "OpenGL without a window (EGL) is not available. Install it: sudo apt-get install libegl1 libgl1"
 
@@ -83,8 +82,8 @@ class MovingMesh:
     def __init__(
         self,
         ctx: moderngl.Context,
-        groups: Mapping[str, NDArray],  # name -> (F, 3)
-        fixed: Mapping[str, NDArray],  # name -> (U, k) or (U,)
+        groups: Mapping[str, AnyArray],  # name -> (F, 3)
+        fixed: Mapping[str, AnyArray],  # name -> (U, k) or (U,)
         moving: Mapping[str, int],  # name -> k
     ) -> None:
         self._ctx = ctx
@@ -98,7 +97,7 @@ class MovingMesh:
             self._buffers[name] = ctx.buffer(reserve=count * width * 4, dynamic=True), width
         self._arrays: dict[tuple[int, str], moderngl.VertexArray] = {}
 
-    def write(self, name: str, values: NDArray) -> None:  # (U, k)
+    def write(self, name: str, values: AnyArray) -> None:  # (U, k)
         """Replace a moving attribute. The old storage is orphaned, so the driver never waits for the last frame."""
         buffer, _ = self._buffers[name]
         buffer.orphan()

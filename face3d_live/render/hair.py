@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.lighting import to_linear
 from face3d_live.render.features import Features
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 #: Linear, where no texture tells.
 DARK_BROWN = np.array([0.045, 0.028, 0.018], np.float32)
@@ -22,7 +19,7 @@ _KNOWN = 0.3
 _BRIGHTEST = 0.35
 
 
-def colour_in(image: Picture, uv: NDArray, drawn: Features) -> Array:  # (S, S, 3|4), (U, 2) -> (3,) linear
+def colour_in(image: Picture, uv: AnyArray, drawn: Features) -> Array:  # (S, S, 3|4), (U, 2) -> (3,) linear
     """The scalp's median colour in an albedo, or `DARK_BROWN`; where alpha is low the albedo is not known."""
     scalp = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0.012) & (drawn.rest[:, 2] > -0.03)])
     cheeks = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
@@ -33,7 +30,7 @@ def colour_in(image: Picture, uv: NDArray, drawn: Features) -> Array:  # (S, S, 
     return np.minimum(scalp, _BRIGHTEST) if darker or yellower else DARK_BROWN
 
 
-def _median(image: Picture, uv: NDArray) -> Array | None:  # (N, 2) -> (3,) linear
+def _median(image: Picture, uv: AnyArray) -> Array | None:  # (N, 2) -> (3,) linear
     """Of the known texels at these places; None when too few are known."""
     height, width = image.shape[:2]
     column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)

@@ -10,8 +10,7 @@ from scipy.interpolate import CubicSpline
 
 from face3d_live.codes import INDEX
 from face3d_live.head.model import Head
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 _COLUMNS = 40
 #: The ribbon's rows from root to tip: metres away from the ball, metres up. It leaves the lid straight, then curls.
@@ -36,7 +35,7 @@ class Lashes:
     along: Array
     faces: NDArray[np.int32]
 
-    def place(self, vertices: NDArray) -> Array:  # (V, 3) low level -> (N, 3)
+    def place(self, vertices: AnyArray) -> Array:  # (V, 3) low level -> (N, 3)
         """The ribbons on a head."""
         rows = []
         for margin, weights, ball in zip(self.margins, self.weights, self.balls, strict=True):
@@ -66,7 +65,7 @@ def measure(head: Head) -> Lashes:
     return Lashes(margins, [_resample(head.template[m]) for m in margins], balls, np.tile(one, (2, 1)), _ribbons())
 
 
-def _resample(margin: NDArray) -> Array:  # (M, 3) -> (_COLUMNS, M)
+def _resample(margin: AnyArray) -> Array:  # (M, 3) -> (_COLUMNS, M)
     """Weights that lay evenly spaced points on a smooth curve through the margin."""
     length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(margin, axis=0), axis=1))]
     return np.asarray(CubicSpline(length, np.eye(len(margin)))(np.linspace(0, length[-1], _COLUMNS)), np.float32)

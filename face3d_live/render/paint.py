@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import moderngl
-import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Mesh
 from face3d_live.render import gpu
 from face3d_live.render.features import Features
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Picture
 
 #: Pixels of the painted texture: a brow hair is then about a pixel wide.
 SIZE = 1024
 
 
-def paint(ctx: moderngl.Context, mesh: Mesh, drawn: Features, skin: Picture, hair_colour: NDArray) -> Picture:
+def paint(ctx: moderngl.Context, mesh: Mesh, drawn: Features, skin: Picture, hair_colour: AnyArray) -> Picture:
     """Draw the features of `drawn` on the albedo `skin` (S, S, 3): -> (SIZE, SIZE, 3), row 0 on top."""
     program = gpu.load_program(ctx, "paint.vert", "paint.frag")
     fixed = {"uv": mesh.uv, "rest": drawn.rest, "trait": drawn.trait, "lash": drawn.lash}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.lighting import to_linear
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 #: Picture values to square roots of linear light: what the shaders' albedo holds, linear again by one multiplication.
 _ROOTS = np.rint(255 * np.sqrt(to_linear(np.arange(256) / 255))).astype(np.uint8)

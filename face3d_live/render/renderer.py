@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import N_SHAPE, HeadCodes
@@ -17,9 +16,8 @@ from face3d_live.render.ambient_occlusion import openness
 from face3d_live.render.antialias import antialias
 from face3d_live.render.paint import paint
 from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
+from face3d_live.typing import AnyArray, Array, Picture
 
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
 #: A picture (H, W, 3) sRGB; a colour, RGB 0..1; "transparent": nothing, alpha is the head's coverage; None: the mode's
 #: own, a studio wall behind "avatar" and "wireframe", nothing behind the others.
 Background = Picture | tuple[float, float, float] | Literal["transparent"] | None
@@ -72,7 +70,7 @@ class Renderer:
         self._drawn = features.measure(head, mesh, sky)
         self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), hair.DARK_BROWN)
         moving = {"position": 3, "normal": 3}
-        fixed: dict[str, NDArray] = {
+        fixed: dict[str, AnyArray] = {
             "uv": mesh.uv,
             "rest": self._drawn.rest,
             "trait": self._drawn.trait,
@@ -157,9 +155,9 @@ class Renderer:
 
     def render_vertices(
         self,
-        vertices: NDArray,  # (V, 3) low level, head frame
+        vertices: AnyArray,  # (V, 3) low level, head frame
         pose: Pose,
-        light: NDArray,  # (27,)
+        light: AnyArray,  # (27,)
         *,
         mode: Mode = "avatar",
         background: Background = None,
@@ -202,7 +200,7 @@ class Renderer:
         self._behind.use(0)
         self._fill.render(moderngl.TRIANGLES, vertices=3)
 
-    def _draw_solid(self, vertices: NDArray, pose: Pose, light: NDArray, mode: Mode, texture: str) -> None:
+    def _draw_solid(self, vertices: AnyArray, pose: Pose, light: AnyArray, mode: Mode, texture: str) -> None:
         """Skin, hair, eyes and mouth; or all of them in clay."""
         normals = self._move(vertices)
         uniforms = _placing(pose, light) | self._drawn.uniforms
@@ -219,7 +217,7 @@ class Renderer:
             self._draw(material, (material,), uniforms)
         self._draw_lashes(vertices, uniforms)
 
-    def _move(self, vertices: NDArray) -> Array:
+    def _move(self, vertices: AnyArray) -> Array:
         """Write this frame's positions and normals (returned, (U, 3), of any length).
 
         Normals are those of the low level, carried to the finer one as positions are: a quarter of the faces.
@@ -230,7 +228,7 @@ class Renderer:
         self._solid.write("normal", moved[:, 3:])
         return moved[:, 3:]
 
-    def _mouth_open(self, vertices: NDArray) -> float:
+    def _mouth_open(self, vertices: AnyArray) -> float:
         """How much light falls into the mouth, 0..1."""
         upper, lower = self._head.points(vertices)[[features.UPPER_LIP, features.LOWER_LIP], 1]
         return float(np.clip((upper - lower) / _OPEN_MOUTH, 0, 1))
@@ -240,21 +238,21 @@ class Renderer:
         for group in groups:
             self._solid.draw(self._programs[program], group)
 
-    def _draw_lashes(self, vertices: NDArray, uniforms: dict[str, object]) -> None:
+    def _draw_lashes(self, vertices: AnyArray, uniforms: dict[str, object]) -> None:
         """Last, as they are thin and seen from both sides."""
         self._ribbons.write("position", self._lashes.place(vertices))
         gpu.set_uniforms(self._programs["lash"], uniforms)
         self._ctx.disable(moderngl.CULL_FACE)
         self._ribbons.draw(self._programs["lash"], "all")
 
-    def _draw_wires(self, vertices: NDArray, uniforms: dict[str, object]) -> None:
+    def _draw_wires(self, vertices: AnyArray, uniforms: dict[str, object]) -> None:
         self._wires.write("position", vertices[self._corner_vertex])
         self._wires.write("normal", self._low.normals(vertices)[self._corner_vertex])
         gpu.set_uniforms(self._programs["wires"], uniforms)
         self._wires.draw(self._programs["wires"], "all")
 
 
-def _placing(pose: Pose, light: NDArray) -> dict[str, object]:
+def _placing(pose: Pose, light: AnyArray) -> dict[str, object]:
     """Uniforms of camera, pose and light; matrices go columns first."""
     return {
         "projection": pose.camera.gl_projection().T,
@@ -264,7 +262,7 @@ def _placing(pose: Pose, light: NDArray) -> dict[str, object]:
     }
 
 
-def _lamp(light: NDArray) -> dict[str, object]:  # (27,)
+def _lamp(light: AnyArray) -> dict[str, object]:  # (27,)
     """The strongest direction of a light, and its colour there: highlights need a lamp, harmonics have none."""
     bands = np.asarray(light, np.float32).reshape(9, 3)
     towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
@@ -276,7 +274,7 @@ def _faces_viewer(pose: Pose) -> bool:
     return float(pose.rotation[:, 2] @ pose.translation) < 0
 
 
-def _unit(v: NDArray) -> Array:  # (..., 3)
+def _unit(v: AnyArray) -> Array:  # (..., 3)
     return (v / (np.linalg.norm(v, axis=-1, keepdims=True) + 1e-9)).astype(np.float32)
 
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import lighting
 from face3d_live.camera import Camera
 from face3d_live.rotations import from_euler
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: avatar: the head in the middle, tracked rotation, studio light, a backdrop. overlay: at the tracked pose, over the
 #: camera's picture. wireframe: regions in colours under the mesh's edges. geometry: grey, shaded, no albedo.
@@ -50,7 +48,7 @@ class Pose:
     camera: Camera
 
 
-def portrait(view: View, rotation: NDArray, box: tuple[Array, Array], width: int, height: int) -> Pose:
+def portrait(view: View, rotation: AnyArray, box: tuple[Array, Array], width: int, height: int) -> Pose:
     """The pose of a head shown by itself: turned by its own `rotation` (3, 3), then by the viewer's.
 
     box: lowest and highest corner (3,) of the head at rest, head frame. The head turns about its own origin; the
@@ -67,7 +65,7 @@ def portrait(view: View, rotation: NDArray, box: tuple[Array, Array], width: int
     return Pose(turned.astype(np.float32), np.array([0, -middle, -distance], np.float32), scaled)
 
 
-def staged(mode: Mode, light: NDArray, over: Pose, alone: Pose) -> tuple[Pose, Array]:
+def staged(mode: Mode, light: AnyArray, over: Pose, alone: Pose) -> tuple[Pose, Array]:
     """Where a figure stands, and in which light (27,): over the camera's picture in its light, else in the studio's.
 
     light: the tracked one. over, alone: the pose at the tracked place, and the viewer's.

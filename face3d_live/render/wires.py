@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 #: Linear colours by region name; a name that ends in _left or _right counts without it.
 REGION_COLOURS: dict[str, tuple[float, float, float]] = {

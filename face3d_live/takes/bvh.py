@@ -7,12 +7,12 @@ Source: the format as its inventors describe it (Meredith and Maddock, "Motion C
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from face3d_live.codes import gaze_angles
 from face3d_live.takes.model import Take
 from face3d_live.takes.resample import steady
+from face3d_live.typing import AnyArray
 
 #: The neck's share of the head's turn, as in `protocols.vmc`.
 NECK_SHARE = 0.35
@@ -23,7 +23,7 @@ _CROWN, _EYE_LENGTH = 0.12, 0.012
 _CHANNELS = "Zrotation Xrotation Yrotation"
 
 
-def bvh_text(take: Take, eyes: NDArray) -> str:
+def bvh_text(take: Take, eyes: AnyArray) -> str:
     """The file, at the take's own rate. eyes: (2, 3) centres of the left and the right eye, head frame, metres."""
     even = steady(take, take.header.fps)
     head = Rotation.from_matrix(even.rotation.astype(np.float64))
@@ -38,12 +38,12 @@ def bvh_text(take: Take, eyes: NDArray) -> str:
     return "\n".join([*_skeleton(eyes), *motion]) + "\n"
 
 
-def _eye(gaze: NDArray) -> Rotation:  # (T, 2) yaw, pitch
+def _eye(gaze: AnyArray) -> Rotation:  # (T, 2) yaw, pitch
     return Rotation.from_euler("YX", np.stack([gaze[:, 0], -gaze[:, 1]], -1))
 
 
-def _skeleton(eyes: NDArray) -> list[str]:
-    def offset(at: NDArray) -> str:
+def _skeleton(eyes: AnyArray) -> list[str]:
+    def offset(at: AnyArray) -> str:
         x, y, z = (_CENTIMETRES * np.asarray(at)).tolist()
         return f"OFFSET {x:.4f} {y:.4f} {z:.4f}"
 

@@ -15,6 +15,7 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import paint_eyes
 from face3d_live.texture.texels import texels_of
+from face3d_live.typing import AnyArray
 
 SKIN_SIZE = 1024
 _IRIS = np.array([0.33, 0.23, 0.16], np.float32)
@@ -25,7 +26,7 @@ def skin_of(take: Take, head: Head) -> NDArray[np.uint8]:  # (SKIN_SIZE, SKIN_SI
     return skin(take.textures[take.person[-1]], head, SKIN_SIZE)
 
 
-def skin(code: NDArray, head: Head, size: int) -> NDArray[np.uint8]:  # (50,) -> (size, size, 4)
+def skin(code: AnyArray, head: Head, size: int) -> NDArray[np.uint8]:  # (50,) -> (size, size, 4)
     """A texture from a texture code: the tone of the person's skin, not their face."""
     texels = texels_of(head, size)
     plain = Albedo.load().plain(code, size)

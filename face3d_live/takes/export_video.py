@@ -13,7 +13,6 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.errors import AssetError, InputError
@@ -24,8 +23,7 @@ from face3d_live.takes.files import replacing
 from face3d_live.takes.model import Take
 from face3d_live.takes.render_video import SoundTrack
 from face3d_live.takes.resample import steady
-
-Rgba = NDArray[np.uint8]
+from face3d_live.typing import Rgba
 
 SUFFIXES = (".mp4", ".webm")
 SIDES = (64, 4096)

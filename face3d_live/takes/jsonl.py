@@ -17,12 +17,12 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.arrays import finite
 from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
 from face3d_live.takes.model import LONGEST, REASONS, VERSION, End, Frame, Gap, Header, Record, are_rotations
+from face3d_live.typing import AnyArray
 
 #: The longest line there can be is a header's or a person's, with a few kB.
 MAX_LINE = 32 * 1024
@@ -138,7 +138,7 @@ def _frame(frame: Frame) -> str:
     return f'{{"n":{frame.number},"t":{float(frame.t)!r},"face":{"true" if frame.face else "false"}{text}}}\n'
 
 
-def _floats(values: NDArray) -> str:
+def _floats(values: AnyArray) -> str:
     return "[" + ",".join(["%.9g"] * len(values)) % tuple(values.tolist()) + "]"
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, gaze_angles
 from face3d_live.protocols import pose
 from face3d_live.rotations import to_quaternion
 from face3d_live.takes.model import Header, Take
+from face3d_live.typing import AnyArray
 
 _SIDEWAYS = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
 #: The 52 names in the file's order.
@@ -53,7 +53,7 @@ def timecode(header: Header, t: float) -> str:
     return f"{moment:%H:%M:%S}:{frames:02d}.{rest:03d}"
 
 
-def head_and_eyes(rotation: NDArray, expression: NDArray) -> NDArray:  # (T, 3, 3), (T, 52) -> (T, 9) radians
+def head_and_eyes(rotation: AnyArray, expression: AnyArray) -> AnyArray:  # (T, 3, 3), (T, 52) -> (T, 9) radians
     """Yaw, pitch and roll of head, left eye and right eye, in the sense of `protocols.live_link`."""
     angles = np.zeros((len(rotation), 9))
     for i, matrix in enumerate(rotation):

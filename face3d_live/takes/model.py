@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from face3d_live.camera import Camera
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
 from face3d_live.text import shown
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 VERSION = 1
 
@@ -60,7 +59,7 @@ def now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-def are_rotations(matrices: NDArray) -> bool:  # (..., 3, 3)
+def are_rotations(matrices: AnyArray) -> bool:  # (..., 3, 3)
     """Whether they turn and do nothing else, within a hundredth."""
     unit = np.abs(np.swapaxes(matrices, -1, -2) @ matrices - np.eye(3)).max(initial=0) < 0.01
     return bool(unit and (np.linalg.det(matrices) > 0).all())
@@ -117,7 +116,7 @@ class Take:
     header: Header
     number: NDArray[np.int64]
     t: NDArray[np.float64]
-    face: NDArray[np.bool_]
+    face: Mask
     expression: Array
     rotation: Array
     translation: Array

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.arrays import DAMAGE, load
 from face3d_live.camera import Camera
@@ -17,6 +16,7 @@ from face3d_live.codes import AMBIENT, ARKIT, N_TEXTURE
 from face3d_live.errors import InputError
 from face3d_live.takes.model import FPS, REASONS, Gap, Header, Take, now
 from face3d_live.takes.reader import not_a_take
+from face3d_live.typing import AnyArray, Array
 
 
 def npz_bytes(take: Take) -> bytes:
@@ -61,7 +61,7 @@ def read_npz(path: Path) -> Take:
         raise not_a_take(path, str(error)) from error
 
 
-def _take(a: Mapping[str, NDArray]) -> Take:
+def _take(a: Mapping[str, AnyArray]) -> Take:
     header = Header(str(a["name"]), datetime.fromisoformat(str(a["created"])), float(a["fps"]), str(a["source"]))
     gaps = []
     for before, pictures, why in zip(a["gap_before"], a["gap_pictures"], a["gap_why"], strict=True):
@@ -85,7 +85,7 @@ def _take(a: Mapping[str, NDArray]) -> Take:
     )
 
 
-def _tracked(a: Mapping[str, NDArray], name: str) -> Take:
+def _tracked(a: Mapping[str, AnyArray], name: str) -> Take:
     """What `track` writes: rows without a face are NaN there, and hold the last face here. Files of older versions
     have no times."""
     face = a["detected"].astype(bool)
@@ -115,16 +115,16 @@ def _tracked(a: Mapping[str, NDArray], name: str) -> Take:
     )
 
 
-def _ordered(a: Mapping[str, NDArray], rows: Any = slice(None)) -> NDArray[np.float32]:
+def _ordered(a: Mapping[str, AnyArray], rows: Any = slice(None)) -> Array:
     names = [str(name) for name in a["expression_names"]]
     return a["expression"][rows][:, [names.index(name) for name in ARKIT]].astype(np.float32)
 
 
-def _floats(array: NDArray) -> NDArray[np.float32]:
+def _floats(array: AnyArray) -> Array:
     return array.astype(np.float32)
 
 
-def _camera(numbers: NDArray) -> Camera | None:
+def _camera(numbers: AnyArray) -> Camera | None:
     if len(numbers) == 0:
         return None
     width, height, focal = numbers.tolist()

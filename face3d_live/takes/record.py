@@ -12,7 +12,8 @@ from face3d_live.errors import InputError
 from face3d_live.takes import sound
 from face3d_live.takes.model import Frame, Gap, Header, now
 from face3d_live.takes.writer import SUFFIX, TakeWriter
-from face3d_live.track.types import Rgb, Tracked
+from face3d_live.track.types import Tracked
+from face3d_live.typing import Rgb
 from face3d_live.video import Video
 from face3d_live.video.clock import frame_rate
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.errors import InputError
 from face3d_live.rotations import from_quaternion, to_quaternion
 from face3d_live.takes.model import Take
 from face3d_live.takes.reader import MAX_FRAMES
+from face3d_live.typing import AnyArray
 
 
-def at(take: Take, times: NDArray) -> Take:
+def at(take: Take, times: AnyArray) -> Take:
     """The take at rising `times` (N,), seconds: coefficients, position and light straight between frames, rotations
     along the shortest arc, identity and face of the frame before. Before the first and after the last frame nothing
     moves. The take must have a frame. Gaps are not carried over: they are bridged.
@@ -25,7 +25,7 @@ def at(take: Take, times: NDArray) -> Take:
     share = np.clip((times - take.t[before]) / np.where(span > 0, span, 1), 0, 1)
     nearest = np.where((share >= 1) & (span > 0), after, before)
 
-    def between(values: NDArray) -> NDArray:
+    def between(values: AnyArray) -> AnyArray:
         weight = share.reshape(-1, *[1] * (values.ndim - 1))
         return ((1 - weight) * values[before] + weight * values[after]).astype(np.float32)
 
@@ -55,7 +55,7 @@ def steady(take: Take, fps: float) -> Take:
     return replace(even, header=replace(take.header, fps=fps))
 
 
-def quaternions(rotation: NDArray) -> NDArray:  # (T, 3, 3) -> (T, 4) x, y, z, w float64
+def quaternions(rotation: AnyArray) -> AnyArray:  # (T, 3, 3) -> (T, 4) x, y, z, w float64
     """Unit quaternions that never jump to their opposite from one row to the next."""
     q = np.array([to_quaternion(matrix) for matrix in rotation], np.float64).reshape(-1, 4)
     dots = (q[1:] * q[:-1]).sum(1)
@@ -63,7 +63,7 @@ def quaternions(rotation: NDArray) -> NDArray:  # (T, 3, 3) -> (T, 4) x, y, z, w
     return q / np.linalg.norm(q, axis=1, keepdims=True)
 
 
-def slerp(a: NDArray, b: NDArray, share: NDArray) -> NDArray:  # (N, 4), (N, 4), (N,) -> (N, 4)
+def slerp(a: AnyArray, b: AnyArray, share: AnyArray) -> AnyArray:  # (N, 4), (N, 4), (N,) -> (N, 4)
     """Spherical interpolation, by its formula where the angle is large enough to divide by its sine."""
     dot = (a * b).sum(1)
     b = np.where(dot[:, None] < 0, -b, b)

@@ -7,7 +7,6 @@ their mouths and lids twice, so there are two files: presets, which every VRM ha
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from face3d_live.avatar.presets import PRESETS, preset_values
@@ -15,6 +14,7 @@ from face3d_live.codes import ARKIT, INDEX, gaze_angles
 from face3d_live.export.vrma import Turns, vrma
 from face3d_live.takes.bvh import NECK_SHARE
 from face3d_live.takes.model import Take
+from face3d_live.typing import AnyArray
 
 
 def vrma_bytes(take: Take, arkit: bool) -> bytes:
@@ -30,18 +30,18 @@ def _turns(take: Take) -> Turns:
     return Turns(*(_smooth(one.as_quat()) for one in (neck, head, gaze)))
 
 
-def _presets(take: Take) -> dict[str, NDArray]:
+def _presets(take: Take) -> dict[str, AnyArray]:
     moods = np.array([preset_values(np.clip(row, 0, 1)) for row in take.expression])
     left, right = (take.expression[:, INDEX[f"eyeBlink{side}"]] for side in ("Left", "Right"))
     return dict(zip(PRESETS, moods.T, strict=True)) | {"blinkLeft": left, "blinkRight": right}
 
 
-def _arkit(take: Take) -> dict[str, NDArray]:
+def _arkit(take: Take) -> dict[str, AnyArray]:
     """All but the looks, which are the gaze."""
     return {name: take.expression[:, i] for i, name in enumerate(ARKIT) if not name.startswith("eyeLook")}
 
 
-def _smooth(q: NDArray) -> NDArray:  # (T, 4)
+def _smooth(q: AnyArray) -> AnyArray:  # (T, 4)
     """Of the two quaternions of a turn always the one nearer to the one before."""
     q = q.copy()
     q[1:] *= np.cumprod(np.where((q[1:] * q[:-1]).sum(1) < 0, -1, 1))[:, None]

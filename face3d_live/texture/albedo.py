@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from face3d_live import arrays
 from face3d_live.codes import N_TEXTURE
 from face3d_live.paths import MODELS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 SIZE = 256  # of the mean and of what is decoded
 MODE_SIZE = 128  # of the components: they are smooth
@@ -41,7 +40,7 @@ class Albedo:
                 raise ValueError("arrays of unexpected shapes")
         return cls(mean, modes, noise)
 
-    def decode(self, code: NDArray, size: int = SIZE) -> Array:  # (50,) -> (size, size, 3) sRGB 0..1
+    def decode(self, code: AnyArray, size: int = SIZE) -> Array:  # (50,) -> (size, size, 3) sRGB 0..1
         """The texture of a code."""
         offset = np.tensordot(np.asarray(code, np.float32), self.modes, 1)
         texture = self.mean + cv2.resize(offset, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
@@ -50,7 +49,7 @@ class Albedo:
             texture = cv2.resize(texture, (size, size), interpolation=how)
         return np.clip(texture, 0, 1).astype(np.float32)
 
-    def plain(self, code: NDArray, size: int = SIZE) -> NDArray[np.uint8]:  # (50,) -> (size, size, 3) sRGB
+    def plain(self, code: AnyArray, size: int = SIZE) -> NDArray[np.uint8]:  # (50,) -> (size, size, 3) sRGB
         """A skin of that kind for the places a photo does not show: the leading components, held to what is usual.
 
         The others fit the seen part closely and say little, or nonsense, about the rest.
@@ -59,7 +58,7 @@ class Albedo:
         usual[:_LEADING] = np.clip(code[:_LEADING], -_USUAL, _USUAL)
         return (self.decode(usual, size) * 255 + 0.5).astype(np.uint8)
 
-    def encode(self, image: NDArray, weight: NDArray | None = None) -> Array:  # (S, S, 3) 0..1, (S, S) -> (50,)
+    def encode(self, image: AnyArray, weight: AnyArray | None = None) -> Array:  # (S, S, 3) 0..1, (S, S) -> (50,)
         """The most probable code of a texture of which `weight` tells how far each texel is known.
 
         Neighbouring texels err together, so all of them count as no more than a few hundred observations.

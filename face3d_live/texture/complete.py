@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.texture.texels import Texels
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 _MIRRORED = 0.6  # how far the other side may stand in: less than what was seen itself, as light differs between sides
 _LEAST = 1e-4
 
 
-def spread(values: NDArray, weight: NDArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
+def spread(values: AnyArray, weight: AnyArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
     """Smooth continuation of `values` from where `weight` is, and nothing else; S a power of two."""
     levels = [(values * weight[..., None], weight)]
     while levels[-1][1].shape[0] > 1:
@@ -41,7 +38,7 @@ def spread(values: NDArray, weight: NDArray) -> Array:  # (S, S, C), (S, S) -> (
     return result.astype(np.float32)
 
 
-def blend(values: NDArray, weight: NDArray, fill: NDArray) -> Array:  # all (S, S, C), weight (S, S)
+def blend(values: AnyArray, weight: AnyArray, fill: AnyArray) -> Array:  # all (S, S, C), weight (S, S)
     """`values` where their weight is one; elsewhere `fill`, moved to their tone."""
     difference = values - fill
     smooth = spread(difference, weight)
@@ -49,7 +46,7 @@ def blend(values: NDArray, weight: NDArray, fill: NDArray) -> Array:  # all (S, 
     return fill + share * difference + (1 - share) * smooth
 
 
-def complete(albedo: Picture, weight: NDArray, plain: Picture, texels: Texels) -> Picture:
+def complete(albedo: Picture, weight: AnyArray, plain: Picture, texels: Texels) -> Picture:
     """A whole texture from a partial one.
 
     albedo: (S, S, 3) sRGB and weight: (S, S) 0..1 as from `sample_texture`; plain: (S, S, 3) a skin that lends its

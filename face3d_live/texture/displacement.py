@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import HeadCodes
 from face3d_live.head.mesh import Mesh
@@ -26,12 +25,11 @@ from face3d_live.lighting import sh_basis, to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
+from face3d_live.typing import Array, Mask, Picture
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
 
 SIZE = 512  # texels of the relief: 0.8 mm each on the face
 MOST = 8e-4  # metres
@@ -52,7 +50,7 @@ _KEPT_OUT = (
 )
 
 
-def relief(texture: Picture, seen: NDArray[np.bool_], codes: HeadCodes, head: Head, albedo: Albedo) -> Array:
+def relief(texture: Picture, seen: Mask, codes: HeadCodes, head: Head, albedo: Albedo) -> Array:
     """(SIZE, SIZE) metres outwards along the normal.
 
     texture: (S, S, 3 or 4) albedo in sRGB, seen: (S, S) where a photo showed it; codes: with the light and the albedo
@@ -90,9 +88,7 @@ def displaced(vertices: Array, mesh: Mesh, depth: Array) -> Array:  # (V, 3) -> 
     return (vertices + at[:, None] * mesh.normals(vertices)).astype(np.float32)
 
 
-def _band(
-    texture: Picture, seen: NDArray[np.bool_], codes: HeadCodes, albedo: Albedo, texels: Texels
-) -> tuple[Array, Array]:
+def _band(texture: Picture, seen: Mask, codes: HeadCodes, albedo: Albedo, texels: Texels) -> tuple[Array, Array]:
     """(relative brightness in the band, how far it is known 0..1), both (SIZE, SIZE)."""
     known = cv2.resize(seen.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA) * texels.covered
     small = cv2.resize(np.ascontiguousarray(texture[..., :3]), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
@@ -148,7 +144,7 @@ def _slopes(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SI
     return np.dstack([-(towards * across).sum(2) / length[0], (towards * along).sum(2) / length[1]]).astype(np.float32)
 
 
-def _solve(ratio: Array, slope: Array, mask: Array, inside: NDArray[np.bool_]) -> Array:
+def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:
     """Conjugate gradients on the normal equations of the module docstring, over the texels inside."""
     from scipy.sparse import coo_matrix, diags, identity
     from scipy.sparse.linalg import cg

@@ -12,9 +12,7 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.sample import look, pick
 from face3d_live.texture.texels import LEVEL, Texels
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 EYES = 1  # `head.regions.PARTS`
 _IRIS, _PUPIL, _RIM = 0.46, 0.17, 0.06  # angles from the eye's axis, radians: outer edges, and the dark rim's width
@@ -44,7 +42,7 @@ def iris_colour(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head
     return np.clip(np.asarray(np.median(to_srgb(colour), axis=0), np.float32), 0.06, 0.75)
 
 
-def paint_eyes(texture: Picture, head: Head, texels: Texels, iris: NDArray) -> Picture:
+def paint_eyes(texture: Picture, head: Head, texels: Texels, iris: AnyArray) -> Picture:
     """A copy of a texture (S, S, 3 or 4) with sclera, iris and pupil on its eyeballs."""
     mine, angle = eye_angles(head, texels)
     soft = 0.02

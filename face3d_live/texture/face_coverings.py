@@ -17,14 +17,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.texture.regions import FACE, share_of
 from face3d_live.texture.texels import LEVEL, per_head, texels_of
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from face3d_live.typing import Array, Mask
 
 SIZE = 256  # of the judgement
 _SEEN = 0.3  # weight of a view from which a texel is judged

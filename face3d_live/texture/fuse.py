@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -16,9 +15,7 @@ from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import DARKEST, density, look, pick
 from face3d_live.texture.texels import texels_of
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 _MEMORY = 30.0  # frames seen head-on after which older ones start to fade
 _DEPTH_SIDE = 96  # a coarse depth buffer does: only the nose hides parts of the face

@@ -12,15 +12,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, per_head, texels_of
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from face3d_live.typing import Array, Mask
 
 _ABOVE_BASE = 0.012  # metres above the nose's base: there beards end
 _BELOW_EYES = 0.009  # metres below the eyes: from here down cheeks are bare

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.lighting import fit_light, shade
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 _ROUNDS = 3
 _KEPT = 70  # per cent of the texels that agree best: glasses, beards and fringes are no skin
@@ -35,5 +33,5 @@ def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, A
     return light, tone.astype(np.float32)
 
 
-def _rgb(grey: NDArray) -> NDArray:  # (N,) -> (N, 3)
+def _rgb(grey: AnyArray) -> AnyArray:  # (N,) -> (N, 3)
     return np.repeat(grey[:, None], 3, 1)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
@@ -19,9 +18,7 @@ from face3d_live.texture.hair import hanging
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.rims import follow
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Mask, Picture
 
 SIZE = 256  # of the judgement: a rim is two texels wide
 _ROUNDS = 3
@@ -63,7 +60,7 @@ def foreign(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Arra
 
 def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:
     """The model's skin for what is seen, found without what does not fit it."""
-    trust: NDArray = known.copy()
+    trust: AnyArray = known.copy()
     for _ in range(_ROUNDS):
         expected = albedo.decode(albedo.encode(seen, trust), SIZE)
         off = np.abs(seen - expected).max(2)
@@ -86,7 +83,7 @@ def _may_go(head: Head, texels: Texels) -> Array:  # -> (N,)
     return 1 - share_of(head, texels, features)
 
 
-def _spots(odd: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _spots(odd: Mask) -> Mask:
     """Without specks: moles and noise stay."""
     joined = cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, labels, figures, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)

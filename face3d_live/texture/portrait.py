@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -21,9 +20,7 @@ from face3d_live.texture.occlusion import foreign
 from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import View, density, look, pick, unlit
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Array, Picture
 
 #: Alpha of a texel that the photo shows, and of one that was filled in. Nearly the same, so that a viewer that blends
 #: by alpha shows both as skin.

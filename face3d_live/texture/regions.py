@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.texture.texels import LEVEL, Texels
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 #: Where skin is bare and smooth enough to tell the light from.
 PLAIN = ("cheeks", "forehead", "nose", "chin")

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_LEFT, EYE_RIGHT
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, per_head, texels_of
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from face3d_live.typing import Array, Mask
 
 #: Metres around an eyeball's centre that the rim of large glasses may reach: sideways, above, below; and the bars.
 _ASIDE, _ABOVE, _BELOW, _BAR = 0.040, 0.030, 0.038, 0.014

@@ -18,8 +18,7 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.raster import rasterize
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
 _TOLERANCE = 0.006  # metres behind the buffer that still count as seen: a cell's slope, and the fit's error
@@ -65,7 +64,7 @@ def look(
     return View(pixel, weight, at[:, 5:])
 
 
-def _hidden(space: Array, faces: NDArray, camera: Camera, pixel: Array, near: Array, side: int) -> NDArray[np.bool_]:
+def _hidden(space: Array, faces: AnyArray, camera: Camera, pixel: Array, near: Array, side: int) -> Mask:
     """Which points (pixel (N, 2), near (N,) = 1 / depth) lie behind the surface space (V, 3)."""
     projected = camera.project(space)
     low, high = projected.min(0), projected.max(0)

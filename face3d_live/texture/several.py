@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.texture.complete import spread
 from face3d_live.texture.portrait import Seen
-
-Array = NDArray[np.float32]  # picture values 0..1
+from face3d_live.typing import Array
 
 _SHARPLY = 3.0  # power of the weights: a mean of equals is blurred by what the fits err
 _TONE = 1 / 16  # of the texture's side: what is coarser is tone, and is taken from the first photo

@@ -21,9 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Array, Picture
 
 FILTERS = Path(__file__).with_name("sharpen.npz")
 RATIOS = (1.5, 2.0, 2.5, 3.0)  # texels per photo pixel that there are filters for; between them they are blended

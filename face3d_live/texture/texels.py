@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from face3d_live.head.mesh import Level, Mesh
 from face3d_live.head.model import Head
 from face3d_live.raster import rasterize
+from face3d_live.typing import AnyArray, Array, Mask
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-Array = NDArray[np.float32]
 
 LEVEL: Level = "medium"  # its normals are smooth, and 18 k vertices are still quickly evaluated
 
@@ -41,7 +41,7 @@ class Texels:
     part: NDArray[np.uint8]
     n_vertices: int
 
-    def at(self, values: NDArray) -> Array:  # (V,) or (V, C) of the medium mesh -> (N,) or (N, C)
+    def at(self, values: AnyArray) -> Array:  # (V,) or (V, C) of the medium mesh -> (N,) or (N, C)
         """Interpolate vertex values."""
         return np.asarray(self._matrix @ np.asarray(values, np.float32), np.float32)
 
@@ -53,7 +53,7 @@ class Texels:
         rows = np.arange(0, 3 * n + 1, 3, dtype=np.int32)
         return csr_matrix((self.weights.ravel(), self.corners.ravel(), rows), shape=(n, self.n_vertices))
 
-    def image(self, values: NDArray, pad: bool = True) -> NDArray:  # (N,) or (N, C) -> (S, S) or (S, S, C)
+    def image(self, values: AnyArray, pad: bool = True) -> AnyArray:  # (N,) or (N, C) -> (S, S) or (S, S, C)
         """Texel values as a picture. pad: fill texels outside the islands from the nearest inside, else with zero."""
         flat = np.zeros((self.size * self.size, *values.shape[1:]), values.dtype)
         flat[self.index] = values
@@ -61,11 +61,11 @@ class Texels:
             flat = flat[self.nearest]
         return flat.reshape(self.size, self.size, *values.shape[1:])
 
-    def of(self, picture: NDArray) -> NDArray:  # (S, S, ...) -> (N, ...)
+    def of(self, picture: AnyArray) -> AnyArray:  # (S, S, ...) -> (N, ...)
         """The covered texels of a picture."""
         return picture.reshape(self.size * self.size, *picture.shape[2:])[self.index]
 
-    def only(self, chosen: NDArray[np.bool_]) -> Texels:  # (N,)
+    def only(self, chosen: Mask) -> Texels:  # (N,)
         """The table cut down to some of its texels."""
         return Texels(
             self.size,
@@ -78,7 +78,7 @@ class Texels:
         )
 
     @cached_property
-    def covered(self) -> NDArray[np.bool_]:
+    def covered(self) -> Mask:
         """(S, S): inside an island."""
         mask = np.zeros(self.size * self.size, bool)
         mask[self.index] = True

@@ -12,15 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.arrays import finite
 from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.rotations import angle_between, from_quaternion, to_euler, to_quaternion
 from face3d_live.track.smoothing import signed_gaze, with_gaze
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 SPAN = 0.5  # seconds of stillness that are averaged
 LEAST = 4  # frames in them
@@ -165,7 +163,7 @@ class Calibration:
         return cls(expression, from_quaternion(rotation), translation, peak)
 
 
-def mean_rotation(rotations: NDArray) -> Array:  # (N, 3, 3) -> (3, 3)
+def mean_rotation(rotations: AnyArray) -> Array:  # (N, 3, 3) -> (3, 3)
     """The chordal mean: the rotation nearest to the mean matrix, by SVD."""
     u, _, vt = np.linalg.svd(np.mean(rotations, axis=0, dtype=np.float64))
     return np.asarray((u * [1, 1, np.linalg.det(u @ vt)]) @ vt, np.float32)

@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.rotations import angle_between
@@ -35,6 +34,7 @@ from face3d_live.track.crop_placement import centre_of
 from face3d_live.track.detector import SURE, Detection
 from face3d_live.track.identity import IdentityAverage
 from face3d_live.track.types import Estimate
+from face3d_live.typing import AnyArray
 
 CONTEST_EVERY = 0.2  # seconds
 WATCHED = 2
@@ -91,10 +91,10 @@ class Candidate:
     views: int = 0
     asked: float = -np.inf
     wait: float = CONTEST_EVERY
-    shape: NDArray = field(default_factory=lambda: np.zeros(N_SHAPE, np.float32))
+    shape: AnyArray = field(default_factory=lambda: np.zeros(N_SHAPE, np.float32))
     alive: bool = False
     missed: int = 0  # close looks in a row that did not see it
-    first: tuple[HeadCodes, NDArray] | None = None  # codes and place of the first view
+    first: tuple[HeadCodes, AnyArray] | None = None  # codes and place of the first view
 
     @property
     def side(self) -> float:
@@ -171,7 +171,7 @@ class Candidates:
     def look(
         self,
         faces: Sequence[Detection],
-        tracked: tuple[NDArray, float],
+        tracked: tuple[AnyArray, float],
         identity: IdentityAverage,
         eyes: Eyes,
         now: float,
@@ -217,7 +217,7 @@ class Candidates:
             else:
                 self._found.append(Candidate(face, now))
 
-    def _watch(self, eyes: Eyes, tracked: tuple[NDArray, float], now: float) -> None:
+    def _watch(self, eyes: Eyes, tracked: tuple[AnyArray, float], now: float) -> None:
         """A close look at those that may get the track."""
         if not self.due(now):
             return
@@ -267,12 +267,12 @@ class Candidates:
         return _apart(each.shape, self.owner) < min(ANOTHER, SAME * _apart(identity.shape, self.owner))
 
 
-def _apart(shape: NDArray, person: IdentityAverage) -> float:
+def _apart(shape: AnyArray, person: IdentityAverage) -> float:
     """Root mean square difference of shape codes."""
     return float(np.sqrt(np.mean((shape - person.shape) ** 2)))
 
 
-def _same(face: Detection, tracked: tuple[NDArray, float]) -> bool:
+def _same(face: Detection, tracked: tuple[AnyArray, float]) -> bool:
     """Whether a detection is the tracked face itself."""
     place, side = centre_of(face)
     return bool(np.linalg.norm(place - tracked[0]) < 0.5 * max(side, tracked[1]))

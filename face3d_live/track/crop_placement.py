@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.regress.crop import CROP_MARGIN, Crop, crop_from_points
 from face3d_live.track.detector import Detection
 from face3d_live.track.types import Estimate
+from face3d_live.typing import AnyArray
 
 # The box around the 478 points in units of the detector's box: 8 % larger on 801 portraits and 12 % on clips (sd 8 and
 # 3 %), its centre 4 and 8 % higher (sd 8 and 3 %). The second estimate takes out what is left.
@@ -18,7 +18,7 @@ ASTRAY = 0.3  # sides of the face between its points' centre and the detection's
 SIZES = 0.65, 1.5  # the points' size over the detection's, at least and at most
 
 
-def centre_of(face: Detection) -> tuple[NDArray, float]:  # -> (2,) pixels, side
+def centre_of(face: Detection) -> tuple[AnyArray, float]:  # -> (2,) pixels, side
     """Centre and longer side of a detection's box."""
     return (face.box[:2] + face.box[2:]) / 2, float((face.box[2:] - face.box[:2]).max())
 

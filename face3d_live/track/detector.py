@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
 from face3d_live.paths import MODELS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 SIDE = 128  # pixels of the network's input
 KEYPOINTS = ("right eye", "left eye", "nose tip", "mouth", "right ear", "left ear")  # the subject's sides
@@ -84,7 +83,7 @@ def anchor_centres() -> Array:  # (896, 2) x, y in 0..1
     return np.concatenate(layers)
 
 
-def overlap(box: NDArray, boxes: NDArray) -> Array:  # (4,), (N, 4) -> (N,)
+def overlap(box: AnyArray, boxes: AnyArray) -> Array:  # (4,), (N, 4) -> (N,)
     """Intersection over union of one box with many (x0, y0, x1, y1)."""
     low = np.maximum(box[:2], boxes[:, :2])
     high = np.minimum(box[2:], boxes[:, 2:])
@@ -139,7 +138,7 @@ class Detector:
         second = (self.near(rgb, face.centre, face.side) for face in blend(found))
         return blend([face for face in second if face is not None])
 
-    def near(self, rgb: NDArray[np.uint8], centre: NDArray, side: float) -> Detection | None:
+    def near(self, rgb: NDArray[np.uint8], centre: AnyArray, side: float) -> Detection | None:
         """A second opinion on a face of about `side` pixels around `centre` (2,): the likeliest one there, or None.
 
         One look at a square twice as wide; a lower score is enough, as something speaks for a face there already: real

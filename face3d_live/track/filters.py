@@ -7,11 +7,9 @@ in Interactive Systems", CHI 2012. The cutoff rises with the signal's speed: slo
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.rotations import from_quaternion, to_quaternion
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 GAP = 0.25  # seconds without a frame after which the past says nothing
 NOMINAL_STEP = 1 / 30  # seconds, for sources whose clock stands still or jumps back
@@ -31,18 +29,18 @@ def step(last: float | None, now: float) -> float | None:
 class OneEuro:
     """One filter for n channels. cutoff and derivative_cutoff in Hz; beta in Hz per (unit / second)."""
 
-    def __init__(self, cutoff: NDArray, beta: NDArray, derivative_cutoff: NDArray | float = 1.0) -> None:
+    def __init__(self, cutoff: AnyArray, beta: AnyArray, derivative_cutoff: AnyArray | float = 1.0) -> None:
         self._cutoff, self._beta = np.asarray(cutoff, np.float64), np.asarray(beta, np.float64)
         self._derivative_cutoff = np.asarray(derivative_cutoff, np.float64)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next value passes unchanged."""
-        self._value: NDArray | None = None
-        self._raw: NDArray | None = None
-        self._speed: NDArray | float = 0.0
+        self._value: AnyArray | None = None
+        self._raw: AnyArray | None = None
+        self._speed: AnyArray | float = 0.0
 
-    def __call__(self, value: NDArray, dt: float, gain: NDArray | float = 1.0) -> NDArray:  # (n,) -> (n,)
+    def __call__(self, value: AnyArray, dt: float, gain: AnyArray | float = 1.0) -> AnyArray:  # (n,) -> (n,)
         """The next value, `dt` seconds after the last; `gain` (0..1) holds single channels back for this step."""
         value = np.asarray(value, np.float64)
         if self._value is None or self._raw is None:
@@ -57,7 +55,7 @@ class OneEuro:
         return self._value
 
 
-def smoothing_factor(cutoff: NDArray | float, dt: float) -> NDArray:
+def smoothing_factor(cutoff: AnyArray | float, dt: float) -> AnyArray:
     """Weight of the new value in a first-order low-pass filter of `cutoff` Hz stepped by `dt` seconds."""
     turns = 2 * np.pi * dt * np.asarray(cutoff)
     return np.asarray(turns / (turns + 1))
@@ -72,11 +70,11 @@ class RotationFilter:
 
     def reset(self) -> None:
         """Forget the past."""
-        self._value: NDArray | None = None
-        self._raw: NDArray | None = None
+        self._value: AnyArray | None = None
+        self._raw: AnyArray | None = None
         self._speed = np.zeros(3)
 
-    def __call__(self, rotation: NDArray, dt: float) -> Array:  # (3, 3) -> (3, 3)
+    def __call__(self, rotation: AnyArray, dt: float) -> Array:  # (3, 3) -> (3, 3)
         """The next rotation, `dt` seconds after the last."""
         q = to_quaternion(rotation).astype(np.float64)
         if self._value is None or self._raw is None:
@@ -91,7 +89,7 @@ class RotationFilter:
         return from_quaternion(self._value)
 
 
-def _turn(a: NDArray, b: NDArray) -> NDArray:  # (4,) x 2 -> (3,)
+def _turn(a: AnyArray, b: AnyArray) -> AnyArray:  # (4,) x 2 -> (3,)
     """The turn from quaternion a to b as a vector, axis times angle in radians, in a's frame."""
     b = b if a @ b >= 0 else -b  # q and -q are one rotation: take the short way
     vector = a[3] * b[:3] - b[3] * a[:3] - np.cross(a[:3], b[:3])
@@ -101,7 +99,7 @@ def _turn(a: NDArray, b: NDArray) -> NDArray:  # (4,) x 2 -> (3,)
     return vector * (2 * np.arctan2(sine, float(a @ b)) / sine)
 
 
-def slerp(a: NDArray, b: NDArray, share: float) -> NDArray:  # (4,) x 2 -> (4,)
+def slerp(a: AnyArray, b: AnyArray, share: float) -> AnyArray:  # (4,) x 2 -> (4,)
     """Spherical interpolation from a (share 0) to b (share 1) by the short way."""
     b = b if a @ b >= 0 else -b
     angle = np.arccos(np.clip(a @ b, -1, 1))
@@ -114,15 +112,15 @@ def slerp(a: NDArray, b: NDArray, share: float) -> NDArray:  # (4,) x 2 -> (4,)
 class DeadZone:
     """Play: the output stays until the input is more than `width` away, then follows at that distance."""
 
-    def __init__(self, width: NDArray) -> None:
+    def __init__(self, width: AnyArray) -> None:
         self._width = width
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
-        self._value: NDArray | None = None
+        self._value: AnyArray | None = None
 
-    def __call__(self, value: NDArray) -> NDArray:  # (n,) -> (n,)
+    def __call__(self, value: AnyArray) -> AnyArray:  # (n,) -> (n,)
         """The next value."""
         if self._value is None:
             self._value = value

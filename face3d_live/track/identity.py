@@ -20,14 +20,12 @@ slow expressions along (on held-out clips r fell by 0.04).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import INDEX, N_SHAPE, N_TEXTURE, HeadCodes
 from face3d_live.head.points import N_POINTS
 from face3d_live.rotations import to_euler
 from face3d_live.track.smoothing import ramp
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 ENOUGH = 30.0  # summed weight, frames of full weight: a second or two of looking at the camera
 LEAST_WEIGHT = 0.05  # frames below say too little to count
@@ -90,7 +88,7 @@ class IdentityAverage:
         if not self.frozen:
             self._average(own, weight)
 
-    def learn(self, missing: NDArray, codes: HeadCodes, confidence: float) -> None:
+    def learn(self, missing: AnyArray, codes: HeadCodes, confidence: float) -> None:
         """Take in how far a frame's points lie from the fitted head: (478, 3) metres, head frame."""
         weight = goodness(codes, confidence)
         if weight < LEAST_WEIGHT or not self.known:

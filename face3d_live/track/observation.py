@@ -9,7 +9,8 @@ from face3d_live.track.crop_placement import centre_of, crop_from_detection
 from face3d_live.track.detector import Detection
 from face3d_live.track.track_validation import judge
 from face3d_live.track.turning import near_turned, roll_of, stepped
-from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads, Rgb
+from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads
+from face3d_live.typing import Rgb
 
 
 @dataclass(frozen=True)

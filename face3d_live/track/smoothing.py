@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.rotations import from_quaternion, to_euler, to_quaternion
 from face3d_live.track.filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, slerp, step
+from face3d_live.typing import AnyArray
 
 HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
 
@@ -55,12 +56,12 @@ def group_of(name: str) -> Group:
     return BROWS if name.startswith(("brow", "noseSneer", "cheekSquint")) else MOUTH
 
 
-def signed_gaze(expression: NDArray) -> NDArray:  # (52,) -> (2, 2) [left, right] x [yaw, pitch], -1..1
+def signed_gaze(expression: AnyArray) -> AnyArray:  # (52,) -> (2, 2) [left, right] x [yaw, pitch], -1..1
     """Gaze as signed numbers, alike in both eyes when they look the same way."""
     return np.asarray(expression[_POSITIVE] - expression[_NEGATIVE], np.float64).reshape(2, 2)
 
 
-def with_gaze(expression: NDArray, gaze: NDArray) -> NDArray:  # (52,), (2, 2) -> (52,)
+def with_gaze(expression: AnyArray, gaze: AnyArray) -> AnyArray:  # (52,), (2, 2) -> (52,)
     """The expression with its gaze replaced, one of each opposite pair zero."""
     changed = np.array(expression)
     changed[_POSITIVE] = np.clip(gaze.reshape(-1), 0, 1)
@@ -68,7 +69,7 @@ def with_gaze(expression: NDArray, gaze: NDArray) -> NDArray:  # (52,), (2, 2) -
     return changed
 
 
-def ramp(value: ArrayLike, zero: float, one: float) -> NDArray:
+def ramp(value: ArrayLike, zero: float, one: float) -> AnyArray:
     """0 at `zero`, 1 at `one`, straight between, flat beyond."""
     return np.clip((np.asarray(value, np.float64) - zero) / (one - zero), 0, 1)
 
@@ -88,9 +89,9 @@ class Eyes:
 
     def reset(self) -> None:
         """Forget where the eyes looked."""
-        self._gaze: NDArray | None = None
+        self._gaze: AnyArray | None = None
 
-    def __call__(self, expression: NDArray, rotation: NDArray) -> NDArray:  # (52,), (3, 3) -> (52,)
+    def __call__(self, expression: AnyArray, rotation: AnyArray) -> AnyArray:  # (52,), (3, 3) -> (52,)
         """The expression with hidden and closed eyes filled in."""
         yaw = to_euler(rotation)[0]
         hidden = ramp([yaw, -yaw], *self.HIDDEN)  # turned to the subject's left, the left eye goes out of sight
@@ -154,7 +155,7 @@ class FaceSmoother:
             light=self._light(codes.light, dt),
         )
 
-    def _position(self, codes: HeadCodes, blinks: NDArray, dt: float) -> NDArray:  # -> (3,)
+    def _position(self, codes: HeadCodes, blinks: AnyArray, dt: float) -> AnyArray:  # -> (3,)
         news = np.abs(blinks - self._lids(blinks, dt)).max()
         x, y, z = codes.translation.astype(np.float64)
         depth = max(-z, 1e-3)

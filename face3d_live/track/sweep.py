@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from face3d_live.track.detector import Detection, tiles
 from face3d_live.track.turning import detect_turned
-from face3d_live.track.types import DetectsFaces, Rgb
+from face3d_live.track.types import DetectsFaces
+from face3d_live.typing import Rgb
 
 TILE = 4.5  # sides of the tracked face
 WHOLE = 0.8  # of the longer side of the picture: tiles this large are no better than the whole

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import HeadCodes
 from face3d_live.rotations import angle_between, to_euler
 from face3d_live.track.types import Estimate
+from face3d_live.typing import AnyArray
 
 Verdict = Literal["good", "doubtful", "lost"]
 
@@ -46,12 +46,12 @@ ASK_EVERY = 0.25  # seconds
 class Last:
     """What the next frame is compared with: points in pixels, codes, time in seconds."""
 
-    points: NDArray
+    points: AnyArray
     codes: HeadCodes
     t: float
 
 
-def box_of(points: NDArray) -> tuple[NDArray, float]:  # (N, 2) -> centre (2,), longer side
+def box_of(points: AnyArray) -> tuple[AnyArray, float]:  # (N, 2) -> centre (2,), longer side
     """The box around the points."""
     low, high = points.min(0), points.max(0)
     return (low + high) / 2, float((high - low).max())
@@ -77,7 +77,7 @@ def grace(codes: HeadCodes) -> float:
     return GRACE_TURNED if abs(to_euler(codes.rotation)[0]) > TURNED else GRACE
 
 
-def _jumped(points: NDArray, codes: HeadCodes, last: Last, t: float) -> bool:
+def _jumped(points: AnyArray, codes: HeadCodes, last: Last, t: float) -> bool:
     tenths = max(t - last.t, LEAST_TIME) / 0.1
     (centre, side), (old_centre, old_side) = box_of(points), box_of(last.points)
     shift = float(np.linalg.norm(centre - old_centre)) / max(side, old_side)

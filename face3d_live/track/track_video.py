@@ -13,11 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from face3d_live.codes import ARKIT, N_EXPRESSION, N_SHAPE, N_TEXTURE
 from face3d_live.errors import InputError
 from face3d_live.files import replacing
-from face3d_live.regress.devices import Device, Precision
 from face3d_live.track.profile import load_profile
 from face3d_live.track.tracker import Tracker
 from face3d_live.track.types import Tracked
-from face3d_live.video import Rgb, Video
+from face3d_live.typing import AnyArray, Device, Precision, Rgb
+from face3d_live.video import Video
 
 #: Shapes of the rows that are NaN where no face was found.
 ROWS: dict[str, tuple[int, ...]] = {
@@ -57,7 +57,7 @@ class Rows:
     detected: list[bool] = field(default_factory=list)
     t: list[float] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
-    identity: np.ndarray = field(default_factory=lambda: np.full(N_SHAPE, np.nan, np.float32))
+    identity: AnyArray = field(default_factory=lambda: np.full(N_SHAPE, np.nan, np.float32))
     frame_size: tuple[int, int] = (0, 0)
     confidence: list[float] = field(default_factory=list)
 
@@ -82,7 +82,7 @@ class Rows:
             self.identity = tracked.identity
         self.confidence.append(tracked.confidence)
 
-    def arrays(self, fps: float) -> dict[str, np.ndarray]:
+    def arrays(self, fps: float) -> dict[str, AnyArray]:
         """The arrays of the file, by key. fps: the usual rate of the frames; `t` is the truth."""
         return {
             "fps": np.array(fps, np.float64),
@@ -144,7 +144,7 @@ def shipped_tracker(*, smooth: bool = True, device: Device = "auto", precision: 
     return Tracker(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)
 
 
-def save(out: Path, arrays: dict[str, np.ndarray]) -> None:
+def save(out: Path, arrays: dict[str, AnyArray]) -> None:
     """Write an .npz beside its place and move it there. Raises InputError("cannot-write")."""
     try:
         with replacing(out) as temporary, temporary.open("wb") as file:

@@ -13,7 +13,6 @@ import time
 from collections import deque
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -41,7 +40,8 @@ from face3d_live.track.track_validation import (
     judge,
 )
 from face3d_live.track.turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
-from face3d_live.track.types import Array, DetectsFaces, Estimate, EstimatesHeads, HasPoints, Rgb, Tracked
+from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads, HasPoints, Tracked
+from face3d_live.typing import AnyArray, Array, Rgb
 
 LANDMARKS = list(IBUG68_FROM_478)
 
@@ -90,7 +90,7 @@ class Tracker:
         self._looks = Looks()
         self._candidates, self._sweep = Candidates(), Sweep()
         self._end_track()
-        self._old_place: tuple[NDArray, float] | None = None
+        self._old_place: tuple[AnyArray, float] | None = None
 
     def update(self, rgb: Rgb, t: float) -> Tracked:
         """The face in a frame (H, W, 3) taken at `t` seconds. Raises nothing for odd pictures: they hold no face."""

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import HeadCodes
 from face3d_live.regress.crop import Crop
 from face3d_live.rotations import to_euler
 from face3d_live.track.crop_placement import centre_of
 from face3d_live.track.detector import SAME, SURE, Detection, overlap
-from face3d_live.track.types import DetectsFaces, Rgb
+from face3d_live.track.types import DetectsFaces
+from face3d_live.typing import AnyArray, Array, Rgb
 
 STEP = math.radians(30.0)  # a crop's roll is a multiple of it
 SLACK = math.radians(25.0)  # roll of a head in its crop that needs no other crop
@@ -56,7 +56,7 @@ def roll_for(codes: HeadCodes, current: float) -> float:
     return stepped(roll, current) if abs(yaw) < READABLE else current
 
 
-def near_turned(detector: DetectsFaces, rgb: Rgb, centre: NDArray, side: float, roll: float) -> Detection | None:
+def near_turned(detector: DetectsFaces, rgb: Rgb, centre: AnyArray, side: float, roll: float) -> Detection | None:
     """`Detector.near` in a cut-out turned by `roll`. The answer is in the frame's pixels; its box has sides parallel to
     the frame's and is as large as in the cut-out."""
     if roll == 0:
@@ -119,7 +119,7 @@ def detect_turned(detector: DetectsFaces, rgb: Rgb, quarters: int) -> list[Detec
     return found
 
 
-def _back(points: NDArray, quarters: int, shape: tuple[int, ...]) -> NDArray[np.float32]:  # (N, 2) -> (N, 2)
+def _back(points: AnyArray, quarters: int, shape: tuple[int, ...]) -> Array:  # (N, 2) -> (N, 2)
     """Pixels of `np.rot90(picture, quarters)` in the picture itself."""
     height, width = shape[:2]
     x, y = np.asarray(points, np.float32).T

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.regress.crop import Crop
 from face3d_live.track.detector import Detection
-
-Array = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Rgb
 
 
 class Estimate(Protocol):
@@ -50,7 +45,7 @@ class DetectsFaces(Protocol):
     """`face3d_live.track.detector.Detector`, or a stand-in."""
 
     def detect(self, rgb: Rgb, *, finest: int = ...) -> list[Detection]: ...
-    def near(self, rgb: Rgb, centre: NDArray, side: float) -> Detection | None: ...
+    def near(self, rgb: Rgb, centre: AnyArray, side: float) -> Detection | None: ...
 
 
 class Points(Protocol):
@@ -62,7 +57,7 @@ class Points(Protocol):
     def shape(self) -> Array: ...  # (80, 478, 3)
     @property
     def expression(self) -> Array: ...  # (52, 478, 3)
-    def units(self, shape: NDArray) -> Array: ...  # (80,) -> (52, 478, 3)
+    def units(self, shape: AnyArray) -> Array: ...  # (80,) -> (52, 478, 3)
 
 
 class HasPoints(Protocol):

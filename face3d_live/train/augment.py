@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 import torch.nn.functional as nn
-from numpy.typing import NDArray
 from torch import Tensor
 
 from face3d_live.codes import MIRROR
@@ -20,6 +19,7 @@ from face3d_live.head.model import Head
 from face3d_live.head.points import MIRROR_478
 from face3d_live.train import damage
 from face3d_live.train.data.pool import STORED
+from face3d_live.typing import AnyArray, Array
 
 Batch = dict[str, Tensor]
 
@@ -30,7 +30,7 @@ MAX_SHIFT = 0.3  # of the crop's half side
 MAX_ZOOM = 1.35
 
 
-def mirror_shape(head: Head) -> NDArray[np.float32]:  # -> (80, 80): mirrored code = code @ matrix
+def mirror_shape(head: Head) -> Array:  # -> (80, 80): mirrored code = code @ matrix
     """The shape code of the mirrored head, as a linear map (least squares over the vertices)."""
     flip = np.array([-1, 1, 1], np.float32)
     partner = _mirror_vertices(head.template)
@@ -40,14 +40,14 @@ def mirror_shape(head: Head) -> NDArray[np.float32]:  # -> (80, 80): mirrored co
     return np.linalg.solve(gram, basis @ mirrored.T).T.astype(np.float32)
 
 
-def _mirror_vertices(template: NDArray) -> NDArray:  # (V, 3) -> (V,)
+def _mirror_vertices(template: AnyArray) -> AnyArray:  # (V, 3) -> (V,)
     """The vertex on the other side of each vertex."""
     from scipy.spatial import cKDTree
 
     return np.asarray(cKDTree(template).query(template * (-1, 1, 1))[1])
 
 
-def to_tensors(batch: Mapping[str, NDArray | Tensor], device: str | torch.device = "cpu") -> Batch:
+def to_tensors(batch: Mapping[str, AnyArray | Tensor], device: str | torch.device = "cpu") -> Batch:
     """A batch of the pool as tensors; the picture becomes float (B, 3, S, S) in 0..1."""
     out = {
         key: (value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))).to(device)
@@ -57,7 +57,7 @@ def to_tensors(batch: Mapping[str, NDArray | Tensor], device: str | torch.device
     return out
 
 
-def plain(batch: Mapping[str, NDArray], size: int, device: str | torch.device = "cpu") -> Batch:
+def plain(batch: Mapping[str, AnyArray], size: int, device: str | torch.device = "cpu") -> Batch:
     """The exact crop of each sample at `size` pixels."""
     tensors = to_tensors(batch, device)
     count = len(tensors["image"])
@@ -72,7 +72,7 @@ class Augmenter:
     Draws are made on the CPU, so that a seed gives the same batch on every device, up to the grain of noise (`damage`).
     """
 
-    def __init__(self, seed: int, mirror: NDArray | None = None) -> None:
+    def __init__(self, seed: int, mirror: AnyArray | None = None) -> None:
         self._random = torch.Generator().manual_seed(seed)
         self._mirror = None if mirror is None else torch.from_numpy(np.asarray(mirror, np.float32))
 
@@ -83,7 +83,7 @@ class Augmenter:
     def restore(self, state: Tensor) -> None:
         self._random.set_state(state)
 
-    def __call__(self, batch: Mapping[str, NDArray | Tensor], size: int, device: str | torch.device = "cpu") -> Batch:
+    def __call__(self, batch: Mapping[str, AnyArray | Tensor], size: int, device: str | torch.device = "cpu") -> Batch:
         """A batch of the pool -> pictures (B, 3, size, size) in 0..1 and labels that fit them."""
         out = to_tensors(batch, device)
         count = len(out["image"])

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
-from face3d_live.regress.devices import Device, Precision, cuda_available
+from face3d_live.regress.devices import cuda_available
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Regressor
 from face3d_live.train import loop
@@ -35,6 +35,7 @@ from face3d_live.train.evaluate import report as evaluate_report
 from face3d_live.train.evaluate import run
 from face3d_live.train.quantise import quantise
 from face3d_live.train.synthetic import generate
+from face3d_live.typing import Device, Precision
 
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).

@@ -16,7 +16,6 @@ import torch
 # Optimisers import it at their first use. Its compiler, in torch's builds for CUDA, crashes when it is loaded into a
 # process in which Mesa's software OpenGL has drawn already: load it first.
 import torch._dynamo
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,6 +27,7 @@ from face3d_live.train.augment import Augmenter
 from face3d_live.train.data.pool import Mixture
 from face3d_live.train.losses import Losses, total
 from face3d_live.train.muon import Muon
+from face3d_live.typing import AnyArray
 
 #: One sample of so many is turned into something that is no face.
 NEGATIVE_EVERY = 32
@@ -79,7 +79,7 @@ class Trainer:
         recipe: Recipe,
         mixture: Mixture,
         head: Head,
-        mirror: NDArray | None,
+        mirror: AnyArray | None,
         device: str = "cpu",
     ) -> None:
         torch.manual_seed(recipe.seed)
@@ -175,7 +175,7 @@ class Trainer:
         theirs = [t for t in self.network.state_dict().values() if t.is_floating_point()]
         torch._foreach_lerp_(ours, theirs, rate)
 
-    def begin_with(self, tensors: Mapping[str, NDArray]) -> None:
+    def begin_with(self, tensors: Mapping[str, AnyArray]) -> None:
         """Start from exported weights instead of from chance. Raises RuntimeError when they are another network's."""
         state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
         counters = {name: t for name, t in self.network.state_dict().items() if name.endswith("num_batches_tracked")}

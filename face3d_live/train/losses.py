@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from face3d_live.head import points as groups
 from face3d_live.head.model import Head
 from face3d_live.regress.prediction import LOG_SIGMA, N_POINTS
+from face3d_live.typing import AnyArray
 
 Raw = dict[str, Tensor]
 
@@ -92,7 +93,7 @@ def channel_weight(spread: Tensor) -> Tensor:  # (52,) -> (52,), mean 1
     return weight / weight.mean()
 
 
-def confidence_of_error(error: Tensor | np.ndarray) -> Tensor:
+def confidence_of_error(error: Tensor | AnyArray) -> Tensor:
     """What the confidence head should say of a mean point error in half sides of the crop."""
     return torch.exp(-torch.as_tensor(error) / CONFIDENCE_ERROR)
 
@@ -112,7 +113,7 @@ class Losses:
         """spread: (52,) standard deviations of the coefficients in training."""
         pieces = head.point_basis()
 
-        def flat(basis: np.ndarray) -> Tensor:
+        def flat(basis: AnyArray) -> Tensor:
             return torch.from_numpy(np.array(basis, np.float32).reshape(len(basis), -1) * 100).to(device)
 
         openings = torch.tensor(OPENINGS, device=device)

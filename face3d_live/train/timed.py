@@ -28,7 +28,6 @@ from rich.table import Table
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
-from face3d_live.regress.devices import Device
 from face3d_live.regress.network import Architecture
 from face3d_live.regress.runtime import Regressor
 from face3d_live.train import loop
@@ -36,6 +35,7 @@ from face3d_live.train.augment import mirror_shape
 from face3d_live.train.data.pool import PORTRAIT_SHARE, Pool
 from face3d_live.train.data.resident import ResidentMixture
 from face3d_live.train.evaluate import answers as evaluation
+from face3d_live.typing import Device
 
 #: Seconds that checkpoints and writing the weights take beside the training.
 WRITING = 12.0

@@ -8,8 +8,8 @@ colour    HDR and wide gamuts to sRGB
 reader    `Video`, which puts them together
 """
 
+from face3d_live.typing import Rgb
 from face3d_live.video.clock import FALLBACK_FPS
-from face3d_live.video.picture import Rgb
 from face3d_live.video.reader import Video
 
 __all__ = ["FALLBACK_FPS", "Rgb", "Video"]

@@ -21,7 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from face3d_live.typing import Array64
 
 #: Nits: SDR's white, and what is assumed to be the brightest of any HDR video (a phone's HLG, most HDR10).
 WHITE, PEAK = 203.0, 1000.0
@@ -128,13 +128,13 @@ def _graph(transfer: int, primaries: int, frame: VideoFrame) -> Graph:
 
 
 @lru_cache(8)
-def table_of(transfer: int, primaries: int) -> Array:  # -> (S, S, S, 3) indexed by red, green, blue
+def table_of(transfer: int, primaries: int) -> Array64:  # -> (S, S, S, 3) indexed by red, green, blue
     """sRGB 0..1 of evenly spaced coded R, G, B."""
     axis = np.linspace(0, 1, _SIDE)
     return to_srgb(np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1), transfer, primaries)
 
 
-def to_srgb(coded: Array, transfer: int, primaries: int) -> Array:  # (..., 3) 0..1 -> (..., 3) 0..1
+def to_srgb(coded: Array64, transfer: int, primaries: int) -> Array64:  # (..., 3) 0..1 -> (..., 3) 0..1
     """Coded R'G'B' of a transfer function and primaries as sRGB."""
     if transfer in _HDR:
         nits = from_pq(coded) if transfer == PQ else from_hlg(coded)
@@ -152,19 +152,19 @@ _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 
 
-def from_pq(coded: Array) -> Array:
+def from_pq(coded: Array64) -> Array64:
     """Nits of PQ values 0..1."""
     root = np.asarray(coded, np.float64) ** (1 / _M2)
     return np.asarray(10000 * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1))
 
 
-def to_pq(nits: Array) -> Array:
+def to_pq(nits: Array64) -> Array64:
     """PQ values 0..1 of nits."""
     root = (np.asarray(nits, np.float64) / 10000) ** _M1
     return np.asarray(((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2)
 
 
-def from_hlg(coded: Array) -> Array:  # (..., 3) R', G', B'
+def from_hlg(coded: Array64) -> Array64:  # (..., 3) R', G', B'
     """Nits on a display of `PEAK` nits. Source: ITU-R BT.2100, table 5, with a system gamma of 1.2."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
@@ -172,7 +172,7 @@ def from_hlg(coded: Array) -> Array:  # (..., 3) R', G', B'
     return np.asarray(PEAK * luminance[..., None] ** 0.2 * scene)
 
 
-def rolled_off(nits: Array) -> Array:
+def rolled_off(nits: Array64) -> Array64:
     """Up to `PEAK` nits brought below `WHITE`. Source: ITU-R BT.2390, annex 5, with blacks at 0."""
     top = to_pq(np.array(PEAK))
     signal = np.minimum(to_pq(nits) / top, 1)
@@ -183,7 +183,7 @@ def rolled_off(nits: Array) -> Array:
     return from_pq(np.where(signal < knee, signal, spline) * top)
 
 
-def xyz_of(primaries: int) -> Array:  # (3, 3)
+def xyz_of(primaries: int) -> Array64:  # (3, 3)
     """Linear R, G, B to CIE XYZ. Source: SMPTE RP 177."""
     columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in _PRIMARIES[primaries]]).T
     x, y = _D65

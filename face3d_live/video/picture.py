@@ -7,12 +7,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
+from face3d_live.typing import AnyArray, Rgb
 from face3d_live.video.colour import ColourMapper, Colours
 from face3d_live.video.side_data import display_matrix
-
-Rgb = NDArray[np.uint8]  # (H, W, 3)
 
 #: Pixels that are more than so many times as wide as high, or as high as wide, are a mistake of the file.
 _MOST_ASPECT = 4.0
@@ -57,7 +55,7 @@ def pixel_aspect(stream: VideoStream) -> float:
     return aspect if _LEAST_ASPECT <= wide <= _MOST_ASPECT else 1.0
 
 
-def oriented(rgb: Rgb, matrix: NDArray | None) -> Rgb:
+def oriented(rgb: Rgb, matrix: AnyArray | None) -> Rgb:
     """The picture turned and mirrored by the nearest of the eight orientations to a display matrix.
 
     The matrix takes stored to shown positions: x' = a x + c y, y' = b x + d y with rows (a, b, u), (c, d, v), (x, y, w)

@@ -14,9 +14,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from face3d_live.errors import InputError
+from face3d_live.typing import Rgb
 from face3d_live.video import streams
 from face3d_live.video.clock import Clock, frame_rate
-from face3d_live.video.picture import Pictures, Rgb
+from face3d_live.video.picture import Pictures
 from face3d_live.video.streams import Packets
 
 EARLY = 0.5  # seconds that a video may fall short of the length it declares

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import INDEX
 from face3d_live.head import regions
@@ -23,8 +22,7 @@ from face3d_live.head.build.source import COMPONENT_SIZES, N_ANNY, Source, load_
 from face3d_live.head.points import BROW_LEFT, N_SKIN
 from face3d_live.head.subdivide import Quads, quads_from_pairs, triangles_from_quads
 from face3d_live.paths import MODELS
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 N_HEADS, N_HEADS_QUICK = 20_000, 2_000
 CORRESPONDENCE = Path(__file__).with_name("correspondence.npz")
@@ -42,7 +40,7 @@ ORIGIN = np.array([0.0, 0.137119, 0.040323], np.float32)
 TONGUE_REST = 0.5
 
 
-def vertex_normals(vertices: Array, faces: NDArray) -> NDArray:  # (V, 3), (F, 3) -> (V, 3)
+def vertex_normals(vertices: Array, faces: AnyArray) -> AnyArray:  # (V, 3), (F, 3) -> (V, 3)
     """Unit normals, area weighted."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     total = np.zeros_like(vertices)
@@ -51,14 +49,14 @@ def vertex_normals(vertices: Array, faces: NDArray) -> NDArray:  # (V, 3), (F, 3
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
 
 
-def sphere_through(points: NDArray) -> tuple[NDArray, float]:
+def sphere_through(points: AnyArray) -> tuple[AnyArray, float]:
     """Centre and radius of the sphere closest to points (N, 3), in the algebraic sense."""
     system = np.c_[2 * points, np.ones(len(points))]
     solution = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0]
     return solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
 
 
-def _both(source: Source, slider: str) -> NDArray:  # (4538,)
+def _both(source: Source, slider: str) -> AnyArray:  # (4538,)
     """How far the left and the right one of a pair of sliders move each vertex."""
     return np.maximum(source.local_field(f"l-{slider}"), source.local_field(f"r-{slider}"))
 
@@ -68,9 +66,9 @@ class Build:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.point_faces: NDArray = np.empty((0, 3), np.int64)
-        self.point_weights: NDArray = np.empty((0, 3), np.float32)
-        self.point_usable: NDArray = np.empty(0, np.float32)
+        self.point_faces: AnyArray = np.empty((0, 3), np.int64)
+        self.point_weights: AnyArray = np.empty((0, 3), np.float32)
+        self.point_usable: AnyArray = np.empty(0, np.float32)
         self.anny_quads = quads_from_pairs(source.faces)
         names = list(COMPONENT_SIZES)
         self.is_anny = {n: source.component == i for i, n in enumerate(names)}
@@ -82,7 +80,7 @@ class Build:
         )
         self.origin = ORIGIN
 
-    def _eye_spheres(self) -> list[tuple[NDArray, float]]:
+    def _eye_spheres(self) -> list[tuple[AnyArray, float]]:
         spheres = []
         for name in ("eye_left", "eye_right"):
             ball = self.source.vertices[self.is_anny[name]]
@@ -110,7 +108,7 @@ class Build:
         eyes = self.part == 1
         self.eye_ids = [np.flatnonzero(eyes & (self.middle[:, 0] * side > 0)) for side in (1, -1)]
 
-    def _padded(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:  # (4538,) -> (V,)
+    def _padded(self, mask: Mask) -> Mask:  # (4538,) -> (V,)
         return np.r_[mask, np.zeros(len(self.teeth.gum), bool)]
 
     def expressions(self, brow_height: float, movements: Path | None = ex.MOVEMENTS) -> None:
@@ -131,7 +129,7 @@ class Build:
         self._follow_jaw(offsets)
         self.expression = offsets
 
-    def _bend(self, offsets: Array, names: NDArray, moved: Array, weight: NDArray) -> None:
+    def _bend(self, offsets: Array, names: AnyArray, moved: Array, weight: AnyArray) -> None:
         """Make the offsets (52, V, 3) meet movements (K, 468, 3) of the points, both sides at once."""
         corners, weights = self.point_faces[:N_SKIN], self.point_weights[:N_SKIN]
         places = np.einsum("pkc,pk->pc", self.middle[corners], weights)
@@ -181,7 +179,7 @@ class Build:
         self.blink_vertices, self.blink_eye = np.concatenate(vertices), np.concatenate(eyes)
         self.blink_basis = np.concatenate(bases, 1)
 
-    def _chin(self) -> NDArray:
+    def _chin(self) -> AnyArray:
         """Vertices that follow the jaw bone: the chin's skin and the floor of the mouth."""
         drop = -self.source.expression[INDEX["jawOpen"]][:, 1]
         x, _, z = self.middle[:N_ANNY].T
@@ -207,7 +205,7 @@ class Build:
         self.template = self.middle + shift
         self.explained = found.explained
 
-    def _importance(self) -> NDArray:  # (4538,)
+    def _importance(self) -> AnyArray:  # (4538,)
         """How much a vertex counts in alignment and PCA: the face most, neck and inner parts hardly."""
         names = regions.REGION_NAMES
         region = self.region_of[:N_ANNY]
@@ -231,7 +229,7 @@ class Build:
         if (face_uv[0::2][:, [0, 2]] != face_uv[1::2, :2]).any():
             raise ValueError("the atlas cuts a quad")
 
-    def iris_points(self) -> tuple[NDArray, Array]:
+    def iris_points(self) -> tuple[AnyArray, Array]:
         """(10, 3) vertices and weights of the right and left iris points: centre, image right, top, image left, bottom.
 
         Where rays from the ball's centre meet it.
@@ -303,7 +301,9 @@ def plain_units() -> Array:  # (52, 478, 3)
     return np.einsum("epkc,pk->epc", corners, made.point_weights).astype(np.float32)
 
 
-def build(count: int, correspondence: Path, seed: int = 1, kept: Mapping[str, NDArray] | None = None) -> dict[str, Any]:
+def build(
+    count: int, correspondence: Path, seed: int = 1, kept: Mapping[str, AnyArray] | None = None
+) -> dict[str, Any]:
     """All steps. correspondence: npz with `faces` (468, 3), `weights` (468, 3), `usable` (478,) of the skin points.
 
     kept: arrays of a head whose identities and atlas stay as they are, so that codes and textures made with it mean the

@@ -16,6 +16,7 @@ from face3d_live.head.build import charts
 from face3d_live.head.build.charts import Chart
 from face3d_live.head.build.flatten import flatten, rest_triangles, stretch, tutte
 from face3d_live.head.build.packing import Island, pack
+from face3d_live.typing import AnyArray, Array
 
 _ON_LINE = 1e-5  # metres from x = 0
 _EAR_HEIGHT = 0.065  # metres, of an auricle
@@ -25,8 +26,8 @@ _EAR_SCALE, _INNER_SCALE = 0.85, {_SKIN: 0.3, _EYES: 0.55, _TEETH: 0.6, 3: 0.4, 
 
 
 def build_atlas(
-    vertices: NDArray, faces: NDArray, part: NDArray, regions: Mapping[str, NDArray]
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    vertices: AnyArray, faces: AnyArray, part: AnyArray, regions: Mapping[str, AnyArray]
+) -> tuple[Array, NDArray[np.int32]]:
     """Lay the head out in the unit square.
 
     vertices: (V, 3) head frame, the skin mirror-symmetric to 0.1 mm; faces: (F, 3), rows 2i and 2i + 1 halving a quad,
@@ -57,13 +58,13 @@ def build_atlas(
     return uv, face_uv
 
 
-def _by_quad(flag: NDArray, any_of: bool) -> NDArray:  # (F,) -> (F,)
+def _by_quad(flag: AnyArray, any_of: bool) -> AnyArray:  # (F,) -> (F,)
     """The same answer for both halves of a quad."""
     pairs = flag.reshape(-1, 2)
     return np.repeat(pairs.any(1) if any_of else pairs.all(1), 2)
 
 
-def _ear(vertices: NDArray, faces: NDArray, candidates: NDArray, region: NDArray) -> NDArray:  # -> (F,) bool
+def _ear(vertices: AnyArray, faces: AnyArray, candidates: AnyArray, region: AnyArray) -> AnyArray:  # -> (F,) bool
     """The left auricle: the region's largest piece, from which rings are peeled until it is as high as an ear."""
     inside = region & (vertices[:, 0] > 0)
     while len(piece := _piece(faces, candidates, inside)):
@@ -75,9 +76,9 @@ def _ear(vertices: NDArray, faces: NDArray, candidates: NDArray, region: NDArray
     raise ValueError("no auricle in the ear region: it cannot be cut out")
 
 
-def _piece(faces: NDArray, candidates: NDArray, inside: NDArray) -> NDArray:
+def _piece(faces: AnyArray, candidates: AnyArray, inside: AnyArray) -> AnyArray:
     """The largest connected set of quads inside, with what it encloses."""
-    index = np.flatnonzero(candidates & _by_quad(inside[faces].all(1), any_of=False))
+    index = np.flatnonzero(candidates & _by_quad(np.asarray(inside[faces].all(1)), any_of=False))
     if not len(index):
         return index
     piece = max((index[c] for c in charts.components(faces[index])), key=len)
@@ -86,7 +87,7 @@ def _piece(faces: NDArray, candidates: NDArray, inside: NDArray) -> NDArray:
     return np.sort(np.concatenate([piece, *enclosed]))
 
 
-def _mirror_faces(faces: NDArray, partner: NDArray) -> NDArray:  # (F,), -1 where a face has no counterpart
+def _mirror_faces(faces: AnyArray, partner: AnyArray) -> AnyArray:  # (F,), -1 where a face has no counterpart
     """The face over on the other side, whichever way its quad is halved."""
     quads = faces.reshape(-1, 6)
     row = {tuple(np.unique(q).tolist()): i for i, q in enumerate(quads)}
@@ -95,7 +96,7 @@ def _mirror_faces(faces: NDArray, partner: NDArray) -> NDArray:  # (F,), -1 wher
     return np.where(np.repeat(first, 2) < 0, -1, np.stack([2 * first, 2 * first + 1], 1).ravel())
 
 
-def _discs(vertices: NDArray, faces: NDArray, index: NDArray, part: NDArray) -> list[NDArray]:
+def _discs(vertices: AnyArray, faces: AnyArray, index: AnyArray, part: AnyArray) -> list[AnyArray]:
     """Split what is left into discs: by connection, then each closed or handled piece through its middle."""
     found, queue = [], [index[c] for c in charts.components(faces[index])] if len(index) else []
     while queue:
@@ -110,7 +111,7 @@ def _discs(vertices: NDArray, faces: NDArray, index: NDArray, part: NDArray) -> 
     return found
 
 
-def _halves(faces: NDArray, piece: NDArray, high: NDArray) -> list[NDArray]:
+def _halves(faces: AnyArray, piece: AnyArray, high: AnyArray) -> list[AnyArray]:
     """Two connected halves: crumbs on the wrong side go over to the other."""
     for _ in range(2):
         mine = piece[high]
@@ -119,7 +120,7 @@ def _halves(faces: NDArray, piece: NDArray, high: NDArray) -> list[NDArray]:
     return [piece[high], piece[~high]]
 
 
-def _upright(vertices: NDArray, chart: Chart) -> Chart:
+def _upright(vertices: AnyArray, chart: Chart) -> Chart:
     """Turn a chart so that up on the head is up on the map."""
     centred = chart.uv - chart.uv.mean(0)
     height = vertices[chart.vertices, 1] - vertices[chart.vertices, 1].mean()
@@ -129,10 +130,10 @@ def _upright(vertices: NDArray, chart: Chart) -> Chart:
 
 
 def _assemble(
-    placed: list[Island], faces: NDArray, mirrored: NDArray, partner: NDArray
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    placed: list[Island], faces: AnyArray, mirrored: AnyArray, partner: AnyArray
+) -> tuple[Array, NDArray[np.int32]]:
     """Number the texture coordinates, chart by chart; a mirrored chart is followed by its other side at 1 - u."""
-    uv: list[NDArray] = []
+    uv: list[AnyArray] = []
     face_uv = np.full(faces.shape, -1, np.int32)
     count = 0
     for island in placed:
@@ -150,7 +151,9 @@ def _assemble(
     return np.concatenate(uv)[used].astype(np.float32), compact.reshape(-1, 3).astype(np.int32)
 
 
-def report(vertices: NDArray, faces: NDArray, uv: NDArray, face_uv: NDArray, seen: NDArray, face: NDArray) -> None:
+def report(
+    vertices: AnyArray, faces: AnyArray, uv: AnyArray, face_uv: AnyArray, seen: AnyArray, face: AnyArray
+) -> None:
     """Print angle distortion (larger over smaller stretch, area-weighted) and how much of the square the face gets."""
     rest = rest_triangles(vertices, faces)
     ratio, growth = stretch(uv.astype(np.float64), face_uv, rest)
@@ -165,7 +168,7 @@ def report(vertices: NDArray, faces: NDArray, uv: NDArray, face_uv: NDArray, see
     print(f"atlas: {len(uv)} coordinates, {int((growth <= 0).sum())} flipped triangles")
 
 
-def half_head(vertices: NDArray, faces: NDArray, index: NDArray, inner: NDArray, seen: NDArray) -> Chart:
+def half_head(vertices: AnyArray, faces: AnyArray, index: AnyArray, inner: AnyArray, seen: AnyArray) -> Chart:
     """Flatten the left half (x >= 0) of the head's skin, the faces `index`; its profile goes to u = 0.
 
     inner: (F,) the faces of other materials; seen: (F,) exposure. Holes (mouth, ear) are filled while flattening so
@@ -189,8 +192,8 @@ def half_head(vertices: NDArray, faces: NDArray, index: NDArray, inner: NDArray,
 
 
 def _close_mouth(
-    outer: list[int], faces: NDArray, points: NDArray, lips: NDArray
-) -> tuple[list[int], NDArray, NDArray]:
+    outer: list[int], faces: AnyArray, points: AnyArray, lips: AnyArray
+) -> tuple[list[int], AnyArray, AnyArray]:
     """Where the outline leaves the profile for the rim of the mouth (vertices `lips`), fan that run shut."""
     loop = np.array(outer)
     rim = np.isin(loop, lips) & (np.abs(points[loop, 0]) > _ON_LINE)
@@ -205,7 +208,7 @@ def _close_mouth(
     return [path[0], apex, *loop[last:].tolist()], faces, np.concatenate([points, centre[None]])
 
 
-def _profile(outer: list[int], points: NDArray) -> tuple[list[int], list[int]]:
+def _profile(outer: list[int], points: AnyArray) -> tuple[list[int], list[int]]:
     """(line, arc): the outline's run on x = 0 from the neck's front over the face to the crown, and the rest."""
     loop = np.array(outer)
     p = points[loop]
@@ -217,7 +220,7 @@ def _profile(outer: list[int], points: NDArray) -> tuple[list[int], list[int]]:
     return loop[:count].tolist(), loop[count:].tolist()
 
 
-def _half_disc(points: NDArray, faces: NDArray, line: list[int], arc: list[int], radius: float) -> NDArray:
+def _half_disc(points: AnyArray, faces: AnyArray, line: list[int], arc: list[int], radius: float) -> AnyArray:
     """Tutte's map onto a half disc at u >= 0: the profile on its diameter, spaced as on the head."""
     length = np.linalg.norm(np.diff(points[line], axis=0), axis=1)
     along = np.append(0, np.cumsum(np.maximum(length, 1e-5)))
@@ -230,8 +233,8 @@ def _half_disc(points: NDArray, faces: NDArray, line: list[int], arc: list[int],
 
 
 def _wishes(
-    points: NDArray, faces: NDArray, rest: NDArray, seen: NDArray, real: int
-) -> tuple[NDArray, NDArray, NDArray]:
+    points: AnyArray, faces: AnyArray, rest: AnyArray, seen: AnyArray, real: int
+) -> tuple[AnyArray, AnyArray, AnyArray]:
     """(weight, area weight, scale) of every triangle: what may be distorted, and how large it wants to be drawn."""
     top, front = points[:, 1].max(), points[:, 2]
     centre = np.array([0, top - 0.13, front.max() * 0.45 + front.min() * 0.55])

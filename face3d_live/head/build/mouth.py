@@ -10,11 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.subdivide import Quads
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array, Mask
 
 #: Half an arch from the midline outwards: mesiodistal crown widths of adults, millimetres (Wheeler's means).
 UPPER_WIDTHS = (8.5, 6.5, 7.5, 7.0, 7.0, 10.0)
@@ -34,8 +32,8 @@ class Teeth:
 
     vertices: Array
     quads: Quads
-    gum: NDArray[np.bool_]
-    lower: NDArray[np.bool_]
+    gum: Mask
+    lower: Mask
 
 
 @dataclass
@@ -49,7 +47,7 @@ class Arch:
     up: float  # +1: crowns grow upwards into the gum (upper teeth), -1: downwards
     scale: float
 
-    def build(self) -> tuple[Array, Quads, NDArray[np.bool_]]:
+    def build(self) -> tuple[Array, Quads, Mask]:
         """vertices (N_COLUMNS * N_ROWS, 3), quads, gum mask."""
         total = sum(self.widths)
         s, in_gap, crown = _columns(self.widths)
@@ -70,7 +68,7 @@ class Arch:
             np.tile(rows[:, 2] > 0, len(s)),
         )
 
-    def _curve(self, arc_mm: NDArray) -> tuple[NDArray, NDArray]:
+    def _curve(self, arc_mm: AnyArray) -> tuple[AnyArray, AnyArray]:
         """Points at these signed arc lengths along the ellipse x = a sin t, z = -b (1 - cos t), and its normals."""
         t = np.linspace(0, np.pi / 2, 400)
         x, z = self.half_width * np.sin(t), -self.depth * (1 - np.cos(t))
@@ -81,7 +79,7 @@ class Arch:
         return self.front + place, normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
 
-def _columns(widths: tuple[float, ...]) -> tuple[NDArray, NDArray, NDArray]:
+def _columns(widths: tuple[float, ...]) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Arc position (mm), whether it is a gap between teeth, and crown height (mm) of every column."""
     place, gap, crown = [0.0], [1.0], [CROWN_HEIGHTS[0]]
     left = 0.0
@@ -91,7 +89,7 @@ def _columns(widths: tuple[float, ...]) -> tuple[NDArray, NDArray, NDArray]:
         crown += [height, height, height]
         left += width
 
-    def both(v: list[float], sign: float) -> NDArray:
+    def both(v: list[float], sign: float) -> AnyArray:
         return np.r_[sign * np.array(v[:0:-1]), v]
 
     return both(place, -1.0), both(gap, 1.0), both(crown, 1.0)
@@ -128,7 +126,7 @@ LIP_SLIT = 0.0694
 THROAT = (0.0, 0.0430, 0.1024)
 
 
-def cavity(vertices: Array, normals: Array, faces: NDArray, skin: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def cavity(vertices: Array, normals: Array, faces: AnyArray, skin: Mask) -> Mask:
     """(V,) bool: the skin's lining of the mouth, found by flooding from the throat until the lips turn outwards.
 
     vertices: the middle head in anny's origin. Raises ValueError if the flood leaks out of the mouth.
@@ -152,7 +150,7 @@ def affine_follow(source: Array, target: Array, offsets: Array) -> Array:  # (N,
     """Carry fields of offsets known at `source` to `target` by the affine map that fits each best (least squares)."""
     centre, size = source.mean(0), source.std()
 
-    def lift(p: Array) -> NDArray:
+    def lift(p: Array) -> AnyArray:
         return np.concatenate([(p - centre) / size, np.ones((len(p), 1))], 1)
 
     operator = lift(target) @ np.linalg.pinv(lift(source))  # (M, N)
@@ -165,7 +163,7 @@ def rigid_follow(source: Array, moved: Array, target: Array) -> Array:  # (N,3),
     return (target @ rotation.T + translation - target).astype(np.float32)
 
 
-def kabsch(source: NDArray, target: NDArray, weight: NDArray | None = None) -> tuple[NDArray, NDArray]:
+def kabsch(source: AnyArray, target: AnyArray, weight: AnyArray | None = None) -> tuple[AnyArray, AnyArray]:
     """Rotation (3, 3) and translation (3,) that take source (N, 3) to target with least (weighted) squares."""
     w = np.ones(len(source)) if weight is None else weight
     w = (w / w.sum())[:, None]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from scipy.signal import fftconvolve
 
 from face3d_live.head.build.charts import Chart
 from face3d_live.raster import rasterize
+from face3d_live.typing import AnyArray, Mask
 
 _GRID = 512
 _GAP = 2  # cells left free around everything: 4 texels at 1024
@@ -25,7 +25,7 @@ class Island(NamedTuple):
     scale: float
 
 
-def pack(head: Chart, islands: list[Island], faces: NDArray) -> list[Island]:
+def pack(head: Chart, islands: list[Island], faces: AnyArray) -> list[Island]:
     """The head in the middle, its profile on u = 1/2, and the islands where room is left, all in the unit square.
 
     head: its left half, profile on u = 0. Raises ValueError when the islands fit at no reasonable size.
@@ -47,7 +47,7 @@ def pack(head: Chart, islands: list[Island], faces: NDArray) -> list[Island]:
     raise ValueError("the islands of the atlas do not fit around the head")
 
 
-def _mask(chart: Chart, faces: NDArray) -> NDArray[np.bool_]:  # (_GRID, _GRID), row 0 = bottom
+def _mask(chart: Chart, faces: AnyArray) -> Mask:  # (_GRID, _GRID), row 0 = bottom
     corner = np.searchsorted(chart.vertices, faces[chart.faces])
     covered = rasterize(chart.uv * _GRID, corner, _GRID, _GRID).triangle >= 0
     touched = np.clip((chart.uv * _GRID).astype(int), 0, _GRID - 1)
@@ -55,7 +55,7 @@ def _mask(chart: Chart, faces: NDArray) -> NDArray[np.bool_]:  # (_GRID, _GRID),
     return binary_dilation(covered, iterations=_GAP)
 
 
-def _try(room: NDArray, islands: list[Island], faces: NDArray, unit: float) -> list[Island] | None:
+def _try(room: AnyArray, islands: list[Island], faces: AnyArray, unit: float) -> list[Island] | None:
     """Place all at this size, each as near a corner as it can; None when one finds no place. `room` is used up."""
     placed = []
     for island in islands:

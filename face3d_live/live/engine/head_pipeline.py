@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -16,15 +15,13 @@ from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, Calibration, CalibrationRequest, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import Figures
-from face3d_live.regress.devices import Device, Precision
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.render.pictures import covering
 from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
 from face3d_live.track.tracker import Tracked, Tracker
-
-Rgb = NDArray[np.uint8]
+from face3d_live.typing import Device, Precision, Rgb
 
 #: A camera silent for longer shows nobody: the tracker gets dark pictures, so that it relaxes as it always does.
 SILENT_SECONDS = 0.5

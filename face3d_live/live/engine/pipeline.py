@@ -11,12 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from face3d_live.codes import HeadCodes
-
-Rgb = NDArray[np.uint8]
+from face3d_live.typing import Rgb
 
 Mode = Literal["avatar", "overlay", "wireframe"]
 MODES: tuple[str, ...] = get_args(Mode)

@@ -7,17 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.pipeline import NEUTRAL, Calibration, CalibrationRequest, Result, ViewRequest
 from face3d_live.live.engine.shared_memory import Mailbox
 from face3d_live.live.sessions.avatars import StoredAvatar
-
-Rgb = NDArray[np.uint8]
+from face3d_live.typing import Rgb
 
 
 @dataclass(frozen=True)

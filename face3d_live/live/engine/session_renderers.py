@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, ViewRequest
@@ -14,8 +11,7 @@ from face3d_live.render.avatar_renderer import AvatarRenderer
 from face3d_live.render.pictures import studio
 from face3d_live.render.renderer import Background, Renderer
 from face3d_live.render.view import View
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 
 class Figures:

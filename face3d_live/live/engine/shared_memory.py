@@ -13,11 +13,9 @@ import mmap
 import os
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.live.engine.pipeline import AVATAR_SIZE
-
-Rgb = NDArray[np.uint8]
+from face3d_live.typing import Rgb
 
 #: The longer side of a picture that the engine is given.
 MAX_SIDE = 640

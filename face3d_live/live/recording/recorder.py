@@ -15,11 +15,11 @@ from pathlib import Path
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live.engine.pipeline import Rgb
 from face3d_live.live.recording.writer_threads import Lane
 from face3d_live.takes import render_video, sound
 from face3d_live.takes.model import Frame, Gap, Header, Record, Why
 from face3d_live.takes.writer import TakeWriter
+from face3d_live.typing import Rgb
 
 #: Frames that may wait for the disk: ten seconds of them.
 QUEUE = 300

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -28,10 +27,10 @@ from face3d_live.live.sessions.pending_calibrations import Calibrations
 from face3d_live.live.sessions.texture_capture import Tailor, Wardrobe
 from face3d_live.live.stream.hub import Hub
 from face3d_live.protocols.frame import StreamFrame
+from face3d_live.typing import Rgb
 
 logger = logging.getLogger(__name__)
 
-Rgb = NDArray[np.uint8]
 
 MAX_SESSIONS = 8
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from face3d_live.errors import InputError
 from face3d_live.live.engine.shared_memory import MAX_SIDE
 from face3d_live.live.sessions.session import Session, Sessions
-from face3d_live.video import Rgb, Video
+from face3d_live.typing import Rgb
+from face3d_live.video import Video
 
 logger = logging.getLogger(__name__)
 

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import Face3DError
 from face3d_live.live.engine.shared_memory import SKIN_SIZE
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.track.identity import FAR, goodness
+from face3d_live.typing import Rgb
 
 logger = logging.getLogger(__name__)
 
-Rgb = NDArray[np.uint8]
 
 #: Seconds of looking around for good moments before the first skin is made, and between two skins.
 FIRST, BETWEEN = 1.5, 4.0

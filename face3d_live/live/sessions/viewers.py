@@ -14,18 +14,16 @@ import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from face3d_live.live.engine.pipeline import AVATAR_SIZE
 from face3d_live.live.sessions.observer import Frame
 from face3d_live.live.sessions.session import Session, Sessions
+from face3d_live.typing import Picture
 
 logger = logging.getLogger(__name__)
 
-Picture = NDArray[np.uint8]
 
 MAX_VIEWERS = 16
 #: Pictures that a viewer has been sent and has not drawn.

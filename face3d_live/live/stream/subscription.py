@@ -11,6 +11,7 @@ import numpy as np
 from face3d_live.codes import ARKIT, INDEX
 from face3d_live.errors import InputError
 from face3d_live.live.outputs.address import MAX_RATE
+from face3d_live.typing import AnyArray
 
 _KNOWN = {"format", "session", "rate", "names", "token"}
 
@@ -25,7 +26,7 @@ class Wish:
     names: tuple[str, ...] = ARKIT
 
     @property
-    def columns(self) -> np.ndarray:  # (len(names),)
+    def columns(self) -> AnyArray:  # (len(names),)
         """Where the names stand in a frame's expression."""
         return np.array([INDEX[name] for name in self.names])
 

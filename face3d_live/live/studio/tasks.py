@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -25,7 +24,6 @@ from face3d_live.live.worker.process import Report
 if TYPE_CHECKING:
     from face3d_live.track.detector import Detector
 
-Rgb = NDArray[np.uint8]
 
 #: Heads whose textures are kept ready; one more costs the one that was not looked at for longest its place.
 MAX_SITTERS = 4

@@ -16,12 +16,10 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
-from numpy.typing import NDArray
 
 from face3d_live.live.engine.pipeline import AVATAR_SIZE
 from face3d_live.live.engine.shared_memory import MAX_SIDE
-
-Rgb = NDArray[np.uint8]
+from face3d_live.typing import Rgb
 
 _CLOCK = 90_000
 #: A still avatar is sent again so often that a lost packet heals and the browser does not call the video stalled.

@@ -8,19 +8,17 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.shared_memory import SKIN_SIZE
 from face3d_live.live.worker.process import Report
+from face3d_live.typing import Rgb
 
 if TYPE_CHECKING:
     from face3d_live.head.mesh import Level
     from face3d_live.reconstruct import Reconstruction, Reconstructor
     from face3d_live.texture.fuse import TextureFuser
-
-Rgb = NDArray[np.uint8]
 
 
 @cache

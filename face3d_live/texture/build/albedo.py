@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import N_TEXTURE
 from face3d_live.head.model import Head
@@ -22,8 +21,7 @@ from face3d_live.texture.albedo import MODE_SIZE, SIZE, Albedo
 from face3d_live.texture.build.files import read_picture
 from face3d_live.texture.build.library import DEFAULT, LIFTED, build_library
 from face3d_live.texture.texels import texels_of
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 _SKIN_COUNTS = 12.0  # one painted skin against one photograph
 _REJECTED = 0.15  # share of the photographs put aside
@@ -39,7 +37,7 @@ class Pca(NamedTuple):
     noise: float
 
 
-def principal_components(data: Array, weight: NDArray) -> Pca:
+def principal_components(data: Array, weight: AnyArray) -> Pca:
     """Weighted PCA of the rows of (n, D), n < D, by the eigenvectors of the Gram matrix."""
     weight = weight / weight.sum()
     mean = weight @ data
@@ -53,7 +51,7 @@ def principal_components(data: Array, weight: NDArray) -> Pca:
     return Pca(mean, modes * np.where(sign == 0, 1, sign), explained, float(np.sqrt(left / data.shape[1])))
 
 
-def tone_weights(brightness: NDArray, photograph: NDArray) -> NDArray:  # (n,), (n,) bool -> (n,)
+def tone_weights(brightness: AnyArray, photograph: AnyArray) -> AnyArray:  # (n,), (n,) bool -> (n,)
     """So that each of eight tones from dark to light weighs the same, within a factor of ten per picture."""
     base = np.where(photograph, 1.0, _SKIN_COUNTS)
     edges = np.linspace(brightness.min(), brightness.max() + 1e-6, _TONES + 1)
@@ -62,7 +60,7 @@ def tone_weights(brightness: NDArray, photograph: NDArray) -> NDArray:  # (n,), 
     return base * np.clip(base.sum() / _TONES / np.maximum(mass[of], 1e-6), 0.3, 3.0)
 
 
-def left_over(data: Array, pca: Pca) -> NDArray:  # (n,)
+def left_over(data: Array, pca: Pca) -> AnyArray:  # (n,)
     """Root mean square of what the components do not explain of each row."""
     centred = data - pca.mean
     norm = (pca.modes**2).sum(1, keepdims=True)

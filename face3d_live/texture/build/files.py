@@ -6,11 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 
 def read_picture(path: Path) -> Picture:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.errors import AssetError
@@ -22,9 +21,7 @@ from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, face_only, share_of
 from face3d_live.texture.sample import look, pick, unlit
 from face3d_live.texture.texels import texels_of
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 _FOCAL = 4.0  # portraits are taken from afar: focal length over the picture's side
 _POINT_ERROR = 1.5  # pixels of the 256
@@ -58,7 +55,7 @@ class Lifter:
         bare = self.texels.image(share_of(head, self.texels, ("cheeks", "forehead", "jaw")))
         self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 60)) > 0.93
 
-    def lift(self, name: str, rgb: Picture, points: NDArray) -> Lifted | None:
+    def lift(self, name: str, rgb: Picture, points: AnyArray) -> Lifted | None:
         """rgb: (H, W, 3), points: (478, 2) its pixels. None where it fits badly, looks away or shows little skin."""
         height, width = rgb.shape[:2]
         camera = Camera(width, height, _FOCAL * max(width, height))
@@ -112,7 +109,7 @@ def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
         yield path.stem, read_picture(path), landmarks[i, :, :2]
 
 
-def _balanced(index: Path, names: NDArray) -> NDArray:
+def _balanced(index: Path, names: AnyArray) -> AnyArray:
     """An order in which a part of the portraits already stands for all: the few dark skins first, the rest shuffled."""
     with index.open(newline="", encoding="utf-8-sig") as lines:
         tone = {row["image"]: float(row["ita_deg"]) for row in csv.DictReader(lines)}

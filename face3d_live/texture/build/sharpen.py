@@ -18,16 +18,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.texture.build.skins import SkinBaker, body_skins
 from face3d_live.texture.regions import face_only
 from face3d_live.texture.sharpen import FILTERS, N_CLASSES, RATIOS, SIDE, classes, sharper_grey
 from face3d_live.texture.texels import texels_of
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Mask, Picture
 
 SIZE = 512
 _NOISES, _JPEGS = (1.0, 2.5), (95, 88)
@@ -50,7 +47,7 @@ def photographed(skin: Picture, times: float, rng: np.random.Generator, noise: f
     return np.asarray(cv2.resize(opened, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def learn(skins: Sequence[Picture], where: NDArray[np.bool_], seed: int = 0) -> tuple[Array, Array]:
+def learn(skins: Sequence[Picture], where: Mask, seed: int = 0) -> tuple[Array, Array]:
     """Filters (ratios, classes, SIDE, SIDE) from skins (S, S, 3), at the texels `where` (S, S): (those that aim at the
     truth, what aiming beyond it by all of its fine detail adds to them)."""
     rng = np.random.default_rng(seed)
@@ -72,7 +69,7 @@ def learn(skins: Sequence[Picture], where: NDArray[np.bool_], seed: int = 0) -> 
     return found[0], found[1]
 
 
-def aims(skins: Sequence[Picture], where: NDArray[np.bool_], seed: int = 1) -> list[float]:
+def aims(skins: Sequence[Picture], where: Mask, seed: int = 1) -> list[float]:
     """How far beyond the truth to aim, for each ratio: see the module docstring. Each half of the skins is judged by
     filters of the other."""
     halves = skins[0::2], skins[1::2]
@@ -97,7 +94,7 @@ def _grey(picture: Picture) -> Array:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(picture, np.float32) / 255, cv2.COLOR_RGB2GRAY))
 
 
-def _add(gram: NDArray, targets: NDArray, skin: Picture, shown: Picture, where: NDArray, times: float) -> None:
+def _add(gram: AnyArray, targets: AnyArray, skin: Picture, shown: Picture, where: AnyArray, times: float) -> None:
     """Sums of one picture for the normal equations of every class."""
     truth, grey = _grey(skin), _grey(shown)
     kind = classes(grey, times)

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
 from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
 from face3d_live.texture.build.files import read_picture
 from face3d_live.texture.texels import LEVEL, Texels, make_texels
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 #: sRGB of what no skin shows, by part: eyeballs, teeth, tongue, mouth lining.
 PART_COLOURS = {1: (232, 226, 222), 2: (226, 216, 198), 3: (186, 96, 96), 4: (150, 66, 64)}

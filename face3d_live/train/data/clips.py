@@ -31,9 +31,8 @@ from face3d_live.train.data.shared_shape import fit_together
 from face3d_live.train.data.teacher import steady_answers
 from face3d_live.train.data.turned import Turner
 from face3d_live.train.synthetic.scene import Placement
+from face3d_live.typing import AnyArray, Array
 from face3d_live.video import Video
-
-Array = NDArray[np.float32]
 
 #: Who is in the clips that are trained on: one person who signs and six who speak (`clips/grid`). Two speakers, bbaf2n
 #: and lbbc2a, are held out with the three other people who sign.
@@ -121,7 +120,7 @@ def read_clip(clip: str, data: Path, answers: Path) -> list[tuple[NDArray[np.uin
         ]
 
 
-def guesses(points: NDArray, scores: NDArray, usual: NDArray) -> Array:  # (T, 478, 2), (T, 52), (52,) -> (T, 52)
+def guesses(points: AnyArray, scores: AnyArray, usual: AnyArray) -> Array:  # (T, 478, 2), (T, 52), (52,) -> (T, 52)
     """Where the fit of one person's expressions begins: the teacher's scores beyond what this face scores at rest.
 
     usual: (52,) what neutral faces score, which is the rest of the gaze (nobody looks straight ahead all the time).

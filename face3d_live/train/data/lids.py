@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.regress.fit import Fitter
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: On faces this small the teacher never shuts an eye: lids closer than the second part of the eye's width are drawn
 #: together, so that those as close as the first part meet (told from the pictures).
@@ -22,7 +20,7 @@ LIDS = {
 }
 
 
-def lid_gap(points: NDArray, side: str) -> NDArray:  # (..., 478, 2) -> (...)
+def lid_gap(points: AnyArray, side: str) -> AnyArray:  # (..., 478, 2) -> (...)
     """How far the upper lid is above the lower one as a part of the eye's width, the mean of three places."""
     *lids, (left, right) = LIDS[side]
     upper, lower = np.transpose(lids)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +27,7 @@ from face3d_live.head.model import Head, PointBasis
 from face3d_live.head.points import MIRROR_478, N_SKIN
 from face3d_live.regress.fit import FROM_POINTS, Fitter
 from face3d_live.train.data.observations import Observation, observe, refitted
+from face3d_live.typing import AnyArray
 
 #: What the teacher sees and means as ARKit does. It does not see cheeks, nose, tongue and the jaw's other ways; of gaze
 #: only the lids' share would be left; blinks close by construction (`head/build/closing.py`).
@@ -58,13 +58,13 @@ class Movements:
     covariance: (52, 52) of the teacher's scores about each person's mean. rest: (52,) what a calm face scores."""
 
     names: list[str]
-    moved: NDArray
-    evidence: NDArray
-    covariance: NDArray
-    rest: NDArray
+    moved: AnyArray
+    evidence: AnyArray
+    covariance: AnyArray
+    rest: AnyArray
 
 
-def measure(head: Head, plain: NDArray, seen: Sequence[Observation]) -> Movements:
+def measure(head: Head, plain: AnyArray, seen: Sequence[Observation]) -> Movements:
     """plain: (52, 478, 3) the units before. Returns the movements of `MEASURED`."""
     people = np.array([o.person for o in seen])
     weight = np.array([o.weight for o in seen])
@@ -82,7 +82,7 @@ def measure(head: Head, plain: NDArray, seen: Sequence[Observation]) -> Movement
     return Movements(list(MEASURED), (moved * gain[:, None, None])[chosen], evidence[chosen], covariance, rest)
 
 
-def centred(values: NDArray, people: NDArray) -> NDArray:  # (N, ...), (N,) -> (N, ...)
+def centred(values: AnyArray, people: AnyArray) -> AnyArray:  # (N, ...), (N,) -> (N, ...)
     """Each about the mean of its person."""
     out = values.astype(float)
     for person in np.unique(people):
@@ -90,7 +90,7 @@ def centred(values: NDArray, people: NDArray) -> NDArray:  # (N, ...), (N,) -> (
     return out
 
 
-def displacements(head: Head, seen: Sequence[Observation]) -> NDArray:  # -> (N, 478, 3)
+def displacements(head: Head, seen: Sequence[Observation]) -> AnyArray:  # -> (N, 478, 3)
     """Where the points are beyond the neutral head of each picture, head frame, metres. Depth is the fitted head's."""
     basis = head.point_basis()
     out = []
@@ -106,13 +106,13 @@ def displacements(head: Head, seen: Sequence[Observation]) -> NDArray:  # -> (N,
 
 def _regress(
     head: Head,
-    plain: NDArray,
+    plain: AnyArray,
     seen: Sequence[Observation],
-    scores: NDArray,
-    people: NDArray,
-    weight: NDArray,
-    scale: NDArray,
-) -> tuple[NDArray, NDArray, NDArray]:
+    scores: AnyArray,
+    people: AnyArray,
+    weight: AnyArray,
+    scale: AnyArray,
+) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Movements (K, 478, 3), evidence (K,) and scales (K,) of all stems by ridge regression, point by point."""
     both = list(STEMS.values())
     s = centred(np.stack([scores[:, list(rows)].mean(1) for rows in both], 1), people)
@@ -140,7 +140,7 @@ def _regress(
     return out, evidence, scale
 
 
-def _near(basis: PointBasis, unit: NDArray) -> NDArray:  # (478, 3) -> (478,) 0..1
+def _near(basis: PointBasis, unit: AnyArray) -> AnyArray:  # (478, 3) -> (478,) 0..1
     """How much of a movement is near each point."""
     size = np.linalg.norm(unit, axis=1)
     distance = np.linalg.norm(basis.mean[:, None] - basis.mean[None], axis=-1)
@@ -148,7 +148,7 @@ def _near(basis: PointBasis, unit: NDArray) -> NDArray:  # (478, 3) -> (478,) 0.
     return near / max(float(size.max()), 1e-4)
 
 
-def _units(head: Head, plain: NDArray, moved: NDArray) -> NDArray:  # -> (52, 478, 3)
+def _units(head: Head, plain: AnyArray, moved: AnyArray) -> AnyArray:  # -> (52, 478, 3)
     units = plain.copy()
     for name, movement in zip(STEMS, moved, strict=True):
         if name in MEASURED:
@@ -156,7 +156,7 @@ def _units(head: Head, plain: NDArray, moved: NDArray) -> NDArray:  # -> (52, 47
     return units
 
 
-def _gains(seen: Sequence[Observation], scores: NDArray, people: NDArray, clips: NDArray) -> NDArray:  # -> (K,)
+def _gains(seen: Sequence[Observation], scores: AnyArray, people: AnyArray, clips: AnyArray) -> AnyArray:  # -> (K,)
     """By how much the units are to grow for the fit's coefficients to have the size of the teacher's."""
     ours = centred(np.array([o.codes.expression for o in seen])[clips], people[clips])
     theirs = centred(scores[clips], people[clips])
@@ -170,7 +170,7 @@ def _gains(seen: Sequence[Observation], scores: NDArray, people: NDArray, clips:
     return np.array(out)
 
 
-def _covariance(scores: NDArray, weight: NDArray) -> NDArray:  # (N, 52), (N,) -> (52, 52)
+def _covariance(scores: AnyArray, weight: AnyArray) -> AnyArray:  # (N, 52), (N,) -> (52, 52)
     both, twice = np.concatenate([scores, scores[:, MIRROR]]), np.tile(weight, 2)
     return (both * twice[:, None]).T @ both / twice.sum()
 
@@ -180,14 +180,14 @@ class _Points:
     """The part of a head that a fit needs, with other units; see `regress.fit.PointHead`."""
 
     basis: PointBasis
-    point_usable: NDArray
-    expression_covariance: NDArray
+    point_usable: AnyArray
+    expression_covariance: AnyArray
 
     def point_basis(self) -> PointBasis:
         return self.basis
 
 
-def _fitter(head: Head, units: NDArray, covariance: NDArray) -> Fitter:
+def _fitter(head: Head, units: AnyArray, covariance: AnyArray) -> Fitter:
     basis = head.point_basis()
     kept = units.copy()
     for name in ARKIT:  # how far a blink goes is the head's own; so is the turning of the eyes
@@ -197,7 +197,7 @@ def _fitter(head: Head, units: NDArray, covariance: NDArray) -> Fitter:
     return Fitter(_Points(swapped, head.point_usable, covariance), FROM_POINTS)
 
 
-def table(movements: Movements, plain: NDArray) -> Table:
+def table(movements: Movements, plain: AnyArray) -> Table:
     """What the command prints."""
     out = Table("movement", "evidence", "before, mm", "now, mm", "direction")
     for name, moved, evidence in zip(movements.names, movements.moved, movements.evidence, strict=True):

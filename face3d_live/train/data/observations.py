@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -18,8 +17,7 @@ from face3d_live.train.data.clips import COVERED, FIT_STEPS, PEOPLE, SHAPE_EVERY
 from face3d_live.train.data.portraits import POINT_ERROR, Labeller, load_index, point_trust
 from face3d_live.train.data.shared_shape import fit_together
 from face3d_live.train.data.teacher import steady_answers
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: One picture of a person says little of their neutral face: a portrait counts so much of a frame of a clip.
 PORTRAIT_WEIGHT = 0.05
@@ -58,7 +56,7 @@ def observe(head: Head, data: Path, answers: Path) -> list[Observation]:
     return [*_portraits(labeller, data), *clips]
 
 
-def refitted(fitter: Fitter, seen: Sequence[Observation], rest: NDArray) -> list[Observation]:
+def refitted(fitter: Fitter, seen: Sequence[Observation], rest: AnyArray) -> list[Observation]:
     """The same pictures with heads fitted to their points alone. rest: (52,) where every expression begins."""
     start = np.clip(rest, 0, 1).astype(np.float32)
     return [

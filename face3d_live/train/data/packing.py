@@ -19,6 +19,7 @@ from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
 from face3d_live.train.data.pool import KEYS, SIZE, STORED, Batch, Pool, ShardWriter
 from face3d_live.train.data.turned import Turner
+from face3d_live.typing import AnyArray
 
 #: Of WebP: 37 dB and 2.7 kB on portraits, where JPEG needs 4.9 kB.
 QUALITY = 80
@@ -49,7 +50,7 @@ def unique_samples(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.array([first[n][1] for n in names], np.int64), np.array([count[n] for n in names], np.int64)
 
 
-def pack_samples(samples: Batch, repeats: NDArray[np.int64]) -> dict[str, NDArray]:
+def pack_samples(samples: Batch, repeats: NDArray[np.int64]) -> dict[str, AnyArray]:
     """Arrays to write with `np.savez`: the samples (N, ...), and how often each shall be there (N,)."""
     how = [cv2.IMWRITE_WEBP_QUALITY, QUALITY]
     files = [cv2.imencode(".webp", image[..., ::-1], how)[1] for image in samples["image"]]

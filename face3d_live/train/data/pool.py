@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE
+from face3d_live.typing import AnyArray
 
 N_POINTS = 478
 STORED = 1.7 / 1.4
@@ -67,10 +68,10 @@ KEYS: dict[str, tuple[tuple[int, ...], type]] = {
 NOT_KNOWN = {"worn": -1}
 
 Sample = dict[str, Any]  # arrays and NumPy scalars
-Batch = dict[str, NDArray]
+Batch = dict[str, AnyArray]
 
 
-def project(points: NDArray, sample: Mapping[str, Any]) -> NDArray:  # (N, 3) head frame -> (N, 2) crop
+def project(points: AnyArray, sample: Mapping[str, Any]) -> AnyArray:  # (N, 3) head frame -> (N, 2) crop
     """Where the pose of a sample puts points of the head, in crop coordinates."""
     half = UNIT * np.exp(sample["scale"])
     x, y = sample["position"]
@@ -118,7 +119,7 @@ class Pool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._shards: dict[str, dict[str, NDArray]] = {}
+        self._shards: dict[str, dict[str, AnyArray]] = {}
         self._starts = np.zeros(1, np.int64)
         self.refresh()
 
@@ -137,7 +138,7 @@ class Pool:
         self._starts = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return len(self)
 
-    def take(self, indices: NDArray) -> Batch:  # (B,) -> arrays (B, ...)
+    def take(self, indices: AnyArray) -> Batch:  # (B,) -> arrays (B, ...)
         """The samples at these indices, in this order. Raises IndexError beyond the end."""
         indices = np.asarray(indices)
         if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
@@ -153,7 +154,7 @@ class Pool:
         return batch
 
 
-def _mapped(shard: Path) -> dict[str, NDArray]:
+def _mapped(shard: Path) -> dict[str, AnyArray]:
     """The arrays of a shard by key, memory mapped."""
     there = {key: shard / f"{key}.npy" for key in KEYS}
     arrays = {

@@ -29,8 +29,7 @@ from face3d_live.train.data.pool import N_POINTS, PORTRAIT, SIZE, STORED, UNIT, 
 from face3d_live.train.data.shared_shape import fit_together
 from face3d_live.train.data.teacher import in_order
 from face3d_live.train.synthetic.scene import Placement
-
-Array = NDArray[np.float32]
+from face3d_live.typing import Array
 
 #: Portraits are taken from about 1.5 m: the focal length in half sides of the crop.
 FOCAL = 9.0

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import N_EXPRESSION, N_SHAPE, HeadCodes
 from face3d_live.regress.fit import POSE, SHAPE_SIGMA, Fit, Fitter, bounded_solve, bounds, moved
+from face3d_live.typing import AnyArray
 
 #: The teacher errs alike on all pictures of a person: more of them than this tell no more about the shape.
 EFFECTIVE_PICTURES = 6
@@ -24,8 +24,8 @@ _OWN = POSE + N_EXPRESSION
 
 def fit_together(
     fitter: Fitter,
-    points: Sequence[NDArray],
-    sigmas: Sequence[NDArray],
+    points: Sequence[AnyArray],
+    sigmas: Sequence[AnyArray],
     camera: Camera,
     starts: Sequence[HeadCodes],
     steps: int,

@@ -21,11 +21,11 @@ from face3d_live.errors import AssetError
 from face3d_live.head.points import MIRROR_478
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.train.data.pool import N_POINTS
+from face3d_live.typing import AnyArray, Array
 
 if TYPE_CHECKING:
     from face3d_live.video import Video
 
-Array = NDArray[np.float32]
 
 MODEL = "face_landmarker.task"
 MODEL_ADDRESS = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/latest/face_landmarker.task"
@@ -51,7 +51,7 @@ def teacher_answers(video: Path, folder: Path) -> tuple[Array, Array]:
         return stored["landmarks"].astype(np.float32), in_order(stored["blendshapes"], stored["names"])
 
 
-def in_order(scores: NDArray, names: Iterable[str]) -> Array:  # (T, n), n names -> (T, 52)
+def in_order(scores: AnyArray, names: Iterable[str]) -> Array:  # (T, n), n names -> (T, 52)
     """Scores matched to ARKit's channels by name; 0 for those that the teacher does not have."""
     place = {str(name): i for i, name in enumerate(names)}
     out = np.zeros((len(scores), N_EXPRESSION), np.float32)
@@ -81,7 +81,7 @@ def steady_answers(video: Path, folder: Path) -> tuple[Array, Array, Array]:
         return stored["points"], stored["scores"], stored["spread"]
 
 
-def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[NDArray, NDArray, NDArray]:
+def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[AnyArray, AnyArray, AnyArray]:
     """One frame of `steady_answers`. rough: (478, 2) where its face is."""
     nothing = np.full((N_POINTS, 2), np.nan), np.full(N_EXPRESSION, np.nan), np.full(N_POINTS, np.nan)
     if np.isnan(rough).any():
@@ -126,7 +126,7 @@ def ask(video: Path, model: Path) -> tuple[Array, Array, Sequence[str]]:
 class Answer:
     """points: (478, 3) pixels. scores and their names: the teacher's own order."""
 
-    points: NDArray
+    points: AnyArray
     scores: list[float]
     names: list[str]
 
@@ -166,7 +166,7 @@ def landmarker(model: Path, mode: str) -> Iterator[Landmarker]:
         yield answer
 
 
-def _keep(path: Path, **stored: NDArray) -> None:
+def _keep(path: Path, **stored: AnyArray) -> None:
     """Write an .npz, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")

@@ -20,8 +20,7 @@ from face3d_live.regress.crop import Crop
 from face3d_live.train.data.pool import SIZE, STORED, Sample, ShardWriter
 from face3d_live.train.data.portraits import Labeller, load_index
 from face3d_live.train.synthetic.scene import Placement, place
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Chance and largest strength of what may be added to (or, half as often, taken off) a fitted expression.
 MOVES = (
@@ -123,7 +122,7 @@ def moved_expression(expression: Array, rng: np.random.Generator) -> Array:  # (
     return np.clip(out, 0, 1).astype(np.float32)
 
 
-def backward_map(before: Pose, after: Pose, skin: NDArray) -> Array:  # -> (SIZE, SIZE, 2) crop coordinates before
+def backward_map(before: Pose, after: Pose, skin: AnyArray) -> Array:  # -> (SIZE, SIZE, 2) crop coordinates before
     """For each pixel of the new stored picture, what it shows of the old one.
 
     A similarity carries the whole picture; what the skin's vertices move beyond it is spread by normalised Gaussians,
@@ -150,7 +149,7 @@ def backward_map(before: Pose, after: Pose, skin: NDArray) -> Array:  # -> (SIZE
     return (grid @ matrix.T + offset + field).astype(np.float32)
 
 
-def _similarity(source: NDArray, target: NDArray, weight: NDArray) -> tuple[NDArray, NDArray]:  # (N, 2) x 2, (N,)
+def _similarity(source: AnyArray, target: AnyArray, weight: AnyArray) -> tuple[AnyArray, AnyArray]:  # (N, 2) x 2, (N,)
     """Turn, scale and shift that carry source to target (weighted Procrustes): target = source @ matrix.T + offset."""
     share = (weight / weight.sum())[:, None]
     a, b = (share * source).sum(0), (share * target).sum(0)

@@ -26,6 +26,7 @@ from face3d_live.train.data.pool import Batch, Pool
 from face3d_live.train.evaluate import metrics
 from face3d_live.train.evaluate.metrics import Answers
 from face3d_live.train.losses import CONFIDENCE_ERROR, HIDDEN_WEIGHT, importance
+from face3d_live.typing import AnyArray
 
 #: Faces at a time: the network's batch, and what is held as pictures.
 CHUNK = 32
@@ -45,8 +46,8 @@ class Measured:
     labels: Batch
     network: Answers
     fit: Answers
-    confidence: NDArray  # (N,)
-    residual: NDArray  # (N,)
+    confidence: AnyArray  # (N,)
+    residual: AnyArray  # (N,)
     codes: list[HeadCodes]
 
     def __len__(self) -> int:
@@ -67,7 +68,7 @@ class Source(Protocol):
     """What samples are taken from: a `Pool`, or `Samples`."""
 
     def __len__(self) -> int: ...
-    def take(self, indices: NDArray) -> Batch:
+    def take(self, indices: AnyArray) -> Batch:
         """Those at these indices."""
 
 
@@ -80,7 +81,7 @@ class Samples:
     def __len__(self) -> int:
         return len(self.arrays["source"])
 
-    def take(self, indices: NDArray) -> Batch:
+    def take(self, indices: AnyArray) -> Batch:
         """As `Pool.take`."""
         return {key: value[indices] for key, value in self.arrays.items()}
 
@@ -110,7 +111,7 @@ class Judge:
         labels = {key: value for key, value in batch.items() if key != "image"}
         return Measured(labels, network, fit, prediction.confidence, residual, codes)
 
-    def fitted(self, prediction: Prediction, focal: NDArray) -> tuple[Answers, list[HeadCodes], NDArray]:
+    def fitted(self, prediction: Prediction, focal: AnyArray) -> tuple[Answers, list[HeadCodes], AnyArray]:
         """The fit of each face by a camera along its crop's centre ray, focal (N,) in half sides of the crop: answers,
         codes, residuals (N,)."""
         points, codes, residuals = [], [], []
@@ -131,7 +132,7 @@ def crop_camera(focal: float) -> Camera:
     return Camera(CROP_SIZE, CROP_SIZE, focal * _HALF)
 
 
-def crops(batch: Mapping[str, NDArray]) -> NDArray[np.uint8]:  # -> (B, 112, 112, 3)
+def crops(batch: Mapping[str, AnyArray]) -> NDArray[np.uint8]:  # -> (B, 112, 112, 3)
     """The pictures of a batch as the network sees them."""
     return plain(batch, CROP_SIZE)["image"].permute(0, 2, 3, 1).mul(255).round().byte().numpy()
 
@@ -216,7 +217,7 @@ def describe(head: Head, measured: Measured) -> dict[str, Any]:
     }
 
 
-def confidence_errors(measured: Measured) -> NDArray:  # -> (N,)
+def confidence_errors(measured: Measured) -> AnyArray:  # -> (N,)
     """The error that confidence is trained to foretell: of the network's points, in half sides of the crop."""
     labels = measured.labels
     seen = HIDDEN_WEIGHT + (1 - HIDDEN_WEIGHT) * labels["visible"]
@@ -225,6 +226,6 @@ def confidence_errors(measured: Measured) -> NDArray:  # -> (N,)
     return np.asarray((distance * weight).sum(1) / weight.sum(1))
 
 
-def expected_errors(confidence: NDArray) -> NDArray:  # (N,) 0..1 -> (N,)
+def expected_errors(confidence: AnyArray) -> AnyArray:  # (N,) 0..1 -> (N,)
     """What a confidence says of that error: the inverse of `losses.confidence_of_error`."""
     return -CONFIDENCE_ERROR * np.log(np.clip(confidence, 1e-6, 1))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX
@@ -19,6 +18,7 @@ from face3d_live.track.tracker import Tracker
 from face3d_live.train.data.teacher import teacher_answers
 from face3d_live.train.evaluate import signals
 from face3d_live.train.evaluate.metrics import pearson
+from face3d_live.typing import AnyArray
 from face3d_live.video import Video
 
 #: What the issue of the first training asks to be followed, each a signed sum of channels.
@@ -58,22 +58,22 @@ INNER = slice(17, 68)
 class Track:
     """One tracker's answers for T frames; rows without a face are NaN. landmarks: (T, 68, 2) px."""
 
-    expression: NDArray  # (T, 52)
-    landmarks: NDArray
-    rotation: NDArray  # (T, 3, 3) camera from head
+    expression: AnyArray  # (T, 52)
+    landmarks: AnyArray
+    rotation: AnyArray  # (T, 3, 3) camera from head
 
     @property
-    def eyes(self) -> NDArray:  # (T,)
+    def eyes(self) -> AnyArray:  # (T,)
         """The eye distance, px."""
         right, left = (self.landmarks[:, IBUG68_FROM_478.index(corner)] for corner in EYE_CORNERS)
         return np.linalg.norm(left - right, axis=-1)
 
-    def take(self, rows: NDArray) -> Track:
+    def take(self, rows: AnyArray) -> Track:
         """Only these frames."""
         return Track(*(value[rows] for value in vars(self).values()))
 
 
-def follow(tracker: Tracker, clip: Path) -> tuple[Track, NDArray, float]:
+def follow(tracker: Tracker, clip: Path) -> tuple[Track, AnyArray, float]:
     """The tracker's answers, (T, 52) coefficients of each frame before smoothing, and frames a second."""
     rows, sharp = [], []
     tracker.reset()
@@ -96,7 +96,7 @@ def reference(clip: Path, answers: Path, frame: tuple[int, int] = (640, 480)) ->
     return Track(scores, points[:, list(IBUG68_FROM_478), :2], rotations_of(points, Camera.webcam(*frame)))
 
 
-def rotations_of(points: NDArray, camera: Camera) -> NDArray:  # (T, 478, 3) px, y down, z away -> (T, 3, 3)
+def rotations_of(points: AnyArray, camera: Camera) -> AnyArray:  # (T, 478, 3) px, y down, z away -> (T, 3, 3)
     """Turns of a face that is nearly rigid, from the first frame that has one (Kabsch 1976); NaN without a face."""
     out = np.full((len(points), 3, 3), np.nan)
     seen = np.flatnonzero(~np.isnan(points[:, 0, 0]))
@@ -109,7 +109,7 @@ def rotations_of(points: NDArray, camera: Camera) -> NDArray:  # (T, 478, 3) px,
     return out
 
 
-def clip_figures(ours: Track, theirs: Track, sharp: NDArray, fps: float) -> dict[str, Any]:
+def clip_figures(ours: Track, theirs: Track, sharp: AnyArray, fps: float) -> dict[str, Any]:
     """One clip. `r` of the channels that move, `moments` of all and `distance_moments` of `DISTANCES`,
     `rotation_degrees`, `landmarks_percent` (without the jaw line), `shake` at rest of both with the number of frames,
     `blinks`, and delays in frames: `delay` behind the other tracker, `smoothing_delay` behind the unsmoothed answers
@@ -142,18 +142,18 @@ def clip_figures(ours: Track, theirs: Track, sharp: NDArray, fps: float) -> dict
     }
 
 
-def channel(expression: NDArray, parts: dict[str, float]) -> NDArray:  # (T, 52) -> (T,)
+def channel(expression: AnyArray, parts: dict[str, float]) -> AnyArray:  # (T, 52) -> (T,)
     """A signed sum of channels, as in `CHANNELS`."""
     return sum((expression[:, INDEX[name]] * share for name, share in parts.items()), np.zeros(len(expression)))
 
 
-def distance(track: Track, name: str) -> NDArray:  # -> (T,)
+def distance(track: Track, name: str) -> AnyArray:  # -> (T,)
     """One of `DISTANCES` in eye distances, frame by frame."""
     first, second = np.transpose(DISTANCES[name])
     return np.linalg.norm(track.landmarks[:, first] - track.landmarks[:, second], axis=-1).mean(-1) / track.eyes
 
 
-def _moments(a: NDArray, b: NDArray) -> list[float]:  # (T,) x 2
+def _moments(a: AnyArray, b: AnyArray) -> list[float]:  # (T,) x 2
     """Sums about the means: a b, a a, b b."""
     a, b = a - a.mean(), b - b.mean()
     return [float(a @ b), float(a @ a), float(b @ b)]

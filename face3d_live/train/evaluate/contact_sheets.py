@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
@@ -14,8 +13,7 @@ from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, 
 from face3d_live.render.renderer import Renderer
 from face3d_live.train.evaluate import metrics
 from face3d_live.train.evaluate.answers import Measured, Source, crop_camera, crops
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import Picture
 
 SIDE, COLUMNS = 192, 7
 _FINE = frozenset(EYE_LEFT + EYE_RIGHT + BROW_LEFT + BROW_RIGHT + LIPS_INNER + LIPS_OUTER)

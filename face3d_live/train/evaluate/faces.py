@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import INDEX
 from face3d_live.head.model import Head
@@ -16,6 +15,7 @@ from face3d_live.train.data.pool import WORN
 from face3d_live.train.data.portraits import Labeller, Portrait, load_index
 from face3d_live.train.evaluate import metrics
 from face3d_live.train.evaluate.answers import Measured, Samples, describe
+from face3d_live.typing import AnyArray
 
 #: Individual typology angle of the skin, degrees (Chardon et al. 1991). 90 is a picture without colour: no bin.
 TONES = {
@@ -73,7 +73,7 @@ def synthetic_figures(head: Head, measured: Measured) -> dict[str, Any]:
     }
 
 
-def worn_groups(worn: NDArray) -> dict[str, NDArray]:  # (N, len(WORN)) -> what -> (N,)
+def worn_groups(worn: AnyArray) -> dict[str, AnyArray]:  # (N, len(WORN)) -> what -> (N,)
     """The group of each face by glasses, hat, and what is held before it."""
     known = dict(zip(WORN, worn.T, strict=True))
     eyes = np.where(known["sunglasses"] == 1, "sunglasses", np.where(known["glasses"] == 1, "glasses", "none"))
@@ -103,18 +103,18 @@ def portrait_figures(head: Head, measured: Measured, portraits: list[Portrait]) 
     }
 
 
-def _traits(expression: NDArray, teacher: NDArray) -> dict[str, float]:  # (N, 52) x 2
+def _traits(expression: AnyArray, teacher: AnyArray) -> dict[str, float]:  # (N, 52) x 2
     columns = {name: [INDEX[channel] for channel in channels] for name, channels in TRAITS.items()}
     return {name: metrics.pearson(expression[:, i].mean(1), teacher[:, i].mean(1)) for name, i in columns.items()}
 
 
-def _landmark_errors(measured: Measured) -> NDArray:  # -> (N,)
+def _landmark_errors(measured: Measured) -> AnyArray:  # -> (N,)
     """Of the fit, in % of the eye distance."""
     return metrics.landmark_errors(measured.fit.points, measured.labels["points"])
 
 
 def _breakdown(
-    measured: Measured, errors: NDArray, tones: NDArray, labels: dict[str, NDArray]
+    measured: Measured, errors: AnyArray, tones: AnyArray, labels: dict[str, AnyArray]
 ) -> dict[str, metrics.Groups]:
     """Errors (N,) by tone (N,) in degrees, yaw, and whatever `labels` (N,) names."""
     return {
@@ -135,12 +135,12 @@ def worst_bin(bins: metrics.Groups) -> dict[str, Any]:
     return {"bin": worst, "faces": judged[worst]["faces"], "ratio": judged[worst]["error"] / mean}
 
 
-def albedo_tones(head: Head, texture: NDArray) -> NDArray:  # (N, 50) -> (N,) ITA in degrees
+def albedo_tones(head: Head, texture: AnyArray) -> AnyArray:  # (N, 50) -> (N,) ITA in degrees
     """The typology angle of the cheeks' albedo, whatever light falls on them; 90 where no code is known (all zeros)."""
     albedo, mesh = Albedo.load(), head.mesh("low")
     uv = mesh.uv[head.regions["cheeks"][mesh.split_vertex]]
 
-    def at(size: int) -> tuple[NDArray, NDArray]:
+    def at(size: int) -> tuple[AnyArray, AnyArray]:
         column, row = np.clip((uv * (1, -1) + (0, 1)) * size, 0, size - 1).astype(int).T
         return row, column
 

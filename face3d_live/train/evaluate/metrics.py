@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.codes import ARKIT, gaze_angles
 from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_CORNERS, IBUG68_FROM_478
+from face3d_live.typing import AnyArray
 
 #: Name of a group of faces -> "faces" and mean "error".
 Groups = dict[str, dict[str, float]]
@@ -24,69 +24,69 @@ MOVING = 0.04
 class Answers:
     """What is compared, for N faces: either the network's own answers or those after the fit."""
 
-    points: NDArray  # (N, 478, 2) crop coordinates
-    expression: NDArray  # (N, 52)
-    shape: NDArray  # (N, 80)
-    rotation: NDArray  # (N, 3, 3)
+    points: AnyArray  # (N, 478, 2) crop coordinates
+    expression: AnyArray  # (N, 52)
+    shape: AnyArray  # (N, 80)
+    rotation: AnyArray  # (N, 3, 3)
 
 
-def eye_distance(points: NDArray) -> NDArray:  # (N, 478, 2) -> (N,)
+def eye_distance(points: AnyArray) -> AnyArray:  # (N, 478, 2) -> (N,)
     """Between the outer eye corners, never under a quarter of the face's size (a profile has hardly any)."""
     between = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=-1)
     return np.maximum(between, np.ptp(points, axis=1).max(-1) / 4)
 
 
-def point_errors(points: NDArray, truth: NDArray, weight: NDArray) -> NDArray:  # (N, 478, 2) x 2, (N, 478) -> (N,)
+def point_errors(points: AnyArray, truth: AnyArray, weight: AnyArray) -> AnyArray:  # (N, 478, 2) x 2, (N, 478) -> (N,)
     """Mean distance in per cent of the eye distance."""
     distance = np.linalg.norm(points - truth, axis=-1)
     return 100 * (distance * weight).sum(1) / weight.sum(1) / eye_distance(truth)
 
 
-def landmark_errors(points: NDArray, truth: NDArray) -> NDArray:  # (N, 478, 2) x 2 -> (N,)
+def landmark_errors(points: AnyArray, truth: AnyArray) -> AnyArray:  # (N, 478, 2) x 2 -> (N,)
     """The same with all 478 alike."""
     return point_errors(points, truth, np.ones(truth.shape[:2]))
 
 
-def ibug_errors(points: NDArray, truth: NDArray) -> NDArray:  # (N, 478, 2) x 2 -> (N,)
+def ibug_errors(points: AnyArray, truth: AnyArray) -> AnyArray:  # (N, 478, 2) x 2 -> (N,)
     """The same over iBUG's 68, what files and other programs get to see."""
     weight = np.zeros(truth.shape[:2])
     weight[:, list(IBUG68_FROM_478)] = 1
     return point_errors(points, truth, weight)
 
 
-def pearson(a: NDArray, b: NDArray) -> float:  # (N,) x 2
+def pearson(a: AnyArray, b: AnyArray) -> float:  # (N,) x 2
     """Pearson's r; 0 where one of the two does not move."""
     if min(a.std(), b.std()) < 1e-6:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def correlations(values: NDArray, truth: NDArray, moving: float = MOVING) -> dict[str, float]:  # (N, 52) x 2
+def correlations(values: AnyArray, truth: AnyArray, moving: float = MOVING) -> dict[str, float]:  # (N, 52) x 2
     """Pearson's r of each channel whose truth moves; 0 where the answer does not."""
     spread = truth.std(0)
     return {name: pearson(values[:, i], truth[:, i]) for i, name in enumerate(ARKIT) if spread[i] >= moving}
 
 
-def face_surfaces(head: Head, shape: NDArray, expression: NDArray) -> NDArray:  # (N, 80), (N, 52) -> (N, F, 3)
+def face_surfaces(head: Head, shape: AnyArray, expression: AnyArray) -> AnyArray:  # (N, 80), (N, 52) -> (N, F, 3)
     """The vertices of the face region in the head frame, metres; some heads at a time, as whole ones fill gigabytes."""
     region = head.regions["face"]
     rows = range(0, len(shape), 32)
     return np.concatenate([head.vertices(shape[i : i + 32], expression[i : i + 32])[:, region] for i in rows])
 
 
-def surface_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, F, 3) x 2, metres -> (N,)
+def surface_errors(surface: AnyArray, truth: AnyArray) -> AnyArray:  # (N, F, 3) x 2, metres -> (N,)
     """Mean distance of vertices, millimetres."""
     return 1e3 * np.linalg.norm(surface - truth, axis=-1).mean(-1)
 
 
-def aligned_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
+def aligned_errors(surface: AnyArray, truth: AnyArray) -> AnyArray:  # (N, V, 3) x 2, metres -> (N,)
     """Mean distance after rigid alignment with true scale, millimetres: turned and shifted by least squares, never
     scaled (Kabsch 1976)."""
     turned, goal, _ = _turned(surface, truth)
     return surface_errors(turned, goal)
 
 
-def known_scale_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
+def known_scale_errors(surface: AnyArray, truth: AnyArray) -> AnyArray:  # (N, V, 3) x 2, metres -> (N,)
     """The same where the size is known from elsewhere: also scaled by least squares (Umeyama 1991), millimetres.
 
     One picture does not tell a small head near by from a large one further away; this is the error of the form alone.
@@ -95,12 +95,12 @@ def known_scale_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3
     return surface_errors(scale[:, None, None] * turned, goal)
 
 
-def scale_errors(surface: NDArray, truth: NDArray) -> NDArray:  # (N, V, 3) x 2, metres -> (N,)
+def scale_errors(surface: AnyArray, truth: AnyArray) -> AnyArray:  # (N, V, 3) x 2, metres -> (N,)
     """By how many per cent (of the logarithm) each surface is too small (above 0) or too large."""
     return 100 * np.log(_turned(surface, truth)[2])
 
 
-def surface_figures(surface: NDArray, truth: NDArray) -> dict[str, float]:  # (N, V, 3) x 2, metres
+def surface_figures(surface: AnyArray, truth: AnyArray) -> dict[str, float]:  # (N, V, 3) x 2, metres
     """Means of the errors above, and the standard deviation of `scale_errors`."""
     return {
         "vertices_mm": float(surface_errors(surface, truth).mean()),
@@ -110,7 +110,7 @@ def surface_figures(surface: NDArray, truth: NDArray) -> dict[str, float]:  # (N
     }
 
 
-def _turned(points: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]:  # (N, V, 3) x 2
+def _turned(points: AnyArray, truth: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:  # (N, V, 3) x 2
     """Both about their centroids, `points` turned onto `truth`, (N, V, 3) each; the factor by which the turned ones
     fit best, (N,)."""
     points, truth = (each - each.mean(1, keepdims=True) for each in (np.float64(points), np.float64(truth)))
@@ -121,34 +121,34 @@ def _turned(points: NDArray, truth: NDArray) -> tuple[NDArray, NDArray, NDArray]
     return points @ ((u * signs[:, None]) @ vt), truth, scale
 
 
-def gaze_errors(expression: NDArray, truth: NDArray) -> NDArray:  # (N, 52) x 2 -> (N,)
+def gaze_errors(expression: AnyArray, truth: AnyArray) -> AnyArray:  # (N, 52) x 2 -> (N,)
     """Angle between where the eyes look in the head frame, mean of both eyes, degrees."""
     return np.degrees(np.arccos(np.clip((_looks(expression) * _looks(truth)).sum(-1), -1, 1))).mean(-1)
 
 
-def _looks(expression: NDArray) -> NDArray:  # (N, 52) -> (N, 2, 3)
+def _looks(expression: AnyArray) -> AnyArray:  # (N, 52) -> (N, 2, 3)
     """Unit directions of both eyes."""
     yaw, pitch = np.moveaxis(gaze_angles(expression).astype(np.float64), -1, 0)
     return np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], -1)
 
 
-def rotation_errors(rotation: NDArray, truth: NDArray) -> NDArray:  # (N, 3, 3) x 2 -> (N,)
+def rotation_errors(rotation: AnyArray, truth: AnyArray) -> AnyArray:  # (N, 3, 3) x 2 -> (N,)
     """Geodesic distance in degrees."""
     return np.degrees(rotations.angle_between(rotation, truth))
 
 
-def yaws(rotation: NDArray) -> NDArray:  # (N, 3, 3) -> (N,)
+def yaws(rotation: AnyArray) -> AnyArray:  # (N, 3, 3) -> (N,)
     """How far each head is turned to a side, degrees, without sign."""
     return np.abs(np.degrees([rotations.to_euler(r)[0] for r in rotation]))
 
 
-def confidence_correlation(confidence: NDArray, errors: NDArray) -> float:
+def confidence_correlation(confidence: AnyArray, errors: AnyArray) -> float:
     """Spearman's rank correlation of confidence and error: -1 is perfect."""
     first, second = (np.argsort(np.argsort(values)).astype(np.float64) for values in (confidence, errors))
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def calibration(expected: NDArray, errors: NDArray, bins: int = 10) -> list[dict[str, float]]:  # (N,) x 2
+def calibration(expected: AnyArray, errors: AnyArray, bins: int = 10) -> list[dict[str, float]]:  # (N,) x 2
     """Faces in equal groups from the least to the largest expected error, with the error that each group has."""
     order = np.argsort(expected)
     return [
@@ -157,7 +157,7 @@ def calibration(expected: NDArray, errors: NDArray, bins: int = 10) -> list[dict
     ]
 
 
-def by_group(groups: NDArray, errors: NDArray) -> Groups:  # (N,) labels, (N,)
+def by_group(groups: AnyArray, errors: AnyArray) -> Groups:  # (N,) labels, (N,)
     """Mean error and count of each label that occurs, in alphabetical order."""
     return {
         str(label): {"faces": int((groups == label).sum()), "error": float(errors[groups == label].mean())}
@@ -165,7 +165,7 @@ def by_group(groups: NDArray, errors: NDArray) -> Groups:  # (N,) labels, (N,)
     }
 
 
-def by_bin(values: NDArray, bins: Mapping[str, tuple[float, float]], errors: NDArray) -> Groups:
+def by_bin(values: AnyArray, bins: Mapping[str, tuple[float, float]], errors: AnyArray) -> Groups:
     """The same for half-open intervals of values (N,), in the order given; what none holds is left out."""
     inside = {name: (values >= low) & (values < high) for name, (low, high) in bins.items()}
     return {

@@ -9,11 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.train.data.portraits import FOCAL, Portrait, load_index
 from face3d_live.train.evaluate.answers import CHUNK, Judge
+from face3d_live.typing import AnyArray
 
 #: The two sets that show the same people.
 NEUTRAL, SMILING = "london_neutral", "london_smiling"
@@ -23,9 +23,9 @@ NEUTRAL, SMILING = "london_neutral", "london_smiling"
 class Pairs:
     """Shape codes of P people, neutral and smiling. held_out: (P,) whether training never saw them."""
 
-    neutral: NDArray  # (P, 80)
-    smiling: NDArray  # (P, 80)
-    held_out: NDArray
+    neutral: AnyArray  # (P, 80)
+    smiling: AnyArray  # (P, 80)
+    held_out: AnyArray
 
 
 def find_pairs(data: Path) -> list[tuple[Portrait, Portrait]]:
@@ -48,7 +48,7 @@ def measure_pairs(
     for portrait in (p for pair in pairs for p in pair):
         rgb = np.asarray(cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB), np.uint8)
         pictures.append(crop_from_points(landmarks[portrait.row]).extract(rgb))
-    codes: dict[str, list[NDArray]] = {"network": [], "fit": []}
+    codes: dict[str, list[AnyArray]] = {"network": [], "fit": []}
     for start in range(0, len(pictures), CHUNK):
         prediction = judge.regressor.predict(np.stack(pictures[start : start + CHUNK]))
         codes["network"].append(prediction.shape)
@@ -59,7 +59,7 @@ def measure_pairs(
     return {name: Pairs(*_split(np.concatenate(parts)), held_out) for name, parts in codes.items()}
 
 
-def _split(codes: NDArray) -> tuple[NDArray, NDArray]:  # (2 P, 80), neutral and smiling in turn
+def _split(codes: AnyArray) -> tuple[AnyArray, AnyArray]:  # (2 P, 80), neutral and smiling in turn
     return codes[::2], codes[1::2]
 
 
@@ -76,7 +76,7 @@ def people_figures(pairs: Pairs) -> dict[str, Any]:
     }
 
 
-def _identification(distance: NDArray, rows: NDArray) -> dict[str, Any]:  # (P, P) smiling x neutral, (P,) bool
+def _identification(distance: AnyArray, rows: AnyArray) -> dict[str, Any]:  # (P, P) smiling x neutral, (P,) bool
     if not rows.any() or len(distance) < 2:
         return {"people": int(rows.sum())}
     own = np.diag(distance)[rows]

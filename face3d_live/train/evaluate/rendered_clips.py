@@ -23,8 +23,7 @@ from face3d_live.train.synthetic.generate import Generator
 from face3d_live.train.synthetic.identities import Identity
 from face3d_live.train.synthetic.people import Person
 from face3d_live.train.synthetic.scene import Placement
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 SEED, PEOPLE = 5555, 6
 FPS, SECONDS = 30, 8
@@ -72,7 +71,7 @@ def sample_motion(rng: np.random.Generator, expression: Callable[[np.random.Gene
     return Motion(values.astype(np.float32), np.stack([rotations.from_euler(*a) for a in angles]))
 
 
-def _rise(t: NDArray, start: float, seconds: float) -> NDArray:  # (T,) -> (T,) 0..1
+def _rise(t: AnyArray, start: float, seconds: float) -> AnyArray:  # (T,) -> (T,) 0..1
     """From rest to rest with the least jerk (Flash and Hogan 1985)."""
     x = np.clip((t - start) / seconds, 0, 1)
     return x**3 * (10 - 15 * x + 6 * x**2)

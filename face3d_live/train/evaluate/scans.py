@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
@@ -16,6 +15,7 @@ from face3d_live.train.evaluate import metrics
 from face3d_live.train.evaluate.answers import Measured
 from face3d_live.train.synthetic.generate import Generator
 from face3d_live.train.synthetic.identities import Identity, IdentitySampler
+from face3d_live.typing import AnyArray
 
 #: No other shard is drawn from this seed.
 SEED, COUNT = 7777, 500
@@ -63,7 +63,7 @@ def draw(
     writer.close()
 
 
-def truth(pool: Path, count: int) -> NDArray:  # (count, F, 3)
+def truth(pool: Path, count: int) -> AnyArray:  # (count, F, 3)
     """The true vertices of the face region at rest, in the order of the samples, metres."""
     stored = pool / _TRUTH
     vertices = np.load(stored) if stored.is_file() else np.empty((0, 0, 3))
@@ -72,7 +72,7 @@ def truth(pool: Path, count: int) -> NDArray:  # (count, F, 3)
     return vertices[:count]
 
 
-def scan_figures(head: Head, measured: Measured, neutral: NDArray) -> dict[str, Any]:
+def scan_figures(head: Head, measured: Measured, neutral: AnyArray) -> dict[str, Any]:
     """Errors in mm of the face at rest after rigid alignment with true scale; neutral (N, F, 3): the truth.
 
     For the network's shape, the fit's, and the average face for comparison: `mean`, `median`, `p95`, and the mean over

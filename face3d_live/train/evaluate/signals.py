@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from face3d_live import rotations
 from face3d_live.train.evaluate.metrics import pearson
+from face3d_live.typing import AnyArray, Mask
 
 #: A face is at rest where its landmarks, averaged over `CALM_WINDOW` frames, move less than so much a frame
 #: (fraction of the eye distance).
@@ -36,7 +36,7 @@ class Blinks:
     false: int
 
 
-def blink_times(lids: NDArray, fps: float, rise: float = BLINK_RISE) -> NDArray:  # (T,) 0..1 -> (n,) frames
+def blink_times(lids: AnyArray, fps: float, rise: float = BLINK_RISE) -> AnyArray:  # (T,) 0..1 -> (n,) frames
     """Frames at which the lids are closed the most."""
     window = max(3, round(BLINK_WINDOW * fps) | 1)
     longest = BLINK_LENGTH * fps
@@ -47,7 +47,7 @@ def blink_times(lids: NDArray, fps: float, rise: float = BLINK_RISE) -> NDArray:
     return np.asarray(peaks)
 
 
-def compare_blinks(lids: NDArray, reference: NDArray, fps: float) -> Blinks:  # (T,) x 2
+def compare_blinks(lids: AnyArray, reference: AnyArray, fps: float) -> Blinks:  # (T,) x 2
     """The blinks of `lids` against those of `reference`, each counted once."""
     near = BLINK_NEAR * fps
     ours, truth = list(blink_times(lids, fps)), blink_times(reference, fps)
@@ -62,7 +62,7 @@ def compare_blinks(lids: NDArray, reference: NDArray, fps: float) -> Blinks:  # 
     return Blinks(len(truth), found, len(false))
 
 
-def delay(signal: NDArray, reference: NDArray, most: int = MOST_DELAY) -> float | None:  # (T,) x 2
+def delay(signal: AnyArray, reference: AnyArray, most: int = MOST_DELAY) -> float | None:  # (T,) x 2
     """Frames by which `signal` comes after `reference`: the peak of their cross-correlation, by a parabola.
 
     None where they are nowhere alike (r below `CLEAR`) or alike at no lag in particular.
@@ -81,7 +81,7 @@ def delay(signal: NDArray, reference: NDArray, most: int = MOST_DELAY) -> float 
     return float(lags[best] + (0.5 * (before - after) / bend if bend < 0 else 0.0))
 
 
-def at_rest(landmarks: NDArray, eyes: NDArray) -> NDArray[np.bool_]:  # (T, N, 2) px, (T,) eye distances px -> (T,)
+def at_rest(landmarks: AnyArray, eyes: AnyArray) -> Mask:  # (T, N, 2) px, (T,) eye distances px -> (T,)
     """Frames in which the face, seen over a quarter of a second, keeps still."""
     pad = CALM_WINDOW // 2
     padded = np.pad(landmarks, ((pad, pad), (0, 0), (0, 0)), mode="edge")
@@ -91,7 +91,7 @@ def at_rest(landmarks: NDArray, eyes: NDArray) -> NDArray[np.bool_]:  # (T, N, 2
     return np.asarray(speed < CALM)
 
 
-def shake(landmarks: NDArray, eyes: NDArray) -> NDArray:  # (T, N, 2) px, (T,) -> (T,)
+def shake(landmarks: AnyArray, eyes: AnyArray) -> AnyArray:  # (T, N, 2) px, (T,) -> (T,)
     """How far landmarks lie off the middle of their places before and after, % of the eye distance; NaN at the ends."""
     out = np.full(len(landmarks), np.nan)
     if len(landmarks) > 2:
@@ -100,7 +100,7 @@ def shake(landmarks: NDArray, eyes: NDArray) -> NDArray:  # (T, N, 2) px, (T,) -
     return out
 
 
-def relative_rotation_errors(rotation: NDArray, reference: NDArray) -> NDArray:  # (T, 3, 3) x 2 -> (T,) degrees
+def relative_rotation_errors(rotation: AnyArray, reference: AnyArray) -> AnyArray:  # (T, 3, 3) x 2 -> (T,) degrees
     """Angles between two tracks of one head whose head frames differ by a turn that nobody knows but that stays."""
     between = np.einsum("tji,tjk->ik", reference, rotation)  # its rotation part is that turn
     u, _, vt = np.linalg.svd(between)

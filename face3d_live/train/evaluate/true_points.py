@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.regress.fit import Fitter, Prior
 from face3d_live.train.evaluate import metrics
 from face3d_live.train.evaluate.answers import CENTRED, Measured, crop_camera
+from face3d_live.typing import AnyArray
 
 #: Standard deviations of the noise on each point, independent of one another, in half sides of the crop.
 NOISE = (0.003, 0.01, 0.02)
@@ -54,7 +54,7 @@ def oracle_figures(head: Head, measured: Measured, count: int = FACES) -> list[d
     return out
 
 
-def _fitted(fitter: Fitter, points: NDArray, noise: float, measured: Measured) -> tuple[NDArray, NDArray]:
+def _fitted(fitter: Fitter, points: AnyArray, noise: float, measured: Measured) -> tuple[AnyArray, AnyArray]:
     """Expression (N, 52) and shape (N, 80) for points (N, 478, 2) of the first faces that were measured."""
     codes = []
     for i, seen in enumerate(CENTRED.to_frame(points)):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Linear colours.
 _HAIR = np.array(
@@ -36,7 +35,7 @@ class Look:
     skin_colour: Array  # (3,) linear, mean of the face
 
 
-def sample_look(rng: np.random.Generator, skin_mean: NDArray, lifted: bool, browless: bool) -> Look:
+def sample_look(rng: np.random.Generator, skin_mean: AnyArray, lifted: bool, browless: bool) -> Look:
     """skin_mean (3,) linear mean of the texture's face; lifted: it is a photograph; browless: it shows no brows."""
     lightness = float(rng.uniform(0, 1))
     near = np.array([np.interp(lightness * (len(_SKIN) - 1), np.arange(len(_SKIN)), _SKIN[:, c]) for c in range(3)])
@@ -107,6 +106,6 @@ def sample_cloth(rng: np.random.Generator) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _triple(values: NDArray) -> tuple[float, float, float]:
+def _triple(values: AnyArray) -> tuple[float, float, float]:
     a, b, c = (float(v) for v in values)
     return a, b, c

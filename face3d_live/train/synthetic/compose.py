@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.train.data.pool import STORED
 from face3d_live.train.synthetic.people import Person
-
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Mask, Picture
 
 
 def compose(
-    rng: np.random.Generator, rgba: Picture, background: Picture, points: NDArray, person: Person
-) -> tuple[Picture, NDArray[np.bool_]]:
+    rng: np.random.Generator, rgba: Picture, background: Picture, points: AnyArray, person: Person
+) -> tuple[Picture, Mask]:
     """rgba (D, D, 4) premultiplied, background (S, S, 3), points (478, 2) crop -> picture (S, S, 3), covered (478,)."""
     size = background.shape[0]
     small = cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -31,7 +29,7 @@ def compose(
     return np.clip(picture, 0, 255).astype(np.uint8), covered
 
 
-def _hand(rng: np.random.Generator, size: int, colour: NDArray) -> tuple[NDArray, NDArray]:
+def _hand(rng: np.random.Generator, size: int, colour: AnyArray) -> tuple[AnyArray, AnyArray]:
     """A palm and some fingers that come in from below or the side."""
     mask, shade = np.zeros((size, size), np.float32), np.ones((size, size), np.float32)
     angle = rng.uniform(np.pi * 0.1, np.pi * 0.9)  # the direction in which the fingers point, upwards in the picture
@@ -57,7 +55,7 @@ def _hand(rng: np.random.Generator, size: int, colour: NDArray) -> tuple[NDArray
     return mask, linear ** (1 / 2.2) * 255
 
 
-def _thing(rng: np.random.Generator, size: int) -> tuple[NDArray, NDArray]:
+def _thing(rng: np.random.Generator, size: int) -> tuple[AnyArray, AnyArray]:
     """A microphone, a cup, a telephone: a dark or plain rounded body, shaded across, perhaps on a stick."""
     mask = np.zeros((size, size), np.uint8)
     center = (int(size * rng.uniform(0.1, 0.9)), int(size * rng.uniform(0.55, 1.0)))

@@ -7,11 +7,9 @@ here. Every draw is symmetric with a little left-right difference unless it is a
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: Coefficients that `ExpressionSampler` draws as gaze and never otherwise.
 GAZE = np.array([i for i, name in enumerate(ARKIT) if name.startswith("eyeLook")])
@@ -32,7 +30,7 @@ class ExpressionSampler:
     exemplars: (M, 52) measured expressions to draw from, amplified, a quarter of the time; None for none.
     """
 
-    def __init__(self, exemplars: NDArray | None = None) -> None:
+    def __init__(self, exemplars: AnyArray | None = None) -> None:
         self.exemplars = None if exemplars is None else np.asarray(exemplars, np.float32)
 
     def sample(self, rng: np.random.Generator) -> Array:  # (52,)
@@ -213,7 +211,7 @@ def _gaze(face: _Face) -> None:
         face.values[INDEX[f"eyeLook{'Up' if up > 0 else 'Down'}{side}"]] = abs(up)
 
 
-def look_along(expression: Array, direction: NDArray) -> Array:  # (52,), (3,) head frame -> (52,)
+def look_along(expression: Array, direction: AnyArray) -> Array:  # (52,), (3,) head frame -> (52,)
     """The expression with both eyes turned towards a far point, as far as they go."""
     x, y, z = (float(v) for v in direction)
     across = np.arctan2(x, z) / EYE_YAW  # + is the subject's left

@@ -10,8 +10,7 @@ from scipy.sparse import coo_matrix, diags
 
 from face3d_live.head import points as landmarks
 from face3d_live.head.model import Head
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,11 @@ def find_fields(head: Head) -> Fields:
     )
 
 
-def _extreme(template: Array, mask: NDArray, score: NDArray) -> int:
+def _extreme(template: Array, mask: AnyArray, score: AnyArray) -> int:
     return int(np.argmax(np.where(mask, score, -np.inf)))
 
 
-def smooth(head: Head, values: NDArray, rounds: int) -> Array:  # (V,) -> (V,)
+def smooth(head: Head, values: AnyArray, rounds: int) -> Array:  # (V,) -> (V,)
     """Average over neighbours along the low mesh's edges."""
     faces = head.mesh("low").faces
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
@@ -106,7 +105,7 @@ def _lips(head: Head) -> Array:
     return smooth(head, lips.astype(np.float32), 1)
 
 
-def _beard(template: Array, skin: NDArray, marks: Array) -> Array:  # marks (478, 3)
+def _beard(template: Array, skin: AnyArray, marks: Array) -> Array:  # marks (478, 3)
     """Below a line from the nose's base down beside the mouth and up before the ears; fades under the jaw."""
     nose, mouth, chin, eye = (float(marks[list(i)].mean(0)[1]) for i in ((2,), (61, 291), (152,), (33, 263)))
     across = np.abs(template[:, 0])

@@ -31,6 +31,7 @@ from face3d_live.train.synthetic.people import PersonSampler
 from face3d_live.train.synthetic.render import Painter, metres
 from face3d_live.train.synthetic.scene import Backgrounds, Placement, sample_rotation
 from face3d_live.train.synthetic.skins import TextureCoder, load_skins
+from face3d_live.typing import AnyArray, Array
 
 SHARD = 1000
 DRAWN = 184  # pixels; pictures are drawn larger than kept, then averaged
@@ -92,7 +93,7 @@ class Generator:
             "worn": _worn(person.subject.look, bool(covered.any())),
         }
 
-    def _visible(self, points: NDArray, place: Placement, depth: NDArray) -> NDArray[np.float32]:  # (478, 3) -> (478,)
+    def _visible(self, points: AnyArray, place: Placement, depth: AnyArray) -> Array:  # (478, 3) -> (478,)
         """1 where nothing drawn lies more than `HIDDEN` before the point."""
         distance = -(points @ place.rotation.T + place.translation)[:, 2]
         clip = place.clip_matrix()

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from face3d_live.head.model import Head
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: hm08 file coordinates (decimetres, y up) -> head frame, least squares over the head's skin.
 HM08_TO_HEAD = np.array(
@@ -69,7 +68,7 @@ def load_styles(folder: Path, head: Head) -> list[HairStyle]:
     return [_load(path, base, head) for path in sorted(folder.glob("*/*.mhclo"))]
 
 
-def _load(path: Path, base: NDArray, head: Head) -> HairStyle:
+def _load(path: Path, base: AnyArray, head: Head) -> HairStyle:
     file_vertices, uv, corners = _obj(path.with_suffix(".obj"))
     indices, weights, offsets = _mhclo(path, base)
     if len(indices) != len(file_vertices):
@@ -96,7 +95,7 @@ def _load(path: Path, base: NDArray, head: Head) -> HairStyle:
     )
 
 
-def _outside(vertices: NDArray, head: Head, skin: NDArray) -> NDArray:
+def _outside(vertices: AnyArray, head: Head, skin: AnyArray) -> AnyArray:
     """Push vertices that lie under the skin to `MARGIN` above it."""
     normals = head.mesh("low").normals(head.template)[skin]
     _, near = cKDTree(head.template[skin]).query(vertices)
@@ -105,7 +104,7 @@ def _outside(vertices: NDArray, head: Head, skin: NDArray) -> NDArray:
     return vertices + normals[near] * np.where(close, MARGIN - height, 0)[:, None]
 
 
-def _normals(vertices: NDArray, faces: NDArray) -> Array:
+def _normals(vertices: AnyArray, faces: AnyArray) -> Array:
     """Half the surface's own normal, half the direction away from the head's middle: soft, as hair shades."""
     corners = vertices[faces]
     face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -135,7 +134,7 @@ def _strands(path: Path) -> NDArray[np.uint8]:
     return np.dstack([grey, grey, grey, alpha]).astype(np.uint8)
 
 
-def _obj(path: Path) -> tuple[NDArray, NDArray, NDArray]:
+def _obj(path: Path) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Vertices (N, 3), texture coordinates (T, 2), triangle corners (F, 3, 2) as (vertex, texture) of an OBJ file."""
     vertices, uv, corners = [], [], []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -152,7 +151,7 @@ def _obj(path: Path) -> tuple[NDArray, NDArray, NDArray]:
     return np.array(vertices), np.array(uv), np.array(corners)
 
 
-def _mhclo(path: Path, base: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _mhclo(path: Path, base: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
     """Ties of an `.mhclo`: indices (N, 3), weights (N, 3), offsets (N, 3) scaled to the base mesh."""
     scale = np.ones(3)
     rows: list[list[float]] = []

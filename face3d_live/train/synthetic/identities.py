@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.codes import N_SHAPE
 from face3d_live.head.model import Head
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 #: anny's axes (x to the subject's left, y back, z up) -> ours.
 _FROM_ANNY = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)  # row vectors: v @ this = (x, z, -y)
@@ -63,7 +61,7 @@ class _Scans:
         self._mean_fit = self._fit(self.mean - head.template[: self.count])
         self._mode_fits = np.stack([self._fit(mode) for mode in self.modes])
 
-    def _fit(self, offsets: Array) -> NDArray:  # (N, 3) -> (83,) code and shift
+    def _fit(self, offsets: Array) -> AnyArray:  # (N, 3) -> (83,) code and shift
         return self._solve @ (offsets * self._rows).ravel()
 
     def sample(self, rng: np.random.Generator) -> Identity:

@@ -17,9 +17,9 @@ from face3d_live.train.synthetic.props import glasses, headphones, peak, shoulde
 from face3d_live.train.synthetic.render import Painter, Prop, Subject
 from face3d_live.train.synthetic.scene import Placement, place, sample_light
 from face3d_live.train.synthetic.skins import Skin
+from face3d_live.typing import AnyArray, Array
 
-Array = NDArray[np.float32]
-TextureCode = Callable[[int, NDArray], Array]  # skin number, (3,) linear tone -> (50,)
+TextureCode = Callable[[int, AnyArray], Array]  # skin number, (3,) linear tone -> (50,)
 
 _EYES = np.array([*landmarks.EYE_LEFT, *landmarks.EYE_RIGHT, *landmarks.IRIS_LEFT, *landmarks.IRIS_RIGHT])
 _LENS = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def grid_faces(rows: int, columns: int, closed: bool) -> NDArray[np.int32]:
     return np.stack([a, b, c, b, d, c], -1).reshape(-1, 3).astype(np.int32)
 
 
-def tube(curve: NDArray, width: float, depth: float, sides: int = 6, closed: bool = False) -> Shape:  # (N, 3)
+def tube(curve: AnyArray, width: float, depth: float, sides: int = 6, closed: bool = False) -> Shape:  # (N, 3)
     """A bar of elliptic section along a curve; `depth` is measured along z as far as the curve allows."""
     ahead = np.roll(curve, -1, 0) - np.roll(curve, 1, 0)
     if not closed:
@@ -151,7 +151,7 @@ def peak(brow: Array, half_width: float, rng: np.random.Generator) -> Shape:
     return Shape(vertices, grid_faces(6, 15, closed=False))
 
 
-def _ellipsoid(center: NDArray, radii: tuple[float, float, float]) -> Shape:
+def _ellipsoid(center: AnyArray, radii: tuple[float, float, float]) -> Shape:
     latitude, longitude = np.linspace(-np.pi / 2, np.pi / 2, 8)[:, None], np.arange(14) * 2 * np.pi / 14
     ball = np.stack(
         [

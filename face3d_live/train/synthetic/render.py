@@ -16,8 +16,7 @@ from face3d_live.train.synthetic.hair import HairStyle
 from face3d_live.train.synthetic.props import Shape
 from face3d_live.train.synthetic.scene import Light, Placement
 from face3d_live.train.synthetic.skins import Skin
-
-Array = NDArray[np.float32]
+from face3d_live.typing import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Painter:
 
     def _surfaces(self) -> tuple[MovingMesh, MovingMesh]:
         split, fields = self.mesh.split_vertex, self.fields
-        fixed: dict[str, NDArray] = {
+        fixed: dict[str, AnyArray] = {
             "uv": self.mesh.uv,
             "rest": self.head.template[split],
             "eyeward": fields.eyeward[split],
@@ -91,7 +90,7 @@ class Painter:
 
     def _hair_mesh(self, style: HairStyle) -> MovingMesh:
         corner = style.corner_vertex
-        fixed: dict[str, NDArray] = {
+        fixed: dict[str, AnyArray] = {
             "rest": style.vertices[corner],
             "uv": style.corner_uv,
             "normal": style.normals[corner],
@@ -183,6 +182,6 @@ class Painter:
             self._target.depth_mask = True
 
 
-def metres(depth: NDArray, near: float = 0.05, far: float = 6.0) -> Array:
+def metres(depth: AnyArray, near: float = 0.05, far: float = 6.0) -> Array:
     """The depth buffer's values as distance along the optical axis, with the planes of `Placement.clip_matrix`."""
     return (2 * near * far / (far + near - (2 * depth - 1) * (far - near))).astype(np.float32)

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live import rotations
 from face3d_live.codes import AMBIENT
 from face3d_live.lighting import lamp, shade
 from face3d_live.train.data.pool import STORED, UNIT
-
-Array = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from face3d_live.typing import AnyArray, Array, Picture
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Placement:
         a, b = -(far + near) / (far - near), -2 * far * near / (far - near)
         return np.array([[zoom, 0, 0, 0], [0, zoom, 0, 0], [0, 0, a, b], [0, 0, -1, 0]], np.float32)
 
-    def project(self, points: NDArray) -> Array:  # (..., 3) head frame -> (..., 2) crop coordinates
+    def project(self, points: AnyArray) -> Array:  # (..., 3) head frame -> (..., 2) crop coordinates
         camera = points @ self.rotation.T + self.translation
         return (self.focal * camera[..., :2] * (1, -1) / -camera[..., 2:]).astype(np.float32)
 
@@ -65,7 +62,7 @@ def sample_rotation(rng: np.random.Generator) -> Array:  # (3, 3)
     return rotations.from_euler(*np.radians(angles))
 
 
-def place(points: NDArray, rotation: Array, distance: float) -> Placement:  # (478, 3) head frame, metres
+def place(points: AnyArray, rotation: Array, distance: float) -> Placement:  # (478, 3) head frame, metres
     """Aim the camera at the middle of the face points' box and take the crop of the crop rule."""
     turned = points @ rotation.T
     shift = np.zeros(3)
@@ -110,7 +107,7 @@ def sample_light(rng: np.random.Generator) -> Light:
     return Light((soft * gain).astype(np.float32), direction, (colour * gain).astype(np.float32))
 
 
-def _tint(rng: np.random.Generator, amount: float) -> NDArray:
+def _tint(rng: np.random.Generator, amount: float) -> AnyArray:
     colour = np.exp(rng.normal(0, amount, 3))
     return colour / colour.mean()
 
@@ -156,7 +153,7 @@ class Backgrounds:
         picture = picture.astype(np.float32) * tint + rng.normal(0, 6)
         return np.clip(picture, 0, 255).astype(np.uint8)
 
-    def _patches(self, rng: np.random.Generator, size: int) -> NDArray:
+    def _patches(self, rng: np.random.Generator, size: int) -> AnyArray:
         """Two strips side by side, stretched, blurred as things out of focus are."""
         halves = []
         for _ in range(2):
@@ -173,7 +170,7 @@ class Backgrounds:
         return picture
 
 
-def _room(rng: np.random.Generator, size: int) -> NDArray:
+def _room(rng: np.random.Generator, size: int) -> AnyArray:
     """A wall with shelves, frames, windows and lamps: boxes of muted colours, blurred."""
     wall = rng.uniform(40, 225) + rng.normal(0, 14, 3)
     picture = np.tile(wall.astype(np.float32), (size, size, 1))

@@ -17,6 +17,7 @@ from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear, to_srgb
 from face3d_live.texture.albedo import Albedo
+from face3d_live.typing import AnyArray, Array
 
 SIZE = 512
 #: As many independent observations as all texels together are worth.
@@ -32,7 +33,7 @@ class Skin:
 
     name: str
     image: NDArray[np.uint8]
-    mean: NDArray[np.float32]
+    mean: Array
     uneven: float
 
     @property
@@ -54,7 +55,7 @@ class TextureCoder:
         ridge = albedo.noise**2 * flat.shape[1] / EFFECTIVE
         self._solve = np.linalg.solve(flat @ flat.T + ridge * np.eye(len(flat)), flat).astype(np.float32)
 
-    def __call__(self, skin: int, tone: NDArray) -> NDArray[np.float32]:  # (3,) linear factor -> (50,)
+    def __call__(self, skin: int, tone: AnyArray) -> Array:  # (3,) linear factor -> (50,)
         difference = to_srgb(self._linear[skin] * tone) - self._mean
         return self._solve @ difference.ravel()
 
@@ -71,7 +72,7 @@ def load_skins(folder: Path, head: Head, without: frozenset[str] = frozenset()) 
     return [skin for skin in skins if not (skin.lifted and skin.uneven > MOST_UNEVEN)]
 
 
-def _load(path: Path, sample_uv: NDArray) -> Skin:
+def _load(path: Path, sample_uv: AnyArray) -> Skin:
     image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     image = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     column, row = np.clip((sample_uv * (SIZE, -SIZE) + (0, SIZE)).astype(int), 0, SIZE - 1).T
@@ -79,7 +80,7 @@ def _load(path: Path, sample_uv: NDArray) -> Skin:
     return Skin(path.stem, image, plain.mean(0), float(np.log(plain.mean(1) + 0.01).std()))
 
 
-def _plain_skin(head: Head) -> NDArray:  # (N, 2)
+def _plain_skin(head: Head) -> AnyArray:  # (N, 2)
     """Texture coordinates of vertices on cheeks and forehead."""
     plain = head.regions["cheeks"] | head.regions["forehead"]
     mesh = head.mesh("low")
