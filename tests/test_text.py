@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_takes import HEADER
+from takes_support import HEADER
 
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError

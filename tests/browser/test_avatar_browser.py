@@ -1,0 +1,86 @@
+"""The page's Avatar tab in a real Chromium: a file is chosen or dropped, the fox appears, the own head comes back."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import browser_support as support
+import numpy as np
+import pytest
+from avatar_support import changed, fox
+from figure_pipeline import FigurePipeline
+from live_helpers import serve
+from playwright.async_api import async_playwright, expect
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+
+DROP = """([name, bytes]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
+  const at = document.querySelector("#view");
+  for (const kind of ["dragover", "drop"]) {
+    at.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  }
+}"""
+
+
+async def orange(page) -> float:
+    """Share of the avatar video that is fur."""
+    pixels = await page.evaluate(support.GRAB)
+    if pixels is None:
+        return 0.0
+    r, g, b = np.array(pixels, float).reshape(-1, 4)[:, :3].T
+    return float(((r > 160) & (r - g > 60) & (g > b)).mean())
+
+
+async def until_orange(page, wanted: bool) -> None:
+    for _ in range(150):
+        if (await orange(page) > 0.1) == wanted:
+            return
+        await page.wait_for_timeout(200)
+    raise AssertionError(f"fur in the video: {await orange(page):.2f}")
+
+
+async def test_the_avatar_tab(tmp_path: Path) -> None:
+    (tmp_path / "fox.glb").write_bytes(fox())
+    async with serve(FigurePipeline) as served, async_playwright() as playwright:
+        flags = [*support.FLAGS, "--use-fake-ui-for-media-stream"]
+        chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
+        page = await chromium.new_page(viewport={"width": 1280, "height": 800})
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        await page.goto(served.base)
+        await page.click("#start")
+        await page.wait_for_selector("body[data-state=live]", timeout=40_000)
+        await page.click("#panel-tabs label:has(input[value=avatar-file])")
+
+        notice, own = page.locator("#notice-text"), page.get_by_role("button", name="Own head")
+        await page.evaluate(DROP, ["notes.txt", ""])
+        await expect(notice).to_contain_text(".glb or .vrm")
+        await page.evaluate(DROP, ["none.glb", encoded(changed(lambda d: d["meshes"][0].pop("extras")))])
+        await expect(notice).to_contain_text("shape key", timeout=20_000)
+        await expect(own).to_be_hidden()
+
+        await page.set_input_files("#avatar-file input[type=file]", tmp_path / "fox.glb")
+        await expect(page.locator(".avatar-report")).to_contain_text(re.compile(r"Shapes 4\d / 52"), timeout=20_000)
+        await until_orange(page, True)
+        await page.screenshot(path=str(tmp_path / "tab.png"))
+        await own.click()
+        await until_orange(page, False)
+        await expect(page.locator(".avatar-report")).to_be_empty()
+
+        await page.evaluate(DROP, ["fox.vrm", encoded(fox("vrm0"))])
+        await expect(page.locator(".avatar-report")).to_contain_text("VRM expressions", timeout=20_000)
+        await until_orange(page, True)
+        assert await page.locator(".avatar-view a").get_attribute("href") == f"{served.base}/view?bg=transparent&ui=0"
+        assert faults == []
+        await chromium.close()
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -1,0 +1,188 @@
+"""The page records, offers what it recorded, and calibrates, in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser_support as support
+import pytest
+from outputs_helpers import Receiver
+from playwright.sync_api import expect
+from pylivelinkface import FaceBlendShape, PyLiveLinkFace
+from takes_support import CAMERA, expression, write
+
+from face3d_live.codes import HeadCodes
+from face3d_live.takes.model import Frame
+from face3d_live.takes.reader import load
+from face3d_live.track.profile import load_profile
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def server(folder) -> Iterator[support.LiveServer]:
+    """Its takes go to `folder`."""
+    server = support.LiveServer(folder / "log.txt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(folder))
+        server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def page(folder, server) -> Iterator:
+    """The page, its camera running."""
+    flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={support.camera_file(folder)}"]
+    with support.running(server.url, flags) as page:
+        yield page
+
+
+def test_record_stop_download_delete(page, folder, tmp_path) -> None:
+    takes = folder / "face3d-live" / "takes"
+    assert not takes.exists()
+    page.click("#record")
+    expect(page.locator("#record")).to_have_attribute("aria-pressed", "true", timeout=20_000)
+    expect(page.locator("#record span")).to_have_text(re.compile("0:0[3-9]"), timeout=20_000)
+    page.click("#record")
+    card = page.locator("#takes li")
+    expect(card).to_have_count(1, timeout=20_000)
+    expect(page.locator("#record span")).to_have_text("Record")
+
+    (path,) = takes.iterdir()
+    take = load(path)
+    assert take.notes == () and take.face.mean() > 0.5 and take.seconds > 1.5
+    missing = sum(gap.pictures for _, gap in take.gaps)
+    assert len(take) + missing == pytest.approx(take.seconds * 30, rel=0.35), "every picture, or a marked gap"
+
+    for kind in ("csv", "jsonl"):
+        card.locator("select").select_option(kind)
+        with page.expect_download(timeout=60_000) as download:
+            card.get_by_text("Download").click()
+        download.value.save_as(tmp_path / f"take.{kind}")
+    assert (tmp_path / "take.csv").read_text().count("\n") == len(take) + 1
+    assert (tmp_path / "take.jsonl").read_bytes() == path.read_bytes()
+
+    remove = card.get_by_role("button").last
+    remove.click()
+    expect(remove).to_have_text("Sure?")
+    remove.click()
+    expect(card).to_have_count(0, timeout=20_000)
+    assert list(takes.iterdir()) == []
+
+
+def test_calibrating_in_steps(page, tmp_path) -> None:
+    page.check("#panel-tabs input[value=calibration]")
+    steps = page.locator(".cal-steps li")
+    expect(steps).to_have_count(5)
+    said = page.locator("#notice-text")
+    value = page.locator('[data-step="smile"] .cal-value')
+    for attempt in range(14):  # the clip talks: it smiles enough in some of its seconds
+        page.wait_for_timeout(370 * attempt % 1500)  # never in step with the clip's loop
+        page.locator('[data-step="smile"] button').click()
+        expect(page.locator("#countdown span")).to_have_text("A broad smile: hold it", timeout=20_000)
+        page.wait_for_selector('[data-step="smile"] button:enabled')
+        if "done" in value.get_attribute("class"):
+            break
+        assert "Not calibrated" in said.text_content()
+    expect(value).to_have_text(re.compile(r"✓ 0\.\d\d / 0\.\d\d"))
+    expect(said).to_have_text("Measured: Smile.")
+    expect(page.locator("#countdown")).to_be_hidden()
+    expect(page.locator('[data-step="neutral"] .cal-value')).to_have_text("–")
+
+    page.locator(".cal-person input").fill("Zoë")
+    page.locator(".cal-person input").blur()
+    with page.expect_download() as download:
+        page.get_by_text("Save to a file").click()
+    assert download.value.suggested_filename == "Zoë-calibration.json"
+    download.value.save_as(tmp_path / "zoe.json")
+    profile = load_profile(tmp_path / "zoe.json")
+    assert profile.person == "Zoë" and profile.calibration.peak.max() > 0.1
+
+    page.get_by_text("Forget", exact=True).click()
+    expect(page.locator('[data-step="smile"] .cal-value')).to_have_text("–")
+    plain = json.loads((tmp_path / "zoe.json").read_text("utf-8"))
+    plain["range"] = {"jawOpen": 0.5}
+    (tmp_path / "other.json").write_text(json.dumps(plain), "utf-8")
+    page.locator("#calibration input[type=file]").set_input_files(tmp_path / "other.json")
+    expect(page.locator('[data-step="jaw"] .cal-value')).to_have_text("✓ 0.50", timeout=20_000)
+    (tmp_path / "bad.json").write_text("{}")
+    page.locator("#calibration input[type=file]").set_input_files(tmp_path / "bad.json")
+    expect(said).to_contain_text("Not calibrated", timeout=20_000)
+    expect(page.locator('[data-step="jaw"] .cal-value')).to_have_text("✓ 0.50")
+
+
+def newest_jaw(receiver: Receiver, seconds: float = 20) -> float:
+    """What a receiver gets next."""
+    receiver.packets()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if packets := receiver.packets():
+            return PyLiveLinkFace.decode(packets[-1])[1].get_blendshape(FaceBlendShape.JawOpen)
+        time.sleep(0.02)
+    raise AssertionError("nothing came")
+
+
+def test_a_take_is_played_from_the_page(page, folder) -> None:
+    """Seen on the page and sent to an output, before the camera's face; looped, in part, stopped."""
+    wide = HeadCodes(expression=expression(jawOpen=0.96))
+    path = folder / "face3d-live" / "takes" / "wide.jsonl"
+    write(path, [Frame(i, i / 30, True, wide, CAMERA) for i in range(90)])
+    receiver = Receiver()
+    made = page.request.post(f"{page.url}api/outputs", data={"url": f"livelink://127.0.0.1:{receiver.port}"})
+    assert made.status == 201
+    page.check("#panel-tabs input[value=expression]")
+    page.check("#panel-tabs input[value=takes]")
+    card = page.locator("#takes li[data-id=wide]")
+    expect(card).to_have_count(1, timeout=20_000)
+    player = page.locator(".player")
+    expect(player).to_be_hidden()
+    assert newest_jaw(receiver) != pytest.approx(0.96, abs=1e-3)  # the camera's face
+
+    card.get_by_role("button", name="Play hello").click()
+    expect(player).to_be_visible()
+    player.get_by_label("Loop").check()
+    expect(player.locator("canvas")).to_have_attribute("data-pictures", re.compile(r"\d{2,}"), timeout=60_000)
+    face = player.locator("canvas").evaluate(
+        "canvas => canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height * 0.4, 1, 1).data[3]"
+    )
+    assert face == 255, "a head, and not an empty picture"
+    assert newest_jaw(receiver) == pytest.approx(0.96, abs=1e-3)
+    playing = page.request.get(f"{page.url}api/playing").json()["playing"]
+    assert playing["take"] == "wide" and playing["loop"] is True
+
+    player.get_by_label("From, s").fill("1")
+    player.get_by_label("To, s").fill("2")
+    player.get_by_label("To, s").blur()
+    player.get_by_label("Speed").select_option("0.5")
+    expect(player.locator(".take-head span")).to_have_text(re.compile(r"0:01\.\d / 0:02\.0"), timeout=20_000)
+    wanted, end = (1, 0.5, 30), time.monotonic() + 20
+    while tuple(playing[key] for key in ("start", "speed", "frames")) != wanted:
+        assert time.monotonic() < end, playing
+        page.wait_for_timeout(100)
+        playing = page.request.get(f"{page.url}api/playing").json()["playing"]
+    player.get_by_label("From, s").fill("99")
+    player.get_by_label("From, s").blur()
+    expect(player.get_by_role("alert")).to_contain_text("Start must be", timeout=20_000)
+
+    player.get_by_role("button", name="Stop", exact=True).click()
+    expect(player.get_by_role("button", name="Play", exact=True)).to_be_enabled(timeout=20_000)
+    assert page.request.get(f"{page.url}api/playing").json() == {"playing": None}
+    assert newest_jaw(receiver) != pytest.approx(0.96, abs=1e-3)  # the camera's face
+    player.get_by_role("button", name="Stop and close").click()
+    expect(player).to_be_hidden()
+    page.request.delete(page.url.rstrip("/") + made.headers["location"])
+    path.unlink()
+    receiver.close()

@@ -1,0 +1,253 @@
+"""The engine process: frames through shared memory, newest first, several sessions, death and resurrection."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import live_fakes
+import numpy as np
+import pytest
+from live_fakes import grey
+
+from face3d_live.codes import INDEX
+from face3d_live.errors import AssetError
+from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.engine.pipeline import ViewRequest
+
+JAW = INDEX["jawOpen"]
+SHM = Path("/dev/shm")
+
+
+class Ear:
+    """A listener that keeps what it hears."""
+
+    def __init__(self):
+        self.results, self.calibrations, self.restarts = [], [], 0
+        self.news = asyncio.Event()
+
+    def on_result(self, result, of):
+        self.results.append((result, of))
+        self.news.set()
+
+    def on_calibrated(self, calibration):
+        self.calibrations.append(calibration)
+        self.news.set()
+
+    def on_engine_restarted(self):
+        self.restarts += 1
+        self.news.set()
+
+    async def until(self, condition, timeout=20.0):
+        async with asyncio.timeout(timeout):
+            while not condition():
+                self.news.clear()
+                await self.news.wait()
+
+
+@contextlib.asynccontextmanager
+async def engine(factory=live_fakes.FakePipeline, **options):
+    before = set(SHM.iterdir())
+    client = EngineClient(factory, **options)
+    client.start()
+    try:
+        await client.wait_ready()
+        yield client
+    finally:
+        async with asyncio.timeout(15):
+            await client.stop()
+        assert client.state == "stopped"
+        assert client.pid is None
+        assert set(SHM.iterdir()) - before == set()
+
+
+async def test_a_frame_comes_back_as_codes_and_picture():
+    async with engine() as client:
+        assert (client.state, client.device, client.restarts) == ("ready", "fake", 0)
+        ear = Ear()
+        session = client.attach("a", ear)
+        picture = grey(0.5, 641 - 1, 480)
+        session.submit(picture, 1.25, arrived=17.0)
+        await ear.until(lambda: ear.results)
+        result, of = ear.results[0]
+        assert result.face and result.codes.expression[JAW] == pytest.approx(0.5, abs=0.01)
+        assert result.image.shape == (512, 512, 3) and (result.image == 128).all()
+        assert of.rgb is picture and (of.t, of.arrived) == (1.25, 17.0)
+        assert result.ms["engine"] > 0 and result.ms["render"] == 2.0
+        session.close()
+        session.close()
+
+
+async def test_the_view_reaches_the_renderer_without_a_new_picture():
+    async with engine() as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        session.submit(grey(0.25), 0)
+        await ear.until(lambda: ear.results)
+        session.view = ViewRequest(mode="wireframe")
+        session.submit(None, 0.1)
+        await ear.until(lambda: len(ear.results) == 2)
+        result, of = ear.results[1]
+        assert of.rgb is None
+        assert set(np.unique(result.image)) == {64, 255 - 64}
+
+
+async def test_newest_frame_wins_when_the_pipeline_is_slow():
+    async with engine(live_fakes.slow_pipeline) as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        began = time.monotonic()
+        for i in range(100):
+            session.submit(grey(0.1 + 0.005 * i), i / 100)
+            await asyncio.sleep(0.005)
+        took = time.monotonic() - began
+        await ear.until(lambda: ear.results and ear.results[-1][1].t == 0.99)
+        times = [of.t for _, of in ear.results]
+        assert times == sorted(times)
+        assert len(times) <= took / 0.1 + 3
+        assert session.dropped == 100 - len(times)
+        # No backlog: an answer belongs to a picture that was the newest when the one before it was done.
+        assert max(np.diff(times)) < 0.35
+        assert ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.595, abs=0.01)
+
+
+async def test_two_sessions_share_the_engine_fairly_and_do_not_mix():
+    async with engine(live_fakes.slow_pipeline) as client:
+        ears = [Ear(), Ear()]
+        sessions = [client.attach(name, ear) for name, ear in zip("ab", ears, strict=True)]
+        for i in range(60):
+            # The first is greedy.
+            for _ in range(3):
+                sessions[0].submit(grey(0.3), i)
+            sessions[1].submit(grey(0.7), i)
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*(ear.until(lambda ear=ear: ear.results[-1][1].t == 59) for ear in ears))
+        counts = [len(ear.results) for ear in ears]
+        assert min(counts) >= 4 and max(counts) - min(counts) <= 3
+        for ear, level in zip(ears, (0.3, 0.7), strict=True):
+            assert all(r.codes.expression[JAW] == pytest.approx(level, abs=0.01) for r, _ in ear.results)
+        sessions[0].close()
+        sessions[1].submit(grey(0.9), 100)
+        await ears[1].until(lambda: ears[1].results[-1][1].t == 100)
+
+
+async def test_a_killed_engine_comes_back_with_its_sessions_and_their_calibration():
+    async with engine() as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        session.submit(grey(0.25), 0)
+        await ear.until(lambda: ear.results)
+        session.calibrate()
+        await ear.until(lambda: ear.calibrations)
+        assert ear.calibrations[0].ok
+        first = client.pid
+        os.kill(first, signal.SIGKILL)
+        session.submit(grey(0.75), 1)
+        await ear.until(lambda: ear.restarts == 1)
+        session.submit(grey(0.75), 2)
+        await ear.until(lambda: ear.results[-1][1].t == 2)
+        assert ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.5, abs=0.01)
+        assert client.restarts == 1 and client.pid != first
+
+
+async def test_wicked_frames_cost_only_themselves():
+    async with engine(live_fakes.WickedPipeline, hang_seconds=1.0) as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        session.submit(grey(0.2), 0)
+        session.submit(grey(0.6), 1)
+        await ear.until(lambda: ear.results)
+        assert (session.failed, client.restarts) == (1, 0)
+        for i, level in enumerate((0.4, 0.8)):
+            session.submit(grey(level), 2)
+            await ear.until(lambda i=i: ear.restarts == i + 1)
+            session.submit(grey(0.6), 10 + i)
+            await ear.until(lambda i=i: ear.results[-1][1].t == 10 + i)
+        assert client.restarts == 2
+
+
+async def test_an_engine_that_cannot_load_says_why():
+    client = EngineClient(live_fakes.pipeline_without_egl)
+    client.start()
+    with pytest.raises(AssetError, match="egl-missing: install libegl1"):
+        await client.wait_ready()
+    assert client.state == "failed"
+    await client.stop()
+
+
+async def test_an_engine_that_always_crashes_is_given_up():
+    client = EngineClient(live_fakes.pipeline_that_crashes)
+    client.start()
+    with pytest.raises(AssetError, match="engine-start"):
+        async with asyncio.timeout(30):
+            await client.wait_ready()
+    await client.stop()
+
+
+async def test_calibrating_on_nothing_is_refused():
+    async with engine() as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        session.calibrate()
+        await ear.until(lambda: ear.calibrations)
+        assert not ear.calibrations[0].ok and "no face" in ear.calibrations[0].reason
+
+
+def test_the_engine_dies_with_its_parent():
+    program = textwrap.dedent(
+        """
+        import asyncio, sys
+        sys.path[:0] = ["tests"]
+        import live_fakes
+        from face3d_live.live.engine.client import EngineClient
+
+        async def main():
+            client = EngineClient(live_fakes.FakePipeline)
+            client.start()
+            await client.wait_ready()
+            print(client.pid, flush=True)
+            await asyncio.sleep(60)
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+        """
+    )
+    root = Path(__file__).resolve().parents[3]
+    before = set(SHM.iterdir())
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    engine_pid = int(parent.stdout.readline())
+    os.kill(engine_pid, 0)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while _alive(engine_pid):
+        assert time.monotonic() < deadline, "the engine outlived its parent"
+        time.sleep(0.05)
+    assert set(SHM.iterdir()) - before == set()
+
+
+def _alive(pid):
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("message", [{"mode": "x"}, {"yaw": "left"}, {"zoom": float("nan")}, {"pitch": None}])
+def test_views_that_make_no_sense(message):
+    with pytest.raises((ValueError, TypeError)):
+        ViewRequest.from_message(message)
+
+
+def test_views_are_clamped():
+    view = ViewRequest.from_message({"mode": "overlay", "yaw": 7, "pitch": -9, "zoom": 100})
+    assert view.mode == "overlay" and view.pitch == -1.4 and view.zoom == 5
+    assert view.yaw == pytest.approx(7 - 2 * np.pi)
+    assert ViewRequest.from_message({}) == ViewRequest()

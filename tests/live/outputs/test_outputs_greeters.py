@@ -1,0 +1,177 @@
+"""iFacialMocap as the phone has it: programs greet and get frames; too many of them, ones that leave, strangers."""
+
+import asyncio
+import logging
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from live_helpers import serve
+from outputs_helpers import Receiver, play, until
+from protocol_frames import frame_of
+
+from face3d_live.errors import InputError
+from face3d_live.live.outputs import handshake as room
+from face3d_live.live.outputs.address import parse
+from face3d_live.live.outputs.handshake import Greeters
+from face3d_live.live.outputs.manager import Outputs
+from face3d_live.protocols import ifacialmocap
+
+GREETING = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("0.0.0.0", 0))
+        return probe.getsockname()[1]
+
+
+def greet(receiver, port, words=GREETING):
+    receiver.socket.sendto(words, ("127.0.0.1", port))
+
+
+@pytest.fixture
+def receivers():
+    made = [Receiver() for _ in range(room.MAX_GREETERS + 1)]
+    yield made
+    for receiver in made:
+        receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("packet", "version"),
+    [
+        (GREETING, 1),
+        (GREETING + b"\r\n", 1),
+        (GREETING + b"|sendDataVersion=v2", 2),
+        (b"iFacialMocap_UDPTCP_sahuasouryya9218sauhuiayeta91555dy3719", None),  # TCP is not spoken here
+        (b"iFacialMocap_UDPTCPSTOP_sahuasouryya9218sauhuiayeta91555dy3719", None),
+        (GREETING[:-1], None),
+        (b"", None),
+    ],
+)
+def test_greetings(packet, version):
+    assert ifacialmocap.greeting(packet) == version
+
+
+@given(st.binary(max_size=200))
+def test_any_packet_is_a_greeting_or_nothing(packet):
+    assert ifacialmocap.greeting(packet) is None
+
+
+async def test_who_greets_gets_the_face_in_the_version_it_asked_for(tmp_path, receivers):
+    port, outputs = free_port(), Outputs(tmp_path)
+    output = outputs.add(f"ifacialmocap://0.0.0.0:{port}")
+    one, other = receivers[:2]
+    await play(outputs.offer, [frame_of(jawOpen=0.5)] * 4)
+    await until(lambda: output.state == "waiting")
+    assert output.to_json()["receivers"] == [] and output.packets == 0 and output.error is None
+    greet(one, port, b"hello?")
+    greet(one, port)
+    await until(lambda: output.to_json()["receivers"] == [f"127.0.0.1:{one.port}"])
+    greet(other, port, GREETING + b"|sendDataVersion=v2")
+    await until(lambda: len(output.to_json()["receivers"]) == 2)
+    await play(outputs.offer, [frame_of(jawOpen=0.25, eyeBlinkLeft=1)] * 6)
+    first, second = one.packets()[-1], other.packets()[-1]
+    assert b"jawOpen-25|" in first and b"jawOpen&25|" in second
+    for packet in (first, second):
+        read = ifacialmocap.decode(packet)
+        assert (read.values["jawOpen"], read.values["eyeBlinkLeft"], read.values["eyeBlinkRight"]) == (0.25, 1, 0)
+    assert output.state == "sending" and output.packets >= 4
+    greet(other, port)  # again, in the other version: no second place
+    await until(lambda: output.to_json()["receivers"][-1] == f"127.0.0.1:{other.port}")
+    await asyncio.sleep(0.05)
+    other.packets()
+    await play(outputs.offer, [frame_of(jawOpen=0.75)] * 6)
+    assert b"jawOpen-75|" in other.packets()[-1] and len(output.to_json()["receivers"]) == 2
+    await outputs.stop()
+    assert output.to_json()["receivers"] is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("0.0.0.0", port))  # the port is free again
+
+
+async def test_of_too_many_the_oldest_goes(receivers):
+    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}")) as greeters:
+        for receiver in receivers:
+            greeters.datagram_received(GREETING, ("127.0.0.1", receiver.port))
+        assert greeters.names == [f"127.0.0.1:{receiver.port}" for receiver in receivers[1:]]
+        assert greeters.send(frame_of()) == room.MAX_GREETERS
+        await asyncio.sleep(0.05)
+        assert receivers[0].packets() == [] and all(len(there.packets()) == 1 for there in receivers[1:])
+
+
+async def test_who_has_left_is_forgotten_and_who_stays_is_not(receivers):
+    now = [1000.0]
+    stays, leaves = receivers[:2]
+    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as greeters:
+        for receiver in (stays, leaves):
+            greeters.datagram_received(GREETING, ("127.0.0.1", receiver.port))
+        leaves.close()
+        for _ in range(40):
+            now[0] += 0.5
+            greeters.send(frame_of())
+            await asyncio.sleep(0.002)
+        assert greeters.names == [f"127.0.0.1:{stays.port}"], "it refused for ten seconds"
+        now[0] += room.LASTS_SECONDS
+        assert greeters.send(frame_of()) == 0 and greeters.names == []
+
+
+async def test_a_pause_without_frames_costs_nobody_the_place(receivers):
+    """Nobody before the camera for minutes: those who greeted must not be taken for gone."""
+    now = [1000.0]
+    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as greeters:
+        greeters.datagram_received(GREETING, ("127.0.0.1", receivers[0].port))
+        greeters.send(frame_of())
+        now[0] += 600
+        assert greeters.send(frame_of()) == 1 and len(greeters.names) == 1
+
+
+async def test_the_answer_goes_to_the_formats_own_port_on_another_machine(monkeypatch):
+    """As the app does: a greeting's own port is often one that nobody reads."""
+    monkeypatch.setattr(room, "_is_this_machine", lambda host: False)
+    port = free_port()
+    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{port}")) as greeters:
+        greeters.datagram_received(GREETING, ("192.168.77.3", 51234))
+        assert greeters.names in ([f"192.168.77.3:{port}"], [])  # a machine without a network cannot reach it
+        for stranger in ("8.8.8.8", "224.0.0.1"):
+            greeters.datagram_received(GREETING, (stranger, 49983))
+            assert not any(stranger in name for name in greeters.names)
+
+
+def test_which_addresses_are_this_machines():
+    assert room._is_this_machine("127.0.0.1") and not room._is_this_machine("192.0.2.1")
+
+
+async def test_a_port_that_is_taken_is_said_and_tried_again(tmp_path, receivers, caplog):
+    outputs = Outputs(tmp_path)
+    with caplog.at_level(logging.WARNING, "face3d_live"):
+        output = outputs.add(f"ifacialmocap://0.0.0.0:{receivers[0].port}")
+        await until(lambda: output.error is not None)
+        assert output.error.code == "port-taken" and "0.0.0.0" in output.error.message and output.state == "failing"
+        receivers[0].socket.close()
+        await until(lambda: output.state == "waiting" and output.error is None)
+    await outputs.stop()
+
+
+def test_only_this_format_can_be_asked():
+    assert parse("ifacialmocap://0.0.0.0").url == "ifacialmocap://0.0.0.0:49983"
+    for url in ("vmc://0.0.0.0", "livelink://0.0.0.0", "vts://0.0.0.0", "ifacialmocap://[::]"):
+        with pytest.raises(InputError, match="bad-address"):
+            parse(url)
+
+
+async def test_over_http(tmp_path, receivers):
+    port = free_port()
+    async with serve(ready=False, config=tmp_path) as served:
+        made = await served.http.post("/api/outputs", json={"url": f"ifacialmocap://0.0.0.0:{port}"})
+        assert made.status_code == 201
+        where = made.headers["Location"]
+        async with asyncio.timeout(8):
+            while (await served.http.get(where)).json()["receivers"] is None:
+                await asyncio.sleep(0.02)
+            greet(receivers[0], port)
+            while not (await served.http.get(where)).json()["receivers"]:
+                await asyncio.sleep(0.02)
+        await play(served.live.hub.publish, [frame_of(jawOpen=0.5)] * 4)
+        assert ifacialmocap.decode(receivers[0].packets()[-1]).values["jawOpen"] == 0.5

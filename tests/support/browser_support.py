@@ -1,0 +1,169 @@
+"""What the browser tests stand on: a real server, Debian's Chromium, a camera that plays the sample, a recorder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
+CODES = ROOT / "web_client" / "sample" / "sample_codes.npz"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-loopback-in-peer-connection",
+    "--use-fake-device-for-media-stream",
+)
+
+#: Notes what the control channel brings and takes, without the page's help.
+RECORDER = """
+window.recorded = [];
+window.sent = [];
+const send = RTCDataChannel.prototype.send;
+RTCDataChannel.prototype.send = function (text) {
+  window.sent.push(JSON.parse(text));
+  send.call(this, text);
+};
+const make = RTCPeerConnection.prototype.createDataChannel;
+RTCPeerConnection.prototype.createDataChannel = function (...args) {
+  const channel = make.apply(this, args);
+  channel.addEventListener("message", (event) => window.recorded.push(JSON.parse(event.data)));
+  return channel;
+};
+"""
+
+#: The avatar video's present picture, 64 x 64 RGBA; null before the first one.
+GRAB = """() => {
+  const video = document.querySelector("#avatar");
+  if (!video.videoWidth) return null;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 64;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(video, 0, 0, 64, 64);
+  return Array.from(context.getImageData(0, 0, 64, 64).data);
+}"""
+
+
+def camera_file(folder: Path) -> Path:
+    """The sample as Motion JPEG, which Chromium's fake camera plays in a loop at 30 frames per second."""
+    path = folder / "camera.mjpeg"
+    with av.open(str(SAMPLE)) as source, path.open("wb") as target:
+        for frame in source.decode(video=0):
+            ok, jpeg = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, 92])
+            assert ok
+            target.write(jpeg.tobytes())
+    return path
+
+
+class LiveServer:
+    """`run_live.py` in a process of its own on a free port; may be killed and started again on the same one."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, timeout: float = 60) -> None:
+        """Returns once the server answers. Raises RuntimeError with its log when it does not."""
+        command = [sys.executable, str(ROOT / "run_live.py"), "--port", str(self.port), "--device", "cpu"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and self._process.poll() is None:
+            if self.healthy():
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"the server did not start:\n{self._log.read_text()[-3000:]}")
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url + "healthz", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        """As if the power had gone: the server and its engine get no chance to say goodbye."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def grab(page: Any) -> NDArray[np.float64]:  # (64, 64, 3)
+    """What the avatar video shows now."""
+    pixels = page.evaluate(GRAB)
+    assert pixels is not None, "the avatar video has no picture"
+    return np.array(pixels, np.float64).reshape(64, 64, 4)[..., :3]
+
+
+def align(got: NDArray, known: NDArray) -> tuple[NDArray, float]:  # (N,), (P,) -> (N,), correlation
+    """Where in the loop `known` each value of the series `got` belongs, in frames that go on rising, and how well.
+
+    Chromium's fake camera shows every frame of its file however late it is, so that on a busy machine the loop takes
+    longer than it should: the lag and the pace of the highest correlation.
+    """
+    best = (0.0, 0.0, -1.0)
+    for pace in np.arange(0.60, 1.03, 0.01):
+        for lag in range(0, len(known), 3):
+            r = correlation(got, at(known, lag + pace * np.arange(len(got))))
+            best = max(best, (lag, pace, r), key=lambda found: found[2])
+    lag, pace, r = best
+    return lag + pace * np.arange(len(got)), r
+
+
+def at(known: NDArray, frames: NDArray) -> NDArray:  # (P,), (N,) -> (N,)
+    """The loop `known` at fractional frames."""
+    return np.interp(frames % len(known), np.arange(len(known) + 1), np.append(known, known[0]))
+
+
+def correlation(a: NDArray, b: NDArray) -> float:
+    """Pearson's r; 0 where one of them does not move at all."""
+    if a.std() < 1e-6 or b.std() < 1e-6:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+@contextmanager
+def running(url: str, flags: list[str]) -> Iterator[Any]:
+    """The page in a Chromium of its own, its camera started and a face seen. No script may have failed at the end."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        context.grant_permissions(["camera"])
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(url)
+        page.click("#start")
+        page.wait_for_selector('body[data-state="live"]', timeout=60_000)
+        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
+        yield page
+        assert faults == []
+        chromium.close()

@@ -1,0 +1,53 @@
+"""Shared by tests: what `test_avatar_live` and others use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import live_fakes
+import numpy as np
+
+from face3d_live.camera import Camera as Lens
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, Result
+from face3d_live.live.engine.session_renderers import Figures
+
+GREEN_IRIS = np.array([88, 160, 80])
+
+
+class _NoHead:
+    """In place of the head's renderer: a flat picture, without OpenGL."""
+
+    def render(self, codes, camera, *, view, mode, background, texture):
+        picture = np.full((AVATAR_SIZE, AVATAR_SIZE, 4), 90, np.uint8)
+        picture[..., 3] = 255
+        if isinstance(background, str):
+            picture[:128] = 0
+        return picture
+
+
+@dataclass
+class FigurePipeline(live_fakes.FakePipeline):
+    """The fake one's face, drawn by the real `Figures`."""
+
+    figures: dict = field(default_factory=dict)
+
+    def process(self, session, rgb, t, view):
+        result = super().process(session, rgb, t, view)
+        image, cutout = self._figures().draw(session, result.codes, Lens.webcam(640, 480), view, rgb, "default")
+        return Result(result.face, result.codes, result.raw, 0.9, image, result.ms, cutout)
+
+    def show_avatar(self, session, key, data):
+        self._figures().show(session, key, data)
+
+    def close(self, session):
+        super().close(session)
+        self._figures().forget(session)
+
+    def _figures(self):
+        if not self.figures:
+            self.figures["all"] = Figures(_NoHead())
+        return self.figures["all"]
+
+
+def shows_the_fox(picture: np.ndarray) -> bool:
+    return bool((np.abs(picture[..., :3].astype(int) - GREEN_IRIS).max(-1) < 40).sum() > 100)
