@@ -32,7 +32,6 @@ from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.track.detector import Detector
 from face3d_live.track.smoothing import FaceSmoother
-from face3d_live.track.track_video import shipped_tracker
 from face3d_live.track.tracker import Tracker
 from face3d_live.train.data.teacher import landmarker
 from face3d_live.typing import Precision, Rgb
@@ -86,7 +85,7 @@ def shake(points: np.ndarray) -> float:  # (T, N, 2) -> pixels
 def whole_line(name: str, frames: Iterable[tuple[Rgb, float]], rate: float) -> None:
     """Track with the shipped models and print a line."""
     found, spent, landmarks = [], [], {True: [], False: []}
-    smooth, raw = shipped_tracker(), shipped_tracker(smooth=False)
+    smooth, raw = Tracker.load(), Tracker.load(smooth=False)
     for rgb, t in frames:
         tracked = smooth.update(rgb, t)
         found.append(tracked.face)
@@ -107,7 +106,7 @@ def compare(name: str, frames: Iterable[tuple[Rgb, float]], model: Path, precisi
 
     Raises AssetError "teacher-missing".
     """
-    tracker, spent, found = shipped_tracker(precision=precision), {"track": [], "MediaPipe": []}, [0, 0]
+    tracker, spent, found = Tracker.load(precision=precision), {"track": [], "MediaPipe": []}, [0, 0]
     with landmarker(model, "VIDEO") as theirs:
         for i, (rgb, t) in enumerate(frames):
             calls = {

@@ -6,12 +6,22 @@ the camera, so +x is the subject's left; ARKit's Left and Right are the subject'
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face3d_live.arrays import DAMAGE
+from face3d_live.arrays import load as load_npz
+from face3d_live.errors import InputError
+from face3d_live.files import replacing
 from face3d_live.typing import AnyArray, Array
+
+if TYPE_CHECKING:
+    import torch
 
 N_SHAPE = 80
 N_TEXTURE = 50
@@ -140,6 +150,37 @@ class HeadCodes:
         plain: dict[str, object] = {k: v.tolist() for k, v in self.to_arrays().items()}
         plain["expression"] = dict(zip(ARKIT, self.expression.tolist(), strict=True))
         return plain
+
+    def to_torch(self, device: str | torch.device = "cpu") -> dict[str, torch.Tensor]:
+        """The codes by name as float32 tensors. Needs PyTorch."""
+        import torch
+
+        return {name: torch.from_numpy(values.copy()).to(device) for name, values in self.to_arrays().items()}
+
+    @classmethod
+    def from_torch(cls, tensors: Mapping[str, torch.Tensor]) -> HeadCodes:
+        """The inverse of `to_torch`, from any device; gradients are left behind. Raises KeyError or ValueError."""
+        return cls.from_arrays({name: tensors[name].detach().cpu().numpy() for name in _SHAPES})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an .npz of `to_arrays`, compressed."""
+        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **self.to_arrays())  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> HeadCodes:
+        """The codes of an .npz: of `save`, or `params.npz` of a reconstruction.
+
+        Raises FileNotFoundError, or InputError "not-codes" for what holds none.
+        """
+        try:
+            return cls.from_arrays(load_npz(Path(path)))
+        except FileNotFoundError:
+            raise
+        except DAMAGE as error:
+            raise InputError(
+                "not-codes", f"{path} holds no codes: give a file of HeadCodes.save, or params.npz"
+            ) from error
 
     @classmethod
     def from_json(cls, plain: Mapping[str, object]) -> HeadCodes:

@@ -28,10 +28,10 @@ def record(
     """Record a face without a browser: every frame of a video or a camera into a take."""
     from face3d_live.takes import record as recording
     from face3d_live.track.profile import load_profile
-    from face3d_live.track.track_video import shipped_tracker
+    from face3d_live.track.tracker import Tracker
 
     person = load_profile(calibration).calibration if calibration is not None else None
-    tracker = shipped_tracker(smooth=smooth, device=device.value, precision=precision.value)
+    tracker = Tracker.load(device.value, precision.value, smooth=smooth)
     tracker.calibration = person
     print(recording.record(source, out, seconds, tracker, sound))
 

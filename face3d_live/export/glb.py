@@ -17,8 +17,8 @@ from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
 from face3d_live.export.gltf import Buffer
 from face3d_live.export.obj import MATERIAL, UV_MAP
 from face3d_live.export.png import png_bytes
-from face3d_live.head.mesh import Level, Mesh
 from face3d_live.head.model import Head
+from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.typing import Picture
 
 _STILL = 1e-5  # metres that a vertex may move without its being said: invisible
@@ -37,7 +37,7 @@ def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, norma
 
     The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between.
     """
-    mesh = head.mesh(level)
+    mesh = head.topology(level)
     buffer = Buffer()
     primitive = _primitive(buffer, head, codes, mesh)
     textures = [_jpeg(texture[..., :3]), png_bytes(_gloss(head, mesh))]
@@ -68,7 +68,7 @@ def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, norma
     return buffer.glb(document)
 
 
-def _primitive(buffer: Buffer, head: Head, codes: HeadCodes, mesh: Mesh) -> dict[str, Any]:
+def _primitive(buffer: Buffer, head: Head, codes: HeadCodes, mesh: MeshTopology) -> dict[str, Any]:
     """Vertices split at texture seams; a target's offsets are those of the vertices they come from."""
     split = mesh.split_vertex
     neutral = mesh.refine(head.neutral(codes.shape))
@@ -105,7 +105,7 @@ def _material(has_normals: bool) -> dict[str, Any]:
     return material
 
 
-def _gloss(head: Head, mesh: Mesh, size: int = 256) -> Picture:
+def _gloss(head: Head, mesh: MeshTopology, size: int = 256) -> Picture:
     """(size, size, 3) how light acts, as glTF packs it: occlusion, roughness, metal.
 
     Eyes and teeth are wet, skin is matt; little light comes into the mouth.

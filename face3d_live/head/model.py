@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import arrays
-from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, gaze_angles
-from face3d_live.head.mesh import LEVELS, Level, Mesh
+from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes, gaze_angles
+from face3d_live.head.mesh import HeadMesh
 from face3d_live.head.points import IBUG68_FROM_478
 from face3d_live.head.regions import REGION_NAMES, masks
 from face3d_live.head.subdivide import triangles_from_quads
+from face3d_live.head.topology import LEVELS, Level, MeshTopology
 from face3d_live.paths import MODELS
-from face3d_live.typing import AnyArray, Array, Mask
+from face3d_live.typing import AnyArray, Array, Mask, Picture
 
 #: The blinks of the left and the right eye.
 BLINKS = (INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"])
@@ -81,7 +82,7 @@ class Head:
     point_weights: Array
     point_usable: Array
     region_names: tuple[str, ...] = REGION_NAMES
-    _meshes: dict[str, Mesh] = field(default_factory=dict, repr=False)
+    _topologies: dict[str, MeshTopology] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Head:
@@ -210,17 +211,28 @@ class Head:
             out[eye][:, self.blink_vertices[mine]] = self.blink_basis[:, mine]
         return out
 
-    def mesh(self, level: Level) -> Mesh:
-        """A mesh level; made on first use, then kept. Raises KeyError for an unknown name."""
+    def mesh(self, codes: HeadCodes | None = None, level: Level = "medium", texture: Picture | None = None) -> HeadMesh:
+        """The head of these codes, by default the average head at rest, as triangles. The pose is not applied.
+
+        texture: a picture in the head's own UV layout, such as `texture.png` of a reconstruction, kept as it is.
+        Raises KeyError for an unknown level.
+        """
+        codes, topology = codes or HeadCodes(), self.topology(level)
+        vertices = topology.refine(self.vertices(codes.shape, codes.expression))
+        normals = topology.normals(vertices)
+        return HeadMesh(vertices, normals, topology.faces, topology.uv, topology.face_uv, texture)
+
+    def topology(self, level: Level) -> MeshTopology:
+        """The connectivity of a mesh level; made on first use, then kept. Raises KeyError for an unknown name."""
         if level not in LEVELS:
             raise KeyError(level)
-        if level not in self._meshes:
+        if level not in self._topologies:
             if level == "low":
-                self._meshes[level] = Mesh(self.quads, self.quad_uv, self.uv, self.part, self.region_of)
+                self._topologies[level] = MeshTopology(self.quads, self.quad_uv, self.uv, self.part, self.region_of)
             else:
-                coarser = self.mesh(LEVELS[LEVELS.index(level) - 1])
-                self._meshes[level] = coarser.finer(coarser.outer if level == "high" else None)
-        return self._meshes[level]
+                coarser = self.topology(LEVELS[LEVELS.index(level) - 1])
+                self._topologies[level] = coarser.finer(coarser.outer if level == "high" else None)
+        return self._topologies[level]
 
 
 def eye_rotations(expression: AnyArray) -> Array:  # (..., 52) -> (..., 2, 3, 3)

@@ -11,8 +11,8 @@ from face3d_live.codes import HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.obj import mtl_text, obj_text
 from face3d_live.export.png import png_bytes, uv_grid
-from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
+from face3d_live.head.topology import Level
 from face3d_live.texture.displacement import displaced, normal_map
 from face3d_live.typing import Array, Picture
 
@@ -31,7 +31,7 @@ def mesh_files(
     depth: the relief (`texture.relief`): the high level is displaced by it; the others and head.glb, which is never
     finer than medium (52 targets of the high level are 30 MB), wear it as normal.png.
     """
-    mesh = head.mesh(level)
+    mesh = head.topology(level)
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
     if depth is not None and level == "high":
         vertices = displaced(vertices, mesh, depth)
@@ -48,7 +48,7 @@ def mesh_files(
 
 def pictures(head: Head, codes: HeadCodes, camera: Camera, texture: Picture, renderer: Renderer) -> dict[str, bytes]:
     """texture.png, texture_grid.png, render.png."""
-    low = head.mesh("low")
+    low = head.topology("low")
     renderer.set_texture(texture)
     renderer.resize(RENDER_SIDE, RENDER_SIDE)
     render = renderer.render(codes, camera, mode="avatar")

@@ -16,8 +16,8 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
-from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
+from face3d_live.head.topology import Level
 from face3d_live.reconstruct.advice import WARNINGS, refusal
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
@@ -104,6 +104,11 @@ class Reconstructor:
     def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
         self._device: Device = device
         self._precision: Precision = precision
+
+    @classmethod
+    def load(cls, device: Device = "auto", precision: Precision = "auto") -> Reconstructor:
+        """The same as the constructor: nothing is read before it is needed."""
+        return cls(device, precision)
 
     @cached_property
     def head(self) -> Head:

@@ -117,7 +117,7 @@ class Refiner:
         names = [head.region_names.index(name) for name in PLAIN]
         self._plain = np.isin(head.region_of[mine], names)
         uv = np.zeros((head.n_vertices, 2), np.float32)
-        mesh = head.mesh("low")
+        mesh = head.topology("low")
         uv[mesh.split_vertex] = mesh.uv
         self._mean = texel_at(albedo.mean, uv[mine])  # (N, 3)
         self._modes = np.stack([texel_at(mode, uv[mine]) for mode in albedo.modes])  # (50, N, 3)

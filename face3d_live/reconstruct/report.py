@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from face3d_live.camera import Camera
-from face3d_live.head.mesh import Level
+from face3d_live.head.topology import Level
 from face3d_live.reconstruct.advice import WARNINGS
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.quality_gate import Quality

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.spatial import cKDTree
 
-from face3d_live.head.model import Head, Mesh
+from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, LIPS_OUTER
 from face3d_live.head.regions import PARTS
+from face3d_live.head.topology import MeshTopology
 from face3d_live.typing import AnyArray, Array
 
 #: MediaPipe points in the middle of the upper and the lower inner lip.
@@ -52,7 +53,7 @@ class Features:
     uniforms: dict[str, object]
 
 
-def measure(head: Head, mesh: Mesh, openness: AnyArray) -> Features:  # openness (V_level,)
+def measure(head: Head, mesh: MeshTopology, openness: AnyArray) -> Features:  # openness (V_level,)
     """Everything that does not change, for one mesh level."""
     rest = mesh.refine(head.template)
     points = head.points(head.template)
@@ -86,7 +87,7 @@ def measure(head: Head, mesh: Mesh, openness: AnyArray) -> Features:  # openness
     )
 
 
-def materials(mesh: Mesh, hair: AnyArray) -> dict[str, NDArray[np.int32]]:  # hair (V_level,)
+def materials(mesh: MeshTopology, hair: AnyArray) -> dict[str, NDArray[np.int32]]:  # hair (V_level,)
     """Triangles into the GPU's vertices by material; a triangle of two parts counts as the outer one, skin."""
     part = mesh.part[mesh.faces].min(1)
     hairy = (part == 0) & (hair[mesh.faces].max(1) > -_HAIR_REACH)
@@ -94,7 +95,7 @@ def materials(mesh: Mesh, hair: AnyArray) -> dict[str, NDArray[np.int32]]:  # ha
     return {name: mesh.face_uv[rows] for name, rows in chosen.items()}
 
 
-def _pole(mesh: Mesh, rest: AnyArray, centre: AnyArray) -> int:
+def _pole(mesh: MeshTopology, rest: AnyArray, centre: AnyArray) -> int:
     """The GPU vertex in the middle of a pupil."""
     away = rest - centre
     ahead = np.where(mesh.part == 1, away[:, 2] - 10 * np.hypot(away[:, 0], away[:, 1]), -np.inf)
@@ -116,7 +117,7 @@ def brows(points: AnyArray) -> dict[str, object]:  # (478, 3)
     return {"brow": (float(a), float(b), float(c)), "brow_span": (float(x.min()), float(x.max()))}
 
 
-def lashes(head: Head, mesh: Mesh, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level,)
+def lashes(head: Head, mesh: MeshTopology, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level,)
     """1 where skin touches the front of an eyeball: the lid margins; the lower lid's are fainter."""
     dark = np.zeros(len(rest), np.float32)
     skin = mesh.part == 0
@@ -130,7 +131,7 @@ def lashes(head: Head, mesh: Mesh, rest: AnyArray) -> Array:  # (V_level, 3) -> 
 
 def above_neck(head: Head, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level,)
     """Metres from the open end of the neck."""
-    faces = head.mesh("low").faces
+    faces = head.topology("low").faces
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     unique, count = np.unique(edges, axis=0, return_counts=True)
     open_ends = unique[count == 1]
@@ -141,8 +142,8 @@ def above_neck(head: Head, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level
     return np.asarray(cKDTree(rim).query(rest)[0], np.float32)
 
 
-def lip_colour(mesh: Mesh, points: AnyArray, rest: AnyArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,) 0..1
-    """Inside a smooth outline through MediaPipe's outer lip points, seen from the front; 0.5 on the outline."""
+def lip_colour(mesh: MeshTopology, points: AnyArray, rest: AnyArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,)
+    """0..1: inside a smooth outline through MediaPipe's outer lip points, seen from the front; 0.5 on the outline."""
     ring = points[[*LIPS_OUTER, LIPS_OUTER[0]]]
     outline = CubicSpline(np.arange(len(ring)), ring[:, :2], bc_type="periodic")(np.linspace(0, len(LIPS_OUTER), 200))
     contour = (1e6 * outline).astype(np.float32)[:, None]  # micrometres: OpenCV's distances are coarse in small units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import moderngl
 
-from face3d_live.head.model import Mesh
+from face3d_live.head.topology import MeshTopology
 from face3d_live.render import gpu
 from face3d_live.render.features import Features
 from face3d_live.typing import AnyArray, Picture
@@ -13,7 +13,7 @@ from face3d_live.typing import AnyArray, Picture
 SIZE = 1024
 
 
-def paint(ctx: moderngl.Context, mesh: Mesh, drawn: Features, skin: Picture, hair_colour: AnyArray) -> Picture:
+def paint(ctx: moderngl.Context, mesh: MeshTopology, drawn: Features, skin: Picture, hair_colour: AnyArray) -> Picture:
     """Draw the features of `drawn` on the albedo `skin` (S, S, 3): -> (SIZE, SIZE, 3), row 0 on top."""
     program = gpu.load_program(ctx, "paint.vert", "paint.frag")
     fixed = {"uv": mesh.uv, "rest": drawn.rest, "trait": drawn.trait, "lash": drawn.lash}

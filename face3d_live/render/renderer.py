@@ -9,8 +9,8 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import N_SHAPE, HeadCodes
-from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
+from face3d_live.head.topology import Level
 from face3d_live.render import features, gpu, hair, lashes, pictures, wires
 from face3d_live.render.ambient_occlusion import openness
 from face3d_live.render.antialias import antialias
@@ -45,7 +45,7 @@ class Renderer:
     """
 
     def __init__(self, head: Head, width: int, height: int, level: Level = "medium", samples: int = 1) -> None:
-        self._head, self._mesh, self._low = head, head.mesh(level), head.mesh("low")
+        self._head, self._mesh, self._low = head, head.topology(level), head.topology("low")
         self._samples = samples
         self._skin = head.part == 0
         self._identity(np.zeros(N_SHAPE, np.float32))
@@ -57,6 +57,11 @@ class Renderer:
             self._behind = self._ctx.texture((width, height), 3, alignment=1)
         self._behind_is_studio = False
         self.set_texture(self._plain_skin)
+
+    @classmethod
+    def load(cls, width: int = 512, height: int = 512, level: Level = "medium", samples: int = 1) -> Renderer:
+        """A renderer of the head that comes with the project. Raises AssetError: "head-missing", "egl-missing"."""
+        return cls(Head.load(), width, height, level, samples)
 
     def _load(self, head: Head) -> None:
         """Programs and everything that never changes."""

@@ -49,7 +49,7 @@ def corners(head: Head) -> Array:  # -> (3 F, 3)
 
     A component is 1 throughout where the edge opposite is not to be drawn: a quad's diagonal, and all of an eyeball's.
     """
-    faces = head.mesh("low").faces
+    faces = head.topology("low").faces
     own = np.tile(np.eye(3, dtype=np.float32), (len(faces), 1, 1))
     own[0::2, :, 1] = 1
     own[1::2, :, 2] = 1

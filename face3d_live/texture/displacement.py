@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from face3d_live.codes import HeadCodes
-from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
+from face3d_live.head.topology import MeshTopology
 from face3d_live.lighting import sh_basis, to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.regions import share_of
@@ -78,7 +78,7 @@ def normal_map(depth: Array, codes: HeadCodes, head: Head) -> Picture:  # (SIZE,
     return np.clip(normal * 127.5 + 128, 0, 255).astype(np.uint8)
 
 
-def displaced(vertices: Array, mesh: Mesh, depth: Array) -> Array:  # (V, 3) -> (V, 3)
+def displaced(vertices: Array, mesh: MeshTopology, depth: Array) -> Array:  # (V, 3) -> (V, 3)
     """The vertices of a mesh level moved along their normals by a relief."""
     where = np.ascontiguousarray(mesh.uv * (SIZE, -SIZE) + (0, SIZE) - 0.5, np.float32)
     at = np.zeros(mesh.n_vertices, np.float32)
@@ -115,7 +115,7 @@ def _mask(head: Head, texels: Texels) -> Array:
 
 
 def _places(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 3) head axes
-    vertices = head.mesh(LEVEL).refine(head.vertices(codes.shape, codes.expression))
+    vertices = head.topology(LEVEL).refine(head.vertices(codes.shape, codes.expression))
     return texels.image(texels.at(vertices))
 
 
@@ -130,7 +130,7 @@ def _steps(place: Array) -> tuple[Array, Array]:
 
 def _slopes(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 2)
     """Relative change of brightness per metre of rise to the next texel: along columns, along rows."""
-    mesh = head.mesh(LEVEL)
+    mesh = head.topology(LEVEL)
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
     normals = texels.image(texels.at(mesh.normals(vertices)))
     across, along = _steps(texels.image(texels.at(vertices)))

@@ -24,7 +24,7 @@ _PLAIN_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
 def eye_angles(head: Head, texels: Texels) -> tuple[NDArray[np.intp], Array]:
     """(which of the texels show eyeballs, their angle from the axis of their eye in radians)."""
     mine = np.flatnonzero(texels.part == EYES)
-    rest = texels.at(head.mesh(LEVEL).refine(head.template))[mine]
+    rest = texels.at(head.topology(LEVEL).refine(head.template))[mine]
     arm = rest - head.eye_centers[(rest[:, 0] < 0).astype(int)]
     return mine, np.arccos(np.clip(arm[:, 2] / np.maximum(np.linalg.norm(arm, axis=1), 1e-9), -1, 1))
 

@@ -140,7 +140,7 @@ def _median(colour: Array, where: Mask) -> Array | None:  # -> (3,)
 @per_head
 def _zone(head: Head, size: int) -> _Zone:
     texels = texels_of(head, size)
-    x, y, _ = np.moveaxis(texels.image(texels.at(head.mesh(LEVEL).refine(head.template)), pad=False), -1, 0)
+    x, y, _ = np.moveaxis(texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False), -1, 0)
 
     def of(*names: str) -> Mask:
         return np.asarray(texels.image(share_of(head, texels, names), pad=False) > 0.5)

@@ -101,7 +101,7 @@ def _relief(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
 @per_head
 def _zone(head: Head, size: int) -> _Zone:
     texels = texels_of(head, size)
-    place = texels.image(texels.at(head.mesh(LEVEL).refine(head.template)), pad=False)
+    place = texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False)
     x, y, z = np.moveaxis(place, -1, 0)
 
     def of(*names: str) -> Mask:

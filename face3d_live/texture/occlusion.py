@@ -71,7 +71,7 @@ def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:
 def _judged(head: Head, texels: Texels) -> Array:  # -> (SIZE, SIZE) 0..1
     """Plain skin above the nostrils and below the forehead, some way from features."""
     plain = share_of(head, texels, ("cheeks", "nose", "jaw"))
-    height = texels.at(head.mesh(LEVEL).refine(head.template)[:, 1:2])[:, 0]
+    height = texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0]
     base = float(head.template[head.regions["nose"], 1].min())
     picture = texels.image((plain * (height > base + 0.012)).astype(np.float32), pad=False)
     return cv2.erode(picture, np.ones((3, 3)))

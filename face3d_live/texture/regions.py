@@ -22,7 +22,7 @@ FACE = (
 def share_of(head: Head, texels: Texels, regions: tuple[str, ...]) -> Array:  # (N,) 0..1
     """How far each texel belongs to one of the named regions."""
     wanted = [head.region_names.index(name) for name in regions]
-    return texels.at(np.isin(head.mesh(LEVEL).region, wanted).astype(np.float32))
+    return texels.at(np.isin(head.topology(LEVEL).region, wanted).astype(np.float32))
 
 
 def face_only(head: Head, texels: Texels) -> Array:  # (N,)

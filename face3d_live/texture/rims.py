@@ -83,7 +83,7 @@ def _bridged(line: Array, found: Mask, bright: Array) -> bool:  # all (S, S)
 @per_head
 def _zone(head: Head, size: int) -> _Zone:
     texels = texels_of(head, size)
-    place = texels.at(head.mesh(LEVEL).refine(head.template))
+    place = texels.at(head.topology(LEVEL).refine(head.template))
     points = head.points(head.template)
     whole, own = np.zeros(len(place), bool), np.zeros(len(place), bool)
     middle = head.eye_centers.mean(0)

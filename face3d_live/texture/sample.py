@@ -43,7 +43,7 @@ def look(
 
     depth_side: cells of the depth buffer along the head's longer side.
     """
-    mesh = head.mesh(LEVEL)
+    mesh = head.topology(LEVEL)
     low = head.vertices(codes.shape, codes.expression)
     vertices = mesh.refine(low)
     space = vertices @ codes.rotation.T + codes.translation

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.head.mesh import Level, Mesh
 from face3d_live.head.model import Head
+from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.raster import rasterize
 from face3d_live.typing import AnyArray, Array, Mask
 
@@ -93,7 +93,7 @@ class Texels:
         return (row * self.size + column).ravel().astype(np.int32)
 
 
-def make_texels(mesh: Mesh, size: int) -> Texels:
+def make_texels(mesh: MeshTopology, size: int) -> Texels:
     """Rasterise a mesh's texture coordinates."""
     cover = rasterize(mesh.uv * [size, -size] + [0, size], mesh.face_uv, size, size)
     triangle = cover.triangle.ravel()
@@ -124,4 +124,4 @@ def per_head(make: Callable[[Head, int], _Made]) -> Callable[[Head, int], _Made]
 @per_head
 def texels_of(head: Head, size: int) -> Texels:
     """The table of a head's medium mesh."""
-    return make_texels(head.mesh(LEVEL), size)
+    return make_texels(head.topology(LEVEL), size)

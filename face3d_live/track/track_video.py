@@ -125,23 +125,13 @@ def track_video(
     """
     person = load_profile(calibration).calibration if calibration is not None else None
     with Video.open(path) as video:
-        tracker = tracker or shipped_tracker(smooth=smooth, device=device, precision=precision)
+        tracker = tracker or Tracker.load(device, precision, smooth=smooth)
         tracker.calibration = person or tracker.calibration
         rows = Rows()
         for rgb, t in _with_bar(video, path.name) if progress else video:
             rows.add(tracker.update(rgb, t), t)
         save(out, rows.arrays(video.fps))
         return rows.summary(out, video.warning)
-
-
-def shipped_tracker(*, smooth: bool = True, device: Device = "auto", precision: Precision = "auto") -> Tracker:
-    """A tracker on the models that come with the project. Raises AssetError where one is missing."""
-    from face3d_live.head.model import Head
-    from face3d_live.regress.estimate import Estimator
-    from face3d_live.regress.runtime import Regressor
-
-    head = Head.load()
-    return Tracker(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)
 
 
 def save(out: Path, arrays: dict[str, AnyArray]) -> None:

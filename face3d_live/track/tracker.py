@@ -41,7 +41,7 @@ from face3d_live.track.track_validation import (
 )
 from face3d_live.track.turning import in_turned_pictures, near_turned, other_ways_up, roll_for, roll_of, stepped
 from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads, HasPoints, Tracked
-from face3d_live.typing import AnyArray, Array, Rgb
+from face3d_live.typing import AnyArray, Array, Device, Precision, Rgb
 
 LANDMARKS = list(IBUG68_FROM_478)
 
@@ -78,6 +78,16 @@ class Tracker:
         self._smoother = FaceSmoother()
         self.calibration: Calibration | None = None
         self.reset()
+
+    @classmethod
+    def load(cls, device: Device = "auto", precision: Precision = "auto", *, smooth: bool = True) -> Tracker:
+        """A tracker on the models that come with the project. Raises AssetError where one is missing."""
+        from face3d_live.head.model import Head
+        from face3d_live.regress.estimate import Estimator
+        from face3d_live.regress.runtime import Regressor
+
+        head = Head.load()
+        return cls(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)
 
     def reset(self) -> None:
         """Forget the face and the person; the calibration stays."""

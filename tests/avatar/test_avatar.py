@@ -201,7 +201,7 @@ def test_our_own_head_comes_back() -> None:
     avatar = load_avatar(head_glb(head, HeadCodes(), "low", skin))
     assert len(avatar.report.found) == 52 and avatar.report.missing == ()
     scale = HEAD_HEIGHT / float(np.ptp(head.template[:, 1]))
-    low = head.mesh("low")
+    low = head.topology("low")
     codes = expression(jawOpen=0.8, mouthSmileLeft=0.6)
     expected = head.vertices(np.zeros(80, np.float32), codes)[low.split_vertex] * scale
     got = posed(avatar, codes)[0]

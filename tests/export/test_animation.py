@@ -98,7 +98,7 @@ def test_the_own_head_moves_as_the_take(take, tmp_path):
     primitive = document["meshes"][0]["primitives"][0]
     rest = accessor_values(document, binary, primitive["attributes"]["POSITION"])
     offsets = np.stack([accessor_values(document, binary, target["POSITION"]) for target in primitive["targets"]])
-    split = head.mesh("low").split_vertex
+    split = head.topology("low").split_vertex
     skin = head.part[split] == 0
     for k in (0, 7):
         moved = (rest + np.tensordot(weights[k], offsets, 1))[skin] @ from_quaternion(turns[k]).T

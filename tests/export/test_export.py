@@ -75,7 +75,7 @@ def test_obj_refuses_arrays_that_do_not_belong_together(spoil):
 
 def test_trimesh_reads_the_head_with_uv_and_texture(tmp_path):
     head = Head.load()
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     texture = np.zeros((64, 64, 4), np.uint8)
     texture[..., 0], texture[..., 3] = 200, 255
     texture[:32, :, 1] = 250  # the upper half, v > 1/2

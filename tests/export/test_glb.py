@@ -43,7 +43,7 @@ def parsed(data):
 
 def test_the_mesh_is_the_neutral_head_and_the_weights_are_the_photo_s_expression(parsed, head, codes):
     document, binary, primitive = parsed
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     position = accessor_values(document, binary, primitive["attributes"]["POSITION"])
     np.testing.assert_allclose(position, head.neutral(codes.shape)[mesh.split_vertex], atol=1e-6)
     normal = accessor_values(document, binary, primitive["attributes"]["NORMAL"])
@@ -59,7 +59,7 @@ def test_the_mesh_is_the_neutral_head_and_the_weights_are_the_photo_s_expression
 def test_the_targets_are_the_52_by_name_and_move_what_they_say(parsed, head, codes):
     document, binary, primitive = parsed
     assert tuple(document["meshes"][0]["extras"]["targetNames"]) == ARKIT
-    split = head.mesh("low").split_vertex
+    split = head.topology("low").split_vertex
     neutral = head.neutral(codes.shape)
     for name in ("jawOpen", "eyeBlinkLeft", "eyeLookOutRight", "browInnerUp"):
         offset = accessor_values(document, binary, primitive["targets"][INDEX[name]]["POSITION"])
@@ -75,7 +75,7 @@ def test_the_targets_are_the_52_by_name_and_move_what_they_say(parsed, head, cod
 
 def test_the_targets_normals_are_those_of_the_moved_head(parsed, head, codes):
     document, binary, primitive = parsed
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     moved = head.vertices(codes.shape, np.eye(52, dtype=np.float32)[INDEX["mouthSmileLeft"]])
     expected = mesh.normals(moved)[mesh.split_vertex]
     base = accessor_values(document, binary, primitive["attributes"]["NORMAL"])
@@ -120,7 +120,7 @@ def test_the_material_shows_the_texture_and_the_normals(parsed, head):
     base = pictures[document["textures"][material["pbrMetallicRoughness"]["baseColorTexture"]["index"]]["source"]]
     assert base.shape == (64, 64, 3) and np.abs(base.astype(int) - (200, 150, 120)).max() < 6
     gloss = pictures[material["pbrMetallicRoughness"]["metallicRoughnessTexture"]["index"]]
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     at = (mesh.uv * (256, -256) + (0, 256)).clip(0, 255).astype(int)
     roughness = gloss[at[:, 1], at[:, 0], 1]
     part = mesh.part[mesh.split_vertex]
@@ -134,7 +134,7 @@ def test_little_light_comes_into_the_mouth(parsed, head):
     number = document["textures"][document["materials"][0]["occlusionTexture"]["index"]]["source"]
     view = document["bufferViews"][document["images"][number]["bufferView"]]
     picture = np.asarray(Image.open(io.BytesIO(binary[view["byteOffset"] :][: view["byteLength"]])))
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     part = mesh.part[mesh.faces]
     at = (mesh.uv[mesh.face_uv].mean(1) * (1, -1) + (0, 1)) * picture.shape[0]
     row, column = at.astype(int)[:, 1], at.astype(int)[:, 0]
@@ -145,7 +145,7 @@ def test_little_light_comes_into_the_mouth(parsed, head):
 def test_trimesh_opens_it(data, head, codes):
     scene = trimesh.load(io.BytesIO(data), file_type="glb")
     (mesh,) = scene.geometry.values()
-    assert len(mesh.faces) == len(head.mesh("low").faces)
+    assert len(mesh.faces) == len(head.topology("low").faces)
     np.testing.assert_allclose(mesh.bounds, [f(head.neutral(codes.shape), 0) for f in (np.min, np.max)], atol=1e-5)
     assert mesh.visual.material.baseColorTexture.size == (64, 64)
     out = (mesh.face_normals * (mesh.triangles_center - mesh.centroid)).sum(1)

@@ -140,7 +140,7 @@ def test_the_head_opens_with_its_texture_normals_and_targets(page, codes) -> Non
     found = page.evaluate("load('/head.glb')")
     assert found["targets"] == dict(INDEX), "the targets are named and ordered as ARKit's"
     assert {"position", "normal", "uv"} <= set(found["attributes"])
-    assert found["vertices"] == len(Head.load().mesh("low").uv)
+    assert found["vertices"] == len(Head.load().topology("low").uv)
     assert set(found["moved"]) == {"position", "normal"}
     assert found["influences"] == pytest.approx(codes.expression.tolist(), abs=1e-4)
     assert found["map"] == [512, 512, "srgb"] and found["normals"] == [64, 64, ""] and found["gloss"][2] == ""

@@ -16,7 +16,7 @@ def weighted_percentile(values, weight, share):
 
 
 def test_no_triangle_is_flipped_or_outside_the_square(head):
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     corners = mesh.uv[mesh.face_uv].astype(float)
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     assert (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] > 0).all()
@@ -24,7 +24,7 @@ def test_no_triangle_is_flipped_or_outside_the_square(head):
 
 
 def test_no_two_triangles_share_a_texel(head):
-    mesh, size = head.mesh("low"), 1024
+    mesh, size = head.topology("low"), 1024
     points = mesh.uv * size
     once = rasterize(points, mesh.face_uv, size, size).triangle
     back = rasterize(points, mesh.face_uv[::-1], size, size).triangle  # the other one of a pair would win now
@@ -34,7 +34,7 @@ def test_no_two_triangles_share_a_texel(head):
 
 
 def test_the_skin_is_mirrored_at_one_half(head):
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     skin = np.flatnonzero(head.part[mesh.split_vertex] == 0)
     uv = {tuple(np.round(p, 5)) for p in mesh.uv[skin].astype(float)}
     mirrored = [tuple(np.round([1 - u, v], 5)) for u, v in mesh.uv[skin].astype(float)]
@@ -47,7 +47,7 @@ def test_the_skin_is_mirrored_at_one_half(head):
 
 
 def test_the_face_is_large_central_upright_and_nearly_conformal(head):
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     rest = rest_triangles(head.template.astype(float), mesh.faces)
     ratio, growth = stretch(mesh.uv.astype(float), mesh.face_uv, rest)
     seen = charts.exposure(head.template.astype(float), mesh.faces) > 0.25
@@ -66,7 +66,7 @@ def test_the_face_is_large_central_upright_and_nearly_conformal(head):
 
 
 def test_ears_lie_in_the_corners(head):
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     outermost = np.argsort(-np.abs(head.template[:, 0]) * (head.part == 0))[:40]
     uv = mesh.uv[np.isin(mesh.split_vertex, outermost)]
     assert (np.abs(uv - 0.5).min(1) > 0.3).all()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from face3d_live.head import points, subdivide
 from face3d_live.head.build import mouth
-from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
+from face3d_live.head.topology import MeshTopology
 from face3d_live.rotations import from_vector
 
 
@@ -20,10 +20,10 @@ def cube() -> tuple[np.ndarray, np.ndarray]:
     return vertices, quads
 
 
-def as_mesh(n: int, quads: np.ndarray) -> Mesh:
+def as_mesh(n: int, quads: np.ndarray) -> MeshTopology:
     flat = np.zeros(n, np.uint8)
     uv = np.random.default_rng(0).random((n, 2)).astype(np.float32)
-    return Mesh(quads, quads, uv, flat, flat)
+    return MeshTopology(quads, quads, uv, flat, flat)
 
 
 def test_catmull_clark_on_a_cube_gives_the_known_points() -> None:
@@ -79,7 +79,7 @@ def test_head_levels_have_the_promised_sizes_and_agree() -> None:
     head = Head.load()
     v = head.template
     for level, least, most in (("low", 4500, 5000), ("medium", 15_000, 20_000), ("high", 50_000, 72_000)):
-        mesh = head.mesh(level)  # type: ignore[arg-type]
+        mesh = head.topology(level)  # type: ignore[arg-type]
         refined = mesh.refine(v)
         assert least <= len(refined) <= most
         assert len(mesh.part) == len(mesh.region) == len(refined)
@@ -91,7 +91,7 @@ def test_head_levels_have_the_promised_sizes_and_agree() -> None:
         nose = int(np.argmax(np.where(mesh.part == 0, refined[:, 2], -1)))
         assert normals[nose, 2] > 0.7
     with pytest.raises(KeyError):
-        head.mesh("huge")  # type: ignore[arg-type]
+        head.topology("huge")  # type: ignore[arg-type]
 
 
 def edges_of(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +125,7 @@ def test_no_crack_opens_wherever_a_mesh_is_refined(chosen: list[bool]) -> None:
 
 def test_the_high_level_is_closed_where_it_gets_coarser() -> None:
     head = Head.load()
-    medium, high = head.mesh("medium"), head.mesh("high")
+    medium, high = head.topology("medium"), head.topology("high")
     assert 0 < len(high.triangles) < 0.01 * len(high.faces)
     (euler, _), (before, rim) = holes(high.faces), holes(medium.faces)
     assert euler == before
@@ -141,7 +141,7 @@ def test_skin_and_eyes_are_what_they_are_when_everything_is_refined() -> None:
     head = Head.load()
     rng = np.random.default_rng(1)
     low = head.vertices(rng.normal(size=80), rng.uniform(0, 0.5, 52))
-    high, whole = head.mesh("high"), head.mesh("medium").finer()
+    high, whole = head.topology("high"), head.topology("medium").finer()
     mine, all_of_it = high.refine(low), whole.refine(low)
     places = {point.tobytes(): i for i, point in enumerate(all_of_it)}
     same = np.array([places.get(point.tobytes(), -1) for point in mine])
@@ -158,7 +158,7 @@ def test_the_high_level_s_texture_covers_what_the_medium_s_does() -> None:
     head = Head.load()
 
     def areas(level: str) -> np.ndarray:
-        mesh = head.mesh(level)  # type: ignore[arg-type]
+        mesh = head.topology(level)  # type: ignore[arg-type]
         a, b, c = (mesh.uv[mesh.face_uv[:, k]] for k in range(3))
         return 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
 
@@ -169,7 +169,7 @@ def test_the_high_level_s_texture_covers_what_the_medium_s_does() -> None:
 
 def test_refinement_is_linear_in_the_vertices() -> None:
     head = Head.load()
-    mesh = head.mesh("medium")
+    mesh = head.topology("medium")
     a, b = head.template, head.shape_basis[0]
     np.testing.assert_allclose(mesh.refine(a + b), mesh.refine(a) + mesh.refine(b), atol=1e-6)
 

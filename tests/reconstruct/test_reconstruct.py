@@ -89,7 +89,7 @@ def test_all_files_are_there_and_open(made, known, head, tmp_path):
     assert tuple(result.files) == FILES
     write_folder(result.files, tmp_path / "out")
     mesh = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
-    assert len(mesh.faces) == len(head.mesh("medium").faces)
+    assert len(mesh.faces) == len(head.topology("medium").faces)
     assert mesh.visual.uv.shape == (len(mesh.vertices), 2)
     assert mesh.visual.material.image.size == (512, 512)
     assert 0.2 < np.ptp(mesh.vertices[:, 1]) < 0.35
@@ -165,7 +165,7 @@ def test_the_high_mesh_carries_relief_and_the_others_wear_it(made, maker, known)
     high = maker.photo(known[0], Options("high", 512, refine=False))
     assert b"norm" not in high.files["mesh.mtl"] and high.report["relief_mm"] > 0
     vertices = [line.split()[1:] for line in high.files["mesh.obj"].decode().splitlines() if line.startswith("v ")]
-    codes, mesh = params_from(high.files["params.npz"]).codes, maker.head.mesh("high")
+    codes, mesh = params_from(high.files["params.npz"]).codes, maker.head.topology("high")
     smooth = mesh.refine(maker.head.vertices(codes.shape, codes.expression))
     moved = np.linalg.norm(np.array(vertices, float) - smooth, axis=1)
     assert 1e-5 < moved.max() < 1e-3 and np.median(moved) < 1e-5

@@ -59,7 +59,7 @@ def test_references_show_seven_different_things(drawn: dict[str, np.ndarray]) ->
 
 def marked(head: Head, point: int) -> np.ndarray:
     """A grey texture with a green spot at a MediaPipe point."""
-    low = head.mesh("low")
+    low = head.topology("low")
     vertex = head.point_faces[point][head.point_weights[point].argmax()]
     u, v = low.uv[np.flatnonzero(low.split_vertex == vertex)[0]]
     picture = np.full((1024, 1024, 3), 128, np.uint8)
@@ -232,7 +232,7 @@ def test_multisampling_agrees_with_smoothing_afterwards(head: Head, renderer: Re
 
 
 def test_normals_carried_to_a_finer_level_are_those_of_its_surface(head: Head) -> None:
-    low, medium = head.mesh("low"), head.mesh("medium")
+    low, medium = head.topology("low"), head.topology("medium")
     vertices = head.vertices(np.zeros(80), golden.TALKING)
     carried = medium.refine(low.normals(vertices))
     carried /= np.linalg.norm(carried, axis=1, keepdims=True)

@@ -18,20 +18,20 @@ CHIN, NOSE_TIP, FOREHEAD, LOWER_LIP_MIDDLE = 152, 4, 151, 17
 
 @pytest.fixture(scope="module")
 def drawn(head: Head) -> features.Features:
-    low = head.mesh("low")
+    low = head.topology("low")
     return features.measure(head, low, np.ones(len(low.part), np.float32))
 
 
 def at_point(head: Head, drawn: features.Features, point: int, trait: int) -> float:
     """A trait at the vertex next to a MediaPipe point."""
     vertex = head.point_faces[point][head.point_weights[point].argmax()]
-    return float(drawn.trait[np.flatnonzero(head.mesh("low").split_vertex == vertex)[0], trait])
+    return float(drawn.trait[np.flatnonzero(head.topology("low").split_vertex == vertex)[0], trait])
 
 
 def test_every_triangle_has_one_material(head: Head, drawn: features.Features) -> None:
     together = np.concatenate(list(drawn.groups.values()))
     assert set(drawn.groups) == {"skin", "hair", "eye", "mouth"} and all(map(len, drawn.groups.values()))
-    assert sorted(map(tuple, together)) == sorted(map(tuple, head.mesh("low").face_uv))
+    assert sorted(map(tuple, together)) == sorted(map(tuple, head.topology("low").face_uv))
 
 
 def test_hair_grows_on_the_skull_and_not_in_the_face(head: Head, drawn: features.Features) -> None:
@@ -84,7 +84,7 @@ def _blink(amount: float) -> np.ndarray:
 
 
 def test_hollows_see_less_of_the_sky(head: Head) -> None:
-    low = head.mesh("low")
+    low = head.topology("low")
     ctx = gpu.create_context()
     with ctx:
         sky = openness(ctx, head.template, low.faces, head.template, low.normals(head.template))
@@ -125,7 +125,7 @@ def test_textures_in_and_alpha_out() -> None:
 
 
 def test_hair_takes_the_colour_of_the_scalp(head: Head, drawn: features.Features) -> None:
-    uv = head.mesh("low").uv
+    uv = head.topology("low").uv
     skin = np.full((256, 256, 4), (200, 150, 130, 255), np.uint8)
     np.testing.assert_array_equal(hair.colour_in(skin, uv, drawn), hair.DARK_BROWN)
     blond = skin.copy()

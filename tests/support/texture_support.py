@@ -18,7 +18,7 @@ def posed(yaw=0.0, pitch=0.0, distance=0.55, **codes):
 
 def picture_of(head: Head, codes: HeadCodes, camera: Camera, texture) -> np.ndarray:
     """(H, W, 3) uint8: matt skin with a texture (S, S, 3) uint8, in the light of the codes, on blue."""
-    mesh = head.mesh("medium")
+    mesh = head.topology("medium")
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
     space = vertices @ codes.rotation.T + codes.translation
     light = shade(codes.light, mesh.normals(vertices) @ codes.rotation.T)

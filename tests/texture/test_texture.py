@@ -29,7 +29,7 @@ SIDE_LIGHT = lamp(np.array([0.7, 0.3, 0.6]), np.array([0.7, 0.7, 0.7])) + ambien
 
 
 def test_texels_know_their_place(head):
-    texels, mesh = texels_of(head, 128), head.mesh("medium")
+    texels, mesh = texels_of(head, 128), head.topology("medium")
     corners = mesh.uv[mesh.face_uv[texels.triangle]]
     uv = (corners * texels.weights[..., None]).sum(1)
     row, column = np.divmod(texels.index, 128)
@@ -41,7 +41,7 @@ def test_texels_know_their_place(head):
 
 def test_row_0_is_the_top_of_the_head(head):
     texels = texels_of(head, 128)
-    height = texels.image(texels.at(head.mesh("medium").refine(head.template)[:, 1]))
+    height = texels.image(texels.at(head.topology("medium").refine(head.template)[:, 1]))
     assert height[10, 64] > height[64, 64] > height[100, 64]
 
 
@@ -57,7 +57,7 @@ def test_padding_repeats_the_nearest_texel(head):
 def test_a_part_of_the_table_says_the_same(head):
     texels = texels_of(head, 64)
     chosen = texels.part == 0
-    heights = head.mesh("medium").refine(head.template)[:, 1]
+    heights = head.topology("medium").refine(head.template)[:, 1]
     np.testing.assert_allclose(texels.only(chosen).at(heights), texels.at(heights)[chosen])
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_taken_from_behind(head):
     codes = posed(0.8)
     view = look(codes, CAMERA, head, texels_of(head, 128))
     texels = texels_of(head, 128)
-    normals = head.mesh("medium").normals(head.mesh("medium").refine(head.template)) @ codes.rotation.T
+    normals = head.topology("medium").normals(head.topology("medium").refine(head.template)) @ codes.rotation.T
     assert (view.weight[texels.at(normals)[:, 2] < -0.2] == 0).all()
     # turned to the image's right, the subject's left cheek (u > 0.5) is hidden, the right one shows
     cheeks, u = share_of(head, texels, ("cheeks",)) > 0.9, texels.index % 128 / 128

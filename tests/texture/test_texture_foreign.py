@@ -135,7 +135,7 @@ def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, ski
 def spectacles(head, eyes=2):
     """(SIZE, SIZE) bool: rims of 16 mm around the eyes and, for both, a bridge between them."""
     texels = texels_of(head, SIZE)
-    place = texels.image(texels.at(head.mesh("medium").refine(head.template)), pad=False)
+    place = texels.image(texels.at(head.topology("medium").refine(head.template)), pad=False)
     x, y = place[..., 0], place[..., 1]
     ahead = texels.image(texels.part == 0, pad=False) & (place[..., 2] > 0.02)
     rims = np.zeros((SIZE, SIZE), bool)

@@ -29,7 +29,7 @@ def folds(head):
 def photo_of(head, folds, light, skin):
     """(512, 512, 3) of a displaced high mesh, and its codes."""
     codes = posed(distance=0.42, light=light)
-    mesh = head.mesh("high")
+    mesh = head.topology("high")
     vertices = displaced(mesh.refine(head.template), mesh, folds)
     space = vertices + codes.translation
     lit = shade(light, mesh.normals(vertices))
@@ -74,7 +74,7 @@ def test_features_and_the_unseen_stay_as_they_are(head, albedo, folds):
 def test_a_flat_relief_is_a_flat_normal_map_and_moves_nothing(head):
     flat = np.zeros((SIZE, SIZE), np.float32)
     assert (normal_map(flat, posed(), head) == (128, 128, 255)).all()
-    mesh = head.mesh("medium")
+    mesh = head.topology("medium")
     vertices = mesh.refine(head.template)
     assert np.array_equal(displaced(vertices, mesh, flat), vertices)
 
@@ -92,7 +92,7 @@ def test_normals_lean_away_from_a_rise(head):
 
 
 def test_vertices_move_along_their_normals(head):
-    mesh = head.mesh("medium")
+    mesh = head.topology("medium")
     vertices = mesh.refine(head.template)
     moved = displaced(vertices, mesh, np.full((SIZE, SIZE), 5e-4, np.float32)) - vertices
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 5e-4, rtol=0.01)

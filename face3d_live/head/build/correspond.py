@@ -24,9 +24,9 @@ from face3d_live.head import points as P
 from face3d_live.head.build.cards import Card, read_card
 from face3d_live.head.build.portrait import Piece, Studio
 from face3d_live.head.build.source import N_ANNY, load_source
-from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import EYE_TURN, Head
 from face3d_live.head.subdivide import quads_from_pairs
+from face3d_live.head.topology import MeshTopology
 from face3d_live.rotations import from_euler
 from face3d_live.typing import AnyArray, Array, Mask
 
@@ -87,7 +87,7 @@ class Sitter:
         self.head = head
         used, compact = np.unique(quads_from_pairs(source.face_uv), return_inverse=True)
         quads = head.quads[: len(compact.reshape(-1, 4))]
-        low = Mesh(quads, compact.reshape(-1, 4).astype(np.int32), source.uv[used], head.part, head.region_of)
+        low = MeshTopology(quads, compact.reshape(-1, 4).astype(np.int32), source.uv[used], head.part, head.region_of)
         self.mesh = low.finer().finer()
         base_index = source.model.base_mesh_vertex_indices.numpy()
         assets = data / "makehuman_cc0"

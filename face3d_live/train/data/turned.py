@@ -100,7 +100,7 @@ class Turner:
 
     def _pose(self, shape: Array, expression: Array, where: Placement) -> Pose:
         vertices = self.head.vertices(shape, expression)
-        return Pose(vertices, self.head.mesh("low").normals(vertices), where)
+        return Pose(vertices, self.head.topology("low").normals(vertices), where)
 
 
 def _resample(rgb: NDArray[np.uint8], crop: Crop, source: Array) -> NDArray[np.uint8]:

@@ -137,7 +137,7 @@ def worst_bin(bins: metrics.Groups) -> dict[str, Any]:
 
 def albedo_tones(head: Head, texture: AnyArray) -> AnyArray:  # (N, 50) -> (N,) ITA in degrees
     """The typology angle of the cheeks' albedo, whatever light falls on them; 90 where no code is known (all zeros)."""
-    albedo, mesh = Albedo.load(), head.mesh("low")
+    albedo, mesh = Albedo.load(), head.topology("low")
     uv = mesh.uv[head.regions["cheeks"][mesh.split_vertex]]
 
     def at(size: int) -> tuple[AnyArray, AnyArray]:

@@ -70,7 +70,7 @@ def _extreme(template: Array, mask: AnyArray, score: AnyArray) -> int:
 
 def smooth(head: Head, values: AnyArray, rounds: int) -> Array:  # (V,) -> (V,)
     """Average over neighbours along the low mesh's edges."""
-    faces = head.mesh("low").faces
+    faces = head.topology("low").faces
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     count = len(head.template)
     links = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count)).tocsr()

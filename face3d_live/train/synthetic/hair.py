@@ -97,7 +97,7 @@ def _load(path: Path, base: AnyArray, head: Head) -> HairStyle:
 
 def _outside(vertices: AnyArray, head: Head, skin: AnyArray) -> AnyArray:
     """Push vertices that lie under the skin to `MARGIN` above it."""
-    normals = head.mesh("low").normals(head.template)[skin]
+    normals = head.topology("low").normals(head.template)[skin]
     _, near = cKDTree(head.template[skin]).query(vertices)
     height = ((vertices - head.template[skin][near]) * normals[near]).sum(1)
     close = (height < MARGIN) & (height > -0.04)

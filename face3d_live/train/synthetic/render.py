@@ -53,7 +53,7 @@ class Painter:
         self.head, self.size, self.styles = head, size, styles
         self.fields: Fields = find_fields(head)
         self.ctx = create_context()
-        self.mesh = head.mesh("low")
+        self.mesh = head.topology("low")
         self._skin_program = load_program(self.ctx, "train/head.vert", "train/skin.frag")
         self._inner_program = load_program(self.ctx, "train/head.vert", "train/inner.frag")
         self._prop_program = load_program(self.ctx, "train/prop.vert", "train/prop.frag")

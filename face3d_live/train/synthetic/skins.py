@@ -83,5 +83,5 @@ def _load(path: Path, sample_uv: AnyArray) -> Skin:
 def _plain_skin(head: Head) -> AnyArray:  # (N, 2)
     """Texture coordinates of vertices on cheeks and forehead."""
     plain = head.regions["cheeks"] | head.regions["forehead"]
-    mesh = head.mesh("low")
+    mesh = head.topology("low")
     return mesh.uv[plain[mesh.split_vertex]]
