@@ -202,7 +202,7 @@ def test_the_engine_dies_with_its_parent():
     program = textwrap.dedent(
         """
         import asyncio, sys
-        sys.path[:0] = ["tests"]
+        sys.path[:0] = ["tests/support"]
         import live_fakes
         from face3d_live.live.engine.client import EngineClient
 

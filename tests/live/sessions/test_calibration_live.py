@@ -242,7 +242,9 @@ def test_full_movements_and_neutral_by_the_tracker():
 def test_the_page_says_in_chinese_why_it_did_not_measure_or_record() -> None:
     """Every code of measuring, recording, playing; three of them only a program that calls us wrongly gets to see."""
     package = Path(face3d_live.__file__).parent
-    sources = ("track/calibration", "takes/writer", "live/recordings", "live/recording_routes", "live/player")
+    sources = (
+        "track/calibration", "takes/writer", "live/takes/recordings", "live/http/take_routes", "live/takes/player",
+    )  # fmt: skip
     texts = [(package / f"{name}.py").read_text() for name in sources]
     raised = {code for text in texts for code in re.findall(r'InputError\(\s*"([a-z-]+)"', text)}
     said = (WEB_CLIENT / "js" / "i18n_zh.js").read_text().split("ZH_ERRORS")[1]
