@@ -41,7 +41,7 @@ from face3d_live.train.data.teacher import teacher_answers
 from face3d_live.train.data.turned import Turner
 from face3d_live.train.evaluate import clips as evaluate_clips
 from face3d_live.train.evaluate import metrics
-from face3d_live.train.evaluate.answers import Judge, Measured, Source, compare
+from face3d_live.train.evaluate.answers import Evaluator, Measured, Source, compare
 from face3d_live.train.evaluate.faces import held_out_portraits
 from face3d_live.train.evaluate.people import measure_pairs, people_figures
 from face3d_live.train.evaluate.tables import markdown_table
@@ -88,7 +88,7 @@ ROWS = (
 )
 START = Row("the start", "plain")
 
-#: Columns: title, where `judge` holds the figure, digits after the point.
+#: Columns: title, where `evaluate` puts the figure, digits after the point.
 COLUMNS = (
     ("portraits, points %", "portraits/points_percent", 2),
     ("portraits, r", "portraits/mean_r", 3),
@@ -206,12 +206,12 @@ class Ablation:
         self._portraits = held_out_portraits(head, data, folder / "teacher")[1]
 
     def run(self, row: Row) -> dict[str, Any]:
-        """Train and judge a row, or read what an earlier run found."""
+        """Train and evaluate a row, or read what an earlier run found."""
         beginning = self._train(START, BEGINNING, None)
         path = self._train(row, self.recipe, beginning)
         result = path.with_name("result.json")
         if not result.is_file():
-            result.write_text(json.dumps(self.judge(path), indent=1))
+            result.write_text(json.dumps(self.evaluate(path), indent=1))
         return dict(json.loads(result.read_text()))
 
     def _train(self, row: Row, recipe: loop.Recipe, beginning: Path | None) -> Path:
@@ -231,13 +231,13 @@ class Ablation:
         trainer.export(path)
         return path
 
-    def judge(self, path: Path) -> dict[str, Any]:
+    def evaluate(self, path: Path) -> dict[str, Any]:
         """For the answers of the network and after the fit: figures of `compare` and `people_figures`, and clips."""
-        judge = Judge(Regressor.load("cpu", path), self.head)
+        evaluator = Evaluator(Regressor.load("cpu", path), self.head)
         sources: dict[str, Source] = {"portraits": self._portraits, "synthetic": Pool(self.work / "test")}
-        found = {name: judge.measure(source) for name, source in sources.items()}
-        frames = [judge.measure(Pool(pool)) for pool in sorted((self.work / "test_clips").glob("*"))]
-        pairs = {kind: people_figures(codes) for kind, codes in measure_pairs(judge, self.data).items()}
+        found = {name: evaluator.measure(source) for name, source in sources.items()}
+        frames = [evaluator.measure(Pool(pool)) for pool in sorted((self.work / "test_clips").glob("*"))]
+        pairs = {kind: people_figures(codes) for kind, codes in measure_pairs(evaluator, self.data).items()}
         return {
             kind: {
                 **{name: compare(self.head, measured.answers[kind], measured) for name, measured in found.items()},

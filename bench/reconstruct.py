@@ -58,7 +58,7 @@ class Result:
     picture: np.ndarray
 
 
-class Judge:
+class Evaluator:
     """Makes heads and compares them with their photos."""
 
     def __init__(self, data: Path, device: str, refine: bool) -> None:
@@ -194,7 +194,7 @@ def main() -> None:
         dark = [p for p in portraits if p.tone < 10][: options.limit // 3]
         rest = [p for p in portraits if p not in dark]
         portraits = dark + rest[:: max(1, len(rest) // max(options.limit - len(dark), 1))]
-    judge = Judge(options.data, options.device, not options.no_refine)
+    judge = Evaluator(options.data, options.device, not options.no_refine)
     results, refused, codes = [], [], Counter[str]()
     for portrait in portraits[: options.limit]:
         try:

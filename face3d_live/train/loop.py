@@ -86,7 +86,7 @@ class Trainer:
         self.recipe, self.mixture, self.device = recipe, mixture, torch.device(device)
         self.losses = Losses.of(head, self.device, expression_spread(mixture))
         self.augment = Augmenter(recipe.seed, mirror)
-        self.chances = torch.Generator().manual_seed(recipe.seed + 1)
+        self.generator = torch.Generator().manual_seed(recipe.seed + 1)
         network = Network(recipe.architecture)
         network.set_means(target_means(mixture))
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
@@ -140,7 +140,7 @@ class Trainer:
         for group in groups:
             group["lr"] = group.get("share", 1.0) * recipe.rate_at(self.steps, self.fraction)
         batch = self.augment(self.mixture.batch(recipe.batch), self.size, self.device)
-        image, face = spoil(batch["image"], self.chances)
+        image, face = make_negatives(batch["image"], self.generator)
         with torch.autocast(self.device.type, torch.bfloat16):
             raw, coarse, features = self.network.look(as_crops(image))
         raw |= {"coarse": coarse, "teacher": self.teacher(features)}
@@ -192,7 +192,7 @@ class Trainer:
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "mixture": self.mixture.state(),
             "augment": self.augment.state().cpu(),
-            "chances": self.chances.get_state().cpu(),
+            "chances": self.generator.get_state().cpu(),
             "counts": [self.steps, self.seen, self.seconds],
         }
 
@@ -205,7 +205,7 @@ class Trainer:
             optimiser.load_state_dict(kept)
         self.mixture.restore(state["mixture"])
         self.augment.restore(state["augment"].cpu())
-        self.chances.set_state(state["chances"].cpu())
+        self.generator.set_state(state["chances"].cpu())
         self.steps, self.seen, self.seconds = state["counts"]
 
     def export(self, path: Path, **meta: Any) -> None:
@@ -238,7 +238,7 @@ def as_crops(image: Tensor) -> Tensor:  # (B, 3, S, S) 0..1 -> (B, S, S, 3) 0..2
     return image.permute(0, 2, 3, 1).contiguous() * 255
 
 
-def spoil(image: Tensor, chances: torch.Generator) -> tuple[Tensor, Tensor]:
+def make_negatives(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Turn the first few pictures of a batch into what is no upright face; returns pictures and (B,) 1 = face.
 
     Half of them are cut out of a corner of the picture and enlarged, half are turned by 100 to 260 degrees.
@@ -247,7 +247,7 @@ def spoil(image: Tensor, chances: torch.Generator) -> tuple[Tensor, Tensor]:
     face = torch.ones(len(image), device=image.device)
     if count == 0:
         return image, face
-    drawn = torch.rand(4, count, generator=chances).to(image.device)
+    drawn = torch.rand(4, count, generator=generator).to(image.device)
     angle = math.radians(100) + drawn[0] * math.radians(160)
     cut = (drawn[1] < 0.5).float()
     zoom = cut * (0.2 + 0.2 * drawn[2]) + (1 - cut)
@@ -257,9 +257,9 @@ def spoil(image: Tensor, chances: torch.Generator) -> tuple[Tensor, Tensor]:
     shift = torch.stack([torch.cos(around), torch.sin(around)], -1) * (cut * 0.75)[:, None]
     rows = [torch.stack([cos, -sin, shift[:, 0]], -1), torch.stack([sin, cos, shift[:, 1]], -1)]
     grid = F.affine_grid(torch.stack(rows, 1), [count, *image.shape[1:]], align_corners=False)
-    spoilt = F.grid_sample(image[:count], grid, padding_mode="border", align_corners=False)
+    negatives = F.grid_sample(image[:count], grid, padding_mode="border", align_corners=False)
     face[:count] = 0
-    return torch.cat([spoilt, image[count:]]), face
+    return torch.cat([negatives, image[count:]]), face
 
 
 def expression_spread(mixture: Mixture, count: int = 2048) -> Tensor:  # (52,)

@@ -116,8 +116,8 @@ def evaluate(folder: Path, files: Mapping[str, Path], limit: int | None, device:
     kind: Device = "cuda" if device == "cuda" else "cpu"
     report: dict[str, Any] = {}
     for name, path in files.items():
-        judge = evaluation.Judge(Regressor.load(kind, path, torch.get_num_threads()), head)
-        report[name] = {pool.folder.name: evaluation.describe(head, judge.measure(pool, limit)) for pool in pools}
+        evaluator = evaluation.Evaluator(Regressor.load(kind, path, torch.get_num_threads()), head)
+        report[name] = {pool.folder.name: evaluation.describe(head, evaluator.measure(pool, limit)) for pool in pools}
     return report
 
 

@@ -114,7 +114,7 @@ def test_sigma_learns_the_error(head: Head) -> None:
 
 def test_spoilt_pictures_are_marked_and_changed() -> None:
     image = torch.rand(64, 3, 32, 32)
-    out, face = loop.spoil(image, torch.Generator().manual_seed(0))
+    out, face = loop.make_negatives(image, torch.Generator().manual_seed(0))
     assert face.tolist() == [0.0] * 2 + [1.0] * 62
     assert (out[2:] == image[2:]).all()
     assert all((out[i] - image[i]).abs().mean() > 0.05 for i in range(2))

@@ -69,7 +69,7 @@ _TURNED_AWAY = np.radians(9)
 
 
 @dataclass(frozen=True)
-class Frame:
+class LabelledFrame:
     """A frame of a clip with what is known of it. rgb: (H, W, 3). points: (478, 2) pixels, spread: (478,) their
     standard deviation. scores: (52,) the teacher's. codes: the fitted head before `camera`."""
 
@@ -134,7 +134,8 @@ def guesses(points: AnyArray, scores: AnyArray, usual: AnyArray) -> Array:  # (T
         gap = lid_gap(points, side)
         open_gap = np.percentile(gap, 75)
         out[:, INDEX[f"eyeBlink{side}"]] = np.clip(1 - gap / open_gap, 0, 1)
-    return out.astype(np.float32)
+    result: Array = out.astype(np.float32)
+    return result
 
 
 class ClipLabeller:
@@ -146,7 +147,7 @@ class ClipLabeller:
         self.usual = np.percentile(teacher_scores(data), 15, axis=0)
         self.trust = point_trust()
 
-    def label(self, clips: Sequence[str]) -> list[Frame]:
+    def label(self, clips: Sequence[str]) -> list[LabelledFrame]:
         """All usable frames of these clips of one person. Raises as `read_clip`."""
         read = [read_clip(clip, self.data, self.answers) for clip in clips]
         rgb, points, scores, spread = (list(column) for column in zip(*chain.from_iterable(read), strict=True))
@@ -167,13 +168,13 @@ class ClipLabeller:
         ends = np.cumsum([len(frames) for frames in read])[:-1]
         codes = [one for part in np.split(np.arange(len(codes)), ends) for one in smooth([codes[i] for i in part])]
         residuals = [self.fitter.report(c, seen, camera).residual for c, seen in zip(codes, points, strict=True)]
-        frames = map(Frame, rgb, points, spread, scores, codes, residuals)
+        frames = map(LabelledFrame, rgb, points, spread, scores, codes, residuals)
         return [frame for frame in frames if frame.residual < MOST_RESIDUAL]
 
     def camera(self, rgb: NDArray[np.uint8]) -> Camera:
         return Camera.webcam(rgb.shape[1], rgb.shape[0])
 
-    def sample(self, frame: Frame, rgb: NDArray[np.uint8]) -> Sample:
+    def sample(self, frame: LabelledFrame, rgb: NDArray[np.uint8]) -> Sample:
         """The sample of a frame, its picture replaced by `rgb`."""
         crop = crop_from_points(frame.points)
         # A point on which the teacher does not agree with itself is no label: half the weight at 2 % of the crop.
@@ -207,7 +208,7 @@ def placement(codes: HeadCodes, crop: Crop, camera: Camera) -> Placement:
     return Placement(turn.T @ codes.rotation, float(np.log(half / UNIT)), position, focal)
 
 
-def rare(frames: Sequence[Frame]) -> list[NDArray[np.int64]]:
+def rare(frames: Sequence[LabelledFrame]) -> list[NDArray[np.int64]]:
     """Indices of the frames that show what this person seldom does, one array for each kind of `RARE` that occurs, and
     one for the head turned away from where it mostly looks."""
     expression = np.array([f.codes.expression for f in frames])
@@ -242,7 +243,8 @@ def exposed(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     """The picture a little brighter or darker, flatter or harder, warmer or colder."""
     gain = np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.02, 3))
     value = gain * (rgb.astype(np.float32) / 255) ** np.exp(rng.normal(0, 0.1))
-    return (np.clip(value, 0, 1) * 255 + 0.5).astype(np.uint8)
+    result: NDArray[np.uint8] = (np.clip(value, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return result
 
 
 def build(

@@ -26,7 +26,8 @@ def lid_gap(points: AnyArray, side: str) -> AnyArray:  # (..., 478, 2) -> (...)
     upper, lower = np.transpose(lids)
     across = points[..., right, :] - points[..., left, :]
     down = (points[..., lower, :] - points[..., upper, :]).mean(-2)
-    return (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]) / (across**2).sum(-1)
+    result: AnyArray = (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]) / (across**2).sum(-1)
+    return result
 
 
 def close_lids(fitter: Fitter, points: Array, codes: HeadCodes, camera: Camera) -> tuple[Array, HeadCodes]:

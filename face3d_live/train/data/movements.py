@@ -145,7 +145,8 @@ def _near(basis: PointBasis, unit: AnyArray) -> AnyArray:  # (478, 3) -> (478,) 
     size = np.linalg.norm(unit, axis=1)
     distance = np.linalg.norm(basis.mean[:, None] - basis.mean[None], axis=-1)
     near = (size[None] * np.exp(-((distance / NEAR) ** 2))).max(1)
-    return near / max(float(size.max()), 1e-4)
+    result: AnyArray = near / max(float(size.max()), 1e-4)
+    return result
 
 
 def _units(head: Head, plain: AnyArray, moved: AnyArray) -> AnyArray:  # -> (52, 478, 3)
@@ -172,7 +173,8 @@ def _gains(seen: Sequence[Observation], scores: AnyArray, people: AnyArray, clip
 
 def _covariance(scores: AnyArray, weight: AnyArray) -> AnyArray:  # (N, 52), (N,) -> (52, 52)
     both, twice = np.concatenate([scores, scores[:, MIRROR]]), np.tile(weight, 2)
-    return (both * twice[:, None]).T @ both / twice.sum()
+    result: AnyArray = (both * twice[:, None]).T @ both / twice.sum()
+    return result
 
 
 @dataclass(frozen=True)

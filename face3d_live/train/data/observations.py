@@ -13,8 +13,8 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.fit import Fitter
-from face3d_live.train.data.clips import COVERED, FIT_STEPS, PEOPLE, SHAPE_EVERY, find_clips, frame_size, guesses
-from face3d_live.train.data.portraits import POINT_ERROR, Labeller, load_index, point_trust
+from face3d_live.train.data.clips import COVERED, PEOPLE, SHAPE_EVERY, find_clips, frame_size, guesses
+from face3d_live.train.data.portraits import FIT_STEPS, POINT_ERROR, Labeller, load_index, point_trust
 from face3d_live.train.data.shared_shape import fit_together
 from face3d_live.train.data.teacher import steady_answers
 from face3d_live.typing import AnyArray, Array

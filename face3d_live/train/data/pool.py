@@ -76,7 +76,8 @@ def project(points: AnyArray, sample: Mapping[str, Any]) -> AnyArray:  # (N, 3) 
     half = UNIT * np.exp(sample["scale"])
     x, y = sample["position"]
     camera = points @ np.asarray(sample["rotation"]).T + half * np.array([x, -y, -sample["focal"]])
-    return sample["focal"] * camera[:, :2] * (1, -1) / -camera[:, 2:]
+    result: AnyArray = sample["focal"] * camera[:, :2] * (1, -1) / -camera[:, 2:]
+    return result
 
 
 class ShardWriter:

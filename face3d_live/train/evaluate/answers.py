@@ -86,7 +86,7 @@ class Samples:
         return {key: value[indices] for key, value in self.arrays.items()}
 
 
-class Judge:
+class Evaluator:
     """Runs the weights over samples. regressor: anything with the `predict` of `regress.runtime.Regressor`."""
 
     def __init__(self, regressor: Regressor, head: Head) -> None:
@@ -134,7 +134,8 @@ def crop_camera(focal: float) -> Camera:
 
 def crops(batch: Mapping[str, AnyArray]) -> NDArray[np.uint8]:  # -> (B, 112, 112, 3)
     """The pictures of a batch as the network sees them."""
-    return plain(batch, CROP_SIZE)["image"].permute(0, 2, 3, 1).mul(255).round().byte().numpy()
+    result: NDArray[np.uint8] = plain(batch, CROP_SIZE)["image"].permute(0, 2, 3, 1).mul(255).round().byte().numpy()
+    return result
 
 
 def chunks(samples: Source, count: int) -> Iterator[Batch]:
@@ -201,7 +202,7 @@ def _against_true_codes(head: Head, answers: Answers, labels: Batch) -> dict[str
 
 def evaluate_pool(regressor: Regressor, head: Head, pool: Pool, limit: int | None = None) -> dict[str, Any]:
     """Compare with the labels of a pool, as predicted ("network") and after the fit ("fit"); see `compare`."""
-    return describe(head, Judge(regressor, head).measure(pool, limit))
+    return describe(head, Evaluator(regressor, head).measure(pool, limit))
 
 
 def describe(head: Head, measured: Measured) -> dict[str, Any]:
@@ -228,4 +229,5 @@ def confidence_errors(measured: Measured) -> AnyArray:  # -> (N,)
 
 def expected_errors(confidence: AnyArray) -> AnyArray:  # (N,) 0..1 -> (N,)
     """What a confidence says of that error: the inverse of `losses.confidence_of_error`."""
-    return -CONFIDENCE_ERROR * np.log(np.clip(confidence, 1e-6, 1))
+    result: AnyArray = -CONFIDENCE_ERROR * np.log(np.clip(confidence, 1e-6, 1))
+    return result

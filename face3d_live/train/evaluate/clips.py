@@ -66,7 +66,8 @@ class Track:
     def eyes(self) -> AnyArray:  # (T,)
         """The eye distance, px."""
         right, left = (self.landmarks[:, IBUG68_FROM_478.index(corner)] for corner in EYE_CORNERS)
-        return np.linalg.norm(left - right, axis=-1)
+        result: AnyArray = np.linalg.norm(left - right, axis=-1)
+        return result
 
     def take(self, rows: AnyArray) -> Track:
         """Only these frames."""
@@ -150,7 +151,10 @@ def channel(expression: AnyArray, parts: dict[str, float]) -> AnyArray:  # (T, 5
 def distance(track: Track, name: str) -> AnyArray:  # -> (T,)
     """One of `DISTANCES` in eye distances, frame by frame."""
     first, second = np.transpose(DISTANCES[name])
-    return np.linalg.norm(track.landmarks[:, first] - track.landmarks[:, second], axis=-1).mean(-1) / track.eyes
+    result: AnyArray = (
+        np.linalg.norm(track.landmarks[:, first] - track.landmarks[:, second], axis=-1).mean(-1) / track.eyes
+    )
+    return result
 
 
 def _moments(a: AnyArray, b: AnyArray) -> list[float]:  # (T,) x 2

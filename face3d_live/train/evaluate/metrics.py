@@ -33,13 +33,15 @@ class Answers:
 def eye_distance(points: AnyArray) -> AnyArray:  # (N, 478, 2) -> (N,)
     """Between the outer eye corners, never under a quarter of the face's size (a profile has hardly any)."""
     between = np.linalg.norm(points[:, EYE_CORNERS[0]] - points[:, EYE_CORNERS[1]], axis=-1)
-    return np.maximum(between, np.ptp(points, axis=1).max(-1) / 4)
+    result: AnyArray = np.maximum(between, np.ptp(points, axis=1).max(-1) / 4)
+    return result
 
 
 def point_errors(points: AnyArray, truth: AnyArray, weight: AnyArray) -> AnyArray:  # (N, 478, 2) x 2, (N, 478) -> (N,)
     """Mean distance in per cent of the eye distance."""
     distance = np.linalg.norm(points - truth, axis=-1)
-    return 100 * (distance * weight).sum(1) / weight.sum(1) / eye_distance(truth)
+    result: AnyArray = 100 * (distance * weight).sum(1) / weight.sum(1) / eye_distance(truth)
+    return result
 
 
 def landmark_errors(points: AnyArray, truth: AnyArray) -> AnyArray:  # (N, 478, 2) x 2 -> (N,)
@@ -76,7 +78,8 @@ def face_surfaces(head: Head, shape: AnyArray, expression: AnyArray) -> AnyArray
 
 def surface_errors(surface: AnyArray, truth: AnyArray) -> AnyArray:  # (N, F, 3) x 2, metres -> (N,)
     """Mean distance of vertices, millimetres."""
-    return 1e3 * np.linalg.norm(surface - truth, axis=-1).mean(-1)
+    result: AnyArray = 1e3 * np.linalg.norm(surface - truth, axis=-1).mean(-1)
+    return result
 
 
 def aligned_errors(surface: AnyArray, truth: AnyArray) -> AnyArray:  # (N, V, 3) x 2, metres -> (N,)
@@ -123,7 +126,8 @@ def _turned(points: AnyArray, truth: AnyArray) -> tuple[AnyArray, AnyArray, AnyA
 
 def gaze_errors(expression: AnyArray, truth: AnyArray) -> AnyArray:  # (N, 52) x 2 -> (N,)
     """Angle between where the eyes look in the head frame, mean of both eyes, degrees."""
-    return np.degrees(np.arccos(np.clip((_looks(expression) * _looks(truth)).sum(-1), -1, 1))).mean(-1)
+    result: AnyArray = np.degrees(np.arccos(np.clip((_looks(expression) * _looks(truth)).sum(-1), -1, 1))).mean(-1)
+    return result
 
 
 def _looks(expression: AnyArray) -> AnyArray:  # (N, 52) -> (N, 2, 3)

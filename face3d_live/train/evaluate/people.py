@@ -12,7 +12,7 @@ import numpy as np
 
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.train.data.portraits import FOCAL, Portrait, load_index
-from face3d_live.train.evaluate.answers import CHUNK, Judge
+from face3d_live.train.evaluate.answers import CHUNK, Evaluator
 from face3d_live.typing import AnyArray
 
 #: The two sets that show the same people.
@@ -38,7 +38,7 @@ def find_pairs(data: Path) -> list[tuple[Portrait, Portrait]]:
 
 
 def measure_pairs(
-    judge: Judge, data: Path, limit: int | None = None, progress: Callable[[int], None] | None = None
+    evaluator: Evaluator, data: Path, limit: int | None = None, progress: Callable[[int], None] | None = None
 ) -> dict[str, Pairs]:
     """The codes of the network and of the fit, each from one picture alone."""
     pairs = find_pairs(data)[:limit]
@@ -50,9 +50,9 @@ def measure_pairs(
         pictures.append(crop_from_points(landmarks[portrait.row]).extract(rgb))
     codes: dict[str, list[AnyArray]] = {"network": [], "fit": []}
     for start in range(0, len(pictures), CHUNK):
-        prediction = judge.regressor.predict(np.stack(pictures[start : start + CHUNK]))
+        prediction = evaluator.regressor.predict(np.stack(pictures[start : start + CHUNK]))
         codes["network"].append(prediction.shape)
-        codes["fit"].append(judge.fitted(prediction, np.full(len(prediction), FOCAL))[0].shape)
+        codes["fit"].append(evaluator.fitted(prediction, np.full(len(prediction), FOCAL))[0].shape)
         if progress is not None:
             progress(len(prediction))
     held_out = np.array([portrait.held_out for portrait, _ in pairs])

@@ -131,13 +131,13 @@ def _bare_eyed(generator: Generator, rng: np.random.Generator, identity: Identit
             return person
 
 
-def drawn(folder: Path) -> list[Path]:
+def find_rendered(folder: Path) -> list[Path]:
     """The clips of a folder that are whole."""
     clips = [folder / f"{name(number)}.mkv" for number in range(PEOPLE)]
     return [clip for clip in clips if clip.is_file() and clip.with_suffix(".npz").is_file()]
 
 
 def truth(clip: Path) -> Track:
-    """What a drawn clip shows."""
+    """What a rendered clip shows."""
     with np.load(clip.with_suffix(".npz")) as stored:
         return Track(stored["expression"], stored["landmarks"], stored["rotation"])

@@ -19,10 +19,8 @@ from face3d_live.train.data.pool import Pool
 from face3d_live.train.data.teacher import teacher_answers
 from face3d_live.train.evaluate import clips as clip_figures
 from face3d_live.train.evaluate import contact_sheets as pictures
-from face3d_live.train.evaluate import faces, people, scans
-from face3d_live.train.evaluate import rendered_clips as moving
-from face3d_live.train.evaluate import true_points as oracle
-from face3d_live.train.evaluate.answers import Judge, Measured, Source
+from face3d_live.train.evaluate import faces, people, rendered_clips, scans, true_points
+from face3d_live.train.evaluate.answers import Evaluator, Measured, Source
 from face3d_live.train.evaluate.clips import Track
 from face3d_live.train.synthetic import generate
 
@@ -75,23 +73,23 @@ class Run:
 
     def _draw_clips(self) -> None:
         """The moving heads that are lacking; what MediaPipe said of older ones is forgotten."""
-        there = {clip.stem for clip in moving.drawn(self.pool / "drawn_clips")}
-        lacking = [n for n in range(self.upto(moving.PEOPLE)) if moving.name(n) not in there]
+        there = {clip.stem for clip in rendered_clips.find_rendered(self.pool / "drawn_clips")}
+        lacking = [n for n in range(self.upto(rendered_clips.PEOPLE)) if rendered_clips.name(n) not in there]
         if lacking:
             generator, step = self._generator(), self.step("drawing moving heads", len(lacking))
             for number in lacking:
-                moving.draw(generator, self.pool / "drawn_clips", number)
-                (self.answers / f"{moving.name(number)}.npz").unlink(missing_ok=True)
+                rendered_clips.draw(generator, self.pool / "drawn_clips", number)
+                (self.answers / f"{rendered_clips.name(number)}.npz").unlink(missing_ok=True)
                 step(1)
 
     def _generator(self) -> generate.Generator:
         return generate.Generator(self.head, self.data, self.folder / "skins")
 
-    def measure(self, judge: Judge, name: str, most: int) -> tuple[Measured, Pool]:
+    def measure(self, evaluator: Evaluator, name: str, most: int) -> tuple[Measured, Pool]:
         """The samples of a pool, `most` at most."""
         pool = Pool(self.pool / name)
         count = min(self.upto(most), len(pool))
-        return judge.measure(pool, count, self.step(name.replace("_", " "), count)), pool
+        return evaluator.measure(pool, count, self.step(name.replace("_", " "), count)), pool
 
     def look(self, name: str, measured: Measured, samples: Source) -> None:
         """A contact sheet."""
@@ -99,25 +97,25 @@ class Run:
         pictures.contact_sheet(self.head, measured, samples, path)
         self.pictures.append(path)
 
-    def faces(self, judge: Judge) -> dict[str, Any]:
+    def faces(self, evaluator: Evaluator) -> dict[str, Any]:
         """The parts that are about single pictures."""
-        measured, pool = self.measure(judge, "synthetic_heldout", HELD_OUT)
+        measured, pool = self.measure(evaluator, "synthetic_heldout", HELD_OUT)
         report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
-        report["oracle"] = oracle.oracle_figures(self.head, measured)
+        report["oracle"] = true_points.true_point_figures(self.head, measured)
         self.look("synthetic", measured, pool)
         whose, samples = faces.held_out_portraits(self.head, self.data, self.limit)
-        measured = judge.measure(samples, progress=self.step("portraits", len(whose)))
+        measured = evaluator.measure(samples, progress=self.step("portraits", len(whose)))
         report["portraits"] = faces.portrait_figures(self.head, measured, whose)
         self.look("portraits", measured, samples)
-        measured, pool = self.measure(judge, "scan_heads", scans.COUNT)
+        measured, pool = self.measure(evaluator, "scan_heads", scans.COUNT)
         truth = scans.truth(self.pool / "scan_heads", len(measured))
         report["scans"] = scans.scan_figures(self.head, measured, truth)
         return report
 
-    def people(self, judge: Judge) -> dict[str, Any]:
+    def people(self, evaluator: Evaluator) -> dict[str, Any]:
         """Whether a shape is of a person."""
         total = self.upto(len(people.find_pairs(self.data)))
-        pairs = people.measure_pairs(judge, self.data, total, self.step("pairs of one person", 2 * total))
+        pairs = people.measure_pairs(evaluator, self.data, total, self.step("pairs of one person", 2 * total))
         return {name: people.people_figures(codes) for name, codes in pairs.items()}
 
     def ask(self, name: str, videos: list[Path]) -> None:
@@ -127,12 +125,12 @@ class Run:
             teacher_answers(clip, self.answers)
             step(1)
 
-    def clips(self, judge: Judge) -> dict[str, Any] | None:
+    def clips(self, evaluator: Evaluator) -> dict[str, Any] | None:
         """The clips that MediaPipe has answered to; None when there are none."""
         found = [c for c in find_clips(self.data) if (self.answers / f"{c.stem}.npz").is_file()]
         if not found:
             return None
-        step, tracker = self.step("clips", len(found)), Tracker(judge.estimator, self.head)
+        step, tracker = self.step("clips", len(found)), Tracker(evaluator.estimator, self.head)
         each: dict[str, dict[str, Any]] = {}
         for clip in found:
             ours, sharp, fps = clip_figures.follow(tracker, clip)
@@ -146,17 +144,17 @@ class Run:
         }
         return {**{name: clip_figures.group_figures(part) for name, part in split.items() if part}, "each": each}
 
-    def drawn(self, judge: Judge) -> dict[str, Any]:
+    def drawn(self, evaluator: Evaluator) -> dict[str, Any]:
         """The moving heads against the truth: this tracker and, where it has answered, MediaPipe."""
-        found = moving.drawn(self.pool / "drawn_clips")
-        step, tracker = self.step("moving heads", len(found)), Tracker(judge.estimator, self.head)
+        found = rendered_clips.find_rendered(self.pool / "drawn_clips")
+        step, tracker = self.step("moving heads", len(found)), Tracker(evaluator.estimator, self.head)
         each: dict[str, list[dict[str, Any]]] = {"tracker": [], "MediaPipe": []}
         for clip in found:
-            truth = moving.truth(clip)
+            truth = rendered_clips.truth(clip)
             ours, sharp, fps = clip_figures.follow(tracker, clip)
             each["tracker"].append(clip_figures.clip_figures(ours, truth, sharp, fps))
             if (self.answers / f"{clip.stem}.npz").is_file():
-                theirs = clip_figures.reference(clip, self.answers, (moving.SIDE, moving.SIDE))
+                theirs = clip_figures.reference(clip, self.answers, (rendered_clips.SIDE, rendered_clips.SIDE))
                 each["MediaPipe"].append(clip_figures.clip_figures(theirs, truth, theirs.expression, fps))
             step(1)
         return {name: clip_figures.group_figures(part) for name, part in each.items() if part}
@@ -179,15 +177,15 @@ def evaluate_all(
             run.ask("clips", find_clips(data))
         run.prepare()
         if compare:
-            run.ask("moving heads", moving.drawn(run.pool / "drawn_clips"))
+            run.ask("moving heads", rendered_clips.find_rendered(run.pool / "drawn_clips"))
         regressor = load()
-        judge = Judge(regressor, run.head)
+        evaluator = Evaluator(regressor, run.head)
         about = {key: value for key, value in regressor.meta.items() if key != "means"}
-        report = {"weights": about, **run.faces(judge), "identity": run.people(judge)}
-        watched = run.clips(judge)
+        report = {"weights": about, **run.faces(evaluator), "identity": run.people(evaluator)}
+        watched = run.clips(evaluator)
         if watched is not None:
             report["clips"] = watched
-        report["drawn"] = run.drawn(judge)
+        report["drawn"] = run.drawn(evaluator)
     return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
 
 

@@ -25,7 +25,7 @@ PRIOR = Prior(0.0, 0.2)
 STEPS = 4
 
 
-def oracle_figures(head: Head, measured: Measured, count: int = FACES) -> list[dict[str, Any]]:
+def true_point_figures(head: Head, measured: Measured, count: int = FACES) -> list[dict[str, Any]]:
     """For each noise of `NOISE`, as `noise_percent`: `faces`, and `mean_r`, `vertices_mm`, `aligned_mm`,
     `known_scale_mm`, `scale_sd_percent` as in `evaluate.compare`, of the first `count` faces, which are synthetic.
 

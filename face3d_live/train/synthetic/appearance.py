@@ -24,7 +24,7 @@ _SKIN = np.array(
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """uniforms: values for the head shader by name. The rest says what else is drawn."""
 
     uniforms: dict[str, object]
@@ -35,7 +35,7 @@ class Look:
     skin_colour: Array  # (3,) linear, mean of the face
 
 
-def sample_look(rng: np.random.Generator, skin_mean: AnyArray, lifted: bool, browless: bool) -> Look:
+def sample_look(rng: np.random.Generator, skin_mean: AnyArray, lifted: bool, browless: bool) -> Appearance:
     """skin_mean (3,) linear mean of the texture's face; lifted: it is a photograph; browless: it shows no brows."""
     lightness = float(rng.uniform(0, 1))
     near = np.array([np.interp(lightness * (len(_SKIN) - 1), np.arange(len(_SKIN)), _SKIN[:, c]) for c in range(3)])
@@ -89,7 +89,7 @@ def sample_look(rng: np.random.Generator, skin_mean: AnyArray, lifted: bool, bro
         wears.add("sunglasses")
     if rng.random() < 0.1:
         wears.add("headphones")
-    return Look(uniforms, hair.astype(np.float32), str(hairy), hat, frozenset(wears), colour)
+    return Appearance(uniforms, hair.astype(np.float32), str(hairy), hat, frozenset(wears), colour)
 
 
 def sample_cloth(rng: np.random.Generator) -> dict[str, object]:

@@ -116,4 +116,5 @@ def _beard(template: Array, skin: AnyArray, marks: Array) -> Array:  # marks (47
     above = np.clip((template[:, 1] - (chin - 0.035)) / 0.02, 0, 1)
     ear = float(marks[[234, 454], 2].mean())
     front = np.clip((template[:, 2] - (ear - 0.012)) / 0.01, 0, 1)
-    return (below * above * front * skin).astype(np.float32)
+    result: Array = (below * above * front * skin).astype(np.float32)
+    return result

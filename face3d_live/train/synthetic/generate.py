@@ -22,7 +22,7 @@ from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
 from face3d_live.train.data.pool import SIZE, SYNTHETIC, WORN, Sample, ShardWriter
 from face3d_live.train.data.portraits import exemplars, held_out_skins, training_images
-from face3d_live.train.synthetic.appearance import Look
+from face3d_live.train.synthetic.appearance import Appearance
 from face3d_live.train.synthetic.compose import compose
 from face3d_live.train.synthetic.expressions import ExpressionSampler, look_along
 from face3d_live.train.synthetic.hair import load_styles
@@ -104,7 +104,7 @@ class Generator:
         return (metres(depth[row, column]) > distance - HIDDEN).astype(np.float32)
 
 
-def _worn(look: Look, covered: bool) -> NDArray[np.int8]:  # -> (len(WORN),)
+def _worn(look: Appearance, covered: bool) -> NDArray[np.int8]:  # -> (len(WORN),)
     """What this person wears, and whether something is held before the face."""
     facts = {"hat": look.hat != "", "before": covered}
     return np.array([facts.get(name, name in look.wears) for name in WORN], np.int8)

@@ -46,7 +46,8 @@ class HairStyle:
     def on(self, template: Array, neutral: Array) -> Array:  # (V, 3) x 2 -> (N, 3)
         """The style on another skull."""
         moved = (neutral - template)[self.near]
-        return self.vertices + np.einsum("nk,nkc->nc", self.near_weight, moved).astype(np.float32)
+        result: Array = self.vertices + np.einsum("nk,nkc->nc", self.near_weight, moved).astype(np.float32)
+        return result
 
 
 def base_mesh_file(folder: Path) -> Path | None:
@@ -101,7 +102,8 @@ def _outside(vertices: AnyArray, head: Head, skin: AnyArray) -> AnyArray:
     _, near = cKDTree(head.template[skin]).query(vertices)
     height = ((vertices - head.template[skin][near]) * normals[near]).sum(1)
     close = (height < MARGIN) & (height > -0.04)
-    return vertices + normals[near] * np.where(close, MARGIN - height, 0)[:, None]
+    result: AnyArray = vertices + normals[near] * np.where(close, MARGIN - height, 0)[:, None]
+    return result
 
 
 def _normals(vertices: AnyArray, faces: AnyArray) -> Array:
@@ -116,7 +118,8 @@ def _normals(vertices: AnyArray, faces: AnyArray) -> Array:
     away /= np.linalg.norm(away, axis=1, keepdims=True) + 1e-12
     own *= np.sign((own * away).sum(1, keepdims=True) + 1e-9)
     out = own + away
-    return (out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+    result: Array = (out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+    return result
 
 
 def _strands(path: Path) -> NDArray[np.uint8]:

@@ -62,7 +62,8 @@ class _Scans:
         self._mode_fits = np.stack([self._fit(mode) for mode in self.modes])
 
     def _fit(self, offsets: Array) -> AnyArray:  # (N, 3) -> (83,) code and shift
-        return self._solve @ (offsets * self._rows).ravel()
+        result: AnyArray = self._solve @ (offsets * self._rows).ravel()
+        return result
 
     def sample(self, rng: np.random.Generator) -> Identity:
         z = (rng.normal(size=len(self.modes)) * 0.8).astype(np.float32)

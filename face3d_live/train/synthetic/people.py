@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from face3d_live import rotations
 from face3d_live.codes import INDEX, N_TEXTURE
 from face3d_live.head import points as landmarks
-from face3d_live.train.synthetic.appearance import Look, sample_cloth, sample_look
+from face3d_live.train.synthetic.appearance import Appearance, sample_cloth, sample_look
 from face3d_live.train.synthetic.identities import Identity
 from face3d_live.train.synthetic.props import glasses, headphones, peak, shoulders
 from face3d_live.train.synthetic.render import Painter, Prop, Subject
@@ -96,7 +96,7 @@ class PersonSampler:
         group = self._lifted if self._lifted and (not self._drawn or rng.random() < 0.75) else self._drawn
         return int(group[rng.integers(len(group))])
 
-    def _props(self, rng: np.random.Generator, identity: Identity, look: Look, where: Placement) -> list[Prop]:
+    def _props(self, rng: np.random.Generator, identity: Identity, look: Appearance, where: Placement) -> list[Prop]:
         fields, neutral = self.painter.fields, identity.neutral
         ears = neutral[fields.ears]
         props = []
@@ -128,10 +128,11 @@ class PersonSampler:
         """The middle of the hairline."""
         scalp = self.painter.fields.field[:, 1]
         rim = np.flatnonzero((scalp > 0.4) & (scalp < 0.75) & (np.abs(neutral[:, 0]) < 0.02) & (neutral[:, 2] > 0))
-        return (neutral[rim].mean(0) if len(rim) else neutral[self.painter.fields.top]).astype(np.float32)
+        result: Array = (neutral[rim].mean(0) if len(rim) else neutral[self.painter.fields.top]).astype(np.float32)
+        return result
 
 
-def _caps(rng: np.random.Generator, look: Look, style: int | None) -> list[dict[str, object]]:
+def _caps(rng: np.random.Generator, look: Appearance, style: int | None) -> list[dict[str, object]]:
     """Layers over the scalp: hair as a swollen, ragged layer, and a hat's cloth."""
     hair: dict[str, object] = _LENS | {
         "base": tuple(map(float, look.hair_colour)),
@@ -151,7 +152,7 @@ def _caps(rng: np.random.Generator, look: Look, style: int | None) -> list[dict[
     return layers
 
 
-def _torso(rng: np.random.Generator, rim: Array, look: Look, where: Placement) -> Prop:  # rim (N, 3)
+def _torso(rng: np.random.Generator, rim: Array, look: Appearance, where: Placement) -> Prop:  # rim (N, 3)
     """Shoulders under the neck, turned part of the way with the head."""
     middle = rim.mean(0)
     radius = float(np.linalg.norm((rim - middle)[:, [0, 2]], axis=1).max())

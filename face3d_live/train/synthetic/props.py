@@ -27,7 +27,8 @@ class Shape:
         out = np.zeros_like(self.vertices)
         for i in range(3):
             np.add.at(out, self.faces[:, i], face)
-        return (out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+        result: Array = (out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+        return result
 
 
 def join(shapes: list[Shape]) -> Shape:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
 from face3d_live.render.gpu import MovingMesh, create_context, load_program, set_uniforms, texture_from
-from face3d_live.train.synthetic.appearance import Look
+from face3d_live.train.synthetic.appearance import Appearance
 from face3d_live.train.synthetic.fields import Fields, find_fields
 from face3d_live.train.synthetic.hair import HairStyle
 from face3d_live.train.synthetic.props import Shape
@@ -37,7 +37,7 @@ class Subject:
     neutral: Array
     placement: Placement
     light: Light
-    look: Look
+    look: Appearance
     skin: int
     style: int | None
     caps: list[dict[str, object]]  # surfaces over the scalp, inside out
@@ -147,7 +147,7 @@ class Painter:
             set_uniforms(program, {**shared, **subject.look.uniforms, **own})
             self._head_mesh.draw(program, name)
 
-    def _draw_hair(self, number: int, subject: Subject, shared: dict[str, object], look: Look) -> None:
+    def _draw_hair(self, number: int, subject: Subject, shared: dict[str, object], look: Appearance) -> None:
         style = self.styles[number]
         on = style.on(self.head.template, subject.neutral)
         self._hair_meshes[number].write("position", on[style.corner_vertex])

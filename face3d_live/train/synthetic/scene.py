@@ -109,7 +109,8 @@ def sample_light(rng: np.random.Generator) -> Light:
 
 def _tint(rng: np.random.Generator, amount: float) -> AnyArray:
     colour = np.exp(rng.normal(0, amount, 3))
-    return colour / colour.mean()
+    result: AnyArray = colour / colour.mean()
+    return result
 
 
 def _direction(rng: np.random.Generator, front: float) -> Array:
@@ -167,7 +168,8 @@ class Backgrounds:
         blur = rng.choice([0, 1.5, 4, 9])
         if blur:
             picture = cv2.GaussianBlur(picture, (0, 0), blur * size / 144)
-        return picture
+        result: AnyArray = picture
+        return result
 
 
 def _room(rng: np.random.Generator, size: int) -> AnyArray:
@@ -183,4 +185,5 @@ def _room(rng: np.random.Generator, size: int) -> AnyArray:
         cv2.rectangle(picture, (int(x), int(y)), (int(x + width), int(y + height)), tuple(map(float, colour)), -1)
     ramp = np.linspace(rng.uniform(0.7, 1.1), rng.uniform(0.7, 1.1), size, dtype=np.float32)
     picture = picture * (ramp[None, :, None] if rng.random() < 0.5 else ramp[:, None, None])
-    return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 6) * size / 144)
+    result: AnyArray = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 6) * size / 144)
+    return result

@@ -57,7 +57,8 @@ class TextureCoder:
 
     def __call__(self, skin: int, tone: AnyArray) -> Array:  # (3,) linear factor -> (50,)
         difference = to_srgb(self._linear[skin] * tone) - self._mean
-        return self._solve @ difference.ravel()
+        result: Array = self._solve @ difference.ravel()
+        return result
 
 
 def load_skins(folder: Path, head: Head, without: frozenset[str] = frozenset()) -> list[Skin]:

@@ -76,7 +76,7 @@ def data(head: Head, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, li
 
 
 @pytest.fixture(scope="module")
-def frames(head: Head, data: tuple[Path, list[HeadCodes]]) -> list[clips.Frame]:
+def frames(head: Head, data: tuple[Path, list[HeadCodes]]) -> list[clips.LabelledFrame]:
     return clips.ClipLabeller(head, data[0], data[0] / "answers").label(("again", "student"))
 
 
@@ -93,7 +93,7 @@ def test_the_clips_of_other_people_are_refused(head: Head, data: tuple[Path, lis
     assert not list(tmp_path.glob("*/*")), "nothing is written"
 
 
-def test_frames_with_a_hand_or_without_a_face_are_left_out(frames: list[clips.Frame]) -> None:
+def test_frames_with_a_hand_or_without_a_face_are_left_out(frames: list[clips.LabelledFrame]) -> None:
     """The last of each clip has no face; none of "student" up to its end is among the covered frames of this length."""
     assert len(frames) == 2 * (LENGTH - 1)
 
@@ -107,7 +107,7 @@ def test_covered_frames_are_left_out(data: tuple[Path, list[HeadCodes]], monkeyp
 
 
 def test_one_shape_and_the_poses_behind_the_points(
-    frames: list[clips.Frame], data: tuple[Path, list[HeadCodes]]
+    frames: list[clips.LabelledFrame], data: tuple[Path, list[HeadCodes]]
 ) -> None:
     truth = [one for i, one in enumerate(data[1]) if i % LENGTH != LENGTH - 1]
     assert all((frame.codes.shape == frames[0].codes.shape).all() for frame in frames)
@@ -121,7 +121,7 @@ def test_one_shape_and_the_poses_behind_the_points(
 
 
 def test_samples_explain_their_points_and_show_them(
-    head: Head, frames: list[clips.Frame], data: tuple[Path, list[HeadCodes]]
+    head: Head, frames: list[clips.LabelledFrame], data: tuple[Path, list[HeadCodes]]
 ) -> None:
     labeller = clips.ClipLabeller(head, data[0], data[0] / "answers")
     for frame in frames[::5]:
@@ -187,7 +187,7 @@ def test_narrow_eyes_are_no_blink(head: Head) -> None:
     assert guess[7, INDEX["mouthPucker"]] == pytest.approx(0.6) and guess[:, INDEX["cheekPuff"]].max() == 0
 
 
-def test_half_of_the_samples_are_rare(frames: list[clips.Frame]) -> None:
+def test_half_of_the_samples_are_rare(frames: list[clips.LabelledFrame]) -> None:
     kinds, rng = clips.rare(frames), np.random.default_rng(0)
     blinks = {i + clip * (LENGTH - 1) for clip in (0, 1) for i in (4, 5)}
     assert blinks in [set(kind.tolist()) for kind in kinds]

@@ -21,7 +21,7 @@ from face3d_live.train.data.portraits import Portrait
 from face3d_live.train.evaluate import contact_sheets as pictures
 from face3d_live.train.evaluate import faces, metrics, people, rendered_clips, run, scans, true_points
 from face3d_live.train.evaluate import report as evaluate_report
-from face3d_live.train.evaluate.answers import Judge, Measured, Samples, describe, evaluate_pool
+from face3d_live.train.evaluate.answers import Evaluator, Measured, Samples, describe, evaluate_pool
 from face3d_live.train.evaluate.metrics import Answers
 
 COUNT = 40
@@ -38,7 +38,7 @@ def knowing(pool: Pool, **options: float) -> Any:
 
 @pytest.fixture(scope="module")
 def perfect(head: Head, pool: Pool) -> Measured:
-    return Judge(knowing(pool), head).measure(pool)
+    return Evaluator(knowing(pool), head).measure(pool)
 
 
 def test_a_perfect_regressor_has_no_errors(head: Head, perfect: Measured) -> None:
@@ -54,7 +54,7 @@ def test_a_perfect_regressor_has_no_errors(head: Head, perfect: Measured) -> Non
 
 
 def test_shifted_points_are_off_by_the_shift(head: Head, pool: Pool, perfect: Measured) -> None:
-    measured = Judge(knowing(pool, shift=0.02), head).measure(pool)
+    measured = Evaluator(knowing(pool, shift=0.02), head).measure(pool)
     eyes = metrics.eye_distance(measured.labels["points"])
     assert describe(head, measured)["network"]["landmarks_percent"] == pytest.approx((2 / eyes).mean(), rel=1e-3)
     # It also said that it would be: that is what calibration shows.
@@ -63,7 +63,7 @@ def test_shifted_points_are_off_by_the_shift(head: Head, pool: Pool, perfect: Me
 
 
 def test_noise_lowers_r_and_nothing_but_the_expression(head: Head, pool: Pool) -> None:
-    report = describe(head, Judge(knowing(pool, mix=0.6), head).measure(pool))["network"]
+    report = describe(head, Evaluator(knowing(pool, mix=0.6), head).measure(pool))["network"]
     assert 0.2 < report["mean_r"] < 0.8 and report["mae"] > 0.1 and report["gaze_degrees"] > 1
     assert report["vertices_mm"] > 0.2 and report["neutral_mm"] == 0 and report["points_percent"] == pytest.approx(0)
 
@@ -183,7 +183,7 @@ def test_portraits_are_broken_down(head: Head, pool: Pool) -> None:
     labels = pool.take(np.arange(len(pool)))
     labels["source"][:] = 1
     labels["teacher"], labels["teacher_weight"] = labels["expression"], np.ones_like(labels["expression"])
-    measured = Judge(knowing(pool), head).measure(Samples(labels))
+    measured = Evaluator(knowing(pool), head).measure(Samples(labels))
     glasses = sorted(faces.GLASSES)[0]
     who = [
         Portrait(Path(glasses if i < 4 else f"p{i}.jpg"), "pif" if i % 2 else "18f", 50.0 if i < 30 else -5.0, "", 0)
@@ -235,7 +235,7 @@ def test_better_points_make_better_heads(head: Head, perfect: Measured) -> None:
         np.zeros_like(perfect.network.shape),
         perfect.network.rotation,
     )
-    rows = true_points.oracle_figures(head, replace(perfect, network=rest), count=20)
+    rows = true_points.true_point_figures(head, replace(perfect, network=rest), count=20)
     assert [row["noise_percent"] for row in rows] == pytest.approx([0.3, 1, 2]) and rows[0]["faces"] == 20
     assert rows[0]["mean_r"] > rows[1]["mean_r"] > rows[2]["mean_r"] > 0.3
     assert rows[0]["known_scale_mm"] < rows[1]["known_scale_mm"] < rows[2]["known_scale_mm"]
