@@ -155,6 +155,8 @@ def test_what_runs_elsewhere_needs_few_packages() -> None:
         "for name in ('aiortc', 'anny', 'av', 'fastapi', 'matplotlib', 'mediapipe', 'onnx', 'onnxruntime', 'openvino',"
         " 'PIL', 'platformdirs', 'pythonosc', 'tomli_w', 'typer', 'uvicorn', 'websockets'):\n"
         "    sys.modules[name] = None\n"
-        "from face3d_live.train import pack_folder, synthetic, timed\n"
+        "from face3d_live.train import timed\n"
+        "from face3d_live.train.data import pack_folder\n"
+        "from face3d_live.train.synthetic import generate\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=200, cwd=Path(__file__).resolve().parents[2])

@@ -35,8 +35,8 @@ async def test_the_python_example_prints_the_face():
 def test_all_examples_use_the_streams_own_words():
     frame = json.loads(json_stream.encode_hello())
     assert set(frame) == {"v", "hello"}
-    clients = [ROOT / "examples" / folder for folder in ("browser", "godot", "python", "unity", "unreal")]
-    for path in [path for folder in clients for path in sorted(folder.iterdir())]:
+    clients = [ROOT / "examples" / folder for folder in ("browser", "godot", "unity", "unreal")]
+    for path in [EXAMPLE, *(path for folder in clients for path in sorted(folder.iterdir()))]:
         text = path.read_text()
         assert "/api/expressions" in text and "expression" in text, path
         for name in re.findall(r"expression\.(\w+)", text):

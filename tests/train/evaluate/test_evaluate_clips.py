@@ -18,8 +18,7 @@ from face3d_live.track.detector import Detector
 from face3d_live.track.types import Tracked
 from face3d_live.train.command import plain_skins
 from face3d_live.train.data.clips import find_clips, frame_size
-from face3d_live.train.evaluate import clips, signals
-from face3d_live.train.evaluate import rendered_clips as drawn
+from face3d_live.train.evaluate import clips, rendered_clips, signals
 from face3d_live.train.synthetic.generate import Generator
 from face3d_live.video import Video
 
@@ -145,11 +144,15 @@ def test_rotations_come_from_points_in_space() -> None:
 
 
 def test_motions_blink_and_come_to_rest() -> None:
-    motion = drawn.sample_motion(np.random.default_rng(0), lambda rng: np.full(N_EXPRESSION, 0.8, np.float32))
-    assert motion.expression.shape == (drawn.FRAMES, N_EXPRESSION) and motion.rotation.shape == (drawn.FRAMES, 3, 3)
+    motion = rendered_clips.sample_motion(np.random.default_rng(0), lambda rng: np.full(N_EXPRESSION, 0.8, np.float32))
+    assert motion.expression.shape == (rendered_clips.FRAMES, N_EXPRESSION) and motion.rotation.shape == (
+        rendered_clips.FRAMES,
+        3,
+        3,
+    )
     assert motion.expression.min() >= 0 and motion.expression.max() <= 1
     lids = motion.expression[:, INDEX["eyeBlinkLeft"]]
-    blinks = signals.blink_times(lids, drawn.FPS)
+    blinks = signals.blink_times(lids, rendered_clips.FPS)
     assert 3 <= len(blinks) <= 7 and (lids[blinks] > 0.9).all()
     assert np.median(lids) < 0.05  # between them the eyes are open, whatever the face does
     jaw = motion.expression[:, INDEX["jawOpen"]]
@@ -159,17 +162,17 @@ def test_motions_blink_and_come_to_rest() -> None:
 
 def test_moving_heads_are_drawn_with_their_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture shows what the truth says: a face that a tracker knowing nothing of it finds at the landmarks."""
-    monkeypatch.setattr(drawn, "FRAMES", 20)
+    monkeypatch.setattr(rendered_clips, "FRAMES", 20)
     head = Head.load()
     generator = Generator(head, tmp_path / "no-data", plain_skins(tmp_path / "skins"))
-    drawn.draw(generator, tmp_path / "clips", 2)
-    (clip,) = drawn.drawn(tmp_path / "clips")
-    truth = drawn.truth(clip)
+    rendered_clips.draw(generator, tmp_path / "clips", 2)
+    (clip,) = rendered_clips.find_rendered(tmp_path / "clips")
+    truth = rendered_clips.truth(clip)
     with Video.open(clip) as video:
         pictures = [rgb for rgb, _ in video]
-    assert len(pictures) == 20 and pictures[0].shape == (drawn.SIDE, drawn.SIDE, 3)
+    assert len(pictures) == 20 and pictures[0].shape == (rendered_clips.SIDE, rendered_clips.SIDE, 3)
     assert truth.expression.shape == (20, N_EXPRESSION) and truth.rotation.shape == (20, 3, 3)
-    assert (truth.landmarks > 0).all() and (truth.landmarks < drawn.SIDE).all()
+    assert (truth.landmarks > 0).all() and (truth.landmarks < rendered_clips.SIDE).all()
     face = max(Detector.load().detect(pictures[10]), key=lambda found: found.score)
     eyes = truth.landmarks[10, [36, 45]].mean(0)
     assert np.linalg.norm(face.keypoints[:2].mean(0) - eyes) < 0.25 * truth.eyes[10]
