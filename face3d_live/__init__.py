@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from face3d_live.render.avatar_renderer import AvatarRenderer
     from face3d_live.render.renderer import Renderer
     from face3d_live.render.view import View
+    from face3d_live.takes.formats import load_take, save_take
     from face3d_live.takes.model import Take
     from face3d_live.track.tracker import Tracker
     from face3d_live.track.types import Tracked
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ARKIT", "AssetError", "Avatar", "AvatarRenderer", "Camera", "Face3DError", "Head", "HeadCodes", "HeadMesh",
     "InputError", "Options", "Reconstruction", "Reconstructor", "Renderer", "Take", "Tracked", "Tracker", "View",
-    "__version__", "load_photo", "read_avatar",
+    "__version__", "load_photo", "load_take", "read_avatar", "save_take",
 ]  # fmt: skip
 
 #: Name -> the module that defines it.
@@ -62,7 +63,9 @@ _MODULES = {
     "Tracker": "track.tracker",
     "View": "render.view",
     "load_photo": "reconstruct.photo",
+    "load_take": "takes.formats",
     "read_avatar": "avatar.load",
+    "save_take": "takes.formats",
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import face3d_live
-from face3d_live import Camera, Head, HeadCodes, InputError, Take, Tracker
+from face3d_live import Camera, Head, HeadCodes, InputError, Tracker, load_take
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "python"
@@ -176,4 +176,4 @@ def test_snippets_of_the_docs_run(clip, photo, tmp_path, monkeypatch):
         exec(compile(snippet, "docs/python.md", "exec"), names)
     for name in ("mesh.obj", "head.glb", "smile.ply", "head.png", "codes.npz", "take.csv"):
         assert Path(name).stat().st_size > 1000 or name == "take.csv"
-    assert len(Take.load("take.jsonl")) == 12 and isinstance(Camera.webcam(4, 3), Camera)
+    assert len(load_take("take.jsonl")) == 12 and isinstance(Camera.webcam(4, 3), Camera)

@@ -55,7 +55,7 @@ def play(
     from face3d_live.live.takes.playback import Performance
     from face3d_live.takes import formats, tools
 
-    whole = formats.read_take(take)
+    whole = formats.load_take(take)
     if not len(whole):
         raise InputError("empty-take", f"{take} holds no frame: record it again")
     performance = Performance(tools.cut(whole, start, end), loop, speed, start)

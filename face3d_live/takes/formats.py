@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from face3d_live.takes.npz import npz_bytes, read_npz
 from face3d_live.takes.reader import load
 
 
-def read_take(path: Path) -> Take:
-    """A take from a .jsonl or an .npz. Raises InputError: "missing-take", "not-a-take", "take-too-long"."""
+def load_take(path: str | os.PathLike[str]) -> Take:
+    """A take from a recording (.jsonl), or from an .npz of `face3d-live track` or `record`.
+
+    Raises InputError: "missing-take", "not-a-take", "take-too-long".
+    """
+    path = Path(path)
     return read_npz(path) if path.suffix.lower() == ".npz" else load(path)
 
 
@@ -77,9 +82,10 @@ def to_bytes(take: Take, suffix: str) -> bytes:
     return QUICK[suffix](take)
 
 
-def export(take: Take, out: Path) -> None:
-    """Write a take in the format that `out`'s suffix names.
+def save_take(take: Take, out: str | os.PathLike[str]) -> None:
+    """Write a take in the format of the suffix: .jsonl, .npz, .csv, .bvh, .glb, .vrma or .arkit.vrma.
 
     Raises InputError: "unknown-format", "empty-take", "takes-unwritable", "disk-full".
     """
+    out = Path(out)
     save(out, to_bytes(take, suffix_of(out)))

@@ -6,11 +6,9 @@ a take as arrays, for the formats that need to see it whole.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -151,25 +149,6 @@ class Take:
             raise ValueError(f"t: expected 0 to {LONGEST:.0f} seconds")
         if np.any(np.diff(self.t) < 0):
             raise ValueError("t: runs back")
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Take:
-        """A recording (.jsonl), or an .npz of `face3d-live track` or `record`.
-
-        Raises InputError: "missing-take", "not-a-take", "take-too-long".
-        """
-        from face3d_live.takes.formats import read_take
-
-        return read_take(Path(path))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the take in the format of the suffix: .jsonl, .npz, .csv, .bvh, .glb, .vrma, .arkit.vrma.
-
-        Raises InputError: "unknown-format", "empty-take", "takes-unwritable", "disk-full".
-        """
-        from face3d_live.takes.formats import export
-
-        export(self, Path(path))
 
     def __len__(self) -> int:
         return len(self.t)

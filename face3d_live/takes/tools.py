@@ -21,7 +21,7 @@ from face3d_live.takes.writer import SUFFIX, TakeWriter
 def describe(path: Path) -> str:
     """A take in words, one fact a line. Raises InputError: "missing-take", "not-a-take"."""
     if path.suffix.lower() == ".npz":
-        take = formats.read_take(path)
+        take = formats.load_take(path)
         records: Iterator[Frame | Gap] = (r for r in take.records() if isinstance(r, Frame | Gap))
         return _words(take.header, records, [])
     with TakeReader(path) as reader:
@@ -166,7 +166,7 @@ def export(
         heard = sound.existing(path)
         sound.cut(heard, out, 0.0, float("inf"))
         return f"{out}: the sound of {path}"
-    take = formats.read_take(path)
+    take = formats.load_take(path)
     if not len(take):
         raise InputError("empty-take", f"{path} holds no frame: record it again")
     if suffix in formats.FILMS:
@@ -178,7 +178,7 @@ def export(
 
         save(out, take_glb(take, _model(model)))
     else:
-        formats.export(take, out)
+        formats.save_take(take, out)
     return "\n".join([f"{out}: {len(take)} frames, {take.seconds:.2f} s", *(f"note: {note}" for note in take.notes)])
 
 

@@ -17,7 +17,7 @@ from track_cli_helpers import fake_tracker, write_video
 from face3d_live.errors import InputError
 from face3d_live.reconstruct import batch
 from face3d_live.takes import record, tools
-from face3d_live.takes.formats import read_take
+from face3d_live.takes.formats import load_take
 from face3d_live.takes.reader import load
 from face3d_live.text import shown
 from face3d_live.track.track_video import track_video
@@ -53,7 +53,7 @@ def test_takes_of_such_videos_with_such_names(tmp_path):
     tools.recover(out, None)
     assert (tmp_path / f"{NAME}-recovered.jsonl").is_file()
     track_video(video, tmp_path / f"{NAME}-3.npz", tracker=fake_tracker())
-    read_take(tmp_path / f"{NAME}-3.npz").header.name.encode()
+    load_take(tmp_path / f"{NAME}-3.npz").header.name.encode()
 
 
 def test_the_table_of_photos(tmp_path):

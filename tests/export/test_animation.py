@@ -83,7 +83,7 @@ def animation_of(glb):
 def test_the_own_head_moves_as_the_take(take, tmp_path):
     """What a viewer computes from the file, vertex by vertex, against the head model."""
     out = tmp_path / "take.glb"
-    formats.export(take, out)
+    formats.save_take(take, out)
     glb = out.read_bytes()
     found, document = animation_of(glb)
     _, binary = read_glb(glb)
@@ -323,7 +323,7 @@ def test_recovering(take, tmp_path):
 def test_info_counts(take, tmp_path):
     text = tools.describe(tmp_path / "take.jsonl")
     assert "12 frames" in text and "91.7%" in text and "gaps     0" in text
-    formats.export(take, tmp_path / "take.npz")
+    formats.save_take(take, tmp_path / "take.npz")
     assert tools.describe(tmp_path / "take.npz") == text
 
 

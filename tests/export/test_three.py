@@ -102,7 +102,7 @@ def page(codes, take, tmp_path_factory) -> Iterator:
     texture[:, :256] = texture[:, :256] * (0.6, 0.8, 1.0)  # the subject's left half is told by its colour
     flat = np.full((64, 64, 3), (128, 128, 255), np.uint8)
     animated = tmp_path_factory.mktemp("glb") / "take.glb"
-    formats.export(take, animated)
+    formats.save_take(take, animated)
     files |= {"/": PAGE.encode(), "/scene.js": SCENE.encode(), "/take.glb": animated.read_bytes()}
     files["/head.glb"] = head_glb(Head.load(), codes, "low", texture, flat)
 

@@ -76,20 +76,20 @@ def test_every_float32_survives(values, t):
 def test_lossless_formats_round_trip(path, tmp_path, suffix):
     take = load(path)
     out = tmp_path / ("again" + suffix)
-    formats.export(take, out)
-    same(formats.read_take(out), take)
+    formats.save_take(take, out)
+    same(formats.load_take(out), take)
 
 
 def test_an_empty_take_is_read_but_not_exported(tmp_path):
     take = load(write(tmp_path / "empty.jsonl", []))
     assert len(take) == 0 and take.seconds == 0
     with pytest.raises(InputError, match="empty-take"):
-        formats.export(take, tmp_path / "out.npz")
+        formats.save_take(take, tmp_path / "out.npz")
 
 
 def test_unknown_formats_are_named(path, tmp_path):
     with pytest.raises(InputError, match=r"unknown-format.*csv"):
-        formats.export(load(path), tmp_path / "a.docx")
+        formats.save_take(load(path), tmp_path / "a.docx")
 
 
 # --- crashes --------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_other_npz_are_no_takes(tmp_path, data):
     path = tmp_path / "x.npz"
     path.write_bytes(data)
     with pytest.raises(InputError, match="not-a-take"):
-        formats.read_take(path)
+        formats.load_take(path)
 
 
 @pytest.mark.parametrize("spoil", [
@@ -183,13 +183,13 @@ def test_other_npz_are_no_takes(tmp_path, data):
 ])  # fmt: skip
 def test_spoilt_npz_are_no_takes(path, tmp_path, spoil):
     out = tmp_path / "x.npz"
-    formats.export(load(path), out)
+    formats.save_take(load(path), out)
     with np.load(out) as stored:
         arrays = dict(stored)
     spoil(arrays)
     np.savez(out, **arrays)
     with pytest.raises(InputError, match="not-a-take"):
-        formats.read_take(out)
+        formats.load_take(out)
 
 
 def test_what_track_writes_is_a_take(tmp_path):
@@ -212,7 +212,7 @@ def test_what_track_writes_is_a_take(tmp_path):
         "identity": codes[0].shape,
     }
     np.savez(tmp_path / "talk.npz", **track, **rows)
-    take = formats.read_take(tmp_path / "talk.npz")
+    take = formats.load_take(tmp_path / "talk.npz")
     assert take.face.tolist() == face.tolist() and take.t.tolist() == [0, 0.04, 0.08, 0.12]
     for i, shown in enumerate((1, 1, 2, 2)):
         assert np.array_equal(take.expression[i], codes[shown].expression), "without a face the last one is held"
@@ -222,7 +222,7 @@ def test_what_track_writes_is_a_take(tmp_path):
 def test_missing_takes_and_folders(tmp_path):
     for name in ("no.jsonl", "no.npz"):
         with pytest.raises(InputError, match="missing-take"):
-            formats.read_take(tmp_path / name)
+            formats.load_take(tmp_path / name)
     with pytest.raises(InputError, match="not-a-take"):
         load(tmp_path)
 
@@ -302,7 +302,7 @@ def test_places_that_cannot_be_written(tmp_path, path):
     with pytest.raises(InputError, match="takes-unwritable"):
         TakeWriter(file / "a.jsonl", HEADER)
     with pytest.raises(InputError, match="takes-unwritable"):
-        formats.export(load(path), file / "a.npz")
+        formats.save_take(load(path), file / "a.npz")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "hello.jsonl"]
 
 

@@ -35,7 +35,7 @@ async def play(request: Request, take_id: str) -> JSONResponse:
         raise InputError("bad-range", "start must be at least 0 and end after it, in seconds")
     if not MIN_SPEED <= speed <= MAX_SPEED:
         raise InputError("bad-request", f"speed: write a number from {MIN_SPEED:g} to {MAX_SPEED:g}")
-    take = await asyncio.to_thread(formats.read_take, live.recordings.path(take_id))
+    take = await asyncio.to_thread(formats.load_take, live.recordings.path(take_id))
     if not len(take):
         raise InputError("empty-take", "this take holds no frame: record it again")
     performance = Performance(tools.cut(take, start, end), loop, speed, start)

@@ -160,7 +160,7 @@ def _describe(path: Path, recording: bool) -> dict[str, object] | None:
 
 def convert(report: object, path: Path, suffix: str) -> bytes:
     """The worker's task: a take in another format. Raises InputErrors of `formats`."""
-    return formats.to_bytes(formats.read_take(path), suffix)
+    return formats.to_bytes(formats.load_take(path), suffix)
 
 
 def convert_film(report: object, path: Path, out: Path) -> bytes:
