@@ -14,7 +14,7 @@ from face3d_live.errors import InputError
 from face3d_live.live.outputs.vtube_studio import Tokens
 from face3d_live.mapping.profile import Channel, Profile
 from face3d_live.mapping.store import Store
-from face3d_live.takes.formats import read_take
+from face3d_live.takes.formats import load_take
 from face3d_live.takes.model import Frame
 from face3d_live.takes.reader import glance
 from face3d_live.takes.tools import trim
@@ -79,9 +79,9 @@ def take_of(path, name="a"):
 
 def test_takes_with_a_mark_and_other_line_ends(tmp_path):
     path = take_of(tmp_path / "a.jsonl", "Zoë")
-    plain = read_take(path)
+    plain = load_take(path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
-    take = read_take(path)
+    take = load_take(path)
     assert take.header.name == "Zoë"
     assert not take.notes
     assert (take.expression == plain.expression).all()
@@ -94,7 +94,7 @@ def test_takes_in_utf_16_are_refused_with_a_cure(tmp_path):
     path = take_of(tmp_path / "a.jsonl")
     path.write_bytes(path.read_text("utf-8").encode("utf-16"))
     with pytest.raises(InputError, match="save it as UTF-8"):
-        read_take(path)
+        load_take(path)
 
 
 def test_tokens_of_vtube_studio(tmp_path):

@@ -12,7 +12,7 @@ from track_cli_helpers import fake_tracker
 from video_support import MS, picture, remux, write
 
 from face3d_live.codes import INDEX
-from face3d_live.takes.formats import read_take, to_bytes
+from face3d_live.takes.formats import load_take, to_bytes
 from face3d_live.takes.npz import read_npz
 from face3d_live.takes.record import record
 from face3d_live.track.track_video import save, track_video
@@ -128,7 +128,7 @@ def test_a_browsers_recording_has_the_rate_that_it_has(tmp_path):
     assert times[-1] == pytest.approx(59 / 30, abs=0.02) and video.fps == pytest.approx(30, rel=0.02)
     assert video.warning is None
     record(str(path), tmp_path / "a.jsonl", None, fake_tracker())
-    take = read_take(tmp_path / "a.jsonl")
+    take = load_take(tmp_path / "a.jsonl")
     assert take.header.fps == pytest.approx(30, rel=0.02) and take.seconds == pytest.approx(2, abs=0.03)
 
 
