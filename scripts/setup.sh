@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv ready for `make live` or `make test`; a second run finds it done and returns at once.
-# usage: scripts/setup.sh live|test
+# Makes .venv ready for `make live` or `make test`, or Node.js for `make page`; a second run finds it done and returns at once.
+# usage: scripts/setup.sh live|test|page
 set -eu
 cd "$(dirname "$0")/.."
 purpose=$1
@@ -35,18 +35,33 @@ apt_install() {
 
 has_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -q "$1"; }
 
+# Adds to `missing`. Stops where there is a Node.js that is too old: apt-get would bring no newer one.
+need_node() {
+    command -v npm >/dev/null 2>&1 || missing="$missing npm"
+    if ! command -v node >/dev/null 2>&1; then
+        missing="$missing nodejs"
+    elif ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 18 || (a == 18 && b >= 19) ? 0 : 1)'; then
+        stop "Node.js 18.19 or newer is needed, and $(node --version) is here. Install a newer one: https://nodejs.org"
+    fi
+}
+
 missing=
-has_library libEGL.so.1 || missing="$missing libegl1"
-has_library libGL.so.1 || missing="$missing libgl1"
-has_library libEGL_mesa.so.0 || [ -e /dev/nvidiactl ] || missing="$missing libegl-mesa0 libgl1-mesa-dri"
+[ "$purpose" = live ] || need_node
 if [ "$purpose" = test ] && ! command -v chromium >/dev/null 2>&1; then
     missing="$missing chromium"
 fi
-python=$(newest_python)
-"$python" -c 'import ensurepip, venv' 2>/dev/null ||
-    missing="$missing python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+if [ "$purpose" != page ]; then
+    has_library libEGL.so.1 || missing="$missing libegl1"
+    has_library libGL.so.1 || missing="$missing libgl1"
+    has_library libEGL_mesa.so.0 || [ -e /dev/nvidiactl ] || missing="$missing libegl-mesa0 libgl1-mesa-dri"
+    python=$(newest_python)
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        missing="$missing python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+fi
 # shellcheck disable=SC2086
 [ -z "$missing" ] || apt_install $missing
+[ "$purpose" = live ] || need_node # the one that apt-get brought may be too old, too
+[ "$purpose" = page ] && exit 0
 
 extras=live
 [ "$purpose" = test ] && extras=dev

@@ -1,35 +1,43 @@
-/** What the server refuses and warns of, in the page's language: its sentences come with their translations. */
-import { ApiError, request } from "./api.js";
-import { language, tr } from "./i18n.js";
-import { ZH_ERRORS } from "./i18n_zh.js";
+/** What the server refuses and warns of in a photo, in the page's language: its sentences come with their translations. */
+import { ask, capital, why } from "./api.js";
+import { language, Phrase, tr } from "./i18n.js";
 
-/** @type {Promise<Record<string, {en: string, zh: string}>> | undefined} asked for once */
+/**
+ * @typedef {import("./types.js").Advice} Advice
+ * @typedef {import("./api.js").ApiError | import("./types.js").ServerError} Refusal
+ */
+
+/** @type {Promise<Advice> | undefined} asked for once */
 let table;
 
+/** @returns {Promise<Advice>} */
 function sentences() {
-  table ??= request("GET", "api/advice").then((response) => response.json()).catch(() => {
+  table ??= ask("GET", "api/advice").catch(() => {
     table = undefined; // another time perhaps
     return {};
   });
   return table;
 }
 
-/** @param {{code: string, message: string}} error @returns {Promise<string>} */
-export async function sentence({ code, message }) {
-  const known = (await sentences())[code];
-  if (known) return known[language];
-  return (language === "zh" && ZH_ERRORS[code]) || tr(message);
+/** @param {Refusal} error @returns {Promise<Phrase>} */
+export async function sentence(error) {
+  const known = (await sentences())[error.code], other = why(error);
+  return new Phrase(() => known?.[language] ?? String(other));
 }
 
-/** @param {ApiError} error @returns {Promise<[string, string]>} what is wrong, and its cure */
+/** @param {Refusal} error @returns {Promise<import("./types.js").Trouble>} what is wrong, and its cure */
 export async function inTwo(error) {
-  const [what, ...cure] = (await sentence(error)).split(/: |：/);
-  return cure.length ? [capital(what), capital(cure.join(": ")) + (language === "zh" ? "。" : ".")] : [tr("This does not work"), capital(what)];
+  const words = await sentence(error);
+  const parts = () => {
+    const [what = "", ...cure] = String(words).split(/: |：/);
+    if (!cure.length) return { what: tr("error.title"), cure: capital(what) };
+    return { what: capital(what), cure: capital(cure.join(": ")) + (language === "zh" ? "。" : ".") };
+  };
+  return [new Phrase(() => parts().what), new Phrase(() => parts().cure)];
 }
 
-/** @param {string} code of a warning @returns {Promise<string>} */
+/** @param {string} code of a warning @returns {Promise<Phrase>} */
 export async function warningText(code) {
-  return capital((await sentences())[code]?.[language] ?? code);
+  const known = (await sentences())[code];
+  return new Phrase(() => capital(known?.[language] ?? code));
 }
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

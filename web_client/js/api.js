@@ -1,11 +1,17 @@
 /** The server's HTTP side: every request, its token, its errors. */
-import { STRINGS } from "./strings.js";
+import { language, Phrase, phrase } from "./i18n.js";
+import { ZH_SERVER } from "./i18n/zh_server.js";
+
+/**
+ * @typedef {import("./types.js").ServerError} ServerError
+ * @typedef {import("./types.js").Wording} Wording
+ */
 
 const TOKEN = new URLSearchParams(location.search).get("token");
 
 /** @param {string} path @returns {string} for links and pictures, whose requests carry no headers of ours */
 export function withToken(path) {
-  return TOKEN ? `${path}?token=${encodeURIComponent(TOKEN)}` : path;
+  return TOKEN ? `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(TOKEN)}` : path;
 }
 
 /** @param {string} path from the page's own folder @returns {string} a WebSocket's address */
@@ -13,12 +19,13 @@ export function socketUrl(path) {
   return new URL(withToken(path), location.href).href.replace(/^http/, "ws");
 }
 
-/** What went wrong, in the server's words where it has any: `{"error": {"code", "message"}}`. */
+/** What went wrong: `{"error": {"code", "message"}}` of the server, or what the page itself found. */
 export class ApiError extends Error {
-  /** @param {string} code @param {string} message @param {number} status 0 when no answer came */
-  constructor(code, message, status = 0) {
-    super(message);
+  /** @param {string} code @param {Wording} words @param {number} status of the answer; 0 when none came */
+  constructor(code, words, status = 0) {
+    super(String(words));
     this.code = code;
+    this.words = words;
     this.status = status;
   }
 }
@@ -30,6 +37,7 @@ export class ApiError extends Error {
  * @throws {ApiError}
  */
 export async function request(method, path, { body, type, timeout = 8000, keepalive = false } = {}) {
+  /** @type {Record<string, string>} */
   const headers = {};
   if (TOKEN) headers.Authorization = `Bearer ${TOKEN}`;
   if (type) headers["Content-Type"] = type;
@@ -37,16 +45,40 @@ export async function request(method, path, { body, type, timeout = 8000, keepal
   try {
     response = await fetch(path, { method, headers, body, keepalive, cache: "no-store", signal: AbortSignal.timeout(timeout) });
   } catch (error) {
-    if (error.name === "TimeoutError") throw new ApiError("timeout", STRINGS.timeout);
-    throw new ApiError("server-away", STRINGS.serverAway);
+    throw unanswered(error);
   }
-  if (!response.ok) throw await explain(response);
+  if (!response.ok) throw await refusal(response);
   return response;
 }
 
+/**
+ * A response's body. It may break off, or be no JSON: a proxy's page.
+ *
+ * @template T @param {() => Promise<T>} read such as `() => response.blob()` @returns {Promise<T>} @throws {ApiError}
+ */
+export async function received(read) {
+  try {
+    return await read();
+  } catch (error) {
+    throw unanswered(error);
+  }
+}
+
+/** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} JSON; null for 204 @throws {ApiError} */
+export async function ask(method, path, body) {
+  const response = await request(method, path, body && { body: JSON.stringify(body), type: "application/json" });
+  return response.status === 204 ? null : received(() => response.json());
+}
+
+/** @param {unknown} error of `fetch` or of reading its answer @returns {ApiError} */
+function unanswered(error) {
+  if (error instanceof DOMException && error.name === "TimeoutError") return new ApiError("timeout", phrase("error.timeout"));
+  return new ApiError("server-away", phrase("error.server_away"));
+}
+
 /** @param {Response} response @returns {Promise<ApiError>} */
-async function explain(response) {
-  const fallback = STRINGS.httpError(response.status);
+async function refusal(response) {
+  const fallback = phrase("error.http", { status: response.status });
   try {
     const { error, reason } = await response.json(); // `reason`: a calibration that was not possible
     return new ApiError(error?.code ?? "http-error", error?.message || reason || fallback, response.status);
@@ -54,3 +86,18 @@ async function explain(response) {
     return new ApiError("http-error", fallback, response.status); // a proxy's HTML page, or nothing
   }
 }
+
+/** Why the server refused, as the end of a sentence. @param {ApiError | ServerError} error @returns {Phrase} */
+export function why(error) {
+  const words = error instanceof ApiError ? error.words : error.message;
+  return new Phrase(() => (language === "zh" && ZH_SERVER[error.code]) || String(words));
+}
+
+/** The same as a sentence: the server's begin small, as they follow a code on a terminal. @param {ApiError | ServerError} error */
+export function said(error) {
+  const words = why(error);
+  return new Phrase(() => capital(String(words)));
+}
+
+/** @param {string} text */
+export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,92 +1,100 @@
 /** Avatars from files: dropped on the page or chosen in the Avatar tab, sent again to every new session. */
-import { ApiError, request } from "./api.js";
-import { make, said } from "./elements.js";
-import { tr } from "./i18n.js";
+import { ApiError, ask, received, request, said, withToken } from "./api.js";
+import { $ } from "./dom.js";
+import { make } from "./elements.js";
+import { phrase, write } from "./i18n.js";
 
-const MAX_BYTES = 100 * 1024 * 1024;
+const MAX_MB = 100;
 const SEND_MS = 120000;
 const SHAPES = 52;
 
-const $ = (id) => document.getElementById(id);
+/**
+ * @typedef {import("./types.js").AvatarReport} AvatarReport
+ * @typedef {import("./types.js").Wording} Wording
+ */
 
 export class Avatars {
   #notice;
-  #session = null;
+  /** Where the session that is live now is on the server. @type {string | null} */
+  #url = null;
   /** @type {File | null} what the user chose */
   #file = null;
-  /** @type {object | null} the server's report of what is shown */
+  /** @type {AvatarReport | null} the server's report of what is shown */
   #report = null;
-  #sentTo = "";
+  /** @type {string | null} */
+  #sentTo = null;
   #input = make("input", { type: "file", accept: ".glb,.vrm,.gltf,model/gltf-binary", hidden: true });
   #state = make("p", { className: "fine" });
   #details = make("div", { className: "avatar-report" });
-  #choose = make("button", { type: "button", className: "small" });
-  #own = make("button", { type: "button", className: "small", hidden: true });
-  #view = make("p", { className: "fine avatar-view" });
+  #own = make("button", { type: "button", className: "small", hidden: true, onclick: () => this.#takeOff() }, phrase("avatar.own"));
 
   /** @param {import("./status.js").Notice} notice */
   constructor(notice) {
     this.#notice = notice;
-    const tools = make("div", { className: "avatar-tools" }, this.#choose, this.#own);
-    $("avatar-file").append(this.#state, tools, this.#input, this.#details, this.#view);
-    this.#choose.addEventListener("click", () => this.#input.click());
+    const choose = make("button", { type: "button", className: "small", onclick: () => this.#input.click() }, phrase("avatar.choose"));
+    const view = new URL(withToken("view?bg=transparent&ui=0"), location.href).href;
+    $("avatar-file").append(
+      this.#state, make("div", { className: "avatar-tools" }, choose, this.#own), this.#input, this.#details,
+      make("p", { className: "fine avatar-view" }, make("a", { href: view, target: "_blank" }, phrase("avatar.alone"))));
     this.#input.addEventListener("change", () => {
-      this.#take(this.#input.files[0]);
+      this.#take(this.#input.files?.[0]);
       this.#input.value = "";
     });
-    this.#own.addEventListener("click", () => this.#takeOff());
     addEventListener("dragover", (event) => this.#over(event));
     addEventListener("dragleave", (event) => event.relatedTarget || this.#mark(false));
     addEventListener("drop", (event) => this.#drop(event));
-    addEventListener("languagechanged", () => this.#show());
     this.#show();
   }
 
   /** @param {import("./session.js").Session | null} session that is live now, or null */
   set session(session) {
-    this.#session = session;
-    if (session && session.url !== this.#sentTo) {
-      this.#sentTo = session.url;
-      if (this.#file) this.#send();
-      else this.#ask();
+    this.#url = session?.url ?? null;
+    if (this.#url && this.#url !== this.#sentTo) {
+      this.#sentTo = this.#url;
+      if (this.#file) this.#send(this.#file, this.#url);
+      else this.#ask(this.#url);
     }
     this.#show();
   }
 
+  /** @param {DragEvent} event */
   #over(event) {
-    if (![...event.dataTransfer.items].some((item) => item.kind === "file")) return;
+    if (![...event.dataTransfer?.items ?? []].some((item) => item.kind === "file")) return;
     event.preventDefault(); // else the browser opens the file in place of the page
     this.#mark(true);
   }
 
+  /** @param {DragEvent} event */
   #drop(event) {
-    if (!event.dataTransfer.files.length) return;
+    if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     this.#mark(false);
     this.#take(event.dataTransfer.files[0]);
   }
 
+  /** @param {boolean} on */
   #mark(on) { $("stage").classList.toggle("dropping", on); }
 
   /** @param {File | undefined} file */
   #take(file) {
     if (!file) return;
-    if (!/\.(glb|vrm|gltf)$/i.test(file.name)) return this.#refuse(tr("An avatar is a .glb or .vrm file."));
-    if (file.size > MAX_BYTES) return this.#refuse(tr("An avatar has at most {mb} MB.", { mb: 100 }));
+    if (!/\.(glb|vrm|gltf)$/i.test(file.name)) return this.#refuse(phrase("avatar.wrong_type"));
+    if (file.size > MAX_MB * 1024 * 1024) return this.#refuse(phrase("avatar.too_large", { mb: MAX_MB }));
     this.#file = file;
-    if (this.#session) this.#send();
-    else this.#notice.show(tr("{file} is shown when the camera starts.", { file: file.name }));
+    if (this.#url) this.#send(file, this.#url);
+    else this.#notice.show(phrase("avatar.later", { file: file.name }));
     this.#show();
   }
 
-  async #send() {
-    const file = this.#file, url = this.#session.url;
-    this.#notice.show(tr("Reading {file}…", { file: file.name }), { busy: true });
+  /** @param {File} file @param {string} url of the session that shall show it */
+  async #send(file, url) {
+    this.#notice.show(phrase("avatar.reading", { file: file.name }), { busy: true });
     try {
       const response = await request("POST", `${url}/avatar`, { body: file, type: "model/gltf-binary", timeout: SEND_MS });
-      this.#report = (await response.json()).avatar;
-      const values = { file: file.name, found: this.#report.found.length, all: SHAPES };
-      this.#notice.show(tr("{file}: {found} of {all} shapes found.", values));
+      /** @type {{avatar: AvatarReport}} */
+      const { avatar } = await received(() => response.json());
+      this.#report = avatar;
+      this.#notice.show(phrase("avatar.found", { file: file.name, found: avatar.found.length, all: SHAPES }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#file = null;
@@ -95,10 +103,10 @@ export class Avatars {
     this.#show();
   }
 
-  /** The server may show an avatar from the start. */
-  async #ask() {
+  /** The server may show an avatar from the start. @param {string} url of the session */
+  async #ask(url) {
     try {
-      this.#report = (await (await request("GET", `${this.#sentTo}/avatar`)).json()).avatar;
+      this.#report = (await ask("GET", `${url}/avatar`)).avatar;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error; // the next session asks again
     }
@@ -107,9 +115,9 @@ export class Avatars {
 
   async #takeOff() {
     this.#file = this.#report = null;
-    if (this.#session) {
+    if (this.#url) {
       try {
-        await request("DELETE", `${this.#session.url}/avatar`);
+        await request("DELETE", `${this.#url}/avatar`);
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         this.#refuse(said(error));
@@ -118,34 +126,28 @@ export class Avatars {
     this.#show();
   }
 
+  /** @param {Wording} why */
   #refuse(why) { this.#notice.show(why, { warn: true }); }
 
   #show() {
-    const report = this.#report, shown = report ?? this.#file;
-    this.#choose.textContent = tr("Choose a file");
-    this.#own.textContent = tr("Own head");
-    this.#own.hidden = !shown;
-    this.#state.textContent = shown
-      ? this.#file?.name ?? report.name
-      : tr("Drop a .glb with ARKit shape names or a .vrm on the picture, and it moves instead of your own head.");
-    this.#details.replaceChildren(...(report ? this.#rows(report) : []));
-    const view = new URL("view?bg=transparent&ui=0", location.href);
-    const token = new URLSearchParams(location.search).get("token");
-    if (token) view.searchParams.set("token", token);
-    const link = make("a", { href: view.href, target: "_blank", textContent: tr("Avatar alone, for OBS") });
-    this.#view.replaceChildren(link);
+    const name = this.#file?.name ?? this.#report?.name;
+    this.#own.hidden = name === undefined;
+    write(this.#state, name ?? phrase("avatar.drop"));
+    this.#details.replaceChildren(...(this.#report ? rows(this.#report) : []));
   }
-
-  #rows(report) {
-    const rows = [this.#row(tr("Shapes"), `${report.found.length} / ${SHAPES}`)];
-    if (report.expressions.length) rows.push(this.#row(tr("VRM expressions"), report.expressions.join(", ")));
-    rows.push(this.#row(tr("Bones"), report.bones.join(", ") || "–"));
-    if (report.missing.length && !report.expressions.length) {
-      const names = make("p", { className: "fine", textContent: report.missing.join(", ") });
-      rows.push(make("details", {}, make("summary", { textContent: tr("Missing: {n}", { n: report.missing.length }) }), names));
-    }
-    return rows;
-  }
-
-  #row(name, value) { return make("p", { className: "avatar-row" }, make("b", { textContent: name }), ` ${value}`); }
 }
+
+/** @param {AvatarReport} report */
+function rows({ found, missing, expressions, bones }) {
+  const made = [row(phrase("avatar.shapes"), `${found.length} / ${SHAPES}`)];
+  if (expressions.length) made.push(row(phrase("avatar.expressions"), expressions.join(", ")));
+  made.push(row(phrase("avatar.bones"), bones.join(", ") || "–"));
+  if (missing.length && !expressions.length) {
+    const names = make("p", { className: "fine" }, missing.join(", "));
+    made.push(make("details", {}, make("summary", {}, phrase("avatar.missing", { n: missing.length })), names));
+  }
+  return made;
+}
+
+/** @param {Wording} name @param {string} value @returns {HTMLElement} */
+const row = (name, value) => make("p", { className: "avatar-row" }, make("b", {}, name), ` ${value}`);

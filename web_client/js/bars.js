@@ -1,23 +1,49 @@
 /** Live bars of the 52 coefficients: the subject's left and right side by side. */
-import { tr } from "./i18n.js";
+import { make } from "./elements.js";
+import { phrase } from "./i18n.js";
 
-/** [title, [label, names...]]: a pair has a left and a right name, the rest one. */
+/**
+ * [title, rows], a row being [label, pattern]: "eyeBlink*" stands for the left and the right one, the rest for themselves.
+ *
+ * @typedef {import("./types.js").PlainKey} PlainKey
+ * @type {[PlainKey, [PlainKey, string][]][]}
+ */
 export const GROUPS = [
-  ["Eyes", [["Blink", "eyeBlink*"], ["Squint", "eyeSquint*"], ["Wide", "eyeWide*"], ["Look up", "eyeLookUp*"],
-    ["Look down", "eyeLookDown*"], ["Look in", "eyeLookIn*"], ["Look out", "eyeLookOut*"]]],
-  ["Brows", [["Inner up", "browInnerUp"], ["Outer up", "browOuterUp*"], ["Down", "browDown*"]]],
-  ["Jaw", [["Open", "jawOpen"], ["Forward", "jawForward"], ["Sideways", "jaw*"]]],
-  ["Mouth", [["Smile", "mouthSmile*"], ["Frown", "mouthFrown*"], ["Dimple", "mouthDimple*"], ["Stretch", "mouthStretch*"],
-    ["Press", "mouthPress*"], ["Upper up", "mouthUpperUp*"], ["Lower down", "mouthLowerDown*"], ["Sideways", "mouth*"],
-    ["Close", "mouthClose"], ["Pucker", "mouthPucker"], ["Funnel", "mouthFunnel"], ["Roll upper", "mouthRollUpper"],
-    ["Roll lower", "mouthRollLower"], ["Shrug upper", "mouthShrugUpper"], ["Shrug lower", "mouthShrugLower"]]],
-  ["Cheeks, nose, tongue", [["Cheek puff", "cheekPuff"], ["Cheek squint", "cheekSquint*"], ["Nose sneer", "noseSneer*"],
-    ["Tongue out", "tongueOut"]]],
+  ["expression.eyes", [
+    ["expression.blink", "eyeBlink*"], ["expression.squint", "eyeSquint*"], ["expression.wide", "eyeWide*"],
+    ["expression.look_up", "eyeLookUp*"], ["expression.look_down", "eyeLookDown*"],
+    ["expression.look_in", "eyeLookIn*"], ["expression.look_out", "eyeLookOut*"],
+  ]],
+  ["expression.brows", [
+    ["expression.inner_up", "browInnerUp"], ["expression.outer_up", "browOuterUp*"], ["expression.down", "browDown*"],
+  ]],
+  ["expression.jaw", [
+    ["expression.open", "jawOpen"], ["expression.forward", "jawForward"], ["expression.sideways", "jaw*"],
+  ]],
+  ["expression.mouth", [
+    ["expression.smile", "mouthSmile*"], ["expression.frown", "mouthFrown*"], ["expression.dimple", "mouthDimple*"],
+    ["expression.stretch", "mouthStretch*"], ["expression.press", "mouthPress*"],
+    ["expression.upper_up", "mouthUpperUp*"], ["expression.lower_down", "mouthLowerDown*"],
+    ["expression.sideways", "mouth*"], ["expression.close", "mouthClose"], ["expression.pucker", "mouthPucker"],
+    ["expression.funnel", "mouthFunnel"], ["expression.roll_upper", "mouthRollUpper"],
+    ["expression.roll_lower", "mouthRollLower"], ["expression.shrug_upper", "mouthShrugUpper"],
+    ["expression.shrug_lower", "mouthShrugLower"],
+  ]],
+  ["expression.cheeks", [
+    ["expression.cheek_puff", "cheekPuff"], ["expression.cheek_squint", "cheekSquint*"],
+    ["expression.nose_sneer", "noseSneer*"], ["expression.tongue_out", "tongueOut"],
+  ]],
 ];
+
+export const SIDES = /** @type {const} */ (["Left", "Right"]);
+
+/** @param {string} pattern of a row @returns {string[]} the coefficients it stands for */
+export const coefficients = (pattern) => (pattern.endsWith("*") ? SIDES.map((side) => pattern.slice(0, -1) + side) : [pattern]);
 
 export class Bars {
   /** @type {Map<string, {meter: HTMLElement, fill: HTMLElement, value: number}>} by coefficient name */
   #bars = new Map();
+  /** @type {string[]} */
   #names = [];
 
   /** @param {HTMLElement} root filled with the bars, all at zero */
@@ -42,25 +68,19 @@ export class Bars {
 
   clear() { this.show(this.#names.map(() => 0)); }
 
+  /** @param {PlainKey} title @param {[PlainKey, string][]} rows */
   #group(title, rows) {
-    const group = element("section", "group");
-    group.append(element("h3", "", tr(title)));
-    for (const [label, pattern] of rows) {
-      const names = pattern.endsWith("*") ? ["Left", "Right"].map((side) => pattern.slice(0, -1) + side) : [pattern];
-      const row = element("div", "coef"), pair = element("div", "pair");
-      pair.append(...names.map((name) => this.#meter(name)));
-      row.append(element("span", "", tr(label)), pair);
-      group.append(row);
-    }
-    return group;
+    return make("section", { className: "group" }, make("h3", {}, phrase(title)), ...rows.map(([label, pattern]) => {
+      const pair = make("div", { className: "pair" }, ...coefficients(pattern).map((name) => this.#meter(name)));
+      return make("div", { className: "coef" }, make("span", {}, phrase(label)), pair);
+    }));
   }
 
+  /** @param {string} name */
   #meter(name) {
-    const meter = element("div", "meter"), fill = element("i");
-    meter.dataset.name = meter.title = name;
-    const aria = { role: "meter", "aria-label": name, "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" };
-    for (const [key, value] of Object.entries(aria)) meter.setAttribute(key, value);
-    meter.append(fill);
+    const fill = make("i");
+    const meter = make("div", { className: "meter", title: name, ariaLabel: name, role: "meter", dataset: { name } }, fill);
+    for (const [key, value] of Object.entries({ min: 0, max: 100, now: 0 })) meter.setAttribute(`aria-value${key}`, String(value));
     this.#bars.set(name, { meter, fill, value: 0 });
     return meter;
   }
@@ -72,11 +92,4 @@ export class Bars {
       if (meter.getAttribute("aria-valuenow") !== percent) meter.setAttribute("aria-valuenow", percent);
     }
   }
-}
-
-function element(tag, className = "", text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
 }

@@ -1,43 +1,70 @@
 /** Calibration: the resting face and how far it can move, measured step by step, kept in a file and in this browser. */
-import { ApiError, request } from "./api.js";
-import { ask, make, said, why } from "./elements.js";
-import { tr } from "./i18n.js";
+import { ApiError, ask, request, said, why } from "./api.js";
+import { $, button, within } from "./dom.js";
+import { make } from "./elements.js";
+import { phrase, write } from "./i18n.js";
 import { save } from "./record.js";
+
+/**
+ * @typedef {import("./types.js").CalibrationProfile} Profile
+ * @typedef {import("./types.js").PlainKey} PlainKey
+ */
 
 const STORE = "face3d-calibration";
 const COUNT_MS = 900;
 const HOLD_MS = 1900; // the server looks at the last 1.5 s; the beginning is for starting late
 
-/** step, its name, what to do while it counts down, what to do then; a step without the last is over at zero. */
+/**
+ * A step's name, what to do while it counts down, what to do then; a step without the last is over at zero. Which
+ * channels it measures.
+ *
+ * @typedef {{step: string, name: PlainKey, ready: PlainKey, hold?: PlainKey, channels?: RegExp}} Step
+ * @type {[Step, ...Step[]]}
+ */
 const STEPS = [
-  ["neutral", "Neutral", "Relax your face and look at the camera"],
-  ["jaw", "Open mouth", "Get ready to open your mouth wide", "Mouth wide open: hold it"],
-  ["smile", "Smile", "Get ready to smile broadly", "A broad smile: hold it"],
-  ["brows", "Brows up", "Get ready to raise your brows", "Brows up high: hold it"],
-  ["blink", "Eyes shut", "Get ready to shut both eyes until it beeps", "Both eyes shut until it beeps"],
+  { step: "neutral", name: "calibrate.neutral", ready: "calibrate.neutral_ready" },
+  { step: "jaw", name: "calibrate.jaw", ready: "calibrate.jaw_ready", hold: "calibrate.jaw_hold", channels: /^jawOpen$/ },
+  { step: "smile", name: "calibrate.smile", ready: "calibrate.smile_ready", hold: "calibrate.smile_hold", channels: /^mouthSmile/ },
+  { step: "brows", name: "calibrate.brows", ready: "calibrate.brows_ready", hold: "calibrate.brows_hold", channels: /^brow/ },
+  { step: "blink", name: "calibrate.blink", ready: "calibrate.blink_ready", hold: "calibrate.blink_hold", channels: /^eyeBlink/ },
 ];
 
-const $ = (id) => document.getElementById(id);
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Calibration {
   #notice;
+  /** @type {import("./session.js").Session | null} */
   #session = null;
+  /** @type {string | null} */
   #url = null;
   #busy = false;
-  /** @type {object | null} the file, as the server gave it */
+  /** @type {Profile | null} the file, as the server gave it */
   #profile = stored();
   #person = make("input", { maxLength: 80, autocomplete: "off", spellcheck: false });
-  #rows = new Map();
   #file = make("input", { type: "file", accept: ".json,application/json", hidden: true });
-  #actions = [];
+  #rows = STEPS.map((step) => this.#row(step));
+  #saving = small("calibrate.save", () => this.#save());
+  #loading = small("calibrate.load", () => this.#file.click());
+  #forgetting = small("calibrate.forget", () => this.#forget());
 
   /** @param {import("./status.js").Notice} notice */
   constructor(notice) {
     this.#notice = notice;
-    $("calibrate").addEventListener("click", () => this.#measure("neutral"));
-    this.#build();
-    addEventListener("languagechanged", () => this.#build());
+    button("calibrate").addEventListener("click", () => this.#measure(STEPS[0]));
+    this.#file.onchange = async () => {
+      const file = this.#file.files?.[0];
+      this.#file.value = "";
+      if (file) await this.#load(await file.text());
+    };
+    this.#person.onchange = () => { if (this.#profile) this.#keep({ ...this.#profile, person: this.#person.value.trim() }); };
+    this.#person.value = this.#profile?.person ?? "";
+    $("calibration").append(
+      make("p", { className: "fine" }, phrase("calibrate.text")),
+      make("ul", { className: "cal-steps" }, ...this.#rows.map(({ row }) => row)),
+      make("label", { className: "cal-person" }, make("span", {}, phrase("calibrate.person")), this.#person),
+      make("div", { className: "cal-actions" }, this.#saving, this.#loading, this.#forgetting), this.#file,
+      make("p", { className: "fine" }, phrase("calibrate.kept")));
+    this.#show();
   }
 
   /** @param {import("./session.js").Session | null} session that is live now, or null */
@@ -54,68 +81,46 @@ export class Calibration {
     this.#show();
   }
 
-  #build() {
-    const steps = STEPS.map(([step, name]) => {
-      const value = make("span", { className: "cal-value" });
-      const button = make("button", { type: "button", className: "small", onclick: () => this.#measure(step) }, tr("Measure"));
-      button.setAttribute("aria-label", tr("Measure: {name}", { name: tr(name) }));
-      this.#rows.set(step, { value, button });
-      return make("li", { dataset: { step } }, make("b", {}, tr(name)), value, button);
-    });
-    const button = (text, act) => make("button", { type: "button", className: "small", onclick: act }, tr(text));
-    this.#actions = [
-      button("Save to a file", () => this.#save()), button("Load a file", () => this.#file.click()), button("Forget", () => this.#forget()),
-    ];
-    this.#file.onchange = async () => {
-      const [file] = this.#file.files;
-      this.#file.value = "";
-      if (file) await this.#load(await file.text());
-    };
-    this.#person.onchange = () => { if (this.#profile) this.#keep({ ...this.#profile, person: this.#person.value.trim() }); };
-    this.#person.value = this.#profile?.person ?? "";
-    $("calibration").replaceChildren(
-      make("p", { className: "fine" }, tr("So that your resting face is 0 and your fullest movement 1. Each step can be repeated.")),
-      make("ul", { className: "cal-steps" }, ...steps),
-      make("label", { className: "cal-person" }, make("span", {}, tr("Whose face")), this.#person),
-      make("div", { className: "cal-actions" }, ...this.#actions), this.#file,
-      make("p", { className: "fine" }, tr("Kept in this browser, and in the file that you save.")));
-    this.#show();
+  /** @param {Step} step */
+  #row(step) {
+    const value = make("span", { className: "cal-value" });
+    const measure = small("calibrate.measure", () => this.#measure(step), phrase("calibrate.measure_name", { name: phrase(step.name) }));
+    return { step, value, measure, row: make("li", { dataset: { step: step.step } }, make("b", {}, phrase(step.name)), value, measure) };
   }
 
   #show() {
     const live = Boolean(this.#session) && !this.#busy;
-    $("calibrate").disabled = !live;
-    const range = this.#profile?.range ?? {};
-    for (const [step, { value, button }] of this.#rows) {
-      button.disabled = !live;
-      const full = Object.entries(range).filter(([name]) => CHANNEL[step]?.test(name)).map(([, peak]) => peak);
-      const done = step === "neutral" ? Object.values(this.#profile?.expression ?? {}).some((value) => value > 0) : full.length > 0;
-      value.textContent = done ? (full.length ? `✓ ${full.map((peak) => peak.toFixed(2)).join(" / ")}` : "✓") : "–";
+    button("calibrate").disabled = !live;
+    const { range = {}, expression = {} } = this.#profile ?? {};
+    for (const { step: { channels }, value, measure } of this.#rows) {
+      measure.disabled = !live;
+      const full = Object.entries(range).filter(([name]) => channels?.test(name)).map(([, peak]) => peak.toFixed(2));
+      const done = channels ? full.length > 0 : Object.values(expression).some((rest) => rest > 0);
+      value.textContent = done ? `✓ ${full.join(" / ")}`.trim() : "–";
       value.classList.toggle("done", done);
     }
-    const [saving, loading, forgetting] = this.#actions;
-    saving.disabled = forgetting.disabled = !this.#profile;
-    loading.disabled = !live;
+    this.#saving.disabled = this.#forgetting.disabled = !this.#profile;
+    this.#loading.disabled = !live;
   }
 
-  async #measure(step) {
-    const session = this.#session;
-    if (!session || this.#busy) return;
+  /** @param {Step} step */
+  async #measure({ step, name, ready, hold }) {
+    const session = this.#session, url = this.#url;
+    if (!session || !url || this.#busy) return;
     this.#busy = true;
     this.#show();
-    const [, name, ready, hold] = STEPS.find(([each]) => each === step);
-    const still = () => this.#session === session && session.url === this.#url;
-    await this.#count(tr(ready), still);
-    if (hold && still()) await this.#hold(tr(hold));
+    const still = () => this.#session === session && this.#url === url;
+    await this.#count(ready, still);
+    if (hold && still()) await this.#hold(hold);
     $("countdown").hidden = true;
     try {
       if (!still()) return;
-      await ask("POST", `${session.url}/calibrate`, { step });
-      this.#keep(await ask("GET", `${session.url}/calibration?person=${encodeURIComponent(this.#person.value.trim())}`));
-      this.#notice.show(step === "neutral" ? tr("This is now your neutral face.") : tr("Measured: {name}.", { name: tr(name) }));
+      await ask("POST", `${url}/calibrate`, { step });
+      this.#keep(await ask("GET", `${url}/calibration?person=${encodeURIComponent(this.#person.value.trim())}`));
+      this.#notice.show(hold ? phrase("calibrate.measured", { name: phrase(name) }) : phrase("calibrate.measured_neutral"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#notice.show(tr("Not calibrated: {why}", { why: why(error) }), { warn: true });
+      this.#notice.show(phrase("calibrate.failed", { why: why(error) }), { warn: true });
     } finally {
       if (hold) beep();
       this.#busy = false;
@@ -123,42 +128,45 @@ export class Calibration {
     }
   }
 
+  /** @param {PlainKey} hint @param {() => boolean} still */
   async #count(hint, still) {
     const box = $("countdown");
-    box.querySelector("span").textContent = hint;
+    write(within(box, "span", HTMLElement), phrase(hint));
     for (let left = 3; left > 0 && still(); left--) {
       box.hidden = false;
-      box.querySelector("strong").textContent = left;
+      within(box, "strong", HTMLElement).textContent = String(left);
       await pause(COUNT_MS);
     }
   }
 
+  /** @param {PlainKey} hint */
   async #hold(hint) {
     const box = $("countdown");
-    box.querySelector("strong").textContent = "●";
-    box.querySelector("span").textContent = hint;
+    within(box, "strong", HTMLElement).textContent = "●";
+    write(within(box, "span", HTMLElement), phrase(hint));
     await pause(HOLD_MS);
   }
 
+  /** @param {string} text of a file @param {{quiet?: boolean}} how quiet: nothing is said when it was taken */
   async #load(text, { quiet = false } = {}) {
     const url = this.#url;
     if (!url) return;
     try {
       await request("PUT", `${url}/calibration`, { body: text, type: "application/json" });
-      const profile = JSON.parse(text);
+      const profile = /** @type {Profile} */ (JSON.parse(text));
       this.#person.value = profile.person ?? "";
       this.#keep(profile);
-      if (!quiet) this.#notice.show(tr("The calibration is in use."));
+      if (!quiet) this.#notice.show(phrase("calibrate.in_use"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       // A file that an older version kept here is of no use; everything else may come again.
       if (quiet && error.code === "bad-calibration") this.#keep(null);
-      else this.#notice.show(tr("Not calibrated: {why}", { why: why(error) }), { warn: true });
+      else this.#notice.show(phrase("calibrate.failed", { why: why(error) }), { warn: true });
     }
   }
 
   #save() {
-    const person = this.#profile.person || "face";
+    const person = this.#profile?.person || "face";
     const blob = new Blob([JSON.stringify(this.#profile, null, 1)], { type: "application/json" });
     save(blob, null, `${person.replace(/[^\p{L}\p{N}]+/gu, "-")}-calibration.json`);
   }
@@ -168,14 +176,14 @@ export class Calibration {
     if (!this.#url) return;
     try {
       await ask("DELETE", `${this.#url}/calibration`);
-      this.#notice.show(tr("The calibration is forgotten."));
+      this.#notice.show(phrase("calibrate.forgotten"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#notice.show(said(error), { warn: true });
     }
   }
 
-  /** @param {object | null} profile from now on, here and in this browser */
+  /** @param {Profile | null} profile from now on, here and in this browser */
   #keep(profile) {
     this.#profile = profile;
     this.#show();
@@ -187,14 +195,18 @@ export class Calibration {
   }
 }
 
-const CHANNEL = { jaw: /^jawOpen$/, smile: /^mouthSmile/, brows: /^brow/, blink: /^eyeBlink/ };
+/** @param {PlainKey} text @param {() => void} onclick @param {import("./types.js").Wording} [label] for those who do not see it */
+function small(text, onclick, label) {
+  return make("button", { type: "button", className: "small", onclick, ...(label && { ariaLabel: label }) }, phrase(text));
+}
 
 /** The sample is somebody else. */
 const isSample = () => document.body.dataset.source === "sample";
 
+/** @returns {Profile | null} the calibration of this browser's user */
 function stored() {
   try {
-    return JSON.parse(localStorage.getItem(STORE));
+    return JSON.parse(localStorage.getItem(STORE) ?? "null");
   } catch {
     return null;
   }

@@ -3,14 +3,21 @@
  *
  * It may never open (a strict network, an old server), so nothing waits for it: `send` drops what cannot be sent, and
  * the last view is sent when the channel opens.
+ *
+ * @typedef {import("./types.js").View} View
  */
+import { Emitter } from "./emitter.js";
+
 const PING_MS = 1000;
 const MAX_BUFFERED = 64 * 1024;
 
-export class Control extends EventTarget {
+/** @extends {Emitter<{message: import("./types.js").ControlMessage}>} */
+export class Control extends Emitter {
   #channel;
-  #timer = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
   #nextPing = 0;
+  /** @type {View | null} */
   #view = null;
 
   /** @param {RTCPeerConnection} connection */
@@ -22,14 +29,14 @@ export class Control extends EventTarget {
     this.#channel.onmessage = (event) => this.#received(event.data);
   }
 
-  /** @param {object} message @returns {boolean} whether it was handed to the channel */
+  /** @param {import("./types.js").ControlRequest} message @returns {boolean} whether it was handed to the channel */
   send(message) {
     if (this.#channel.readyState !== "open" || this.#channel.bufferedAmount > MAX_BUFFERED) return false;
     this.#channel.send(JSON.stringify(message));
     return true;
   }
 
-  /** @param {{mode: string, yaw: number, pitch: number, zoom: number}} view how the server's camera shall look */
+  /** @param {View} view how the server's camera shall look */
   setView(view) {
     this.#view = view;
     this.send({ type: "view", ...view });
@@ -46,7 +53,7 @@ export class Control extends EventTarget {
     this.#timer = setInterval(() => this.send({ type: "ping", id: this.#nextPing++, t: performance.now() }), PING_MS);
   }
 
-  /** Hands on `message` events whose detail is the object; a pong's detail gets `rtt`, in ms. */
+  /** Hands on `message` events whose detail is the object; a pong's detail gets `rtt`, in ms. @param {string} text */
   #received(text) {
     let message;
     try {
@@ -54,7 +61,8 @@ export class Control extends EventTarget {
     } catch {
       return; // not of this protocol
     }
-    if (message?.type === "pong" && Number.isFinite(message.t)) message.rtt = performance.now() - message.t;
-    this.dispatchEvent(new CustomEvent("message", { detail: message }));
+    if (typeof message?.type !== "string") return;
+    if (message.type === "pong") message.rtt = performance.now() - message.t;
+    this.emit("message", message);
   }
 }

@@ -4,33 +4,35 @@
  * The microphone is opened when ticked, so that the browser asks then and not in mid-performance. What is sent of it is
  * muted until a recording runs: the browser itself sends silence.
  */
+import { openDevices } from "./camera.js";
 import { make } from "./elements.js";
-import { tr } from "./i18n.js";
+import { Phrase, phrase, tr, write } from "./i18n.js";
 
 const METER_MS = 100;
 const LOUD = 0.25; // root mean square that fills the meter
 
 export class Extras {
-  #onChange = () => {};
+  #onChange;
+  /** @type {import("./session.js").Session | null} */
   #session = null;
   /** @type {{own: MediaStreamTrack, sent: MediaStreamTrack, close: () => void} | null} */
   #microphone = null;
   #recording = false;
-  #voice = make("input", { type: "checkbox", id: "with-microphone" });
-  #render = make("input", { type: "checkbox", id: "with-render" });
-  #meter = make("meter", { min: 0, max: 1, hidden: true });
+  #voice = make("input", { type: "checkbox", id: "with-microphone", autocomplete: "off" });
+  #render = make("input", { type: "checkbox", id: "with-render", autocomplete: "off" });
+  #meter = make("meter", { min: 0, max: 1, hidden: true, ariaLabel: phrase("microphone.level") });
   #said = make("p", { className: "fine" });
-  #trouble = make("p", { className: "out-trouble", hidden: true });
-  element = make("div", { className: "extras" });
+  #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });
+  element = make("div", { className: "extras" },
+    make("label", { className: "check" }, this.#voice, make("span", {}, phrase("record.microphone")), this.#meter),
+    make("label", { className: "check" }, this.#render, make("span", {}, phrase("record.render"))),
+    this.#said, this.#trouble);
 
   /** @param {() => void} onChange something was ticked, or is no longer */
   constructor(onChange) {
     this.#onChange = onChange;
-    this.#trouble.setAttribute("role", "alert");
-    for (const box of [this.#voice, this.#render]) box.autocomplete = "off";
     this.#voice.addEventListener("change", () => (this.#voice.checked ? this.#open() : this.#close()));
     this.#render.addEventListener("change", () => this.#changed());
-    addEventListener("languagechanged", () => this.#show());
     this.#show();
   }
 
@@ -56,16 +58,16 @@ export class Extras {
     this.#trouble.hidden = true;
     this.#voice.disabled = true;
     try {
-      if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("", "SecurityError");
       // What makes calls clear makes recordings dull: only what the room's echo needs stays on.
       const audio = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
-      const stream = await navigator.mediaDevices.getUserMedia({ audio, video: false });
+      const stream = await openDevices({ audio, video: false });
       const [own] = stream.getAudioTracks();
+      if (!own) throw new DOMException("", "NotFoundError");
       if (this.#voice.checked) this.#start(own);
       else own.stop();
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
-      this.#fail(reason(error));
+      this.#fail(phrase(reason(error)));
     }
     this.#voice.disabled = this.#recording;
     this.#changed();
@@ -77,7 +79,7 @@ export class Extras {
     sent.enabled = false;
     own.addEventListener("ended", () => {
       this.#close();
-      this.#fail(tr("The microphone has gone. What is recorded from here on has no sound."));
+      this.#fail(phrase("microphone.gone"));
     });
     this.#microphone = { own, sent, close: level(own, this.#meter) };
     this.#session?.setMicrophone(sent);
@@ -96,9 +98,10 @@ export class Extras {
     this.#changed();
   }
 
+  /** @param {Phrase} why */
   #fail(why) {
     this.#voice.checked = false;
-    this.#trouble.textContent = why;
+    write(this.#trouble, why);
     this.#trouble.hidden = false;
   }
 
@@ -108,21 +111,17 @@ export class Extras {
   }
 
   #show() {
-    this.#meter.hidden = !this.#microphone;
-    this.#meter.setAttribute("aria-label", tr("Level of the microphone"));
-    this.#said.textContent = [
-      this.#microphone && tr("Your voice leaves this page only while it records, and is kept beside the recording."),
-      this.#render.checked && tr("The render is the avatar as you see it. Over the camera, your own picture is in it."),
-    ].filter(Boolean).join(" ");
-    this.#said.hidden = !this.#said.textContent;
-    this.element.replaceChildren(
-      make("label", { className: "check" }, this.#voice, make("span", {}, tr("with microphone")), this.#meter),
-      make("label", { className: "check" }, this.#render, make("span", {}, tr("with render"))),
-      this.#said, this.#trouble);
+    const { sound, render } = this.wanted;
+    this.#meter.hidden = !sound;
+    this.#said.hidden = !sound && !render;
+    write(this.#said, new Phrase(() => [
+      sound && tr("record.microphone_text"),
+      render && tr("record.render_text"),
+    ].filter(Boolean).join(" ")));
   }
 }
 
-/** Shows how loud a track is. @param {MediaStreamTrack} track @returns {() => void} ends it */
+/** Shows how loud a track is. @param {MediaStreamTrack} track @param {HTMLMeterElement} meter @returns {() => void} ends it */
 function level(track, meter) {
   const context = new AudioContext();
   const analyser = context.createAnalyser();
@@ -136,10 +135,10 @@ function level(track, meter) {
   return () => { clearInterval(timer); context.close(); };
 }
 
-/** @param {DOMException} error */
+/** @param {DOMException} error @returns {import("./types.js").PlainKey} */
 function reason({ name }) {
-  if (name === "NotAllowedError") return tr("The browser does not allow the microphone: allow it in the address bar, then tick again.");
-  if (name === "NotFoundError") return tr("There is no microphone: plug one in, then tick again.");
-  if (name === "SecurityError") return tr("Browsers give the microphone only to https pages and to localhost.");
-  return tr("The microphone cannot be opened: see that no other program uses it, then tick again.");
+  if (name === "NotAllowedError") return "microphone.denied";
+  if (name === "NotFoundError") return "microphone.missing";
+  if (name === "SecurityError") return "microphone.insecure";
+  return "microphone.other";
 }

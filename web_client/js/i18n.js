@@ -1,92 +1,141 @@
 /**
- * The page's language. English sentences are their own keys: they stand in the pages and scripts, and `i18n_zh.js` has
- * each of them in Chinese. A language is changed in place, so that nothing that runs is interrupted.
+ * The page's language. Texts have ids; `i18n/en.js` and `i18n/zh.js` hold what they read.
+ *
+ * `data-i18n="id"` names an element's own text, `data-i18n-title="id"` and the like an attribute. What scripts write by
+ * `write` and `writeAttribute` is marked in the same way, so that a change of language reaches all that is shown and
+ * interrupts nothing that runs.
+ *
+ * @typedef {import("./types.js").Key} Key
+ * @typedef {import("./types.js").Language} Language
+ * @typedef {import("./types.js").Wording} Wording
  */
-import { ZH } from "./i18n_zh.js";
+import { EN } from "./i18n/en.js";
+import { ZH } from "./i18n/zh.js";
 
 const STORE = "face3d-language";
-const ATTRIBUTES = ["aria-label", "title", "alt"];
-const ENGLISH = new Map(Object.entries(ZH).map(([english, chinese]) => [chinese, english]));
+const ATTRIBUTES = ["aria-label", "title", "alt", "placeholder"];
 
-/** "en" or "zh". */
+/** @type {Language} */
 export let language = stored() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
 
-/** A private window may refuse to remember. */
+/** @returns {Language | null} what was chosen; a private window may refuse to remember */
 function stored() {
   try {
-    return localStorage.getItem(STORE);
+    const kept = localStorage.getItem(STORE);
+    return kept === "en" || kept === "zh" ? kept : null;
   } catch {
     return null;
   }
 }
 
-const squeezed = (text) => text.trim().replace(/\s+/g, " ");
+/** A text that reads differently in another language: what it reads is asked for anew each time it is shown. */
+export class Phrase {
+  #read;
+
+  /** @param {() => string} read in the page's language as it is then */
+  constructor(read) { this.#read = read; }
+
+  toString() { return this.#read(); }
+}
 
 /**
- * @param {string} text English (or what `tr` made of it in another language); {name} stands for a value
- * @param {Record<string, string | number>} [values]
+ * @template {Key} K
+ * @param {K} key @param {import("./types.js").Values<K>} rest the values of its text
+ * @returns {string} the text in the page's language as it is now
  */
-export function tr(text, values = {}) {
-  const key = squeezed(text);
-  const english = ENGLISH.get(key) ?? key;
-  const found = language === "zh" ? (ZH[english] ?? english) : english;
-  return found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+export function tr(key, ...rest) {
+  const values = /** @type {Record<string, string | number | Phrase>} */ (rest[0] ?? {});
+  /** @type {string} */
+  const text = (language === "zh" ? ZH : EN)[key];
+  return text.replace(/\{(\w+)\}/g, (whole, /** @type {string} */ name) => String(values[name] ?? whole));
 }
 
-/** Strings, arrays and objects of them, as they read at the moment they are asked for; functions are left alone. */
-export function translated(strings) {
-  return new Proxy(strings, {
-    get(target, key) {
-      const value = target[key];
-      if (typeof value === "string") return tr(value);
-      if (Array.isArray(value)) return value.map((text) => tr(text));
-      return typeof value === "object" && value !== null ? translated(value) : value;
-    },
-  });
+/**
+ * @template {Key} K
+ * @param {K} key @param {import("./types.js").Values<K>} rest the values of its text
+ * @returns {Phrase}
+ */
+export function phrase(key, ...rest) {
+  return new Phrase(() => tr(key, ...rest));
 }
 
-/** Puts everything that is shown under `root` into the page's language. */
-export function localize(root = document.body) {
-  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const node = texts.currentNode, text = squeezed(node.data);
-    if (text && !node.parentElement.closest("[data-language], script, style")) replace(text, (made) => {
-      node.data = node.data.match(/^\s*/)[0] + made + node.data.match(/\s*$/)[0];
-    });
+/** What scripts have written, by element and by attribute; "" is the text. @type {WeakMap<Element, Map<string, Phrase>>} */
+const written = new WeakMap();
+
+const mark = (/** @type {string} */ attribute) => (attribute ? `data-i18n-${attribute}` : "data-i18n");
+
+/** @param {Element} element whose own text it becomes; elements inside it stay @param {Wording} text */
+export function write(element, text) {
+  remember(element, "", text);
+  show(element, "", String(text));
+}
+
+/** @param {Element} element @param {string} attribute one of `ATTRIBUTES` @param {Wording} text */
+export function writeAttribute(element, attribute, text) {
+  remember(element, attribute, text);
+  show(element, attribute, String(text));
+}
+
+/** @param {Element} element @param {string} attribute @param {Wording} text */
+function remember(element, attribute, text) {
+  const known = written.get(element) ?? new Map();
+  if (text instanceof Phrase) {
+    written.set(element, known.set(attribute, text));
+    element.setAttribute(mark(attribute), "");
+  } else {
+    known.delete(attribute);
+    element.removeAttribute(mark(attribute));
   }
-  for (const name of ATTRIBUTES) {
-    for (const element of root.querySelectorAll(`[${name}]`)) {
-      replace(squeezed(element.getAttribute(name)), (made) => element.setAttribute(name, made));
+}
+
+/** @param {Element} element @param {string} attribute @param {string} text */
+function show(element, attribute, text) {
+  if (attribute) {
+    if (element.getAttribute(attribute) !== text) element.setAttribute(attribute, text);
+  } else if (element.childElementCount === 0) {
+    if (element.textContent !== text) element.textContent = text; // what is the same is not read aloud again
+  } else {
+    const nodes = /** @type {Text[]} */ ([...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE));
+    const own = nodes.find((node) => node.data.trim());
+    if (own) own.data = own.data.replace(/\S(.*\S)?/s, () => text);
+    else element.append(text);
+  }
+}
+
+/** Puts everything that is marked under `root` into the page's language. @param {ParentNode} root */
+function localize(root) {
+  for (const attribute of ["", ...ATTRIBUTES]) {
+    for (const element of root.querySelectorAll(`[${mark(attribute)}]`)) {
+      const key = /** @type {import("./types.js").PlainKey} */ (element.getAttribute(mark(attribute)));
+      const text = written.get(element)?.get(attribute) ?? tr(key);
+      show(element, attribute, String(text));
     }
   }
 }
 
-function replace(text, put) {
-  const made = tr(text);
-  if (made !== text) put(made);
-}
-
-function show() {
+function showLanguage() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  document.title = tr(document.title);
-  localize();
-  for (const button of document.querySelectorAll("[data-language]")) {
+  localize(document);
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-language]"))) {
     button.textContent = language === "zh" ? "English" : "中文";
     button.lang = language === "zh" ? "en" : "zh-CN";
     button.setAttribute("aria-label", language === "zh" ? "Switch to English" : "切换到中文");
   }
 }
 
+/** @param {Language} chosen from now on, also in the pages that are opened later */
+export function setLanguage(chosen) {
+  language = chosen;
+  try {
+    localStorage.setItem(STORE, chosen);
+  } catch { /* it is not remembered then */ }
+  showLanguage();
+  dispatchEvent(new Event("languagechanged"));
+}
+
 for (const button of document.querySelectorAll("[data-language]")) {
-  button.addEventListener("click", () => {
-    language = language === "zh" ? "en" : "zh";
-    try {
-      localStorage.setItem(STORE, language);
-    } catch { /* it is not remembered then */ }
-    show();
-    dispatchEvent(new Event("languagechanged"));
-  });
+  button.addEventListener("click", () => setLanguage(language === "zh" ? "en" : "zh"));
 }
 // Links between the pages keep the token.
-for (const link of document.querySelectorAll("a[data-page]")) link.search = location.search;
-show();
+for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a[data-page]"))) link.search = location.search;
+showLanguage();

@@ -1,22 +1,22 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
-import { ApiError, request } from "./api.js";
+import { ApiError, received, request, why } from "./api.js";
 import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
-import { why } from "./elements.js";
-import { tr } from "./i18n.js";
-import { Recording } from "./record.js";
+import { $, button, byId, chosen } from "./dom.js";
+import { phrase, write } from "./i18n.js";
+import { Recording, save } from "./record.js";
 import { openSample } from "./sample.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
-import { STRINGS } from "./strings.js";
+
+/** @typedef {import("./types.js").Trouble} Trouble */
 
 const NO_FACE_MS = 4000;
 const LOADING_MS = 6000;
 
-const $ = (id) => document.getElementById(id);
 const bars = new Bars($("bars"));
 const stage = new Stage($("view"));
 const notice = new Notice();
@@ -24,120 +24,144 @@ const avatars = new Avatars(notice);
 const readings = new Readings();
 const recording = new Recording(notice);
 const calibration = new Calibration(notice);
+const camera = byId("camera", HTMLVideoElement);
+const avatar = byId("avatar", HTMLVideoElement);
 
-/** What the card says before anything went wrong, from the page itself. */
-const WELCOME = [$("card-title").textContent, $("card-text").textContent];
-const START = $("start").textContent;
+/** @type {Trouble} what the card says before anything went wrong */
+const WELCOME = [phrase("live.welcome"), phrase("live.welcome_text")];
+
+/** @type {Record<string, Trouble>} refusals that say more than the server's own message */
+const REFUSED = {
+  token: [phrase("error.token"), phrase("error.token_cure")],
+  "no-codec": [phrase("error.codec"), phrase("error.codec_cure")],
+};
 
 /** @type {{session: Session, stop: () => void} | null} what runs now */
 let running = null;
+/** Counts the starts and stops, so that a camera that is opened too late is not used. */
+let turn = 0;
 let wasLive = false;
 let lastFace = Infinity;
-/** @type {string | null | undefined} what to say at the first frame, null: nothing, undefined: said */
+/** @type {import("./types.js").PlainKey | null | undefined} what to say at the first frame, null: nothing, undefined: said */
 let greeting;
 /** Whether a message about a frame has come in this connection. */
 let heard = false;
 
+/** @param {"idle" | "starting" | "live" | "away"} state */
 function setState(state) {
+  const live = state === "live" ? (running?.session ?? null) : null;
   document.body.dataset.state = state;
-  $("snapshot").disabled = state !== "live";
-  recording.session = calibration.session = state === "live" ? running.session : null;
-  $("stop").disabled = state === "idle";
-  avatars.session = state === "live" ? running.session : null;
-  $("view").tabIndex = state === "live" ? 0 : -1;
+  button("snapshot").disabled = !live;
+  recording.session = calibration.session = live;
+  button("stop").disabled = state === "idle";
+  avatars.session = live;
+  $("view").tabIndex = live ? 0 : -1;
 }
 
-/** Back to the card, with what went wrong on it. @param {[string, string]} [trouble] title and text */
+/** Back to the card, with what went wrong on it. @param {Trouble} [trouble] */
 function idle(trouble) {
+  turn++;
   running?.stop();
   running = null;
   forgetSnapshot();
   wasLive = false;
-  $("camera").srcObject = $("avatar").srcObject = null;
+  camera.srcObject = avatar.srcObject = null;
   bars.clear();
   readings.clear();
   notice.hide();
   setState("idle");
   $("card").classList.toggle("trouble", Boolean(trouble));
-  [$("card-title").textContent, $("card-text").textContent] = trouble ?? WELCOME.map((text) => tr(text));
-  $("start").textContent = trouble ? STRINGS.tryAgain : tr(START);
+  const [title, text] = trouble ?? WELCOME;
+  write($("card-title"), title);
+  write($("card-text"), text);
+  write($("start"), phrase(trouble ? "error.try_again" : "live.start"));
   $("card-fine").hidden = Boolean(trouble);
   $(trouble ? "card-title" : "start").focus({ preventScroll: true }); // a screen reader then reads the trouble
 }
 
 async function startCamera() {
-  document.body.dataset.source = "camera";
-  setState("starting");
-  notice.show(STRINGS.asking, { busy: true });
+  const mine = starting("camera");
+  notice.show(phrase("camera.asking"), { busy: true });
   try {
-    start(await openCamera(), () => {});
+    start(mine, { stream: await openCamera(), stop() {} });
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    const kind = cameraTrouble(error);
-    idle(kind === "other" ? STRINGS.trouble.other(error.message) : STRINGS.trouble[kind]);
+    if (mine === turn) idle(cameraTrouble(error, "sample"));
   }
 }
 
 async function startSample() {
-  document.body.dataset.source = "sample";
-  setState("starting");
-  notice.show(STRINGS.connecting, { busy: true });
+  const mine = starting("sample");
+  notice.show(phrase("session.connecting"), { busy: true });
   try {
-    const { stream, stop } = await openSample();
-    start(stream, stop);
+    start(mine, await openSample());
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    idle(STRINGS.trouble.sample);
+    if (mine === turn) idle([phrase("error.sample"), phrase("error.sample_cure")]);
   }
 }
 
-/** @param {MediaStream} stream what the server shall see @param {() => void} release ends its source */
-function start(stream, release) {
-  if (!globalThis.RTCPeerConnection) return idle(STRINGS.trouble.webrtc);
-  if (document.body.dataset.state !== "starting") return release(); // stopped while the browser asked
-  const session = new Session(stream);
+/** @param {"camera" | "sample"} source @returns {number} whose turn it is */
+function starting(source) {
+  document.body.dataset.source = source;
+  setState("starting");
+  return ++turn;
+}
+
+/** @param {number} mine @param {import("./sample.js").Source} source what the server shall see */
+function start(mine, { stream, stop }) {
   const [track] = stream.getVideoTracks();
-  track.addEventListener("ended", () => idle(STRINGS.trouble.stopped));
-  running = { session, stop() { session.stop(); track.stop(); release(); } };
-  $("camera").srcObject = stream;
-  session.addEventListener("state", ({ detail }) => running?.session === session && onState(detail));
-  session.addEventListener("stream", ({ detail }) => { $("avatar").srcObject = detail; });
-  session.addEventListener("message", ({ detail }) => running?.session === session && onMessage(detail));
+  const release = () => { track?.stop(); stop(); };
+  if (mine !== turn) return release(); // stopped while the browser asked
+  if (!track || !globalThis.RTCPeerConnection) {
+    release();
+    if (!track) throw new DOMException("", "NotFoundError");
+    return idle([phrase("error.webrtc"), phrase("error.webrtc_cure")]);
+  }
+  const session = new Session(stream, track);
+  track.addEventListener("ended", () => idle([phrase("camera.stopped"), phrase("camera.stopped_cure")]));
+  running = { session, stop() { session.stop(); release(); } };
+  camera.srcObject = stream;
+  session.on("state", (state) => running?.session === session && onState(state));
+  session.on("stream", (pictures) => { if (running?.session === session) avatar.srcObject = pictures; });
+  session.on("message", (message) => running?.session === session && onMessage(session, message));
   session.setView(stage.view);
   session.run();
 }
 
-function onState({ state, reason, seconds, code }) {
-  if (state === "live") {
+/** @param {import("./types.js").SessionEvent} event */
+function onState(event) {
+  if (event.state === "live") {
     setState("live");
     lastFace = performance.now();
-    greeting = wasLive ? STRINGS.back : null;
+    greeting = wasLive ? "session.back" : null;
     if (document.activeElement === document.body) $("view").focus({ preventScroll: true }); // its button is gone
     wasLive = true;
     // The engine may still be loading: the first pictures are then empty, until the first message about a frame.
     setTimeout(greet, LOADING_MS);
-  } else if (state === "connecting") {
+  } else if (event.state === "connecting") {
     heard = false;
-    notice.show(wasLive ? STRINGS.reconnecting : STRINGS.connecting, { busy: true });
-  } else if (state === "waiting") {
-    notice.show(STRINGS.firstFrame, { busy: true });
-  } else if (state === "away") {
+    notice.show(phrase(wasLive ? "session.reconnecting" : "session.connecting"), { busy: true });
+  } else if (event.state === "waiting") {
+    notice.show(phrase("session.first_frame"), { busy: true });
+  } else if (event.state === "away") {
     setState("away");
     readings.clear();
-    notice.show(reason, { detail: STRINGS.tryingIn(seconds), busy: true, warn: true, retry: true });
+    const detail = phrase("session.trying_in", { seconds: event.seconds });
+    notice.show(event.reason, { detail, busy: true, warn: true, retry: true });
   } else {
-    const known = { token: STRINGS.trouble.token, "no-codec": STRINGS.trouble.codec };
-    idle(known[code] ?? STRINGS.trouble.refused(reason));
+    idle(REFUSED[event.code] ?? [phrase("error.refused"), event.reason]);
   }
 }
 
-function onMessage(message) {
+/** @param {Session} session @param {import("./types.js").ControlMessage} message */
+function onMessage(session, message) {
   switch (message.type) {
     case "hello":
       bars.setNames(message.names);
       break;
     case "frame":
-      if (!heard) showDevice(running.session);
+      if (!heard) showDevice(session);
       heard = true;
       greet();
       bars.show(message.expression);
@@ -147,7 +171,7 @@ function onMessage(message) {
       readings.pong(message.rtt);
       break;
     case "notice":
-      notice.show(message.message, { warn: true });
+      notice.show(why(message), { warn: true });
       break;
   }
 }
@@ -155,24 +179,24 @@ function onMessage(message) {
 /** The avatar is there: what the notice said of connecting is over. */
 function greet() {
   if (greeting === undefined || document.body.dataset.state !== "live") return;
-  if (greeting) notice.show(greeting);
+  if (greeting) notice.show(phrase(greeting));
   else notice.hide();
   greeting = undefined;
 }
 
 /** The hello may come before the engine knows its device; the first frame comes after. @param {Session} session */
 async function showDevice(session) {
-  const { device, precision } = await session.state().catch(() => ({}));
-  if (device) readings.device(device, precision);
+  const state = await session.state().catch(() => null);
+  if (state?.device) readings.device(state.device, state.precision);
 }
 
-/** A face that stays away is worth a hint, once until it is back. */
+/** A face that stays away is worth a hint, once until it is back. @param {boolean} seen */
 function onFace(seen) {
   readings.face(seen);
   if (seen) lastFace = performance.now();
   else if (performance.now() - lastFace > NO_FACE_MS) {
     lastFace = Infinity;
-    notice.show(STRINGS.noFace, { warn: true });
+    notice.show(phrase("session.no_face"), { warn: true });
   }
 }
 
@@ -186,25 +210,25 @@ function forgetSnapshot() {
 }
 
 async function snapshot() {
-  $("snapshot").disabled = true;
-  notice.show(STRINGS.snapshotTaking, { busy: true });
+  if (!running) return;
+  button("snapshot").disabled = true;
+  notice.show(phrase("snapshot.taking"), { busy: true });
   try {
     const response = await running.session.post("snapshot?keep=true", 60000);
+    const zip = await received(() => response.blob());
     forgetSnapshot();
     kept = response.headers.get("Location");
-    const link = document.createElement("a");
-    link.download = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
-    link.href = URL.createObjectURL(await response.blob());
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 30000);
-    notice.show(STRINGS.snapshotDone(link.download), { link: `studio.html${location.search}#job=${kept.split("/").pop()}` });
+    const file = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
+    save(zip, null, file);
+    notice.show(phrase("snapshot.done", { file }), { link: kept ? `studio.html${location.search}#job=${kept.split("/").pop()}` : "" });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    notice.show(STRINGS.snapshotFailed(why(error)), { warn: true });
+    notice.show(phrase("snapshot.failed", { why: why(error) }), { warn: true });
   }
-  $("snapshot").disabled = document.body.dataset.state !== "live";
+  button("snapshot").disabled = document.body.dataset.state !== "live";
 }
 
+/** @param {boolean} on */
 function setMirror(on) {
   document.body.classList.toggle("mirrored", on);
   $("mirror").setAttribute("aria-pressed", String(on));
@@ -219,10 +243,10 @@ $("snapshot").addEventListener("click", snapshot);
 $("to-studio").addEventListener("click", () => { kept = null; }); // the studio's from now on
 $("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
 $("views").addEventListener("change", (event) => {
-  document.body.dataset.view = event.target.value;
-  stage.setMode(event.target.value);
+  document.body.dataset.view = chosen(event);
+  stage.setMode(chosen(event));
 });
-stage.addEventListener("view", () => running?.session.setView(stage.view));
+stage.on("view", () => running?.session.setView(stage.view));
 setInterval(() => {
   const connection = running?.session.connection;
   if (connection && document.body.dataset.state === "live") readings.measure(connection);

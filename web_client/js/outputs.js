@@ -1,56 +1,76 @@
 /** The Outputs panel: which programs get the face, whether they do, and a way to add, pause and tune them. */
-import { ApiError } from "./api.js";
-import { ask, make, said } from "./elements.js";
-import { tr } from "./i18n.js";
+import { ApiError, ask, said } from "./api.js";
+import { $, chosen, within } from "./dom.js";
+import { make } from "./elements.js";
+import { Phrase, phrase, tr, write } from "./i18n.js";
 import { Tuning } from "./tuning.js";
+
+/**
+ * @typedef {import("./types.js").Output} Output
+ * @typedef {import("./types.js").OutputKind} OutputKind
+ * @typedef {import("./types.js").PlainKey} PlainKey
+ * @typedef {import("./types.js").Wording} Wording
+ */
 
 const POLL_MS = 1000;
 
-const STATES = { off: "Off", connecting: "Connecting", waiting: "Waiting for a face", sending: "Sending", failing: "Trying again" };
+/** @type {Record<Output["state"], PlainKey>} */
+const STATES = {
+  off: "outputs.off", connecting: "outputs.connecting", waiting: "outputs.waiting", sending: "outputs.sending", failing: "outputs.failing",
+};
 
 class Outputs {
-  #root = document.getElementById("outputs");
+  #root = $("outputs");
   #list = make("ul", { className: "outputs" });
-  #trouble = make("p", { className: "out-trouble", hidden: true });
-  #empty = make("p", { className: "fine" }, tr("Send your face to other programs: add one below and start it there."));
-  /** @type {Map<string, {item: HTMLElement, show: (output: object) => void}>} by id */
+  #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });
+  #empty = make("p", { className: "fine" }, phrase("outputs.empty"));
+  /** @type {Map<string, {item: HTMLElement, show: (output: Output) => void}>} by id */
   #cards = new Map();
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {Record<string, OutputKind>} */
   #kinds = {};
-  #mappings = { saved: [], presets: {} };
+  /** @type {import("./types.js").Mappings} */
+  #mappings = { saved: [], presets: {}, channels: [] };
   #tuning = new Tuning((name) => this.#saved(name));
-  #form;
+  #opened = false;
+  #prepared = false;
 
   constructor() {
-    this.#trouble.setAttribute("role", "alert");
     this.#root.append(this.#list, this.#empty, this.#trouble);
-    document.getElementById("panel-tabs").addEventListener("change", (event) => this.#open(event.target.value === "outputs"));
+    $("panel-tabs").addEventListener("change", (event) => this.#open(chosen(event)));
   }
 
-  #open(open) {
-    document.querySelector(".panel").dataset.tab = document.querySelector("#panel-tabs input:checked").value;
+  /** @param {string} tab */
+  #open(tab) {
+    within(document, ".panel", HTMLElement).dataset.tab = tab;
     clearTimeout(this.#timer);
-    if (open) this.#poll();
+    this.#opened = tab === "outputs";
+    if (this.#opened) this.#poll();
     else this.#tuning.close();
   }
 
   async #poll() {
     await this.#try(async () => {
-      if (!this.#form) await this.#prepare();
-      this.#show((await ask("GET", "api/outputs")).outputs);
+      if (!this.#prepared) await this.#prepare();
+      await this.#refresh();
     });
-    this.#timer = setTimeout(() => this.#poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
+    clearTimeout(this.#timer);
+    if (this.#opened) this.#timer = setTimeout(() => this.#poll(), document.hidden ? 5 * POLL_MS : POLL_MS);
   }
 
   async #prepare() {
     const [{ kinds }, mappings] = await Promise.all([ask("GET", "api/outputs"), ask("GET", "api/mappings")]);
+    if (this.#prepared) return;
+    this.#prepared = true;
     this.#kinds = kinds;
     this.#mappings = mappings;
-    this.#form = this.#makeForm();
-    this.#root.append(this.#form);
+    this.#root.append(this.#makeForm());
   }
 
-  /** What goes wrong is said under the list until the next time that all goes well. */
+  async #refresh() { this.#show((await ask("GET", "api/outputs")).outputs); }
+
+  /** What goes wrong is said under the list until the next time that all goes well. @param {() => Promise<void>} act */
   async #try(act) {
     try {
       await act();
@@ -61,13 +81,14 @@ class Outputs {
     }
   }
 
+  /** @param {Wording} text @param {string} by whose doing it was */
   #say(text, by = "") {
     this.#trouble.hidden = !text;
     this.#trouble.dataset.by = by;
-    if (this.#trouble.textContent !== text) this.#trouble.textContent = text;
+    write(this.#trouble, text);
   }
 
-  /** Something that the user did: its trouble stays until the next such thing. */
+  /** Something that the user did: its trouble stays until the next such thing. @param {() => Promise<void>} act */
   async #act(act) {
     this.#say("");
     try {
@@ -78,6 +99,7 @@ class Outputs {
     }
   }
 
+  /** @param {Output[]} outputs all there are */
   #show(outputs) {
     this.#empty.hidden = outputs.length > 0;
     const ids = new Set(outputs.map(({ id }) => id));
@@ -85,99 +107,123 @@ class Outputs {
       if (!ids.has(id)) { item.remove(); this.#cards.delete(id); this.#tuning.close(id); }
     }
     for (const output of outputs) {
-      if (!this.#cards.has(output.id)) this.#cards.set(output.id, this.#makeCard(output));
-      this.#cards.get(output.id).show(output);
+      const card = this.#cards.get(output.id) ?? this.#makeCard(output);
+      this.#cards.set(output.id, card);
+      card.show(output);
     }
   }
 
-  #makeCard(output) {
-    const { id } = output, path = `api/outputs/${id}`;
-    const change = (what) => this.#act(async () => this.#cards.get(id)?.show(await ask("PATCH", path, what)));
-    const on = make("input", { type: "checkbox", onchange: () => change({ enabled: on.checked }) });
-    on.setAttribute("role", "switch");
-    on.setAttribute("aria-label", tr("Send to {name}", { name: output.title }));
+  /** @param {string} id @param {Partial<Output>} what shall be different */
+  #change(id, what) {
+    return this.#act(async () => this.#cards.get(id)?.show(await ask("PATCH", `api/outputs/${id}`, what)));
+  }
+
+  /** @param {Output} output */
+  #makeCard({ id, title, host, port }) {
+    const item = make("li", { dataset: { id } });
+    const on = make("input", {
+      type: "checkbox", role: "switch", ariaLabel: phrase("outputs.send_to", { name: title }),
+      onchange: () => this.#change(id, { enabled: on.checked }),
+    });
     const status = make("p", { className: "out-status" });
-    const rate = make("input", { type: "number", min: 1, max: 120, step: 1, onchange: () => change({ rate: Number(rate.value) }) });
-    const mapping = make("select", { onchange: () => change(choice(mapping.value)) });
-    const tune = make("button", { type: "button", className: "small", onclick: () => this.#tuning.toggle(item, output.id) }, tr("Tune"));
-    const remove = make("button", { type: "button", className: "small", title: tr("Remove"), onclick: () => this.#act(async () => {
-      await ask("DELETE", path);
-      this.#show((await ask("GET", "api/outputs")).outputs);
-    }) }, "✕");
-    remove.setAttribute("aria-label", tr("Remove {name}", { name: output.title }));
-    const item = make("li", { dataset: { id } },
+    const rate = make("input", {
+      type: "number", min: "1", max: "120", step: "1", onchange: () => this.#change(id, { rate: Number(rate.value) }),
+    });
+    const mapping = make("select", { onchange: () => this.#change(id, choice(mapping.value)) });
+    const tune = make("button", {
+      type: "button", className: "small", onclick: () => this.#act(() => this.#tuning.toggle(item, id)),
+    }, phrase("outputs.tune"));
+    const remove = make("button", {
+      type: "button", className: "small", title: phrase("outputs.remove"), ariaLabel: phrase("outputs.remove_name", { name: title }),
+      onclick: () => this.#act(async () => { await ask("DELETE", `api/outputs/${id}`); await this.#refresh(); }),
+    }, "✕");
+    item.append(
       make("div", { className: "out-head" },
-        make("div", {}, make("b", {}, output.title), make("span", {}, `${output.host}:${output.port}`)),
+        make("div", {}, make("b", {}, title), make("span", {}, `${host}:${port}`)),
         make("label", { className: "switch" }, on, make("i"))),
       status,
       make("div", { className: "out-row" },
-        make("label", {}, make("span", {}, tr("Rate")), rate),
-        make("label", { className: "wide" }, make("span", {}, tr("Mapping")), mapping), tune, remove));
+        make("label", {}, make("span", {}, phrase("outputs.rate")), rate),
+        make("label", { className: "wide" }, make("span", {}, phrase("outputs.mapping")), mapping), tune, remove));
     this.#list.append(item);
+    /** @param {Output} now */
     const show = (now) => {
+      const failed = now.enabled && Boolean(now.error);
       item.dataset.state = now.state;
       if (document.activeElement !== on) on.checked = now.enabled;
-      if (document.activeElement !== rate) rate.value = Math.round(now.rate);
+      if (document.activeElement !== rate) rate.value = String(Math.round(now.rate));
       if (document.activeElement !== mapping) this.#fill(mapping, now);
-      const error = now.enabled && now.error;
-      const sent = now.packets ? ` · ${tr("{n} packets", { n: now.packets.toLocaleString() })}` : "";
-      const fps = now.state === "sending" ? ` · ${now.fps.toFixed(0)} fps` : "";
-      const unasked = now.receivers?.length === 0, asked = now.receivers?.length ? ` · ${now.receivers.join(", ")}` : "";
-      const state = unasked ? tr("Nobody has asked for it yet") : tr(STATES[now.state]);
-      status.textContent = error ? said(error) : state + fps + sent + asked;
-      status.classList.toggle("warn", Boolean(error));
+      write(status, standing(now));
+      status.classList.toggle("warn", failed);
     };
     return { item, show };
   }
 
   /** The presets, where the format has names to choose, and the user's own mappings. */
+  /** @param {HTMLSelectElement} select @param {Output} output */
   #fill(select, output) {
-    const presets = output.names ? Object.entries(this.#mappings.presets).map(([name, { title }]) => [`p:${name}`, title]) : [];
-    const options = [...(output.names ? [] : [["", tr("As it is")]]), ...presets, ...this.#mappings.saved.map((name) => [`m:${name}`, name])];
-    const wanted = output.mapping ? `m:${output.mapping}` : output.names ? `p:${output.names}` : "";
-    if (select.dataset.options !== JSON.stringify(options)) {
-      select.dataset.options = JSON.stringify(options);
+    /** @type {[value: string, text: Wording][]} */
+    const options = output.names
+      ? Object.entries(this.#mappings.presets).map(([name, { title }]) => [`p:${name}`, title])
+      : [["", phrase("outputs.unmapped")]];
+    for (const name of this.#mappings.saved) options.push([`m:${name}`, name]);
+    const offered = JSON.stringify(options.map(([value]) => value));
+    if (select.dataset.options !== offered) {
+      select.dataset.options = offered;
       select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
     }
-    select.value = wanted;
+    select.value = output.mapping ? `m:${output.mapping}` : output.names ? `p:${output.names}` : "";
   }
 
+  /** @param {string} name of the mapping that was saved: the output that is tuned has it from now on */
   async #saved(name) {
     this.#mappings = await ask("GET", "api/mappings");
-    const id = this.#tuning.output;
-    await this.#act(async () => this.#cards.get(id)?.show(await ask("PATCH", `api/outputs/${id}`, { mapping: name })));
+    if (this.#tuning.output) await this.#change(this.#tuning.output, { mapping: name });
   }
 
   #makeForm() {
     const kind = make("select", { name: "kind" }, ...Object.entries(this.#kinds).map(([value, { title }]) => make("option", { value }, title)));
     const host = make("input", { name: "host", value: "127.0.0.1", required: true, autocomplete: "off", spellcheck: false });
-    const port = make("input", { name: "port", type: "number", min: 1024, max: 65535, required: true });
-    const hint = make("p", { className: "fine", hidden: true });
+    const port = make("input", { name: "port", type: "number", min: "1024", max: "65535", required: true });
+    const hint = make("p", { className: "fine", hidden: true }, phrase("outputs.anyone"));
     const standard = () => {
-      port.value = this.#kinds[kind.value].port;
-      hint.textContent = tr("With the address 0.0.0.0 it goes to every program in the local network that asks for it, as the phone app's does.");
+      port.value = String(this.#kinds[kind.value]?.port ?? "");
       hint.hidden = kind.value !== "ifacialmocap";
     };
     kind.addEventListener("change", standard);
     standard();
-    const form = make("form", { className: "out-form", onsubmit: (event) => {
+    return make("form", { className: "out-form", onsubmit: (event) => {
       event.preventDefault();
-      const plain = host.value.trim().replace(/^\[|\]$/g, "");
-      const where = plain.includes(":") ? `[${plain.replace("%", "%25")}]` : plain;
       this.#act(async () => {
-        await ask("POST", "api/outputs", { url: `${kind.value}://${where}:${port.value}` });
-        this.#show((await ask("GET", "api/outputs")).outputs);
+        await ask("POST", "api/outputs", { url: `${kind.value}://${address(host.value)}:${port.value}` });
+        await this.#refresh();
       });
     } },
-    make("label", { className: "wide" }, make("span", {}, tr("Format")), kind),
-    make("label", { className: "wide" }, make("span", {}, tr("Address")), host),
-    make("label", {}, make("span", {}, tr("Port")), port),
-    hint, make("button", { className: "quiet", type: "submit" }, tr("Add")));
-    return form;
+    make("label", { className: "wide" }, make("span", {}, phrase("outputs.format")), kind),
+    make("label", { className: "wide" }, make("span", {}, phrase("outputs.address")), host),
+    make("label", {}, make("span", {}, phrase("outputs.port")), port),
+    hint, make("button", { className: "quiet", type: "submit" }, phrase("outputs.add")));
   }
 }
 
-/** What a PATCH says for a chosen option. */
+/** Whether an output works, and what it does. @param {Output} output @returns {Wording} */
+function standing({ enabled, error, state, fps, packets, receivers }) {
+  if (enabled && error) return said(error);
+  return new Phrase(() => [
+    receivers?.length === 0 ? tr("outputs.unasked") : tr(STATES[state]),
+    state === "sending" && `${fps.toFixed(0)} fps`,
+    packets > 0 && tr("outputs.packets", { n: packets.toLocaleString() }),
+    receivers?.join(", "),
+  ].filter(Boolean).join(" · "));
+}
+
+/** @param {string} host as it was typed; an IPv6 address gets its brackets */
+function address(host) {
+  const plain = host.trim().replace(/^\[|\]$/g, "");
+  return plain.includes(":") ? `[${plain.replace("%", "%25")}]` : plain;
+}
+
+/** What a PATCH says for a chosen option. @param {string} value @returns {Partial<Output>} */
 function choice(value) {
   if (value.startsWith("p:")) return { names: value.slice(2), mapping: null };
   return { mapping: value ? value.slice(2) : null };

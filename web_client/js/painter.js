@@ -4,12 +4,13 @@
 export class Painter {
   #canvas;
   #context;
+  /** @type {Promise<void>} */
   #waiting = Promise.resolve();
 
   /** @param {HTMLCanvasElement} canvas takes the pictures' size; its dataset counts them */
   constructor(canvas) {
     this.#canvas = canvas;
-    this.#context = canvas.getContext("2d");
+    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   }
 
   /** @param {Blob} picture @param {() => void} drawn called when it is to be seen */
@@ -24,9 +25,10 @@ export class Painter {
         context.clearRect(0, 0, canvas.width, canvas.height);
         context.drawImage(bitmap, 0, 0);
         bitmap.close();
-        canvas.dataset.pictures = Number(canvas.dataset.pictures ?? 0) + 1;
+        canvas.dataset.pictures = String(Number(canvas.dataset.pictures ?? 0) + 1);
       } catch (error) {
-        if (error.name !== "InvalidStateError") throw error; // a picture that cannot be read: the next one will do
+        // A picture that cannot be read: the next one will do.
+        if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
       }
       drawn();
     });
@@ -41,7 +43,7 @@ export class Painter {
  * Each picture drawn is acknowledged, and the server sends the next only then: what is shown is always the newest.
  *
  * @param {URL | string} url of a session's view @param {Painter} painter
- * @param {{painted?: () => void, told?: (message: {session: string | null}) => void}} [news]
+ * @param {{painted?: () => void, told?: (message: import("./types.js").ViewMessage) => void}} [news]
  * @returns {WebSocket} to be closed, and to hear that it was
  */
 export function watch(url, painter, { painted = () => {}, told = () => {} } = {}) {

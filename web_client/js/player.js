@@ -1,75 +1,83 @@
 /** Plays takes: the avatar acts, and the outputs get the take instead of the camera's face. One block in the Takes tab. */
-import { socketUrl } from "./api.js";
-import { ask, attempt, make } from "./elements.js";
-import { tr } from "./i18n.js";
+import { ask, socketUrl } from "./api.js";
+import { attempt, make } from "./elements.js";
+import { phrase, write, writeAttribute } from "./i18n.js";
 import { Painter, watch } from "./painter.js";
+
+/**
+ * @typedef {import("./types.js").Playing} Playing
+ * @typedef {import("./types.js").PlainKey} PlainKey
+ * @typedef {Pick<import("./types.js").Take, "take" | "name" | "seconds">} Take
+ */
 
 const POLL_MS = 400;
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
 
 export class Player {
-  /** @type {{take: string, name: string, seconds: number} | null} what the block is about */
+  /** @type {Take | null} what the block is about */
   #take = null;
-  /** What the server says that it plays. @type {object | null} */
+  /** @type {Playing | null} what the server says that it plays */
   #playing = null;
-  #timer = 0;
+  /** Whether the tab is to be seen. */
+  #visible = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {Promise<void>} */
   #turn = Promise.resolve();
-  /** @type {WebSocket | null} */
-  #socket = null;
-  #canvas = make("canvas", { width: 512, height: 512 });
+  /** @type {{session: string, socket: WebSocket} | null} whose avatar is shown */
+  #shown = null;
+  #canvas = make("canvas", { width: 512, height: 512, role: "img" });
   #painter = new Painter(this.#canvas);
   #name = make("b");
   #clock = make("span");
   #bar = make("i");
-  #trouble = make("p", { className: "out-trouble", hidden: true });
+  #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });
   #toggle = make("button", { type: "button", className: "small", onclick: () => this.#act(() => (this.#playing ? this.#stop() : this.#start())) });
-  #speed = make("select", { onchange: () => this.#again() }, ...SPEEDS.map((speed) => make("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
+  #speed = make("select", { onchange: () => this.#again() },
+    ...SPEEDS.map((speed) => make("option", { value: String(speed), selected: speed === 1 }, `${speed}×`)));
   #loop = make("input", { type: "checkbox", onchange: () => this.#again() });
   #from = this.#seconds();
   #to = this.#seconds();
-  #hint = make("p", { className: "fine" });
+  #close = make("button", {
+    type: "button", className: "small", title: phrase("player.close"), ariaLabel: phrase("player.close"), onclick: () => this.#act(() => this.#leave()),
+  }, "✕");
   /** To stand above the list. */
-  element = make("section", { className: "player", hidden: true });
+  element = make("section", { className: "player", hidden: true },
+    make("div", { className: "take-head" }, this.#name, this.#clock),
+    this.#canvas,
+    make("div", { className: "player-bar" }, this.#bar),
+    make("div", { className: "out-row" }, this.#toggle, labelled("player.speed", this.#speed, "wide"),
+      labelled("player.from", this.#from), labelled("player.to", this.#to), this.#close),
+    make("label", { className: "check" }, this.#loop, make("span", {}, phrase("player.loop"))),
+    this.#trouble, make("p", { className: "fine" }, phrase("player.hint")));
 
   constructor() {
-    this.#trouble.setAttribute("role", "alert");
-    this.#canvas.setAttribute("role", "img");
-    const close = make("button", { type: "button", className: "small", onclick: () => this.#act(() => this.#close()) }, "✕");
-    const label = (name, input, className = "") => make("label", { className }, make("span", { dataset: { name } }), input);
-    this.element.append(
-      make("div", { className: "take-head" }, this.#name, this.#clock),
-      this.#canvas,
-      make("div", { className: "player-bar" }, this.#bar),
-      make("div", { className: "out-row" }, this.#toggle, label("Speed", this.#speed, "wide"),
-        label("From, s", this.#from), label("To, s", this.#to), close),
-      make("label", { className: "check" }, this.#loop, make("span", { dataset: { name: "Loop" } })),
-      this.#trouble, this.#hint);
-    close.dataset.title = "Stop and close";
-    this.#translate();
-    addEventListener("languagechanged", () => this.#translate());
+    this.#show(null);
     addEventListener("pagehide", () => this.close());
   }
 
-  /** @param {{take: string, name: string, seconds: number, recording: boolean}} take @returns {HTMLElement} for its card */
+  /** @param {import("./types.js").Take} take @returns {HTMLElement} for its card */
   button(take) {
-    const button = make("button", { type: "button", className: "small", disabled: take.recording, onclick: () => this.#open(take) }, "▶");
-    button.title = tr("Play");
-    button.setAttribute("aria-label", tr("Play {name}", { name: take.name }));
-    return button;
+    return make("button", {
+      type: "button", className: "small", disabled: take.recording, title: phrase("player.play"),
+      ariaLabel: phrase("player.play_name", { name: take.name }), onclick: () => this.#open(take),
+    }, "▶");
   }
 
   /** The tab is to be seen: shows what is played, by whomever. */
   async open() {
-    clearTimeout(this.#timer);
+    this.#visible = true;
     await this.#poll();
   }
 
   /** The tab is to be seen no more; what plays goes on. */
   close() {
+    this.#visible = false;
     clearTimeout(this.#timer);
     this.#look(null);
   }
 
+  /** @param {Take} take */
   #open(take) {
     this.#use(take);
     [this.#speed.value, this.#loop.checked, this.#from.value, this.#to.value] = ["1", false, "", ""];
@@ -77,10 +85,11 @@ export class Player {
     return this.#act(() => this.#start());
   }
 
+  /** @param {Take} take */
   #use(take) {
     this.#take = take;
     this.#name.textContent = take.name;
-    this.#canvas.setAttribute("aria-label", tr("The avatar plays {name}", { name: take.name }));
+    writeAttribute(this.#canvas, "aria-label", phrase("player.plays", { name: take.name }));
     this.#from.max = this.#to.max = take.seconds.toFixed(1);
     this.#to.placeholder = take.seconds.toFixed(1);
     this.#from.placeholder = "0";
@@ -89,8 +98,9 @@ export class Player {
   }
 
   async #start() {
-    const wish = { loop: this.#loop.checked, speed: Number(this.#speed.value), start: Number(this.#from.value) };
-    if (this.#to.value) wish.end = Number(this.#to.value);
+    if (!this.#take) return;
+    const part = { start: Number(this.#from.value), ...(this.#to.value && { end: Number(this.#to.value) }) };
+    const wish = { loop: this.#loop.checked, speed: Number(this.#speed.value), ...part };
     this.#show(await ask("POST", `api/takes/${this.#take.take}/play`, wish));
     this.#poll();
   }
@@ -100,7 +110,7 @@ export class Player {
     this.#show(null);
   }
 
-  async #close() {
+  async #leave() {
     if (this.#playing) await this.#stop();
     this.element.hidden = true;
     this.#take = null;
@@ -108,23 +118,27 @@ export class Player {
 
   /** Another speed or part: at once when it plays, as it does after a start that is still under way, else next time. */
   #again() {
-    this.#act(async () => this.#playing && this.#start());
+    this.#act(async () => { if (this.#playing) await this.#start(); });
   }
 
   async #poll() {
     clearTimeout(this.#timer);
+    /** @type {{playing: Playing | null}} */
     const { playing } = await ask("GET", "api/playing").catch(() => ({ playing: this.#playing }));
+    if (!this.#visible) return;
     this.#show(playing);
+    clearTimeout(this.#timer);
     if (playing) this.#timer = setTimeout(() => this.#poll(), POLL_MS);
   }
 
+  /** @param {Playing | null} playing */
   #show(playing) {
     this.#playing = playing;
     if (playing && playing.take !== this.#take?.take) {
       this.#use({ take: playing.take, name: playing.name, seconds: playing.start + playing.seconds });
       [this.#speed.value, this.#loop.checked] = [String(playing.speed), playing.loop];
     }
-    this.#toggle.textContent = playing ? tr("Stop") : tr("Play");
+    write(this.#toggle, phrase(playing ? "player.stop" : "player.play"));
     this.#toggle.disabled = !playing && !this.#take?.take;
     this.element.dataset.playing = String(Boolean(playing));
     const share = playing ? Math.min(1, (playing.position - playing.start) / Math.max(playing.seconds, 1e-6)) : 0;
@@ -133,35 +147,29 @@ export class Player {
     this.#look(playing?.session ?? null);
   }
 
-  /** Shows a session's avatar, or nobody's. */
+  /** Shows a session's avatar, or nobody's. @param {string | null} session */
   #look(session) {
-    if (this.#socket?.session === session) return;
-    this.#socket?.close();
-    this.#socket = null;
-    if (!session) return this.#painter.clear();
-    this.#socket = watch(socketUrl(`api/sessions/${session}/view`), this.#painter);
-    this.#socket.session = session;
+    if ((this.#shown?.session ?? null) === session) return;
+    this.#shown?.socket.close();
+    this.#shown = session ? { session, socket: watch(socketUrl(`api/sessions/${session}/view`), this.#painter) } : null;
+    if (!session) this.#painter.clear();
   }
 
-  /** One thing after the other, as the server would not know which of two wishes was the last. */
+  /** One thing after the other, as the server would not know which of two wishes was the last. @param {() => Promise<void>} act */
   #act(act) {
     this.#turn = this.#turn.then(() => attempt(this.#trouble, act));
     return this.#turn;
   }
 
   #seconds() {
-    return make("input", { type: "number", min: 0, step: 0.1, inputMode: "decimal", onchange: () => this.#again() });
-  }
-
-  #translate() {
-    for (const label of this.element.querySelectorAll("[data-name]")) label.textContent = tr(label.dataset.name);
-    for (const button of this.element.querySelectorAll("[data-title]")) {
-      button.title = tr(button.dataset.title);
-      button.setAttribute("aria-label", button.title);
-    }
-    this.#hint.textContent = tr("While it plays, the outputs get the take instead of the camera's face.");
-    this.#show(this.#playing);
+    return make("input", { type: "number", min: "0", step: "0.1", inputMode: "decimal", onchange: () => this.#again() });
   }
 }
 
+/** @param {PlainKey} name @param {HTMLElement} input */
+function labelled(name, input, className = "") {
+  return make("label", { className }, make("span", {}, phrase(name)), input);
+}
+
+/** @param {number} seconds */
 const tenths = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;

@@ -1,17 +1,20 @@
 /** The sample: a clip the project rendered itself, played into the same WebRTC path as a camera. */
 import { detailed } from "./camera.js";
+import { make } from "./elements.js";
 
 /** The same clip twice: Firefox without its H264 plug-in, and browsers built without H264, play VP9. */
 const CLIPS = { "sample/sample.mp4": 'video/mp4; codecs="avc1.64001E"', "sample/sample.webm": 'video/webm; codecs="vp9"' };
+const FPS = 30;
 
 /**
- * @returns {Promise<{stream: MediaStream, stop: () => void}>}
- * @throws {DOMException} when the clip cannot be played or captured
+ * @typedef {{stream: MediaStream, stop: () => void}} Source
+ * @typedef {HTMLVideoElement & {captureStream?: () => MediaStream, mozCaptureStream?: () => MediaStream}} CapturingVideo
  */
+
+/** @returns {Promise<Source>} @throws {DOMException} when the clip cannot be played or captured */
 export async function openSample() {
-  const video = document.createElement("video");
-  Object.assign(video, { muted: true, loop: true, playsInline: true });
-  video.append(...Object.entries(CLIPS).map(([src, type]) => Object.assign(document.createElement("source"), { src, type })));
+  const video = make("video", { muted: true, loop: true, playsInline: true });
+  video.append(...Object.entries(CLIPS).map(([src, type]) => make("source", { src, type })));
   await video.play();
   const { stream, stop } = capture(video);
   return {
@@ -26,13 +29,13 @@ export async function openSample() {
 }
 
 /** The element's own capture where the browser has it (Chrome, Edge, Firefox), else through a canvas (Safari). */
+/** @param {CapturingVideo} video @returns {Source} */
 function capture(video) {
   const direct = video.captureStream ?? video.mozCaptureStream;
   if (direct) return { stream: direct.call(video), stop() {} };
-  const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
+  const canvas = make("canvas", { width: video.videoWidth, height: video.videoHeight });
   const context = canvas.getContext("2d", { alpha: false });
-  const timer = setInterval(() => context.drawImage(video, 0, 0), 1000 / 30);
-  return { stream: canvas.captureStream(30), stop: () => clearInterval(timer) };
+  if (!context) throw new DOMException("", "NotSupportedError");
+  const timer = setInterval(() => context.drawImage(video, 0, 0), 1000 / FPS);
+  return { stream: canvas.captureStream(FPS), stop: () => clearInterval(timer) };
 }

@@ -1,67 +1,94 @@
 /**
  * One avatar session that stays alive: WebRTC by a single POST (the shape of WHIP), and a new one whenever it is lost.
  *
- * Events: `state` with detail {state: "connecting" | "waiting" | "live" | "away" | "refused", reason?, seconds?};
- * `stream` with the avatar's MediaStream; `message` with what the control channel brings.
+ * Events: `state` tells what becomes of it; `stream` has the avatar's MediaStream; `message` what the control channel
+ * brings.
+ *
+ * @typedef {import("./types.js").View} View
+ * @typedef {import("./types.js").Wording} Wording
  */
-import { ApiError, request } from "./api.js";
+import { ApiError, ask, received, request, why } from "./api.js";
 import { Control } from "./control.js";
-import { STRINGS } from "./strings.js";
+import { Emitter } from "./emitter.js";
+import { phrase } from "./i18n.js";
+import { avatarStats } from "./stats.js";
 
 const GATHER_MS = 1500; // host candidates come at once; a dead STUN or mDNS must not hold up the start
 const CONNECT_MS = 15000;
 const QUIET_MS = 2500; // no picture and no message for this long: ask the server whether it still knows us
 const STALLED_MS = 12000; // it does, and still nothing comes: start over
-const BACKOFF_S = [0.5, 1, 2, 4, 8];
+const BACKOFF_S = [0.5, 1, 2, 4];
+const MAX_BACKOFF_S = 8;
 const MAX_BITRATE = 2_500_000;
 
-export class Session extends EventTarget {
+/** @extends {Emitter<{state: import("./types.js").SessionEvent, stream: MediaStream, message: import("./types.js").ControlMessage}>} */
+export class Session extends Emitter {
   #camera;
+  #track;
   #stopped = false;
+  /** @type {string | null} */
   #url = null;
+  /** @type {RTCPeerConnection | null} */
   #connection = null;
+  /** @type {Control | null} */
   #control = null;
+  /** @type {RTCRtpSender | null} */
   #voice = null;
   /** @type {MediaStreamTrack | null} */
   #microphone = null;
+  /** @type {View | null} */
   #view = null;
-  #wake = null;
+  #wake = () => {};
   #lastSign = 0;
 
-  /** @param {MediaStream} camera what is sent; it outlives every connection */
-  constructor(camera) {
+  /** @param {MediaStream} camera @param {MediaStreamTrack} track of it, what is sent; both outlive every connection */
+  constructor(camera, track) {
     super();
     this.#camera = camera;
+    this.#track = track;
   }
 
   get connection() { return this.#connection; }
+  /** Its address on the server, without a leading slash; null while there is none. */
   get url() { return this.#url; }
 
   /** Connects, and connects again until `stop` or until the server refuses for good. */
   async run() {
     addEventListener("online", this.retry);
-    for (let failures = 0; !this.#stopped; ) {
-      let reason;
-      try {
-        this.#tell("connecting");
-        await this.#connect();
-        this.#tell("waiting");
-        reason = await this.#lifetime(() => { failures = 0; this.#tell("live"); });
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (error.status === 401 || error.status === 403 || error.code === "no-codec") this.#stopped = true;
-        if (this.#stopped) this.#tell("refused", { reason: error.message, code: error.code });
-        reason = error.message;
-      } finally {
-        this.#drop();
-      }
-      if (!this.#stopped) await this.#pause(reason, BACKOFF_S[Math.min(failures++, BACKOFF_S.length - 1)]);
+    for (let failures = 0; !this.#stopped; failures++) {
+      const reason = await this.#attempt(() => { failures = 0; });
+      if (!this.#stopped) await this.#pause(reason, BACKOFF_S[failures] ?? MAX_BACKOFF_S);
     }
     removeEventListener("online", this.retry);
   }
 
+  /** One connection from its beginning to its end. @param {() => void} onLive @returns {Promise<Wording>} why it ended */
+  async #attempt(onLive) {
+    try {
+      this.emit("state", { state: "connecting" });
+      const connection = await this.#connect();
+      this.emit("state", { state: "waiting" });
+      return await this.#lifetime(connection, () => {
+        onLive();
+        this.emit("state", { state: "live" });
+      });
+    } catch (error) {
+      // The browser's own complaints, of an answer that it cannot use or of a connection that `stop` closed meanwhile.
+      if (!(error instanceof ApiError || error instanceof DOMException)) throw error;
+      if (!(error instanceof ApiError)) return phrase("session.no_media");
+      const final = error.status === 401 || error.status === 403 || error.code === "no-codec";
+      if (final && !this.#stopped) {
+        this.#stopped = true;
+        this.emit("state", { state: "refused", reason: why(error), code: error.code });
+      }
+      return why(error);
+    } finally {
+      this.#drop();
+    }
+  }
+
   /** Ends the current wait at once. */
-  retry = () => this.#wake?.();
+  retry = () => this.#wake();
 
   /** Ends the session here and on the server. */
   stop() {
@@ -70,7 +97,7 @@ export class Session extends EventTarget {
     this.retry();
   }
 
-  /** @param {{mode: string, yaw: number, pitch: number, zoom: number}} view kept over reconnections */
+  /** @param {View} view kept over reconnections */
   setView(view) {
     this.#view = view;
     this.#control?.setView(view);
@@ -83,60 +110,75 @@ export class Session extends EventTarget {
   }
 
   /** @param {string} action "snapshot" or "calibrate" @param {number} timeout ms @returns {Promise<Response>} */
-  post(action, timeout) {
-    if (!this.#url) throw new ApiError("no-session", STRINGS.serverAway);
-    return request("POST", `${this.#url}/${action}`, { timeout });
+  async post(action, timeout) {
+    return request("POST", `${this.#place()}/${action}`, { timeout });
   }
 
-  /** @returns {Promise<object>} what the server knows of this session; its `device`, for one */
+  /** @returns {Promise<import("./types.js").SessionState>} what the server knows of this session; its `device`, for one */
   async state() {
-    return (await request("GET", this.#url)).json();
+    return ask("GET", this.#place());
   }
 
+  /** @returns {string} its address on the server @throws {ApiError} while there is none */
+  #place() {
+    if (!this.#url) throw new ApiError("no-session", phrase("error.server_away"));
+    return this.#url;
+  }
+
+  /** @returns {Promise<RTCPeerConnection>} to which the server has answered @throws {ApiError | DOMException} */
   async #connect() {
     const connection = new RTCPeerConnection();
     this.#connection = connection;
-    this.#control = new Control(connection);
-    this.#control.addEventListener("message", (event) => {
+    const control = new Control(connection);
+    this.#control = control;
+    control.on("message", (message) => {
       this.#lastSign = performance.now();
-      this.dispatchEvent(new CustomEvent("message", { detail: event.detail }));
+      this.emit("message", message);
     });
-    if (this.#view) this.#control.setView(this.#view);
+    if (this.#view) control.setView(this.#view);
     connection.ontrack = ({ track, receiver }) => {
       receiver.jitterBufferTarget = 0; // a mirror should not lag; a late frame is worth nothing here
-      this.dispatchEvent(new CustomEvent("stream", { detail: new MediaStream([track]) }));
+      this.emit("stream", new MediaStream([track]));
     };
-    const [track] = this.#camera.getVideoTracks();
-    const transceiver = connection.addTransceiver(track, { direction: "sendrecv", streams: [this.#camera] });
+    const transceiver = connection.addTransceiver(this.#track, { direction: "sendrecv", streams: [this.#camera] });
     preferH264(transceiver);
     // Room for a microphone, so that ticking it needs no new connection. Without one nothing is sent.
-    this.#voice = connection.addTransceiver("audio", { direction: "sendonly", streams: [this.#camera] }).sender;
-    await this.#voice.replaceTrack(this.#microphone);
+    const voice = connection.addTransceiver("audio", { direction: "sendonly", streams: [this.#camera] }).sender;
+    this.#voice = voice;
+    await voice.replaceTrack(this.#microphone);
 
     await connection.setLocalDescription();
     await gathered(connection);
+    if (this.#stopped) throw new ApiError("stopped", "");
     const response = await request("POST", "api/sessions", {
-      body: connection.localDescription.sdp, type: "application/sdp", timeout: CONNECT_MS,
+      body: connection.localDescription?.sdp, type: "application/sdp", timeout: CONNECT_MS,
     });
-    const url = response.headers.get("Location").replace(/^\//, ""); // relative, as the page may live under a prefix
+    const location = response.headers.get("Location");
+    if (!location) throw new ApiError("no-location", phrase("error.http", { status: response.status })); // of a proxy
+    const url = location.replace(/^\//, ""); // relative, as the page may live under a prefix
     if (this.#stopped) {
       end(url);
       throw new ApiError("stopped", "");
     }
     this.#url = url;
-    await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    await connection.setRemoteDescription({ type: "answer", sdp: await received(() => response.text()) });
     await keepSharp(transceiver.sender);
+    return connection;
   }
 
-  /** Watches the connection: resolves with the reason when it is over. `onLive` is called at the first picture. */
-  async #lifetime(onLive) {
-    const connection = this.#connection;
+  /**
+   * Watches the connection. `onLive` is called at the first picture.
+   *
+   * @param {RTCPeerConnection} connection @param {() => void} onLive @returns {Promise<Wording>} why it is over
+   */
+  async #lifetime(connection, onLive) {
     const born = performance.now();
     let frames = 0;
     this.#lastSign = born;
-    while (!this.#stopped && connection === this.#connection) {
+    while (connection === this.#connection) {
       await this.#sleep(frames ? 500 : 100);
-      const decoded = await framesDecoded(connection);
+      const decoded = (await avatarStats(connection))?.framesDecoded ?? 0;
+      if (connection !== this.#connection) break;
       const now = performance.now();
       if (decoded > frames) {
         if (frames === 0) onLive();
@@ -144,35 +186,37 @@ export class Session extends EventTarget {
         this.#lastSign = now;
       }
       const { connectionState } = connection;
-      if (connectionState === "failed" || connectionState === "closed") return frames ? STRINGS.connectionLost : STRINGS.noMedia;
-      if (connectionState !== "connected" && !frames && now - born > CONNECT_MS) return STRINGS.noMedia;
-      if (now - this.#lastSign > STALLED_MS && frames) return STRINGS.stalled;
+      if (connectionState === "failed" || connectionState === "closed") return phrase(frames ? "session.lost" : "session.no_media");
+      if (connectionState !== "connected" && !frames && now - born > CONNECT_MS) return phrase("session.no_media");
+      if (now - this.#lastSign > STALLED_MS && frames) return phrase("session.stalled");
       if (now - this.#lastSign > QUIET_MS) await this.#probe();
     }
-    return STRINGS.connectionLost;
+    return phrase("session.lost");
   }
 
-  /** Throws when the server is away or does not know this session any more. */
+  /** @throws {ApiError} when the server is away or does not know this session any more */
   async #probe() {
     try {
-      await request("GET", this.#url, { timeout: 3000 });
+      await request("GET", this.#place(), { timeout: 3000 });
     } catch (error) {
-      throw error.status === 404 ? new ApiError(error.code, STRINGS.sessionGone, 404) : error;
+      if (!(error instanceof ApiError)) throw error;
+      throw error.status === 404 ? new ApiError("session-gone", phrase("session.gone"), 404) : error;
     }
   }
 
+  /** Waits for the next try, telling how long it will be. @param {Wording} reason @param {number} seconds */
   async #pause(reason, seconds) {
     const jittered = seconds * (0.8 + 0.4 * Math.random()); // many pages must not come back in step
     const until = performance.now() + 1000 * jittered;
     let woken = false;
     while (!this.#stopped && !woken && performance.now() < until) {
       const left = until - performance.now();
-      this.#tell("away", { reason, seconds: Math.ceil(left / 1000) });
+      this.emit("state", { state: "away", reason, seconds: Math.ceil(left / 1000) });
       woken = await this.#sleep(Math.min(left, 1000));
     }
   }
 
-  /** @returns {Promise<boolean>} whether it was woken early */
+  /** @param {number} ms @returns {Promise<boolean>} whether it was woken early */
   #sleep(ms) {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), ms);
@@ -186,26 +230,22 @@ export class Session extends EventTarget {
     if (this.#url) end(this.#url);
     this.#control = this.#connection = this.#voice = this.#url = null;
   }
-
-  #tell(state, detail = {}) {
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, ...detail } }));
-  }
 }
 
-/** Tells the server that a session is over; it may be gone already, and it ends silent sessions itself. */
+/** Tells the server that a session is over; it may be gone already, and it ends silent sessions itself. @param {string} url */
 function end(url) {
   request("DELETE", url, { keepalive: true }).catch(() => {});
 }
 
-/** H264 first: the server encodes it about twice as fast as VP8. */
+/** H264 first: the server encodes it about twice as fast as VP8. @param {RTCRtpTransceiver} transceiver */
 function preferH264(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  const isH264 = (codec) => codec.mimeType.toLowerCase() === "video/h264";
+  const isH264 = (/** @type {RTCRtpCodec} */ codec) => codec.mimeType.toLowerCase() === "video/h264";
   if (!codecs.some(isH264)) return;
   transceiver.setCodecPreferences?.([...codecs.filter(isH264), ...codecs.filter((codec) => !isH264(codec))]);
 }
 
-/** Fewer frames rather than smaller ones: the tracker needs the pixels. */
+/** Fewer frames rather than smaller ones: the tracker needs the pixels. @param {RTCRtpSender} sender */
 async function keepSharp(sender) {
   const parameters = sender.getParameters();
   parameters.degradationPreference = "maintain-resolution";
@@ -213,15 +253,7 @@ async function keepSharp(sender) {
   await sender.setParameters(parameters).catch(() => {}); // a hint: browsers may not know all of it
 }
 
-/** @param {RTCPeerConnection} connection */
-async function framesDecoded(connection) {
-  for (const report of (await connection.getStats()).values()) {
-    if (report.type === "inbound-rtp" && report.kind === "video") return report.framesDecoded ?? 0;
-  }
-  return 0;
-}
-
-/** The offer carries all candidates, so one request is enough. */
+/** The offer carries all candidates, so one request is enough. @param {RTCPeerConnection} connection @returns {Promise<void>} */
 function gathered(connection) {
   if (connection.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {

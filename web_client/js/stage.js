@@ -1,14 +1,20 @@
 /** Turning and zooming the server's camera: drag, wheel, pinch, double click or tap, keys. */
+import { Emitter } from "./emitter.js";
+
 const TURN = 2.6; // radians for a drag across the stage
 const MAX_PITCH = 1.2;
-const ZOOM = [0.5, 4];
+const MIN_ZOOM = 0.5;
+const MAX_ZOOM = 4;
 const TAP_MS = 320;
 const TAP_PX = 8;
 
+/** @param {number} value @param {number} low @param {number} high */
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
-export class Stage extends EventTarget {
+/** @extends {Emitter<{view: undefined}>} */
+export class Stage extends Emitter {
   #element;
+  /** @type {Map<number, PointerEvent>} the newest event of each finger that is down */
   #pointers = new Map();
   #travel = 0;
   #lastTap = { time: -Infinity, x: 0, y: 0 };
@@ -25,13 +31,16 @@ export class Stage extends EventTarget {
     this.#element = element;
     element.addEventListener("pointerdown", (event) => this.#down(event));
     element.addEventListener("pointermove", (event) => this.#move(event));
-    for (const kind of ["pointerup", "pointercancel"]) element.addEventListener(kind, (event) => this.#up(event));
+    element.addEventListener("pointerup", (event) => this.#up(event));
+    element.addEventListener("pointercancel", (event) => this.#up(event));
     element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     element.addEventListener("keydown", (event) => this.#key(event));
   }
 
+  /** @returns {import("./types.js").View} */
   get view() { return { mode: this.mode, yaw: this.yaw, pitch: this.pitch, zoom: this.zoom }; }
 
+  /** @param {string} mode */
   setMode(mode) {
     this.mode = mode;
     this.#changed();
@@ -52,8 +61,9 @@ export class Stage extends EventTarget {
     this.#changed();
   }
 
+  /** @param {number} factor */
   #scale(factor) {
-    this.zoom = clamp(this.zoom * factor, ...ZOOM);
+    this.zoom = clamp(this.zoom * factor, MIN_ZOOM, MAX_ZOOM);
     this.#changed();
   }
 
@@ -62,10 +72,11 @@ export class Stage extends EventTarget {
     this.#queued = true;
     requestAnimationFrame(() => {
       this.#queued = false;
-      this.dispatchEvent(new Event("view"));
+      this.emit("view", undefined);
     });
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (this.#fixed || event.button > 0) return;
     this.#element.setPointerCapture(event.pointerId);
@@ -74,6 +85,7 @@ export class Stage extends EventTarget {
     this.#element.classList.add("dragging");
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
@@ -85,6 +97,7 @@ export class Stage extends EventTarget {
     else if (this.#travel > TAP_PX) this.#turn(dx / this.#element.clientWidth, dy / this.#element.clientHeight);
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     if (!this.#pointers.delete(event.pointerId) || this.#pointers.size) return;
     this.#element.classList.remove("dragging");
@@ -98,9 +111,10 @@ export class Stage extends EventTarget {
   /** Distance between two fingers, pixels. */
   #spread() {
     const [a, b] = this.#pointers.values();
-    return b ? Math.max(1, Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY)) : 1;
+    return a && b ? Math.max(1, Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY)) : 1;
   }
 
+  /** @param {WheelEvent} event */
   #wheel(event) {
     if (this.#fixed) return;
     event.preventDefault();
@@ -108,14 +122,17 @@ export class Stage extends EventTarget {
     this.#scale(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0015))); // ctrl: a trackpad's pinch, in finer steps
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (this.#fixed || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = 0.05;
-    const act = {
+    /** @type {Record<string, () => void>} */
+    const acts = {
       ArrowLeft: () => this.#turn(-step, 0), ArrowRight: () => this.#turn(step, 0),
       ArrowUp: () => this.#turn(0, -step), ArrowDown: () => this.#turn(0, step),
       "+": () => this.#scale(1.1), "=": () => this.#scale(1.1), "-": () => this.#scale(1 / 1.1), 0: () => this.reset(),
-    }[event.key];
+    };
+    const act = acts[event.key];
     if (!act) return;
     event.preventDefault();
     act();

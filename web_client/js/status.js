@@ -1,20 +1,26 @@
 /** What the page reports: the readings at the top, the notice over the stage. */
-import { STRINGS } from "./strings.js";
+import { $, button, within } from "./dom.js";
+import { make } from "./elements.js";
+import { phrase, write } from "./i18n.js";
+import { avatarStats } from "./stats.js";
+
+/** @typedef {import("./types.js").Wording} Wording */
 
 const TOAST_MS = 4500;
 const LINK_MS = 20000;
 
 export class Notice {
-  #box = document.getElementById("notice");
-  #text = document.getElementById("notice-text");
-  #detail = document.getElementById("notice-detail");
-  #retry = document.getElementById("retry");
-  #link = document.getElementById("to-studio"); // the live page's
-  #timer = 0;
+  #box = $("notice");
+  #text = $("notice-text");
+  #detail = $("notice-detail");
+  #retry = button("retry");
+  #link = /** @type {HTMLAnchorElement | null} */ (document.getElementById("to-studio")); // the live page's
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /**
-   * @param {string} text
-   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: string, link?: string}} look busy: a spinner, and it stays
+   * @param {Wording} text
+   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: Wording, link?: string}} look busy: a spinner, and it stays
    *   until the next notice; retry: the button; detail: shown after the text, but not read aloud at every change;
    *   link: where the head can be opened in the studio
    */
@@ -25,21 +31,23 @@ export class Notice {
     this.#box.classList.toggle("warn", warn);
     this.#retry.hidden = !retry;
     if (this.#link) Object.assign(this.#link, { hidden: !link, href: link });
-    if (this.#text.textContent !== text) this.#text.textContent = text;
-    this.#detail.textContent = detail;
+    write(this.#text, text);
+    write(this.#detail, detail);
     if (!busy) this.#timer = setTimeout(() => this.hide(), link ? LINK_MS : TOAST_MS);
   }
 
   hide() {
     clearTimeout(this.#timer);
     this.#box.hidden = true;
-    this.#text.textContent = "";
+    write(this.#text, "");
   }
 }
 
 export class Readings {
-  #root = document.getElementById("readings");
+  #root = $("readings");
+  /** @type {RTCInboundRtpStreamStats | null} */
   #previous = null;
+  /** @type {number | null} */
   #rtt = null;
 
   /** @param {boolean | null} seen null: not known */
@@ -47,12 +55,12 @@ export class Readings {
     const item = this.#item("face");
     item.classList.toggle("seen", seen === true);
     item.classList.toggle("unseen", seen === false);
-    this.#write(item, seen === null ? STRINGS.faceUnknown : seen ? STRINGS.faceSeen : STRINGS.faceUnseen);
+    this.#write("face", seen === null ? "–" : phrase(seen ? "reading.face" : "reading.no_face"));
   }
 
   /** @param {string} name such as "cpu" @param {string} [precision] such as "bf16" */
   device(name, precision = "") {
-    this.#write(this.#item("device"), `${name} ${precision}`.trim().toUpperCase().slice(0, 24));
+    this.#write("device", `${name} ${precision}`.trim().toUpperCase().slice(0, 24));
   }
 
   /** @param {number} rtt ms from a ping to the encoding of the frame that answers it, and back */
@@ -60,35 +68,40 @@ export class Readings {
 
   /** Frames per second and delay over the time since the last call. @param {RTCPeerConnection} connection */
   async measure(connection) {
-    const now = [...(await connection.getStats()).values()].find((r) => r.type === "inbound-rtp" && r.kind === "video");
+    const now = await avatarStats(connection);
     const was = this.#previous;
     this.#previous = now;
     if (!now || !was || now.id !== was.id || now.timestamp <= was.timestamp) return;
-    const frames = now.framesDecoded - was.framesDecoded;
+    const frames = since(was.framesDecoded, now.framesDecoded);
     this.#number("fps", frames / ((now.timestamp - was.timestamp) / 1000), "fps");
-    if (frames <= 0) return;
-    const emitted = Math.max(1, now.jitterBufferEmittedCount - was.jitterBufferEmittedCount);
-    const buffer = (now.jitterBufferDelay - was.jitterBufferDelay) / emitted;
-    const decode = (now.totalDecodeTime - was.totalDecodeTime) / frames;
-    if (this.#rtt !== null) this.#number("delay", this.#rtt + 1000 * (buffer + decode), "ms");
+    if (frames <= 0 || this.#rtt === null) return;
+    // Not every browser counts all of these: what it does not count is left out of the delay.
+    const emitted = Math.max(1, since(was.jitterBufferEmittedCount, now.jitterBufferEmittedCount));
+    const buffer = since(was.jitterBufferDelay, now.jitterBufferDelay) / emitted;
+    const decode = since(was.totalDecodeTime, now.totalDecodeTime) / frames;
+    this.#number("delay", this.#rtt + 1000 * (buffer + decode), "ms");
   }
 
   clear() {
     this.#previous = this.#rtt = null;
     this.face(null);
-    for (const name of ["fps", "delay"]) this.#write(this.#item(name), "–");
+    for (const name of ["fps", "delay"]) this.#value(name).replaceChildren("–");
   }
 
-  #item(name) { return this.#root.querySelector(`[data-reading="${name}"]`); }
+  /** @param {string} name */
+  #item(name) { return within(this.#root, `[data-reading="${name}"]`, HTMLElement); }
 
-  #write(item, text) {
-    const target = item.querySelector("dd");
-    if (target.textContent !== text) target.textContent = text;
-  }
+  /** @param {string} name */
+  #value(name) { return within(this.#item(name), "dd", HTMLElement); }
 
+  /** @param {string} name @param {Wording} text */
+  #write(name, text) { write(this.#value(name), text); }
+
+  /** @param {string} name @param {number} value @param {string} unit */
   #number(name, value, unit) {
-    const bold = document.createElement("b");
-    bold.textContent = Math.round(value);
-    this.#item(name).querySelector("dd").replaceChildren(bold, ` ${unit}`);
+    this.#value(name).replaceChildren(make("b", {}, String(Math.round(value))), ` ${unit}`);
   }
 }
+
+/** What a counter has gained. @param {number | undefined} was @param {number | undefined} now */
+const since = (was = 0, now = was) => now - was;

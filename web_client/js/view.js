@@ -6,6 +6,7 @@
  * bg: transparent (default), studio, or a colour such as 00ff00. ui: 0 shows no text, whatever happens. session: an id;
  * without it the newest session. mirror: 1. fit: contain (default) or cover. token: as everywhere.
  */
+import { $, byId } from "./dom.js";
 import { Painter, watch } from "./painter.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 5000];
@@ -19,9 +20,9 @@ const TEXT = {
 };
 
 const query = new URLSearchParams(location.search);
-const canvas = document.getElementById("avatar");
-const status = document.getElementById("status");
+const status = $("status");
 
+/** @param {string} text */
 function say(text) {
   status.textContent = text;
   status.hidden = !text || query.get("ui") === "0";
@@ -37,11 +38,12 @@ function address() {
   const session = query.get("session");
   const url = new URL(session ? `api/sessions/${encodeURIComponent(session)}/view` : "api/view", location.href);
   url.protocol = url.protocol.replace("http", "ws");
-  if (query.has("token")) url.searchParams.set("token", query.get("token"));
+  const token = query.get("token");
+  if (token) url.searchParams.set("token", token);
   return url;
 }
 
-const painter = new Painter(canvas);
+const painter = new Painter(byId("avatar", HTMLCanvasElement));
 
 function connect(failures = 0) {
   let heard = false;

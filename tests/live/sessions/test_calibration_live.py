@@ -247,6 +247,6 @@ def test_the_page_says_in_chinese_why_it_did_not_measure_or_record() -> None:
     )  # fmt: skip
     texts = [(package / f"{name}.py").read_text() for name in sources]
     raised = {code for text in texts for code in re.findall(r'InputError\(\s*"([a-z-]+)"', text)}
-    said = (WEB_CLIENT / "js" / "i18n_zh.js").read_text().split("ZH_ERRORS")[1]
+    said = (WEB_CLIENT / "js" / "i18n" / "zh_server.js").read_text(encoding="utf-8")
     assert {"no-face", "disk-full", "already-recording"} <= raised
     assert {code for code in raised if f'"{code}":' not in said} <= {"bad-request", "no-step", "unknown-format"}

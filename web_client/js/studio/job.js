@@ -1,5 +1,7 @@
 /** A reconstruction on the server: from the photo to a finished head, with what happens in between. */
-import { ApiError, request, socketUrl } from "../api.js";
+import { ApiError, ask, received, request, socketUrl } from "../api.js";
+
+/** @typedef {import("../types.js").Job} Job */
 
 const UPLOAD_MS = 120000;
 const AGAIN_MS = 700;
@@ -7,24 +9,25 @@ const AGAIN_MS = 700;
 /** A photo, and what it is called on the server, which keeps it for a while: it is sent once. */
 export class Photo {
   #blob;
+  /** @type {string | null} */
   #name = null;
 
   /** @param {Blob} blob */
   constructor(blob) { this.#blob = blob; }
 
-  /** @returns {Promise<object[]>} its faces; the server keeps the photo @throws {ApiError} */
+  /** @returns {Promise<import("../types.js").Face[]>} its faces; the server keeps the photo @throws {ApiError} */
   async faces() {
     const { photo, faces } = await this.#post("api/faces", { keep: "true" });
     this.#name = photo;
     return faces;
   }
 
-  /** Queues it. @param {Record<string, string>} options @returns {Promise<object>} the job's state @throws {ApiError} */
+  /** Queues it. @param {Record<string, string>} options @returns {Promise<Job>} its state @throws {ApiError} */
   async queue(options) {
     try {
       return await this.#post("api/reconstruct", options);
     } catch (error) {
-      if (error.code !== "photo-gone") throw error;
+      if (!(error instanceof ApiError) || error.code !== "photo-gone") throw error;
       this.#name = null;
       await this.faces(); // its time was over, or the server is another one: send it again
       return this.#post("api/reconstruct", options);
@@ -37,57 +40,60 @@ export class Photo {
     this.#name = null;
   }
 
+  /** @param {string} path @param {Record<string, string>} options @returns {Promise<any>} */
   async #post(path, options) {
     const body = new FormData();
     for (const [name, value] of Object.entries(options)) body.append(name, value);
     if (this.#name) body.append("photo", this.#name);
     else body.append("photo", this.#blob, "photo");
-    return (await request("POST", path, { body, timeout: UPLOAD_MS })).json();
+    const response = await request("POST", path, { body, timeout: UPLOAD_MS });
+    return received(() => response.json());
   }
 }
 
 /**
  * @param {Photo} photo @param {Record<string, string>} options face, mesh, texture, sharpen, refine
- * @param {(state: object) => void} tell called with every state of the job
- * @returns {Promise<object>} the state of the finished job
+ * @param {(state: Job) => void} tell called with every state of the job
+ * @returns {Promise<Job>} the state of the finished job
  * @throws {ApiError} also when the job failed
  */
 export async function make(photo, options, tell) {
   let state = await photo.queue(options);
   tell(state);
-  while (state.state !== "done") {
+  for (;;) {
     if (state.error) throw new ApiError(state.error.code, state.error.message);
-    await listen(state.job, (news) => {
-      state = news;
-      tell(state);
-    });
+    if (state.state === "done") return state;
+    state = await listen(state, tell);
     if (state.state === "done" || state.error) continue;
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS)); // the connection broke: the job went on
     state = await job(state.job);
   }
-  return state;
 }
 
-/** @param {string} id @returns {Promise<object>} its state @throws {ApiError} */
+/** @param {string} id @returns {Promise<Job>} its state @throws {ApiError} */
 export async function job(id) {
-  return (await request("GET", `api/jobs/${id}`)).json();
+  return ask("GET", `api/jobs/${id}`);
 }
 
-/** @param {string} id @param {string} path of something that a finished job has, as JSON @throws {ApiError} */
+/** @param {string} id @param {string} path of something that a finished job has, as JSON @returns {Promise<any>} @throws {ApiError} */
 export async function fetched(id, path) {
-  return (await request("GET", `api/jobs/${id}/${path}`)).json();
+  return ask("GET", `api/jobs/${id}/${path}`);
 }
 
-/** Lets the server forget it; it may have done so already. */
+/** Lets the server forget it; it may have done so already. @param {string} id */
 export function forget(id) {
   return request("DELETE", `api/jobs/${id}`, { keepalive: true }).catch(() => {});
 }
 
-/** Resolves when the server has no more to say. */
-function listen(id, tell) {
+/** @param {Job} state known so far @param {(state: Job) => void} tell @returns {Promise<Job>} the last that the server had to say */
+function listen(state, tell) {
   return new Promise((resolve) => {
-    const socket = new WebSocket(socketUrl(`api/jobs/${id}`));
-    socket.onmessage = (event) => tell(JSON.parse(event.data));
-    socket.onclose = () => resolve();
+    let last = state;
+    const socket = new WebSocket(socketUrl(`api/jobs/${state.job}`));
+    socket.onmessage = (event) => {
+      last = JSON.parse(event.data);
+      tell(last);
+    };
+    socket.onclose = () => resolve(last);
   });
 }

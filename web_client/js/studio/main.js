@@ -1,7 +1,9 @@
 /** Wires the studio: a photo comes in, its face is shown, the head is made, turned, moved and downloaded. */
 import { inTwo, sentence, warningText } from "../advice.js";
 import { ApiError } from "../api.js";
-import { localize, tr } from "../i18n.js";
+import { $, button, byId, chosen, within } from "../dom.js";
+import { make as element } from "../elements.js";
+import { Phrase, phrase, write } from "../i18n.js";
 import { Stage } from "../stage.js";
 import { Notice } from "../status.js";
 import { Chooser } from "./chooser.js";
@@ -12,25 +14,41 @@ import { Progress } from "./progress.js";
 import { Sliders } from "./sliders.js";
 import { HeadView } from "./view.js";
 
-const $ = (id) => document.getElementById(id);
+/**
+ * @typedef {import("../types.js").Job} Job
+ * @typedef {import("../types.js").Trouble} Trouble
+ * @typedef {import("../types.js").Wording} Wording
+ */
+
+const order = {
+  make: button("make"),
+  mesh: byId("mesh", HTMLSelectElement),
+  texture: byId("texture", HTMLSelectElement),
+  sharpen: byId("sharpen", HTMLInputElement),
+  refine: byId("refine", HTMLInputElement),
+};
+const views = byId("views", HTMLFieldSetElement);
+const grid = byId("grid", HTMLInputElement);
 const chooser = new Chooser();
 const faces = new Faces();
 const files = new Files();
 const notice = new Notice();
 const progress = new Progress();
-const sliders = new Sliders($("sliders"), $("both"));
+const sliders = new Sliders($("sliders"), byId("both", HTMLInputElement));
 const stage = new Stage($("view"));
-const view = new HeadView($("head"));
+const view = new HeadView(byId("head", HTMLCanvasElement));
 stage.mirrored = false;
 
-const WELCOME = [$("card-title").textContent, $("card-text").textContent];
+/** @type {Trouble} what the card says before anything went wrong */
+const WELCOME = [phrase("photo.welcome"), phrase("photo.welcome_text")];
+
+/** @type {Trouble} */
+const GONE = [phrase("error.title"), phrase("head.gone")];
 
 /** @type {Photo | null} what a head can be made of */
 let photo = null;
 /** @type {string | null} the job whose result is shown */
 let shown = null;
-/** @type {string[]} codes of what its report warns of */
-let warnings = [];
 /** Counts the photos, so that an answer about an earlier one is not taken for one about this. */
 let turn = 0;
 
@@ -38,19 +56,19 @@ let turn = 0;
 function setState(state) {
   document.body.dataset.state = state;
   const busy = state === "running";
-  $("views").disabled = state !== "live";
+  views.disabled = state !== "live";
   $("view").tabIndex = state === "live" ? 0 : -1;
-  $("another").disabled = state === "idle" || state === "camera" || busy;
-  $("delete").disabled = state !== "live";
-  for (const id of ["make", "mesh", "texture", "sharpen", "refine"]) $(id).disabled = busy;
-  for (const button of $("frame").querySelectorAll("button")) button.disabled = busy;
+  button("another").disabled = state === "idle" || state === "camera" || busy;
+  button("delete").disabled = state !== "live";
+  for (const control of Object.values(order)) control.disabled = busy;
+  faces.disabled = busy;
   $("order").hidden = !photo;
   $("result").hidden = state !== "live";
   $("idle-hint").hidden = Boolean(photo) || state === "live";
-  $("make").textContent = tr(busy ? "Making the head…" : state === "live" ? "Make it again" : "Make the head");
+  write(order.make, phrase(busy ? "order.making" : state === "live" ? "order.make_again" : "order.make"));
 }
 
-/** Back to the card. @param {[string, string]} [trouble] title and cure */
+/** Back to the card. @param {Trouble} [trouble] */
 function idle(trouble) {
   leave();
   drop();
@@ -58,8 +76,10 @@ function idle(trouble) {
   progress.show(null);
   setState("idle");
   $("card").classList.toggle("trouble", Boolean(trouble));
-  [$("card-title").textContent, $("card-text").textContent] = trouble ?? WELCOME.map((text) => tr(text));
-  $("choose").textContent = tr(trouble ? "Choose another photo" : "Choose a photo");
+  const [title, text] = trouble ?? WELCOME;
+  write($("card-title"), title);
+  write($("card-text"), text);
+  write($("choose"), phrase(trouble ? "photo.choose_another" : "photo.choose"));
   $("card-fine").hidden = Boolean(trouble);
   if (trouble) $("card-title").focus({ preventScroll: true }); // a screen reader then reads it
 }
@@ -81,26 +101,26 @@ function drop() {
   photo = null;
 }
 
-/** A photo came: where are its faces? */
+/** A photo came: where are its faces? @param {import("./chooser.js").Chosen} photo */
 async function receive({ blob, remark }) {
   leave();
   drop();
-  const mine = turn, came = new Photo(blob);
-  photo = came;
+  const mine = turn, present = new Photo(blob);
+  photo = present;
   faces.clear();
   progress.show(null);
   sayTrouble("");
   setState("photo");
-  $("make").disabled = true;
-  notice.show(remark || tr("Looking for faces…"), { busy: true });
+  order.make.disabled = true;
+  notice.show(remark || phrase("photo.looking"), { busy: true });
   try {
-    const [found] = await Promise.all([came.faces(), faces.showPhoto(blob)]);
-    if (turn !== mine) return came.forget(); // another one came meanwhile
+    const [found] = await Promise.all([present.faces(), faces.showPhoto(blob)]);
+    if (turn !== mine) return present.forget(); // another one came meanwhile
     faces.showFaces(found);
-    $("make").disabled = false;
+    order.make.disabled = false;
     if (remark) notice.show(remark);
     else notice.hide();
-    $("make").focus({ preventScroll: true });
+    order.make.focus({ preventScroll: true });
   } catch (error) {
     if (turn !== mine) return;
     // The browser could not show what the server took for a picture: neither will be of use.
@@ -111,13 +131,14 @@ async function receive({ blob, remark }) {
 }
 
 async function run() {
-  const switches = Object.fromEntries(["sharpen", "refine"].map((id) => [id, String($(id).checked)]));
-  const options = { mesh: $("mesh").value, texture: $("texture").value, ...switches, ...faces.choice };
+  if (!photo) return;
+  const switches = { sharpen: String(order.sharpen.checked), refine: String(order.refine.checked) };
+  const options = { mesh: order.mesh.value, texture: order.texture.value, ...switches, ...faces.choice };
   const before = shown;
   const mine = ++turn;
   sayTrouble("");
   setState("running");
-  notice.show(tr("Making the head…"), { busy: true });
+  notice.show(phrase("order.making"), { busy: true });
   try {
     const state = await make(photo, options, (news) => turn === mine && follow(news));
     if (turn !== mine) return;
@@ -129,19 +150,21 @@ async function run() {
     notice.hide();
     progress.show(null);
     setState(before ? "live" : "photo"); // what was there before is still there
-    sayTrouble((await inTwo(error)).join(": "));
-    $("make").focus({ preventScroll: true });
+    const [what, cure] = await inTwo(error);
+    sayTrouble(new Phrase(() => `${what}: ${cure}`));
+    order.make.focus({ preventScroll: true });
   }
 }
 
+/** @param {Job} state */
 function follow(state) {
   progress.show(state);
-  if (state.state === "queued" && state.ahead) notice.show(tr("Waiting: {count} photos are ahead.", { count: state.ahead }), { busy: true });
-  else if (state.stage === "loading") notice.show(tr("Loading the model…"), { busy: true });
-  else notice.show(tr("Making the head…"), { busy: true });
+  if (state.state === "queued" && state.ahead) notice.show(phrase("progress.waiting", { count: state.ahead }), { busy: true });
+  else if (state.stage === "loading") notice.show(phrase("progress.loading"), { busy: true });
+  else notice.show(phrase("order.making"), { busy: true });
 }
 
-/** @param {object} state of a finished job */
+/** @param {Job} state of a finished job */
 async function showHead(state) {
   const mine = turn;
   const [expression, report] = await Promise.all([fetched(state.job, "expression"), fetched(state.job, "files/report.json")]);
@@ -149,30 +172,32 @@ async function showHead(state) {
   shown = state.job;
   history.replaceState(null, "", `#job=${shown}`);
   progress.show(photo ? state : null);
-  files.show(shown, state.files);
+  files.show(shown, state.files ?? {});
   sliders.start(expression);
   setState("live");
   stage.reset();
   view.open(shown);
-  setView($("views").querySelector(":checked").value);
-  notice.show(tr("Drawing the head…"), { busy: true });
+  setView(within(views, ":checked", HTMLInputElement).value);
+  notice.show(phrase("head.drawing"), { busy: true });
   if (document.activeElement === document.body) $("view").focus({ preventScroll: true });
-  warnings = report.warning_codes;
-  await warn();
+  await warn(report.warning_codes);
 }
 
-/** What the report of the head that is shown warns of, in the page's language. */
-async function warn() {
-  const texts = await Promise.all(warnings.map(warningText));
+/** What the report of the head that is shown warns of. @param {string[]} codes */
+async function warn(codes) {
+  const mine = turn;
+  const texts = await Promise.all(codes.map(warningText));
+  if (turn !== mine) return;
   $("warnings").hidden = texts.length === 0;
-  $("warnings").replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  $("warnings").replaceChildren(...texts.map((text) => element("li", {}, text)));
 }
 
+/** @param {string} mode */
 function setView(mode) {
   const map = mode === "uv";
   $("uv").hidden = !map;
   $("view").style.visibility = map ? "hidden" : "";
-  if (map) files.showMap($("grid").checked);
+  if (map) files.showMap(grid.checked);
   else stage.setMode(mode);
 }
 
@@ -180,27 +205,28 @@ function draw() {
   if (shown) view.show({ ...stage.view, expression: sliders.values });
 }
 
+/** @param {Wording} text */
 function sayTrouble(text) {
-  $("trouble").textContent = text;
+  write($("trouble"), text);
   $("trouble").hidden = !text;
 }
 
 /** The result's time is over, on the server or by its owner's wish; the photo is still here. */
-function gone(text) {
+function gone() {
   shown = null;
   leave();
-  if (!photo) return idle([tr("This does not work"), tr(text)]);
+  if (!photo) return idle(GONE);
   progress.show(null);
   setState("photo");
-  notice.show(tr(text), { warn: true });
+  notice.show(phrase("head.gone"), { warn: true });
 }
 
 async function remove() {
   const id = shown;
   shown = null;
-  await forget(id);
+  if (id) await forget(id);
   idle();
-  notice.show(tr("Deleted: the head is gone from the server."));
+  notice.show(phrase("head.deleted"));
 }
 
 /** A head from the live page, or from before the page was loaded again. @param {string} id */
@@ -211,37 +237,30 @@ async function reopen(id) {
     else idle();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    idle(error.status === 404 ? [tr("This does not work"), tr("The head was deleted: results are kept for ten minutes. Make it again.")] : await inTwo(error));
+    idle(error.status === 404 ? GONE : await inTwo(error));
   }
 }
 
-chooser.addEventListener("photo", ({ detail }) => receive(detail));
-chooser.addEventListener("refused", ({ detail }) => idle(detail));
-chooser.addEventListener("camera", ({ detail }) => {
-  if (detail === "asking") notice.show(tr("Waiting for your permission to use the camera…"), { busy: true });
+chooser.on("photo", receive);
+chooser.on("refused", idle);
+chooser.on("camera", (camera) => {
+  if (camera === "asking") notice.show(phrase("camera.asking"), { busy: true });
   else notice.hide();
-  if (detail === "on") setState("camera");
+  if (camera === "on") setState("camera");
   else if (document.body.dataset.state === "camera") idle();
 });
-$("make").addEventListener("click", run);
+order.make.addEventListener("click", run);
 $("delete").addEventListener("click", remove);
 $("as-photo").addEventListener("click", () => sliders.asPhoto());
 $("neutral").addEventListener("click", () => sliders.neutral());
-$("views").addEventListener("change", ({ target }) => setView(target.value));
-$("grid").addEventListener("change", () => setView("uv"));
-stage.addEventListener("view", draw);
-sliders.addEventListener("change", draw);
-view.addEventListener("first", () => notice.hide());
-view.addEventListener("gone", () => gone("The head was deleted: results are kept for ten minutes. Make it again."));
-view.addEventListener("trouble", async ({ detail }) => notice.show(await sentence(detail), { warn: true }));
-addEventListener("languagechanged", () => {
-  faces.tell();
-  progress.write();
-  sliders.name();
-  warn();
-});
+views.addEventListener("change", (event) => setView(chosen(event)));
+grid.addEventListener("change", () => setView("uv"));
+stage.on("view", draw);
+sliders.on("change", draw);
+view.on("first", () => notice.hide());
+view.on("gone", gone);
+view.on("trouble", async (error) => notice.show(await sentence(error), { warn: true }));
 
-localize();
 setState("idle");
-const linked = location.hash.match(/^#job=(\w+)$/);
-if (linked) reopen(linked[1]);
+const linked = location.hash.match(/^#job=(\w+)$/)?.[1];
+if (linked) reopen(linked);

@@ -4,26 +4,40 @@
  * While the head moves small pictures come, which are quick; once it rests, a large one.
  */
 import { socketUrl } from "../api.js";
+import { Emitter } from "../emitter.js";
+
+/** @typedef {import("../types.js").HeadLook} HeadLook */
 
 const REST_MS = 220;
 const AGAIN_MS = 1000;
 const GONE = 4404;
 
-/** Tells by `first` (a head's first picture is there), `gone` and `trouble` (detail: {code, message}). */
-export class HeadView extends EventTarget {
+/**
+ * Tells by `first` (a head's first picture is there), `gone` and `trouble` (the server's).
+ *
+ * @extends {Emitter<{first: undefined, gone: undefined, trouble: import("../types.js").ServerError}>}
+ */
+export class HeadView extends Emitter {
   #canvas;
+  #context;
+  /** @type {WebSocket | null} */
   #socket = null;
+  /** @type {string | null} */
   #id = null;
+  /** @type {Partial<HeadLook>} */
   #look = {};
-  #waiting = false;
+  /** @type {(Partial<HeadLook> & {fine: boolean}) | null} what is to be asked for next */
+  #waiting = null;
   #drawn = false;
   #busy = false;
-  #rest = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #rest;
 
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     super();
     this.#canvas = canvas;
+    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   }
 
   /** @param {string | null} id the job whose head is shown; null: none */
@@ -34,11 +48,11 @@ export class HeadView extends EventTarget {
     this.#socket?.close();
     this.#socket = null;
     this.#busy = this.#drawn = false;
-    this.#canvas.getContext("2d").clearRect(0, 0, this.#canvas.width, this.#canvas.height);
-    if (id) this.#connect();
+    this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    if (id) this.#connect(id);
   }
 
-  /** @param {{mode: string, yaw: number, pitch: number, zoom: number, expression: Record<string, number>}} look */
+  /** @param {HeadLook} look */
   show(look) {
     this.#look = look;
     this.#request(false);
@@ -46,6 +60,7 @@ export class HeadView extends EventTarget {
     this.#rest = setTimeout(() => this.#request(true), REST_MS);
   }
 
+  /** @param {boolean} fine */
   #request(fine) {
     this.#waiting = { ...this.#look, fine };
     this.#pump();
@@ -55,11 +70,11 @@ export class HeadView extends EventTarget {
     if (!this.#waiting || this.#busy || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#socket.send(JSON.stringify(this.#waiting));
     this.#busy = true;
-    this.#waiting = false;
+    this.#waiting = null;
   }
 
-  #connect() {
-    const id = this.#id;
+  /** @param {string} id */
+  #connect(id) {
     const socket = new WebSocket(socketUrl(`api/jobs/${id}/view`));
     this.#socket = socket;
     socket.binaryType = "blob";
@@ -67,25 +82,31 @@ export class HeadView extends EventTarget {
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code }) => {
       this.#busy = false;
-      if (code === GONE) this.dispatchEvent(new Event("gone"));
-      else setTimeout(() => this.#id === id && this.#connect(), AGAIN_MS);
+      if (code === GONE) this.emit("gone", undefined);
+      else setTimeout(() => this.#id === id && this.#connect(id), AGAIN_MS);
     };
   }
 
+  /** @param {string | Blob} data a picture, or why there is none */
   async #received(data) {
     const id = this.#id;
     if (typeof data === "string") {
-      this.dispatchEvent(new CustomEvent("trouble", { detail: JSON.parse(data).error }));
+      this.emit("trouble", JSON.parse(data).error);
     } else {
-      const picture = await createImageBitmap(data);
-      if (this.#id !== id) return picture.close();
-      this.#canvas.getContext("2d").drawImage(picture, 0, 0, this.#canvas.width, this.#canvas.height);
-      picture.close();
-      if (!this.#drawn) this.dispatchEvent(new Event("first"));
-      this.#drawn = true;
+      const picture = await createImageBitmap(data).catch(() => null); // one that cannot be read: the next one will do
+      if (this.#id !== id) return picture?.close();
+      if (picture) this.#draw(picture);
     }
     if (this.#id !== id) return;
     this.#busy = false;
     this.#pump();
+  }
+
+  /** @param {ImageBitmap} picture */
+  #draw(picture) {
+    this.#context.drawImage(picture, 0, 0, this.#canvas.width, this.#canvas.height);
+    picture.close();
+    if (!this.#drawn) this.emit("first", undefined);
+    this.#drawn = true;
   }
 }

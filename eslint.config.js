@@ -1,0 +1,50 @@
+import js from "@eslint/js";
+import globals from "globals";
+
+/** What tsc does not see. Types, and names that are not defined, are its business. */
+const rules = {
+  "array-callback-return": "error",
+  "consistent-this": "error",
+  "default-case-last": "error",
+  "dot-notation": "error",
+  eqeqeq: "error",
+  "max-lines": ["error", 300],
+  "no-console": "error",
+  "no-else-return": "error",
+  "no-eval": "error",
+  "no-implied-eval": "error",
+  "no-lonely-if": "error",
+  "no-new-func": "error",
+  "no-param-reassign": ["error", { props: false }],
+  "no-self-compare": "error",
+  "no-shadow": "error",
+  "no-template-curly-in-string": "error",
+  "no-throw-literal": "error",
+  "no-unmodified-loop-condition": "error",
+  "no-unneeded-ternary": "error",
+  "no-unreachable-loop": "error",
+  "no-unused-expressions": ["error", { allowShortCircuit: true, allowTernary: true }],
+  "no-use-before-define": ["error", { functions: false, variables: false }],
+  "no-useless-computed-key": "error",
+  "no-useless-concat": "error",
+  "no-useless-return": "error",
+  "no-var": "error",
+  "object-shorthand": "error",
+  "prefer-const": "error",
+  "prefer-object-spread": "error",
+  "prefer-promise-reject-errors": "error",
+  "prefer-rest-params": "error",
+  "prefer-spread": "error",
+  "prefer-template": "error",
+  radix: "error",
+  "symbol-description": "error",
+  yoda: "error",
+};
+
+export default [
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  js.configs.recommended,
+  { rules },
+  { files: ["web_client/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["tests/page/**/*.js", "*.config.js"], languageOptions: { globals: globals.node } },
+];
