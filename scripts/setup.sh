@@ -26,7 +26,7 @@ apt_install() {
     else
         stop "some system packages are missing. Run as root: apt-get install $*"
     fi
-    command -v apt-get >/dev/null 2>&1 || stop "some system libraries are missing; Debian calls them: $*"
+    command -v apt-get >/dev/null 2>&1 || stop "some system packages are missing; Debian calls them: $*"
     say "Installing $* ..."
     $sudo apt-get update -qq || say "apt-get update failed; trying the package lists that are here"
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||

@@ -315,6 +315,25 @@ def test_a_blocked_camera_leads_to_the_sample(browser, server) -> None:
     page.context.close()
 
 
+def test_a_camera_that_is_allowed_too_late_is_switched_off(browser, server) -> None:
+    page = open_page(browser, server)
+    page.evaluate(support.SLOW_CAMERA)
+    page.click("#start")
+    expect(page.locator("#notice-text")).to_contain_text("permission")
+    page.click("#stop")
+    page.click("#start")
+    support.until(page, "window.asked.length === 2")
+    page.evaluate("window.asked[1].allow()")
+    page.wait_for_selector(LIVE, timeout=40_000)
+    page.evaluate("window.asked[0].allow()")
+    support.until(page, support.CAMERAS + ".join() === 'ended,live'")
+    assert page.get_attribute("body", "data-state") == "live"
+    page.click("#stop")
+    assert page.evaluate(support.CAMERAS) == ["ended", "ended"]
+    assert page.faults == []
+    page.context.close()
+
+
 def test_phone_width_never_scrolls_sideways(browser, server) -> None:
     for width, height in ((360, 640), (740, 360)):
         page = open_page(browser, server, width=width, height=height)

@@ -111,15 +111,6 @@ def put(page, photo: Path) -> None:
     page.set_input_files("#file", photo)
 
 
-def until(page, expression: str) -> None:
-    """Wait for a condition. Playwright's own way is against the page's content security policy."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never: {expression}")
-
-
 def make(page, photo: Path) -> None:
     """From a file to the head."""
     put(page, photo)
@@ -221,7 +212,7 @@ def test_views_differ_and_the_map_has_wires(page) -> None:
     sizes = []
     for grid in (False, True):
         page.set_checked("#grid", grid)
-        until(page, "document.querySelector('#uv img').complete")
+        support.until(page, "document.querySelector('#uv img').complete")
         sizes.append(page.evaluate("document.querySelector('#uv img').naturalWidth"))
         assert ("grid" in page.get_attribute("#uv img", "src")) == grid
     assert sizes == [1024, 1024]
@@ -330,7 +321,7 @@ def test_large_photos_go_on_turned_ones_stand_upright_and_faces_are_chosen(brows
     expect(page.locator("#notice-text")).to_contain_text("smaller one is enough")
     page.wait_for_selector("#make:enabled", timeout=40_000)
     put(page, photos / "turned.jpg")
-    until(page, "document.querySelector('#picture').naturalWidth === 512")
+    support.until(page, "document.querySelector('#picture').naturalWidth === 512")
     page.wait_for_selector("#make:enabled", timeout=40_000)
     top = page.evaluate("document.querySelector('.face').style.top")
     assert abs(512 * float(top.rstrip("%")) / 100 - 70) < 30, "the face is not where it is upright"
@@ -362,11 +353,35 @@ def test_the_camera_takes_a_photo(browser, server) -> None:
     page = open_page(browser, server)
     page.context.grant_permissions(["camera"])
     page.click("#camera")
-    until(page, "document.querySelector('#finder').videoWidth > 0")
+    support.until(page, "document.querySelector('#finder').videoWidth > 0")
     page.click("#shutter")
     # Chromium's test picture shows nobody.
     expect(page.locator("#card-title")).to_contain_text("No face", timeout=40_000)
     assert page.evaluate("document.querySelector('#finder').srcObject") is None
+    page.context.close()
+
+
+def test_a_camera_that_is_asked_for_twice_is_opened_once(browser, server, photos) -> None:
+    page = open_page(browser, server)
+    page.context.grant_permissions(["camera"])
+    page.evaluate(support.SLOW_CAMERA)
+    for _ in range(2):
+        page.click("#camera")
+    support.until(page, "window.asked.length === 2")
+    page.evaluate("window.asked.forEach(({ allow }) => allow())")
+    page.wait_for_selector("body[data-state=camera]")
+    support.until(page, support.CAMERAS + ".join() === 'ended,live'")
+    page.click("#cancel-camera")
+    assert page.evaluate(support.CAMERAS) == ["ended", "ended"]
+    # A photo that comes while the browser asks goes before the camera.
+    page.click("#camera")
+    support.until(page, "window.asked.length === 3")
+    put(page, photos / "portrait.jpg")
+    page.evaluate("window.asked[2].allow()")
+    support.until(page, support.CAMERAS + ".at(-1) === 'ended'")
+    page.wait_for_selector("#make:enabled", timeout=40_000)
+    assert page.get_attribute("body", "data-state") == "photo"
+    assert page.faults == []
     page.context.close()
 
 

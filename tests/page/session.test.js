@@ -265,6 +265,17 @@ test("stop while the server answers: the session that it made is ended", async (
   assert.deepEqual(states(), ["connecting"]);
 });
 
+test("stop while the server refuses: nobody hears of the refusal", async () => {
+  let answer;
+  routes.POST = () => new Promise((resolve) => { answer = resolve; });
+  const { session, over, states } = started();
+  await clock.pass(1500);
+  session.stop();
+  answer(refusal(401, "token")());
+  await over;
+  assert.deepEqual(states(), ["connecting"]);
+});
+
 test("stop while it waits for the next try", async () => {
   routes.POST = refusal(503, "too-many-sessions");
   const { session, over } = started();

@@ -56,6 +56,20 @@ RTCPeerConnection.prototype.createDataChannel = function (...args) {
 };
 """
 
+#: A camera that the person allows late: `window.asked` has one `allow` for each time the page asked.
+SLOW_CAMERA = """() => {
+  const { mediaDevices } = navigator, open = mediaDevices.getUserMedia.bind(mediaDevices);
+  window.asked = [];
+  mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await open(wanted);
+    await new Promise((allow) => window.asked.push({ allow, stream }));
+    return stream;
+  };
+}"""
+
+#: Whether the cameras that were asked for are "live" or "ended", in the order of `window.asked`.
+CAMERAS = "window.asked.map(({ stream }) => stream.getVideoTracks()[0].readyState)"
+
 #: The avatar video's present picture, 64 x 64 RGBA; null before the first one.
 GRAB = """() => {
   const video = document.querySelector("#avatar");
@@ -114,6 +128,15 @@ class LiveServer:
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait for a condition. Playwright's own way is against the page's content security policy."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never: {expression}")
 
 
 def grab(page: Any) -> NDArray[np.float64]:  # (64, 64, 3)
