@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "setup.sh"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "setup.sh"
 TOOLS = ("sh", "env", "dirname", "cat", "chmod", "mkdir")
 
 #: Answers `node --version`, and `node -e CODE` as Node.js does for the check of its version.
