@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { EN } from "../../web_client/js/i18n/en.js";
 import { ZH } from "../../web_client/js/i18n/zh.js";
+import { ZH_SERVER } from "../../web_client/js/i18n/zh_server.js";
 import { parse } from "./fake_dom.js";
 
 const CLIENT = new URL("../../web_client/", import.meta.url);
@@ -46,6 +47,17 @@ test("Chinese texts are Chinese, but for names", () => {
   const names = new Set(["takes.jsonl", "takes.csv", "takes.npz"]);
   for (const [key, text] of Object.entries(ZH)) if (!names.has(key)) assert.match(text, /[\u4e00-\u9fff]/, key);
   for (const [key, text] of Object.entries(EN)) assert.doesNotMatch(text, /[\u4e00-\u9fff]/, key);
+});
+
+test("every refusal, notice and output's trouble of docs/api.md is said in Chinese, too", () => {
+  const docs = readFileSync(new URL("../docs/api.md", CLIENT), "utf8");
+  const parts = [...docs.matchAll(/^\| [45]\d\d[^|]*\|.*$|^\| `\{"type":"notice".*$|\{"code","message"\}`: (?:`[a-z-]+`[,.]\s+)+/gm)];
+  const codes = new Set(parts.flatMap(([part]) => [...part.matchAll(/`([a-z]+(?:-[a-z]+)*)`/g)].map(([, code]) => code)));
+  assert.ok(["token", "disk-full", "camera-frozen", "not-listening", "port-taken"].every((code) => codes.has(code)));
+  // What only a program that calls wrongly gets to see, and VTube Studio's own words.
+  const others = new Set(["bad-request", "bad-control", "wrong-method", "vts"]);
+  assert.deepEqual([...codes].filter((code) => !(code in ZH_SERVER) && !others.has(code)), []);
+  for (const [code, text] of Object.entries(ZH_SERVER)) assert.match(text, /[\u4e00-\u9fff]/, code);
 });
 
 test("the pages read as the English texts", () => {

@@ -13,6 +13,7 @@ let clock, sent, routes, sessions;
 
 /** A server that takes every offer. */
 beforeEach(() => {
+  page();
   clock = new FakeClock().install();
   installRtc();
   sent = [];

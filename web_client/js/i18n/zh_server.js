@@ -72,4 +72,13 @@ export const ZH_SERVER = {
   "no-render": "这个录制内容没有渲染画面",
   "no-avatar-yet": "还没有载入虚拟形象：请先选择一个",
   "bad-mapping": "这个映射无法识别：请检查数值",
+  "bad-sdp": "服务器无法使用浏览器的连接请求：请使用最新的 Chrome、Edge、Firefox 或 Safari",
+  "no-video": "浏览器没有发送画面：请允许使用摄像头，然后重试",
+  "bad-host": "此服务器只供本机使用：请用 localhost 打开页面",
+  "bad-origin": "其他网站的页面不能使用此服务器：请用 --token 启动它",
+  "engine-start": "服务器的引擎无法启动：请查看服务器日志",
+  "engine-restarted": "引擎曾停止并已重新启动。你的会话和校准保持不变。",
+  "camera-frozen": "摄像头不再发送画面。",
+  "avatar-failed": "虚拟形象无法绘制：请换一个文件",
+  "token-file": "无法保存 VTube Studio 的令牌：请检查服务器配置文件夹的权限",
 };
