@@ -78,7 +78,9 @@ def test_every_dependency_of_this_project_has_a_lower_bound(capsys):
 
 def test_the_version_is_written_once_and_the_changelog_knows_it():
     assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
-    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    released = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M
+    )
     assert released[0] == face3d_live.__version__
     assert released == sorted(released, key=lambda text: [int(part) for part in text.split(".")], reverse=True)
 
@@ -86,7 +88,9 @@ def test_the_version_is_written_once_and_the_changelog_knows_it():
 def imported(tree: ast.AST) -> set[str]:
     """Top-level names of the absolute imports, wherever they stand."""
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    names |= {
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
     return {name.partition(".")[0] for name in names}
 
 

@@ -1,0 +1,266 @@
+"""The documentation is true where a machine can tell: its links, paths, commands and blocks of code."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import av
+import docs_support as docs
+import pytest
+import typer
+from docs_support import PAGES, ROOT
+
+from face3d_live.cli.app import app
+
+CLI = typer.main.get_command(app)
+SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
+
+
+# --- links and paths ---------------------------------------------------------------------------------------------------
+
+
+def broken(target: str, page: Path) -> str | None:
+    """What is wrong with a link of a page, None for nothing. Other servers are not asked."""
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc:
+        return None if parts.scheme in ("https", "mailto") else "only https goes elsewhere"
+    at = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if not at.exists():
+        return "there is no such file"
+    if ROOT not in at.parents:
+        return "it leads out of the repository"
+    if parts.fragment and at.suffix == ".md" and unquote(parts.fragment) not in docs.anchors(at.read_text("utf-8")):
+        return "the page has no such heading"
+    return None
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    wrong = {target: why for target in docs.links(page.read_text("utf-8")) if (why := broken(target, page))}
+    assert not wrong
+
+
+FOLDERS = ("bench", "docs", "examples", "face3d_live", "models", "scripts", "shaders", "tests", "web_client", ".github")
+_PATH = re.compile(rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*\w/?")
+
+
+@each_page
+def test_paths_that_are_named_are_there(page):
+    """`face3d_live/live/main.py` in backticks: files move, and pages stay behind."""
+    named = [code for code in docs.inline_code(page.read_text("utf-8")) if _PATH.fullmatch(code)]
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_reader_of_links_sees_all_kinds():
+    text = (
+        '# One `two` [three](x.md)!\n## Same\n## Same\n<a id="here"></a>\n'
+        '[a](a.md#b "t") ![p](<p.png>) [r]: no\n\n[r]: r.md\n`[c](code.md)`\n```sh\n# no heading\n[d](d.md)\n```\n'
+        '<img src="i.png"> [![badge](b.svg)](l.md)\n'
+    )
+    assert sorted(docs.links(text)) == ["a.md#b", "b.svg", "i.png", "l.md", "p.png", "r.md", "x.md"]
+    assert docs.anchors(text) == {"one-two-three", "same", "same-1", "here"}
+
+
+def test_a_wrong_link_is_found(tmp_path):
+    page = ROOT / "docs" / "api.md"
+    assert broken("nowhere.md", page) == "there is no such file"
+    assert broken("takes.md#nothing", page) == "the page has no such heading"
+    assert broken("../../elsewhere", page) == "there is no such file"
+    assert broken("../..", page) == "it leads out of the repository"
+    assert broken("http://example.org", page) == "only https goes elsewhere"
+    assert broken("takes.md#record", page) is None and broken("#outputs-and-mappings", page) is None
+
+
+# --- commands ----------------------------------------------------------------------------------------------------------
+
+
+def misread(arguments: list[str], whole: bool) -> str | None:
+    """What the command line says of these arguments, None for nothing. whole: nothing may be missing.
+
+    The arguments are parsed by the real commands, none of which runs.
+    """
+    command, context = CLI, None
+    try:
+        while True:
+            context = command.make_context(command.name or "face3d-live", list(arguments), parent=context)
+            if not hasattr(command, "resolve_command"):
+                return None
+            rest = [*context._protected_args, *context.args]
+            if not rest:
+                return "a command is missing" if whole else None
+            _, command, arguments = command.resolve_command(context, rest)
+    except Exception as error:
+        # By name: Typer brings a Click of its own along, or uses the one that is installed, as its version goes.
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if "Exit" in kinds:  # --help
+            return None
+        if "NoArgsIsHelpError" in kinds:
+            return "a command is missing" if whole else None
+        if kinds & {"MissingParameter", "BadOptionUsage"} and not whole:  # BadOptionUsage: an option's value is missing
+            return None
+        if "UsageError" in kinds:
+            return error.format_message()
+        raise
+
+
+def program(words: list[str]) -> list[str] | None:
+    """The arguments of face3d-live that a command gives it, None for another program's command."""
+    while words and re.fullmatch(r"\w+=\S*|sudo|nice|time", words[0]):
+        words = words[1:]
+    match words:
+        case ["face3d-live", *rest]:
+            return rest
+        case [python, "-m", "face3d_live", *rest] if "python" in python:
+            return rest
+        case ["python" | "python3", "run_live.py", *rest] | ["run_live.py", *rest]:
+            return ["live", *rest]
+        case ["make", "live", *rest]:
+            given = [word.removeprefix("ARGS=") for word in rest if word.startswith("ARGS=")]
+            return ["live", *" ".join(given).split()]
+    return None
+
+
+def optional_parts(code: str) -> str:
+    """A synopsis as a command: brackets and dots are typography."""
+    return re.sub(r"\s*\.\.\.", "", re.sub(r"[\[\]]", "", code))
+
+
+def shell_lines(page: Path) -> Iterator[tuple[str, bool]]:
+    """(line, whether it is whole) of a page's shell blocks and inline code."""
+    text = page.read_text("utf-8")
+    for block in docs.blocks(text):
+        if block.language in ("sh", "shell", "bash", "console"):
+            yield from ((line, True) for line in docs.logical_lines(block.text))
+    yield from ((optional_parts(code), False) for code in docs.inline_code(text))
+
+
+@each_page
+def test_commands_are_understood_by_the_command_line(page):
+    wrong = {}
+    for line, whole in shell_lines(page):
+        for words in docs.commands(line):
+            arguments = program(words)
+            if arguments is not None and (why := misread(arguments, whole)):
+                wrong[line] = why
+    assert not wrong
+
+
+@each_page
+def test_scripts_and_targets_that_are_called_are_there(page):
+    wrong = []
+    for line, _ in shell_lines(page):
+        for words in docs.commands(line):
+            match words:
+                case ["make", *targets]:
+                    known = [t for t in targets if "=" not in t]
+                    wrong += [line for target in known if not re.search(rf"^{re.escape(target)}:", MAKEFILE, re.M)]
+                case ["python" | "python3" | "sh" | ".venv/bin/python", path, *options] if path.endswith(
+                    (".py", ".sh")
+                ):
+                    wrong += unknown_options(ROOT / path, options, line)
+                case [path, *options] if path.startswith(("scripts/", "./scripts/")):
+                    wrong += unknown_options(ROOT / path, options, line)
+                case ["python" | "python3", "-m", module, *_] if module.startswith("face3d_live"):
+                    at = ROOT / module.replace(".", "/")
+                    wrong += [] if at.with_suffix(".py").is_file() or (at / "__main__.py").is_file() else [line]
+    assert not wrong
+
+
+def unknown_options(script: Path, options: list[str], line: str) -> list[str]:
+    """The line, where the script is not there or nowhere spells an option that it is given."""
+    if script.name == "run_live.py":
+        return []
+    if not script.is_file():
+        return [line]
+    source = script.read_text("utf-8")
+    return [line for option in options if option.startswith("--") and option.partition("=")[0] not in source]
+
+
+def test_the_reader_of_commands_finds_what_is_wrong():
+    assert misread(["track", "a.mp4", "-o", "a.npz"], whole=True) is None
+    assert "--nonsense" in (misread(["track", "a.mp4", "-o", "a.npz", "--nonsense"], whole=False) or "")
+    assert "dance" in (misread(["dance"], whole=False) or "")
+    assert "twirl" in (misread(["takes", "twirl"], whole=False) or "")
+    assert misread(["track", "a.mp4"], whole=True) and misread(["track", "a.mp4"], whole=False) is None
+    assert misread(["reconstruct", "a.jpg", "-o", "a", "--mesh", "enormous"], whole=False)
+    assert misread(["live", "--port"], whole=True) and misread(["live", "--port"], whole=False) is None
+    assert misread([], whole=True) and misread(["takes"], whole=True)
+    assert list(docs.commands("cd a && X=1 face3d-live track 'b c' | tee d; true # no")) == [
+        ["cd", "a"], ["X=1", "face3d-live", "track", "b c"], ["tee", "d"], ["true"],
+    ]  # fmt: skip
+    assert program(["X=1", "face3d-live", "track"]) == ["track"]
+    assert program(["make", "live", "ARGS=--port 9000"]) == ["live", "--port", "9000"]
+    assert optional_parts("face3d-live live [--output URL ...]") == "face3d-live live --output URL"
+
+
+# --- blocks of code ----------------------------------------------------------------------------------------------------
+
+
+def code_blocks(*languages: str) -> list:
+    found = []
+    for page in PAGES:
+        for block in docs.blocks(page.read_text("utf-8")):
+            if block.language in languages:
+                found.append(pytest.param(block, id=f"{name_of(page)}:{block.line}"))
+    return found
+
+
+@pytest.mark.parametrize("block", code_blocks("python", "py"))
+def test_python_compiles(block):
+    compile(block.text, "block", "exec")
+
+
+@pytest.mark.parametrize("block", code_blocks("json"))
+def test_json_parses(block):
+    """One value, or one a line; `[52 numbers]` stands for a list."""
+    text = re.sub(r"\[\d+ numbers\]", "[]", block.text)
+    try:
+        json.loads(text)
+    except ValueError:
+        for line in text.splitlines():
+            json.loads(line)
+
+
+@pytest.mark.parametrize("block", code_blocks("toml"))
+def test_toml_parses(block):
+    tomllib.loads(block.text)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with the files that examples name: talk.mp4, a short clip of a face, and me.jpg, a picture of it."""
+    folder = tmp_path_factory.mktemp("desk")
+    with av.open(str(SAMPLE)) as clip, av.open(str(folder / "talk.mp4"), "w") as out:
+        source = clip.streams.video[0]
+        copy = out.add_stream("libx264", rate=source.average_rate)
+        copy.width, copy.height, copy.pix_fmt = source.width, source.height, "yuv420p"
+        for number, frame in enumerate(clip.decode(source)):
+            if number == 0:
+                frame.to_image().save(folder / "me.jpg", quality=95)
+            if number == 8:
+                break
+            frame.pict_type = 0
+            out.mux(copy.encode(frame))
+        out.mux(copy.encode())
+    return folder
+
+
+@pytest.mark.parametrize("block", [each for each in code_blocks("python", "py") if each.values[0].runnable])
+def test_runnable_python_runs(block, desk):
+    done = subprocess.run([sys.executable, "-c", block.text], cwd=desk, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
