@@ -1,4 +1,4 @@
-.PHONY: live test lint page clean
+.PHONY: live test lint page docs clean
 
 live:  ## set up what is missing, then serve the page
 	@scripts/setup.sh live
@@ -17,5 +17,9 @@ page:  ## the page's JavaScript alone: types, lint, tests
 	@scripts/setup.sh page
 	@scripts/check_page.sh
 
+docs:  ## set up what is missing, then build the documentation site
+	@scripts/setup.sh docs
+	@scripts/build_docs.sh
+
 clean:
-	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf build/docs .venv node_modules .mypy_cache .ruff_cache .pytest_cache

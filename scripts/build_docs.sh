@@ -1,12 +1,10 @@
 #!/bin/sh
 # Builds the documentation site into build/docs/site; any warning fails it.
-# usage: scripts/build_docs.sh [COMMAND]     COMMAND: mkdocs' own, `build` by default; `serve` to write with
+# usage: scripts/build_docs.sh [COMMAND]     COMMAND: of mkdocs, `build` by default; `serve` while writing
 set -eu
 cd "$(dirname "$0")/.."
 root=$(pwd)
 python=${PYTHON:-.venv/bin/python}
-"$python" -c 'import mkdocs, material, mkdocstrings_handlers.python' 2>/dev/null ||
-    "$python" -m pip install --disable-pip-version-check --quiet -e '.[docs]'
 
 # The site has the repository's own layout, so that one link is right in both.
 rm -rf build/docs/pages
@@ -17,7 +15,8 @@ done
 ln -s "$root/web_client/icon.svg" build/docs/pages/web_client/
 if [ "${1:-build}" = build ]; then
     NO_MKDOCS_2_WARNING=1 "$python" -m mkdocs --quiet build --strict
-    if grep -rnE '<(script|img|iframe)[^>]* src="?(https?:)?//|<link[^>]* href="?(https?:)?//' --include='*.html' build/docs/site; then
+    if grep -rnE '<(script|img|iframe)[^>]* src="?(https?:)?//|<link[^>]* href="?(https?:)?//' \
+        --include='*.html' build/docs/site; then
         echo "error: these pages would fetch something from elsewhere" >&2
         exit 1
     fi

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes .venv ready for `make live` or `make test`, or Node.js for `make page`; a second run finds it done and returns at once.
-# usage: scripts/setup.sh live|test|page
+# Makes .venv ready for `make live`, `make test` or `make docs`, or Node.js for `make page`; a second run finds it done and
+# returns at once.
+# usage: scripts/setup.sh live|test|docs|page
 set -eu
 cd "$(dirname "$0")/.."
 purpose=$1
@@ -46,7 +47,7 @@ need_node() {
 }
 
 missing=
-[ "$purpose" = live ] || need_node
+case $purpose in test | page) need_node ;; esac
 if [ "$purpose" = test ] && ! command -v chromium >/dev/null 2>&1; then
     missing="$missing chromium"
 fi
@@ -60,11 +61,12 @@ if [ "$purpose" != page ]; then
 fi
 # shellcheck disable=SC2086
 [ -z "$missing" ] || apt_install $missing
-[ "$purpose" = live ] || need_node # the one that apt-get brought may be too old, too
+case $purpose in test | page) need_node ;; esac # the one that apt-get brought may be too old, too
 [ "$purpose" = page ] && exit 0
 
 extras=live
 [ "$purpose" = test ] && extras=dev
+[ "$purpose" = docs ] && extras=docs
 [ "$purpose" = live ] && command -v nvidia-smi >/dev/null 2>&1 && extras=cuda
 stamp=.venv/.$extras-$(cksum <pyproject.toml | cut -d' ' -f1)
 [ -e "$stamp" ] && exit 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -64,6 +65,15 @@ def test_paths_that_are_named_are_there(page):
     """`face3d_live/live/main.py` in backticks: files move, and pages stay behind."""
     named = [code for code in docs.inline_code(page.read_text("utf-8")) if _PATH.fullmatch(code)]
     assert not [path for path in named if not (ROOT / path).exists()]
+
+
+@each_page
+def test_reference_pages_name_what_there_is(page):
+    """`::: face3d_live.camera.Camera` is replaced by the docstrings when the site is built."""
+    for name in re.findall(r"^::: ([\w.]+)$", page.read_text("utf-8"), re.M):
+        module, _, what = name.rpartition(".")
+        documented = getattr(importlib.import_module(module), what)
+        assert documented.__module__ == module and documented.__doc__, name
 
 
 def test_the_reader_of_links_sees_all_kinds():
