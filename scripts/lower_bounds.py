@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print pip constraints that hold every dependency of pyproject.toml at its lower bound, to test that the bounds are true.
+"""Print pip constraints that hold every dependency of pyproject.toml at its lower bound, to test the bounds.
 
 usage: python scripts/lower_bounds.py [--extra NAME]... [PYPROJECT] > lower.txt
        pip install -c lower.txt -e '.[dev]'
