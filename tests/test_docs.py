@@ -210,6 +210,24 @@ def unknown_options(script: Path, options: list[str], line: str) -> list[str]:
     return [line for option in options if option.startswith("--") and option.partition("=")[0] not in source]
 
 
+def options_of(command) -> set[str]:
+    """Every option of a command and of those below it."""
+    found = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
+    return found.union(*(options_of(below) for below in getattr(command, "commands", {}).values()))
+
+
+@each_page
+def test_options_that_are_named_alone_are_there(page):
+    """`--seen` in backticks: of the command line, or of a script or benchmark."""
+    known = options_of(CLI)
+    scripts = [path for folder in ("bench", "scripts") for path in (ROOT / folder).iterdir() if path.is_file()]
+    sources = "".join(path.read_text("utf-8") for path in scripts)
+    named = {
+        code.split()[0].partition("=")[0] for code in docs.inline_code(page.read_text("utf-8")) if code[:2] == "--"
+    }
+    assert not [name for name in named if name not in known and name not in sources]
+
+
 def test_the_reader_of_commands_finds_what_is_wrong():
     assert misread(["track", "a.mp4", "-o", "a.npz"], whole=True) is None
     assert "--nonsense" in (misread(["track", "a.mp4", "-o", "a.npz", "--nonsense"], whole=False) or "")
