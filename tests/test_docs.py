@@ -105,6 +105,35 @@ def test_a_wrong_link_is_found(tmp_path):
     assert broken("takes.md#record", page) is None and broken("#outputs-and-mappings", page) is None
 
 
+#: Row of ARCHITECTURE.md's table of bounds -> the constants of face3d_live.live whose values it names.
+BOUNDS = {
+    "sessions": ["sessions.session.MAX_SESSIONS"],
+    "data channel": ["webrtc.data_channel.MAX_BUFFERED / 1024"],
+    "expression stream": ["stream.hub.MAX_CLIENTS", "stream.hub.QUEUE", "stream.hub.STUCK_SECONDS"],
+    "viewers (`/view`)": ["sessions.viewers.MAX_VIEWERS"],
+    "outputs": ["outputs.manager.MAX_OUTPUTS"],
+    "recording": ["recording.recorder.QUEUE", "recording.recorder.PICTURES", "recording.recorder.PIECES"],
+    "uploads of photos": ["studio.view.MAX_UPLOADS", "http.studio_routes.MAX_PHOTO_BYTES / 1048576",
+                          "http.studio_routes.UPLOAD_SECONDS"],
+    "uploads of avatars": ["http.avatar_routes.UPLOAD_SECONDS"],
+    "photos that wait": ["studio.jobs.MAX_WAITING"],
+    "photos kept": ["studio.photos.MAX_KEPT", "studio.photos.MAX_KEPT_BYTES / 1048576"],
+    "results kept": ["studio.jobs.MAX_KEPT", "studio.jobs.MAX_KEPT_BYTES / 1000000"],
+    "studio views": ["studio.view.MAX_VIEWS"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BOUNDS)
+def test_the_bounds_that_are_told_are_those_of_the_code(what):
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    row = next(line for line in text.splitlines() if line.startswith(f"| {what} |"))
+    for constant in BOUNDS[what]:
+        path, _, divisor = constant.partition(" / ")
+        module, _, name = path.rpartition(".")
+        value = getattr(importlib.import_module(f"face3d_live.live.{module}"), name) / int(divisor or 1)
+        assert re.search(rf"(?<!\d){value:.0f}(?!\d)", row), f"{constant} is {value:g}"
+
+
 # --- commands -----------------------------------------------------------------------------------------------------
 
 
