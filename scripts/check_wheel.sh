@@ -23,7 +23,7 @@ unset PYTHONPATH
 export FACE3D_CONFIG="$work/config" FACE3D_CACHE="$work/cache"
 
 say "Building the wheel ..."
-rm -rf "$work/dist" && mkdir -p "$work/dist" "$work/elsewhere"
+rm -rf "$work/dist" "$work/elsewhere" && mkdir -p "$work/dist" "$work/elsewhere"
 "$python" -m venv --clear "$work/venv"
 "$work/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$work/dist" "$root"
 say "Installing it ..."
