@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import face3d_live.cli  # noqa: F401  as in every program: one BLAS thread
 from face3d_live.head.model import Head
 from face3d_live.texture.albedo import Albedo
 
