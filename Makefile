@@ -1,11 +1,23 @@
-.PHONY: live test lint page docs clean
+# Processes that run tests side by side.
+WORKERS ?= 2
+PYTEST = .venv/bin/python -m pytest -n $(WORKERS)
+
+.PHONY: live test quick coverage lint page docs clean
 
 live:  ## set up what is missing, then serve the page
 	@scripts/setup.sh live
 	@.venv/bin/python run_live.py $(ARGS)
 
 test: lint page  ## set up what is missing, then lint, type-check and test
-	.venv/bin/python -m pytest
+	$(PYTEST)
+
+quick:  ## the unit tests alone, in less than a minute
+	@scripts/setup.sh test
+	@$(PYTEST) -q -m "not (slow or server or browser or data or cuda)"
+
+coverage:  ## all tests, and what of the package they run
+	@scripts/setup.sh test
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 lint:
 	@scripts/setup.sh test

@@ -14,6 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks by folder: what lies in `browser` needs Chromium, what lies in `live` starts processes (but outputs)."""
+    for item in items:
+        folder = item.path.parent.relative_to(ROOT / "tests").parts
+        if folder[:1] == ("live",) and folder != ("live", "outputs"):
+            item.add_marker("server")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _settings_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Servers remember outputs, mappings, compiled models: no test may meet those of who runs it, or leave any."""
