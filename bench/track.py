@@ -59,7 +59,12 @@ class Canned:
     def __init__(self, head: Head, camera: Camera, codes: HeadCodes) -> None:
         points = camera.project(head.point_basis().mean + codes.translation)
         self.answer = Estimate(
-            codes, points, confidence=0.9, residual=0.02, predicted=codes, missing=np.zeros_like(points, shape=(478, 3))
+            codes,
+            points,
+            confidence=0.9,
+            residual=0.02,
+            predicted=codes,
+            point_offsets=np.zeros_like(points, shape=(478, 3)),
         )
 
     def estimate(self, *_: object) -> Estimate:
@@ -165,7 +170,7 @@ def main() -> None:
 
     print(f"{'':44s} {'median':>8s} {'95 %':>8s}  ms")
     clock("detector, whole picture", lambda: detector.detect(frame, finest=0))
-    clock("detector, second opinion", lambda: detector.near(frame, np.array([280.0, 110.0]), 110.0))
+    clock("detector, second opinion", lambda: detector.detect_near(frame, np.array([280.0, 110.0]), 110.0))
     clock("detector, nothing found, coarse tiles", lambda: detector.detect(empty, finest=1), 10)
     clock("detector, nothing found, all tiles", lambda: detector.detect(empty, finest=2), 5)
     clock("crop 112x112", lambda: Crop(280, 110, 77).extract(frame))

@@ -1,4 +1,4 @@
-"""The pinhole camera that every room shares.
+"""The pinhole camera, shared by all modules.
 
 Camera frame: right-handed, metres, OpenGL: +x image right, +y up, +z towards the viewer, so what is seen has z < 0.
 Pixels: origin at the top-left corner of the image, x right, y down.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from face3d_live.checks import checked_finite, checked_size
 from face3d_live.typing import AnyArray, Array
 
 #: A webcam's usual focal length in units of the longer image side (53 degrees across).
@@ -21,21 +22,31 @@ DEFAULT_FOCAL = 1.0
 class Camera:
     """A pinhole camera with square pixels and the principal point in the middle.
 
-    width, height: image size in pixels; focal: focal length in pixels.
+    width, height: image size in pixels, above zero; focal: focal length in pixels, above zero. Raises ValueError.
     """
 
     width: int
     height: int
     focal: float
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", checked_size(self.width, "width"))
+        object.__setattr__(self, "height", checked_size(self.height, "height"))
+        focal = checked_finite(self.focal, "focal")
+        if focal <= 0:
+            raise ValueError(f"focal: expected a length above zero, got {focal}")
+        object.__setattr__(self, "focal", focal)
+
     @classmethod
     def webcam(cls, width: int, height: int) -> Camera:
-        """The camera assumed where nobody knows better: `DEFAULT_FOCAL` times the longer side."""
+        """The camera assumed where the focal length is not known: `DEFAULT_FOCAL` times the longer side."""
         return cls(width, height, DEFAULT_FOCAL * max(width, height))
 
     @classmethod
     def from_fov(cls, width: int, height: int, vertical_degrees: float) -> Camera:
-        """A camera with this vertical field of view."""
+        """A camera with this vertical field of view, between 0 and 180 degrees. Raises ValueError."""
+        if not 0 < checked_finite(vertical_degrees, "vertical_degrees") < 180:
+            raise ValueError(f"vertical_degrees: expected an angle between 0 and 180, got {vertical_degrees}")
         return cls(width, height, 0.5 * height / math.tan(math.radians(vertical_degrees) / 2))
 
     @property

@@ -1,4 +1,4 @@
-"""`HeadCodes`: the one value that passes from room to room, and the conventions it is written in.
+"""`HeadCodes`: the parameters of a head that all modules exchange, and their conventions.
 
 Space: right-handed, metres, OpenGL camera (+x image right, +y up, +z towards the viewer). At identity the head faces
 the camera, so +x is the subject's left; ARKit's Left and Right are the subject's.
@@ -111,7 +111,9 @@ def _zeros(n: int) -> Array:
 
 @dataclass(frozen=True)
 class HeadCodes:
-    """Everything known of a head in one picture. All arrays are float32.
+    """All parameters of a head in one picture. All arrays are float32, of the shapes below, and finite.
+
+    Raises ValueError for other shapes, for what is no array of numbers, and for values that are not finite.
 
     shape: (80,) identity PCA, unit variance. expression: (52,) ARKit coefficients 0..1, order of `ARKIT`.
     texture: (50,) albedo PCA, unit variance. rotation: (3, 3) and translation: (3,) metres: camera from head.
@@ -127,9 +129,15 @@ class HeadCodes:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            value = np.ascontiguousarray(getattr(self, f.name), np.float32)
+            try:
+                with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite
+                    value = np.ascontiguousarray(getattr(self, f.name), np.float32)
+            except TypeError as error:
+                raise ValueError(f"{f.name}: expected numbers, got {getattr(self, f.name)!r:.60}") from error
             if value.shape != _SHAPES[f.name]:
                 raise ValueError(f"{f.name}: expected {_SHAPES[f.name]}, got {value.shape}")
+            if not np.isfinite(value).all():
+                raise ValueError(f"{f.name}: {np.count_nonzero(~np.isfinite(value))} values are not finite")
             object.__setattr__(self, f.name, value)
 
     def with_(self, **changes: AnyArray) -> HeadCodes:

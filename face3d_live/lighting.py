@@ -1,4 +1,4 @@
-"""Light as second-order spherical harmonics: how every room shades, and how a light is found back from shaded skin.
+"""Light as second-order spherical harmonics: shading, and estimation of a light from shaded skin.
 
 A light is (27,) float32, (9, 3) flattened: the coefficients of irradiance / pi, that is, already convolved with the
 cosine lobe. So `shading = sum_k light[k] * Y_k(n)` with n a unit normal in camera axes, and a linear colour is

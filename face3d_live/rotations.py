@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from face3d_live.typing import AnyArray, Array
@@ -76,6 +78,11 @@ def to_euler(rotation: AnyArray) -> tuple[float, float, float]:
     pitch = float(np.arctan2(rotation[2, 1], rotation[2, 2]))
     roll = float(np.arctan2(rotation[1, 0], rotation[0, 0]))
     return yaw, pitch, roll
+
+
+def wrap_angle(angle: float) -> float:
+    """The same angle in -pi (included) to pi (excluded), radians."""
+    return (angle + math.pi) % (2 * math.pi) - math.pi
 
 
 def angle_between(a: AnyArray, b: AnyArray) -> AnyArray:  # (..., 3, 3) x 2 -> (...) radians

@@ -1,6 +1,6 @@
 #version 330
 // An avatar in the camera's frame: its morphs are in the positions, its bones are turned here.
-#include "harmonics.glsl"
+#include "spherical_harmonics.glsl"
 
 uniform mat4 projection;
 uniform mat3 rotation; // camera from avatar, scale included

@@ -1,5 +1,7 @@
 #version 330
 // The bare form: grey, lit, without albedo.
+#include "gamma.glsl"
+
 in vec3 eye_normal;
 in vec3 eye_position;
 in vec3 irradiance;
@@ -10,5 +12,5 @@ void main() {
     float facing = max(dot(normalize(eye_normal), normalize(-eye_position)), 0.0);
     vec3 lit = 0.56 * irradiance * mix(0.6, 1.0, facing);
     if (part_number > 1) lit *= 0.35; // inside the mouth
-    colour = vec4(pow(clamp(lit, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
+    colour = vec4(to_picture_exact(lit), 1.0);
 }

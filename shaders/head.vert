@@ -1,6 +1,6 @@
 #version 330
 // The head in the camera's frame. Light is evaluated here: irradiance changes slowly, vertices lie close.
-#include "harmonics.glsl"
+#include "spherical_harmonics.glsl"
 
 uniform mat4 projection;
 uniform mat3 rotation;
@@ -11,16 +11,16 @@ in vec3 position; // head frame, metres
 in vec3 normal;   // of any length
 in vec2 uv;
 in vec3 rest;  // the same vertex of the unmoved template: where drawn features are anchored
-in vec4 trait; // openness to the sky 0..1; lips 0..1; depth, see below; metres from the neck's end
+in vec4 trait; // ambient occlusion (1 = open) 0..1; lips 0..1; depth, see below; metres from the neck's end
 in float part; // number of the part: 0 skin, 1 eyes, 2 teeth, 3 tongue, 4 mouth interior
 
 out vec3 eye_normal;
 out vec3 eye_position;
-out vec3 irradiance; // occlusion included
+out vec3 irradiance; // times ambient occlusion
 out vec2 texture_uv;
 out vec3 rest_position;
 out vec3 rest_normal;
-out float openness;
+out float ambient_occlusion; // 1 = open
 out float lips;
 out float depth; // metres: of skin inside the hairline (negative outside), of the mouth's lining behind the lips
 out float alpha;
@@ -33,8 +33,8 @@ void main() {
     part_number = int(part + 0.5);
     eye_normal = rotation * unit;
     eye_position = at;
-    openness = trait.x;
-    irradiance = shade(eye_normal) * openness;
+    ambient_occlusion = trait.x;
+    irradiance = shade(eye_normal) * ambient_occlusion;
     texture_uv = uv;
     rest_position = rest;
     rest_normal = unit;

@@ -1,5 +1,6 @@
 #version 330
 // What a plain skin lacks: brows, lip colour, a blush, dark lid margins. Drawn once, into the albedo.
+#include "gamma.glsl"
 #include "noise.glsl"
 
 uniform sampler2D albedo; // picture values
@@ -23,7 +24,7 @@ float spot(vec3 p, vec3 middle, float size) {
 
 void main() {
     vec3 p = vec3(abs(rest_position.x), rest_position.yz);
-    vec3 base = pow(texture(albedo, texture_uv).rgb, vec3(2.2));
+    vec3 base = to_linear(texture(albedo, texture_uv).rgb);
     float blush = 0.55 * spot(p, cheek, 0.026) + 0.6 * spot(p, nose_tip, 0.014) + 0.5 * smoothstep(0.066, 0.075, p.x);
     float mottle = noise(rest_position.xy * 90.0) * 0.6 + noise(rest_position.xy * 310.0 + 7.0) * 0.4 - 0.5;
     base *= mix(vec3(1.0), vec3(1.02, 0.80, 0.76), clamp(blush + 0.35 * mottle, 0.0, 1.0));
@@ -38,5 +39,5 @@ void main() {
     float ends = smoothstep(-0.10, 0.15, along) * smoothstep(1.15, 0.70, along) * step(0.02, p.z);
     base = mix(base, hair_colour * 0.7, 0.85 * body * ends);
     base = mix(base, vec3(0.014, 0.010, 0.008), 0.8 * lashes);
-    colour = vec4(pow(clamp(base, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
+    colour = vec4(to_picture_exact(base), 1.0);
 }

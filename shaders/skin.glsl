@@ -7,18 +7,18 @@ in vec3 eye_normal;
 in vec3 eye_position;
 in vec3 irradiance;
 in vec2 texture_uv;
-in float openness;
+in float ambient_occlusion; // 1 = open
 in float lips;
 
 vec3 skin(vec3 n, vec3 view) {
     vec3 base = texture(albedo, texture_uv).rgb;
     base *= base;
     // Light that entered in a crease leaves it red.
-    vec3 lit = base * irradiance + base * (1.0 - openness) * vec3(0.10, 0.018, 0.010);
+    vec3 lit = base * irradiance + base * (1.0 - ambient_occlusion) * vec3(0.10, 0.018, 0.010);
     float facing = max(dot(n, normalize(view + key)), 0.0);
     float f2 = facing * facing, f4 = f2 * f2, f8 = f4 * f4, f16 = f8 * f8, f48 = f16 * f16 * f16;
     float rim = 1.0 - max(dot(n, view), 0.0);
     rim *= rim;
-    lit += key_colour * openness * (mix(0.055, 0.04, lips) * f16 + mix(0.03, 0.14, lips) * f48);
+    lit += key_colour * ambient_occlusion * (mix(0.055, 0.04, lips) * f16 + mix(0.03, 0.14, lips) * f48);
     return lit + irradiance * (0.10 * rim * rim);
 }

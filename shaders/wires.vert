@@ -1,6 +1,6 @@
 #version 330
 // Corners of triangles that share nothing, so that each knows how far it is from the opposite edge.
-#include "harmonics.glsl"
+#include "spherical_harmonics.glsl"
 
 uniform mat4 projection;
 uniform mat3 rotation;

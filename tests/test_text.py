@@ -53,7 +53,7 @@ def test_mappings(tmp_path, encoding):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_calibrations(tmp_path, encoding):
-    person = Person(Calibration.nothing(), "Zoë")
+    person = Person(Calibration.identity(), "Zoë")
     (tmp_path / "me.json").write_bytes(saved(person.to_text(), encoding))
     assert load_profile(tmp_path / "me.json").person == "Zoë"
 

@@ -1,4 +1,4 @@
-"""Materials that expressions recolour, and textures that they shift.
+"""Materials whose colours and texture transforms VRM expressions change.
 
 Source: VRMC_vrm-1.0/expressions.md, "Expression update algorithm". Several
 expressions add up: base + the sum of (target - base) * weight.
@@ -16,35 +16,38 @@ from face3d_live.avatar.textures import MAX_LAYERS, affine
 from face3d_live.avatar.weights import LEAST, expression_weights
 from face3d_live.typing import AnyArray, Array
 
-#: Coordinates as a part has them.
+#: Texture coordinates unchanged.
 AS_THEY_LIE = np.tile(np.eye(2, 3, dtype=np.float32), (MAX_LAYERS, 1, 1))
 
 
-class Look(NamedTuple):
-    """How a material is now. colour (4,), shade, glow (3,): linear. uv (2, 2, 3): what moves a part's coordinates."""
+class MaterialState(NamedTuple):
+    """A material under the current expression. colour (4,), shade, emissive (3,): linear.
+
+    uv (2, 2, 3): affine maps of a part's two sets of texture coordinates.
+    """
 
     colour: Array
     shade: Array
-    glow: Array
+    emissive: Array
     uv: Array
 
 
 def change(repaint: Repaint, expression: int, slot: int, material: Material) -> Change:
-    """What a file's expression does to a material that is drawn. slot: of the material."""
+    """The change of a material by one expression of the file. slot: the material's number in `Avatar.materials`."""
     bases: dict[str, AnyArray] = {
         "colour": material.colour,
         "shade": material.shade,
-        "glow": material.glow,
+        "emissive": material.emissive,
         "place": material.places[:, :4],
     }
     value = repaint.value
-    if repaint.part == "glow":
-        value = value * material.glow_strength
+    if repaint.part == "emissive":
+        value = value * material.emissive_strength
     return Change(expression, slot, repaint.part, np.nan_to_num(value - bases[repaint.part]))
 
 
-def looks(avatar: Avatar, expression: AnyArray) -> dict[int, Look]:  # (52,) -> material -> how it looks
-    """Materials that are not as the file has them."""
+def material_states(avatar: Avatar, expression: AnyArray) -> dict[int, MaterialState]:  # (52,) -> material -> state
+    """The states of the materials that an expression changes."""
     if not avatar.changes:
         return {}
     weights = expression_weights(avatar.expressions, expression)
@@ -54,18 +57,18 @@ def looks(avatar: Avatar, expression: AnyArray) -> dict[int, Look]:  # (52,) -> 
         if weight > LEAST:
             parts = sums.setdefault(one.material, {})
             parts[one.part] = parts.get(one.part, 0) + weight * one.amount
-    return {number: _look(avatar.materials[number], parts) for number, parts in sums.items()}
+    return {number: _state(avatar.materials[number], parts) for number, parts in sums.items()}
 
 
-def _look(material: Material, parts: dict[str, AnyArray]) -> Look:
+def _state(material: Material, parts: dict[str, AnyArray]) -> MaterialState:
     colour = np.clip(material.colour + parts.get("colour", 0), 0, 1)
     shade = np.clip(material.shade + parts.get("shade", 0), 0, 1)
-    glow = np.maximum(material.glow + parts.get("glow", 0), 0)
+    emissive = np.maximum(material.emissive + parts.get("emissive", 0), 0)
     uv = AS_THEY_LIE.copy()
     if "place" in parts:
         for layer, (place, moved) in enumerate(zip(material.places, parts["place"], strict=True)):
             uv[layer] = _between(affine(place), affine(np.append(place[:4] + moved, place[4])))
-    return Look(*(np.asarray(values, np.float32) for values in (colour, shade, glow, uv)))
+    return MaterialState(*(np.asarray(values, np.float32) for values in (colour, shade, emissive, uv)))
 
 
 def _between(old: AnyArray, new: AnyArray) -> AnyArray:  # (2, 3), (2, 3) -> (2, 3)

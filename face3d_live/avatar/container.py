@@ -1,7 +1,7 @@
-"""The outer shell of a .glb or .vrm file: header, JSON chunk, binary chunk. Source: glTF 2.0, section 4.
+"""Container of a .glb or .vrm file: header, JSON chunk, binary chunk. Source: glTF 2.0, section 4.
 
-What exporters get wrong there costs nothing to read, so it is read: padding of any kind, lengths in the header that are
-too small or too large, bytes after the last chunk. A .gltf file is the JSON alone.
+The one reader of GLB files. Common mistakes of exporters are accepted: padding of any kind, lengths in the header that
+are too small or too large, bytes after the last chunk. A .gltf file is the JSON alone.
 """
 
 from __future__ import annotations

@@ -20,16 +20,16 @@ from face3d_live.avatar.presets import AS_ARKIT, PRESETS, VRM0
 _MAX_EXPRESSIONS = 2000
 _MAX_BINDS = 5000
 
-Property = Literal["colour", "shade", "glow", "place"]
+Property = Literal["colour", "shade", "emissive", "place"]
 Override = Literal["none", "block", "blend"]
 
 #: What of a material an expression may change and the renderer draws, by the names of VRM 1.0 and of Unity's shaders.
-_COLOURS: dict[str, Property] = {"color": "colour", "shadeColor": "shade", "emissionColor": "glow"}
+_COLOURS: dict[str, Property] = {"color": "colour", "shadeColor": "shade", "emissionColor": "emissive"}
 _UNITY: dict[str, Property] = {
     "_Color": "colour",
     "_BaseColor": "colour",
     "_ShadeColor": "shade",
-    "_EmissionColor": "glow",
+    "_EmissionColor": "emissive",
 }
 #: Unity's texture transforms: both axes, u alone, v alone. MToon's and the others' textures all go by the main one's.
 _UNITY_AXES = {"_ST": (True, True), "_ST_S": (True, False), "_ST_T": (False, True)}
@@ -52,8 +52,8 @@ class Bind:
 class Repaint:
     """An expression changes a material. value: what `part` becomes at weight 1, NaN where it stays.
 
-    "colour": linear RGBA (4,). "shade", "glow": linear RGB (3,). "place": offset u, v and scale u, v of its textures,
-    v downwards (4,).
+    "colour": linear RGBA (4,). "shade", "emissive": linear RGB (3,). "place": offset u, v and scale u, v of its
+    textures, v downwards (4,).
     """
 
     material: int
@@ -156,7 +156,7 @@ def _unity(kind: str, value: Json) -> tuple[Property, NDArray[np.float64]] | Non
     if kind in _UNITY:
         part = _UNITY[kind]
         colour = _colour(value, part)
-        if part != "glow":  # emission is linear there, as it may be brighter than white
+        if part != "emissive":  # emission is linear there, as it may be brighter than white
             colour[:3] = np.power(np.maximum(colour[:3], 0), _GAMMA)
         return part, colour
     for suffix, (along_u, along_v) in _UNITY_AXES.items():

@@ -171,7 +171,7 @@ class _Loader:
 
     def _part(self, piece: Baked, placing: Framing) -> Part:
         lit = self._materials.taken[piece.material].style == "lit"
-        # Toon surfaces are drawn with smooth normals of their own making, which folds would spoil.
+        # Toon materials keep their authored smooth normals: recomputed ones would show the mesh's folds.
         morphs = with_turns(piece) if lit and len(piece.rows) else piece.moves.copy()
         morphs[..., :3] = placing.direct(morphs[..., :3]) * placing.scale
         if morphs.shape[-1] == 6:

@@ -1,4 +1,5 @@
-"""Materials: colour, glow, relief, roughness and metal, shadows of folds, alpha mode, sidedness; MToon's shade colour.
+"""Materials: base colour, emissive, normal, metallic-roughness and occlusion maps, alpha mode, sidedness; MToon's shade
+colour.
 
 Sources: glTF 2.0, section 3.9; KHR_materials_unlit, KHR_materials_emissive_strength; VRM 0.x and VRMC_materials_mtoon.
 """
@@ -24,8 +25,8 @@ MAX_MATERIALS = 2000
 _ALPHA: dict[str, AlphaMode] = {"OPAQUE": "opaque", "MASK": "mask", "BLEND": "blend"}
 #: The shaded side of toon surfaces that name no colour: cooler and darker, linear.
 _SHADE = (0.62, 0.58, 0.66)
-#: Brighter than this nothing can look.
-_MAX_GLOW = 16.0
+#: Limit of `KHR_materials_emissive_strength`.
+_MAX_EMISSIVE = 16.0
 
 
 class Materials:
@@ -101,12 +102,12 @@ class Materials:
             plain.get("doubleSided") is True,
             style,
             shade,
-            _glow(plain, extensions),
+            _emissive(plain, extensions),
             order,
-            glow_strength=_strength(extensions),
+            emissive_strength=_strength(extensions),
             metallic=float(np.clip(metal, 0, 1)),
             roughness=float(np.clip(rough, 0, 1)),
-            relief_scale=_share(textures, "relief", "scale", (-4.0, 4.0)),
+            normal_scale=_share(textures, "normal", "scale", (-4.0, 4.0)),
             occlusion_strength=_share(textures, "occlusion", "strength", (0.0, 1.0)),
             places=np.array([layer.place for layer in textures.layers], np.float64).reshape(-1, 5),
             # Unlit surfaces show nothing but their colour.
@@ -115,10 +116,10 @@ class Materials:
 
     def _maps(self, textures: Textures) -> dict[str, Map | None]:
         return {
-            "glow_map": self._map(textures, "glow", linear=False),
-            "relief": self._map(textures, "relief", linear=True),
-            "surface": self._map(textures, "surface", linear=True),
-            "occlusion": self._map(textures, "occlusion", linear=True),
+            "emissive_map": self._map(textures, "emissive", linear=False),
+            "normal_map": self._map(textures, "normal", linear=True),
+            "metallic_roughness_map": self._map(textures, "metallic_roughness", linear=True),
+            "occlusion_map": self._map(textures, "occlusion", linear=True),
         }
 
     def _map(self, textures: Textures, part: str, linear: bool) -> Map | None:
@@ -145,14 +146,14 @@ class Materials:
         return ("unlit" if "KHR_materials_unlit" in extensions else "lit"), white, 0
 
 
-def _glow(plain: Json, extensions: Json) -> Array:  # -> (3,)
+def _emissive(plain: Json, extensions: Json) -> Array:  # -> (3,)
     colour = fields.numbers(plain, "emissiveFactor", (0.0,) * 3).clip(0, 1)
     return (colour * _strength(extensions)).astype(np.float32)
 
 
 def _strength(extensions: Json) -> float:
     strength = fields.number(fields.mapping(extensions, "KHR_materials_emissive_strength"), "emissiveStrength", 1.0)
-    return float(np.clip(strength, 0, _MAX_GLOW))
+    return float(np.clip(strength, 0, _MAX_EMISSIVE))
 
 
 def _share(textures: Textures, part: str, key: str, limits: tuple[float, float]) -> float:

@@ -45,13 +45,13 @@ class Map:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """How a surface looks. colour (4,), shade (3,), glow (3,): linear; each multiplies its image's.
+    """A material, with glTF's meaning. colour (4,), shade (3,), emissive (3,): linear; each multiplies its map.
 
-    glow_strength: is in `glow`, and times what an expression makes of that. image: index into `Avatar.images`, or None;
-    its layer is 0. order: blended surfaces with a higher one are drawn later. metallic, roughness: multiply blue and
-    green of `surface`. relief: normals, as far as `relief_scale` says. occlusion: red is how much light comes in from
-    around, as far as `occlusion_strength` says. places (L, 5): how its textures lie on each of a part's coordinates,
-    which have that in them: offset u, v, scale u, v, rotation in radians.
+    emissive_strength: included in `emissive`; multiplies what an expression sets. image: the base colour's index into
+    `Avatar.images`, or None; its layer is 0. order: blended surfaces with a higher one are drawn later. metallic,
+    roughness: multiply blue and green of `metallic_roughness_map`. normal_scale: of `normal_map`, in tangent space.
+    occlusion_strength: of `occlusion_map`, whose red is the share of ambient light. places (L, 5): the transforms of
+    its textures, already applied to each of a part's coordinates: offset u, v, scale u, v, rotation in radians.
     """
 
     colour: Array
@@ -61,17 +61,17 @@ class Material:
     double_sided: bool
     style: Style
     shade: Array
-    glow: Array
+    emissive: Array
     order: int = 0
-    glow_strength: float = 1.0
+    emissive_strength: float = 1.0
     metallic: float = 0.0
     roughness: float = 0.6
-    relief_scale: float = 1.0
+    normal_scale: float = 1.0
     occlusion_strength: float = 1.0
-    glow_map: Map | None = None
-    relief: Map | None = None
-    surface: Map | None = None
-    occlusion: Map | None = None
+    emissive_map: Map | None = None
+    normal_map: Map | None = None
+    metallic_roughness_map: Map | None = None
+    occlusion_map: Map | None = None
     places: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 5)))
 
 
@@ -79,13 +79,13 @@ class Material:
 class Change:
     """What an expression does to a material at weight 1. expression: row of `Expressions`; material: of `Avatar`.
 
-    amount: added to the material's own, as long as that: "colour" (4,), "shade" and "glow" (3,), of "place" offset and
-    scale of each coordinate (L, 4).
+    amount: added to the material's own, as long as that: "colour" (4,), "shade" and "emissive" (3,), of "place" offset
+    and scale of each coordinate (L, 4).
     """
 
     expression: int
     material: int
-    part: Literal["colour", "shade", "glow", "place"]
+    part: Literal["colour", "shade", "emissive", "place"]
     amount: NDArray[np.float64]
 
 

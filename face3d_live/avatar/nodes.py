@@ -81,7 +81,7 @@ class Nodes:
         return found
 
     def groups(self, bones: dict[str, int]) -> NDArray[np.int32]:  # -> (N,) column of BONES, -1 for the body
-        """The bone that carries each node: its own or that of its nearest forebear."""
+        """The bone that carries each node: its own or that of its nearest ancestor with a bone."""
         own = {node: BONES.index(name) for name, node in bones.items()}
         group = np.full(len(self.plain), -1, np.int32)
         for i in self.order:

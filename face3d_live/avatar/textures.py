@@ -39,7 +39,7 @@ def affine(place: AnyArray) -> NDArray[np.float64]:  # (5,) -> (2, 3)
 
 
 class Textures:
-    """A material's textures by their part: "colour", "glow", "relief", "surface", "occlusion".
+    """A material's textures by their part: "colour", "emissive", "normal", "metallic_roughness", "occlusion".
 
     layers: the coordinates that they need, the colour's first, `MAX_LAYERS` at most. left_out: parts that need more.
     place: offset and scale of those that the file does not place.
@@ -73,9 +73,9 @@ def _textures(plain: Json) -> Mapping[str, Json]:
     colour = fields.mapping(glossy, "diffuseTexture") if glossy else fields.mapping(metallic, "baseColorTexture")
     return {
         "colour": colour,
-        "glow": fields.mapping(plain, "emissiveTexture"),
-        "relief": fields.mapping(plain, "normalTexture"),
-        "surface": {} if glossy else fields.mapping(metallic, "metallicRoughnessTexture"),
+        "emissive": fields.mapping(plain, "emissiveTexture"),
+        "normal": fields.mapping(plain, "normalTexture"),
+        "metallic_roughness": {} if glossy else fields.mapping(metallic, "metallicRoughnessTexture"),
         "occlusion": fields.mapping(plain, "occlusionTexture"),
     }
 

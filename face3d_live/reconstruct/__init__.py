@@ -1,11 +1,18 @@
 """Photos in, textured heads out: the files of `face3d-live reconstruct`, of the studio page and of the live snapshot.
 
-photo        bytes -> an upright picture, or why not       judge    is this face good enough, and how good
-colour       its colours to sRGB                           find     the faces of a picture, and the codes of one
-search       faces of a photo of any size                  frame    the upright part of it that is used
-second_look  is it a face                                  maker    `Reconstructor`: a picture -> files
-advice       every refusal in words, English and Chinese   batch    the command: many photos
-refine       codes fitted to the photo itself              fusing   several pictures of one person
+photo                   bytes to an upright picture, or why not
+colour                  its colours to sRGB
+search                  faces of a photo of any size
+frame                   the upright part of the photo that is used
+find                    which face is meant, and its codes
+test_time_augmentation  codes from the average over several crops
+rotation_consistency    rejects false detections
+quality_gate            whether the face is good enough
+refine                  codes fitted to the photo's pixels
+fusing                  several pictures of one person
+reconstructor           `Reconstructor`: a picture to files
+advice                  every refusal and warning in words, English and Chinese
+batch                   the command: many photos
 """
 
 from face3d_live.reconstruct.advice import advice

@@ -121,7 +121,7 @@ WARNINGS: dict[str, Advice] = {
 
 
 def advice(code: str, language: Language = "en") -> str | None:
-    """The sentence of a code, of a refusal or a warning; None for a code of other rooms."""
+    """The sentence of a code, of a refusal or a warning; None for codes of other modules."""
     found = REFUSALS.get(code) or WARNINGS.get(code)
     return None if found is None else getattr(found, language)
 

@@ -24,18 +24,18 @@ RENDER_SIDE, STRUCTURE_SIDE = 768, 256
 
 
 def mesh_files(
-    head: Head, codes: HeadCodes, level: Level, texture: Picture, depth: Array | None = None
+    head: Head, codes: HeadCodes, level: Level, texture: Picture, displacement: Array | None = None
 ) -> dict[str, bytes]:
     """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets.
 
-    depth: the relief (`texture.relief`): the high level is displaced by it; the others and head.glb, which is never
-    finer than medium (52 targets of the high level are 30 MB), wear it as normal.png.
+    displacement: the map of `texture.displacement`. The high level is displaced by it. The other levels and head.glb,
+    which is never finer than medium (52 targets of the high level are 30 MB), get it as normal map, normal.png.
     """
     mesh = head.topology(level)
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
-    if depth is not None and level == "high":
-        vertices = displaced(vertices, mesh, depth)
-    bumps = None if depth is None else normal_map(depth, codes, head)
+    if displacement is not None and level == "high":
+        vertices = displaced(vertices, mesh, displacement)
+    bumps = None if displacement is None else normal_map(displacement, codes, head)
     text = obj_text(vertices, mesh.faces, mesh.uv, mesh.face_uv, mesh.normals(vertices))
     animated: Level = "low" if level == "low" else "medium"
     files = {

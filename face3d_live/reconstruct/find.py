@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,26 +13,27 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.points import EYE_CORNERS
 from face3d_live.reconstruct.advice import refusal
-from face3d_live.reconstruct.frame import LEANING, Frame, frame_around
+from face3d_live.reconstruct.frame import LEANING, PhotoFrame, frame_around
+from face3d_live.reconstruct.rotation_consistency import disagreement
 from face3d_live.reconstruct.search import search
-from face3d_live.reconstruct.second_look import disagreement
-from face3d_live.reconstruct.test_time_augmentation import look_again
+from face3d_live.reconstruct.test_time_augmentation import estimate_augmented
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.estimate import Estimate, Estimator
+from face3d_live.rotations import wrap_angle
 from face3d_live.track.crop_placement import crop_from_detection
 from face3d_live.track.detector import SURE, Detection, Detector
-from face3d_live.track.track_validation import judge
+from face3d_live.track.track_validation import validate_estimate
 from face3d_live.typing import Array, Picture
 
 #: "auto": the one face that is clearly meant; "largest"; or a number of `Finder.faces`.
 Choice = Literal["auto", "largest"] | int
 
 _BYSTANDER = 0.6  # a face of less than this share of the largest one's side is not meant
-_TRIES = 3  # the detector is wrong now and then: so many of its faces are shown to the network
-#: The network's confidence below which a face is looked at the other ways up, too, and by how much one of those has to
+_TRIES = 3  # detections tried with the network: some are no faces
+#: The network's confidence below which a face is estimated the other ways up, too, and by how much one of those has to
 #: be better. Of 80 portraits upright 76 have 0.8 and more, the least 0.54; upside down they have 0.51 at most.
 _CONVINCED, _BETTER = 0.65, 0.15
-#: Disagreement of a second look, see `second_look`: no face, and a face that is hard to see.
+#: Disagreement between rotated crops, see `rotation_consistency`: no face, and a face that is hard to see.
 _NO_FACE, _HARD = 0.10, 0.05
 
 
@@ -51,9 +53,11 @@ class Face:
 
 @dataclass(frozen=True)
 class Found:
-    """A face and what is known of it. codes: in the camera; points: (478, 2) pixels as the network saw them, with
-    sigma (478,); confidence: 0..1; others: further faces that were left out; frame: the part of the photo that camera
-    and points mean, None: the photo itself; steady: whether a second look agreed."""
+    """A face with its codes. codes: camera frame; points: (478, 2) the network's, pixels, with sigma (478,).
+
+    confidence: 0..1; others: number of further faces that were left out; frame: the part of the photo that camera and
+    points refer to, None: the photo itself; steady: whether estimates in rotated crops agreed closely.
+    """
 
     codes: HeadCodes
     camera: Camera
@@ -61,7 +65,7 @@ class Found:
     points: Array
     sigma: Array
     others: int = 0
-    frame: Frame | None = None
+    frame: PhotoFrame | None = None
     steady: bool = True
 
     def picture(self, photo: Picture) -> Picture:
@@ -76,10 +80,10 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What the network makes of a face in a frame. believed: whether it is one."""
+class _Reading:
+    """The network's estimate of a face in a frame. believed: whether it passed `validate_estimate`."""
 
-    frame: Frame
+    frame: PhotoFrame
     estimate: Estimate
     believed: bool
 
@@ -116,13 +120,13 @@ class Finder:
             candidates = detections[:_TRIES]
         for detection in candidates:
             read = self._upright(rgb, detection)
-            found = None if read is None else self._second_look(read)
+            found = None if read is None else self._refined(read)
             if found is not None:
                 return replace(found, others=max(len(sure) - 1, 0))
         raise refusal("no-face")
 
-    def _upright(self, rgb: Picture, face: Detection) -> _Read | None:
-        """The face read as it stands, or turned the way in which the network is surest of it; None for none."""
+    def _upright(self, rgb: Picture, face: Detection) -> _Reading | None:
+        """The estimate of the face as it is, or turned upright where that is more confident; None without a face."""
         plain = self._read(frame_around(rgb, face), face) if abs(face.roll) <= LEANING else None
         if plain is not None and plain.estimate.confidence >= _CONVINCED:
             return plain if plain.believed else None
@@ -135,52 +139,54 @@ class Finder:
         better = best is not None and best.estimate.confidence > plain.estimate.confidence + _BETTER
         return best if better else plain
 
-    def _straightened(self, rgb: Picture, face: Detection, read: _Read) -> _Read:
-        """Turned by what its points still lean, where the network is surer of it then."""
+    def _straightened(self, rgb: Picture, face: Detection, read: _Reading) -> _Reading:
+        """Estimated again with the roll left between its eye corners undone, where that is more confident."""
         x, y = read.estimate.points_px[EYE_CORNERS[1]] - read.estimate.points_px[EYE_CORNERS[0]]
-        leaning = float(np.degrees(np.arctan2(y, x)))
+        leaning = -math.atan2(y, x)  # y down
         if abs(leaning) <= LEANING / 2:
             return read
-        again = self._read(frame_around(rgb, face, read.frame.turned + leaning), face)
+        again = self._read(frame_around(rgb, face, read.frame.roll + leaning), face)
         better = again is not None and again.estimate.confidence > read.estimate.confidence
         return again if again is not None and better else read
 
-    def _read(self, frame: Frame, face: Detection) -> _Read | None:
-        """The network's answer in a frame, in the crop that its own points ask for; None where it sees no face."""
+    def _read(self, frame: PhotoFrame, face: Detection) -> _Reading | None:
+        """The network's second estimate in a frame, in the crop given by the first; None where it is "lost"."""
         centre, side = frame.here(face)
-        near = self._detector.near(frame.picture, centre, side) if frame.turned else None
+        near = self._detector.detect_near(frame.picture, centre, side) if frame.roll else None
         square = np.concatenate([centre - side / 2, centre + side / 2])
         here = near or Detection(square, face.score, face.keypoints)
         size = frame.camera.width, frame.camera.height
         first = self._estimator.estimate(frame.picture, crop_from_detection(here), frame.camera)
-        if judge(first, None, 0.0, size) == "lost":
+        if validate_estimate(first, None, 0.0, size) == "lost":
             return None
         second = self._estimator.estimate(frame.picture, crop_from_points(first.points_px), frame.camera)
-        verdict = judge(second, None, 0.0, size)
-        return _Read(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
+        verdict = validate_estimate(second, None, 0.0, size)
+        return _Reading(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
 
-    def _second_look(self, read: _Read) -> Found | None:
-        """The face with its codes, where looks at it in turned crops agree; None where they see different things."""
+    def _refined(self, read: _Reading) -> Found | None:
+        """The face with its codes by test-time augmentation; None where estimates in rotated crops disagree."""
         frame = read.frame
-        look = look_again(self._estimator, frame.picture, read.estimate.codes, frame.camera)
-        apart = disagreement(self._estimator.regressor, frame.picture, look.points)
+        augmented = estimate_augmented(self._estimator, frame.picture, read.estimate.codes, frame.camera)
+        apart = disagreement(self._estimator.regressor, frame.picture, augmented.points)
         if apart > _NO_FACE:
             return None
         confidence = float(read.estimate.confidence)
-        return Found(look.codes, frame.camera, confidence, look.points, look.sigma, 0, frame, apart <= _HARD)
+        return Found(
+            augmented.codes, frame.camera, confidence, augmented.points, augmented.sigma, 0, frame, apart <= _HARD
+        )
 
 
 def _rolls(face: Detection) -> Iterator[float]:
-    """Degrees by which a face may lie turned: what its keypoints say first, then the other quarters of that."""
+    """Possible rolls of a face, radians: that of its keypoints, then those a half and a quarter turn from it."""
     own = 0.0 if abs(face.roll) <= LEANING else face.roll
-    for quarter in (0, 180, 90, -90):
-        roll = (own + quarter + 180) % 360 - 180
+    for turn in (0.0, math.pi, -math.pi / 2, math.pi / 2):
+        roll = wrap_angle(own + turn)
         if abs(roll) > LEANING:
             yield roll
 
 
 def _beyond_doubt(faces: Sequence[Detection]) -> list[Detection]:
-    """The detector's sure faces, largest first; where it is sure of none, its first answer."""
+    """The detections above `SURE`, largest first; where there are none, the first detection."""
     return [face for face in faces if face.score >= SURE] or list(faces[:1])
 
 

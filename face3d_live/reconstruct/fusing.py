@@ -29,8 +29,8 @@ _STEPS = 4
 
 
 @dataclass(frozen=True)
-class Sitting:
-    """One picture of the person, and what was found in it."""
+class PersonView:
+    """One picture of the person, with the face found in it and its quality."""
 
     name: str
     rgb: Picture
@@ -39,22 +39,22 @@ class Sitting:
 
     @property
     def trust(self) -> float:
-        """Sure, large, sharp and seen from the front counts most."""
+        """Weight of the picture: high for confident, large, sharp and frontal faces."""
         size = min(1.0, self.quality.face / 300)
         front = max(0.1, float(np.cos(self.quality.yaw) * np.cos(self.quality.pitch)))
         sharp = min(1.0, self.quality.sharpness / 0.3)
         return float(max(self.found.confidence, 0.05) * size**0.5 * front**2 * sharp)
 
 
-def one_identity(sittings: Sequence[Sitting], fitter: Fitter) -> list[Sitting]:
+def one_identity(views: Sequence[PersonView], fitter: Fitter) -> list[PersonView]:
     """The same pictures, best first, their codes with one shape: the mean by trust.
 
     Pose and expression are fitted anew around it.
     """
-    ordered = sorted(sittings, key=lambda sitting: -sitting.trust)
-    weight = np.array([sitting.trust for sitting in ordered])
-    shape = np.average([sitting.found.codes.shape for sitting in ordered], axis=0, weights=weight).astype(np.float32)
-    return [replace(sitting, found=with_shape(sitting.found, shape, fitter)) for sitting in ordered]
+    ordered = sorted(views, key=lambda view: -view.trust)
+    weight = np.array([view.trust for view in ordered])
+    shape = np.average([view.found.codes.shape for view in ordered], axis=0, weights=weight).astype(np.float32)
+    return [replace(view, found=with_shape(view.found, shape, fitter)) for view in ordered]
 
 
 def with_shape(found: Found, shape: Array, fitter: Fitter) -> Found:  # (80,)

@@ -1,4 +1,4 @@
-"""A photo under the vertices of a head: colours and slopes where they lie, and how codes move them over it."""
+"""A photo sampled at the vertices of a head: colours, gradients, and Jacobians of projection and shading."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SIDE, BLUR = 192, 1.2  # the face's picture, pixels
 POSE = 6  # variables: a rotation vector in camera axes, a translation in depths of the head, as in `regress.fit`
 
 
-def towards_flat(vectors: Array, normals: Array) -> Array:  # (N, 3), (N, 3) unit -> (N, 3)
-    """The part of each vector that is square to its normal."""
+def tangential(vectors: Array, normals: Array) -> Array:  # (N, 3), (N, 3) unit -> (N, 3)
+    """The part of each vector that is perpendicular to its normal."""
     return vectors - (vectors * normals).sum(1, keepdims=True) * normals
 
 
 @dataclass(frozen=True)
-class Cut:
+class FaceCrop:
     """The face's part of a photo, `SIDE` pixels a side, picture values 0..1. scale: its pixels per photo pixel."""
 
     picture: Array  # (S, S, 3)
-    slopes: Array  # (S, S, 6): by x, then by y
+    slopes: Array  # (S, S, 6) gradient per pixel: by x, then by y
     corner: Array  # (2,) photo pixels
     scale: float
 
     @classmethod
-    def of(cls, rgb: Picture, found: Found) -> Cut:
+    def of(cls, rgb: Picture, found: Found) -> FaceCrop:
         crop = crop_from_points(found.points)
         plain = crop.extract(rgb, SIDE).astype(np.float32) / 255
         soft = cv2.GaussianBlur(plain, (0, 0), BLUR)
@@ -44,16 +44,16 @@ class Cut:
     def place(self, pixel: Array) -> Array:  # (N, 2) photo pixels -> (N, 2) pixels of the cut
         return ((pixel - self.corner) * self.scale).astype(np.float32)
 
-    def look(self, pixel: Array) -> tuple[Array, Array]:  # (N, 2) -> (N, 3), (N, 3, 2)
-        """Colours, and their slope per pixel of the cut."""
+    def sample(self, pixel: Array) -> tuple[Array, Array]:  # (N, 2) -> (N, 3), (N, 3, 2)
+        """Colours, and their gradient per pixel of the crop."""
         at = np.ascontiguousarray(pixel - 0.5, np.float32)[:, None]
         both = [cv2.remap(part, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
                 for part in (self.picture, self.slopes[..., :3], self.slopes[..., 3:])]  # fmt: skip
         return np.asarray(both[0], np.float32), np.stack(both[1:], -1).astype(np.float32)
 
 
-def moves(local: Array, basis: Array, codes: HeadCodes, camera: Camera) -> Array:
-    """How points (3, N) of the head move over the picture with pose, expression and shape: (6 + n, 2, N) pixels.
+def projection_jacobian(local: Array, basis: Array, codes: HeadCodes, camera: Camera) -> Array:
+    """Derivative of the projected points (3, N) by pose, expression and shape: (6 + n, 2, N) pixels.
 
     basis: (3, n, N). Pose variables as in `regress.fit`: a rotation vector in camera axes, a translation in depths.
     """
@@ -75,7 +75,7 @@ def moves(local: Array, basis: Array, codes: HeadCodes, camera: Camera) -> Array
     return out
 
 
-def slope_of_light(light: Array, normals: Array) -> Array:  # (27,), (N, 3) -> (N, 3)
+def shading_gradient(light: Array, normals: Array) -> Array:  # (27,), (N, 3) -> (N, 3)
     """d(shading) / d(normal) of a white light; the harmonics are polynomials of the normal."""
     step = 1e-2
     grey = light.reshape(9, 3).mean(1)

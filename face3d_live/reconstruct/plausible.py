@@ -1,4 +1,4 @@
-"""What is asked of a head that is refined, whatever its photo shows: two sides alike, and no other size."""
+"""Priors of `refine` that do not depend on the photo: symmetry of the two sides, and unchanged size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNEVEN = 0.35  # between the coefficients of two sides
 
 
 def evenness(head: Head) -> Array:  # (132, 132)
-    """The quadratic form of expression and shape that asks both sides of a face to be alike."""
+    """The quadratic form of expression and shape that penalises asymmetry."""
     shape = head.point_basis().shape  # (80, 478, 3)
     mirrored = shape[:, MIRROR_478] * np.array([-1, 1, 1], np.float32)
     odd = (shape - mirrored).reshape(N_SHAPE, -1) * np.sqrt(20 / shape.shape[1]) / ASYMMETRY

@@ -1,4 +1,4 @@
-"""Whether a face is good enough for a head, and how far to trust what comes of it.
+"""Quality gate: refuses faces that are too poor for a head, and warns of those that are just good enough.
 
 Thresholds of sharpness and light: 260 portraits of 256 pixels (face 116 wide), as they are and blurred. Sharpness is
 above 0.27 in 99 % of them, 0.15 after a Gaussian blur of 2 pixels and 0.10 after 4. The brightest tenth of a face is
@@ -22,7 +22,7 @@ from face3d_live.regress.crop import CROP_MARGIN, Crop, crop_from_points
 from face3d_live.rotations import to_euler
 from face3d_live.typing import Picture
 
-SURE = 0.5  # confidence below which the head is held back
+SURE = 0.5  # confidence below which the result is conservative
 SMALL_FACE = 96  # pixels of the box around the face
 LEAST_SHARPNESS, SOFT = 0.085, 0.16
 LEAST_LIGHT, DIM = 36.0, 60.0  # of 255: the brightest tenth of the face
@@ -34,9 +34,9 @@ _SIDE = 96
 
 @dataclass(frozen=True)
 class Quality:
-    """What was measured. face: side in pixels; sharpness: see `sharpness`; light: of 255; outside: share of the face's
-    outline beyond the photo; yaw, pitch: radians. warnings: codes of `advice.WARNINGS`. conservative: the result is
-    to be held back (small texture, no added detail, shape drawn to the mean)."""
+    """Measured quality. face: side in pixels; sharpness: see `sharpness`; light: of 255; outside: share of the face's
+    outline beyond the photo; yaw, pitch: radians. warnings: codes of `advice.WARNINGS`. conservative: the result
+    gets a small texture, no added detail, and a shape moved towards the mean."""
 
     face: float
     sharpness: float
@@ -93,11 +93,11 @@ def assess(rgb: Picture, found: Found) -> Quality:
         "turned": abs(yaw) > TURNED,
         "edge": outside > AT_EDGE,
         "others": found.others > 0,
-        "rotated": found.frame is not None and found.frame.turned != 0,
+        "rotated": found.frame is not None and found.frame.roll != 0,
     }
     warnings = tuple(code for code, true in checks.items() if true)
-    held_back = bool({"unsure", "small", "soft", "dim"} & set(warnings))
-    return Quality(face, sharp, light, outside, yaw, pitch, found.confidence, warnings, held_back)
+    conservative = bool({"unsure", "small", "soft", "dim"} & set(warnings))
+    return Quality(face, sharp, light, outside, yaw, pitch, found.confidence, warnings, conservative)
 
 
 def sharpness(grey: Picture) -> float:  # (96, 96)
@@ -108,8 +108,7 @@ def sharpness(grey: Picture) -> float:  # (96, 96)
 
 
 def _turn(codes: HeadCodes, camera: Camera) -> tuple[float, float]:
-    """(yaw, pitch) of the face against the ray it is seen along: at a photo's edge a head may be turned and yet seen
-    from the front."""
+    """(yaw, pitch), radians, of the face against its viewing ray: away from the axis they differ from the pose's."""
     yaw, pitch, _ = to_euler(codes.rotation)
     x, y, z = codes.translation
     return yaw + float(np.arctan2(x, -z)), pitch - float(np.arctan2(y, -z))

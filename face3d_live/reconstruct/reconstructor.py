@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from face3d_live.camera import Camera
+from face3d_live.checks import checked_rgb
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
@@ -21,15 +22,15 @@ from face3d_live.head.topology import Level
 from face3d_live.reconstruct.advice import WARNINGS, refusal
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
-from face3d_live.reconstruct.fusing import Sitting, one_identity, with_shape
+from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
 from face3d_live.reconstruct.quality_gate import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.reconstruct.report import described, part_of_photo
 from face3d_live.regress.fit import Fitter
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.displacement import relief
-from face3d_live.texture.portrait import OBSERVED, Seen, seen_in, whole_skin
+from face3d_live.texture.displacement import estimate_displacement
+from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
 from face3d_live.typing import Device, Picture, Precision
@@ -39,7 +40,7 @@ Only = Literal["all", "structure"]
 Progress = Callable[[str, float], None]
 
 CONSERVATIVE_TEXTURE = 512
-COVERED = 0.03  # share of the skin seen from where a filled-in cover is mentioned
+COVERED = 0.03  # occluded share of the visible face from which the warning "covered" is given
 CONSERVATIVE_SHAPE = 0.5  # share of the identity that is kept where the face was hard to see
 
 #: What a reconstruction holds, in the order of a zip.
@@ -141,12 +142,12 @@ class Reconstructor:
         return Renderer(self.head, RENDER_SIDE, RENDER_SIDE, level="medium", samples=4)
 
     def faces(self, rgb: Picture) -> list[Face]:
-        """The faces of a picture, the largest first: what `Options.face` chooses from."""
-        return self._finder.faces(rgb)
+        """The faces of a picture, the largest first: what `Options.face` chooses from. Raises ValueError as `photo`."""
+        return self._finder.faces(checked_rgb(rgb, "photo"))
 
     def find(self, rgb: Picture, choice: Choice) -> Found:
-        """One face of a picture with its codes. Raises InputError: see `Finder.find`."""
-        return self._finder.find(rgb, choice)
+        """One face of a picture with its codes. Raises InputError: see `Finder.find`; ValueError: see `photo`."""
+        return self._finder.find(checked_rgb(rgb, "photo"), choice)
 
     def photo(
         self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
@@ -154,17 +155,17 @@ class Reconstructor:
     ) -> Reconstruction:  # fmt: skip
         """The files of a picture (H, W, 3) of any size. warnings: codes of what reading it brought up.
 
-        Raises InputError: see `Finder.find` and `judge.assess`.
+        Raises InputError: see `Finder.find` and `quality_gate.assess`; ValueError: see `checks.checked_rgb`.
         """
-        run = _Run(options or Options(), progress or _silent)
+        run, rgb = _Run(options or Options(), progress or _silent), checked_rgb(rgb, "photo")
         found, quality = self._geometry(rgb, run)
         quality = replace(quality, warnings=(*warnings, *quality.warnings))
         run.notes |= part_of_photo(found)
         return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
 
     def geometry(self, rgb: Picture, options: Options | None = None) -> Found:
-        """The face of a picture with the codes that its files would hold. Raises InputError: see `photo`."""
-        return self._geometry(rgb, _Run(options or Options(), _silent))[0]
+        """The face of a picture with the codes that its files would hold. Raises as `photo` does."""
+        return self._geometry(checked_rgb(rgb, "photo"), _Run(options or Options(), _silent))[0]
 
     def _geometry(self, rgb: Picture, run: _Run) -> tuple[Found, Quality]:
         """The first two stages."""
@@ -190,48 +191,52 @@ class Reconstructor:
         """
         run = _Run(options or Options(), progress or _silent)
         with run.stage("face", 0.0):
-            sittings, refused = self._sittings([(shown(name), rgb) for name, rgb in pictures], run.options)
+            views, refused = self._usable_views([(shown(n), checked_rgb(rgb, n)) for n, rgb in pictures], run.options)
         with run.stage("geometry", 0.25):
             if run.options.refine and run.options.only == "all":
-                sittings = [
+                views = [
                     replace(one, found=replace(one.found, codes=self._refiner.refine(one.rgb, one.found).codes))
-                    for one in sittings
+                    for one in views
                 ]
-            sittings = one_identity(sittings, self._fitter)
-            best = sittings[0]
+            views = one_identity(views, self._fitter)
+            best = views[0]
             if best.quality.conservative:
-                sittings = [replace(one, found=self._held_back(one.found)) for one in sittings]
-                best = sittings[0]
-        run.notes["fused"] = {"pictures": [one.name for one in sittings], "left_out": refused}
-        return self._finish(best.rgb, best.found.codes, best.found.camera, run, best.quality, sittings[1:])
+                views = [replace(one, found=self._held_back(one.found)) for one in views]
+                best = views[0]
+        run.notes["fused"] = {"pictures": [one.name for one in views], "left_out": refused}
+        return self._finish(best.rgb, best.found.codes, best.found.camera, run, best.quality, views[1:])
 
-    def _sittings(
+    def _usable_views(
         self, pictures: Sequence[tuple[str, Picture]], options: Options
-    ) -> tuple[list[Sitting], dict[str, str]]:
+    ) -> tuple[list[PersonView], dict[str, str]]:
         """(the pictures that show the person well enough, name -> code of the others)."""
-        sittings, refused = [], {}
+        views, refused = [], {}
         first: InputError | None = None
         for name, rgb in pictures:
             try:
                 found = self.find(rgb, options.face)
-                sittings.append(Sitting(name, found.picture(rgb), found, assess(rgb, found)))
+                views.append(PersonView(name, found.picture(rgb), found, assess(rgb, found)))
             except InputError as error:
                 refused[name], first = error.code, first or error
-        if not sittings:
+        if not views:
             raise first or refusal("no-face")
-        return sittings, refused
+        return views, refused
 
     def frame(
         self, rgb: Picture, codes: HeadCodes, options: Options | None = None, progress: Progress | None = None
     ) -> Reconstruction:
-        """The files of a frame whose codes the tracker has found already, as seen by `Camera.webcam`."""
+        """The files of a frame whose codes the tracker has found already, as seen by `Camera.webcam`.
+
+        Raises ValueError: see `photo`.
+        """
+        rgb = checked_rgb(rgb, "frame")
         height, width = rgb.shape[:2]
         run = _Run(options or Options(), progress or _silent)
         return self._finish(rgb, codes, Camera.webcam(width, height), run, None)
 
     def _finish(
         self, rgb: Picture, codes: HeadCodes, camera: Camera, run: _Run, quality: Quality | None,
-        others: Sequence[Sitting] = (),
+        others: Sequence[PersonView] = (),
     ) -> Reconstruction:  # fmt: skip
         options = run.options
         if quality is not None and quality.conservative:
@@ -241,29 +246,31 @@ class Reconstructor:
         if options.only == "all":
             with run.stage("texture", 0.4):
                 seen = self._seen(rgb, codes, camera, options)
-                if quality is not None and not seen.natural:
+                if quality is not None and not seen.has_skin:
                     raise refusal("no-skin")
                 if others:
                     parts = [self._seen(one.rgb, one.found.codes, one.found.camera, options) for one in others]
                     seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
-                skin = whole_skin(seen, rgb, codes, camera, self.head, self._albedo)
+                skin = complete_texture(seen, rgb, codes, camera, self.head, self._albedo)
                 if options.sharpen and report["mode"] == "full":
                     skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))
             codes = skin.codes
-            report |= {"observed": round(skin.observed, 3), "covered": round(skin.covered, 3)}
-            if skin.covered > COVERED:
+            report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
+            if skin.occluded > COVERED:
                 report["warnings"].append(WARNINGS["covered"].en)
                 report["warning_codes"].append("covered")
-            depth = None
+            displacement = None
             if report["mode"] == "full":
                 with run.stage("detail", 0.6):
-                    depth = relief(skin.texture, skin.texture[..., 3] == OBSERVED, codes, self.head, self._albedo)
-                report["relief_mm"] = round(1e3 * float(np.abs(depth).max()), 2)
+                    displacement = estimate_displacement(
+                        skin.texture, skin.texture[..., 3] == OBSERVED, codes, self.head, self._albedo
+                    )
+                report["relief_mm"] = round(1e3 * float(np.abs(displacement).max()), 2)
         if options.frontal:
             codes, camera = _faced(codes, camera)
         with run.stage("files", 0.7):
             if options.only == "all":
-                files |= mesh_files(self.head, codes, options.mesh, skin.texture, depth)
+                files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement)
                 files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
             files["params.npz"] = params_bytes(self._params(codes, camera))
@@ -274,11 +281,11 @@ class Reconstructor:
         return Reconstruction({name: files[name] for name in FILES if name in files}, report)
 
     def _held_back(self, found: Found) -> Found:
-        """The same face with an identity nearer to the mean, pose and expression fitted to that."""
+        """The same face with a shape moved towards the mean, pose and expression fitted to that."""
         return with_shape(found, CONSERVATIVE_SHAPE * found.codes.shape, self._fitter)
 
-    def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> Seen:
-        return seen_in(rgb, codes, camera, self.head, self._albedo, options.texture)
+    def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> ObservedTexture:
+        return observe_texture(rgb, codes, camera, self.head, self._albedo, options.texture)
 
     def _params(self, codes: HeadCodes, camera: Camera) -> Params:
         return Params(codes, self.head.landmarks68(self.head.vertices(codes.shape, codes.expression)), camera)
@@ -293,4 +300,4 @@ def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:
 
 
 def _silent(stage: str, share: float) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not reported."""

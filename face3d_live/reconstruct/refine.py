@@ -1,4 +1,4 @@
-"""One photo's codes made better by the photo itself: points, colours and priors in one bounded Gauss-Newton.
+"""Codes refined on one photo: points, colours and priors in one bounded, damped Gauss-Newton (Levenberg-Marquardt).
 
 Minimised over rotation, translation, expression in 0..1, shape and the albedo code:
 
@@ -27,9 +27,18 @@ from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
 from face3d_live.head.model import BLINKS, Head
 from face3d_live.lighting import GAMMA, shade
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import POSE, SIDE, Cut, moves, slope_of_light, texel_at, towards_flat
+from face3d_live.reconstruct.pixels import (
+    POSE,
+    SIDE,
+    FaceCrop,
+    projection_jacobian,
+    shading_gradient,
+    tangential,
+    texel_at,
+)
 from face3d_live.reconstruct.plausible import evenness, growth
-from face3d_live.regress.fit import Fitter, bounded_solve
+from face3d_live.regress.fit import Fitter
+from face3d_live.regress.gauss_newton import bounded_solve
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN
@@ -43,9 +52,9 @@ STEPS = 5
 COLOUR_SIGMA, OUTLIER = 0.06, 0.12  # picture values 0..1: of plain skin, and where a colour stops counting
 EFFECTIVE = 0.05  # neighbouring vertices err together
 ALBEDO_SIGMA = 1.0
-SIZE_SIGMA = 0.002  # of the size that was given: a photo does not tell it, but smaller heads suit priors better
+SIZE_SIGMA = 0.002  # of log size: a photo does not determine it, and the shape prior would shrink heads
 _FACING = 0.25
-_FARTHER = 0.01  # of the eye distance that colours may move the points: the network errs by three times as much
+_FARTHER = 0.01  # of the eye distance by which colours may move the points: a third of the network's error
 
 
 @dataclass(frozen=True)
@@ -133,9 +142,9 @@ class Refiner:
         return csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)[self._ids]
 
     def refine(self, rgb: Picture, found: Found) -> Refined:
-        """Better codes for a face of a picture (H, W, 3), or the same where nothing better was found."""
+        """Refined codes for a face of a picture (H, W, 3), or the same where the cost did not fall."""
         begun = time.perf_counter()
-        view = Cut.of(rgb, found)
+        view = FaceCrop.of(rgb, found)
         best = start = self._state(view, found, self._first(view, found))
         damping = 1.0
         for _ in range(STEPS):
@@ -156,7 +165,7 @@ class Refiner:
 
     # --- one state ----------------------------------------------------------------------------------------------------
 
-    def _first(self, view: Cut, found: Found) -> HeadCodes:
+    def _first(self, view: FaceCrop, found: Found) -> HeadCodes:
         """The codes given, with the albedo code that suits them best."""
         codes = found.codes.with_(texture=np.zeros(N_TEXTURE, np.float32))
         for _ in range(2):
@@ -169,7 +178,7 @@ class Refiner:
             codes = codes.with_(texture=np.linalg.solve(normal, rows @ target))
         return codes
 
-    def _state(self, view: Cut, found: Found, codes: HeadCodes) -> _State:
+    def _state(self, view: FaceCrop, found: Found, codes: HeadCodes) -> _State:
         local = self._start + np.concatenate([codes.expression, codes.shape]) @ self._basis  # (3, U)
         for eye, channel in enumerate(BLINKS):
             if codes.expression[channel] > 0:
@@ -180,11 +189,11 @@ class Refiner:
         facing = -(turned * space).sum(1) / np.linalg.norm(space, axis=1)
         pixel = view.place(found.camera.project(space))
         visible = (facing > _FACING) & ((pixel > 1) & (pixel < SIDE - 2)).all(1)
-        seen, slope = view.look(pixel)
+        seen, slope = view.sample(pixel)
         albedo = np.clip(self._mean + np.tensordot(codes.texture, self._modes, 1), 0.02, 1).astype(np.float32)
         light = self._light(albedo, turned, seen, visible)
         shading = np.maximum(shade(light, turned)[:, 0], 0.05)
-        towards = slope_of_light(light, turned) @ codes.rotation  # (N, 3) head axes
+        towards = shading_gradient(light, turned) @ codes.rotation  # (N, 3) head axes
         off = seen - albedo * shading[:, None] ** np.float32(1 / GAMMA)
         square = (off**2).mean(1)
         weight = visible * (1 + square / OUTLIER**2) ** -2
@@ -223,14 +232,14 @@ class Refiner:
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
-    def _step(self, view: Cut, found: Found, state: _State, prior: HeadCodes, damping: float) -> HeadCodes:
+    def _step(self, view: FaceCrop, found: Found, state: _State, prior: HeadCodes, damping: float) -> HeadCodes:
         fitter, codes = self._fitter, state.codes
         problem = fitter.prepare(found.points, found.sigma, found.camera, found.codes, solve_shape=True)
         here = np.concatenate([codes.expression, codes.shape])
         count = len(here)
         total = POSE + count + N_TEXTURE
         jacobian = np.zeros((total, 3, len(self._ids)), np.float32)
-        moved = moves(state.local[:, self._ids], self._basis[:, :, self._ids], codes, found.camera)
+        moved = projection_jacobian(state.local[:, self._ids], self._basis[:, :, self._ids], codes, found.camera)
         slope = state.slope * view.scale
         for channel in range(3):
             jacobian[: POSE + count, channel] = moved[:, 0] * slope[:, channel, 0] + moved[:, 1] * slope[:, channel, 1]
@@ -244,7 +253,9 @@ class Refiner:
         normal, gradient = (rows @ rows.T).astype(np.float64), (rows @ error).astype(np.float64)
         pixel = found.camera.project(fitter.points3d(codes)[fitter.rows])
         local = fitter.start + here @ fitter.basis
-        seen = (moves(local, fitter.basis, codes, found.camera) * problem.weight).reshape(POSE + count, -1)
+        seen = (projection_jacobian(local, fitter.basis, codes, found.camera) * problem.weight).reshape(
+            POSE + count, -1
+        )
         off = ((pixel - problem.observed) * problem.weight[:, None]).T.ravel()
         normal[: POSE + count, : POSE + count] += seen @ seen.T
         gradient[: POSE + count] += seen @ off
@@ -283,7 +294,7 @@ class Refiner:
         across, along = (local[:, c] - local[:, a]).T, (local[:, d] - local[:, b]).T
         length = np.linalg.norm(self._gather @ np.cross(across, along), axis=1)
         # Only what turns the normal counts, not what lengthens it; divided by the length once, here.
-        flat = towards_flat(state.towards, state.normals) / np.maximum(length, 1e-12)[:, None]
+        flat = tangential(state.towards, state.normals) / np.maximum(length, 1e-12)[:, None]
         for row in range(self._basis.shape[1]):
             move = self._basis[:, row]
             change = np.cross((move[:, c] - move[:, a]).T, along) + np.cross(across, (move[:, d] - move[:, b]).T)

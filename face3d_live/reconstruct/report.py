@@ -1,4 +1,4 @@
-"""What report.json says of a photo and of how it was taken."""
+"""report.json: quality, warnings and the part of the photo used."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def described(mesh: Level, texture: int, quality: Quality | None) -> dict[str, A
 def part_of_photo(found: Found) -> dict[str, Any]:
     """For report.json: which part of the photo the camera of params.npz took, where it is not the whole, upright."""
     frame = found.frame
-    if frame is None or (frame.turned == 0 and frame.camera == Camera.webcam(*frame.size)):
+    if frame is None or (frame.roll == 0 and frame.camera == Camera.webcam(*frame.size)):
         return {}
     height, width = frame.picture.shape[:2]
     corners = frame.in_photo(np.array([[0, 0], [width, 0], [width, height], [0, height]]))
-    return {"frame": {"turned_deg": round(frame.turned, 1), "corners": corners.round(1).tolist()}}
+    turned = round(0.0 - float(np.degrees(frame.roll)), 1)  # the file's sense is clockwise
+    return {"frame": {"turned_deg": turned, "corners": corners.round(1).tolist()}}

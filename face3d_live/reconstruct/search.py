@@ -1,17 +1,18 @@
 """Faces of a photo of any size: the detector over the whole of it, then in finer and finer tiles.
 
-`Detector.detect` sees faces down to about a thirtieth of a picture. A photo in which it finds none is turned by
-quarters first, and then searched again in square tiles, each level half as wide as the one before, down to tiles in
-which a face of `LEAST_FACE` pixels has an eighth of the side. Every level is one reduced copy of the photo, so memory
-stays below the photo's own. A find counts when a close look at the photo's own pixels is sure of it, the right way up
-or turned by quarters: up close small patterns that pass for a face do not. The first level with a certain face ends
-the search.
+`Detector.detect` finds faces down to about a thirtieth of a picture. A photo without a detection is turned by quarter
+turns first, and then searched again in square tiles, each level half as wide as the one before, down to tiles in which
+a face of `LEAST_FACE` pixels has an eighth of the side. Every level is one reduced copy of the photo, so memory stays
+below the photo's own. A detection counts when a close-up of the photo's own pixels scores above `SURE`, upright or
+turned by quarter turns: small patterns that score as a face in a tile do not in the close-up. The first level with a
+score above `_CERTAIN` ends the search.
 
-A photo of 48 megapixels without a face takes 1,600 looks of about 2 ms each on one core, one of 12 megapixels 400.
+A photo of 48 megapixels without a face takes 1,600 runs of about 2 ms each on one core, one of 12 megapixels 400.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import cv2
@@ -20,13 +21,13 @@ import numpy as np
 from face3d_live.track.detector import LEAST_CONTRAST, SCORE_NEAR, SIDE, SURE, TILE_SHARES, Detection, Detector, blend
 from face3d_live.typing import AnyArray, Picture
 
-_CERTAIN = 0.85  # score from which a face ends the search: of discs and bars some get 0.76 in a close look, faces 0.9
+_CERTAIN = 0.85  # score from which a face ends the search: of discs and bars some get 0.76 in a close-up, faces 0.9
 LEAST_FACE = 48  # pixels of a photo: the smallest face that is looked for
 COARSE_SIDE = 2048  # longer side of what the detector's own search sees
 _WIDTHS = 8  # of the smallest face in the side of the finest tile: 16 pixels of what the network sees
 _STRIDE = 0.62  # of a tile: what is left overlaps, and holds a face that the next coarser level misses
 _RIM = 20  # pixels of a level around the photo: a face at the very edge of a tile is missed
-_CLOSE_SIDE = 256  # pixels of a close look: more than the network sees, less than it costs to turn a large face
+_CLOSE_UP_SIDE = 256  # pixels of a close-up: more than the detector's input, and cheap to turn
 
 
 def search(detector: Detector, rgb: Picture) -> list[Detection]:
@@ -37,11 +38,11 @@ def search(detector: Detector, rgb: Picture) -> list[Detection]:
     if _found(faces):
         return faces
     turned = (scaled(face, back) for face in _turned(detector, small))
-    faces = blend([*faces, *_closely(detector, rgb, [*faces, *turned])])
+    faces = blend([*faces, *_confirmed(detector, rgb, [*faces, *turned])])
     for side in _sides(max(rgb.shape[:2])):
         if _found(faces):
             break
-        faces = blend([*faces, *_closely(detector, rgb, list(_in_tiles(detector, rgb, side)))])
+        faces = blend([*faces, *_confirmed(detector, rgb, list(_in_tiles(detector, rgb, side)))])
     return sorted(faces, key=lambda face: (face.score < SURE, -face.area))
 
 
@@ -57,26 +58,26 @@ def _turned(detector: Detector, small: Picture) -> Iterator[Detection]:
             yield turned_back(face, quarters, (width, height))
 
 
-def _closely(detector: Detector, rgb: Picture, found: list[Detection]) -> Iterator[Detection]:
-    """Of unmerged answers those of which a close look is sure, as that look sees them."""
+def _confirmed(detector: Detector, rgb: Picture, found: list[Detection]) -> Iterator[Detection]:
+    """Of unmerged detections those that a close-up scores above `SURE`, as detected there."""
     for face in blend(found):
-        near = close_look(detector, rgb, face)
+        near = detect_close_up(detector, rgb, face)
         if near is not None and near.score >= SURE:
             yield near
 
 
-def close_look(detector: Detector, rgb: Picture, face: Detection) -> Detection | None:
-    """The likeliest face at this place in four orientations, its keypoints telling how it is turned; None for none."""
+def detect_close_up(detector: Detector, rgb: Picture, face: Detection) -> Detection | None:
+    """The best-scored face at this place in four orientations; its keypoints give its roll. None without a face."""
     low = np.floor(face.centre - face.side).astype(int)
     side = 2 * int(np.ceil(face.side))
     patch = window(rgb, low, side)
-    small = reduced(patch, _CLOSE_SIDE)
+    small = reduced(patch, _CLOSE_UP_SIDE)
     scale = side / len(small)
     found = []
     for quarters in range(4):
         turned = np.ascontiguousarray(np.rot90(small, quarters))
-        seen = detector.near(turned, np.full(2, len(small) / 2, np.float32), face.side / scale)
-        if seen is not None and abs(seen.roll) < 60:  # further is for another of the four
+        seen = detector.detect_near(turned, np.full(2, len(small) / 2, np.float32), face.side / scale)
+        if seen is not None and abs(seen.roll) < math.radians(60):  # more is for another of the four
             back = turned_back(seen, quarters, (len(small), len(small)))
             found.append(moved(scaled(back, scale), low))
     return max(found, key=lambda each: each.score, default=None)
@@ -127,7 +128,7 @@ def _sides(length: int) -> Iterator[float]:
 
 
 def _in_tiles(detector: Detector, rgb: Picture, side: float) -> Iterator[Detection]:
-    """Unmerged answers of one level, in the photo's pixels."""
+    """Unmerged detections of one level, in the photo's pixels."""
     level = reduced(rgb, max(round(max(rgb.shape[:2]) * SIDE / side), SIDE))
     back = max(rgb.shape[:2]) / max(level.shape[:2])
     level = cv2.copyMakeBorder(level, _RIM, _RIM, _RIM, _RIM, cv2.BORDER_REPLICATE)
@@ -136,7 +137,7 @@ def _in_tiles(detector: Detector, rgb: Picture, side: float) -> Iterator[Detecti
         for left in columns:
             tile = level[top : top + SIDE, left : left + SIDE]
             if np.ptp(tile[::4, ::4]) >= LEAST_CONTRAST:
-                for face in detector.look(tile, left - _RIM, top - _RIM, SCORE_NEAR):
+                for face in detector.detect_raw(tile, left - _RIM, top - _RIM, SCORE_NEAR):
                     yield scaled(face, back)
 
 

@@ -25,14 +25,14 @@ FORMAT = 1
 Ranges = Mapping[str, float]
 
 
-def beside(weights: Path) -> Path:
+def sidecar_path(weights: Path) -> Path:
     """models/regressor.npz -> models/regressor.int8.json."""
     return weights.with_suffix(".int8.json")
 
 
 def load(weights: Path) -> Ranges | None:
     """The ranges measured for exactly these weights, or None where there are none, or a damaged file."""
-    path = beside(weights)
+    path = sidecar_path(weights)
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain["format"] != FORMAT or plain["weights"] != model_cache.digest(weights):
@@ -51,7 +51,7 @@ def load(weights: Path) -> Ranges | None:
 
 def save(weights: Path, ranges: Ranges, measured: Mapping[str, Any]) -> Path:
     """Write the file. measured: what int8 costs, for who reads it. Raises OSError."""
-    path = beside(weights)
+    path = sidecar_path(weights)
     plain = {
         "format": FORMAT,
         "weights": model_cache.digest(weights),

@@ -6,12 +6,11 @@ import importlib.util
 import os
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from face3d_live.errors import AssetError
 from face3d_live.regress.openvino_loader import core
 from face3d_live.typing import Device, Precision
-
-#: What a user may ask for: "gpu" is Intel graphics, "cuda" an NVIDIA GPU.
 
 #: Processor flags, as Linux names them, of instructions that multiply bfloat16. OpenVINO's list of capabilities names
 #: BF16 on every AVX-512 processor; without these it takes three times as long as float32.
@@ -71,8 +70,12 @@ def resolve(device: Device, precision: Precision, ranges: bool) -> tuple[str, st
 
     ranges: whether the weights have what int8 needs. On a processor auto takes int8, else bf16, else fp32: int8 is the
     fastest and, measured on portraits, nearer to fp32 than bf16 is.
-    Raises AssetError "gpu-missing", "cuda-missing" or "precision-missing" for what was asked for and is not to be had.
+    Raises AssetError "gpu-missing", "cuda-missing" or "precision-missing" for what was asked for and is not available;
+    ValueError for names that are no `Device` or `Precision`.
     """
+    for what, name, known in (("device", device, get_args(Device)), ("precision", precision, get_args(Precision))):
+        if name not in known:
+            raise ValueError(f"{what}: expected one of {', '.join(known)}, got {name!r}")
     found = _device(device)
     return found, _precision(found, precision, ranges)
 

@@ -1,4 +1,4 @@
-"""One face in one frame: crop, network, pose in the camera, fit."""
+"""`Estimator`: one face in one frame, from crop over network and pose in the camera to the fitted codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import rolled
 from face3d_live.regress.crop import Crop
 from face3d_live.regress.fit import FROM_NETWORK, Fitter
-from face3d_live.regress.prediction import TYPICAL_HALF_SIDE, Prediction
+from face3d_live.regress.prediction import N_POINTS, TYPICAL_HALF_SIDE, Prediction
 from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import from_euler
 from face3d_live.typing import AnyArray, Array
@@ -21,16 +21,19 @@ from face3d_live.typing import AnyArray, Array
 
 @dataclass(frozen=True)
 class Estimate:
-    """codes: the fitted head. points_px: (478, 2) what the network saw, frame pixels. confidence: the network's, 0..1.
-    residual: how badly the two agree, a fraction of the eye distance (`fit.Fit`). predicted: the network's own codes,
-    before the fit. missing: (478, 3) what takes the fitted head's points to the network's, head frame, metres."""
+    """codes: the fitted head. points_px: (478, 2) the network's points, frame pixels. confidence: the network's, 0..1.
+
+    residual: distance of the fitted points from these, a fraction of the eye distance (`fit.Fit`). predicted: the
+    network's own codes, before the fit. point_offsets: (478, 3) from the fitted head's points to the network's, head
+    frame, metres. A prediction that is not finite gives points of NaN with confidence 0.
+    """
 
     codes: HeadCodes
     points_px: Array
     confidence: float
     residual: float
     predicted: HeadCodes
-    missing: Array
+    point_offsets: Array
 
 
 def ray_rotation(crop: Crop, camera: Camera) -> Array:  # (3, 3)
@@ -67,7 +70,7 @@ def codes_from(prediction: Prediction, crop: Crop, camera: Camera) -> HeadCodes:
 
 
 class Estimator:
-    """Pixels to codes. Holds the network and the fit of one head model."""
+    """Pixels to codes: the network, and the fit of one head model."""
 
     def __init__(self, regressor: Regressor, head: Head) -> None:
         self.regressor = regressor
@@ -95,10 +98,18 @@ class Estimator:
         identity: AnyArray | None = None,
     ) -> Estimate:
         """The part of `estimate` after the network: the first row of `prediction` fitted to the head."""
+        if not all(np.isfinite(values[0]).all() for values in vars(prediction).values()):
+            return _unusable()
         points = crop.to_frame(prediction.points[0])
         predicted = codes_from(prediction, crop, camera)
         init = predicted if identity is None else predicted.with_(shape=identity)
         sigma = prediction.sigma[0] * crop.half
         fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None)
-        missing = self.fitter.missing(fit.codes, points, camera)
-        return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted, missing)
+        offsets = fit.offsets_to(points, camera)
+        return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted, offsets)
+
+
+def _unusable() -> Estimate:
+    """The estimate of a prediction that is not finite (float16 overflows); `track_validation` finds it "lost"."""
+    nowhere, codes = np.full((N_POINTS, 2), np.nan, np.float32), HeadCodes()
+    return Estimate(codes, nowhere, 0.0, float("inf"), codes, np.zeros((N_POINTS, 3), np.float32))

@@ -69,7 +69,7 @@ class Pointwise(nn.Conv2d):
         return product.view(*columns.shape[:-1], len(weight)).permute(0, 3, 1, 2)
 
 
-def normed(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+def conv_bn(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """norm(convolution(x)). A norm whose statistics stand still is one scale and shift: it goes into the weights,
     which saves its passes over the picture in training too."""
     if norm.training:
@@ -97,10 +97,10 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(Pointwise(inputs, outputs, stride), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        around = x if self.downsample is None else normed(self.downsample[0], self.downsample[1], x)
-        x = F.relu(normed(self.conv1, self.bn1, x), inplace=True)
-        x = F.relu(normed(self.conv2, self.bn2, x), inplace=True)
-        return F.relu(normed(self.conv3, self.bn3, x) + around, inplace=True)
+        around = x if self.downsample is None else conv_bn(self.downsample[0], self.downsample[1], x)
+        x = F.relu(conv_bn(self.conv1, self.bn1, x), inplace=True)
+        x = F.relu(conv_bn(self.conv2, self.bn2, x), inplace=True)
+        return F.relu(conv_bn(self.conv3, self.bn3, x) + around, inplace=True)
 
 
 class ConvNorm(nn.Module):
@@ -113,10 +113,10 @@ class ConvNorm(nn.Module):
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(normed(self.conv, self.bn, x), inplace=True)
+        return F.relu(conv_bn(self.conv, self.bn, x), inplace=True)
 
 
-def sampled(levels: Sequence[Tensor], grid: Tensor) -> Tensor:
+def sample_levels(levels: Sequence[Tensor], grid: Tensor) -> Tensor:
     """The sum of features (B, C, h, w) at places (B, i, j, 2) in crop coordinates -> (B, C, i, j)."""
     dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
     return torch.stack([F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels]).sum(0)
@@ -141,7 +141,7 @@ class WindowHead(nn.Module):
 
     def forward(self, levels: Sequence[Tensor], points: Tensor) -> Tensor:
         """levels: (B, C, h, w) each; points: (B, 478, 2) -> hidden (B, n), which `out` turns into corrections."""
-        x = sampled(levels, self.base + points[:, self.anchor].mean(1)[:, None, None]).to(levels[0].dtype)
+        x = sample_levels(levels, self.base + points[:, self.anchor].mean(1)[:, None, None]).to(levels[0].dtype)
         return F.relu(self.hidden_bn(self.hidden(self.conv2(self.conv1(x)).flatten(1))))
 
 
@@ -161,7 +161,7 @@ class AlignedHead(nn.Module):
 
     def forward(self, levels: Sequence[Tensor], points: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """levels: (B, C, h, w) each; points: (B, 478, 2) -> what is added to heads, by name, and hidden (B, n)."""
-        features = sampled(levels, points[:, :, None])[..., 0].permute(2, 0, 1)  # (478, B, C)
+        features = sample_levels(levels, points[:, :, None])[..., 0].permute(2, 0, 1)  # (478, B, C)
         own = torch.bmm(features, self.own.transpose(1, 2)).permute(1, 0, 2)  # (B, 478, 3)
         summary = torch.bmm(features, self.summary.transpose(1, 2)).permute(1, 0, 2).flatten(1)
         hidden = F.relu(self.hidden_bn(self.hidden(summary)))
@@ -229,19 +229,19 @@ class Network(nn.Module):
         """
         x = crops.permute(0, 3, 1, 2)  # a view: channels-last memory stays as it is
         x = (x.to(self.conv1.weight.dtype) - 127.5) / 64
-        x = F.relu(normed(self.conv1, self.bn1, x), inplace=True)
+        x = F.relu(conv_bn(self.conv1, self.bn1, x), inplace=True)
         levels = [self.stem_lateral(x)]
         x = self.layer1(F.max_pool2d(x, 3, 2, 1))
         levels.append(self.layer1_lateral(x))
         x = self.layer2(x)
         levels.append(self.layer2_lateral(x))
         x = self.layer4(self.layer3(x))
-        x = F.relu(normed(self.neck_conv, self.neck_bn, x), inplace=True)
+        x = F.relu(conv_bn(self.neck_conv, self.neck_bn, x), inplace=True)
         if x.shape[-1] != GRID:
             x = F.interpolate(x, (GRID, GRID), mode="bilinear", align_corners=False)
         return x.flatten(1), levels
 
-    def look(self, crops: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def forward_features(self, crops: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """What `forward` gives; the points of the heads alone, (B, 956); all features, (B, `n_features`)."""
         features, levels = self.features(crops)
         dtype = self.heads["points"].weight.dtype
@@ -269,4 +269,4 @@ class Network(nn.Module):
         return neck * GRID * GRID + len(WINDOWS) * (neck // 2) * HIDDEN_PER_CHANNEL + ALIGNED_HIDDEN
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        return self.look(crops)[0]
+        return self.forward_features(crops)[0]

@@ -86,7 +86,7 @@ class _Graph:
     def shaped_points(self, x: Node) -> Node:  # (B, 956) -> (B, 478, 2)
         return self.ops.reshape(x, self.integers(0, N_POINTS, 2), True)
 
-    def sampled(self, levels: Sequence[Node], grid: Node) -> Node:
+    def sample_levels(self, levels: Sequence[Node], grid: Node) -> Node:
         """The sum of the levels at places (B, i, j, 2): zeros outside, -1 and 1 are the outer edges of the pixels."""
         settings = {"align_corners": False, "mode": "bilinear", "padding_mode": "zeros"}
         total, *others = (self.ops.grid_sample(level, grid, settings) for level in levels)
@@ -104,7 +104,7 @@ class _Graph:
         anchor = self.ops.gather(points, self.integers(*window.anchor), self.integers(1))
         middle = self.ops.unsqueeze(self.ops.reduce_mean(anchor, self.integers(1), True), self.integers(1))
         grid = self.ops.add(middle, self.constant(window.grid()[None]))  # (B, 1, 1, 2) + (1, rows, columns, 2)
-        x = self.conv(self.sampled(levels, grid), f"{name}.conv1.conv", f"{name}.conv1.bn")
+        x = self.conv(self.sample_levels(levels, grid), f"{name}.conv1.conv", f"{name}.conv1.bn")
         x = self.conv(x, f"{name}.conv2.conv", f"{name}.conv2.bn", 2)
         return self.linear(self.hidden(self.flat(x), f"{name}.hidden"), f"{name}.out")
 
@@ -123,7 +123,7 @@ class _Graph:
 
     def aligned(self, levels: Sequence[Node], points: Node) -> dict[str, Node]:
         """What the features at the points (B, 478, 2) add to the heads, by name; see `network.AlignedHead`."""
-        x = self.sampled(levels, self.ops.unsqueeze(points, self.integers(1)))  # (B, C, 1, 478)
+        x = self.sample_levels(levels, self.ops.unsqueeze(points, self.integers(1)))  # (B, C, 1, 478)
         features = self.ops.transpose(self.ops.squeeze(x, self.integers(2)), self.integers(2, 0, 1))
         own, summary = (self._at_points(features, part) for part in ("own", "summary"))
         together = self.linear(self.hidden(self.flat(summary), "aligned.hidden"), "aligned.out")

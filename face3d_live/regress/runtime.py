@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.checks import checked_size
 from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE
 from face3d_live.regress.devices import resolve
@@ -39,8 +40,10 @@ class Regressor:
     ) -> Regressor:
         """Load the weights (default `models/regressor.npz`); `threads` is for the CPU.
 
-        Raises AssetError when the weights or, asked for by name, a device or a precision are missing.
+        Raises AssetError when the weights or, asked for by name, a device or a precision are missing; ValueError for a
+        name that is none, or for a number of threads below one.
         """
+        threads = checked_size(threads, "threads")
         path = path or weights.DEFAULT
         ranges = activation_ranges.load(path)
         found, chosen = resolve(device, precision, ranges is not None)
@@ -51,9 +54,12 @@ class Regressor:
         return cls(meta, found, chosen, OpenVinoBackend.load(path, found.upper(), chosen, threads, ranges or {}))
 
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:  # (B, 112, 112, 3) RGB
-        """Codes and points of each crop. Raises ValueError on another shape or type."""
-        if crops.dtype != np.uint8 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
-            raise ValueError(f"expected uint8 (B, {CROP_SIZE}, {CROP_SIZE}, 3), got {crops.dtype} {crops.shape}")
+        """Codes and points of each crop. Raises ValueError on another shape or type, and on no crops."""
+        wanted = f"crops: expected uint8 (B, {CROP_SIZE}, {CROP_SIZE}, 3)"
+        if not isinstance(crops, np.ndarray):
+            raise ValueError(f"{wanted}, got {type(crops).__name__}")
+        if crops.dtype != np.uint8 or crops.shape[1:] != (CROP_SIZE, CROP_SIZE, 3) or not len(crops):
+            raise ValueError(f"{wanted}, got {crops.dtype} {crops.shape}")
         return decode(self._backend.run(sized(crops, self.size)))
 
 

@@ -1,7 +1,7 @@
-"""How much of the sky each place of the head sees: the soft shadows in nostrils, ears, eye sockets, under the chin.
+"""Ambient occlusion of the head: soft shadows in nostrils, ears, eye sockets and under the chin.
 
-The head at rest is drawn as a depth map from directions spread over the sphere; a vertex sees a direction when nothing
-lies in front of it. Ambient occlusion by shadow maps, done once when a renderer starts (half a second).
+The head at rest is rendered as a depth map from directions spread over the sphere. A direction counts for a vertex when
+nothing lies in front of it. Computed once when a renderer starts (half a second).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _PIXELS = 192
 _LIFT = 0.0012
 
 
-def openness(
+def ambient_occlusion(
     ctx: moderngl.Context,
-    surface: AnyArray,  # (S, 3) what may lie in front
+    surface: AnyArray,  # (S, 3) the occluder
     faces: AnyArray,  # (F, 3) into it
     vertices: AnyArray,  # (V, 3) on, or near, that surface
     normals: AnyArray,  # (V, 3) unit
 ) -> Array:
-    """Cosine-weighted share of directions that see each vertex: (V,) 0..1."""
+    """Cosine-weighted share of directions that are free above each vertex: (V,) 0 occluded .. 1 open."""
     reach = float(np.linalg.norm(vertices, axis=1).max()) * 1.02
     lifted = vertices + _LIFT * normals
     seen, total = np.zeros(len(vertices), np.float32), np.full(len(vertices), 1e-6, np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from face3d_live.render.pictures import covering
+from face3d_live.render.pictures import resized_to_cover
 from face3d_live.typing import Picture
 
 
@@ -16,7 +16,7 @@ def onto(premultiplied: Picture, background: Picture | tuple[float, float, float
         below = np.empty((height, width, 3), np.uint8)
         below[:] = np.rint(255 * np.clip(background, 0, 1))
     else:
-        below = covering(background, width, height)
+        below = resized_to_cover(background, width, height)
     through = cv2.merge([cv2.bitwise_not(cv2.extractChannel(premultiplied, 3))] * 3)
     rest = cv2.multiply(below, through, scale=1 / 255)
     result = np.empty_like(premultiplied)
@@ -29,5 +29,5 @@ def straight_onto(straight: Picture, background: Picture) -> Picture:
     """(H, W, 4) with colours as they are, over a picture (h, w, 3): -> (H, W, 3)."""
     alpha = cv2.merge([cv2.extractChannel(straight, 3)] * 3)
     figure = cv2.multiply(np.ascontiguousarray(straight[..., :3]), alpha, scale=1 / 255)
-    below = covering(background, straight.shape[1], straight.shape[0])
+    below = resized_to_cover(background, straight.shape[1], straight.shape[0])
     return cv2.add(figure, cv2.multiply(below, cv2.bitwise_not(alpha), scale=1 / 255))

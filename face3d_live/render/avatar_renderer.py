@@ -1,4 +1,4 @@
-"""Codes to picture for an avatar from a file: like `renderer.Renderer`, so that one can stand for the other."""
+"""`AvatarRenderer`: codes to picture for an avatar from a file, with the interface of `renderer.Renderer`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,30 @@ import numpy as np
 
 from face3d_live import lighting
 from face3d_live.avatar import pose as posing
-from face3d_live.avatar.appearance import AS_THEY_LIE, Look, looks
+from face3d_live.avatar.appearance import AS_THEY_LIE, MaterialState, material_states
 from face3d_live.avatar.model import Avatar, Image, Map, Material, Part
 from face3d_live.camera import Camera
+from face3d_live.checks import checked_size
 from face3d_live.codes import HeadCodes
 from face3d_live.render import gpu, pictures
 from face3d_live.render.antialias import antialias
 from face3d_live.render.avatar_compose import onto
-from face3d_live.render.renderer import Background
-from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
+from face3d_live.render.view import (
+    Background,
+    Mode,
+    Pose,
+    View,
+    camera_to_cover,
+    checked_background,
+    checked_mode,
+    portrait,
+    staged,
+)
 from face3d_live.typing import AnyArray, Array, Picture
 
 #: Where our own head has its eyes, left and right, head frame, metres: over a camera picture an avatar has them there.
 HUMAN_EYES = np.array([[0.0304, 0.0015, 0.0712], [-0.0304, 0.0015, 0.0712]], np.float32)
-#: Drawn eyes may be wide apart; over a camera picture an avatar hides a head, and is within these heights, metres.
+#: Height limits, metres, of an avatar over a camera picture. It is scaled by its eye distance, which may be unusual.
 _OVERLAY_HEIGHT = 0.33, 0.48
 #: Alpha from which a blended surface counts as solid, and below which as nothing.
 _SOLID, _NOTHING = 0.5, 0.004
@@ -32,7 +42,7 @@ _STYLES = {"lit": 0, "toon": 1, "unlit": 2}
 _CLAY, _WIRES = 3, 4
 _ANY = (-1.0, 9.0)
 #: Fields of a material that are maps, in the order of their texture units from 1 and of their bits.
-_MAPS = ("glow_map", "relief", "surface", "occlusion")
+_MAPS = ("emissive_map", "normal_map", "metallic_roughness_map", "occlusion_map")
 
 
 class _Drawn(NamedTuple):
@@ -44,10 +54,13 @@ class _Drawn(NamedTuple):
 class AvatarRenderer:
     """Draws one avatar. Belongs to the thread and process that makes it; several may live side by side.
 
-    samples: as for `Renderer`. Raises AssetError "egl-missing" when OpenGL is not installed.
+    samples: as for `Renderer`. Raises as `Renderer` does.
     """
 
     def __init__(self, avatar: Avatar, width: int, height: int, samples: int = 1) -> None:
+        width, height, samples = (
+            checked_size(value, name) for value, name in ((width, "width"), (height, "height"), (samples, "samples"))
+        )
         self._avatar = avatar
         self._samples = samples
         self._ctx = gpu.create_context()
@@ -60,10 +73,11 @@ class AvatarRenderer:
             self._drawn.sort(key=lambda d: (d.material.alpha == "blend", d.material.order))
             self._target = gpu.Target(ctx, width, height, samples)
         self._studio: Picture | None = None
-        self._looks: dict[int, Look] = {}
+        self._states: dict[int, MaterialState] = {}
 
     def resize(self, width: int, height: int) -> None:
-        """Pictures of another size from now on."""
+        """Pictures of another size from now on. Raises ValueError as `Renderer.resize` does."""
+        width, height = checked_size(width, "width"), checked_size(height, "height")
         with self._ctx:
             self._target.release()
             self._target = gpu.Target(self._ctx, width, height, self._samples)
@@ -85,13 +99,15 @@ class AvatarRenderer:
         mode: Mode = "avatar",
         background: Background = None,
     ) -> Picture:  # -> (height, width, 4) uint8, row 0 on top
-        """The avatar as a picture: arguments as `Renderer.render`; in "overlay" its eyes are where the user's are."""
+        """The avatar as a picture, see `Renderer.render`; in "overlay" its eyes are where the user's are."""
+        checked_mode(mode)
+        background = checked_background(background)
         size = width, height = self._target.width, self._target.height
         turns = posing.turns(self._avatar, codes.rotation, codes.expression)
-        over = self._over_camera(codes, covering(camera, width, height), turns)
+        over = self._over_camera(codes, camera_to_cover(camera, width, height), turns)
         alone = portrait(view or View(), np.eye(3), (self._avatar.low, self._avatar.high), width, height)
         pose, light = staged(mode, codes.light, over, alone)
-        self._looks = looks(self._avatar, codes.expression)
+        self._states = material_states(self._avatar, codes.expression)
         picture = self._draw(posing.weights(self._avatar, codes.expression), turns, pose, light, mode)
         if background is None and mode in ("avatar", "wireframe"):
             if self._studio is None:
@@ -133,20 +149,22 @@ class AvatarRenderer:
             drawn.mesh.write("position", positions)
             drawn.mesh.write("normal", normals)
         material = drawn.material
-        look = self._looks.get(drawn.part.material) or Look(material.colour, material.shade, material.glow, AS_THEY_LIE)
+        state = self._states.get(drawn.part.material) or MaterialState(
+            material.colour, material.shade, material.emissive, AS_THEY_LIE
+        )
         ctx, flags = self._ctx, moderngl.DEPTH_TEST | moderngl.BLEND
         ctx.enable_only(flags if material.double_sided else flags | moderngl.CULL_FACE)
         (self._white if material.image is None else self._textures[material.image]).use(0)
         coloured = mode in ("avatar", "overlay")
         uniforms: dict[str, object] = {
-            "material_tint": look.colour,
-            "shade_tint": look.shade,
-            "glow": look.glow,
-            "uv_turn": look.uv[:, :, :2].swapaxes(1, 2),
-            "uv_move": look.uv[:, :, 2],
-            "rough": material.roughness,
-            "metal": material.metallic,
-            "relief_scale": material.relief_scale,
+            "material_tint": state.colour,
+            "shade_tint": state.shade,
+            "emissive": state.emissive,
+            "uv_turn": state.uv[:, :, :2].swapaxes(1, 2),
+            "uv_move": state.uv[:, :, 2],
+            "roughness_factor": material.roughness,
+            "metallic_factor": material.metallic,
+            "normal_scale": material.normal_scale,
             "occlusion_strength": material.occlusion_strength,
             "style": _STYLES[material.style] if coloured else _CLAY,
             "opaque": material.alpha != "blend",

@@ -1,4 +1,4 @@
-"""What the shaders draw where no texture has it: hairline, brows, lashes, lips. Measured on the template."""
+"""Vertex attributes and uniforms of features drawn by shaders: hairline, brows, lashes, lips; from the template."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _HAIRLINE = np.array(
 )  # fmt: skip
 #: Hair is drawn on triangles that reach this far below the hairline, metres: strands end unevenly, and cast a shadow.
 _HAIR_REACH = 0.013
-#: Contact shadows of closed lips, which stay when they part, are not as deep.
-_LIPS_OPENNESS = 0.3
+#: Occlusion is measured with closed lips: there it is reduced by this share, as they part.
+_LIPS_OPEN = 0.3
 
 #: Behind the lips the mouth's lining becomes as dark as the mouth within this distance, metres.
 _LIP_TO_MOUTH = 0.010
@@ -46,14 +46,14 @@ class Features:
 
     rest: Array  # (U, 3) the template
     part: NDArray[np.uint8]  # (U,)
-    trait: Array  # (U, 4) openness; lips; metres inside the hairline, or behind the lips; metres from the neck's end
+    trait: Array  # (U, 4) ambient occlusion; lips; metres inside the hairline or behind the lips; metres above the neck
     lash: Array  # (U,) 1 on the upper lid's margin
     groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth -> (F, 3)
     poles: NDArray[np.int64]  # (2,) GPU vertices where the left and the right eyeball look ahead
     uniforms: dict[str, object]
 
 
-def measure(head: Head, mesh: MeshTopology, openness: AnyArray) -> Features:  # openness (V_level,)
+def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Features:  # (V_level,) 1 = open
     """Everything that does not change, for one mesh level."""
     rest = mesh.refine(head.template)
     points = head.points(head.template)
@@ -64,9 +64,9 @@ def measure(head: Head, mesh: MeshTopology, openness: AnyArray) -> Features:  # 
     behind_lips = np.where(lining, cKDTree(rest[mesh.part == 0]).query(rest)[0], 0)
     # The mouth shades itself, by depth; its lining does so gradually, so that no border shows on the lips.
     inside = np.where(lining, np.clip(behind_lips / _LIP_TO_MOUTH, 0, 1), mesh.part != 0)
-    sky = openness + (1 - openness) * np.maximum(inside, _LIPS_OPENNESS * lips)
+    occlusion = ambient_occlusion + (1 - ambient_occlusion) * np.maximum(inside, _LIPS_OPEN * lips)
     depth = np.where(lining, behind_lips, hair)
-    trait = np.stack([sky, lips, depth, above_neck(head, rest)], -1).astype(np.float32)
+    trait = np.stack([occlusion, lips, depth, above_neck(head, rest)], -1).astype(np.float32)
     split = mesh.split_vertex
     mouth = (points[UPPER_LIP] + points[LOWER_LIP]) / 2
     uniforms: dict[str, object] = {

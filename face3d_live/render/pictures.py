@@ -21,13 +21,13 @@ def studio(width: int, height: int) -> Picture:  # -> (height, width, 3)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     reach = 0.75 * max(width, height)
     away = np.hypot(x - 0.5 * width, y - 0.42 * height) / reach
-    glow = np.clip(1 - away, 0, 1)[..., None] ** 1.6
+    falloff = np.clip(1 - away, 0, 1)[..., None] ** 1.6
     grain = np.random.default_rng(0).uniform(-0.5, 0.5, (height, width, 1))
-    return np.clip(_DARK + (_BRIGHT - _DARK) * glow + grain + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(_DARK + (_BRIGHT - _DARK) * falloff + grain + 0.5, 0, 255).astype(np.uint8)
 
 
-def covering(picture: Picture, width: int, height: int) -> Picture:  # (H, W, 3) -> (height, width, 3)
-    """The picture scaled to cover width x height, middle kept, the longer way cut off: as `view.covering`."""
+def resized_to_cover(picture: Picture, width: int, height: int) -> Picture:  # (H, W, 3) -> (height, width, 3)
+    """The picture scaled to cover width x height, middle kept, the longer way cut off: as `view.camera_to_cover`."""
     rows, columns = picture.shape[:2]
     scale = max(width / columns, height / rows)
     cut_w, cut_h = min(columns, round(width / scale)), min(rows, round(height / scale))

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import moderngl
 import numpy as np
 
 from face3d_live.camera import Camera
+from face3d_live.checks import checked_picture, checked_size
 from face3d_live.codes import N_SHAPE, HeadCodes
 from face3d_live.head.model import Head
-from face3d_live.head.topology import Level
+from face3d_live.head.topology import LEVELS, Level
 from face3d_live.render import features, gpu, hair, lashes, pictures, wires
-from face3d_live.render.ambient_occlusion import openness
+from face3d_live.render.ambient_occlusion import ambient_occlusion
 from face3d_live.render.antialias import antialias
 from face3d_live.render.paint import paint
-from face3d_live.render.view import Mode, Pose, View, covering, portrait, staged
+from face3d_live.render.view import (
+    Background,
+    Mode,
+    Pose,
+    View,
+    camera_to_cover,
+    checked_background,
+    checked_mode,
+    portrait,
+    staged,
+)
 from face3d_live.typing import AnyArray, Array, Picture
-
-#: A picture (H, W, 3) sRGB; a colour, RGB 0..1; "transparent": nothing, alpha is the head's coverage; None: the mode's
-#: own, a studio wall behind "avatar" and "wireframe", nothing behind the others.
-Background = Picture | tuple[float, float, float] | Literal["transparent"] | None
 
 #: Metres that the hair stands off the scalp.
 HAIR_VOLUME = 0.010
@@ -41,10 +48,15 @@ class Renderer:
 
     level: the mesh's, "low", "medium" or "high". samples: 1 smooths edges afterwards; 4 multisamples them, which takes
     three times as long on a CPU.
-    Raises AssetError "egl-missing" when OpenGL is not installed.
+    Raises AssetError "egl-missing" when OpenGL is not installed, ValueError for impossible sizes, levels and samples.
     """
 
     def __init__(self, head: Head, width: int, height: int, level: Level = "medium", samples: int = 1) -> None:
+        width, height, samples = (
+            checked_size(value, name) for value, name in ((width, "width"), (height, "height"), (samples, "samples"))
+        )
+        if level not in LEVELS:
+            raise ValueError(f"level: expected one of {', '.join(LEVELS)}, got {level!r}")
         self._head, self._mesh, self._low = head, head.topology(level), head.topology("low")
         self._samples = samples
         self._skin = head.part == 0
@@ -71,8 +83,8 @@ class Renderer:
         self._programs["wires"] = gpu.load_program(ctx, "wires.vert", "wires.frag")
         self._programs["fill"] = gpu.load_program(ctx, "fill.vert", "fill.frag")
         rest = mesh.refine(head.template)
-        sky = openness(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
-        self._drawn = features.measure(head, mesh, sky)
+        occlusion = ambient_occlusion(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
+        self._drawn = features.measure(head, mesh, occlusion)
         self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), hair.DARK_BROWN)
         moving = {"position": 3, "normal": 3}
         fixed: dict[str, AnyArray] = {
@@ -100,8 +112,9 @@ class Renderer:
         """Keep an albedo (S, S, 3 or 4) sRGB uint8, row 0 on top, under `key`; it replaces an older one.
 
         Where its alpha is low the default skin shows. The hair takes the colour that the texture has on the scalp.
+        Raises ValueError for other arrays.
         """
-        image = np.asarray(image, np.uint8)
+        image = checked_picture(image, (3, 4), "texture")
         roots = pictures.roots(pictures.over(image, self._plain_skin))
         colour = hair.colour_in(image, self._mesh.uv, self._drawn)
         with self._ctx:
@@ -110,7 +123,8 @@ class Renderer:
             self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), colour)
 
     def resize(self, width: int, height: int) -> None:
-        """Pictures of another size from now on."""
+        """Pictures of another size from now on. Raises ValueError for sizes that are no whole numbers above zero."""
+        width, height = checked_size(width, "width"), checked_size(height, "height")
         with self._ctx:
             gpu.release([self._target, self._behind])
             self._target = gpu.Target(self._ctx, width, height, self._samples)
@@ -147,12 +161,12 @@ class Renderer:
         """The head as a picture.
 
         camera: the tracked one; only "overlay" uses it, cut to the picture's shape. view: the viewer's orbit in the
-        other modes. texture: a key of `set_texture`.
+        other modes. texture: a key of `set_texture`. Raises ValueError for unknown modes, keys and backgrounds.
         """
         if not np.array_equal(codes.shape, self._shape):
             self._identity(codes.shape)
         width, height = self._target.width, self._target.height
-        over = Pose(codes.rotation, codes.translation, covering(camera, width, height))
+        over = Pose(codes.rotation, codes.translation, camera_to_cover(camera, width, height))
         alone = portrait(view or View(), codes.rotation, self._box, width, height)
         pose, light = staged(mode, codes.light, over, alone)
         vertices = self._head.posed(self._neutral, codes.shape, codes.expression)
@@ -168,7 +182,11 @@ class Renderer:
         background: Background = None,
         texture: str = "default",
     ) -> Picture:  # -> (height, width, 4)
-        """The lower level of `render`: any vertices, at any pose, in any light."""
+        """The lower level of `render`: any vertices, at any pose, in any light. Raises as `render` does."""
+        checked_mode(mode)
+        background = checked_background(background)
+        if texture not in self._textures:
+            raise ValueError(f"texture: {texture!r} was not set: set_texture first, known are {sorted(self._textures)}")
         if background is None and mode not in _STUDIO_MODES:
             background = "transparent"
         with self._ctx as ctx:
@@ -198,7 +216,7 @@ class Renderer:
             return
         size = self._target.width, self._target.height
         if background is not None or not self._behind_is_studio:
-            picture = pictures.studio(*size) if background is None else pictures.covering(background, *size)
+            picture = pictures.studio(*size) if background is None else pictures.resized_to_cover(background, *size)
             self._behind.write(picture[::-1].tobytes())
             self._behind_is_studio = background is None
         self._ctx.enable_only(moderngl.NOTHING)

@@ -1,21 +1,25 @@
-"""Where the picture is taken from, and in which light: the portrait camera that viewers orbit, and a tracked camera
-cut to a picture."""
+"""Modes, backgrounds, camera and light of a rendered picture: the orbit around a portrait, or the tracked camera."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from face3d_live import lighting
 from face3d_live.camera import Camera
+from face3d_live.checks import checked_finite, checked_rgb
 from face3d_live.rotations import from_euler
-from face3d_live.typing import AnyArray, Array
+from face3d_live.typing import AnyArray, Array, Picture
 
 #: avatar: the head in the middle, tracked rotation, studio light, a backdrop. overlay: at the tracked pose, over the
 #: camera's picture. wireframe: regions in colours under the mesh's edges. geometry: grey, shaded, no albedo.
 Mode = Literal["avatar", "overlay", "wireframe", "geometry"]
+
+#: A picture (H, W, 3) sRGB; a colour, RGB 0..1; "transparent": nothing, alpha is the head's coverage; None: the mode's
+#: own, a studio wall behind "avatar" and "wireframe", nothing behind the others.
+Background = Picture | tuple[float, float, float] | Literal["transparent"] | None
 
 #: A portrait lens: little perspective, as with a long focal length.
 PORTRAIT_DEGREES = 22.0
@@ -24,6 +28,28 @@ FILL = 0.86
 ZOOM_RANGE = (0.25, 8.0)
 #: Share of the tracked light in the studio's.
 TRACKED_LIGHT = 0.25
+
+
+def checked_mode(mode: object) -> None:
+    """Raises ValueError for anything but a `Mode`."""
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode: expected one of {', '.join(get_args(Mode))}, got {mode!r}")
+
+
+def checked_background(background: object) -> Background:
+    """The background, pictures contiguous and colours as floats. Raises ValueError for anything else."""
+    if background is None:
+        return None
+    if isinstance(background, str):
+        if background == "transparent":
+            return "transparent"
+        raise ValueError(f'background: expected "transparent", a colour or a picture, got {background!r:.60}')
+    if isinstance(background, tuple | list):
+        if len(background) != 3:
+            raise ValueError(f"background: expected a colour of 3 numbers, got {len(background)}")
+        red, green, blue = (checked_finite(value, "background") for value in background)
+        return red, green, blue
+    return checked_rgb(background, "background")
 
 
 @dataclass(frozen=True)
@@ -76,7 +102,7 @@ def staged(mode: Mode, light: AnyArray, over: Pose, alone: Pose) -> tuple[Pose, 
     return alone, mixed.astype(np.float32)
 
 
-def covering(camera: Camera, width: int, height: int) -> Camera:
+def camera_to_cover(camera: Camera, width: int, height: int) -> Camera:
     """The camera whose picture of width x height covers the same middle of the scene; the longer way is cut off."""
     scale = max(width / camera.width, height / camera.height)
     return Camera(width, height, camera.focal * scale)

@@ -1,7 +1,7 @@
-"""Completing what a frame did not show: first from the other side of the face, then from a plain skin.
+"""Completion of a partial texture: first from the other side of the face (mirrored), then from a plain skin.
 
-Both times the fill keeps its own detail and takes on the tone of what was observed: the difference between the two is
-known where both are, and spread smoothly over the rest (a membrane, as in Poisson blending, solved by a pyramid:
+Both times the fill keeps its own detail and takes on the tone of what was observed. The difference between the two is
+known where both are, and interpolated smoothly over the rest (a membrane, as in Poisson blending, solved by a pyramid:
 Gortler et al., "The Lumigraph", SIGGRAPH 1996, "pull-push").
 """
 
@@ -17,7 +17,7 @@ _MIRRORED = 0.6  # how far the other side may stand in: less than what was seen 
 _LEAST = 1e-4
 
 
-def spread(values: AnyArray, weight: AnyArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
+def pull_push(values: AnyArray, weight: AnyArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
     """Smooth continuation of `values` from where `weight` is, and nothing else; S a power of two."""
     levels = [(values * weight[..., None], weight)]
     while levels[-1][1].shape[0] > 1:
@@ -41,7 +41,7 @@ def spread(values: AnyArray, weight: AnyArray) -> Array:  # (S, S, C), (S, S) ->
 def blend(values: AnyArray, weight: AnyArray, fill: AnyArray) -> Array:  # all (S, S, C), weight (S, S)
     """`values` where their weight is one; elsewhere `fill`, moved to their tone."""
     difference = values - fill
-    smooth = spread(difference, weight)
+    smooth = pull_push(difference, weight)
     share = weight[..., None]
     return fill + share * difference + (1 - share) * smooth
 

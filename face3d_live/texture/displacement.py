@@ -1,14 +1,14 @@
-"""Detail that the mesh is too coarse for, from how the photo is shaded: folds beside nose and mouth, wrinkles.
+"""Displacement map and normal map from shading: folds beside nose and mouth, wrinkles, finer than the mesh.
 
-What is left in the texture of the light, in the band from one to some millimetres and beyond what the albedo model
-explains, is taken for relief. A displacement d (metres, along the normal) is sought with
+Shading that is left in the texture, in the band from one to some millimetres and beyond what the albedo model explains,
+is explained by displacement. The displacement d (metres, along the normal) minimises
 
     sum_i w_i (a_i . grad d - r_i)^2 / NOISE^2  +  sum_i (d_i - DEPTH r_i)^2 / SPREAD^2  +  |laplace d|^2 / ROUGH^2
 
-r: relative brightness in that band; a: how the light found in the photo changes as the normal tilts; so light from the
-side speaks through its slopes. Light from the front has none to speak of: there the second term, "dark is deep", stands
-in for it (a crease sees less of the sky: Beeler et al., "High-Quality Single-Shot Capture of Facial Geometry",
-SIGGRAPH 2010). Brows, lids, lips, nostrils and what was not seen stay as they are.
+r: relative brightness in that band; a: derivative of the photo's shading by the slope of d. Light from the side
+constrains d by this first term. For light from the front a is near zero, and the second term, "dark is deep", takes
+over (a crease receives less ambient light: Beeler et al., "High-Quality Single-Shot Capture of Facial Geometry",
+SIGGRAPH 2010). Brows, lids, lips, nostrils and texels that were not seen are not displaced.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-SIZE = 512  # texels of the relief: 0.8 mm each on the face
+SIZE = 512  # texels of the displacement map: 0.8 mm each on the face
 MOST = 8e-4  # metres
 _FINE, _COARSE = 1.0, 6.0  # texels: the band
 NOISE, DEPTH, SPREAD, ROUGH = 0.05, 1.2e-3, 3e-4, 1.5e-4
@@ -50,7 +50,7 @@ _KEPT_OUT = (
 )
 
 
-def relief(texture: Picture, seen: Mask, codes: HeadCodes, head: Head, albedo: Albedo) -> Array:
+def estimate_displacement(texture: Picture, seen: Mask, codes: HeadCodes, head: Head, albedo: Albedo) -> Array:
     """(SIZE, SIZE) metres outwards along the normal.
 
     texture: (S, S, 3 or 4) albedo in sRGB, seen: (S, S) where a photo showed it; codes: with the light and the albedo
@@ -68,7 +68,7 @@ def relief(texture: Picture, seen: Mask, codes: HeadCodes, head: Head, albedo: A
 
 
 def normal_map(depth: Array, codes: HeadCodes, head: Head) -> Picture:  # (SIZE, SIZE) -> (SIZE, SIZE, 3)
-    """The relief as a tangent-space normal map: red along u, green along v upwards, blue outwards."""
+    """The displacement map as a tangent-space normal map: red along u, green along v upwards, blue outwards."""
     place = _places(codes, head, texels_of(head, SIZE))
     across, along = _steps(place)
     by_u = _centred(depth, 1) / np.maximum(np.linalg.norm(across, axis=2), 1e-5)
@@ -79,7 +79,7 @@ def normal_map(depth: Array, codes: HeadCodes, head: Head) -> Picture:  # (SIZE,
 
 
 def displaced(vertices: Array, mesh: MeshTopology, depth: Array) -> Array:  # (V, 3) -> (V, 3)
-    """The vertices of a mesh level moved along their normals by a relief."""
+    """The vertices of a mesh level moved along their normals by a displacement map."""
     where = np.ascontiguousarray(mesh.uv * (SIZE, -SIZE) + (0, SIZE) - 0.5, np.float32)
     at = np.zeros(mesh.n_vertices, np.float32)
     x, y = (np.resize(where[:, k], (-(-len(where) // 4096), 4096)) for k in (0, 1))  # remap wants narrow maps

@@ -10,7 +10,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
-from face3d_live.texture.sample import look, pick
+from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import AnyArray, Array, Picture
 
@@ -31,13 +31,13 @@ def eye_angles(head: Head, texels: Texels) -> tuple[NDArray[np.intp], Array]:
 
 def iris_colour(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> Array:
     """(3,) sRGB 0..1 of the irises in a frame; brown where too little of them is seen."""
-    view = look(codes, camera, head, texels, part=EYES)
+    view = project_texels(codes, camera, head, texels, part=EYES)
     mine, angle = eye_angles(head, texels)
     ring = mine[(angle > _PUPIL * 1.3) & (angle < _IRIS * 0.85) & (view.weight[mine] > 0.2)]
     if len(np.unique(view.pixel[ring].astype(int), axis=0)) < _LEAST_PIXELS:
         return _PLAIN_IRIS
     light = np.maximum(shade(codes.light, view.normals[ring]), 0.3)
-    colour = to_linear(pick(frame_rgb, view.pixel[ring], 1.0)) / light
+    colour = to_linear(sample_pixels(frame_rgb, view.pixel[ring], 1.0)) / light
     # lids and lashes shade the iris, highlights whiten it: the middle of the range is its own
     return np.clip(np.asarray(np.median(to_srgb(colour), axis=0), np.float32), 0.06, 0.75)
 
@@ -49,8 +49,8 @@ def paint_eyes(texture: Picture, head: Head, texels: Texels, iris: AnyArray) -> 
     inside = np.clip((_IRIS - angle) / soft + 0.5, 0, 1)[:, None]
     pupil = np.clip((_PUPIL - angle) / soft + 0.5, 0, 1)[:, None]
     rim = np.clip(1 - np.abs(angle - (_IRIS - _RIM / 2)) / _RIM, 0, 1)[:, None]
-    glow = 0.85 + 0.35 * np.clip((angle - _PUPIL) / (_IRIS - _PUPIL), 0, 1)[:, None]
-    ring = np.asarray(iris, np.float32) * glow * (1 - 0.6 * rim)
+    brightness = 0.85 + 0.35 * np.clip((angle - _PUPIL) / (_IRIS - _PUPIL), 0, 1)[:, None]
+    ring = np.asarray(iris, np.float32) * brightness * (1 - 0.6 * rim)
     colour = _SCLERA * (1 - inside) + (ring * (1 - pupil) + 0.03 * pupil) * inside
     eyes = np.zeros((texels.size * texels.size, 3), np.float32)
     eyes[texels.index[mine]] = colour

@@ -1,11 +1,10 @@
-"""Masks, scarves and paint: what hides so much of a face that its colour is not the skin's.
+"""Occlusion mask of large face coverings: masks, scarves and face paint.
 
-Colours are compared before any light is divided out: the light itself is found from skin, and would be wrong. The
-skin's own colour is read where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder
-(a fringe is not). Against it stand the medians of nose, cheeks below it, chin and lips. Cloth differs from beards in
-this: it has one colour from the cheeks over the lips to the chin, or one that no skin has in white light (less red than
-green).
-What is found so is then marked texel by texel; single odd places of an uncovered face are the business of `foreign`.
+Colours are compared before any light is divided out: the light is estimated from skin, and would be wrong. The skin's
+own colour is measured where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder (a
+fringe is not). It is compared with the medians of nose, cheeks below it, chin and lips. Cloth differs from beards: it
+has one colour from the cheeks over the lips to the chin, or one that no skin has in white light (less red than green).
+A covering that was detected is then masked texel by texel. Smaller occlusions are found by `occlusion`.
 
 Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) none was taken for covered; of
 nine masks drawn on 66 of them 8 of 594 went unseen, mostly grey and white ones on photos without colour.
@@ -23,11 +22,11 @@ from face3d_live.texture.regions import FACE, share_of
 from face3d_live.texture.texels import LEVEL, per_head, texels_of
 from face3d_live.typing import Array, Mask
 
-SIZE = 256  # of the judgement
-_SEEN = 0.3  # weight of a view from which a texel is judged
-_SHOWN = 0.01  # and from where it is marked
-_FEW = 20  # texels that are too few for a median
-_NOISE = 0.004  # linear light that says nothing of a hue
+SIZE = 256  # texels a side of the mask
+_SEEN = 0.3  # weight of a view from which a texel counts in the medians
+_SHOWN = 0.01  # and from which it is masked
+_FEW = 20  # fewer texels give no median
+_NOISE = 0.004  # linear light below which a hue is noise
 _DARK = -3.9  # brightness of the skin below which hues are noise
 #: Colours are (log R/G, log G/B, log of the mean), of linear light.
 _NO_SKIN = -0.15  # log R/G that no skin has in white light; of 198 portraits none is below -0.09 in any region
@@ -40,21 +39,21 @@ _PAINTED = 0.08  # share of the face that paint has to have
 _LEAST_SKIN = 0.15  # and that skin has to have, where the rest is painted
 _BRIGHTNESS = 0.35  # how much brightness counts against hue when a texel is told from skin
 _CLOSE, _REACH = 9, 9  # texels of a gap that is closed, and of the soft edge and shadow around
-_ALL_BELOW = 0.012  # metres below the nose's base from where all of the face is hidden by what hides nose or lips
+_ALL_BELOW = 0.012  # metres below the nose's base from where all of the face is mask by what hides nose or lips
 
 
 @dataclass(frozen=True)
-class Cover:
-    """hidden: (SIZE, SIZE) 0..1, None where nothing is; natural: whether any part of the face has a skin's colour."""
+class FaceCovering:
+    """mask: (SIZE, SIZE) 0..1, None without a covering; has_skin: whether any part of the face has a skin's colour."""
 
-    hidden: Array | None
-    natural: bool = True
+    mask: Array | None
+    has_skin: bool = True
 
 
 @dataclass(frozen=True)
 class _Zone:
-    """(SIZE, SIZE) each. bare: the places that tell the skin; under: nose, cheeks, chin, lips; face: all that may be
-    hidden; lower: of that, what lies below the eyes, upper: the forehead; deep: what lies below nose and upper lip."""
+    """Masks (SIZE, SIZE). bare: where the skin's colour is measured; under: nose, cheeks, chin, lips; face: all that
+    may be covered; lower: the part of it below the eyes; upper: the forehead; deep: below nose and upper lip."""
 
     bare: tuple[Mask, ...]
     under: tuple[Mask, ...]
@@ -64,8 +63,8 @@ class _Zone:
     deep: Mask
 
 
-def cover_of(linear: Array, weight: Array, head: Head) -> Cover:
-    """What hides the face.
+def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCovering:
+    """The covering of a face.
 
     linear: (S, S, 3) linear colours as the photo has them, under their light; weight: (S, S) how well they are seen.
     """
@@ -78,28 +77,28 @@ def cover_of(linear: Array, weight: Array, head: Head) -> Cover:
     bare = [median for median in (_median(colour, place & seen) for place in zone.bare) if median is not None]
     under = [median for median in (_median(colour, place & seen) for place in zone.under) if median is not None]
     if not bare or len(under) < len(zone.under):
-        return Cover(None)
+        return FaceCovering(None)
     own = max(bare, key=lambda median: float(median[0]))
     if own[2] < _DARK:
-        return Cover(None)
+        return FaceCovering(None)
     if own[0] < _NO_SKIN:  # forehead and eyes are painted, or lie under a hood
         skin = zone.face & seen & (colour[..., 0] > _SKIN)
         if skin.sum() < _LEAST_SKIN * (zone.face & seen).sum():
-            return Cover(None, natural=False)
+            return FaceCovering(None, has_skin=False)
         own = np.median(colour[skin], 0).astype(np.float32)
-    hidden = np.zeros((SIZE, SIZE), bool)
+    mask = np.zeros((SIZE, SIZE), bool)
     if _cloth(np.array(under) - own, own):
-        hidden = _like_cloth(colour, own, under, zone) & shown
-        hidden |= zone.deep
+        mask = _like_cloth(colour, own, under, zone) & shown
+        mask |= zone.deep
     if own[0] > _SKIN:
         painted = zone.face & shown & (cv2.GaussianBlur(colour[..., 0], (0, 0), 1.5) < _NO_SKIN) & (light.max(2) > 0.02)
         if painted.sum() > _PAINTED * (zone.face & shown).sum():
-            hidden |= painted
-    return Cover(_softened(hidden, zone) if hidden.any() else None)
+            mask |= painted
+    return FaceCovering(_softened(mask, zone) if mask.any() else None)
 
 
 def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
-    """Whether nose, cheeks, chin and lips, or the last three, lie under a cloth."""
+    """Whether nose, cheeks, chin and lips, or the last three, are covered by cloth."""
     hue, bright = off[:, :2], off[:, 2]
     if own[0] > _SKIN and (off[:, 0] + own[0] < _NO_SKIN).sum() >= 2:
         return True
@@ -126,9 +125,9 @@ def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _Zone) -> M
     return cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
 
 
-def _softened(hidden: Mask, zone: _Zone) -> Array:
-    """Without gaps, and with what lies beside."""
-    closed = cv2.morphologyEx(hidden.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_CLOSE, _CLOSE), np.uint8))
+def _softened(mask: Mask, zone: _Zone) -> Array:
+    """The mask closed, dilated and blurred."""
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_CLOSE, _CLOSE), np.uint8))
     wide = cv2.dilate(closed, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))) > 0
     return np.clip(2 * cv2.GaussianBlur((wide & zone.face).astype(np.float32), (0, 0), 1.2), 0, 1)
 

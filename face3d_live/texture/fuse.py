@@ -1,4 +1,4 @@
-"""A texture that grows while someone sits before the camera: a running, confidence-weighted mean over frames."""
+"""`TextureFuser`: the texture of a live session, a running mean over frames weighted by visibility and confidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import paint_eyes
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
-from face3d_live.texture.sample import DARKEST, density, look, pick
+from face3d_live.texture.sample import DARKEST, density, project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import Picture
 
@@ -53,8 +53,8 @@ class TextureFuser:
 
     def add(self, frame_rgb: Picture, codes: HeadCodes, camera: Camera, confidence: float = 1.0) -> None:
         """Take what a frame (H, W, 3) shows."""
-        view = look(codes, camera, self._head, self._texels, depth_side=_DEPTH_SIDE)
-        colour = to_linear(pick(frame_rgb, view.pixel, density(view)))
+        view = project_texels(codes, camera, self._head, self._texels, depth_side=_DEPTH_SIDE)
+        colour = to_linear(sample_pixels(frame_rgb, view.pixel, density(view)))
         sure = view.weight[self._sure] > 0.3
         if sure.sum() < 50:
             return

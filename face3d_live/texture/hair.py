@@ -1,9 +1,8 @@
-"""Hair that hangs from the scalp over forehead, temples and cheeks.
+"""Occlusion mask of hair that hangs from the scalp over forehead, temples and cheeks.
 
 A texel is compared with the person's own skin, taken from nose and cheeks: hair is darker, or else has another hue and
-the fine relief of strands. Shadows, wrinkles, moles and brows can look like that, too; hair alone hangs together with
-the scalp. So it is followed from the hairline downwards, and what is not reached so stays. Beards begin below where
-anything is looked for.
+the fine-scale roughness of strands. Shadows, wrinkles, moles and brows may look the same, but only hair is connected to
+the scalp. So only connected components that reach the scalp count. Nothing is searched where beards grow.
 """
 
 from __future__ import annotations
@@ -19,28 +18,31 @@ from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, per_head, texels_of
 from face3d_live.typing import Array, Mask
 
-_ABOVE_BASE = 0.012  # metres above the nose's base: there beards end
-_BELOW_EYES = 0.009  # metres below the eyes: from here down cheeks are bare
-_MIDDLE = 0.05  # metres to either side: what lies beyond is easily in shadow
-_FORE = 0.030  # metres before the ears: beyond, hair grows
-_ROOT = 0.012  # metres of scalp above the forehead that hair has to come from
+_ABOVE_BASE = 0.012  # metres above the nose's base: upper end of beards
+_BELOW_EYES = 0.009  # metres below the eyes: upper end of the cheeks' reference skin
+_MIDDLE = 0.05  # metres to either side: reference skin beyond is often in shadow
+_FORE = 0.030  # metres before the ears: behind it, hair grows
+_ROOT = 0.012  # metres of scalp above the forehead that a component has to reach
 _EYE = 0.019  # metres around an eyeball's centre that belong to it
-_FEW = 50  # texels of own skin that are too few to compare with
-_SEEN = 0.2  # weight of a view from which a texel is judged
-_DARKER, _FAINTLY = 0.60, 0.35  # logarithms of linear light below the skin's: surely hair, and what may belong to it
-_HUE, _STRANDS = 0.22, 2.2  # difference of the logarithms' differences, and relief against the cheeks' own
-_FAR = 3  # texels from what is surely hair that its soft edge and its shadow reach
-_EDGE, _LEAST = 4, 16  # texels that a lock hangs down, and texels beyond: less is the hairline
-_ROOTS = 8  # texels of scalp that a lock comes from
-#: What a lock is like, of which shadows have only one: somewhere (a tenth) it is as dark, and mostly as rough as this,
-#: in multiples of the cheeks' relief. Light hair is told by relief alone, smooth hair by being darker than any shade.
+_FEW = 50  # fewer texels of reference skin are not compared with
+_SEEN = 0.2  # weight of a view from which a texel is classified
+_DARKER, _FAINTLY = 0.60, 0.35  # logarithms of linear light below the skin's: certain hair, and possible hair
+_HUE, _STRANDS = (
+    0.22,
+    2.2,
+)  # least hue difference (of log ratios) and roughness of hair that is not dark
+_FAR = 3  # texels around certain hair in which possible hair counts: soft edges and shadows
+_EDGE, _LEAST = 4, 16  # texels around the scalp that belong to the hairline; least texels of a component beyond them
+_ROOTS = 8  # least texels of scalp in a component
+#: A component is hair when it is both dark (its 90th percentile) and rough (its median, in multiples of the cheeks');
+#: shadows are only dark. Very rough or very dark ones (light hair, smooth hair) count by that alone.
 _DEEP, _ROUGH, _ROUGH_ALONE, _DEEP_ALONE = 0.9, 0.9, 2.8, 1.15
 
 
 @dataclass(frozen=True)
 class _Zone:
-    """(S, S) each. own: where skin tells its colour; over: where hair may be taken off; deep: of that, what is farther
-    from the scalp than hairlines are; root: the scalp beside."""
+    """Masks (S, S). own: reference skin; over: where hair is searched; deep: the part of that beyond the hairline;
+    root: the scalp next to the forehead."""
 
     own: Mask
     over: Mask
@@ -48,10 +50,10 @@ class _Zone:
     root: Mask
 
 
-def hanging(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S) -> (S, S)
-    """Where hair lies over the skin.
+def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S) -> (S, S)
+    """True where hair lies over the skin.
 
-    seen: sRGB 0..1 without light; known: how well each texel was seen, 0..1.
+    seen: sRGB 0..1, the light divided out; known: how well each texel was seen, 0..1.
     """
     zone = _zone(head, len(seen))
     sure = zone.own & (known > _SEEN)
@@ -61,10 +63,10 @@ def hanging(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S)
     logs = np.log(np.maximum(to_linear(seen), 4e-3)).astype(np.float32)
     bright = _smooth(logs.mean(2), known, 0.8)
     hues = np.stack([_smooth(logs[..., k] - logs[..., k + 1], known, 1.5) for k in (0, 1)], -1)
-    relief = _relief(logs.mean(2), known)
+    roughness = _roughness(logs.mean(2), known)
     darker = np.median(bright[sure]) - bright
     off = np.abs(hues - np.median(hues[sure], 0)).sum(-1)
-    rough = relief / np.maximum(np.median(relief[sure]), 1e-4)
+    rough = roughness / np.maximum(np.median(roughness[sure]), 1e-4)
     stranded = (off > _HUE) & (rough > _STRANDS)
     surely = judged & ((darker > _DARKER) | stranded)
     reach = cv2.dilate(surely.astype(np.uint8), np.ones((2 * _FAR + 1, 2 * _FAR + 1), np.uint8)) > 0
@@ -78,7 +80,7 @@ def hanging(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S)
 
 
 def _rooted(hair: Mask, zone: _Zone) -> list[Mask]:
-    """The pieces that come from the scalp, each as far as it lies over the skin."""
+    """The connected components that reach the scalp, each as far as it lies over the skin."""
     _, pieces = cv2.connectedComponents(hair.astype(np.uint8), connectivity=8)
     count = int(pieces.max()) + 1
     roots = np.bincount(pieces[zone.root & hair], minlength=count)
@@ -87,13 +89,13 @@ def _rooted(hair: Mask, zone: _Zone) -> list[Mask]:
 
 
 def _smooth(values: Array, known: Array, sigma: float) -> Array:  # (S, S) x 2 -> (S, S)
-    """Blurred, without what was not seen."""
+    """Gaussian blur over the texels that were seen."""
     mass = cv2.GaussianBlur((known > 0).astype(np.float32), (0, 0), sigma)
     return cv2.GaussianBlur(values * (known > 0), (0, 0), sigma) / np.maximum(mass, 1e-2)
 
 
-def _relief(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
-    """How much brightness changes from texel to texel across the face: strands hang down, wrinkles lie across."""
+def _roughness(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
+    """Local contrast across the face, root mean square: high for strands, which hang down, not for wrinkles."""
     across = cv2.Sobel(_smooth(bright, known, 0.6), cv2.CV_32F, 1, 0) / 8
     return np.sqrt(_smooth(across**2, known, 2.0))
 

@@ -1,4 +1,4 @@
-"""The light of a picture, found from the skin it falls on."""
+"""Light estimation: spherical-harmonic light of a picture from its plain skin."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def light_of_skin(pattern: Array, normals: Array, seen: Array) -> tuple[Array, A
     """(light (27,), tone (3,)) of plain skin.
 
     pattern: (N, 3) linear albedo of a reference skin at these places, normals: (N, 3) camera axes, seen: (N, 3) linear
-    colours of the picture. A picture cannot tell a dark skin in bright light from the contrary, nor a warm lamp from
-    warm skin: so the light is taken as white, and 1 on average over the skin that faces the camera, as pictures are
-    exposed for faces: there the tone of a face is read. (Over all texels alike the sides, in shadow, make the front too
-    bright, and the skin found too dark.) The skin's own colour is pattern * tone.
+    colours of the picture. Albedo and light are ambiguous: dark skin in bright light looks like bright skin in dim
+    light, warm skin like a warm lamp. So the light is taken as white, and 1 on average over the skin that faces the
+    camera, as pictures are exposed for faces. (Averaged over all texels alike, sides in shadow would make the front too
+    bright and the skin too dark.) The skin's own colour is pattern * tone.
     """
     facing = np.clip(normals[:, 2], 0.05, 1) ** _FACING
     keep = np.ones(len(seen), bool)

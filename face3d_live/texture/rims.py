@@ -1,7 +1,7 @@
-"""Where the rims of glasses may run over a face, and following one that has been found.
+"""Occlusion mask of the rims of glasses, traced over lids and brows from where they cross bare skin.
 
-On bare skin a rim stands out by itself (`foreign`). Over lids and brows lashes, folds and hairs are as dark: there only
-lines that hang together with what was found beside them are taken for its continuation.
+On bare skin a rim differs clearly from the expected skin (`occlusion`). Over lids and brows lashes, folds and hairs are
+as dark: there only lines count that are connected to texels found on bare skin.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _WIDER = 3  # texels around a line that go with it
 
 @dataclass(frozen=True)
 class _Zone:
-    """(S, S) each. whole: where rims run; brow: of that, where hair is as dark."""
+    """Masks (S, S). whole: where rims may run; brow: the part of that where hair is as dark."""
 
     whole: Mask
     brow: Mask
 
 
-def follow(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, (S, S) -> (S, S) bool
-    """The found spots' continuation as lines over lids and brows.
+def trace_rims(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, (S, S) -> (S, S) bool
+    """Lines over lids and brows that continue the found spots.
 
-    bright: logarithm of light against the skin that is expected.
+    bright: logarithm of light relative to the expected skin.
     """
     zone = _zone(head, len(bright))
     seeds = found & zone.whole
@@ -67,7 +67,7 @@ def follow(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, (S, 
 
 
 def _bridged(line: Array, found: Mask, bright: Array) -> bool:  # all (S, S)
-    """Whether one line crosses the nose with finds on either side of it; the atlas is symmetric."""
+    """Whether one line crosses the nose with found texels on both sides of it; the atlas is symmetric."""
     _, pieces = cv2.connectedComponents((line > _SURE).astype(np.uint8), connectivity=8)
     middle = pieces.shape[1] // 2
     across = [set(np.unique(pieces[:, middle + column]).tolist()) for column in (-_SPAN, 0, _SPAN)]

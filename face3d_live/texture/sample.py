@@ -27,7 +27,7 @@ DARKEST = 0.3  # least shading to divide by: below it noise and misplaced shadow
 
 
 @dataclass(frozen=True)
-class View:
+class TexelView:
     """The head of one frame at its texels. pixel: (N, 2) frame pixels; weight: (N,) 0..1, zero where not seen; normals:
     (N, 3) camera axes, of about unit length."""
 
@@ -36,10 +36,10 @@ class View:
     normals: Array
 
 
-def look(
+def project_texels(
     codes: HeadCodes, camera: Camera, head: Head, texels: Texels, part: int = 0, depth_side: int = DEPTH_SIDE
-) -> View:
-    """Where each texel lies in the frame, and how well it is seen; only texels of one `part` (0 skin) can be seen.
+) -> TexelView:
+    """Project the texels into the frame, with a weight of visibility; texels of other parts than `part` (0 skin) get 0.
 
     depth_side: cells of the depth buffer along the head's longer side.
     """
@@ -61,7 +61,7 @@ def look(
         low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen], depth_side
     )
     weight[seen[hidden]] = 0
-    return View(pixel, weight, at[:, 5:])
+    return TexelView(pixel, weight, at[:, 5:])
 
 
 def _hidden(space: Array, faces: AnyArray, camera: Camera, pixel: Array, near: Array, side: int) -> Mask:
@@ -82,7 +82,7 @@ def _hidden(space: Array, faces: AnyArray, camera: Camera, pixel: Array, near: A
     return 1 / near > 1 / np.maximum(front[row, column], 1e-6) + _TOLERANCE
 
 
-def pick(
+def sample_pixels(
     frame_rgb: NDArray[np.uint8], pixel: Array, texels_per_pixel: float, between: int = cv2.INTER_LINEAR
 ) -> Array:  # -> (N, 3) 0..1
     """Colours at pixels. A frame much finer than the texture is averaged first, so that no pixel is skipped.
@@ -103,8 +103,8 @@ def pick(
     return (colours.reshape(-1, 3)[: len(where)] / np.float32(255)).astype(np.float32)
 
 
-def density(view: View) -> float:
-    """Texels per frame pixel, along a line, where the head is seen best."""
+def density(view: TexelView) -> float:
+    """Texels per frame pixel, along a line, where the weight is high."""
     best = view.pixel[view.weight > 0.5][::16]
     if len(best) < 16:
         return 1.0
@@ -118,13 +118,13 @@ def sample_texture(
 ) -> tuple[NDArray[np.uint8], Array]:
     """The albedo that one frame (H, W, 3) shows: (S, S, 3) sRGB and its weight (S, S), 0 where nothing was seen."""
     texels = texels_of(head, size)
-    view = look(codes, camera, head, texels)
-    colour = to_linear(pick(frame_rgb, view.pixel, density(view)))
-    albedo = unlit(colour, view, codes.light)
+    view = project_texels(codes, camera, head, texels)
+    colour = to_linear(sample_pixels(frame_rgb, view.pixel, density(view)))
+    albedo = divide_out_light(colour, view, codes.light)
     return texels.image(albedo, pad=False), texels.image(view.weight, pad=False)
 
 
-def unlit(colour: Array, view: View, light: Array) -> NDArray[np.uint8]:  # (N, 3) linear -> (N, 3) sRGB
+def divide_out_light(colour: Array, view: TexelView, light: Array) -> NDArray[np.uint8]:  # (N, 3) linear -> (N, 3) sRGB
     """The skin's own colour: the light divided out, black where nothing was seen."""
     albedo = (to_srgb(colour / np.maximum(shade(light, view.normals), DARKEST)) * 255 + 0.5).astype(np.uint8)
     albedo[view.weight <= 0] = 0

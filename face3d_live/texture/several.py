@@ -1,4 +1,4 @@
-"""Several photos of one person made one texture: each texel mostly from the photo that shows it best."""
+"""Fusion of several photos of one person into one texture, each texel mostly from the photo that shows it best."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from face3d_live.texture.complete import spread
-from face3d_live.texture.portrait import Seen
+from face3d_live.texture.complete import pull_push
+from face3d_live.texture.portrait import ObservedTexture
 from face3d_live.typing import Array
 
 _SHARPLY = 3.0  # power of the weights: a mean of equals is blurred by what the fits err
@@ -17,10 +17,11 @@ _LEAST = 0.03
 _ODD = 0.10  # picture values from the others at which a texel counts for little: a hand, a reflection
 
 
-def fuse(parts: Sequence[Seen], trust: Sequence[float]) -> Seen:
-    """One skin. parts: the best photo first, all of one size; trust: 0..1 of each.
+def fuse(parts: Sequence[ObservedTexture], trust: Sequence[float]) -> ObservedTexture:
+    """One texture. parts: the best photo first, all of one size; trust: 0..1 of each.
 
-    The others' tone is moved to the first's, so that different lamps leave no seams. The light is the first's.
+    The others' coarse colours are moved to the first's, so that different lamps leave no seams. The light is the
+    first's.
     """
     first = parts[0]
     if len(parts) == 1:
@@ -38,8 +39,8 @@ def fuse(parts: Sequence[Seen], trust: Sequence[float]) -> Seen:
     picture = (np.clip(mean, 0, 1) * 255 + 0.5).astype(np.uint8)
     known[known < _LEAST] = 0  # the outline, where the background shines in
     picture[known <= 0] = 0
-    return Seen(
-        picture, known.astype(np.float32), first.light, min(part.covered for part in parts), first.texels_per_pixel
+    return ObservedTexture(
+        picture, known.astype(np.float32), first.light, min(part.occluded for part in parts), first.texels_per_pixel
     )
 
 
@@ -50,11 +51,11 @@ def _mean(pictures: Sequence[Array], weights: Sequence[Array]) -> Array:
     )
 
 
-def _in_tone(part: Seen, base: Array, known: Array) -> Array:  # -> (S, S, 3)
+def _in_tone(part: ObservedTexture, base: Array, known: Array) -> Array:  # -> (S, S, 3)
     """A picture with its coarse colours moved to the first one's, carried on smoothly where that saw nothing."""
     own = np.asarray(part.picture / np.float32(255), np.float32)
     both = np.minimum(part.known, known)
     sigma = len(own) * _TONE
     mass = cv2.GaussianBlur(both, (0, 0), sigma)
     coarse = cv2.GaussianBlur((base - own) * both[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)[..., None]
-    return np.asarray(own + spread(coarse, np.minimum(1, mass * 4) * (mass > 0.01)), np.float32)
+    return np.asarray(own + pull_push(coarse, np.minimum(1, mass * 4) * (mass > 0.01)), np.float32)

@@ -1,12 +1,11 @@
-"""Detail that a photo's pixels have blurred, brought back by small filters learned from skins.
+"""Super-resolution of textures that are finer than their photo: small filters learned from skins (RAISR).
 
-A texture finer than its photo is a blurred copy of the skin: pixels average, and interpolation between them averages
-again. Which weights of a texel's neighbours bring back the most depends on what is there: along an edge others than
-across it, on plain skin (where noise rules) others than on a lash. So texels are sorted by direction and strength of
-their neighbourhood's slope, and each class has its own 9 x 9 filter, the least-squares answer over pictures of which
-the truth is known (Romano, Isidoro and Milanfar, "RAISR", IEEE TCI 2017). `build_sharpen` makes them from the CC0 body
-skins. Only brightness is sharpened (colour noise has no detail to give), and no texel leaves its neighbourhood's range
-by more than a little: no halos.
+Such a texture is a blurred copy of the skin: pixels average, and interpolation between them averages again. The best
+filter depends on the local structure: along an edge or across it, on plain skin (mostly noise) or on a lash. So texels
+are classified by direction and strength of the local gradient, and each class has its own 9 x 9 filter, the
+least-squares solution over pictures with known truth (Romano, Isidoro and Milanfar, "RAISR", IEEE TCI 2017).
+`texture.build.sharpen` trains them on the CC0 body skins. Only brightness is sharpened (colour is mostly noise at that
+scale). Texels are clipped to a little beyond their neighbourhood's range, against halos.
 """
 
 from __future__ import annotations

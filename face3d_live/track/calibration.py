@@ -1,9 +1,9 @@
-"""Calibration to a person: this face at rest is zero, and this far open, smiling, raised, shut is one.
+"""Calibration to a person: neutral face and range of movement, so that each coefficient goes from 0 to 1.
 
-Every face at rest has some coefficients that are not quite zero, and every camera stands a little to one side. Both are
-measured over half a second and taken off the codes before anything is sent or drawn. How far a person's full movement
-takes a coefficient is measured in steps, each movement held for a moment: narrow eyes, glasses and a stiff brow then
-still go from 0 to 1. Left and right are measured and scaled each by itself, so that a wink stays a wink.
+A neutral face has some coefficients above zero, and the camera is rarely straight in front. Both are measured over half
+a second and subtracted from the codes before anything is sent or rendered. The coefficients of a person's full
+movements are measured in steps, one movement held at a time: narrow eyes, glasses or a stiff brow then still reach 1.
+Left and right are measured and scaled separately, so that a wink stays a wink.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TURN = np.radians(6.0)  # how far a still head may turn meanwhile
 SHIFT = 0.03  # and move, metres
 CHANGE = 0.25  # and how much a coefficient may change; lids and eyes never rest and are left out
 AWAY = np.radians(40.0)  # a head turned further does not show what is neutral
-CEILING = 0.6  # of a neutral coefficient: rescaling by more than 1 / (1 - this) would mostly blow up noise
+CEILING = 0.6  # of a neutral coefficient: rescaling by more than 1 / (1 - this) would mostly amplify noise
 #: The movements that are measured, and the channels each of them fills.
 STEPS: Mapping[str, tuple[str, ...]] = {
     "jaw": ("jawOpen",),
@@ -35,9 +35,9 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
 }
 RANGE_SPAN = 1.5  # seconds in which a movement is held
-HELD = 70.0  # percentile of them that counts as the movement: late starters and early birds are forgiven
-RISE = 0.12  # above neutral that a movement must reach; noise would be blown up more than eightfold below it
-LID_PLAY = 0.12  # share of the way at both ends that counts as open and as shut: lids tremble, glasses glint
+HELD = 70.0  # percentile of them that counts as the movement: tolerates a late start or an early end
+RISE = 0.12  # above neutral that a movement must reach; below it noise would be amplified more than eightfold
+LID_PLAY = 0.12  # share of the range at both ends that counts as open and as shut: lids tremble, glasses reflect
 _CURES = {
     "jaw": "open your mouth as wide as you can",
     "smile": "smile as broadly as you can, with both sides",
@@ -50,7 +50,7 @@ _RESTLESS = np.array([name.startswith("eye") for name in ARKIT])
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is taken off, and what is full. expression: (52,) neutral coefficients; rotation: (3, 3) and translation:
+    """Neutral face and full movements. expression: (52,) neutral coefficients; rotation: (3, 3) and translation:
     (3,) metres, camera from head, of the head at rest. peak: (52,) coefficients of the full movements, 0 where none was
     measured; all as estimated, so that each can be measured anew without the others."""
 
@@ -60,7 +60,7 @@ class Calibration:
     peak: Array = field(default_factory=lambda: np.zeros(N_EXPRESSION, np.float32))
 
     @classmethod
-    def nothing(cls) -> Calibration:
+    def identity(cls) -> Calibration:
         """The calibration that changes nothing."""
         straight = np.eye(3, dtype=np.float32), np.array([0, 0, -0.6], np.float32)
         return cls(np.zeros(N_EXPRESSION, np.float32), *straight)
@@ -87,12 +87,12 @@ class Calibration:
         # The median, not the mean: a blink in the middle must not count.
         return cls(np.median(faces, axis=0).astype(np.float32), rotation, places.mean(0).astype(np.float32))
 
-    def again(self, recent: Sequence[HeadCodes]) -> Calibration:
-        """A new neutral face, see `measure`; the range stays, but for what the new neutral leaves no room for."""
+    def with_neutral(self, recent: Sequence[HeadCodes]) -> Calibration:
+        """With a new neutral face, see `measure`. Peaks less than `RISE` above the new neutral are dropped."""
         fresh = Calibration.measure(recent)
         return replace(fresh, peak=np.where(self.peak - fresh.expression >= RISE, self.peak, 0).astype(np.float32))
 
-    def widened(self, step: str, recent: Sequence[HeadCodes]) -> Calibration:
+    def with_range(self, step: str, recent: Sequence[HeadCodes]) -> Calibration:
         """With the movement of `step` (a key of `STEPS`), held for the last `RANGE_SPAN` seconds of codes, as full.
 
         Raises InputError: "no-step", "no-face", "turned-away", "no-movement".
@@ -116,7 +116,7 @@ class Calibration:
         """The codes relative to the neutral face and the full movements.
 
         A coefficient x becomes (x - n) / (p - n), between 0 and 1, with neutral n and peak p; p is 1 where it was not
-        measured. Lids have some play at both ends. Gaze likewise, signed.
+        measured. Lids have a dead zone at both ends (`LID_PLAY`). Gaze likewise, signed.
         The pose becomes what a camera straight in front of the neutral face, equally far away, would see.
         """
         measured = self.peak > 0

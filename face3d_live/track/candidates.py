@@ -1,22 +1,22 @@
-"""Other faces in the picture, and when one of them gets the track: a wrong acquisition heals.
+"""Other faces in the picture, and when the track switches to one of them, so that a wrong acquisition is corrected.
 
-A track holds on to whom it found first. That may be a poster, or a bystander who was in view while the user was not.
-So the whole picture is looked at in turn (`sweep`), and every other face in it is a candidate. A candidate gets the
-track for one of these reasons, in this order:
+A track starts at the face that was detected first. That may be a poster, or a bystander who was in view while the user
+was not. So the detector sweeps over the whole picture (`sweep`), and every other face in it is a candidate. The track
+switches to a candidate for one of these reasons, in this order:
 
 - "alive": it moves, and the tracked face has not moved for `STILL` seconds, as pictures do not;
 - "known": it is the owner of the session by identity, and the tracked face is not;
 - "larger": its side is `LARGER` times that of the tracked face, or `MUCH_LARGER` times that of the owner; unless the
   tracked face moves and the candidate is still.
 
-The reason must hold for a dwell time, the network must have believed in the candidate at `VIEWS` looks, and `REST`
-seconds lie between two changes. Two faces of similar size hence keep what they have.
+The reason must hold for a dwell time, `VIEWS` estimates of the candidate must have been confident, and `REST` seconds
+lie between two switches. With two faces of similar size the track hence stays where it is.
 
-The owner is the first person whose identity was averaged on a face that moved. Another one becomes the owner by getting
-the track as "larger", or by keeping it for `TENURE` seconds while about as large as the owner was.
+The owner is the first person whose identity was averaged on a face that moved. Another person becomes the owner when
+the track switches to them as "larger", or when they keep it for `TENURE` seconds while about as large as the owner was.
 
-Cost: besides the sweep one close look of the detector at each of at most `WATCHED` candidates every `CONTEST_EVERY`
-seconds, while a reason holds or they are new; one estimate at a time, and rarer for a candidate that gains nothing.
+Cost: besides the sweep one close-up detection of each of at most `MAX_CONTESTED` candidates every `CONTEST_EVERY`
+seconds, while a reason holds or they are new; one estimate at a time, and fewer for a candidate without a reason.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from face3d_live.track.types import Estimate
 from face3d_live.typing import AnyArray
 
 CONTEST_EVERY = 0.2  # seconds
-WATCHED = 2
-FORGOTTEN = 2.4  # rounds of the sweep after which a candidate that was not seen is gone
-STEP_ASIDE = 1.0  # sides that a candidate moves between looks at most
-SETTLING = 0.5  # seconds after which a new track's codes tell of the face and not of the crop's search for it
+MAX_CONTESTED = 2
+FORGOTTEN = 2.4  # rounds of the sweep after which a candidate that was not detected again is dropped
+STEP_ASIDE = 1.0  # sides that a candidate moves between detections at most
+SETTLING = 0.5  # seconds of a new track in which the crop still converges, and movement of the codes does not count
 # What is movement: change of any coefficient, of rotation, of place (a share of the distance). Within 2 s live faces
 # change a coefficient by 0.2 and more; a poster in a noisy picture by 0.005 to 0.05, and turns by 0.1 to 0.9 degrees.
 MOVED, TURNED, AWAY = 0.1, np.radians(2.0), 0.06
-VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.2, np.radians(4.0), 0.08  # the same between looks at a candidate; of its side
+VIEW_MOVED, VIEW_TURNED, VIEW_AWAY = 0.2, np.radians(4.0), 0.08  # the same between estimates of a candidate; of side
 STILL = 3.0  # seconds
 LARGER, MUCH_LARGER = 1.3, 2.0  # factors on the side
 DWELL = {"alive": 0.4, "known": 0.4, "larger": 1.5}  # seconds
@@ -65,7 +65,7 @@ class Movement:
         self.ever = False
         self._reference: HeadCodes | None = None
 
-    def see(self, codes: HeadCodes, now: float) -> None:
+    def update(self, codes: HeadCodes, now: float) -> None:
         """Take in the codes of a frame."""
         if now - self._begun < SETTLING:
             return
@@ -82,7 +82,10 @@ class Movement:
 
 @dataclass
 class Candidate:
-    """face: where it was last. seen: when, seconds. views: times that the network believed in it; shape: their mean."""
+    """Another face. face: its last detection; seen: when, seconds.
+
+    views: confident estimates of it in a row; shape: (80,) the mean of their shape codes.
+    """
 
     face: Detection
     seen: float
@@ -93,7 +96,7 @@ class Candidate:
     wait: float = CONTEST_EVERY
     shape: AnyArray = field(default_factory=lambda: np.zeros(N_SHAPE, np.float32))
     alive: bool = False
-    missed: int = 0  # close looks in a row that did not see it
+    missed: int = 0  # close-ups in a row that did not detect it
     first: tuple[HeadCodes, AnyArray] | None = None  # codes and place of the first view
 
     @property
@@ -103,11 +106,11 @@ class Candidate:
 
     @property
     def fresh(self) -> bool:
-        """Whether the network has seen it for the first few times."""
+        """Whether its first few estimates were made just now."""
         return np.isfinite(self.asked) and self.wait <= FRESH
 
-    def view(self, estimate: Estimate) -> None:
-        """Take in the network's view of it."""
+    def add_estimate(self, estimate: Estimate) -> None:
+        """Take in one estimate of it."""
         if not np.isfinite(estimate.predicted.shape).all() or estimate.confidence < BELIEVED:
             self.views = 0
             return
@@ -124,18 +127,18 @@ class Candidate:
         )
 
 
-class Eyes(Protocol):
-    """How a candidate is looked at."""
+class Observer(Protocol):
+    """Detector and network on the current frame."""
 
-    def near(self, face: Detection) -> Detection | None:
-        """The detector's close look at the place where the face was."""
+    def detect_near(self, face: Detection) -> Detection | None:
+        """A close-up detection at the place where the face was."""
 
-    def view(self, face: Detection) -> Estimate | None:
-        """The network's estimate of it; None where that makes no sense."""
+    def estimate(self, face: Detection) -> Estimate | None:
+        """The network's estimate of it; None where it is not plausible."""
 
 
 class Candidates:
-    """The other faces beside one track. Times are seconds of the tracker's own clock."""
+    """All faces but the tracked one. Times are seconds of the tracker's own clock."""
 
     def __init__(self) -> None:
         self.owner: IdentityAverage | None = None
@@ -143,15 +146,15 @@ class Candidates:
         self.begin(0.0)
 
     def begin(self, now: float) -> None:
-        """A track begins; the owner stays known."""
+        """A track begins. The owner stays known."""
         self._begun = self._watched = now
         self._found: list[Candidate] = []
         self._movement = Movement(now)
         self._owned = False
 
-    def follow(self, seen: HeadCodes, identity: IdentityAverage, side: float, now: float) -> None:
-        """Take in a frame of the tracked face: its smoothed codes, who it is, its side in pixels."""
-        self._movement.see(seen, now)
+    def update_tracked(self, seen: HeadCodes, identity: IdentityAverage, side: float, now: float) -> None:
+        """Take in a frame of the tracked face: its smoothed codes, its averaged identity, its side in pixels."""
+        self._movement.update(seen, now)
         moving = self._movement.ever and now - self._movement.at < STILL
         same = self.owner is not None and not self._is_another(identity)
         if not (moving and identity.frozen):
@@ -164,33 +167,33 @@ class Candidates:
             self.owner, self._owner_side = copy.copy(identity), side
 
     def due(self, now: float) -> bool:
-        """Whether a candidate should be looked at."""
+        """Whether a close-up of a candidate is due."""
         contested = any(candidate.reason or candidate.fresh for candidate in self._found)
         return contested and now - self._watched >= CONTEST_EVERY
 
-    def look(
+    def update(
         self,
         faces: Sequence[Detection],
         tracked: tuple[AnyArray, float],
         identity: IdentityAverage,
-        eyes: Eyes,
+        observer: Observer,
         now: float,
         memory: float,
     ) -> Candidate | None:
-        """The candidate that gets the track now, or None.
+        """The candidate that the track switches to now, or None.
 
-        faces: those that the sweep has just seen. tracked: centre (2,) and side of the tracked face, pixels. memory:
-        seconds after which a candidate that is not seen again is forgotten.
+        faces: those that the sweep has just detected. tracked: centre (2,) and side of the tracked face, pixels.
+        memory: seconds after which a candidate that is not detected again is dropped.
         """
         self._match([face for face in faces if face.score >= SURE and not _same(face, tracked)], now)
-        self._watch(eyes, tracked, now)
+        self._update_contested(observer, tracked, now)
         self._found = [each for each in self._found if now - each.seen < memory]
         worth = [each for each in self._found if each.seen == now and self._matters(each, tracked[1], identity, now)]
         for candidate in sorted(worth, key=lambda each: each.asked)[:1]:
-            estimate = eyes.view(candidate.face)
+            estimate = observer.estimate(candidate.face)
             candidate.asked, candidate.wait = now, min(2 * candidate.wait, PATIENT)
             if estimate is not None:
-                candidate.view(estimate)
+                candidate.add_estimate(estimate)
         for candidate in self._found:
             reason = self._reason(candidate, tracked[1], identity, now)
             if reason != candidate.reason:
@@ -199,11 +202,11 @@ class Candidates:
         return max(winners, key=lambda each: (tuple(DWELL)[::-1].index(each.reason or ""), each.side), default=None)
 
     def identity_of(self, winner: Candidate) -> IdentityAverage:
-        """Who the candidate that gets the track is: the owner, or somebody not known yet."""
+        """The identity to continue with: the owner's where the candidate is the owner, else a new average."""
         if self.owner is not None and _apart(winner.shape, self.owner) < ANOTHER:
             return copy.copy(self.owner)
         if winner.reason == "larger":
-            self.owner = None  # else the one who was left would be called back
+            self.owner = None  # else the track would switch back to the former owner
         return IdentityAverage()
 
     def _match(self, faces: list[Detection], now: float) -> None:
@@ -217,14 +220,14 @@ class Candidates:
             else:
                 self._found.append(Candidate(face, now))
 
-    def _watch(self, eyes: Eyes, tracked: tuple[AnyArray, float], now: float) -> None:
-        """A close look at those that may get the track."""
+    def _update_contested(self, observer: Observer, tracked: tuple[AnyArray, float], now: float) -> None:
+        """Close-up detections of the candidates that the track may switch to."""
         if not self.due(now):
             return
         self._watched = now
         contested = [each for each in self._found if each.seen < now and (each.reason or each.fresh)]
-        for each in sorted(contested, key=lambda each: -each.side)[:WATCHED]:
-            face = eyes.near(each.face)
+        for each in sorted(contested, key=lambda each: -each.side)[:MAX_CONTESTED]:
+            face = observer.detect_near(each.face)
             if face is None or _same(face, tracked):
                 each.missed += 1
             else:
@@ -241,7 +244,7 @@ class Candidates:
         return "larger" if each.side > enough * side and (each.alive or still or not self._movement.ever) else None
 
     def _matters(self, each: Candidate, side: float, identity: IdentityAverage, now: float) -> bool:
-        """Whether the network's view of a candidate could change anything, and it is time for one."""
+        """Whether an estimate of a candidate could change the decision, and one is due."""
         if now - each.asked < (CONTEST_EVERY if each.reason else each.wait):
             return False
         larger = each.side > (MUCH_LARGER if self._owned else LARGER) * side
@@ -255,7 +258,7 @@ class Candidates:
         return now - each.since >= dwell - 1e-6
 
     def _rest(self) -> float:
-        """A track that has not moved yet may be given up at once: it has no one to flicker with."""
+        """Seconds before a switch. A tracked face that has never moved (a picture) may be left at once."""
         return REST if self._movement.ever else SETTLING
 
     def _is_another(self, identity: IdentityAverage) -> bool:

@@ -1,4 +1,4 @@
-"""Where to crop: from a detection, from a face's own points, and what the two make of each other."""
+"""Where to crop: from a detection, from a face's own points, and how the two are combined and compared."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def centre_of(face: Detection) -> tuple[AnyArray, float]:  # -> (2,) pixels, sid
 
 
 def crop_from_detection(face: Detection, roll: float = 0.0) -> Crop:
-    """The crop that the face's own points would ask for, as nearly as the detector's box tells. roll: of the crop."""
+    """An estimate, from the detector's box, of the crop that the face's points would give. roll: of the crop."""
     (x, y), side = centre_of(face)
     down = Crop(0, 0, 1, roll).axes[1] * BOX_RISE * side
     return Crop(float(x - down[0]), float(y - down[1]), max(CROP_MARGIN / 2 * BOX_GROWTH * side, 1.0), roll)
 
 
 def anchored(own: Crop, seen: Crop) -> Crop:
-    """The points' crop, drawn half way to the detector's where they differ by more than the detector's own error.
+    """The points' crop moved towards the detector's where they differ by more than the detector's own error.
 
-    A network answers to a shift of the crop with a little less than the shift, and what is missing adds up from frame
-    to frame; a look now and then keeps it from going anywhere.
+    The network follows a shift of the crop by a little less than the shift, and the rest adds up from frame to frame
+    (drift). A correction by the detector now and then bounds it.
     """
     shift = np.array([seen.x - own.x, seen.y - own.y]) / own.half
     shift *= ANCHOR_GAIN * max(0.0, 1 - ANCHOR_SLACK / max(float(np.linalg.norm(shift)), 1e-9))
@@ -45,7 +45,7 @@ def anchored(own: Crop, seen: Crop) -> Crop:
 
 
 def strayed(estimate: Estimate, face: Detection, roll: float) -> bool:
-    """Whether the points lie elsewhere than the face that the detector sees."""
+    """Whether the points lie elsewhere, or span another size, than the detected face."""
     seen, own = crop_from_detection(face, roll), crop_from_points(estimate.points_px, roll)
     away = float(np.hypot(own.x - seen.x, own.y - seen.y))
     return bool(away > ASTRAY * 2 * seen.half / CROP_MARGIN or not SIZES[0] < own.half / seen.half < SIZES[1])

@@ -1,7 +1,7 @@
-"""Finding faces in a whole picture: BlazeFace, short range, run by OpenCV's own DNN module.
+"""Face detection in a whole picture: BlazeFace, short range, run by OpenCV's DNN module.
 
-The network sees 128x128 pixels and answers for 896 anchors with a score, a box and six keypoints. Faces smaller than
-about a tenth of the picture drown at that size, so a picture without a face is searched again in overlapping tiles.
+The network takes 128x128 pixels and gives a score, a box and six keypoints for each of 896 anchors. It misses faces
+smaller than about a tenth of the picture, so a picture without a detection is searched again in overlapping tiles.
 
 Source of the decoding: V. Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs",
 arXiv:1907.05047 (anchors, and blending of overlapping boxes by score instead of suppressing them).
@@ -9,6 +9,7 @@ arXiv:1907.05047 (anchors, and blending of overlapping boxes by score instead of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,16 @@ from face3d_live.typing import AnyArray, Array
 SIDE = 128  # pixels of the network's input
 KEYPOINTS = ("right eye", "left eye", "nose tip", "mouth", "right ear", "left ear")  # the subject's sides
 SCORE = 0.5  # least score of a face
-SURE = 0.75  # score in a close look from which it is beyond doubt
+SURE = 0.75  # score in a close-up from which a detection is certain
 SCORE_NEAR = 0.4  # least score of a face that is expected at a place
-SAME_NEAR = 0.15  # and least overlap with that place
-LEAST_SIDE = 8  # pixels: smaller pictures hold nothing
+SAME_NEAR = 0.15  # least overlap (intersection over union) of such a face with that place
+LEAST_SIDE = 8  # pixels: in smaller pictures nothing is searched
 SAME = 0.3  # boxes that overlap more than this (intersection over union) are one face
 LOGIT_LIMIT = 50.0  # beyond it exp overflows and the sigmoid is 0 or 1 anyway
 TILE_SHARES = (0.55, 0.3)  # side of a tile, of the longer side of the picture, coarse to fine
 TILE_MIN = 96  # pixels: tiles smaller than this only enlarge noise
-LEAST_CONTRAST = 16  # of 255: a covered lens or a blank picture is not worth the looks
-MAX_ASPECT = 8  # a picture thinner than this cannot hold a face that the network would see
+LEAST_CONTRAST = 16  # of 255: below it (a covered lens, a blank picture) nothing is searched
+MAX_ASPECT = 8  # longer over shorter side: beyond it a face would be too small for the network
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,23 @@ class Detection:
 
     @property
     def roll(self) -> float:
-        """Degrees by which the face is turned clockwise in the picture, -180..180: from right eye to left eye and from
-        the eyes to the mouth."""
+        """Roll of the face by eyes and mouth: the mean direction of the line between the eyes and the eyes-mouth line.
+
+        Radians, counter-clockwise as seen in the picture, -pi..pi, as `rotations.from_euler`. The line between the eyes
+        makes it exact for frontal faces. In profile that line is short and `midline_roll` is the safer estimate.
+        """
         across = self.keypoints[1] - self.keypoints[0]
         down = self.keypoints[3] - (self.keypoints[0] + self.keypoints[1]) / 2
-        x, y = across[0] + down[1], across[1] - down[0]
-        return float(np.degrees(np.arctan2(y, x)))
+        return math.atan2(down[0] - across[1], across[0] + down[1])
+
+    @property
+    def midline_roll(self) -> float:
+        """Roll of the face by the line from the mouth to the middle of the eyes alone; 0 without keypoints.
+
+        Same unit and sense as `roll`.
+        """
+        up = (self.keypoints[0] + self.keypoints[1]) / 2 - self.keypoints[3]
+        return math.atan2(-up[0], -up[1]) if np.isfinite(up).all() and np.abs(up).max() > 0 else 0.0
 
 
 def anchor_centres() -> Array:  # (896, 2) x, y in 0..1
@@ -114,47 +126,47 @@ class Detector:
             raise AssetError("detector-broken", f"{path} cannot be read ({error.err}): check it out again") from error
 
     def detect(self, rgb: NDArray[np.uint8], *, finest: int = len(TILE_SHARES)) -> list[Detection]:
-        """Faces of a picture (H, W, 3), largest first, doubtful ones last.
+        """Faces of a picture (H, W, 3), largest first, those with a score below `SURE` last.
 
-        Looks at the whole picture and, while there is no face, at smaller overlapping tiles, `finest` sizes of them
-        (about 2 ms a look on one core; on a 4:3 picture 1 look, then 6, then 24). Each face found is then looked at
-        closely, which gives its box and score: prints and patterns that pass for a face from afar do not up close, and
-        do not end the search.
+        Runs on the whole picture and, while there is no face, on smaller overlapping tiles, `finest` sizes of them
+        (about 2 ms a run on one core; on a 4:3 picture 1 run, then 6, then 24). Each detection is repeated in a
+        close-up, which gives its box and score. Prints and patterns that score as a face from afar do not in the
+        close-up, and do not end the search.
         """
         height, width = rgb.shape[:2]
         if min(height, width) < LEAST_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
             return []
         if np.ptp(rgb[::8, ::8]) < LEAST_CONTRAST:
             return []
-        faces = self._closely(rgb, self.look(rgb, 0, 0))
+        faces = self._confirmed(rgb, self.detect_raw(rgb, 0, 0))
         for share in TILE_SHARES[:finest]:
             if faces:
                 break
-            faces = self._closely(rgb, [f for tile, x, y in tiles(rgb, share) for f in self.look(tile, x, y)])
+            faces = self._confirmed(rgb, [f for tile, x, y in tiles(rgb, share) for f in self.detect_raw(tile, x, y)])
         return sorted(faces, key=lambda face: (face.score < SURE, -face.area))
 
-    def _closely(self, rgb: NDArray[np.uint8], found: list[Detection]) -> list[Detection]:
-        """What is left of unmerged answers after a second opinion on each."""
-        second = (self.near(rgb, face.centre, face.side) for face in blend(found))
+    def _confirmed(self, rgb: NDArray[np.uint8], found: list[Detection]) -> list[Detection]:
+        """Those of the unmerged detections that a close-up confirms."""
+        second = (self.detect_near(rgb, face.centre, face.side) for face in blend(found))
         return blend([face for face in second if face is not None])
 
-    def near(self, rgb: NDArray[np.uint8], centre: AnyArray, side: float) -> Detection | None:
-        """A second opinion on a face of about `side` pixels around `centre` (2,): the likeliest one there, or None.
+    def detect_near(self, rgb: NDArray[np.uint8], centre: AnyArray, side: float) -> Detection | None:
+        """Detection in a close-up: the best-scored face of about `side` pixels around `centre` (2,), or None.
 
-        One look at a square twice as wide; a lower score is enough, as something speaks for a face there already: real
-        faces get about 0.9 there, a skull printed on a shirt 0.1 to 0.7.
+        One run on a square twice as wide. A lower score (`SCORE_NEAR`) is enough, as a face is expected there: real
+        faces get about 0.9, a skull printed on a shirt 0.1 to 0.7.
         """
         low = np.maximum(np.floor(centre - side), 0).astype(int)
         high = np.minimum(np.ceil(centre + side), rgb.shape[1::-1]).astype(int)
         if (high - low).min() < LEAST_SIDE:
             return None
-        faces = blend(self.look(rgb[low[1] : high[1], low[0] : high[0]], int(low[0]), int(low[1]), SCORE_NEAR))
+        faces = blend(self.detect_raw(rgb[low[1] : high[1], low[0] : high[0]], int(low[0]), int(low[1]), SCORE_NEAR))
         square = np.concatenate([centre - side / 2, centre + side / 2])
         faces = [face for face in faces if overlap(square, face.box[None])[0] > SAME_NEAR]
         return max(faces, key=lambda face: face.score, default=None)
 
-    def look(self, rgb: NDArray[np.uint8], left: int, top: int, least: float = SCORE) -> list[Detection]:
-        """Unmerged answers for one picture whose top-left corner lies at (left, top) of the frame."""
+    def detect_raw(self, rgb: NDArray[np.uint8], left: int, top: int, least: float = SCORE) -> list[Detection]:
+        """Detections of one run, not merged, for a picture whose top-left corner lies at (left, top) of the frame."""
         height, width = rgb.shape[:2]
         scale = SIDE / max(height, width)
         size = max(round(width * scale), 1), max(round(height * scale), 1)
@@ -195,7 +207,7 @@ def tiles(rgb: NDArray[np.uint8], share: float) -> Iterable[tuple[NDArray[np.uin
 
 
 def blend(found: list[Detection]) -> list[Detection]:
-    """Answers for one face made one: the best answer and all that overlap it, averaged by their scores."""
+    """Merge overlapping detections: the best one and all that overlap it, averaged with their scores as weights."""
     rest = sorted(found, key=lambda face: -face.score)
     faces = []
     while rest:

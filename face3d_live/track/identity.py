@@ -1,20 +1,20 @@
-"""Who it is: shape and texture averaged over good frames, then frozen, and given up when another person sits down.
+"""Identity: shape and texture averaged over good frames, then frozen, and reset when the person changes.
 
-A single frame's shape is noisy and mixes with expression and view; a face that changes its bones while it talks looks
-wrong. So the shape is a running mean over near-frontal, confident, closed-mouthed frames, each weighted by how good it
-is, and is frozen once their weights add up to `ENOUGH`.
+A single frame's shape is noisy and correlates with expression and view, and a head whose shape changes while it talks
+looks wrong. So the shape is a running mean over near-frontal, confident, closed-mouthed frames, each weighted by
+`goodness`. It is frozen once the weights add up to `ENOUGH`.
 
-What is averaged is the network's own shape, not the fitted one: it is there on every frame, whatever identity the fit
-was given, and single fits trade shape for expression. The fit gets the average from the second frame on.
+The network's own shape is averaged, not the fitted one. It is available on every frame, whatever identity the fit was
+given, and single fits trade shape for expression. The fit gets the average from the second frame on.
 
 The person has changed when the mean of recent good frames lies farther from the frozen average than the network's
 scatter explains: root mean square over the 80 components above `FAR` and above `SPREADS` times the scatter of single
 frames, for `PATIENCE` good frames in a row (`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
 Whoever comes after nobody was seen for `ABSENT` seconds is taken for another person.
 
-What 80 components cannot say of this face is a running mean, too: `offset`, how far the points that the network sees
-lie from those of the fitted head. The landmarks carry it. The fit does not: taken out of the points before it, it took
-slow expressions along (on held-out clips r fell by 0.04).
+The part of the face that 80 components cannot express is a running mean, too: `offset`, from the points of the fitted
+head to those of the network. It is added to the landmarks. The fit does not use it: subtracted from the points before
+the fit, it removed slow expressions as well (on held-out clips r fell by 0.04).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from face3d_live.track.smoothing import ramp
 from face3d_live.typing import AnyArray, Array
 
 ENOUGH = 30.0  # summed weight, frames of full weight: a second or two of looking at the camera
-LEAST_WEIGHT = 0.05  # frames below say too little to count
+LEAST_WEIGHT = 0.05  # frames of less weight are not averaged
 RECENT = 12.0  # frames that the recent mean remembers
 FAR = 0.08  # unit-variance units
 SPREADS = 3.0
@@ -36,12 +36,12 @@ PATIENCE = 25
 PATIENCE_NEW = 6
 ABSENT = 4.0
 SLOWLY = 120.0  # frames of full weight that the offset remembers
-FARTHEST = 0.006  # metres that a point may lie beside the head
+FARTHEST = 0.006  # metres: limit of a point's offset, per axis
 _JAW = INDEX["jawOpen"]
 
 
 def goodness(codes: HeadCodes, confidence: float) -> float:
-    """How much a frame says about identity, 0..1: confidence, less when turned away or open-mouthed."""
+    """Weight of a frame in the identity average, 0..1: confidence, less when turned away or open-mouthed."""
     yaw, pitch, _ = np.degrees(to_euler(codes.rotation))
     view = ramp(abs(yaw), 30, 12) * ramp(abs(pitch), 35, 18)
     return float(np.clip(confidence, 0, 1) * view * ramp(codes.expression[_JAW], 0.7, 0.2))
@@ -69,7 +69,7 @@ class IdentityAverage:
         self.begin_track(patience=PATIENCE)
 
     def begin_track(self, absent: float = 0.0, patience: int = PATIENCE_NEW) -> None:
-        """A face was found anew, `absent` seconds after the last one: perhaps another one."""
+        """A new track, `absent` seconds after the last one: perhaps of another person."""
         if absent > ABSENT:
             self.reset()
         self._recent = np.zeros(N_SHAPE, np.float32)
@@ -81,21 +81,21 @@ class IdentityAverage:
         """Take in one frame: the network's own codes, and `confidence` 0..1 of them."""
         weight = goodness(own, confidence)
         if weight < LEAST_WEIGHT:
-            if self._weight == 0:  # something is better than the mean head
+            if self._weight == 0:  # until a good frame comes; better than the mean head
                 self.shape, self.texture, self.known = own.shape, own.texture, True
             return
         self._compare(own.shape, weight)
         if not self.frozen:
             self._average(own, weight)
 
-    def learn(self, missing: AnyArray, codes: HeadCodes, confidence: float) -> None:
-        """Take in how far a frame's points lie from the fitted head: (478, 3) metres, head frame."""
+    def update_offset(self, point_offsets: AnyArray, codes: HeadCodes, confidence: float) -> None:
+        """Take in a frame's offsets from the fitted head's points to the network's: (478, 3) metres, head frame."""
         weight = goodness(codes, confidence)
         if weight < LEAST_WEIGHT or not self.known:
             return
         self._offset_weight = min(self._offset_weight + weight, SLOWLY)
-        step = np.float32(weight / max(self._offset_weight, weight + 10.0))  # a few frames prove little
-        self.offset = np.clip(self.offset + step * (missing - self.offset), -FARTHEST, FARTHEST)
+        step = np.float32(weight / max(self._offset_weight, weight + 10.0))  # small for the first frames
+        self.offset = np.clip(self.offset + step * (point_offsets - self.offset), -FARTHEST, FARTHEST)
 
     @property
     def spread(self) -> float:
@@ -113,7 +113,7 @@ class IdentityAverage:
         self.known, self.frozen = True, self._weight >= ENOUGH
 
     def _compare(self, shape: Array, weight: float) -> None:
-        """Remember the frame, and forget the person when recent frames show another."""
+        """Update the mean of recent frames, and reset when it shows another person."""
         self._recent_weight = self._recent_weight * (1 - 1 / RECENT) + weight
         self._recent = self._recent + np.float32(weight / self._recent_weight) * (shape - self._recent)
         if not self.frozen:
@@ -122,6 +122,6 @@ class IdentityAverage:
         far = max(FAR, SPREADS * self.spread)
         self._away = self._away + 1 if distance > far else 0
         if distance < far / 2:
-            self._patience = PATIENCE  # it is the same person: take no more offence than usual
+            self._patience = PATIENCE  # the same person as before this track: no need to be quick any more
         if self._away >= self._patience:
             self.reset()

@@ -1,7 +1,7 @@
-"""Taking the jitter out of codes without taking the life out of them: One Euro filters in groups of channels.
+"""Temporal smoothing of codes: One Euro filters with parameters for each group of channels.
 
-What a plain filter cannot know is put in by hand, and only here: eyes move together, a closed or hidden eye has no
-gaze to be seen, and lids that move do not bring the head nearer.
+Three rules of faces are added to the filters: both eyes move together, the gaze of a closed or hidden eye is taken from
+the other, and changes of distance are damped while the lids move.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from face3d_live.rotations import from_quaternion, to_euler, to_quaternion
 from face3d_live.track.filters import NOMINAL_STEP, DeadZone, OneEuro, RotationFilter, slerp, step
 from face3d_live.typing import AnyArray
 
-HOLD, RELAXED = 0.4, 1.9  # seconds without a face: held until the one, neutral at the other
+HOLD, RELAXED = 0.4, 1.9  # seconds without a face: codes are held until HOLD and neutral from RELAXED on
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def ramp(value: ArrayLike, zero: float, one: float) -> AnyArray:
     return np.clip((np.asarray(value, np.float64) - zero) / (one - zero), 0, 1)
 
 
-class Eyes:
-    """What can be seen of each eye, and what stands in for it where nothing can.
+class EyeVisibility:
+    """Fills in lids and gaze of an eye that is hidden or closed, and remembers the gaze.
 
     An eye turned away (head yaw from 35 to 50 degrees) takes lids and gaze from the other. A closed eye (blink from
     0.2 to 0.5) takes its gaze from the other; when both are closed the gaze stays where it was.
@@ -88,7 +88,7 @@ class Eyes:
         self.reset()
 
     def reset(self) -> None:
-        """Forget where the eyes looked."""
+        """Forget the last gaze."""
         self._gaze: AnyArray | None = None
 
     def __call__(self, expression: AnyArray, rotation: AnyArray) -> AnyArray:  # (52,), (3, 3) -> (52,)
@@ -101,7 +101,7 @@ class Eyes:
         gaze = signed_gaze(changed)
         seen = (1 - hidden) * ramp(changed[_BLINKS], *self.CLOSED)
         common = (seen[:, None] * gaze).sum(0) / max(seen.sum(), 1e-6)
-        if self._gaze is not None:  # with both eyes going out of sight, memory takes over
+        if self._gaze is not None:  # the less is seen of both eyes, the more counts the last gaze
             common = common + (1 - min(seen.sum(), 1.0)) * (self._gaze - common)
         gaze = gaze + (1 - seen[:, None]) * (common - gaze)
         self._gaze = common
@@ -109,13 +109,13 @@ class Eyes:
 
 
 class FaceSmoother:
-    """All codes of one face over time. Shape and texture pass through: averaging them is identity's business.
+    """Smooths all codes of one face. Shape and texture pass through: `identity` averages them.
 
-    Position is filtered as the direction in which the head is seen and the logarithm of its distance: an error of
-    distance then leaves the head in its place in the picture, and only distance is held back while the lids move.
+    Position is filtered as viewing direction and logarithm of distance. An error of distance then leaves the head at
+    its place in the picture, and only distance is damped while the lids move.
     """
 
-    LID_NEWS = 0.15, 0.4  # change of a blink coefficient, against its last half second, from which distance is held
+    LID_CHANGE = 0.15, 0.4  # change of a blink coefficient, against its low-pass, at which damping begins and is full
     LIGHT_CUTOFF = 0.5  # Hz
 
     def __init__(self) -> None:
@@ -127,14 +127,14 @@ class FaceSmoother:
         self._play = DeadZone(np.array([0.0003, 0.0003, 0.004]))  # 0.2 pixels of 640, 0.4 % of the distance
         self._lids = OneEuro(np.full(2, 0.5), np.zeros(2))
         self._light = OneEuro(np.array(self.LIGHT_CUTOFF), np.array(0.0))
-        self._eyes = Eyes()
+        self._eye_visibility = EyeVisibility()
         self._last: float | None = None
 
     def reset(self) -> None:
         """Forget the past: the next frame passes as it is."""
         for part in (self._expression, self._gaze, self._rotation, self._place, self._play, self._lids, self._light):
             part.reset()
-        self._eyes.reset()
+        self._eye_visibility.reset()
         self._last = None
 
     def __call__(self, codes: HeadCodes, t: float) -> HeadCodes:
@@ -144,7 +144,7 @@ class FaceSmoother:
             self.reset()
             dt = NOMINAL_STEP
         self._last = t
-        seen = self._eyes(codes.expression, codes.rotation)
+        seen = self._eye_visibility(codes.expression, codes.rotation)
         expression = with_gaze(
             np.clip(self._expression(seen, dt), 0, 1), self._gaze(signed_gaze(seen).reshape(-1), dt).reshape(2, 2)
         )
@@ -156,16 +156,16 @@ class FaceSmoother:
         )
 
     def _position(self, codes: HeadCodes, blinks: AnyArray, dt: float) -> AnyArray:  # -> (3,)
-        news = np.abs(blinks - self._lids(blinks, dt)).max()
+        change = np.abs(blinks - self._lids(blinks, dt)).max()
         x, y, z = codes.translation.astype(np.float64)
         depth = max(-z, 1e-3)
-        gain = np.array([1, 1, 1 - ramp(news, *self.LID_NEWS)])
+        gain = np.array([1, 1, 1 - ramp(change, *self.LID_CHANGE)])
         u, v, log_depth = self._play(self._place(np.array([x / depth, y / depth, np.log(depth)]), dt, gain))
         return np.exp(log_depth) * np.array([u, v, -1.0])
 
 
 def relaxed(shown: HeadCodes, gone: float) -> HeadCodes:
-    """The last codes shown, held for a moment and then eased to a neutral face straight ahead. gone: seconds since."""
+    """The last codes, held for `HOLD` seconds and then eased to a neutral face straight ahead. gone: seconds since."""
     done = np.clip((gone - HOLD) / (RELAXED - HOLD), 0, 1)
     share = float(done * done * (3 - 2 * done))
     straight = np.array([0, 0, shown.translation[2]])

@@ -1,8 +1,8 @@
-"""Looking for other faces while one is tracked, one region of the picture at a time.
+"""Detection of other faces while one is tracked, one region of the picture at a time.
 
-One look of the detector sees faces of a tenth of its region and larger. So the regions are the whole picture, and tiles
-`TILE` times as wide as the tracked face: a face half as large is still 14 pixels of the detector's 128. The regions are
-looked at in turn, so that no frame pays for more than one.
+One run of the detector finds faces of a tenth of its region and larger. So the regions are the whole picture, and tiles
+`TILE` times as wide as the tracked face: a face half as large is still 14 pixels of the detector's 128. The regions
+take turns, so that no frame pays for more than one run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TILE = 4.5  # sides of the tracked face
 WHOLE = 0.8  # of the longer side of the picture: tiles this large are no better than the whole
 FINEST = 0.2  # of the longer side: no smaller tiles, as their number grows
 ROUND = 1.0  # seconds for all regions, if that takes no more than the rates below
-QUICKEST, SLOWEST = 0.1, 0.5  # seconds between looks
+QUICKEST, SLOWEST = 0.1, 0.5  # seconds between runs
 
 Region = tuple[NDArray[np.uint8], int, int]  # the picture of it, left, top
 
@@ -33,19 +33,19 @@ def regions(rgb: Rgb, side: float) -> list[Region]:
 
 
 class Sweep:
-    """The order and the times of the looks at one track's surroundings. Times in seconds."""
+    """The order and the times of the detector runs around one track. Times in seconds."""
 
     def __init__(self) -> None:
         self._number = 0
         self._at = -np.inf
-        self.period, self.round = SLOWEST, ROUND  # seconds between looks, and of all of them
+        self.period, self.round = SLOWEST, ROUND  # seconds between runs, and of all regions
 
     def begin(self, now: float) -> None:
-        """A track begins: the next look is due after a period."""
+        """A track begins: the next run is due after a period."""
         self._at, self._number, self.period = now, 0, SLOWEST
 
     def due(self, now: float) -> bool:
-        """Whether it is time for a look."""
+        """Whether a run is due."""
         return now - self._at >= self.period
 
     def faces(self, detector: DetectsFaces, rgb: Rgb, side: float, roll: float, now: float) -> list[Detection]:

@@ -1,15 +1,15 @@
-"""Does the fit still make sense? What ends a track.
+"""Track validation: whether a frame's estimate is plausible, and when a track ends.
 
-Three verdicts on a frame's estimate:
+Three verdicts on an estimate:
 
 - "lost", at once: numbers that are not finite, a head behind the camera or farther than `FARTHEST`, a face smaller than
   `SMALLEST` pixels, or one whose points lie mostly outside the frame.
 - "doubtful": low confidence, points that no head fits (residual), or a jump in place, size or direction that no head
-  makes between two frames. The detector then looks at the neighbourhood: where it sees a face, the track goes on from
-  there; where it sees none `REFUSALS` times in a row, the track ends.
-- "good": everything else. Even then the detector is asked four times a second, as a network that never saw an empty
-  chair may be sure of what it sees on one; it may refuse a good fit for `GRACE` seconds (hands are hard for it),
-  or `GRACE_TURNED` seconds when the head is turned by more than `TURNED` (so are profiles), before it is believed.
+  makes between two frames. The detector then runs on the neighbourhood. Where it detects a face, the track goes on from
+  there; after `MAX_MISSES` misses in a row the track ends.
+- "good": everything else. Even then the detector runs every `DETECTOR_PERIOD` seconds, as the network may be confident
+  on background that it was never trained on. Its misses end a track with good fits only after `MISS_TOLERANCE` seconds
+  (it misses faces behind hands), or `MISS_TOLERANCE_TURNED` for a yaw beyond `TURNED` (it misses profiles).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from face3d_live.typing import AnyArray
 Verdict = Literal["good", "doubtful", "lost"]
 
 LOW_CONFIDENCE = 0.3  # measured: faces 0.5-0.6, other things 0.05-0.25
-UNBELIEVABLE = 0.1  # what such an estimate shows is made up; heads the wrong way up 0 to 0.08
+UNBELIEVABLE = 0.1  # an estimate below is not used at all; heads the wrong way up 0 to 0.08
 HIGH_RESIDUAL = 0.06  # of the eye distance; faces 0.01, other things 0.01-0.04
 SMALLEST = 14  # pixels, longer side of the box around the points
 INSIDE = 0.35  # least share of the points inside the frame
@@ -35,16 +35,16 @@ NEAREST, FARTHEST = 0.08, 8.0  # metres from the camera
 SHIFT = 0.8  # box sides a box may move in a tenth of a second
 GROWTH = 1.6  # factor by which it may grow or shrink in that time
 TURN = np.radians(70.0)  # angle by which the head may turn in that time
-LEAST_TIME = 1 / 20  # seconds: quicker frames get this much allowance, as points jitter at any rate
-REFUSALS = 3
-GRACE = 1.0
-GRACE_TURNED, TURNED = 4.0, np.radians(40.0)
-ASK_EVERY = 0.25  # seconds
+LEAST_TIME = 1 / 20  # seconds: shorter frame intervals get this allowance, as points jitter at any rate
+MAX_MISSES = 3
+MISS_TOLERANCE = 1.0
+MISS_TOLERANCE_TURNED, TURNED = 4.0, np.radians(40.0)
+DETECTOR_PERIOD = 0.25  # seconds
 
 
 @dataclass(frozen=True)
-class Last:
-    """What the next frame is compared with: points in pixels, codes, time in seconds."""
+class PreviousFrame:
+    """The frame that the next one is compared with: points in pixels, codes, time in seconds."""
 
     points: AnyArray
     codes: HeadCodes
@@ -57,8 +57,8 @@ def box_of(points: AnyArray) -> tuple[AnyArray, float]:  # (N, 2) -> centre (2,)
     return (low + high) / 2, float((high - low).max())
 
 
-def judge(estimate: Estimate, last: Last | None, t: float, size: tuple[int, int]) -> Verdict:
-    """Verdict on an estimate at `t` seconds in a frame of `size` (width, height); `last`: the frame before."""
+def validate_estimate(estimate: Estimate, previous: PreviousFrame | None, t: float, size: tuple[int, int]) -> Verdict:
+    """Verdict on an estimate at `t` seconds in a frame of `size` (width, height); `previous`: the frame before."""
     points, codes = estimate.points_px, estimate.codes
     numbers = (points, codes.rotation, codes.translation, codes.expression, codes.shape)
     if not all(np.isfinite(part).all() for part in numbers):
@@ -69,18 +69,18 @@ def judge(estimate: Estimate, last: Last | None, t: float, size: tuple[int, int]
         return "lost"
     if estimate.confidence < LOW_CONFIDENCE or estimate.residual > HIGH_RESIDUAL:
         return "doubtful"
-    return "doubtful" if last is not None and _jumped(points, codes, last, t) else "good"
+    return "doubtful" if previous is not None and _jumped(points, codes, previous, t) else "good"
 
 
-def grace(codes: HeadCodes) -> float:
-    """For how many seconds a good fit outweighs the detector's refusals."""
-    return GRACE_TURNED if abs(to_euler(codes.rotation)[0]) > TURNED else GRACE
+def miss_tolerance(codes: HeadCodes) -> float:
+    """Seconds for which a good fit outweighs the detector's misses."""
+    return MISS_TOLERANCE_TURNED if abs(to_euler(codes.rotation)[0]) > TURNED else MISS_TOLERANCE
 
 
-def _jumped(points: AnyArray, codes: HeadCodes, last: Last, t: float) -> bool:
-    tenths = max(t - last.t, LEAST_TIME) / 0.1
-    (centre, side), (old_centre, old_side) = box_of(points), box_of(last.points)
+def _jumped(points: AnyArray, codes: HeadCodes, previous: PreviousFrame, t: float) -> bool:
+    tenths = max(t - previous.t, LEAST_TIME) / 0.1
+    (centre, side), (old_centre, old_side) = box_of(points), box_of(previous.points)
     shift = float(np.linalg.norm(centre - old_centre)) / max(side, old_side)
     growth = abs(np.log(side / max(old_side, 1e-6)))
-    turn = float(angle_between(codes.rotation, last.codes.rotation))
+    turn = float(angle_between(codes.rotation, previous.codes.rotation))
     return shift > SHIFT * tenths or growth > np.log(GROWTH) * max(tenths, 1) or turn > TURN * max(tenths, 1)

@@ -16,8 +16,8 @@ class Estimate(Protocol):
     """A head estimated in one crop; `face3d_live.regress.estimate` makes them.
 
     points_px: (478, 2) frame pixels. confidence: 0..1. residual: mean distance of the fitted head's points from
-    the network's, as a fraction of the eye distance. predicted: the network's own codes, before the fit. missing:
-    (478, 3) metres in the head's frame, what takes the fitted head's points to the network's.
+    the network's, as a fraction of the eye distance. predicted: the network's own codes, before the fit.
+    point_offsets: (478, 3) from the fitted head's points to the network's, metres, head frame.
     """
 
     @property
@@ -31,7 +31,7 @@ class Estimate(Protocol):
     @property
     def predicted(self) -> HeadCodes: ...
     @property
-    def missing(self) -> Array: ...
+    def point_offsets(self) -> Array: ...
 
 
 class EstimatesHeads(Protocol):
@@ -45,7 +45,7 @@ class DetectsFaces(Protocol):
     """`face3d_live.track.detector.Detector`, or a stand-in."""
 
     def detect(self, rgb: Rgb, *, finest: int = ...) -> list[Detection]: ...
-    def near(self, rgb: Rgb, centre: AnyArray, side: float) -> Detection | None: ...
+    def detect_near(self, rgb: Rgb, centre: AnyArray, side: float) -> Detection | None: ...
 
 
 class Points(Protocol):

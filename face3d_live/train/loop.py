@@ -142,7 +142,7 @@ class Trainer:
         batch = self.augment(self.mixture.batch(recipe.batch), self.size, self.device)
         image, face = make_negatives(batch["image"], self.generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            raw, coarse, features = self.network.look(as_crops(image))
+            raw, coarse, features = self.network.forward_features(as_crops(image))
         raw |= {"coarse": coarse, "teacher": self.teacher(features)}
         terms = self.losses(raw, batch, face)
         loss = total(terms)

@@ -91,7 +91,7 @@ def quantise(path: Path, data: Path) -> str:
     line = f"int8 moves points by {figures['points_percent']} % of the eye distance, coefficients by "
     line += f"{figures['coefficients']} ({len(held_out)} portraits)"
     if figures["points_percent"] >= MOST_POINTS or figures["coefficients"] >= MOST_COEFFICIENTS:
-        activation_ranges.beside(path).unlink(missing_ok=True)
+        activation_ranges.sidecar_path(path).unlink(missing_ok=True)
         bounds = f"{MOST_POINTS} % and {MOST_COEFFICIENTS}"
         raise InputError("int8-inexact", f"{line}; {bounds} are allowed: these weights get no int8")
     written = activation_ranges.save(path, ranges, {**figures, "portraits": len(held_out)})

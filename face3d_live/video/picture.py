@@ -18,8 +18,8 @@ _MOST_ASPECT = 4.0
 _LEAST_ASPECT = 1.01
 #: See-through pixels lie over this grey, as in photos (`reconstruct.photo`).
 _BACKGROUND = 128
-#: Levels by which a line must stand out from both its neighbours to be a comb's tooth.
-_TOOTH = 12
+#: Levels by which a line must stand out from both its neighbours to be a comb's comb.
+_COMB = 12
 
 
 class Pictures:
@@ -37,7 +37,7 @@ class Pictures:
         size = whole if frame.interlaced_frame else fitted  # scaling would blend the fields
         rgb = self._over_grey(frame, *size) if _has_alpha(frame) else self._colours.rgb(frame, *size)
         if frame.interlaced_frame:
-            rgb = without_teeth(rgb)
+            rgb = deinterlaced(rgb)
         if size != fitted:
             rgb = np.asarray(cv2.resize(rgb, fitted, interpolation=cv2.INTER_AREA), np.uint8)
         return oriented(rgb, display_matrix(frame))
@@ -71,10 +71,10 @@ def oriented(rgb: Rgb, matrix: AnyArray | None) -> Rgb:
     return np.ascontiguousarray(turned[tuple(slice(None, None, -1 if flip else 1) for flip in flips)])
 
 
-def without_teeth(rgb: Rgb) -> Rgb:
+def deinterlaced(rgb: Rgb) -> Rgb:
     """An interlaced picture's second field where it does not go with the first one, made of the lines around.
 
-    A pixel of an odd line is a comb's tooth when it is brighter or darker than both its neighbours above and below.
+    A pixel of an odd line is a comb's comb when it is brighter or darker than both its neighbours above and below.
     What does not move, and video that is only called interlaced, keeps all its lines.
     """
     if len(rgb) < 3:
@@ -82,8 +82,8 @@ def without_teeth(rgb: Rgb) -> Rgb:
     above, line, below = rgb[:-2:2], rgb[1:-1:2], rgb[2::2]
     green = [part[..., 1].astype(np.int16) for part in (above, line, below)]
     down, up = green[1] - green[0], green[1] - green[2]
-    tooth = (np.minimum(np.abs(down), np.abs(up)) > _TOOTH) & (down * up > 0)
-    wide = cv2.dilate(tooth.astype(np.uint8), np.ones((3, 9), np.uint8)).astype(bool)
+    comb = (np.minimum(np.abs(down), np.abs(up)) > _COMB) & (down * up > 0)
+    wide = cv2.dilate(comb.astype(np.uint8), np.ones((3, 9), np.uint8)).astype(bool)
     out = rgb.copy()
     out[1:-1:2][wide] = cv2.addWeighted(above, 0.5, below, 0.5, 0)[wide]
     return out

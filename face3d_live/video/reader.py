@@ -61,7 +61,7 @@ class Video:
         path = Path(source)
         if path.is_char_device():
             container = _opened(path, "v4l2")
-            return cls(container, _films(container, path)[0], str(path), None, most)
+            return cls(container, _video_streams(container, path)[0], str(path), None, most)
         if not path.exists():
             raise InputError("missing-video", f"{path} is not there: check the path")
         if path.is_dir():
@@ -69,9 +69,9 @@ class Video:
         if path.stat().st_size == 0:
             raise InputError("empty-video", f"{path} holds nothing: record or download it again")
         with _opened(path) as container:
-            found = _films(container, path)
-            packets = streams.look(container, found)
-            index = streams.main_film(found, packets).index
+            found = _video_streams(container, path)
+            packets = streams.probe(container, found)
+            index = streams.main_video_stream(found, packets).index
         container = _opened(path)
         return cls(
             container, next(s for s in container.streams.video if s.index == index), str(path), packets[index], most
@@ -202,16 +202,16 @@ def _opened(path: Path, camera: str | None = None) -> InputContainer:
                          "the end of the file is missing") from error  # fmt: skip
 
 
-def _films(container: InputContainer, path: Path) -> list[VideoStream]:
-    """`streams.films`. Raises InputError("not-a-video") where there is none."""
+def _video_streams(container: InputContainer, path: Path) -> list[VideoStream]:
+    """`streams.video_streams`. Raises InputError("not-a-video") where there is none."""
     pictures = container.streams.video if container.format.name != "tty" else ()  # FFmpeg draws text files as pictures
-    found = streams.films(container) if pictures else []
+    found = streams.video_streams(container) if pictures else []
     if found:
         return found
     container.close()
     if not pictures:
         why = "has no video in it: give a file with a video stream"
-    elif all(streams.is_aside(stream) for stream in pictures):
+    elif all(streams.is_attached_picture(stream) for stream in pictures):
         why = "has no video in it, only a cover or thumbnails: give a file with a video stream"
     else:
         why = "has pictures of a kind that cannot be decoded here: convert it to MP4"

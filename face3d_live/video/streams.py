@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from face3d_live.video.clock import FALLBACK_FPS, FILE_JUMP_SECONDS, JUMP_SECONDS, frame_rate
 
 #: Pictures that belong to a file and are not its film: covers, and thumbnails of chapters and of the timeline.
-_NOT_FILM = Disposition.attached_pic | Disposition.timed_thumbnails
+_ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
 #: Sound that is not what the people in the picture say and hear: only where there is no other.
-_ASIDE = (
+_SECONDARY_SOUND = (
     Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions
     | Disposition.karaoke | Disposition.lyrics | Disposition.non_diegetic | Disposition.dependent
 )  # fmt: skip
@@ -57,23 +57,23 @@ def demuxed(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
         return
 
 
-def is_aside(stream: VideoStream) -> bool:
+def is_attached_picture(stream: VideoStream) -> bool:
     """Whether these pictures belong to the file and are not its film."""
-    return bool(stream.disposition & _NOT_FILM)
+    return bool(stream.disposition & _ATTACHED)
 
 
-def films(container: InputContainer) -> list[VideoStream]:
+def video_streams(container: InputContainer) -> list[VideoStream]:
     """The streams with moving pictures that can be decoded; stills only where there is nothing else."""
     found = [
         stream
         for stream in container.streams.video
-        if stream.codec_context is not None and stream.width and not is_aside(stream)
+        if stream.codec_context is not None and stream.width and not is_attached_picture(stream)
     ]
     return [stream for stream in found if not stream.disposition & Disposition.still_image] or found
 
 
-def main_film(streams: Sequence[VideoStream], packets: dict[int, Packets]) -> VideoStream:
-    """The largest of `films`, of equal ones the default, then the first. A stream of one picture is a still."""
+def main_video_stream(streams: Sequence[VideoStream], packets: dict[int, Packets]) -> VideoStream:
+    """The largest of `video_streams`, of equal ones the default, then the first. A stream of one picture is a still."""
     moving = [stream for stream in streams if packets[stream.index].count > 1] or streams
     return max(moving, key=lambda s: (s.width * s.height, bool(s.disposition & Disposition.default), -s.index))
 
@@ -82,7 +82,7 @@ def main_sound(container: InputContainer) -> AudioStream | None:
     """The default stream, else that of most channels, then the longest, then the first; commentaries and the like
     only where there is no other. None without sound."""
     found = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    found = [stream for stream in found if not stream.disposition & _ASIDE] or found
+    found = [stream for stream in found if not stream.disposition & _SECONDARY_SOUND] or found
 
     def rank(stream: AudioStream) -> tuple[bool, int, float, int]:
         seconds = float((stream.duration or 0) * (stream.time_base or 0))
@@ -91,7 +91,7 @@ def main_sound(container: InputContainer) -> AudioStream | None:
     return max(found, key=rank, default=None)
 
 
-def look(container: InputContainer, streams: Sequence[VideoStream]) -> dict[int, Packets]:
+def probe(container: InputContainer, streams: Sequence[VideoStream]) -> dict[int, Packets]:
     """The packets of these streams from where the container stands, by the streams' numbers."""
     found = {stream.index: Packets() for stream in streams}
     size = 0

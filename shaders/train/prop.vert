@@ -1,6 +1,6 @@
 #version 330
 // Clothes, hair, hats, frames: moving vertices already in camera axes or turned by `rotation`.
-uniform mat4 clip;
+uniform mat4 projection;
 uniform mat3 rotation;
 uniform vec3 translation;
 uniform float lift;       // metres along the normal
@@ -9,18 +9,18 @@ in vec3 normal;
 in vec3 rest;
 in vec2 uv;
 in float cover;           // where a cap lies
-out vec3 vNormal;
-out vec3 vCamera;
-out vec3 vRest;
-out vec2 vUv;
-out float vCover;
+out vec3 eye_normal;
+out vec3 eye_position;
+out vec3 rest_position;
+out vec2 texture_uv;
+out float cover_here;
 
 void main() {
     float swell = smoothstep(0.35, 1.0, cover);
-    vCamera = rotation * (position + normal * lift * swell) + translation;
-    vNormal = rotation * normal;
-    vRest = rest;
-    vUv = uv;
-    vCover = cover;
-    gl_Position = clip * vec4(vCamera, 1.0);
+    eye_position = rotation * (position + normal * lift * swell) + translation;
+    eye_normal = rotation * normal;
+    rest_position = rest;
+    texture_uv = uv;
+    cover_here = cover;
+    gl_Position = projection * vec4(eye_position, 1.0);
 }

@@ -48,12 +48,12 @@ def test_a_picture_of_what_glows(toon: bool) -> None:
 
 
 def test_how_strongly_it_glows() -> None:
-    def glow(factor: float, **extensions: object) -> float:
+    def emissive(factor: float, **extensions: object) -> float:
         return seen(square(GREY | {"emissiveFactor": [factor] * 3, "extensions": extensions}))[LEFT].mean()
 
     strong = {"KHR_materials_emissive_strength": {"emissiveStrength": 4}}
-    assert glow(0) + 15 < glow(0.1) and glow(0.1, **strong) == pytest.approx(glow(0.4), abs=2)
-    assert glow(0, **strong) == glow(0)
+    assert emissive(0) + 15 < emissive(0.1) and emissive(0.1, **strong) == pytest.approx(emissive(0.4), abs=2)
+    assert emissive(0, **strong) == emissive(0)
 
 
 def test_unlit_surfaces_show_their_colour_and_nothing_else() -> None:
@@ -63,7 +63,7 @@ def test_unlit_surfaces_show_their_colour_and_nothing_else() -> None:
     assert len(load_avatar(square(unlit, WHITE_LEFT)).images) == 0, "and other pictures are not even unpacked"
 
 
-# --- folds, relief, roughness ---------------------------------------------------------------------------------------
+# --- occlusion, normal map, roughness -------------------------------------------------------------------------------
 
 
 def test_occlusion_darkens_by_its_strength() -> None:
@@ -155,18 +155,18 @@ def test_metal_without_a_picture_is_not_black() -> None:
 
 
 def test_a_map_lies_by_its_own_coordinates() -> None:
-    def glow(**texture: object) -> list[float]:
+    def emissive(**texture: object) -> list[float]:
         material = GREY | {"emissiveFactor": [1, 1, 1], "emissiveTexture": {"index": 0, **texture}}
         material["occlusionTexture"] = {"index": 1}  # by the first coordinates, whatever the other does
         return levels(seen(square(material, WHITE_LEFT, flat(255, 255, 255))), LEFT, RIGHT)
 
-    first, second = glow(), glow(texCoord=1)
+    first, second = emissive(), emissive(texCoord=1)
     assert first[0] > 200 > 150 > first[1] and second[1] > 200 > 150 > second[0]
     moved = {"KHR_texture_transform": {"offset": [0.5, 0]}}
-    assert glow(extensions=moved)[1] > 200 > glow(extensions=moved)[0]
+    assert emissive(extensions=moved)[1] > 200 > emissive(extensions=moved)[0]
     # The extension's own set comes first.
     both = {"KHR_texture_transform": {"texCoord": 1}}
-    assert glow(texCoord=0, extensions=both) == pytest.approx(second, abs=1)
+    assert emissive(texCoord=0, extensions=both) == pytest.approx(second, abs=1)
 
 
 def test_a_third_set_of_coordinates_is_left_out_and_said() -> None:
@@ -179,10 +179,10 @@ def test_a_third_set_of_coordinates_is_left_out_and_said() -> None:
     }
     avatar = load_avatar(square(material, WHITE_LEFT))
     made = avatar.materials[0]
-    assert made.occlusion is None and made.glow_map.layer == made.relief.layer == 1
+    assert made.occlusion_map is None and made.emissive_map.layer == made.normal_map.layer == 1
     assert any("occlusion left out" in warning for warning in avatar.report.warnings)
     # One picture as colours and as numbers is two: numbers must not be made linear.
-    assert [image.linear for image in avatar.images] == [False, True] and made.relief.image == 1
+    assert [image.linear for image in avatar.images] == [False, True] and made.normal_map.image == 1
 
 
 def test_older_files_with_glossiness() -> None:

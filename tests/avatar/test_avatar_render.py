@@ -15,7 +15,7 @@ from face3d_live.head.model import Head
 from face3d_live.render.avatar_compose import onto, straight_onto
 from face3d_live.render.avatar_renderer import HUMAN_EYES, AvatarRenderer
 from face3d_live.render.pictures import studio
-from face3d_live.render.view import View, covering
+from face3d_live.render.view import View, camera_to_cover
 from face3d_live.rotations import from_euler
 
 SIZE = 192
@@ -101,7 +101,7 @@ def test_over_the_camera_the_eyes_are_where_the_users_are(renderer: AvatarRender
     codes = HeadCodes(rotation=from_euler(0.2, 0.1, 0.0), translation=np.array([0.05, 0.02, -0.55], np.float32))
     scene = np.full((480, 640, 3), (10, 60, 200), np.uint8)
     picture = renderer.render(codes, CAMERA, mode="overlay", background=scene)
-    eyes = covering(CAMERA, SIZE, SIZE).project(HUMAN_EYES @ codes.rotation.T + codes.translation)
+    eyes = camera_to_cover(CAMERA, SIZE, SIZE).project(HUMAN_EYES @ codes.rotation.T + codes.translation)
     assert np.abs(middle_of(picture, IRIS, 60) - eyes.mean(0)).max() < 9, "irises lie before the balls"
     assert np.abs(picture[:5, :5, :3].astype(int) - (10, 60, 200)).max() <= 1
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from face3d_live.avatar import pose
-from face3d_live.avatar.appearance import looks
+from face3d_live.avatar.appearance import material_states
 from face3d_live.avatar.load import load_avatar
 from face3d_live.avatar.model import Avatar
 from face3d_live.camera import Camera
@@ -103,9 +103,9 @@ def test_scale_and_offset_replace_the_textures_own() -> None:
 
     assert part.uv[:, :2] == pytest.approx(by((0.25, 0.5), 0.5), abs=1e-6)
     for jaw, expected in ((1.0, by((0.5, 0.1), 1.0)), (0.5 / 1.1, by((0.375, 0.3), 0.75))):
-        look = looks(avatar, expression(jawOpen=jaw))[0].uv[0]
+        look = material_states(avatar, expression(jawOpen=jaw))[0].uv[0]
         assert part.uv[:, :2] @ look[:, :2].T + look[:, 2] == pytest.approx(expected, abs=1e-5)
-    assert looks(avatar, expression()) == {}
+    assert material_states(avatar, expression()) == {}
 
 
 def test_all_textures_of_a_material_are_shifted() -> None:
@@ -133,7 +133,7 @@ def test_version_0_shifts_with_v_upwards() -> None:
     assert np.array_equal(seen(vrm0(PICTURE, picture, a=[value("_MainTex_ST_S", 1, 9, 0.5, 9)]), **OPEN), sideways)
     assert np.array_equal(seen(vrm0(PICTURE, picture, a=[value("_MainTex_ST_T", 9, 1, 9, 0.5)]), **OPEN), upwards)
     small = vrm0(PICTURE, picture, a=[value("_MainTex_ST", 0.5, 0.5, 0, 0)])
-    look = looks(small, expression(**OPEN))[0].uv[0]
+    look = material_states(small, expression(**OPEN))[0].uv[0]
     # Unity's lower left quarter: u from 0 to 0.5, v (downwards) from 0.5 to 1.
     assert look[:, :2] @ [0, 1] + look[:, 2] == pytest.approx([0, 1]) and look[:, 2] == pytest.approx([0, 0.5])
 
@@ -152,7 +152,7 @@ def test_the_colour_of_a_material() -> None:
     grey = UNLIT | {"pbrMetallicRoughness": {"baseColorFactor": [0.2, 0.2, 0.2, 1]}}
     avatar = vrm1(grey, aa=paint("color", 1, 0, 0, 1))
     assert seen(avatar, **OPEN)[LEFT].mean((0, 1)) == pytest.approx([255, 0, 0], abs=2)
-    look = looks(avatar, expression(jawOpen=0.5 / 1.1))[0]
+    look = material_states(avatar, expression(jawOpen=0.5 / 1.1))[0]
     assert look.colour == pytest.approx([0.6, 0.1, 0.1, 1], abs=1e-5)
 
 
@@ -162,34 +162,36 @@ def test_alpha_too_and_only_where_it_is_given() -> None:
     avatar = vrm1(blush, aa=paint("color", 1, 0, 0, 1))
     assert seen(avatar)[LEFT].max() == 0 and seen(avatar, **OPEN)[LEFT].mean((0, 1))[0] > 250
     three = vrm1(blush, aa=paint("color", 1, 1, 0))
-    assert looks(three, expression(**OPEN))[0].colour == pytest.approx([1, 1, 0, 0])
+    assert material_states(three, expression(**OPEN))[0].colour == pytest.approx([1, 1, 0, 0])
 
 
 def test_several_expressions_add_up() -> None:
     grey = UNLIT | {"pbrMetallicRoughness": {"baseColorFactor": [0.5, 0.5, 0.5, 1]}}
     avatar = vrm1(grey, aa=paint("color", 1, 0.5, 0.5, 1), blink=paint("color", 0.5, 0.5, 0, 1))
-    both = looks(avatar, expression(eyeBlinkLeft=1.0, eyeBlinkRight=1.0, **OPEN))[0]
+    both = material_states(avatar, expression(eyeBlinkLeft=1.0, eyeBlinkRight=1.0, **OPEN))[0]
     assert both.colour == pytest.approx([1, 0.5, 0, 1], abs=1e-5), "base, and each one's difference from it"
 
 
 def test_what_glows_and_the_shaded_side() -> None:
-    glow = vrm1(GREY, aa=paint("emissionColor", 0, 0, 1, 1))
-    assert seen(glow, **OPEN)[LEFT].mean((0, 1))[2] > 240 > 200 > seen(glow)[LEFT].mean((0, 1))[2]
+    emissive = vrm1(GREY, aa=paint("emissionColor", 0, 0, 1, 1))
+    assert seen(emissive, **OPEN)[LEFT].mean((0, 1))[2] > 240 > 200 > seen(emissive)[LEFT].mean((0, 1))[2]
     strong = {"KHR_materials_emissive_strength": {"emissiveStrength": 2}}
     avatar = vrm1(GREY | {"extensions": strong}, aa=paint("emissionColor", 0.25, 0, 0, 1))
-    assert looks(avatar, expression(**OPEN))[0].glow == pytest.approx([0.5, 0, 0]), "times the file's strength"
+    assert material_states(avatar, expression(**OPEN))[0].emissive == pytest.approx([0.5, 0, 0]), (
+        "times the file's strength"
+    )
     toon = GREY | {"extensions": {"VRMC_materials_mtoon": {"shadeColorFactor": [1, 1, 1]}}}
     avatar = vrm1(toon, aa=paint("shadeColor", 0.1, 0.2, 0.3, 1))
-    assert looks(avatar, expression(**OPEN))[0].shade == pytest.approx([0.1, 0.2, 0.3])
+    assert material_states(avatar, expression(**OPEN))[0].shade == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_binary_and_overridden_ones_recolour_so() -> None:
     grey = UNLIT | {"pbrMetallicRoughness": {"baseColorFactor": [0, 0, 0, 1]}}
     red = paint("color", 1, 0, 0, 1)
     avatar = vrm1(grey, aa=red | {"isBinary": True}, happy={"overrideMouth": "block"})
-    assert looks(avatar, expression(jawOpen=0.4)) == {}
-    assert looks(avatar, expression(jawOpen=0.6))[0].colour[0] == pytest.approx(1)
-    assert looks(avatar, expression(jawOpen=0.6, mouthSmileLeft=1.0, mouthSmileRight=1.0)) == {}
+    assert material_states(avatar, expression(jawOpen=0.4)) == {}
+    assert material_states(avatar, expression(jawOpen=0.6))[0].colour[0] == pytest.approx(1)
+    assert material_states(avatar, expression(jawOpen=0.6, mouthSmileLeft=1.0, mouthSmileRight=1.0)) == {}
 
 
 def test_version_0_has_colours_of_screens() -> None:
@@ -197,8 +199,8 @@ def test_version_0_has_colours_of_screens() -> None:
     avatar = vrm0(grey, a=[value("_Color", 0.5, 0.5, 0.5, 1)])
     assert seen(avatar, **OPEN)[LEFT].mean() == pytest.approx(128, abs=3)
     toon = vrm0(GREY, mtoon=True, a=[value("_ShadeColor", 0.5, 0, 0, 1), value("_EmissionColor", 0, 0, 0.5, 1)])
-    look = looks(toon, expression(**OPEN))[0]
-    assert look.shade == pytest.approx([0.5**2.2, 0, 0], abs=1e-5) and look.glow == pytest.approx([0, 0, 0.5])
+    look = material_states(toon, expression(**OPEN))[0]
+    assert look.shade == pytest.approx([0.5**2.2, 0, 0], abs=1e-5) and look.emissive == pytest.approx([0, 0, 0.5])
 
 
 def test_materials_that_are_not_there() -> None:
@@ -264,6 +266,6 @@ def test_any_value_anywhere(old: bool, data: st.DataObject) -> None:
         assert error.code.startswith("avatar-") and error.message
     else:
         for codes in (expression(), expression(eyeBlinkLeft=1.0, eyeLookUpLeft=1.0, **OPEN)):
-            found = [look for look in looks(avatar, codes).values()]
+            found = [look for look in material_states(avatar, codes).values()]
             assert all(np.isfinite(part).all() for look in found for part in look)
             assert np.isfinite(pose.weights(avatar, codes)).all()

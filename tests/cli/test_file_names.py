@@ -89,12 +89,12 @@ def test_a_fused_head_names_its_pictures(monkeypatch):
 
     seen = []
 
-    def sittings(pictures, options):
+    def views(pictures, options):
         seen.extend(pictures)
         raise InputError("no-face", "none")
 
     maker = object.__new__(Reconstructor)
-    monkeypatch.setattr(maker, "_sittings", sittings)
+    monkeypatch.setattr(maker, "_usable_views", views)
     with pytest.raises(InputError):
         maker.person([(NAME, np.zeros((4, 4, 3), np.uint8))])
     assert seen[0][0] == "caf\\xe9"

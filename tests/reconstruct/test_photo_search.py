@@ -1,5 +1,6 @@
 """Faces that are small, turned or hidden in their photos: found, brought upright, or not believed."""
 
+import math
 from types import SimpleNamespace
 
 import cv2
@@ -15,11 +16,12 @@ from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.reconstruct.find import Finder, Found
 from face3d_live.reconstruct.frame import frame_around
 from face3d_live.reconstruct.quality_gate import assess
+from face3d_live.reconstruct.rotation_consistency import disagreement
 from face3d_live.reconstruct.search import search
-from face3d_live.reconstruct.second_look import disagreement
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.fit import Fitter
 from face3d_live.regress.runtime import Regressor
+from face3d_live.rotations import wrap_angle
 from face3d_live.track.detector import Detection, Detector
 
 FACE, FACE_SIDE = np.array([222.0, 122.0]), 110.0  # of the astronaut
@@ -87,7 +89,7 @@ def test_a_face_of_fifty_pixels_is_found_anywhere_in_a_large_photo(detector, ast
     photo[y : y + len(head), x : x + len(head)] = head
     best = max(search(detector, photo), key=lambda face: face.score)
     assert np.linalg.norm(best.centre - (x + 52, y + 52)) < 20 and 35 < best.side < 70
-    assert abs((best.roll + 90 * quarters + 180) % 360 - 180) < 20
+    assert abs(wrap_angle(best.roll - quarters * math.pi / 2)) < math.radians(20)
 
 
 def test_no_face_is_found_in_clutter(detector):
@@ -101,7 +103,7 @@ def test_a_small_face_is_cut_out_of_the_whole_photo(finder, astronaut):
     found = finder.find(photo)
     points = found.frame.in_photo(found.points)
     assert np.linalg.norm(points.mean(0) - (FACE - (120, 20) + (2900, 1500))) < 25
-    assert len(found.picture(photo)) < 1000 and found.frame.turned == 0
+    assert len(found.picture(photo)) < 1000 and found.frame.roll == 0
     shown = found.picture(photo)[tuple(np.int32(found.points[4])[::-1])]  # the nose's tip
     assert shown.tolist() == pytest.approx(photo[tuple(np.int32(points[4])[::-1])].tolist(), abs=30)
     quality = assess(photo, found)
@@ -113,7 +115,7 @@ def test_a_small_face_is_cut_out_of_the_whole_photo(finder, astronaut):
 
 def test_an_upright_photo_is_taken_as_it_is(finder, astronaut):
     found = finder.find(astronaut)
-    assert found.frame.turned == 0 and found.picture(astronaut) is astronaut and found.steady
+    assert found.frame.roll == 0 and found.picture(astronaut) is astronaut and found.steady
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270, 52, 135, 215, 300])
@@ -121,7 +123,7 @@ def test_a_photo_the_wrong_way_up_is_turned(finder, astronaut, upright, degrees)
     photo, matrix = rotated(astronaut, degrees)
     found = finder.find(photo)
     assert found.confidence > 0.6 and found.steady
-    assert abs((found.frame.turned - degrees + 180) % 360 - 180) < 30
+    assert abs(wrap_angle(found.frame.roll + math.radians(degrees))) < math.radians(30)  # `rotated` turns clockwise
     truth = upright @ matrix[:, :2].T + matrix[:, 2]
     assert apart(found.frame.in_photo(found.points), truth) < 0.08
     assert "rotated" in assess(photo, found).warnings
@@ -129,7 +131,7 @@ def test_a_photo_the_wrong_way_up_is_turned(finder, astronaut, upright, degrees)
 
 def test_a_tilted_head_stays_tilted(finder, astronaut):
     photo, _ = rotated(astronaut, 25)
-    assert finder.find(photo).frame.turned == 0
+    assert finder.find(photo).frame.roll == 0
 
 
 def test_the_report_says_what_was_turned(astronaut):
@@ -139,12 +141,12 @@ def test_the_report_says_what_was_turned(astronaut):
     assert report["frame"]["turned_deg"] == -90 and report["frame"]["corners"][0] == [0, 512]
 
 
-@pytest.mark.parametrize("turned", [0.0, 90.0, 180.0, -90.0, 40.0, 133.0])
-def test_frames_and_photos_hold_the_same_pixels(turned):
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90, 40, -133])
+def test_frames_and_photos_hold_the_same_pixels(degrees):
     photo = clutter(700, 900, seed=2)
     photo = cv2.GaussianBlur(photo, (0, 0), 3)
     box = np.array([400, 300, 520, 420], np.float32)
-    frame = frame_around(photo, Detection(box, 0.9, np.zeros((6, 2))), turned)
+    frame = frame_around(photo, Detection(box, 0.9, np.zeros((6, 2))), math.radians(degrees))
     height, width = frame.picture.shape[:2]
     at = np.random.default_rng(3).uniform(0.3, 0.7, (50, 2)) * (width, height)
     there = frame.in_photo(at)
@@ -164,7 +166,9 @@ def test_frames_and_photos_hold_the_same_pixels(turned):
 def test_a_face_beyond_the_photo_is_cropped_even_when_it_was_turned(head):
     """The frame of a turned face repeats the photo's edge: what lies there is no face."""
     photo = clutter(400, 400)
-    frame = frame_around(photo, Detection(np.array([-40, 150, 80, 270], np.float32), 0.9, np.zeros((6, 2))), 50.0)
+    frame = frame_around(
+        photo, Detection(np.array([-40, 150, 80, 270], np.float32), 0.9, np.zeros((6, 2))), math.radians(-50)
+    )
     camera = Camera.webcam(*frame.picture.shape[1::-1])
     codes = posed(distance=0.9)
     points = camera.project(Fitter(head).points3d(codes))
@@ -177,7 +181,7 @@ def test_a_face_beyond_the_photo_is_cropped_even_when_it_was_turned(head):
 # --- not believed -----------------------------------------------------------------------------------------------------
 
 
-def test_a_second_look_agrees_on_a_face_and_on_nothing_else(finder, astronaut, upright):
+def test_rotated_crops_agree_on_a_face_and_on_nothing_else(finder, astronaut, upright):
     regressor = finder._estimator.regressor
     assert disagreement(regressor, astronaut, upright) < 0.04
     sideways = np.ascontiguousarray(np.rot90(astronaut))
@@ -185,7 +189,7 @@ def test_a_second_look_agrees_on_a_face_and_on_nothing_else(finder, astronaut, u
     assert disagreement(regressor, sideways, misread) > 0.1
 
 
-def test_what_two_looks_see_differently_is_no_face(finder, astronaut, monkeypatch):
+def test_what_rotated_crops_disagree_on_is_no_face(finder, astronaut, monkeypatch):
     monkeypatch.setattr("face3d_live.reconstruct.find.disagreement", lambda *_: 0.3)
     with pytest.raises(InputError, match="no-face"):
         finder.find(astronaut)
@@ -197,15 +201,15 @@ def test_what_two_looks_see_differently_is_no_face(finder, astronaut, monkeypatc
 def test_a_find_that_does_not_hold_up_close_does_not_end_the_search(detector, astronaut, monkeypatch):
     frame = np.random.default_rng(0).integers(90, 110, (480, 640, 3)).astype(np.uint8)
     frame[5:110, 100:205] = cv2.resize(astronaut[20:230, 120:330], (105, 105), interpolation=cv2.INTER_AREA)
-    look, whole = detector.look, []
+    detect_raw, whole = detector.detect_raw, []
 
     def deceived(rgb, left, top, least=0.5):
         if rgb.shape == frame.shape:
             whole.append(rgb)
             return [Detection(np.array([400, 200, 600, 400], np.float32), 0.6, np.zeros((6, 2), np.float32))]
-        return look(rgb, left, top, least)
+        return detect_raw(rgb, left, top, least)
 
-    monkeypatch.setattr(detector, "look", deceived)
+    monkeypatch.setattr(detector, "detect_raw", deceived)
     (face,) = detector.detect(frame)
     assert whole and face.box[0] < 205
 
@@ -213,17 +217,18 @@ def test_a_find_that_does_not_hold_up_close_does_not_end_the_search(detector, as
 def test_the_surest_way_up_wins(astronaut, monkeypatch):
     """A face that the network half believes as it stands is shown to it the other ways up."""
     finder = Finder(SimpleNamespace(), None)
-    sure = {0.0: 0.42, 180.0: 0.8, 90.0: 0.1, -90.0: 0.1}
+    sure = {0: 0.42, 180: 0.8, 90: 0.1, -90: 0.1}  # by degrees
 
     def read(self, frame, face):
         points = np.tile([10.0, 10.0], (478, 1))
         points[263] = 40, 11  # the subject's left eye
-        estimate = SimpleNamespace(confidence=sure[frame.turned], points_px=points)
+        turned = round(math.degrees(frame.roll))
+        estimate = SimpleNamespace(confidence=sure[abs(turned) if abs(turned) == 180 else turned], points_px=points)
         return SimpleNamespace(frame=frame, estimate=estimate, believed=True)
 
     monkeypatch.setattr(Finder, "_read", read)
     keypoints = np.array([[190, 100], [250, 100], [220, 130], [220, 150], [160, 110], [280, 110]], np.float32)
     face = Detection(np.array([165, 65, 275, 175], np.float32), 0.7, keypoints)
-    assert finder._upright(astronaut, face).frame.turned == 180
-    sure[0.0] = 0.7
-    assert finder._upright(astronaut, face).frame.turned == 0
+    assert finder._upright(astronaut, face).frame.roll == -math.pi
+    sure[0] = 0.7
+    assert finder._upright(astronaut, face).frame.roll == 0

@@ -21,7 +21,7 @@ from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
 from face3d_live.reconstruct.find import Finder
-from face3d_live.reconstruct.test_time_augmentation import look_again
+from face3d_live.reconstruct.test_time_augmentation import estimate_augmented
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
 from face3d_live.track.detector import Detector
@@ -244,7 +244,7 @@ def test_a_single_picture_is_looked_at_more_than_once(head):
     start = truth.with_(
         translation=truth.translation + np.array([0.004, -0.003, 0]), expression=np.full(52, 0.1), shape=np.zeros(80)
     )
-    look = look_again(SimpleNamespace(fitter=fitter, regressor=Errs()), where, start, camera)
+    look = estimate_augmented(SimpleNamespace(fitter=fitter, regressor=Errs()), where, start, camera)
     assert len(mirrored) >= 4 and np.mean(mirrored) == 0.5
 
     def off(found):

@@ -16,7 +16,7 @@ from face3d_live.reconstruct.fusing import VIDEO_PICTURES, moments, read_picture
 from face3d_live.reconstruct.quality_gate import Quality
 from face3d_live.regress.fit import Fitter
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.portrait import Seen, seen_in
+from face3d_live.texture.portrait import ObservedTexture, observe_texture
 from face3d_live.texture.several import fuse
 
 SIDE = 320
@@ -24,7 +24,9 @@ CAMERA = Camera.webcam(SIDE, SIDE)
 
 
 def part(picture, known, covered=0.0):
-    return Seen(np.asarray(picture, np.uint8), np.asarray(known, np.float32), np.zeros(27, np.float32), covered)
+    return ObservedTexture(
+        np.asarray(picture, np.uint8), np.asarray(known, np.float32), np.zeros(27, np.float32), covered
+    )
 
 
 def test_one_photo_stays_what_it_is():
@@ -59,7 +61,7 @@ def test_two_sides_make_a_whole_face(head):
     parts = []
     for yaw, light in zip((0.6, -0.6), lights, strict=True):
         codes = posed(yaw, light=light)
-        parts.append(seen_in(picture_of(head, codes, CAMERA, paint), codes, CAMERA, head, albedo, 256))
+        parts.append(observe_texture(picture_of(head, codes, CAMERA, paint), codes, CAMERA, head, albedo, 256))
     fused = fuse(parts, [1.0, 1.0])
     assert (fused.known > 0.25).sum() > 1.15 * max((one.known > 0.25).sum() for one in parts)
     sure = fused.known > 0.5
@@ -106,14 +108,14 @@ def test_a_person_gets_one_identity_and_the_best_picture_s_expression(head):
 
 
 def test_sure_large_sharp_and_frontal_pictures_count_most(head):
-    from face3d_live.reconstruct.fusing import Sitting
+    from face3d_live.reconstruct.fusing import PersonView
 
     def trust(**changes):
         figures = {"face": 200.0, "sharpness": 0.3, "light": 200.0, "outside": 0.0, "yaw": 0.0, "pitch": 0.0}
         figures |= {k: v for k, v in changes.items() if k != "confidence"}
         confidence = changes.get("confidence", 0.8)
         found = Found(posed(), CAMERA, confidence, np.zeros((478, 2)), np.ones(478))
-        return Sitting(
+        return PersonView(
             "", None, found, Quality(**figures, confidence=confidence, warnings=(), conservative=False)
         ).trust
 

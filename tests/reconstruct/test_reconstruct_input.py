@@ -16,10 +16,10 @@ from skimage import data
 from texture_support import posed
 
 from face3d_live.camera import Camera
-from face3d_live.codes import INDEX
+from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes
-from face3d_live.reconstruct import Options, Reconstruction, advice, batch, face_choice, read_photo
+from face3d_live.reconstruct import Options, Reconstruction, Reconstructor, advice, batch, face_choice, read_photo
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS, refusal
 from face3d_live.reconstruct.find import Finder, Found
 from face3d_live.reconstruct.frame import frame_around
@@ -88,10 +88,10 @@ class Sees:
     def detect(self, rgb):
         return self.found
 
-    def look(self, rgb, left, top):
+    def detect_raw(self, rgb, left, top):
         return []
 
-    def near(self, rgb, centre, side):
+    def detect_near(self, rgb, centre, side):
         return None
 
 
@@ -105,11 +105,11 @@ def looks(head, monkeypatch):
         estimate = SimpleNamespace(codes=posed(), confidence=0.8)
         return SimpleNamespace(frame=frame_around(rgb, face), estimate=estimate) if face.score > 0.6 else None
 
-    def look_again(estimator, rgb, codes, camera):
+    def estimate_augmented(estimator, rgb, codes, camera):
         return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478))
 
     monkeypatch.setattr(Finder, "_upright", upright)
-    monkeypatch.setattr("face3d_live.reconstruct.find.look_again", look_again)
+    monkeypatch.setattr("face3d_live.reconstruct.find.estimate_augmented", estimate_augmented)
     monkeypatch.setattr("face3d_live.reconstruct.find.disagreement", lambda regressor, rgb, points: 0.01)
     return seen
 
@@ -383,3 +383,22 @@ def test_a_head_is_drawn_again_with_its_texture(head, tmp_path):
         render_params(tmp_path / "letter.npz", tmp_path / "z.png", Shot())
     with pytest.raises(InputError, match="no-file"):
         render_params(tmp_path / "none.npz", tmp_path / "z.png", Shot())
+
+
+@pytest.mark.parametrize("picture", [
+    np.zeros((200, 300, 3)), np.zeros((200, 300, 3), np.uint16), np.zeros((200, 300), np.uint8),
+    np.zeros((200, 300, 4), np.uint8), np.zeros((0, 300, 3), np.uint8), None,
+])  # fmt: skip
+@pytest.mark.parametrize("entry", ["faces", "find", "photo", "geometry", "person", "frame"])
+def test_what_is_no_picture_is_refused_before_models_are_loaded(picture, entry):
+    maker = Reconstructor("cpu")
+    calls = {
+        "faces": lambda: maker.faces(picture),
+        "find": lambda: maker.find(picture, "auto"),
+        "photo": lambda: maker.photo(picture),
+        "geometry": lambda: maker.geometry(picture),
+        "person": lambda: maker.person([("a", picture)]),
+        "frame": lambda: maker.frame(picture, HeadCodes()),
+    }
+    with pytest.raises(ValueError, match=r"expected uint8 \(H, W, 3\), got"):
+        calls[entry]()

@@ -8,7 +8,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.lighting import ambient, lamp
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import POSE, Cut, moves, slope_of_light
+from face3d_live.reconstruct.pixels import POSE, FaceCrop, projection_jacobian, shading_gradient
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.regress.fit import Fitter
 from face3d_live.rotations import from_vector
@@ -130,7 +130,7 @@ def test_moves_are_the_derivative_of_the_projection(head):
     rng = np.random.default_rng(0)
     codes = posed(0.3, 0.2, shape=rng.normal(size=80), expression=rng.uniform(0, 0.5, 52))
     here = np.concatenate([codes.expression, codes.shape])
-    found = moves(fitter.start + here @ fitter.basis, fitter.basis, codes, CAMERA)
+    found = projection_jacobian(fitter.start + here @ fitter.basis, fitter.basis, codes, CAMERA)
 
     def pixels(turn=(0, 0, 0), shift=(0, 0, 0), change=None):
         local = fitter.start + (here + (0 if change is None else change)) @ fitter.basis
@@ -151,7 +151,7 @@ def test_moves_are_the_derivative_of_the_projection(head):
 
 def test_the_shading_of_a_head_changes_as_its_normals_turn(head, refiner, scene):
     picture, truth = scene
-    view = Cut.of(picture, guess(head, truth))
+    view = FaceCrop.of(picture, guess(head, truth))
     found = guess(head, truth)
     state = refiner._state(view, found, truth)
     found_slope = refiner._relit(state)
@@ -175,5 +175,5 @@ def test_the_shading_of_a_head_changes_as_its_normals_turn(head, refiner, scene)
 
 def test_the_slope_of_light_points_to_the_lamp():
     normals = np.array([[0, 0, 1.0], [0.6, 0, 0.8]], np.float32)
-    slope = slope_of_light(lamp(np.array([-1.0, 0, 1.0]), np.ones(3)), normals)
+    slope = shading_gradient(lamp(np.array([-1.0, 0, 1.0]), np.ones(3)), normals)
     assert (slope[:, 0] < -0.1).all()

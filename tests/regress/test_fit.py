@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from fit_reference import fit_reference
 from scipy.spatial.transform import Rotation
 
 from face3d_live import rotations
@@ -11,8 +12,8 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.head.points import EYE_CORNERS
-from face3d_live.regress.fit import Fitter, bounded_solve
-from face3d_live.regress.fit_reference import fit_reference
+from face3d_live.regress.fit import Fitter
+from face3d_live.regress.gauss_newton import bounded_solve
 
 CAMERA = Camera.webcam(640, 480)
 

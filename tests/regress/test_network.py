@@ -72,10 +72,10 @@ def test_position_in_the_picture_reaches_the_heads(thin: Network) -> None:
 def test_windows_correct_their_own_points_and_codes_only(thin: Network) -> None:
     network = copy.deepcopy(thin)
     pictures = torch.randint(0, 255, (2, 112, 112, 3), dtype=torch.uint8)
-    before, coarse, _ = network.look(pictures)
+    before, coarse, _ = network.forward_features(pictures)
     assert torch.equal(before["points"], coarse)  # untrained windows say nothing
     torch.nn.init.normal_(network.windows["eyeLeft"].out.weight)
-    after, unmoved, _ = network.look(pictures)
+    after, unmoved, _ = network.forward_features(pictures)
     assert torch.equal(unmoved, coarse)
     moved = (after["points"] - coarse).reshape(2, 478, 2).abs().amax((0, 2)) > 1e-4
     assert set(np.flatnonzero(moved)) == set(EYE_LEFT + IRIS_LEFT + BROW_LEFT)

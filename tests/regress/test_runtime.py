@@ -12,12 +12,14 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.regress import activation_ranges, weights
-from face3d_live.regress.crop import CROP_SIZE, crop_from_points
+from face3d_live.regress.crop import CROP_SIZE, Crop, crop_from_points
 from face3d_live.regress.devices import has_bf16, has_int8
-from face3d_live.regress.prediction import Prediction
+from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.prediction import HEADS, Prediction, decode
 from face3d_live.regress.runtime import Regressor
 from face3d_live.render.renderer import Renderer
 from face3d_live.rotations import from_euler
+from face3d_live.track.track_validation import validate_estimate
 from face3d_live.train.evaluate.metrics import landmark_errors
 
 
@@ -184,3 +186,43 @@ def test_the_shipped_file_is_small_and_trained() -> None:
     assert weights.DEFAULT.stat().st_size < 30e6
     meta = weights.load().meta
     assert meta["trained"] and meta["samples"] > 50_000
+
+
+@pytest.mark.parametrize("crops", [
+    np.zeros((1, 112, 112, 3)), np.zeros((1, 112, 112, 4), np.uint8), np.zeros((112, 112, 3), np.uint8),
+    np.zeros((0, 112, 112, 3), np.uint8), [np.zeros((112, 112, 3), np.uint8)], None,
+])  # fmt: skip
+def test_what_are_no_crops_is_refused(crops):
+    class Backend:
+        def run(self, crops):
+            return {name: np.zeros((len(crops), width), np.float32) for name, width in HEADS.items()}
+
+    regressor = Regressor({"size": 112}, "cpu", "fp32", Backend())
+    with pytest.raises(ValueError, match=r"crops: expected uint8 \(B, 112, 112, 3\), got"):
+        regressor.predict(crops)
+
+
+@pytest.mark.parametrize("options", [{"device": "tpu"}, {"precision": "fp8"}, {"threads": 0}, {"threads": None}])
+def test_options_that_are_none_are_refused(options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: expected"):
+        Regressor.load(**{"device": "cpu", **options})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["points", "expression", "placement", "rotation", "confidence"])
+def test_a_prediction_that_is_not_finite_is_lost_and_no_error(head, name, bad):
+    """float16 on a GPU overflows now and then; the tracker then loses the face for a frame."""
+    raw = {key: np.zeros((1, width), np.float32) for key, width in HEADS.items()}
+    raw[name][:] = bad
+    with np.errstate(all="ignore"):
+        prediction = decode(raw)
+
+    class Broken:
+        def predict(self, crops):
+            return prediction
+
+    camera = Camera.webcam(64, 64)
+    estimate = Estimator(Broken(), head).estimate(np.zeros((64, 64, 3), np.uint8), Crop(32, 32, 20), camera)
+    if not all(np.isfinite(part).all() for part in vars(prediction).values()):
+        assert estimate.confidence == 0 and validate_estimate(estimate, None, 0.0, (64, 64)) == "lost"
+    assert np.isfinite(estimate.codes.expression).all()

@@ -18,7 +18,7 @@ from face3d_live.head.model import Head
 from face3d_live.render import gpu
 from face3d_live.render.antialias import antialias
 from face3d_live.render.renderer import Renderer
-from face3d_live.render.view import View, covering, portrait
+from face3d_live.render.view import View, camera_to_cover, portrait
 from face3d_live.rotations import from_euler
 
 SIZE = 256
@@ -82,7 +82,7 @@ def test_overlay_lands_where_the_camera_projects(head: Head, renderer: Renderer,
     picture = renderer.render(codes, CAMERA, mode="overlay", texture="mark")
     vertices = head.vertices(codes.shape, codes.expression)
     vertex = head.point_faces[point][head.point_weights[point].argmax()]
-    expected = covering(CAMERA, SIZE, SIZE).project(vertices[vertex] @ codes.rotation.T + codes.translation)
+    expected = camera_to_cover(CAMERA, SIZE, SIZE).project(vertices[vertex] @ codes.rotation.T + codes.translation)
     np.testing.assert_allclose(green(picture), expected, atol=2.5)
 
 
@@ -90,7 +90,7 @@ def test_overlay_cuts_the_background_as_it_cuts_the_camera(renderer: Renderer) -
     picture = np.zeros((480, 640, 3), np.uint8)
     at = CAMERA.project(np.array([0.13, 0.12, -0.5]))
     cv2.circle(picture, tuple(np.rint(at).astype(int).tolist()), 9, (0, 255, 0), -1)
-    expected = covering(CAMERA, SIZE, SIZE).project(np.array([0.13, 0.12, -0.5]))
+    expected = camera_to_cover(CAMERA, SIZE, SIZE).project(np.array([0.13, 0.12, -0.5]))
     far_away = HeadCodes(translation=np.array([0, 0, -5], np.float32))
     np.testing.assert_allclose(
         green(renderer.render(far_away, CAMERA, mode="overlay", background=picture)), expected, atol=1.0

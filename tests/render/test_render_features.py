@@ -10,8 +10,8 @@ from face3d_live.codes import INDEX
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, LIPS_OUTER
 from face3d_live.render import features, gpu, hair, lashes
-from face3d_live.render.ambient_occlusion import openness
-from face3d_live.render.pictures import covering, over, roots, studio, unmultiply
+from face3d_live.render.ambient_occlusion import ambient_occlusion
+from face3d_live.render.pictures import over, resized_to_cover, roots, studio, unmultiply
 
 CHIN, NOSE_TIP, FOREHEAD, LOWER_LIP_MIDDLE = 152, 4, 151, 17
 
@@ -87,7 +87,7 @@ def test_hollows_see_less_of_the_sky(head: Head) -> None:
     low = head.topology("low")
     ctx = gpu.create_context()
     with ctx:
-        sky = openness(ctx, head.template, low.faces, head.template, low.normals(head.template))
+        sky = ambient_occlusion(ctx, head.template, low.faces, head.template, low.normals(head.template))
     ctx.release()
     rest = head.template
     crown = rest[:, 1] > rest[:, 1].max() - 0.02
@@ -106,7 +106,7 @@ def test_a_studio_is_bright_behind_the_head() -> None:
 def test_covering_keeps_the_middle_and_the_proportions() -> None:
     board = np.zeros((100, 300, 3), np.uint8)
     board[45:55, 145:155] = 255
-    cut = covering(board, 50, 50)
+    cut = resized_to_cover(board, 50, 50)
     rows, columns = np.nonzero(cut[..., 0] > 128)
     assert cut.shape == (50, 50, 3)
     assert 4 <= len(np.unique(rows)) == len(np.unique(columns)) <= 6

@@ -34,7 +34,7 @@ def forget(report, key):
     return b""
 
 
-def nothing(report):
+def identity(report):
     return b""
 
 

@@ -58,7 +58,7 @@ class FakeEstimate:
     def predicted(self) -> HeadCodes:
         return self.own or self.codes
 
-    missing = np.zeros((478, 3), np.float32)
+    point_offsets = np.zeros((478, 3), np.float32)
 
 
 @dataclass
@@ -134,7 +134,7 @@ class World:
         y, x = np.mgrid[: self.size[1], : self.size[0]]
         return np.stack([x % 256, y % 256, x // 256 + 16 * (y // 256)], -1).astype(np.uint8)
 
-    def near(self, rgb, centre, side):
+    def detect_near(self, rgb, centre, side):
         self.opinions += 1
         if self.blind:
             return None

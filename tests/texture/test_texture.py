@@ -16,9 +16,9 @@ from face3d_live.texture.complete import blend, complete, spread
 from face3d_live.texture.eyes import iris_colour, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.portrait import skin_of_photo
+from face3d_live.texture.portrait import texture_from_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.sample import look, sample_texture
+from face3d_live.texture.sample import project_texels, sample_texture
 from face3d_live.texture.texels import texels_of
 
 CAMERA = Camera.webcam(360, 360)
@@ -79,7 +79,7 @@ def test_sampling_gives_back_the_texture_and_removes_the_light(head, light, yaw)
 
 def test_nothing_is_taken_from_behind(head):
     codes = posed(0.8)
-    view = look(codes, CAMERA, head, texels_of(head, 128))
+    view = project_texels(codes, CAMERA, head, texels_of(head, 128))
     texels = texels_of(head, 128)
     normals = head.topology("medium").normals(head.topology("medium").refine(head.template)) @ codes.rotation.T
     assert (view.weight[texels.at(normals)[:, 2] < -0.2] == 0).all()
@@ -130,7 +130,7 @@ def test_light_of_skin_finds_where_the_light_comes_from(head):
 def test_skin_that_faces_the_camera_tells_how_bright_the_light_is(head):
     """Lit from the camera, the sides of a face are in shadow: they must not darken the skin of its front."""
     codes, texels = posed(), texels_of(head, 256)
-    view = look(codes, CAMERA, head, texels)
+    view = project_texels(codes, CAMERA, head, texels)
     pattern = np.full((len(view.normals), 3), (0.45, 0.28, 0.2), np.float32)
     sure = (view.weight > 0.3) & (share_of(head, texels, PLAIN) > 0.9)
     flash = lamp(np.array([0, 0, 1.0]), np.full(3, 0.9)) + ambient(np.full(3, 0.1))
@@ -293,7 +293,7 @@ def test_the_skin_of_a_photo(head, albedo):
     truth = (albedo.decode(np.zeros(N_TEXTURE)) * 255).astype(np.uint8)
     codes = posed(0.25, light=SIDE_LIGHT)
     frame = picture_of(head, codes, CAMERA, truth)
-    skin = skin_of_photo(frame, codes.with_(light=ambient(np.ones(3))), CAMERA, head, albedo, 256)
+    skin = texture_from_photo(frame, codes.with_(light=ambient(np.ones(3))), CAMERA, head, albedo, 256)
     texels = texels_of(head, 256)
     face = texels.image((share_of(head, texels, PLAIN) > 0.99).astype(np.float32), pad=False) > 0
     found, true = to_linear(skin.texture[face][:, :3] / 255), to_linear(truth[face] / 255)

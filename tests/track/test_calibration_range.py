@@ -42,7 +42,7 @@ def calibrated(open_lids, shut_lids, noise=0.03):
         return [lids(a, b) for a, b in zip(*both, strict=True)]
 
     rest, shut = seen(open_lids, 0), seen(shut_lids, 2)
-    return Calibration.nothing().again(rest).widened("blink", shut)
+    return Calibration.identity().with_neutral(rest).with_range("blink", shut)
 
 
 def blinks(calibration, left, right):
@@ -96,7 +96,7 @@ def test_resting_lids_do_not_tremble():
 def test_the_full_movement_is_one(step, names):
     rest = face(**{name: 0.1 for name in names})
     full = face(**{name: 0.4 + 0.05 * i for i, name in enumerate(names)})
-    calibration = Calibration.nothing().again([rest] * 15).widened(step, [full] * 40)
+    calibration = Calibration.identity().with_neutral([rest] * 15).with_range(step, [full] * 40)
     out = calibration.apply(full).expression
     assert out[[INDEX[name] for name in names]] == pytest.approx(1)
     assert calibration.apply(rest).expression == pytest.approx(0)
@@ -107,7 +107,7 @@ def test_the_full_movement_is_one(step, names):
 
 def test_a_late_start_and_one_outlier_do_not_count():
     values = [*[0.0] * 12, *signal(0.5, 30, 0.01), 1.0]
-    calibration = Calibration.nothing().widened("jaw", [face(jawOpen=v) for v in values])
+    calibration = Calibration.identity().with_range("jaw", [face(jawOpen=v) for v in values])
     assert calibration.peak[INDEX["jawOpen"]] == pytest.approx(0.5, abs=0.02)
 
 
@@ -119,23 +119,25 @@ def test_a_late_start_and_one_outlier_do_not_count():
     ("dance", [face()] * 40, "no-step"),
 ])  # fmt: skip
 def test_refusals(step, recent, code):
-    known = Calibration.nothing().widened("smile", [face(mouthSmileLeft=0.5, mouthSmileRight=0.5)] * 40)
+    known = Calibration.identity().with_range("smile", [face(mouthSmileLeft=0.5, mouthSmileRight=0.5)] * 40)
     with pytest.raises(InputError) as caught:
-        known.widened(step, recent)
+        known.with_range(step, recent)
     assert caught.value.code == code and len(caught.value.message) > 20
 
 
 def test_steps_can_be_repeated_in_any_order():
     jaw, wider = [face(jawOpen=0.4)] * 40, [face(jawOpen=0.6)] * 40
-    calibration = Calibration.nothing().widened("jaw", jaw)
+    calibration = Calibration.identity().with_range("jaw", jaw)
     assert calibration.apply(face(jawOpen=0.4)).expression[INDEX["jawOpen"]] == pytest.approx(1)
-    calibration = calibration.widened("jaw", wider).again([face(jawOpen=0.1)] * 15)
+    calibration = calibration.with_range("jaw", wider).with_neutral([face(jawOpen=0.1)] * 15)
     out = [calibration.apply(face(jawOpen=v)).expression[INDEX["jawOpen"]] for v in (0.1, 0.35, 0.6)]
     assert out == pytest.approx([0, 0.5, 1], abs=1e-5)
 
 
 def test_a_neutral_that_leaves_no_room_drops_the_range():
-    calibration = Calibration.nothing().widened("jaw", [face(jawOpen=0.4)] * 40).again([face(jawOpen=0.35)] * 15)
+    calibration = (
+        Calibration.identity().with_range("jaw", [face(jawOpen=0.4)] * 40).with_neutral([face(jawOpen=0.35)] * 15)
+    )
     assert calibration.peak[INDEX["jawOpen"]] == 0
 
 
@@ -145,7 +147,7 @@ def test_nothing_changes_nothing():
         rotation=from_euler(0.3, 0.1, -0.2),
         translation=np.array([0.1, -0.05, -0.8]),
     )
-    out = Calibration.nothing().apply(codes)
+    out = Calibration.identity().apply(codes)
     for name, values in codes.to_arrays().items():
         assert out.to_arrays()[name] == pytest.approx(values, abs=1e-6)
 
@@ -221,7 +223,7 @@ def test_anything_else_is_refused(data):
 @given(st.sampled_from(["expression", "rotation", "translation", "range", "person", "created"]), json_values)
 @settings(max_examples=120, deadline=None)
 def test_a_changed_part_is_refused_or_harmless(key, value):
-    plain = json.loads(Profile.fresh(Calibration.nothing()).to_text()) | {key: value}
+    plain = json.loads(Profile.fresh(Calibration.identity()).to_text()) | {key: value}
     try:
         parsed = Profile.parse(json.dumps(plain))
     except InputError as error:

@@ -74,11 +74,11 @@ def test_a_quick_look_spares_the_tiles(detector, astronaut):
 
 
 def test_second_opinion(detector, astronaut):
-    face = detector.near(astronaut, FACE, FACE_SIDE)
+    face = detector.detect_near(astronaut, FACE, FACE_SIDE)
     assert face is not None
     assert (face.box[:2] + face.box[2:]) / 2 == pytest.approx(FACE, abs=15)
-    assert detector.near(astronaut, np.array([225.0, 368.0]), FACE_SIDE) is None  # her chest
-    assert detector.near(astronaut, np.array([-500.0, 9]), 50.0) is None  # outside the picture
+    assert detector.detect_near(astronaut, np.array([225.0, 368.0]), FACE_SIDE) is None  # her chest
+    assert detector.detect_near(astronaut, np.array([-500.0, 9]), 50.0) is None  # outside the picture
 
 
 def test_largest_face_first(detector, astronaut):

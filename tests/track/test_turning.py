@@ -12,15 +12,16 @@ from skimage import data
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.lighting import rolled, sh_basis
+from face3d_live.reconstruct.frame import frame_around
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.estimate import Estimator, codes_from
 from face3d_live.regress.prediction import HEADS, decode
 from face3d_live.regress.runtime import Regressor
-from face3d_live.rotations import angle_between, from_euler, to_euler
+from face3d_live.rotations import angle_between, from_euler, to_euler, wrap_angle
 from face3d_live.track.crop_placement import crop_from_detection
 from face3d_live.track.detector import Detection, Detector
 from face3d_live.track.tracker import Tracker
-from face3d_live.track.turning import between, in_turned_pictures, near_turned, roll_of, stepped
+from face3d_live.track.turning import detect_in_turned_pictures, detect_near_turned, stepped
 
 
 def spun(picture: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
@@ -84,27 +85,45 @@ def test_rolls_change_in_steps_with_slack():
     assert abs(stepped(degrees(-178))) == pytest.approx(math.pi)
     assert stepped(degrees(-170), math.pi) == math.pi
     assert stepped(math.nan, 0.5) == 0.5
-    assert between(math.pi - 0.1, -math.pi + 0.1) == pytest.approx(-0.2)
+    assert wrap_angle(2 * math.pi - 0.2) == pytest.approx(-0.2)
+    assert wrap_angle(math.pi) == wrap_angle(-math.pi) == -math.pi
 
 
 def test_a_detection_tells_its_roll():
     keypoints = np.array([[10, 0], [10, 20], [5, 10], [0, 10], [0, 0], [0, 0]], np.float32)  # the crown to the right
-    assert roll_of(Detection(np.zeros(4, np.float32), 1.0, keypoints)) == pytest.approx(-math.pi / 2)
-    assert roll_of(Detection(np.zeros(4, np.float32), 1.0, np.zeros((6, 2), np.float32))) == 0
+    face = Detection(np.zeros(4, np.float32), 1.0, keypoints)
+    assert face.midline_roll == pytest.approx(-math.pi / 2) and face.roll == pytest.approx(-math.pi / 2)
+    assert Detection(np.zeros(4, np.float32), 1.0, np.zeros((6, 2), np.float32)).midline_roll == 0
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.4, -0.4, 1.5, -1.5, 3.0, -3.0])
+def test_all_rolls_have_one_sense(roll):
+    """Detector, crop, pose and photo frame: radians, counter-clockwise as seen in the picture."""
+    upright = np.array([[-20, -20], [20, -20], [0, 0], [0, 20], [-40, -10], [40, -10]])  # right eye first, y down
+    turned = upright @ from_euler(0, 0, -roll)[:2, :2].T + 200  # y down: the picture's sense is the other one
+    face = Detection(np.array([150, 150, 250, 250], np.float32), 0.9, turned.astype(np.float32))
+    assert face.roll == pytest.approx(roll, abs=1e-5) and face.midline_roll == pytest.approx(roll, abs=1e-5)
+    assert Crop(200, 200, 100, roll).from_frame(turned) == pytest.approx(upright / 100, abs=1e-5)
+    frame = frame_around(np.zeros((400, 400, 3), np.uint8), face, roll)
+    eyes = (turned[:2] - frame.to_photo[:, 2]) @ np.linalg.inv(frame.to_photo[:, :2]).T
+    across = eyes[1] - eyes[0]
+    assert wrap_angle(math.atan2(-across[1], across[0]) - (roll - frame.roll)) == pytest.approx(0, abs=1e-4)
 
 
 @pytest.mark.parametrize("degrees", [60, 90, 180, -120])
 def test_a_close_look_at_a_turned_face(degrees):
     detector, picture = Detector.load(), data.astronaut()
-    upright = detector.near(picture, np.array([225.0, 118.0]), 95.0)
+    upright = detector.detect_near(picture, np.array([225.0, 118.0]), 95.0)
     frame, matrix = spun(picture, degrees)
     place = matrix @ [225, 118, 1]
-    face = near_turned(detector, frame, place, 95.0, math.radians(degrees))
+    face = detect_near_turned(detector, frame, place, 95.0, math.radians(degrees))
     assert face is not None
     assert face.score > 0.8
     expected = upright.keypoints @ matrix[:, :2].T + matrix[:, 2]
     assert np.linalg.norm(face.keypoints - expected, axis=1).mean() < 5
-    assert between(roll_of(face), math.radians(degrees) + roll_of(upright)) == pytest.approx(0, abs=math.radians(6))
+    assert wrap_angle(face.midline_roll - math.radians(degrees) - upright.midline_roll) == pytest.approx(
+        0, abs=math.radians(6)
+    )
     assert crop_from_detection(face).half == pytest.approx(crop_from_detection(upright).half, rel=0.1)
 
 
@@ -112,10 +131,10 @@ def test_a_close_look_at_a_turned_face(degrees):
 def test_turned_pictures_show_faces_in_place(quarters):
     detector = Detector.load()
     frame = np.ascontiguousarray(np.rot90(data.astronaut(), quarters))
-    face = in_turned_pictures(detector, frame)[0]
+    face = detect_in_turned_pictures(detector, frame)[0]
     x, y = {1: (118, 512 - 225), 2: (512 - 225, 512 - 118), 3: (512 - 118, 225)}[quarters]
     assert (face.box[:2] + face.box[2:]) / 2 == pytest.approx([x, y], abs=15)
-    assert between(roll_of(face), quarters * math.pi / 2) == pytest.approx(0, abs=0.3)
+    assert wrap_angle(face.midline_roll - quarters * math.pi / 2) == pytest.approx(0, abs=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +185,7 @@ def test_what_cannot_be_believed_is_no_face(make_tracker):
         def estimate(self, *args):
             found = honest.estimate(*args)
             wild = found.codes.with_(expression=np.ones(52, np.float32))
-            return type(found)(wild, found.points_px, 0.02, found.residual, found.predicted, found.missing)
+            return type(found)(wild, found.points_px, 0.02, found.residual, found.predicted, found.point_offsets)
 
     tracker._estimator = Unsure()
     tracked = [tracker.update(picture, i / 10) for i in range(1, 10)]

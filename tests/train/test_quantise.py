@@ -67,7 +67,7 @@ def test_the_command_writes_what_the_run_time_reads(thin: Path, loose: None, cap
         pytest.skip("this processor gains nothing by int8")
     assert quantise.main(["--weights", str(thin), "--data", "anywhere"]) == 0
     assert "int8 moves points by" in capsys.readouterr().out
-    plain = json.loads(activation_ranges.beside(thin).read_text())
+    plain = json.loads(activation_ranges.sidecar_path(thin).read_text())
     assert plain["measured"]["portraits"] == 6 and plain["measured"]["coefficients"] < 0.02
     rounded, exact = (Regressor.load("cpu", thin, precision=precision) for precision in ("int8", "fp32"))
     assert (rounded.precision, exact.precision) == ("int8", "fp32")
@@ -93,7 +93,7 @@ def test_int8_that_misses_the_bounds_leaves_no_file(thin: Path, monkeypatch: pyt
     monkeypatch.setattr(quantise, "MOST_COEFFICIENTS", 0.0)
     with pytest.raises(InputError, match=r"int8-inexact: .* no int8"):
         quantise.quantise(thin, Path("anywhere"))
-    assert not activation_ranges.beside(thin).exists()
+    assert not activation_ranges.sidecar_path(thin).exists()
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_int8_that_misses_the_bounds_leaves_no_file(thin: Path, monkeypatch: pyt
     ["", "{", "[]", "null", "7", '{"format": 1}', '{"format": 1, "weights": 3, "ranges": {}}', "\ud800", "[" * 100000],
 )
 def test_a_damaged_file_means_no_int8(thin: Path, text: str) -> None:
-    activation_ranges.beside(thin).write_text(text, encoding="utf-8", errors="surrogatepass")
+    activation_ranges.sidecar_path(thin).write_text(text, encoding="utf-8", errors="surrogatepass")
     assert activation_ranges.load(thin) is None
 
 
 @pytest.mark.parametrize("high", [0, -1, "x", None, float("nan"), float("inf"), [], 1e30])
 def test_a_range_that_is_none_means_no_int8(thin: Path, high: object) -> None:
     activation_ranges.save(thin, {"neck_conv": 1.0}, {})
-    path = activation_ranges.beside(thin)
+    path = activation_ranges.sidecar_path(thin)
     plain = json.loads(path.read_text())
     assert activation_ranges.load(thin) == {"neck_conv": 1.0}
     path.write_text(json.dumps({**plain, "ranges": {"neck_conv": high}}))
@@ -116,9 +116,9 @@ def test_a_range_that_is_none_means_no_int8(thin: Path, high: object) -> None:
 
 
 def test_the_shipped_ranges_were_earned() -> None:
-    if not activation_ranges.beside(weights.DEFAULT).is_file():
+    if not activation_ranges.sidecar_path(weights.DEFAULT).is_file():
         pytest.skip("int8 is not offered for the shipped weights")
     stale = "the weights have changed: run python -m face3d_live.train.quantise"
     assert activation_ranges.load(weights.DEFAULT) is not None, stale
-    measured = json.loads(activation_ranges.beside(weights.DEFAULT).read_text())["measured"]
+    measured = json.loads(activation_ranges.sidecar_path(weights.DEFAULT).read_text())["measured"]
     assert measured["points_percent"] < 0.2 and measured["coefficients"] < 0.005 and measured["portraits"] > 100

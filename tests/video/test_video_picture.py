@@ -24,7 +24,7 @@ from face3d_live.video.colour import (
     to_srgb,
     xyz_of,
 )
-from face3d_live.video.picture import oriented, without_teeth
+from face3d_live.video.picture import deinterlaced, oriented
 
 ONE = 1 << 16
 #: (a, b, c, d) of the display matrix: what becomes of the corners "rgb-" (top left, top right, bottom left, ...).
@@ -287,10 +287,10 @@ def combed() -> np.ndarray:
 
 
 def test_a_moving_edge_has_no_teeth():
-    rgb = without_teeth(combed())
+    rgb = deinterlaced(combed())
     assert (rgb[1:-1, 22:30] > 200).all() and (rgb[1:-1, 52:60] < 60).all(), "the first field's place"
     still = picture()
-    assert np.array_equal(without_teeth(still), still), "what stands still keeps its lines"
+    assert np.array_equal(deinterlaced(still), still), "what stands still keeps its lines"
 
 
 def test_only_interlaced_frames_are_touched(tmp_path):

@@ -38,7 +38,7 @@ IRIS, PUPIL = 0.377, 0.14  # angles on the eyeball, radians
 
 
 @dataclass
-class Sight:
+class RenderedView:
     """One rendered picture and where every candidate place lies in it: px (C, 2), visible (C,); yaw in radians."""
 
     picture: NDArray[np.uint8]
@@ -79,7 +79,7 @@ def candidates(head: Head, order: int = 4) -> Candidates:
     return Candidates(corners[first], weights[first], mirror, np.abs(place[:, 0]) < 2e-4)
 
 
-class Sitter:
+class RenderedSubject:
     """The head dressed for MediaPipe: MakeHuman skins, brows and painted eyes."""
 
     def __init__(self, head: Head, data: Path) -> None:
@@ -105,7 +105,7 @@ class Sitter:
             self.studio.set_texture(file.stem, np.asarray(image.convert(mode)))
         return [file.stem for file in files]
 
-    def sight(self, rng: np.random.Generator, places: Candidates) -> Sight:
+    def view(self, rng: np.random.Generator, places: Candidates) -> RenderedView:
         """One random picture."""
         shape = rng.normal(0, 0.8, N_SHAPE)
         expression = random_expression(rng)
@@ -122,7 +122,7 @@ class Sitter:
         )  # fmt: skip
         at = np.einsum("ckx,ck->cx", low[places.corners], places.weights) @ turn.T + shift
         px = camera.project(at)
-        return Sight(picture, px, _seen(px, at[:, 2], depth, 0.1, 3.0), yaw)
+        return RenderedView(picture, px, _seen(px, at[:, 2], depth, 0.1, 3.0), yaw)
 
     def _pieces(self, low: Array, expression: AnyArray, rng: np.random.Generator) -> list[Piece]:
         fine = self.mesh.refine(low)
@@ -211,19 +211,19 @@ def detect(pictures: list[NDArray[np.uint8]], task: Path) -> list[Array | None]:
     return found
 
 
-def vote(sights: list[Sight], marks: list[Array | None], places: Candidates) -> tuple[AnyArray, AnyArray]:
+def vote(views: list[RenderedView], marks: list[Array | None], places: Candidates) -> tuple[AnyArray, AnyArray]:
     """-> chosen candidate (468,) and its mean error (468,) in eye distances, left and right together."""
     score = np.zeros((P.N_SKIN, len(places.corners)), np.float32)
     votes = np.zeros(P.N_SKIN)
     oval = np.isin(np.arange(P.N_SKIN), P.OVAL)
-    for sight, mark in zip(sights, marks, strict=True):
+    for view, mark in zip(views, marks, strict=True):
         if mark is None:
             continue
-        unit = np.linalg.norm(mark[P.EYE_CORNERS[0]] - mark[P.EYE_CORNERS[1]]) / max(np.cos(sight.yaw), 0.5)
-        use = np.flatnonzero(~oval | (abs(sight.yaw) < 0.22))
-        seen = np.flatnonzero(sight.visible)
+        unit = np.linalg.norm(mark[P.EYE_CORNERS[0]] - mark[P.EYE_CORNERS[1]]) / max(np.cos(view.yaw), 0.5)
+        use = np.flatnonzero(~oval | (abs(view.yaw) < 0.22))
+        seen = np.flatnonzero(view.visible)
         gap = np.full((len(use), score.shape[1]), CAP, np.float32)
-        difference = mark[use, None, :] - sight.px[None, seen]
+        difference = mark[use, None, :] - view.px[None, seen]
         gap[:, seen] = np.minimum(np.sqrt((difference**2).sum(2)) / unit, CAP)
         score[use] += gap
         votes[use] += 1
@@ -254,10 +254,10 @@ def main() -> None:
     options = parser.parse_args()
     head = Head.load()
     places = candidates(head)
-    sitter, rng = Sitter(head, options.data), np.random.default_rng(3)
-    sights = [sitter.sight(rng, places) for _ in range(options.pictures)]
-    marks = detect([s.picture for s in sights], options.task)
-    best, error = vote(sights, marks, places)
+    subject, rng = RenderedSubject(head, options.data), np.random.default_rng(3)
+    views = [subject.view(rng, places) for _ in range(options.pictures)]
+    marks = detect([s.picture for s in views], options.task)
+    best, error = vote(views, marks, places)
     trust = usable(error)
     corners = places.corners[best].astype(np.uint16)
     np.savez_compressed(options.out, faces=corners, weights=places.weights[best], usable=trust)

@@ -8,27 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.render.gpu import load_program
 from face3d_live.typing import AnyArray, Array
-
-_VERTEX = """#version 330
-uniform mat4 clip; uniform mat3 turn; uniform vec3 shift;
-in vec3 position; in vec3 normal; in vec3 color; in vec2 uv;
-out vec3 n; out vec3 c; out vec2 t;
-void main() {
-    n = turn * normal; c = color; t = uv;
-    gl_Position = clip * vec4(turn * position + shift, 1.0);
-}"""
-
-_FRAGMENT = """#version 330
-uniform sampler2D image; uniform vec3 key; uniform float fill;
-in vec3 n; in vec3 c; in vec2 t;
-out vec4 result;
-void main() {
-    vec4 texel = texture(image, t);
-    if (texel.a < 0.05) discard;
-    float light = fill + (1.0 - fill) * max(0.0, dot(normalize(n), key)) * 1.3;
-    result = vec4(pow(pow(texel.rgb * c, vec3(2.2)) * light, vec3(1.0 / 2.2)), texel.a);
-}"""
 
 
 @dataclass
@@ -52,7 +33,7 @@ class Studio:
         self.size = size
         create: Any = moderngl.create_context  # its stub knows no back-end names
         self.gl: Any = create(standalone=True, backend="egl", require=330)
-        self.program: Any = self.gl.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
+        self.program: Any = load_program(self.gl, "build/portrait.vert", "build/portrait.frag")
         self.depth = self.gl.depth_texture((size, size))
         self.target: Any = self.gl.framebuffer([self.gl.texture((size, size), 4)], self.depth)
         self.textures: dict[str, Any] = {}
@@ -78,9 +59,9 @@ class Studio:
         self.target.clear(*(float(x) for x in back), 1.0)
         self.gl.enable(moderngl.DEPTH_TEST | moderngl.BLEND)
         self.gl.depth_func = "<="
-        self.program["clip"].write(np.ascontiguousarray(clip.T, np.float32).tobytes())
-        self.program["turn"].write(np.ascontiguousarray(turn.T, np.float32).tobytes())
-        self.program["shift"].value = tuple(float(x) for x in shift)
+        self.program["projection"].write(np.ascontiguousarray(clip.T, np.float32).tobytes())
+        self.program["rotation"].write(np.ascontiguousarray(turn.T, np.float32).tobytes())
+        self.program["translation"].value = tuple(float(x) for x in shift)
         self.program["key"].value = tuple(float(x) for x in key)
         self.program["fill"].value = fill
         depth = np.empty(0, np.float32)
@@ -96,7 +77,7 @@ class Studio:
         vertices = self.gl.buffer(packed.tobytes())
         indices = self.gl.buffer(piece.faces.astype(np.int32).tobytes())
         self.textures[piece.texture].use(0)
-        layout = [(vertices, "3f 3f 3f 2f", "position", "normal", "color", "uv")]
+        layout = [(vertices, "3f 3f 3f 2f", "position", "normal", "tint", "uv")]
         array = self.gl.vertex_array(self.program, layout, indices)
         array.render()
         for thing in (array, vertices, indices):

@@ -17,7 +17,7 @@ from face3d_live.live.engine.pipeline import AVATAR_SIZE, Calibration, Calibrati
 from face3d_live.live.engine.session_renderers import Figures
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Regressor
-from face3d_live.render.pictures import covering
+from face3d_live.render.pictures import resized_to_cover
 from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
 from face3d_live.track.tracker import Tracked, Tracker
@@ -130,7 +130,7 @@ class HeadPipeline:
         if view.mode == "overlay":
             if not tracked.face and face.picture is not None:  # nobody there to draw a head over
                 nothing = np.zeros((AVATAR_SIZE, AVATAR_SIZE, 4), np.uint8) if view.cutout else None
-                return covering(face.picture, AVATAR_SIZE, AVATAR_SIZE), nothing
+                return resized_to_cover(face.picture, AVATAR_SIZE, AVATAR_SIZE), nothing
             # Over the picture the head is where the camera sees it, not where calibration moves it.
             codes = tracked.seen
         return self._figures.draw(session, codes, tracked.camera, view, face.picture, face.texture)

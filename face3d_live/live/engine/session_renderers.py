@@ -9,8 +9,8 @@ from face3d_live.live.sessions.avatars import unpack
 from face3d_live.render.avatar_compose import straight_onto
 from face3d_live.render.avatar_renderer import AvatarRenderer
 from face3d_live.render.pictures import studio
-from face3d_live.render.renderer import Background, Renderer
-from face3d_live.render.view import View
+from face3d_live.render.renderer import Renderer
+from face3d_live.render.view import Background, View
 from face3d_live.typing import Picture
 
 

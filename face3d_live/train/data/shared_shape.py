@@ -14,7 +14,8 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import N_EXPRESSION, N_SHAPE, HeadCodes
-from face3d_live.regress.fit import POSE, SHAPE_SIGMA, Fit, Fitter, bounded_solve, bounds, moved
+from face3d_live.regress.fit import SHAPE_SIGMA, Fit, Fitter
+from face3d_live.regress.gauss_newton import POSE, bounded_solve, bounds, updated_codes
 from face3d_live.typing import AnyArray
 
 #: The teacher errs alike on all pictures of a person: more of them than this tell no more about the shape.
@@ -57,5 +58,5 @@ def fit_together(
             target = -(gradient[:_OWN] + normal[:_OWN, _OWN:] @ change)
             low, high = bounds(heads[i], _OWN)
             delta = bounded_solve(normal[:_OWN, :_OWN], target, low, high, wall)
-            heads[i] = moved(heads[i], np.concatenate([delta, change]))
+            heads[i] = updated_codes(heads[i], np.concatenate([delta, change]))
     return [fitter.report(codes, seen, camera) for codes, seen in zip(heads, points, strict=True)]

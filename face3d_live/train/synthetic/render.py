@@ -102,12 +102,12 @@ class Painter:
         """-> rgba (size, size, 4), premultiplied by coverage, and depth (size, size), see `metres`; row 0 on top."""
         place, look = subject.placement, subject.look
         shared = {
-            "clip": place.clip_matrix().T,
+            "projection": place.clip_matrix().T,
             "rotation": place.rotation.T,
             "translation": tuple(map(float, place.translation)),
-            "soft": subject.light.soft,
-            "lampDirection": tuple(map(float, subject.light.direction)),
-            "lampColour": tuple(map(float, subject.light.lamp)),
+            "light": subject.light.soft,
+            "key": tuple(map(float, subject.light.direction)),
+            "key_colour": tuple(map(float, subject.light.lamp)),
             "seed": subject.seed,
             "grain": 1,
         }
@@ -137,10 +137,10 @@ class Painter:
         self._head_mesh.write("position", subject.vertices[split])
         self._head_mesh.write("normal", normals[split])
         own: dict[str, object] = {
-            "browCurve": fields.brow_curve,
-            "browEnds": fields.brow_ends,
-            "eyeLevel": fields.eye_level,
-            "mouthLight": 0.35 + 0.5 * subject.open_mouth,
+            "brow_curve": fields.brow_curve,
+            "brow_span": fields.brow_ends,
+            "eye_level": fields.eye_level,
+            "mouth_light": 0.35 + 0.5 * subject.open_mouth,
         }
         self._skins[subject.skin].use(0)
         for name, program in (("skin", self._skin_program), ("inner", self._inner_program)):

@@ -51,9 +51,9 @@ class JawPipeline(live_fakes.FakePipeline):
             return Outcome(True, state=request.state)
         seen = np.zeros(52, np.float32)
         seen[JAW] = self.level[session]
-        known, recent = self.known[session] or Calibration.nothing(), [HeadCodes(expression=seen)] * 20
+        known, recent = self.known[session] or Calibration.identity(), [HeadCodes(expression=seen)] * 20
         try:
-            done = known.again(recent) if request.step == "neutral" else known.widened(request.step, recent)
+            done = known.with_neutral(recent) if request.step == "neutral" else known.with_range(request.step, recent)
         except InputError as error:
             return Outcome(False, error.message)
         self.known[session] = done
@@ -210,7 +210,7 @@ def test_what_cannot_be_recorded(clip, tmp_path, monkeypatch, source, out, code)
 
 
 def test_a_profile_is_plain_json():
-    assert json.loads(Profile.fresh(Calibration.nothing(), "Ann").to_text())["face3d_calibration"] == 1
+    assert json.loads(Profile.fresh(Calibration.identity(), "Ann").to_text())["face3d_calibration"] == 1
 
 
 def test_full_movements_and_neutral_by_the_tracker():

@@ -1,4 +1,4 @@
-"""The objective of `fit.py`, minimised plainly by SciPy in double precision: the yardstick of the fast one.
+"""The objective of `fit.py`, minimised plainly by SciPy in double precision: the reference for the fast one.
 
 Shares nothing with it but the weights and priors of `Fitter.prepare`.
 """

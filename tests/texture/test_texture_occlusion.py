@@ -6,8 +6,8 @@ import pytest
 from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
-from face3d_live.texture.occlusion import SIZE, foreign
-from face3d_live.texture.portrait import COMPLETED, OBSERVED, skin_of_photo
+from face3d_live.texture.occlusion import SIZE, occlusion_mask
+from face3d_live.texture.portrait import COMPLETED, OBSERVED, texture_from_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
 
@@ -30,7 +30,7 @@ def region(head, *names):
 
 def test_clean_skin_is_left_alone(head, albedo, skin):
     whole = np.ones((SIZE, SIZE), np.float32)
-    assert foreign(skin, whole, head, albedo).mean() < 0.002
+    assert occlusion_mask(skin, whole, head, albedo).mean() < 0.002
 
 
 def strands(base, seed=0):
@@ -62,7 +62,7 @@ LOWER = ("nose", "chin", "lips_upper", "lips_lower", "eyelids_left", "eyelids_ri
 def test_a_fringe_is_found_and_nothing_else(head, albedo, colour):
     fringe, scalp = upper(head, 35)
     haired = np.where((fringe | scalp)[..., None], strands(colour), person(albedo, 0.7))
-    found = foreign(haired, WHOLE, head, albedo) > 0.5
+    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
     assert found[fringe].mean() > 0.85
     assert found[region(head, *LOWER)].mean() < 0.02
     below = region(head, "forehead") & ~cv2.dilate(fringe.astype(np.uint8), np.ones((11, 11))).astype(bool)
@@ -73,9 +73,9 @@ def test_black_hair_on_dark_skin_is_found(head, albedo):
     bare = person(albedo, -1.5)
     fringe, scalp = upper(head, 60)
     assert bare[region(head, "cheeks")].mean() < 95
-    assert foreign(bare, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.01
+    assert occlusion_mask(bare, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.01
     haired = np.where((fringe | scalp)[..., None], strands((22, 19, 18)), bare)
-    found = foreign(haired, WHOLE, head, albedo) > 0.5
+    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
     assert found[fringe].mean() > 0.8
     assert found[region(head, *LOWER)].mean() < 0.02
 
@@ -87,7 +87,7 @@ def test_what_does_not_hang_from_the_scalp_is_no_hair(head, albedo):
     beard = region(head, "chin", "jaw")
     assert marks.sum() > 200
     painted = np.where((marks | scalp | beard)[..., None], strands((35, 26, 20)), person(albedo, 0.7))
-    found = foreign(painted, WHOLE, head, albedo) > 0.5
+    found = occlusion_mask(painted, WHOLE, head, albedo) > 0.5
     assert found[marks].mean() < 0.05
     assert found[beard].mean() < 0.02
 
@@ -101,7 +101,7 @@ def test_shadow_under_the_hair_and_wrinkles_are_skin(head, albedo):
     wrinkles = 1 - 0.06 * (np.sin(row * 1.6) > 0.6)
     face = person(albedo, 0.7) * np.where(forehead, shadow * wrinkles, 1)[..., None]
     haired = np.where(scalp[..., None], strands((35, 26, 20)), face).astype(np.uint8)
-    found = foreign(haired, WHOLE, head, albedo) > 0.5
+    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
     middle = np.abs(np.arange(SIZE) - SIZE / 2) < 30
     assert found[forehead & middle & (depth < 0.6)].mean() < 0.05
 
@@ -110,7 +110,7 @@ def test_a_bald_head_in_the_shade_stays(head, albedo):
     """As dark as hair, but smooth."""
     bare = person(albedo, 0.7)
     shaded = np.where(region(head, "scalp", "forehead")[..., None], bare * 0.7, bare).astype(np.uint8)
-    assert foreign(shaded, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.02
+    assert occlusion_mask(shaded, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.02
 
 
 def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, skin):
@@ -127,7 +127,7 @@ def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, ski
     moustache = np.zeros((SIZE, SIZE), bool)
     moustache[below - 8 : below - 1, SIZE // 2 - 20 : SIZE // 2 + 20] = True
     marked[moustache] = (40, 28, 20)
-    found = foreign(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
     assert found[bridge].mean() > 0.6
     assert found[moustache].mean() < 0.1
 
@@ -151,7 +151,7 @@ def test_rims_are_followed_over_lids_and_brows(head, albedo, skin, colour):
     rims = spectacles(head)
     marked = skin.copy()
     marked[rims] = colour
-    found = foreign(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
     soft = region(head, "eyelids_left", "eyelids_right", "brows_left", "brows_right")
     assert (rims & soft).sum() > 60 and found[rims & soft].mean() > 0.7
     assert found[rims & region(head, "nose", "cheeks")].mean() > 0.8
@@ -163,7 +163,7 @@ def test_what_has_no_bridge_is_not_followed(head, albedo, skin):
     rims = spectacles(head, eyes=1)
     marked = skin.copy()
     marked[rims] = (20, 18, 18)
-    found = foreign(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
     soft = cv2.erode(region(head, "eyelids_left", "eyelids_right").astype(np.uint8), np.ones((3, 3))) > 0
     assert (rims & soft).any() and found[rims & soft].mean() < 0.1
 
@@ -173,16 +173,16 @@ def test_what_was_not_seen_is_not_judged(head, albedo, skin):
     painted[region(head, "forehead")] = (0, 255, 0)
     weight = np.ones((SIZE, SIZE), np.float32)
     weight[region(head, "forehead")] = 0
-    assert foreign(painted, weight, head, albedo).mean() < 0.005
+    assert occlusion_mask(painted, weight, head, albedo).mean() < 0.005
 
 
 def test_a_covered_forehead_is_filled_with_skin_and_alpha_says_so(head, albedo, skin):
     codes = posed()
     forehead = region(head, "forehead")
     haired = np.where(region(head, "forehead", "scalp")[..., None], strands((40, 28, 20)), skin)
-    bare = skin_of_photo(picture_of(head, codes, CAMERA, skin), codes, CAMERA, head, albedo, 256)
-    made = skin_of_photo(picture_of(head, codes, CAMERA, haired), codes, CAMERA, head, albedo, 256)
-    assert made.covered > 0.08 > 0.02 > bare.covered
+    bare = texture_from_photo(picture_of(head, codes, CAMERA, skin), codes, CAMERA, head, albedo, 256)
+    made = texture_from_photo(picture_of(head, codes, CAMERA, haired), codes, CAMERA, head, albedo, 256)
+    assert made.occluded > 0.08 > 0.02 > bare.occluded
     inner = cv2.erode(forehead.astype(np.uint8), np.ones((9, 9))) > 0
     filled, true = made.texture[inner][:, :3].astype(float).mean(0), skin[inner].astype(float).mean(0)
     assert np.abs(filled - true).max() < 45 < np.abs(np.array([40, 28, 20]) - true).max()

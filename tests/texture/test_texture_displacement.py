@@ -7,8 +7,8 @@ from texture_support import posed
 from face3d_live.camera import Camera
 from face3d_live.lighting import ambient, lamp, shade, to_linear, to_srgb
 from face3d_live.raster import rasterize
-from face3d_live.texture.displacement import MOST, SIZE, displaced, normal_map, relief
-from face3d_live.texture.portrait import OBSERVED, skin_of_photo
+from face3d_live.texture.displacement import MOST, SIZE, displaced, estimate_displacement, normal_map
+from face3d_live.texture.portrait import OBSERVED, texture_from_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
 
@@ -43,9 +43,9 @@ def photo_of(head, folds, light, skin):
 
 def found_in(head, albedo, folds, light):
     rgb, codes = photo_of(head, folds, light, albedo.mean)
-    skin = skin_of_photo(rgb, codes, CAMERA, head, albedo, SIZE)
+    skin = texture_from_photo(rgb, codes, CAMERA, head, albedo, SIZE)
     seen = skin.texture[..., 3] == OBSERVED
-    return relief(skin.texture, seen, skin.codes, head, albedo), seen
+    return estimate_displacement(skin.texture, seen, skin.codes, head, albedo), seen
 
 
 @pytest.mark.parametrize("light", [FRONT, ASIDE], ids=["front", "aside"])
@@ -67,7 +67,9 @@ def test_features_and_the_unseen_stay_as_they_are(head, albedo, folds):
     for names in (("lips_upper", "lips_lower"), ("brows_left", "brows_right"), ("scalp",)):
         inner = texels.image(share_of(head, texels, names), pad=False) > 0.9
         assert (depth[inner] == 0).all()
-    assert (relief(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool), posed(), head, albedo) == 0).all()
+    assert (
+        estimate_displacement(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), bool), posed(), head, albedo) == 0
+    ).all()
     assert (depth[~texels.covered] == 0).all() and seen.any()
 
 

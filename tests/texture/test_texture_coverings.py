@@ -11,10 +11,10 @@ from face3d_live.lighting import ambient, to_linear
 from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.reconstruct.find import Found
 from face3d_live.regress.fit import Fitter
-from face3d_live.texture.face_coverings import cover_of
-from face3d_live.texture.portrait import COMPLETED, seen_in, skin_of_photo
+from face3d_live.texture.face_coverings import detect_face_covering
+from face3d_live.texture.portrait import COMPLETED, observe_texture, texture_from_photo
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import look, pick
+from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
 
 SIZE, SIDE = 256, 400
@@ -64,10 +64,10 @@ def like_skin(colour, skin):
 @pytest.mark.parametrize("cloth", CLOTHS)
 def test_a_mask_is_filled_in_with_the_skin_of_the_forehead(head, albedo, person, cloth):
     picture, points, skin = person
-    made = skin_of_photo(covered(picture, points, CLOTHS[cloth], 5), CODES, CAMERA, head, albedo, SIZE)
+    made = texture_from_photo(covered(picture, points, CLOTHS[cloth], 5), CODES, CAMERA, head, albedo, SIZE)
     for place in ("cheeks", "chin", "nose", "jaw", "neck"):
         assert like_skin(region(made.texture[..., :3], head, place), skin), place
-    assert made.covered > 0.3
+    assert made.occluded > 0.3
     chin = texels_of(head, SIZE).of(made.texture[..., 3])[share_of(head, texels_of(head, SIZE), ("chin",)) > 0.9]
     assert (chin == COMPLETED).mean() > 0.95, "what is filled in says so"
 
@@ -75,9 +75,9 @@ def test_a_mask_is_filled_in_with_the_skin_of_the_forehead(head, albedo, person,
 @pytest.mark.parametrize("colour", [(60, 120, 190), (70, 150, 90), (190, 30, 40)], ids=["blue", "green", "red"])
 def test_a_scarf_below_the_nose(head, albedo, person, colour):
     picture, points, skin = person
-    made = skin_of_photo(covered(picture, points, colour, 2), CODES, CAMERA, head, albedo, SIZE)
+    made = texture_from_photo(covered(picture, points, colour, 2), CODES, CAMERA, head, albedo, SIZE)
     assert like_skin(region(made.texture[..., :3], head, "chin"), skin)
-    assert made.covered > 0.15
+    assert made.occluded > 0.15
 
 
 def test_half_a_painted_face_comes_from_the_other_half(head, albedo, person):
@@ -86,14 +86,14 @@ def test_half_a_painted_face_comes_from_the_other_half(head, albedo, person):
     left = np.arange(SIDE)[None, :] < points[1, 0]
     face = (picture != (30, 60, 200)).any(2) & left
     painted[face] = (picture[face].mean(1, keepdims=True) * (0.4, 0.7, 1.3)).clip(0, 255)
-    made = skin_of_photo(painted, CODES, CAMERA, head, albedo, SIZE)
-    assert like_skin(region(made.texture[..., :3], head, "cheeks"), skin) and made.covered > 0.2
+    made = texture_from_photo(painted, CODES, CAMERA, head, albedo, SIZE)
+    assert like_skin(region(made.texture[..., :3], head, "cheeks"), skin) and made.occluded > 0.2
 
 
 def test_a_face_without_any_skin_is_told(head, albedo, person):
     picture, _, _ = person
     blue = (picture.mean(2, keepdims=True) * (0.4, 0.7, 1.4)).clip(0, 255).astype(np.uint8)
-    assert not seen_in(blue, CODES, CAMERA, head, albedo, SIZE).natural
+    assert not observe_texture(blue, CODES, CAMERA, head, albedo, SIZE).has_skin
 
 
 def test_bare_faces_grey_ones_and_beards_are_not_covered(head, person):
@@ -107,10 +107,10 @@ def test_bare_faces_grey_ones_and_beards_are_not_covered(head, person):
     cv2.fillPoly(lips, [mouth], 1)
     bearded[lips > 0] = picture[lips > 0]
     for rgb in (picture, grey, bearded):
-        view = look(CODES, CAMERA, head, texels)
-        linear = to_linear(pick(rgb, view.pixel, 1.0))
-        cover = cover_of(texels.image(linear, pad=False), texels.image(view.weight, pad=False), head)
-        assert cover.hidden is None and cover.natural
+        view = project_texels(CODES, CAMERA, head, texels)
+        linear = to_linear(sample_pixels(rgb, view.pixel, 1.0))
+        cover = detect_face_covering(texels.image(linear, pad=False), texels.image(view.weight, pad=False), head)
+        assert cover.mask is None and cover.has_skin
 
 
 def test_a_photo_without_skin_is_refused(head, person, monkeypatch):

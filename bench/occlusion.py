@@ -1,4 +1,4 @@
-"""How well covers are taken off a skin: `python bench/foreign.py [--count N] [--sheet PNG] [--portraits]`.
+"""How well occlusions are removed from a texture: `python bench/occlusion.py [--count N] [--sheet PNG] [--portraits]`.
 
 Synthetic people are drawn twice in the same light, once with glasses or hair over the forehead and once without, and
 both pictures become textures, with the true codes. What the cover hides is known: where the two pictures differ.
@@ -31,9 +31,9 @@ from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.rotations import from_euler
 from face3d_live.texture import portrait
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.portrait import SkinOfPhoto, seen_in, skin_of_photo
+from face3d_live.texture.portrait import PhotoTexture, observe_texture, texture_from_photo
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import look, pick
+from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.data.pool import STORED
 from face3d_live.train.data.portraits import load_index
@@ -125,11 +125,11 @@ class Studio:
 def _hidden(covered: np.ndarray, bare: np.ndarray, codes: HeadCodes, camera: Camera, head: Head) -> np.ndarray:
     """(F,) bool: of the face's texels, those where the pictures differ."""
     texels = texels_of(head, SIZE)
-    view = look(codes, camera, head, texels)
+    view = project_texels(codes, camera, head, texels)
     change = np.abs(covered.astype(np.float32) - bare).max(2)
     wide = cv2.dilate(change, np.ones((3, 3)))  # what lies between two pixels is half covered
     grey = np.repeat(wide[..., None], 3, 2).astype(np.uint8)
-    return (255 * pick(grey, view.pixel, 1.0)[:, 0] > CHANGED)[_face(head)]
+    return (255 * sample_pixels(grey, view.pixel, 1.0)[:, 0] > CHANGED)[_face(head)]
 
 
 def _face(head: Head) -> np.ndarray:
@@ -146,22 +146,22 @@ def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], n
     face, texels = _face(head), texels_of(head, SIZE)
     hidden = _hidden(pair.covered, pair.bare, pair.codes, pair.camera, head)
 
-    def made(picture: np.ndarray) -> SkinOfPhoto:
-        return skin_of_photo(picture, pair.codes, pair.camera, head, albedo, SIZE)
+    def made(picture: np.ndarray) -> PhotoTexture:
+        return texture_from_photo(picture, pair.codes, pair.camera, head, albedo, SIZE)
 
     def off(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.abs(texels.of(a[..., :3].astype(np.float32)) - texels.of(b[..., :3])).mean(1)[face]
 
     found, truth = made(pair.covered).texture, made(pair.bare)
-    judged = portrait.foreign
-    portrait.foreign = lambda picture, known, head, albedo: np.zeros((SIZE, SIZE), np.float32)  # type: ignore[assignment]
+    judged = portrait.occlusion_mask
+    portrait.occlusion_mask = lambda picture, known, head, albedo: np.zeros((SIZE, SIZE), np.float32)  # type: ignore[assignment]
     try:
         untouched, plain = made(pair.bare).texture, made(pair.covered).texture
     finally:
-        portrait.foreign = judged
+        portrait.occlusion_mask = judged
     error, without = off(found, untouched), off(plain, untouched)
-    marked = seen_in(pair.covered, pair.codes, pair.camera, head, albedo, SIZE).hidden
-    known = look(pair.codes, pair.camera, head, texels).weight[face] > JUDGED
+    marked = observe_texture(pair.covered, pair.codes, pair.camera, head, albedo, SIZE).occlusion
+    known = project_texels(pair.codes, pair.camera, head, texels).weight[face] > JUDGED
     asked = known & ((pair.cover == "glasses") | (share_of(head, texels, ("forehead",))[face] > 0.5))
     taken = texels.of(marked)[face] > 0.5  # type: ignore[arg-type]
     figures = {
@@ -170,7 +170,7 @@ def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], n
         "hidden": float(error[hidden].mean()) if hidden.any() else np.nan,
         "as it is": float(without[hidden].mean()) if hidden.any() else np.nan,
         "around": float(error[~hidden].mean()),
-        "taken": 100 * truth.covered,
+        "taken": 100 * truth.occluded,
         "changed": float(off(truth.texture, untouched).mean()),
     }
     shown = [cv2.resize(p, (SIZE, SIZE)) for p in (pair.covered, pair.bare)]
@@ -182,8 +182,8 @@ def dark(pair: Pair, head: Head) -> bool:
     """Whether the person's cheeks are dark in the picture."""
     texels = texels_of(head, SIZE)
     cheeks = share_of(head, texels, ("cheeks",)) > 0.9
-    pixel = look(pair.codes, pair.camera, head, texels).pixel[cheeks]
-    return bool(255 * np.median(pick(pair.bare, pixel, 1.0)) < DARK)
+    pixel = project_texels(pair.codes, pair.camera, head, texels).pixel[cheeks]
+    return bool(255 * np.median(sample_pixels(pair.bare, pixel, 1.0)) < DARK)
 
 
 def sitters(data: Path, head: Head, albedo: Albedo) -> None:
@@ -196,8 +196,8 @@ def sitters(data: Path, head: Head, albedo: Albedo) -> None:
             continue
         rgb = read_photo(sitter.image)
         found = maker.find(rgb, "largest")
-        hidden = seen_in(rgb, found.codes, found.camera, head, albedo, SIZE).hidden
-        asked = forehead & (look(found.codes, found.camera, head, texels).weight > JUDGED)
+        hidden = observe_texture(rgb, found.codes, found.camera, head, albedo, SIZE).occlusion
+        asked = forehead & (project_texels(found.codes, found.camera, head, texels).weight > JUDGED)
         name, tone = sitter.image.stem, "dark skin" if sitter.tone < 10 else "others"
         over = "covered in part" if name in COVERED else "bare, glasses" if name in GLASSES else "bare"
         shares[f"{over}, {tone}"].append(_share(texels.of(hidden) > 0.5, asked))  # type: ignore[arg-type]
