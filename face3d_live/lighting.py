@@ -22,12 +22,12 @@ _COSINE = np.pi * np.array([1, 2 / 3, 2 / 3, 2 / 3, 0.25, 0.25, 0.25, 0.25, 0.25
 
 def to_linear(srgb: AnyArray) -> Array:
     """Picture values 0..1 to linear light."""
-    return np.power(np.clip(srgb, 0, 1), GAMMA).astype(np.float32)
+    return np.asarray(np.power(np.clip(srgb, 0, 1), GAMMA).astype(np.float32))
 
 
 def to_srgb(linear: AnyArray) -> Array:
     """Linear light to picture values 0..1, clipped."""
-    return np.power(np.clip(linear, 0, 1), 1 / GAMMA).astype(np.float32)
+    return np.asarray(np.power(np.clip(linear, 0, 1), 1 / GAMMA).astype(np.float32))
 
 
 def sh_basis(normals: AnyArray) -> Array:  # (..., 3) -> (..., 9)
@@ -47,7 +47,7 @@ def sh_basis(normals: AnyArray) -> Array:  # (..., 3) -> (..., 9)
 
 def shade(light: AnyArray, normals: AnyArray) -> Array:  # (27,), (..., 3) -> (..., 3)
     """Linear RGB that a white matt surface with these unit normals sends out. Never negative."""
-    return np.maximum(sh_basis(normals) @ np.asarray(light, np.float32).reshape(9, 3), 0)
+    return np.asarray(np.maximum(sh_basis(normals) @ np.asarray(light, np.float32).reshape(9, 3), 0))
 
 
 def rolled(light: AnyArray, angle: float) -> Array:  # (27,), radians -> (27,)

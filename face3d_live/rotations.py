@@ -36,7 +36,7 @@ def to_quaternion(rotation: AnyArray) -> Array:  # (3, 3) -> (4,) x, y, z, w wit
         q = np.empty(4)
         q[k], q[i], q[j], q[3] = squares[k], m[i, k] + m[k, i], m[j, k] + m[k, j], m[j, i] - m[i, j]
     q = q / np.linalg.norm(q)
-    return (q if q[3] >= 0 else -q).astype(np.float32)
+    return np.asarray((q if q[3] >= 0 else -q).astype(np.float32))
 
 
 def from_quaternion(q: AnyArray) -> Array:  # (4,) x, y, z, w -> (3, 3)
@@ -59,7 +59,7 @@ def from_vector(v: AnyArray) -> Array:  # (3,) axis times angle, radians -> (3, 
         return np.eye(3, dtype=np.float32)
     x, y, z = np.asarray(v, np.float64) / angle
     k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return (np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)).astype(np.float32)
+    return np.asarray((np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)).astype(np.float32))
 
 
 def from_euler(yaw: float, pitch: float, roll: float) -> Array:  # radians -> (3, 3)
@@ -88,4 +88,4 @@ def wrap_angle(angle: float) -> float:
 def angle_between(a: AnyArray, b: AnyArray) -> AnyArray:  # (..., 3, 3) x 2 -> (...) radians
     """Geodesic distance on SO(3)."""
     trace = np.einsum("...ij,...ij->...", a, b)
-    return np.arccos(np.clip((trace - 1) / 2, -1, 1))
+    return np.asarray(np.arccos(np.clip((trace - 1) / 2, -1, 1)))

@@ -74,6 +74,6 @@ def _state(material: Material, parts: dict[str, AnyArray]) -> MaterialState:
 def _between(old: AnyArray, new: AnyArray) -> AnyArray:  # (2, 3), (2, 3) -> (2, 3)
     """new after undoing old; textures that are scaled to nothing stay where they are."""
     if abs(np.linalg.det(old[:, :2])) < 1e-9:
-        return AS_THEY_LIE[0]
+        return np.asarray(AS_THEY_LIE[0])
     turn = new[:, :2] @ np.linalg.inv(old[:, :2])
     return np.column_stack([turn, new[:, 2] - turn @ old[:, 2]])

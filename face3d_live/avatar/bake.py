@@ -149,7 +149,7 @@ def with_turns(baked: Baked) -> Array:  # -> (K, M, 6)
 
 
 def _apply(linear: AnyArray, vectors: AnyArray) -> AnyArray:  # (N or 1, 3, 3), (N, 3) -> (N, 3)
-    return vectors @ linear[0].T if len(linear) == 1 else np.einsum("nij,nj->ni", linear, vectors)
+    return np.asarray(vectors @ linear[0].T if len(linear) == 1 else np.einsum("nij,nj->ni", linear, vectors))
 
 
 def _cofactors(linear: AnyArray) -> AnyArray:  # (N, 3, 3) -> (N, 3, 3)

@@ -77,7 +77,7 @@ class Materials:
         if number is not None and number < len(self._vrm.materials):
             old = fields.mapping(self._vrm.materials[number], "vectorProperties")
         u, v, scale_u, scale_v = fields.numbers(old, "_MainTex", (0.0, 0.0, 1.0, 1.0))
-        return unity_place(u, v, scale_u, scale_v).tolist()
+        return [float(value) for value in unity_place(u, v, scale_u, scale_v)]
 
     def _read(self, plain: Json, number: int | None) -> Material:
         metallic, extensions = fields.mapping(plain, "pbrMetallicRoughness"), fields.mapping(plain, "extensions")

@@ -84,7 +84,7 @@ def _table() -> tuple[Array, Array, Array]:
 def preset_values(expression: AnyArray) -> Array:  # (52,) -> (P,), 0..1, order of PRESETS
     """How strong each vowel and mood is."""
     weights, bias, limits = _table()
-    return np.clip(weights @ expression + bias, *limits.T).astype(np.float32)
+    return np.asarray(np.clip(weights @ expression + bias, *limits.T).astype(np.float32))
 
 
 def signals(expression: AnyArray) -> Array:  # (52,) -> (52 + P,)

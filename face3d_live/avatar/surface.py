@@ -106,7 +106,7 @@ def vertex_normals(positions: Array, faces: AnyArray) -> Array:  # (N, 3), (F, 3
     across = np.cross(b - a, c - a)
     flat, repeated = faces.ravel(), np.repeat(across, 3, axis=0)
     total = np.stack([np.bincount(flat, repeated[:, axis], len(positions)) for axis in range(3)], axis=1)
-    return (total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-30)).astype(np.float32)
+    return np.asarray((total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-30)).astype(np.float32))
 
 
 def _faces(accessors: Accessors, primitive: Json, count: int, mode: int) -> NDArray[np.int64]:  # -> (F, 3)

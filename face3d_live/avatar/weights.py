@@ -38,7 +38,7 @@ def look_left_over(table: Expressions, expression: AnyArray) -> float:  # (52,) 
 
 def _before_overrides(table: Expressions, expression: AnyArray) -> Array:  # (52,) -> (E,)
     weights = np.clip(table.sources @ signals(expression), 0, table.limits)
-    return np.where(table.binary, weights > _HALF, weights).astype(np.float32)
+    return np.asarray(np.where(table.binary, weights > _HALF, weights).astype(np.float32))
 
 
 def _left_over(table: Expressions, weights: AnyArray) -> Array:  # (E,) -> (3,)
@@ -49,10 +49,10 @@ def _left_over(table: Expressions, weights: AnyArray) -> Array:  # (E,) -> (3,)
     own = table.kinds[:, None] == 1 + np.arange(len(OVERRIDDEN))
     ways = np.where(own, 0, table.overrides)
     effect = np.where(ways == BLOCK, weights[:, None] > LEAST, np.where(ways == BLEND, weights[:, None], 0))
-    return np.maximum(0, 1 - effect.sum(0)).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - effect.sum(0)).astype(np.float32))
 
 
 def morph_weights(drive: AnyArray, table: Expressions, expression: AnyArray) -> Array:  # (R, 52 + E), (52,) -> (R,)
     """How far each morph is on, 0 at rest and 1 all, beyond the file's default weights."""
     follows = np.concatenate([np.clip(expression, 0, 1), expression_weights(table, expression)])
-    return np.clip(drive @ follows.astype(np.float32), 0, 1)
+    return np.asarray(np.clip(drive @ follows.astype(np.float32), 0, 1))

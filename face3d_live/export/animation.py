@@ -147,7 +147,7 @@ def _local(document: dict[str, Any], node: int, rotation: AnyArray) -> AnyArray:
 def _rest(node: dict[str, Any]) -> AnyArray:  # (3, 3)
     if "matrix" in node:
         u, _, vt = np.linalg.svd(np.array(node["matrix"], np.float64).reshape(4, 4).T[:3, :3])
-        return u @ vt
+        return np.asarray(u @ vt)
     return np.asarray(from_quaternion(np.array(node.get("rotation", [0, 0, 0, 1]), np.float64)), np.float64)
 
 

@@ -177,13 +177,13 @@ class Head:
 
     def points(self, vertices: Array) -> Array:  # (..., V, 3) -> (..., 478, 3)
         """MediaPipe's points on these low-level vertices."""
-        return np.einsum("...pkc,pk->...pc", vertices[..., self.point_faces, :], self.point_weights)
+        return np.asarray(np.einsum("...pkc,pk->...pc", vertices[..., self.point_faces, :], self.point_weights))
 
     def landmarks68(self, vertices: Array) -> Array:  # (..., V, 3) -> (..., 68, 3)
         """iBUG's points on these low-level vertices."""
         chosen = list(IBUG68_FROM_478)
         corners = vertices[..., self.point_faces[chosen], :]
-        return np.einsum("...pkc,pk->...pc", corners, self.point_weights[chosen])
+        return np.asarray(np.einsum("...pkc,pk->...pc", corners, self.point_weights[chosen]))
 
     def point_basis(self) -> PointBasis:
         """The points as a function of the codes; the eyes' turning is replaced by its chord at coefficient 1."""

@@ -30,13 +30,13 @@ def _inside(polygon: AnyArray, p: AnyArray) -> Mask:  # (K, 2), (N, 2) -> (N,)
     rising = (a[:, 1] > y) != (b[:, 1] > y)
     with np.errstate(divide="ignore", invalid="ignore"):
         at = a[:, 0] + (y - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
-    return ((x < at) & rising).sum(1) % 2 == 1
+    return np.asarray(((x < at) & rising).sum(1) % 2 == 1)
 
 
 def _grown(polygon: AnyArray, by: float) -> AnyArray:
     """The outline pushed outwards from its middle by some metres."""
     away = polygon - polygon.mean(0)
-    return polygon + by * away / np.linalg.norm(away, axis=1, keepdims=True)
+    return np.asarray(polygon + by * away / np.linalg.norm(away, axis=1, keepdims=True))
 
 
 def filled(mask: Mask, faces: AnyArray, within: Mask) -> Mask:  # (V,) x 2 -> (V,)
@@ -49,7 +49,7 @@ def filled(mask: Mask, faces: AnyArray, within: Mask) -> Mask:  # (V,) x 2 -> (V
     keep = outside[a] & outside[b]
     graph = coo_matrix((np.ones(keep.sum()), (a[keep], b[keep])), shape=(len(mask),) * 2)
     piece = connected_components(graph, directed=False)[1]
-    return within & ~(outside & (piece == np.bincount(piece[outside]).argmax()))
+    return np.asarray(within & ~(outside & (piece == np.bincount(piece[outside]).argmax())))
 
 
 def label(
@@ -77,7 +77,7 @@ def label(
     def paint(name: str, chain: tuple[int, ...], grow: float = 0.0) -> Mask:
         found = face & _inside(_grown(px[list(chain)], grow), flat)
         region[found] = index[name]
-        return found
+        return np.asarray(found)
 
     mirrored = tuple(int(P.MIRROR_478[i]) for i in reversed(_NOSE_LEFT[1:-1]))
     paint("nose", _NOSE_LEFT + mirrored, 0.0015)
@@ -96,7 +96,7 @@ def _nearer(vertices: Array, points: Array, these: tuple[int, ...], those: tuple
     """Whether a vertex is nearer to one group of points than to another."""
 
     def distance(group: tuple[int, ...]) -> AnyArray:
-        return np.linalg.norm(vertices[:, None] - points[list(group)], axis=2).min(1)
+        return np.asarray(np.linalg.norm(vertices[:, None] - points[list(group)], axis=2).min(1))
 
     return distance(these) < distance(those)
 
@@ -118,8 +118,12 @@ def _neck(vertices: Array, points: Array) -> Mask:
     """Below a line from under the chin to the nape."""
     chin = points[152]
     slope = 0.35  # the jaw's underside climbs towards the ears
-    return vertices[:, 1] < chin[1] - 0.006 + slope * (chin[2] - vertices[:, 2]) * (vertices[:, 2] > -0.02) + np.where(
-        vertices[:, 2] > -0.02, 0.0, slope * (chin[2] + 0.02)
+    return np.asarray(
+        vertices[:, 1]
+        < chin[1]
+        - 0.006
+        + slope * (chin[2] - vertices[:, 2]) * (vertices[:, 2] > -0.02)
+        + np.where(vertices[:, 2] > -0.02, 0.0, slope * (chin[2] + 0.02))
     )
 
 

@@ -187,4 +187,4 @@ def inherit(matrix: csr_matrix, labels: AnyArray) -> AnyArray:  # (n,) -> (n_new
     """Labels after a step with this position matrix: the one that weighs most, so borders get smoother."""
     kinds = np.unique(labels)
     weight = matrix @ (labels[:, None] == kinds).astype(np.float32)
-    return kinds[weight.argmax(1)]
+    return np.asarray(kinds[weight.argmax(1)])

@@ -242,8 +242,10 @@ def _srgb_encode(v: Array) -> Array:
 def _pq(v: Array) -> Array:
     """SMPTE ST 2084, in units of 203 nits."""
     p = v ** (1 / 78.84375)
-    return (10000 / 203 * (np.maximum(p - 0.8359375, 0) / (18.8515625 - 18.6875 * p)) ** (1 / 0.1593017578125)).astype(
-        np.float32
+    return np.asarray(
+        (10000 / 203 * (np.maximum(p - 0.8359375, 0) / (18.8515625 - 18.6875 * p)) ** (1 / 0.1593017578125)).astype(
+            np.float32
+        )
     )
 
 

@@ -20,7 +20,7 @@ POSE = 6  # variables: a rotation vector in camera axes, a translation in depths
 
 def tangential(vectors: Array, normals: Array) -> Array:  # (N, 3), (N, 3) unit -> (N, 3)
     """The part of each vector that is perpendicular to its normal."""
-    return vectors - (vectors * normals).sum(1, keepdims=True) * normals
+    return np.asarray(vectors - (vectors * normals).sum(1, keepdims=True) * normals)
 
 
 @dataclass(frozen=True)

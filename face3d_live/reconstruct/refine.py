@@ -216,7 +216,7 @@ class Refiner:
     def _normals(self, local: Array) -> Array:  # (3, U) -> (N, 3)
         a, b, c, d = (local[:, self._quads[:, k]] for k in range(4))
         total = self._gather @ np.cross((c - a).T, (d - b).T)
-        return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        return np.asarray((total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32))
 
     def _prior_cost(self, found: Found, codes: HeadCodes) -> float:
         problem = self._fitter.prepare(found.points, found.sigma, found.camera, found.codes, solve_shape=True)

@@ -43,7 +43,7 @@ def ray_rotation(crop: Crop, camera: Camera) -> Array:  # (3, 3)
     axis = np.cross([0, 0, -1], ray)
     x, y, z = axis
     skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return (np.eye(3) + skew + skew @ skew / (1 - ray[2])).astype(np.float32)
+    return np.asarray((np.eye(3) + skew + skew @ skew / (1 - ray[2])).astype(np.float32))
 
 
 def _ray(crop: Crop, camera: Camera) -> NDArray[np.float64]:

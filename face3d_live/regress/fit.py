@@ -200,7 +200,7 @@ class Fitter:
         self._blink_as(codes.shape)
         moved = np.concatenate([codes.expression, codes.shape]) @ self._flat
         local = self.mean + moved.reshape(self.mean.shape)
-        return (local @ codes.rotation.T + codes.translation).astype(np.float32)
+        return np.asarray((local @ codes.rotation.T + codes.translation).astype(np.float32))
 
     def report(self, codes: HeadCodes, points_px: AnyArray, camera: Camera) -> Fit:
         """The `Fit` of codes: their points, and how far the given ones (478, 2) lie from them."""

@@ -20,7 +20,8 @@ def openvino() -> ModuleType:
     sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # Python's own way to say "cannot be imported"
     import openvino
 
-    return openvino
+    package: ModuleType = openvino
+    return package
 
 
 @cache

@@ -38,7 +38,7 @@ def antialias(picture: Picture) -> None:  # (H, W, 4) uint8, in place
         x, y = (columns + share * step[:, 0]).astype(np.float32), (rows + share * step[:, 1]).astype(np.float32)
         tall = np.pad(np.stack([x, y]), ((0, 0), (0, -len(x) % _TALL))).reshape(2, _TALL, -1)
         found = cv2.remap(picture, tall[0], tall[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return found.reshape(-1, 4)[: len(x)].astype(np.float32)
+        return np.asarray(found.reshape(-1, 4)[: len(x)].astype(np.float32))
 
     near = (sample(-1 / 6) + sample(1 / 6)) / 2
     wide = near / 2 + (sample(-0.5) + sample(0.5)) / 4
@@ -55,4 +55,4 @@ def _along_edge(grey: Picture, rows: AnyArray, columns: AnyArray) -> Array:  # -
     x, y = (c + d) - (a + b), (a + c) - (b + d)
     reduce = np.maximum((a + b + c + d) * 0.25 * _REDUCE, _REDUCE_LEAST)
     scale = 1 / (np.minimum(np.abs(x), np.abs(y)) + reduce)
-    return np.clip(np.stack([x * scale, y * scale], -1), -_REACH, _REACH).astype(np.float32)
+    return np.asarray(np.clip(np.stack([x * scale, y * scale], -1), -_REACH, _REACH).astype(np.float32))

@@ -30,4 +30,4 @@ def straight_onto(straight: Picture, background: Picture) -> Picture:
     alpha = cv2.merge([cv2.extractChannel(straight, 3)] * 3)
     figure = cv2.multiply(np.ascontiguousarray(straight[..., :3]), alpha, scale=1 / 255)
     below = resized_to_cover(background, straight.shape[1], straight.shape[0])
-    return cv2.add(figure, cv2.multiply(below, cv2.bitwise_not(alpha), scale=1 / 255))
+    return np.asarray(cv2.add(figure, cv2.multiply(below, cv2.bitwise_not(alpha), scale=1 / 255)))

@@ -23,7 +23,7 @@ def studio(width: int, height: int) -> Picture:  # -> (height, width, 3)
     away = np.hypot(x - 0.5 * width, y - 0.42 * height) / reach
     falloff = np.clip(1 - away, 0, 1)[..., None] ** 1.6
     grain = np.random.default_rng(0).uniform(-0.5, 0.5, (height, width, 1))
-    return np.clip(_DARK + (_BRIGHT - _DARK) * falloff + grain + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(_DARK + (_BRIGHT - _DARK) * falloff + grain + 0.5, 0, 255).astype(np.uint8))
 
 
 def resized_to_cover(picture: Picture, width: int, height: int) -> Picture:  # (H, W, 3) -> (height, width, 3)
@@ -35,12 +35,12 @@ def resized_to_cover(picture: Picture, width: int, height: int) -> Picture:  # (
     cut = picture[top : top + cut_h, left : left + cut_w]
     if (cut_w, cut_h) == (width, height):
         return np.ascontiguousarray(cut)
-    return cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def roots(picture: Picture) -> Picture:
     """An albedo as the shaders read it."""
-    return cv2.LUT(picture, _ROOTS)
+    return np.asarray(cv2.LUT(picture, _ROOTS))
 
 
 def over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -> (S, S, 3)
@@ -50,7 +50,7 @@ def over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -
     alpha = image[..., 3:].astype(np.float32) / 255
     size = image.shape[1], image.shape[0]
     under = cv2.resize(below, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return (image[..., :3] * alpha + under * (1 - alpha) + 0.5).astype(np.uint8)
+    return np.asarray((image[..., :3] * alpha + under * (1 - alpha) + 0.5).astype(np.uint8))
 
 
 def unmultiply(picture: Picture) -> None:  # (H, W, 4), in place

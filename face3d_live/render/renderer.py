@@ -298,7 +298,7 @@ def _faces_viewer(pose: Pose) -> bool:
 
 
 def _unit(v: AnyArray) -> Array:  # (..., 3)
-    return (v / (np.linalg.norm(v, axis=-1, keepdims=True) + 1e-9)).astype(np.float32)
+    return np.asarray((v / (np.linalg.norm(v, axis=-1, keepdims=True) + 1e-9)).astype(np.float32))
 
 
 def _default_skin() -> Picture:

@@ -47,7 +47,7 @@ class Albedo:
         if size != SIZE:
             how = cv2.INTER_AREA if size < SIZE else cv2.INTER_CUBIC
             texture = cv2.resize(texture, (size, size), interpolation=how)
-        return np.clip(texture, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(texture, 0, 1).astype(np.float32))
 
     def plain(self, code: AnyArray, size: int = SIZE) -> NDArray[np.uint8]:  # (50,) -> (size, size, 3) sRGB
         """A skin of that kind for the places a photo does not show: the leading components, held to what is usual.

@@ -43,7 +43,7 @@ def blend(values: AnyArray, weight: AnyArray, fill: AnyArray) -> Array:  # all (
     difference = values - fill
     smooth = pull_push(difference, weight)
     share = weight[..., None]
-    return fill + share * difference + (1 - share) * smooth
+    return np.asarray(fill + share * difference + (1 - share) * smooth)
 
 
 def complete(albedo: Picture, weight: AnyArray, plain: Picture, texels: Texels) -> Picture:

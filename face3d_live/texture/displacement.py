@@ -98,7 +98,7 @@ def _band(texture: Picture, seen: Mask, codes: HeadCodes, albedo: Albedo, texels
 
     def blurred(values: Array, sigma: float) -> Array:  # only what is known counts
         mass = cv2.GaussianBlur(whole, (0, 0), sigma)
-        return cv2.GaussianBlur(values * whole, (0, 0), sigma) / np.maximum(mass, 1e-3)
+        return np.asarray(cv2.GaussianBlur(values * whole, (0, 0), sigma) / np.maximum(mass, 1e-3))
 
     rest = own - usual
     return blurred(rest, _FINE) - blurred(rest, _COARSE), known
@@ -111,7 +111,7 @@ def _mask(head: Head, texels: Texels) -> Array:
     picture = texels.image(kept_out, pad=False)
     picture[~texels.covered] = 1
     clear = cv2.erode(1 - np.clip(picture, 0, 1), np.ones((7, 7)))
-    return cv2.GaussianBlur(clear, (0, 0), 3.0) * (clear > 0.5)
+    return np.asarray(cv2.GaussianBlur(clear, (0, 0), 3.0) * (clear > 0.5))
 
 
 def _places(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 3) head axes

@@ -122,14 +122,14 @@ def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _Zone) -> M
                    axis=0)  # fmt: skip
     hue = np.linalg.norm(smooth[..., :2] - own[:2], axis=-1)
     odd = (zone.lower & ((cloth < skin) | (hue > 2 * _UNLIKE))) | (zone.upper & (cloth < skin / 2))
-    return cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return np.asarray(cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
 
 
 def _softened(mask: Mask, zone: _Zone) -> Array:
     """The mask closed, dilated and blurred."""
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_CLOSE, _CLOSE), np.uint8))
     wide = cv2.dilate(closed, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))) > 0
-    return np.clip(2 * cv2.GaussianBlur((wide & zone.face).astype(np.float32), (0, 0), 1.2), 0, 1)
+    return np.asarray(np.clip(2 * cv2.GaussianBlur((wide & zone.face).astype(np.float32), (0, 0), 1.2), 0, 1))
 
 
 def _median(colour: Array, where: Mask) -> Array | None:  # -> (3,)

@@ -76,7 +76,7 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
         how_rough, (half, tenth) = np.median(rough[lock]), np.percentile(darker[lock], (50, 90))
         if how_rough > _ROUGH_ALONE or half > _DEEP_ALONE or (how_rough > _ROUGH and tenth > _DEEP):
             locks |= lock
-    return locks
+    return np.asarray(locks)
 
 
 def _rooted(hair: Mask, zone: _Zone) -> list[Mask]:
@@ -91,7 +91,7 @@ def _rooted(hair: Mask, zone: _Zone) -> list[Mask]:
 def _smooth(values: Array, known: Array, sigma: float) -> Array:  # (S, S) x 2 -> (S, S)
     """Gaussian blur over the texels that were seen."""
     mass = cv2.GaussianBlur((known > 0).astype(np.float32), (0, 0), sigma)
-    return cv2.GaussianBlur(values * (known > 0), (0, 0), sigma) / np.maximum(mass, 1e-2)
+    return np.asarray(cv2.GaussianBlur(values * (known > 0), (0, 0), sigma) / np.maximum(mass, 1e-2))
 
 
 def _roughness(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)

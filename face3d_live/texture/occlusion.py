@@ -55,7 +55,7 @@ def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) 
     wide = cv2.dilate(spots.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH)))
     reach = texels.image(_dilatable(head, texels), pad=False) > 0.5
     gone = (wide.astype(bool) & reach) | rims
-    return np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1)
+    return np.asarray(np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1))
 
 
 def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:
@@ -74,7 +74,7 @@ def _comparable(head: Head, texels: Texels) -> Array:  # -> (SIZE, SIZE) 0..1
     height = texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0]
     base = float(head.template[head.regions["nose"], 1].min())
     picture = texels.image((plain * (height > base + 0.012)).astype(np.float32), pad=False)
-    return cv2.erode(picture, np.ones((3, 3)))
+    return np.asarray(cv2.erode(picture, np.ones((3, 3))))
 
 
 def _dilatable(head: Head, texels: Texels) -> Array:  # -> (N,)

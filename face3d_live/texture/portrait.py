@@ -140,4 +140,4 @@ def _trusted(partial: Picture, tone: Array, head: Head, texels: Texels, albedo: 
     odd = texels.image(np.maximum((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted, bad).astype(np.float32))
     soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
     low = np.clip((texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
-    return np.clip(1 - 2 * texels.of(soft), 0, 1) * low
+    return np.asarray(np.clip(1 - 2 * texels.of(soft), 0, 1) * low)

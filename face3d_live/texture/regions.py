@@ -31,7 +31,7 @@ def face_only(head: Head, texels: Texels) -> Array:  # (N,)
     soft = cv2.GaussianBlur(cv2.erode(picture, np.ones((3, 3))), (0, 0), texels.size / 40)
     weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
     weight[texels.part > 0] = 0
-    return weight.astype(np.float32)
+    return np.asarray(weight.astype(np.float32))
 
 
 def albedo_at(picture: Array, texels: Texels) -> Array:  # (S', S', 3) -> (N, 3)

@@ -63,7 +63,7 @@ def trace_rims(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, 
     sure = np.unique(pieces[strong])
     rims = np.isin(pieces, sure[sure > 0])
     wide = cv2.dilate(rims.astype(np.uint8), np.ones((_WIDER, _WIDER), np.uint8)) > 0
-    return wide & zone.whole
+    return np.asarray(wide & zone.whole)
 
 
 def _bridged(line: Array, found: Mask, bright: Array) -> bool:  # all (S, S)

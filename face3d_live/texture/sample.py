@@ -79,7 +79,7 @@ def _hidden(space: Array, faces: AnyArray, camera: Camera, pixel: Array, near: A
     front = (inverse[faces[cover.triangle]] * cover.weights).sum(-1)
     front[cover.triangle < 0] = 0
     column, row = np.clip((pixel - low) * cells, 0, [width - 1, height - 1]).astype(int).T
-    return 1 / near > 1 / np.maximum(front[row, column], 1e-6) + _TOLERANCE
+    return np.asarray(1 / near > 1 / np.maximum(front[row, column], 1e-6) + _TOLERANCE)
 
 
 def sample_pixels(
@@ -100,7 +100,7 @@ def sample_pixels(
     padded[: len(where)] = where
     maps = padded.reshape(-1, row, 2)
     colours = cv2.remap(source, maps[..., 0], maps[..., 1], between, borderMode=cv2.BORDER_REPLICATE)
-    return (colours.reshape(-1, 3)[: len(where)] / np.float32(255)).astype(np.float32)
+    return np.asarray((colours.reshape(-1, 3)[: len(where)] / np.float32(255)).astype(np.float32))
 
 
 def density(view: TexelView) -> float:

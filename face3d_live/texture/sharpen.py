@@ -41,7 +41,7 @@ def load_filters() -> Array:  # -> (ratios, classes, SIDE, SIDE)
     except (OSError, KeyError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         cure = "restore it or run python -m face3d_live.texture.build.sharpen"
         raise AssetError("sharpen-missing", f"{FILTERS} cannot be read: {cure}") from error
-    return filters
+    return np.asarray(filters)
 
 
 def sharpen(texture: Picture, known: Array, texels_per_pixel: float) -> Picture:

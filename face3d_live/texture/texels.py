@@ -90,7 +90,7 @@ class Texels:
         from scipy.ndimage import distance_transform_edt
 
         row, column = distance_transform_edt(~self.covered, return_distances=False, return_indices=True)
-        return (row * self.size + column).ravel().astype(np.int32)
+        return np.asarray((row * self.size + column).ravel().astype(np.int32))
 
 
 def make_texels(mesh: MeshTopology, size: int) -> Texels:

@@ -96,7 +96,7 @@ def _turn(a: AnyArray, b: AnyArray) -> AnyArray:  # (4,) x 2 -> (3,)
     sine = float(np.linalg.norm(vector))
     if sine < 1e-9:
         return np.zeros(3)
-    return vector * (2 * np.arctan2(sine, float(a @ b)) / sine)
+    return np.asarray(vector * (2 * np.arctan2(sine, float(a @ b)) / sine))
 
 
 def slerp(a: AnyArray, b: AnyArray, share: float) -> AnyArray:  # (4,) x 2 -> (4,)

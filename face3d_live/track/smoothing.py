@@ -161,7 +161,7 @@ class FaceSmoother:
         depth = max(-z, 1e-3)
         gain = np.array([1, 1, 1 - ramp(change, *self.LID_CHANGE)])
         u, v, log_depth = self._play(self._place(np.array([x / depth, y / depth, np.log(depth)]), dt, gain))
-        return np.exp(log_depth) * np.array([u, v, -1.0])
+        return np.asarray(np.exp(log_depth) * np.array([u, v, -1.0]))
 
 
 def relaxed(shown: HeadCodes, gone: float) -> HeadCodes:

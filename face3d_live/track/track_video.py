@@ -53,7 +53,7 @@ class Summary:
 class Rows:
     """The result as it grows."""
 
-    columns: dict[str, list] = field(default_factory=lambda: {name: [] for name in ROWS})
+    columns: dict[str, list[AnyArray]] = field(default_factory=lambda: {name: [] for name in ROWS})
     detected: list[bool] = field(default_factory=list)
     t: list[float] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)

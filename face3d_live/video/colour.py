@@ -144,7 +144,7 @@ def to_srgb(coded: Array64, transfer: int, primaries: int) -> Array64:  # (..., 
         light = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)  # IEC 61966-2-1
     to_709 = np.linalg.inv(xyz_of(BT709)) @ xyz_of(primaries)
     light = np.clip(light @ to_709.T, 0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055))
 
 
 #: SMPTE ST 2084, "PQ".

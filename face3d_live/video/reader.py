@@ -164,7 +164,7 @@ class Video:
                     waiting.remove(stamp)
                 yield None
 
-    def _packets(self) -> Iterator[Packet | None]:
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Packets, and None where the container breaks off and goes on."""
         alive = True
         while alive:
@@ -178,13 +178,13 @@ class Video:
                 yield None
 
 
-def _stamp(packet: Packet) -> float | None:
+def _stamp(packet: Packet[VideoStream]) -> float | None:
     """The time of a packet that shows something, seconds."""
     stamp = packet.dts if packet.pts is None else packet.pts
     return None if stamp is None or not packet.size or packet.is_discard else float(stamp * packet.time_base)
 
 
-def _first_time(packet: Packet) -> float | None:
+def _first_time(packet: Packet[VideoStream]) -> float | None:
     try:
         return next((frame.time for frame in packet.decode()), None)
     except av.FFmpegError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
 import numpy as np
@@ -29,6 +30,9 @@ _MOST_RATE = 240.0
 _MOST_PACKETS, _MOST_BYTES = 2000, 64_000_000
 
 
+_Stream = TypeVar("_Stream", bound=Stream)
+
+
 @dataclass
 class Packets:
     """What the first packets of a stream say. decoded and shown: decoding times (presentation times where there are
@@ -49,10 +53,11 @@ def open_media(path: Path, camera: str | None = None) -> InputContainer:
     return av.open(str(path), format=camera, metadata_errors="replace")
 
 
-def demuxed(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
+def demuxed(container: InputContainer, *streams: _Stream) -> Iterator[av.Packet[_Stream]]:
     """The packets of these streams, and an empty one at the end of each. Raises av.FFmpegError where a file breaks."""
     try:
-        yield from container.demux(*streams)
+        for packet in container.demux(*streams):
+            yield cast("av.Packet[_Stream]", packet)
     except IndexError:  # PyAV ends so where another stream has begun in the middle of the file
         return
 
@@ -109,7 +114,7 @@ def probe(container: InputContainer, streams: Sequence[VideoStream]) -> dict[int
     return found
 
 
-def _count(packets: Packets, packet: av.Packet) -> None:
+def _count(packets: Packets, packet: av.Packet[VideoStream]) -> None:
     packets.count += 1
     stamp = packet.pts if packet.dts is None else packet.dts
     if stamp is not None:

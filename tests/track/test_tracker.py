@@ -296,9 +296,8 @@ def test_whatever_the_network_says_the_output_is_finite(script):
 
     def estimate(frame_rgb, crop: Crop, camera, identity=None):
         x, y, z, confidence, scale, value = next(rest, (0, 0, -0.6, 0.9, 1, 0.5))
-        codes = HeadCodes(
-            expression=np.full(52, value), rotation=np.eye(3) * (scale if np.isfinite(scale) else 1), translation=np.array([x, y, z])
-        )  # fmt: skip
+        turn = np.eye(3) * (scale if np.isfinite(scale) else 1)
+        codes = HeadCodes(expression=np.full(52, value), rotation=turn, translation=np.array([x, y, z]))
         base = honest(frame_rgb, crop, camera)
         with np.errstate(all="ignore"):
             return FakeEstimate(codes, base.points_px * scale + x, confidence, 1 - confidence)

@@ -46,7 +46,7 @@ def vertex_normals(vertices: Array, faces: AnyArray) -> AnyArray:  # (V, 3), (F,
     total = np.zeros_like(vertices)
     for k in range(3):
         np.add.at(total, faces[:, k], np.cross(b - a, c - a))
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
+    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20))
 
 
 def sphere_through(points: AnyArray) -> tuple[AnyArray, float]:
@@ -109,7 +109,7 @@ class Build:
         self.eye_ids = [np.flatnonzero(eyes & (self.middle[:, 0] * side > 0)) for side in (1, -1)]
 
     def _padded(self, mask: Mask) -> Mask:  # (4538,) -> (V,)
-        return np.r_[mask, np.zeros(len(self.teeth.gum), bool)]
+        return np.asarray(np.r_[mask, np.zeros(len(self.teeth.gum), bool)])
 
     def expressions(self, brow_height: float, movements: Path | None = ex.MOVEMENTS) -> None:
         """The 52 offsets over all vertices, bent to people's movements where a file of them is given."""
@@ -298,7 +298,7 @@ def plain_units() -> Array:  # (52, 478, 3)
     made, brow_height = _start(CORRESPONDENCE)
     made.expressions(brow_height, None)
     corners = made.expression[:, made.point_faces]
-    return np.einsum("epkc,pk->epc", corners, made.point_weights).astype(np.float32)
+    return np.asarray(np.einsum("epkc,pk->epc", corners, made.point_weights).astype(np.float32))
 
 
 def build(

@@ -30,7 +30,7 @@ class Card:
 
     def place(self, vertices: Array) -> Array:  # (V, 3) -> (N, 3)
         """Where the card lies on these vertices."""
-        return np.einsum("nkc,nk->nc", vertices[self.corners], self.weights) + self.offset
+        return np.asarray(np.einsum("nkc,nk->nc", vertices[self.corners], self.weights) + self.offset)
 
 
 def read_card(folder: Path, base_index: AnyArray) -> Card:

@@ -169,7 +169,7 @@ def _seen(px: Array, z: Array, depth: Array, near: float, far: float, slack: flo
     column, row = np.clip(px[:, 0], 0, SIZE - 1).astype(int), np.clip(px[:, 1], 0, SIZE - 1).astype(int)
     surface = 2 * near * far / (far + near - (2 * depth[row, column] - 1) * (far - near))
     inside = (px > 0).all(1) & (px < SIZE - 1).all(1)
-    return inside & (-z < surface + slack)
+    return np.asarray(inside & (-z < surface + slack))
 
 
 def random_expression(rng: np.random.Generator) -> Array:  # (52,)
@@ -241,7 +241,7 @@ def vote(views: list[RenderedView], marks: list[Array | None], places: Candidate
 def usable(error: AnyArray) -> Array:  # (468,) -> (478,)
     """Trust: 1 up to 2 % of the eye distance, falling to 0.15 at 7 %; the irises are the eyeball's own, 1."""
     trust = np.clip(1 - (error - 0.02) / 0.05, 0.15, 1)
-    return np.r_[trust, np.ones(P.N_POINTS - P.N_SKIN)].astype(np.float32)
+    return np.asarray(np.r_[trust, np.ones(P.N_POINTS - P.N_SKIN)].astype(np.float32))
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def still(vertices: Array, skin: Mask, ears: Mask, brow_height: float) -> Mask:
     """
     _, y, z = vertices.T
     base = y < y[skin].min() + 0.02
-    return ears | (skin & ((z < -0.002) | (y > brow_height + 0.048) | base))
+    return np.asarray(ears | (skin & ((z < -0.002) | (y > brow_height + 0.048) | base)))
 
 
 def fade(vertices: Array, held: Mask) -> Array:  # (V,) 0..1
@@ -69,7 +69,7 @@ def fade(vertices: Array, held: Mask) -> Array:  # (V,) 0..1
 
     distance = cKDTree(vertices[held]).query(vertices)[0]
     t = np.clip(distance / FADE, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return np.asarray((t * t * (3 - 2 * t)).astype(np.float32))
 
 
 def symmetric(offsets: Array, vertices: Array) -> Array:  # (52, V, 3), (V, 3) -> (52, V, 3)

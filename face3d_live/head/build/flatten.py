@@ -137,7 +137,7 @@ def _largest_step(x: AnyArray, d: AnyArray, faces: AnyArray) -> float:
     p, q = (d[faces[:, k]] - d[faces[:, 0]] for k in (1, 2))
 
     def cross(m: AnyArray, n: AnyArray) -> AnyArray:
-        return m[:, 0] * n[:, 1] - m[:, 1] * n[:, 0]
+        return np.asarray(m[:, 0] * n[:, 1] - m[:, 1] * n[:, 0])
 
     c0, c1, c2 = cross(a, b), cross(p, b) + cross(a, q), cross(p, q)
     root = np.sqrt(np.maximum(c1**2 - 4 * c2 * c0, 0))

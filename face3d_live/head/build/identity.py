@@ -143,4 +143,4 @@ def stiff(basis: Array, vertices: Array, center: AnyArray) -> tuple[Array, Array
 def _sign(basis: AnyArray) -> AnyArray:
     """A sign for each component that does not depend on the solver: its largest offset is positive."""
     flat = basis.reshape(len(basis), -1)
-    return np.sign(flat[np.arange(len(flat)), np.abs(flat).argmax(1)])
+    return np.asarray(np.sign(flat[np.arange(len(flat)), np.abs(flat).argmax(1)]))

@@ -90,7 +90,7 @@ def _columns(widths: tuple[float, ...]) -> tuple[AnyArray, AnyArray, AnyArray]:
         left += width
 
     def both(v: list[float], sign: float) -> AnyArray:
-        return np.r_[sign * np.array(v[:0:-1]), v]
+        return np.asarray(np.r_[sign * np.array(v[:0:-1]), v])
 
     return both(place, -1.0), both(gap, 1.0), both(crown, 1.0)
 
@@ -154,7 +154,7 @@ def affine_follow(source: Array, target: Array, offsets: Array) -> Array:  # (N,
         return np.concatenate([(p - centre) / size, np.ones((len(p), 1))], 1)
 
     operator = lift(target) @ np.linalg.pinv(lift(source))  # (M, N)
-    return np.einsum("mn,knc->kmc", operator, offsets).astype(np.float32)
+    return np.asarray(np.einsum("mn,knc->kmc", operator, offsets).astype(np.float32))
 
 
 def rigid_follow(source: Array, moved: Array, target: Array) -> Array:  # (N,3), (N,3), (M,3) -> (M,3) offsets

@@ -52,7 +52,7 @@ def _mask(chart: Chart, faces: AnyArray) -> Mask:  # (_GRID, _GRID), row 0 = bot
     covered = rasterize(chart.uv * _GRID, corner, _GRID, _GRID).triangle >= 0
     touched = np.clip((chart.uv * _GRID).astype(int), 0, _GRID - 1)
     covered[touched[:, 1], touched[:, 0]] = True
-    return binary_dilation(covered, iterations=_GAP)
+    return np.asarray(binary_dilation(covered, iterations=_GAP))
 
 
 def _try(room: AnyArray, islands: list[Island], faces: AnyArray, unit: float) -> list[Island] | None:

@@ -61,11 +61,11 @@ class Source:
 
         with torch.no_grad():
             c = self.model.get_phenotype_blendshape_coefficients(**tensors(phenotype), local_changes=tensors(local))
-        return c.numpy().astype(np.float32)
+        return np.asarray(c.numpy().astype(np.float32))
 
     def local_field(self, name: str) -> AnyArray:  # (4538,)
         """How far (metres) a local change at +1 moves each vertex."""
-        return np.linalg.norm(self.blendshapes[self.blendshape_names.index(f"local_change:{name}")], axis=1)
+        return np.asarray(np.linalg.norm(self.blendshapes[self.blendshape_names.index(f"local_change:{name}")], axis=1))
 
 
 def load_source() -> Source:
@@ -121,7 +121,7 @@ def _components(faces: AnyArray, n: int) -> NDArray[np.uint8]:
 
     a, b = faces.ravel(), np.roll(faces, 1, axis=1).ravel()
     graph = coo_matrix((np.ones(len(a)), (a, b)), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.uint8)
+    return np.asarray(connected_components(graph, directed=False)[1].astype(np.uint8))
 
 
 def _check(source: Source) -> None:

@@ -20,7 +20,8 @@ from face3d_live.regress.runtime import Regressor
 from face3d_live.render.pictures import resized_to_cover
 from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
-from face3d_live.track.tracker import Tracked, Tracker
+from face3d_live.track.tracker import Tracker
+from face3d_live.track.types import Tracked
 from face3d_live.typing import Device, Precision, Rgb
 
 #: A camera silent for longer shows nobody: the tracker gets dark pictures, so that it relaxes as it always does.

@@ -57,7 +57,7 @@ def tone_weights(brightness: AnyArray, photograph: AnyArray) -> AnyArray:  # (n,
     edges = np.linspace(brightness.min(), brightness.max() + 1e-6, _TONES + 1)
     of = np.digitize(brightness, edges) - 1
     mass = np.bincount(of, base, _TONES)
-    return base * np.clip(base.sum() / _TONES / np.maximum(mass[of], 1e-6), 0.3, 3.0)
+    return np.asarray(base * np.clip(base.sum() / _TONES / np.maximum(mass[of], 1e-6), 0.3, 3.0))
 
 
 def left_over(data: Array, pca: Pca) -> AnyArray:  # (n,)
@@ -65,7 +65,7 @@ def left_over(data: Array, pca: Pca) -> AnyArray:  # (n,)
     centred = data - pca.mean
     norm = (pca.modes**2).sum(1, keepdims=True)
     codes = centred @ (pca.modes / norm).T
-    return np.sqrt(np.maximum((centred**2).sum(1) - (codes**2 * norm[:, 0]).sum(1), 0) / data.shape[1])
+    return np.asarray(np.sqrt(np.maximum((centred**2).sum(1) - (codes**2 * norm[:, 0]).sum(1), 0) / data.shape[1]))
 
 
 def load_textures(paths: list[Path], head: Head) -> tuple[Array, Array]:

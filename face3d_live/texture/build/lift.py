@@ -84,7 +84,7 @@ class Lifter:
         """Mean picture colour of the plain skin of the face."""
         colour = self.texels.of(texture)[self._plain].astype(np.float32) / 255
         share = np.ones(len(colour), np.float32) if weight is None else self.texels.of(weight)[self._plain]
-        return ((colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)).astype(np.float32)
+        return np.asarray(((colour * share[:, None]).sum(0) / max(float(share.sum()), 1e-6)).astype(np.float32))
 
     def _skin(self, albedo: Array, tone: Array) -> Array:  # (N, 3) linear -> (N,) 1 on skin, 0 on hair and background
         """On cheeks, forehead and jaw, away from the features, all skin has about one brightness and hue."""
@@ -94,7 +94,7 @@ class Lifter:
         odd = self._bare & ((bright < _DARKER) | (bright > _BRIGHTER) | (hue > _OFF_HUE))
         wide = cv2.dilate(self.texels.image(odd.astype(np.float32), pad=False), np.ones((7, 7)))
         soft = cv2.GaussianBlur(wide, (0, 0), self.texels.size / 128)
-        return np.clip(1 - 2 * self.texels.of(soft), 0, 1)
+        return np.asarray(np.clip(1 - 2 * self.texels.of(soft), 0, 1))
 
 
 def portraits(data_dir: Path) -> Iterator[tuple[str, Picture, Array]]:
