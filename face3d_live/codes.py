@@ -86,6 +86,11 @@ N_EXPRESSION = len(ARKIT)
 INDEX: Mapping[str, int] = {name: i for i, name in enumerate(ARKIT)}
 
 
+def without_side(name: str) -> str:
+    """An ARKit name without Left or Right at its end."""
+    return name.removesuffix("Left").removesuffix("Right")
+
+
 def _swap_side(name: str) -> str:
     if name.endswith("Left"):
         return name[:-4] + "Right"

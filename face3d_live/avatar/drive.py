@@ -14,7 +14,7 @@ import numpy as np
 
 from face3d_live.avatar.expressions import Expression
 from face3d_live.avatar.model import BLEND, BLOCK, Expressions
-from face3d_live.avatar.names import Shares, arkit_shares
+from face3d_live.avatar.names import Shares, arkit_shares, is_exact
 from face3d_live.avatar.presets import AS_ARKIT, LOOKS, OVERRIDE_KINDS, PRESETS, REPLACED_BY
 from face3d_live.avatar.vrm import Vrm
 from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
@@ -118,7 +118,7 @@ class _Plan:
         """Expressions by one coefficient, then by two, then targets by their names, then vowels and moods."""
         exact, loose = self._named(names)
         customs = [used for used in self._expressions() if used.name not in AS_ARKIT]
-        sure = {used.shares[0][0] for used in customs if self._acts(used) and _is_exact(used.name, used.shares)}
+        sure = {used.shares[0][0] for used in customs if self._acts(used) and is_exact(used.name, used.shares)}
         presets = [used for used in self._expressions() if used.name in AS_ARKIT]
         single, double = ([u for u in presets if (len(u.shares) == 1) == one] for one in (True, False))
         for used in single:
@@ -127,10 +127,10 @@ class _Plan:
             if signal not in sure and held <= {target for target, _ in used.targets}:
                 self._use(used)
         for used in customs:
-            if _is_exact(used.name, used.shares):
+            if is_exact(used.name, used.shares):
                 self._use(used)
         known = {signal for _, signal, _ in exact} | {s for u in self._drive.expressions for s, _ in u.shares}
-        for used in double + [used for used in customs if not _is_exact(used.name, used.shares)]:
+        for used in double + [used for used in customs if not is_exact(used.name, used.shares)]:
             used.shares = tuple((signal, share) for signal, share in used.shares if signal not in known)
             self._use(used)
         self._name(exact + [entry for entry in loose if entry[1] not in known])
@@ -151,7 +151,7 @@ class _Plan:
         for mesh, nodes in self._carriers.items():
             for morph, name in enumerate(names[mesh]):
                 shares = arkit_shares(name)
-                entries = exact if _is_exact(name, shares) else loose
+                entries = exact if is_exact(name, shares) else loose
                 entries += [((node, morph), signal, share) for signal, share in shares for node in nodes]
         return exact, loose
 
@@ -209,11 +209,3 @@ class _Plan:
             self._use(used)
             if self._acts(used):
                 drive.presets += (name,)
-
-
-def _is_exact(name: str, shares: Shares) -> bool:
-    """Whether the name is ARKit's for one coefficient, side included, and not another rig's word for it."""
-    if len(shares) != 1 or shares[0][1] != 1:
-        return False
-    stem = ARKIT[shares[0][0]].removesuffix("Left").removesuffix("Right").lower()
-    return stem in "".join(filter(str.isalnum, name)).lower()

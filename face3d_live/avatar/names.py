@@ -1,4 +1,4 @@
-"""Which ARKit coefficient a morph target means, by its name.
+"""Which ARKit coefficient a morph target or an expression means, by its name. The one matcher of such names.
 
 Exporters write `eyeBlinkLeft`, `eyeBlink_L`, `EyeBlink.L`, `blendShape1.eyeBlink_L`, `Face_M_eyeBlinkLeft`; some have
 one target for both sides (`mouthSmile`), some two for what ARKit has once (`browInnerUp_L`).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from face3d_live.codes import ARKIT, INDEX
+from face3d_live.codes import ARKIT, INDEX, without_side
 
 Shares = tuple[tuple[int, float], ...]
 
@@ -54,3 +54,13 @@ def arkit_shares(name: str) -> Shares:
         if found is not None:
             return found
     return ()
+
+
+def is_exact(name: str, shares: Shares) -> bool:
+    """Whether the name is ARKit's for one coefficient, side included, and not another rig's word for it.
+
+    shares: those of `arkit_shares`, or of a VRM preset.
+    """
+    if len(shares) != 1 or shares[0][1] != 1:
+        return False
+    return without_side(ARKIT[shares[0][0]]).lower() in "".join(filter(str.isalnum, name)).lower()

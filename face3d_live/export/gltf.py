@@ -30,7 +30,7 @@ class Buffer:
 
     @classmethod
     def extending(cls, document: dict[str, Any], binary: bytes) -> Buffer:
-        """A buffer that begins with what a file holds (see `read_glb`); indices of that stay valid."""
+        """A buffer that begins with what a file holds (see `avatar.container.split`); indices of that stay valid."""
         buffer = cls()
         buffer.add_bytes(binary)
         buffer.views, buffer.accessors = list(document.get("bufferViews", [])), list(document.get("accessors", []))
@@ -99,45 +99,6 @@ class Buffer:
         return b"".join(
             [header, struct.pack("<II", len(text), _JSON), text, struct.pack("<II", len(binary), _BIN), binary]
         )
-
-
-def read_glb(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """(document, binary chunk) of a .glb. Raises ValueError for anything else."""
-    try:
-        magic, version, size = struct.unpack_from("<III", data)
-        length, kind = struct.unpack_from("<II", data, 12)
-        if (magic, version, kind) != (_MAGIC, 2, _JSON) or size != len(data):
-            raise ValueError("no GLB of version 2")
-        document = json.loads(data[20 : 20 + length])
-        binary, kind = struct.unpack_from("<II", data, 20 + length)
-    except (struct.error, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"no GLB: {error}") from error
-    if kind != _BIN or 28 + length + binary != size:
-        raise ValueError("no GLB: its chunks do not add up")
-    return document, data[28 + length :]
-
-
-def accessor_values(document: dict[str, Any], binary: bytes, index: int) -> AnyArray:
-    """(N,) or (N, C): what an accessor written by `Buffer` holds."""
-    accessor = document["accessors"][index]
-    width = {name: count for count, name in _KINDS.items()}[accessor["type"]]
-
-    def take(view: int, kind: int, count: int) -> AnyArray:
-        start = document["bufferViews"][view]["byteOffset"]
-        dtype = {FLOAT: "<f4", UNSIGNED_SHORT: "<u2", UNSIGNED_INT: "<u4"}[kind]
-        return np.frombuffer(binary, dtype, count, start)
-
-    count, kind = accessor["count"], accessor["componentType"]
-    if "bufferView" in accessor:
-        values = take(accessor["bufferView"], kind, count * width).reshape(count, width)
-    else:
-        values = np.zeros((count, width), np.float32)
-    if "sparse" in accessor:
-        sparse = accessor["sparse"]
-        rows = take(sparse["indices"]["bufferView"], sparse["indices"]["componentType"], sparse["count"])
-        values = values.copy()
-        values[rows] = take(sparse["values"]["bufferView"], kind, sparse["count"] * width).reshape(-1, width)
-    return values[:, 0] if width == 1 else values
 
 
 def _rows(values: AnyArray) -> AnyArray:

@@ -162,8 +162,10 @@ class Head:
         expression = np.clip(np.asarray(expression, np.float32), 0, 1)
         offsets = expression @ self._expression_flat
         moved = neutral + offsets.reshape(*expression.shape[:-1], self.n_vertices, 3)
-        farther = np.tensordot(np.asarray(shape, np.float32), self.blink_basis, 1)  # (..., n, 3)
-        moved[..., self.blink_vertices, :] += farther * expression[..., list(BLINKS)][..., self.blink_eye, None]
+        blinks = expression[..., list(BLINKS)]
+        if blinks.any():
+            farther = np.tensordot(np.asarray(shape, np.float32), self.blink_basis, 1)  # (..., n, 3)
+            moved[..., self.blink_vertices, :] += farther * blinks[..., self.blink_eye, None]
         turns = eye_rotations(expression)  # (..., 2, 3, 3)
         centers = self.eye_positions(shape)
         for eye, ids in enumerate(self.eye_vertices):

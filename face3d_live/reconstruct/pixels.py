@@ -12,10 +12,10 @@ from face3d_live.codes import HeadCodes
 from face3d_live.lighting import sh_basis
 from face3d_live.reconstruct.find import Found
 from face3d_live.regress.crop import crop_from_points
+from face3d_live.regress.gauss_newton import POSE
 from face3d_live.typing import Array, Picture
 
 SIDE, BLUR = 192, 1.2  # the face's picture, pixels
-POSE = 6  # variables: a rotation vector in camera axes, a translation in depths of the head, as in `regress.fit`
 
 
 def tangential(vectors: Array, normals: Array) -> Array:  # (N, 3), (N, 3) unit -> (N, 3)
@@ -55,7 +55,7 @@ class FaceCrop:
 def projection_jacobian(local: Array, basis: Array, codes: HeadCodes, camera: Camera) -> Array:
     """Derivative of the projected points (3, N) by pose, expression and shape: (6 + n, 2, N) pixels.
 
-    basis: (3, n, N). Pose variables as in `regress.fit`: a rotation vector in camera axes, a translation in depths.
+    basis: (3, n, N). Pose variables as in `regress.gauss_newton.linearise`.
     """
     turned = codes.rotation @ local
     x, y, z = turned + codes.translation[:, None]

@@ -22,13 +22,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
 from face3d_live.head.model import BLINKS, Head
 from face3d_live.lighting import GAMMA, shade
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.pixels import (
-    POSE,
     SIDE,
     FaceCrop,
     projection_jacobian,
@@ -38,7 +36,7 @@ from face3d_live.reconstruct.pixels import (
 )
 from face3d_live.reconstruct.plausible import evenness, growth
 from face3d_live.regress.fit import Fitter
-from face3d_live.regress.gauss_newton import bounded_solve
+from face3d_live.regress.gauss_newton import POSE, bounded_solve, bounds, updated_codes
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN
@@ -270,19 +268,10 @@ class Refiner:
         normal[rest, rest] += ALBEDO_SIGMA**-2
         gradient[rest] += codes.texture * ALBEDO_SIGMA**-2
         normal[np.arange(total), np.arange(total)] *= 1 + 0.02 * damping
-        low, high = np.full(total, -1e3), np.full(total, 1e3)
-        low[POSE : POSE + N_EXPRESSION] = -codes.expression
-        high[POSE : POSE + N_EXPRESSION] = 1 - codes.expression
+        low, high = bounds(codes, total)
         delta = bounded_solve(normal, -gradient, low, high, np.zeros(total, np.int8))
-        moved_here = here + delta[middle]
-        place = codes.translation + delta[3:6] * -float(codes.translation[2])
-        return codes.with_(
-            rotation=rotations.from_vector(delta[:3]) @ codes.rotation,
-            translation=np.array([*place[:2], min(place[2], -0.05)]),
-            expression=np.clip(moved_here[:N_EXPRESSION], 0, 1),
-            shape=moved_here[N_EXPRESSION:],
-            texture=codes.texture + delta[rest],
-        )
+        texture = codes.texture + delta[rest]
+        return updated_codes(codes, delta[: POSE + count]).with_(texture=texture)
 
     def _relit(self, state: _State) -> Array:  # -> (6 + 132, N)
         """How the shading of each vertex changes with pose, expression and shape: the normals turn."""

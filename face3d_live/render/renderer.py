@@ -135,17 +135,8 @@ class Renderer:
         """Give everything of OpenGL's back. The renderer is of no use afterwards."""
         with self._ctx:
             gpu.release(texture.table for texture in self._textures.values())
-            gpu.release(
-                [
-                    self._fill,
-                    self._solid,
-                    self._ribbons,
-                    self._wires,
-                    self._target,
-                    self._behind,
-                    *self._programs.values(),
-                ]
-            )
+            solids = self._fill, self._solid, self._ribbons, self._wires
+            gpu.release([*solids, self._target, self._behind, *self._programs.values()])
         self._ctx.release()
 
     def render(

@@ -52,7 +52,6 @@ from face3d_live.typing import AnyArray, Device, Precision, Rgb
 # For `FAMILIAR` seconds a lost face is preferred near its old place to the largest one.
 ALONE = 0.5  # seconds of them in which no other face is taken
 NEARBY = 1.0  # sides of the face that it may have moved meanwhile
-
 CONVINCING = 0.65  # confidence of a new face from which no other way up is tried; upside-down faces have up to 0.51
 BETTER = 0.15  # by which the confidence of another way up must be higher
 DISBELIEF = 0.5  # seconds of estimates below `UNBELIEVABLE` after which a track ends
@@ -129,9 +128,8 @@ class Tracker:
             landmarks = self._landmarks.project(seen, camera, self._identity.offset if self._smooth else None)
             codes = self.calibration.apply(seen) if self.calibration else seen
             self._shown, self._shown_at = codes, self._now
-        ms = (time.perf_counter() - begun) * 1e3
-        face = estimate is not None
-        return Tracked(face, codes, seen, raw, own, landmarks, confidence, ms, camera, self._identity.shape.copy())
+        ms, shape = (time.perf_counter() - begun) * 1e3, self._identity.shape.copy()
+        return Tracked(estimate is not None, codes, seen, raw, own, landmarks, confidence, ms, camera, shape)
 
     def calibrate(self, step: str = "neutral") -> Calibration:
         """Take the face of the last half second as neutral, or that of the last second and a half as the full movement
@@ -161,7 +159,7 @@ class Tracker:
         self._previous: PreviousFrame | None = None
         self._recent: deque[tuple[float, HeadCodes]] = deque()
         self._asked = self._seen_at = self._believed = self._now
-        self._refusals = 0
+        self._misses = 0
         self._smoother.reset()
 
     # --- with a track -------------------------------------------------------------------------------------------------
@@ -180,7 +178,7 @@ class Tracker:
             face = detect_near_turned(self._detector, rgb, *box_of(self._previous.points), roll)
             self._asked = self._now
             if face is not None:
-                self._seen_at, self._refusals = self._now, 0
+                self._seen_at, self._misses = self._now, 0
                 if verdict == "doubtful":
                     roll = stepped(face.midline_roll, roll)
                 # The points of a poor fit may drift away from the face from frame to frame.
@@ -188,8 +186,8 @@ class Tracker:
                     estimate = self._estimate(rgb, crop_from_detection(face, roll), camera)
                     verdict = validate_estimate(estimate, None, self._now, size)
             elif verdict == "doubtful":
-                self._refusals += 1
-                if self._refusals < MAX_MISSES:
+                self._misses += 1
+                if self._misses < MAX_MISSES:
                     return None
                 verdict = "lost"
             elif self._now - self._seen_at >= miss_tolerance(estimate.codes):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from avatar_mutations import mutate
 from avatar_support import changed, expression, pack, tiny
+from glb_support import accessor_values, read_glb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.animation import animated_glb
 from face3d_live.export.glb import head_glb
-from face3d_live.export.gltf import accessor_values, read_glb
 from face3d_live.head.model import Head
 from face3d_live.render.avatar_renderer import AvatarRenderer
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+from glb_support import accessor_values, read_glb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
@@ -16,7 +17,7 @@ from takes_support import CAMERA, HEADER, expression, frames, write
 from face3d_live.codes import ARKIT, HeadCodes, gaze_angles
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.animation import animated_glb
-from face3d_live.export.gltf import Buffer, accessor_values, read_glb
+from face3d_live.export.gltf import Buffer
 from face3d_live.head.model import Head
 from face3d_live.rotations import angle_between, from_euler, from_quaternion
 from face3d_live.takes import export_video, formats, tools

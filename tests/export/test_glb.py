@@ -1,12 +1,11 @@
 """head.glb: what the file says, and that a stranger can read it."""
 
 import io
-import json
-import struct
 
 import numpy as np
 import pytest
 import trimesh
+from glb_support import accessor_values, read_glb
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -14,7 +13,7 @@ from PIL import Image
 
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
-from face3d_live.export.gltf import Buffer, accessor_values, read_glb
+from face3d_live.export.gltf import Buffer
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +163,7 @@ def test_offsets_come_back_but_for_the_smallest(values):
 def test_many_vertices_need_wider_numbers():
     buffer = Buffer()
     index = buffer.add_indices(np.array([[0, 1, 70_000]]))
-    document, binary = read_glb(buffer.glb({}))
+    document, binary = read_glb(buffer.glb({"asset": {"version": "2.0"}}))
     assert document["accessors"][index]["componentType"] == 5125
     assert accessor_values(document, binary, index).tolist() == [0, 1, 70_000]
 
@@ -172,17 +171,3 @@ def test_many_vertices_need_wider_numbers():
 def test_what_is_not_a_number_is_refused():
     with pytest.raises(ValueError, match="finite"):
         Buffer().add_floats(np.array([[0.0, np.nan, 1.0]]))
-
-
-@given(st.binary(max_size=80))
-def test_other_bytes_are_no_glb(data):
-    with pytest.raises(ValueError):
-        read_glb(data)
-
-
-def test_a_cut_glb_is_no_glb(data):
-    with pytest.raises(ValueError):
-        read_glb(data[:-4])
-    text = json.dumps({"asset": {}}).encode()
-    with pytest.raises(ValueError):
-        read_glb(struct.pack("<III", 0x46546C67, 2, 20 + len(text)) + struct.pack("<II", len(text), 0x4E4F534A) + text)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from glb_support import accessor_values
 from scipy.spatial.transform import Rotation
 from takes_support import expression, frames, write
 
 from face3d_live.avatar.container import split
 from face3d_live.codes import ARKIT, INDEX, gaze_angles
-from face3d_live.export.gltf import accessor_values
 from face3d_live.takes import formats, tools
 from face3d_live.takes.reader import load
 
@@ -37,7 +37,7 @@ class Played:
 
     def __init__(self, data: bytes) -> None:
         document, binary = split(data)
-        self.document, binary = document, bytes(binary)
+        self.document = document
         self.extension = document["extensions"]["VRMC_vrm_animation"]
         animation = document["animations"][0]
         self.tracks, self.times = {}, None

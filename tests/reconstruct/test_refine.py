@@ -8,9 +8,10 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.lighting import ambient, lamp
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import POSE, FaceCrop, projection_jacobian, shading_gradient
+from face3d_live.reconstruct.pixels import FaceCrop, projection_jacobian, shading_gradient
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.regress.fit import Fitter
+from face3d_live.regress.gauss_newton import POSE
 from face3d_live.rotations import from_vector
 from face3d_live.texture.albedo import Albedo
 

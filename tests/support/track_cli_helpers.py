@@ -46,7 +46,7 @@ class Bright:
             points_px = points
             confidence = 0.9 if frame_rgb.mean() > 30 else 0.0
             residual = 0.02
-            missing = np.zeros((478, 3), np.float32)
+            point_offsets = np.zeros((478, 3), np.float32)
 
         Estimate.codes = codes
         return Estimate()

