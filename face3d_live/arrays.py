@@ -1,4 +1,4 @@
-"""Numbers from files that anybody may have damaged: one list of what can go wrong with an .npz, one check of JSON."""
+"""Reading .npz files and JSON numbers that may be damaged: one list of the errors, one check of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each has a stable code and says what to do.
+"""Errors shown to users. Each has a stable code and a message with its cure.
 
 Face3DError
 ├── InputError     what the user gave cannot be used (an image, a video, an SDP)

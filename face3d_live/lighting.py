@@ -81,7 +81,7 @@ def fit_light(albedo: AnyArray, normals: AnyArray, colours: AnyArray, ridge: flo
     """The light that best explains linear `colours` (N, 3) of surfaces with linear `albedo` (N, 3), `normals` (N, 3).
 
     Least squares per channel; `ridge`, relative to the mean weight of a coefficient, keeps what the visible normals
-    cannot tell near zero (a face seen from the front says little about light from behind). Returns (27,).
+    cannot tell near zero (a frontal face constrains light from behind only weakly). Returns (27,).
     """
     basis = sh_basis(normals)  # (N, 9)
     light = np.empty((9, 3), np.float32)

@@ -1,4 +1,4 @@
-"""Rotations between the forms that networks, filters and engines want."""
+"""Conversions between rotation matrices, 6D, quaternions, rotation vectors and Euler angles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as others write it: files as editors save them, and file names that are no text.
+"""Decoding of text files, and display of file names that are not valid text.
 
 A file name on Linux is any bytes. Python keeps those that are not UTF-8 as lone surrogates ("surrogateescape"), which
 no file or message in UTF-8 can hold. The rule here: paths stay as they are wherever a file is opened; on the terminal

@@ -20,7 +20,7 @@ uniform float normal_scale;
 uniform float occlusion_strength;
 uniform int style;            // 0 lit, 1 toon, 2 unlit, 3 clay, 4 wires
 uniform vec2 alpha_range;     // what is not within is not drawn: what blends is drawn in two goes
-uniform bool opaque;          // whatever alpha says
+uniform bool opaque;          // alpha is ignored
 uniform vec3 key;             // towards the strongest light, camera axes
 uniform vec3 key_colour;      // its linear colour
 uniform vec3 exposure;        // the light that falls on what faces the viewer
@@ -92,7 +92,7 @@ void main() {
     vec4 texel = texture(albedo, texture_uv.xy);
     vec4 base = vec4(texel.rgb * texel.rgb, texel.a) * material_tint * vertex_tint;
     vec3 n = normalize(gl_FrontFacing ? eye_normal : -eye_normal), view = normalize(-eye_position);
-    if (has(NORMAL)) n = with_normal_map(n); // before anything is discarded: neighbours are asked
+    if (has(NORMAL)) n = with_normal_map(n); // before any discard: derivatives need the neighbouring pixels
     float alpha = opaque ? 1.0 : base.a;
     if (alpha < alpha_range.x || alpha >= alpha_range.y) discard;
     vec3 seen;

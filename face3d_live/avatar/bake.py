@@ -1,4 +1,4 @@
-"""Primitives brought to rest in one frame: skins and node transforms are applied once, here, and not in every frame.
+"""Primitives in the rest pose of one frame: skins and node transforms are applied once, at load time.
 
 What moves at run time is the head: neck, head and two eyes, each a rigid turn about its pivot. So of a skin with a
 hundred joints only the share of those four is kept for each vertex, and the rest stands as it does at rest.

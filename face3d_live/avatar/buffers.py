@@ -20,7 +20,7 @@ _SPACE = re.compile(rb"[\t\n\f\r ]+")
 
 
 def read_buffers(root: Json, binary: memoryview) -> list[memoryview]:
-    """Every buffer's bytes, as long as the file says, padding left out.
+    """Every buffer's bytes, of the length declared in the file, padding left out.
 
     Raises InputError "avatar-external" where data lie in other files, "avatar-truncated", "avatar-broken".
     """
@@ -42,7 +42,7 @@ def read_buffers(root: Json, binary: memoryview) -> list[memoryview]:
 
 
 def decode_uri(uri: object, what: str) -> bytes:
-    """The bytes of a `data:` URI, base64 or percent-encoded, whatever media type it says. The file's size limits them.
+    """The bytes of a `data:` URI, base64 or percent-encoded, of any media type. The file's size limits them.
 
     Raises InputError "avatar-external" for any other URI, "avatar-broken" for damaged base64.
     """

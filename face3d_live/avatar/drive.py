@@ -1,8 +1,8 @@
-"""Which morph target and which VRM expression follow which signal.
+"""Which coefficients and VRM expressions drive each morph target.
 
-Who says that a coefficient moves something, the first that does: a VRM expression with ARKit's name ("perfect sync"), a
-target with ARKit's name, a VRM preset for that coefficient (blinkLeft). What stands for both sides at once (blink) is
-used where none of these is there. Vowels and moods come last, where no coefficients do the same.
+For each coefficient the first of these that exists is used: a VRM expression with ARKit's name ("perfect sync"), a
+target with ARKit's name, a VRM preset for that coefficient (blinkLeft). A preset or target for both sides at once
+(blink) is used where there is none of these. Vowels and moods come last, where no coefficients do the same.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class _Plan:
         return self._drive
 
     def _named(self, names: list[list[str]]) -> tuple[list[_Entry], list[_Entry]]:
-        """What targets' own names say, surely and loosely."""
+        """Entries from the targets' names: exact ARKit names, and looser matches."""
         exact: list[_Entry] = []
         loose: list[_Entry] = []
         for mesh, nodes in self._carriers.items():

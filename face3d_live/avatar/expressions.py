@@ -1,4 +1,4 @@
-"""VRM's expressions as a file has them: what each moves, recolours or shifts, and what it does to others.
+"""VRM expressions as parsed from a file: morph, colour and texture-transform binds, and overrides.
 
 Sources: vrm-c/vrm-specification, `VRMC_vrm-1.0/expressions.md`; `0.0` (blendShapeMaster), whose material values are
 Unity's: colours in sRGB, texture offsets with v upwards.

@@ -1,4 +1,4 @@
-"""Extensions that a file insists on: compressions are refused with a cure, unknown ones by their name."""
+"""Required glTF extensions: compressions are refused with a cure, unknown ones by their name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COMPRESSED = {
     "KHR_meshopt_compression": "leave gltfpack's -c and -cc out, or run gltf-transform copy in.glb out.glb",
     "KHR_texture_basisu": "keep its textures as PNG, JPEG or WebP instead of KTX2",
 }
-#: Extensions that a file may insist on: read here, or without an effect on what is drawn.
+#: Extensions that a file may require: read here, or without an effect on what is drawn.
 _KNOWN = (  # prefixes
     "KHR_materials_",
     "KHR_mesh_quantization",

@@ -1,4 +1,4 @@
-"""Reading JSON that nobody has checked: each function returns what it promises or raises InputError "avatar-broken"."""
+"""Validated access to untrusted JSON: each function returns its type or raises InputError "avatar-broken"."""
 
 from __future__ import annotations
 

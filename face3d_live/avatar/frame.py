@@ -1,4 +1,4 @@
-"""Where an avatar's face is: which way it looks, what of it is the head, where it turns, where its eyes are."""
+"""The avatar's own frame: facing direction, head box, pivots of head and neck, eye positions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def frame(
 ) -> Framing:
     """bones: column of BONES -> its place. lids: "Left", "Right" -> (part, row of its moves) of the blinks.
 
-    faces_back: the file's format says which way the face looks; None: it is seen from where the morphs are. drawn:
+    faces_back: whether the file's format has the face look along -z; None: decided by where the morphs are. drawn:
     materials that expressions change, which are the face where no morph moves anything.
     Raises InputError "avatar-size" for heads of no height.
     """
@@ -67,7 +67,7 @@ def frame(
     low, high = head.min(0).astype(float), head.max(0).astype(float)
     wide, tall = (face_high - face_low)[:2]
     if any(lids.values()) and tall > _WHOLE * wide:
-        # Lids and mouth move, so they say how large the head is; long hair or a body without bones hangs on it.
+        # The height of lids and mouth gives the head's size; its box may include long hair or a body without bones.
         level = (head[:, 1] > face_low[1] - _BELOW * tall) & (head[:, 1] < face_high[1] + _ABOVE * tall)
         low, high = head[level].min(0).astype(float), head[level].max(0).astype(float)
     height = high[1] - low[1]

@@ -1,4 +1,4 @@
-"""Textures: PNG, JPEG and WebP inside the file, decoded within limits.
+"""Decoding of embedded PNG, JPEG and WebP textures, within limits.
 
 Pillow decodes; it is told the formats, and sizes are checked before a pixel is unpacked (an image bomb is a small file
 that unpacks to gigabytes).
@@ -33,7 +33,7 @@ _REPEAT, _MIRROR = 10497, 33648
 
 
 class Images:
-    """The images that materials ask for, each decoded once."""
+    """The images that materials use, each decoded once."""
 
     def __init__(self, root: Json, accessors: Accessors) -> None:
         self._accessors = accessors
@@ -65,7 +65,7 @@ class Images:
         return self._slots.setdefault(key, len(self._slots))  # type: ignore[arg-type]
 
     def taken(self) -> tuple[Image, ...]:
-        """All images asked for, in the order of their slots, small enough together."""
+        """All used images, in the order of their slots, halved until they fit `MAX_TEXELS` together."""
         pictures = dict(self._decoded)
         while sum(picture.size // 4 for picture in pictures.values()) > MAX_TEXELS:
             largest = max(pictures, key=lambda number: pictures[number].size)

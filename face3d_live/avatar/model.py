@@ -1,4 +1,4 @@
-"""What a loaded avatar is: arrays and numbers, no I/O, no OpenGL; it can be pickled and sent to another process.
+"""`Avatar`: a loaded avatar as arrays and numbers, without I/O and OpenGL; it can be pickled.
 
 Avatar frame: right-handed, +y up, +z out of the face, +x towards the subject's left; the origin is where the head
 turns, and the head is `HEAD_HEIGHT` high, so about metres.

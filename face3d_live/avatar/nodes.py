@@ -1,4 +1,4 @@
-"""The node tree: where everything is at rest, and which bone carries it."""
+"""The node tree: world transforms at rest, visibility, and the bone that carries each node."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Nodes:
         return [i for i in nodes if i not in hidden]
 
     def bones_by_name(self) -> dict[str, int]:
-        """Name of `BONES` -> node, for rigs that say nothing else. The first in tree order wins."""
+        """Name of `BONES` -> node, for rigs without a VRM humanoid. The first in tree order wins."""
         found: dict[str, int] = {}
         for i in self.order:
             name = self.names[i]

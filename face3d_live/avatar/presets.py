@@ -1,4 +1,4 @@
-"""VRM's expression presets, for avatars that have vowels and moods but no single muscles.
+"""VRM's expression presets (vowels, moods, blinks, looks) computed from ARKit coefficients.
 
 How strong a vowel or a mood is comes from the same table as what is sent to other programs (`mapping.presets`, "vrm1").
 Blinks and looks need no table: they are ARKit's own.

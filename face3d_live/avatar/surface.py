@@ -1,4 +1,4 @@
-"""One primitive: its triangles and what each vertex carries, as the file has them, unused vertices left out."""
+"""One primitive: triangles and vertex attributes as in the file, without unused vertices."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Surface:
     deltas: dict[int, Array]
 
     def at_rest(self, rest: Mapping[int, float], driven: Collection[int]) -> Surface:
-        """With targets at the weights of `rest` (0 where it says nothing); deltas of `driven` are from there to 1."""
+        """With targets at the weights of `rest` (0 where it has none); deltas of `driven` are from there to 1."""
         deltas = {number: delta for number, delta in self.deltas.items() if number in driven}
         for number in deltas.keys() & rest.keys():
             deltas[number] = deltas[number] * np.float32(1 - rest[number])

@@ -15,7 +15,7 @@ def target_names(root: Json, mesh: Json) -> list[str]:
     primitives = fields.objects(mesh, "primitives", 10_000)
     accessors = root.get("accessors", [])
     for holder in (mesh, *primitives):
-        # Extras are anybody's: what is not as expected says nothing.
+        # Extras are free-form: anything unexpected is ignored.
         extras = holder.get("extras")
         names = extras.get("targetNames") if isinstance(extras, dict) else None
         if isinstance(names, list) and names:

@@ -1,4 +1,4 @@
-"""Which pictures a material has, and by which texture coordinates each lies.
+"""The textures of a material and the sets of texture coordinates that they use.
 
 Sources: glTF 2.0, section 3.9; KHR_texture_transform; KHR_materials_pbrSpecularGlossiness (older files).
 """

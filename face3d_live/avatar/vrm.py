@@ -1,4 +1,4 @@
-"""The VRM extensions: who is which bone, what the expressions are made of, how far eyes turn, how it is drawn.
+"""The VRM extensions: bones, expressions, look-at ranges, materials.
 
 Sources: vrm-c/vrm-specification, `0.0` (extension `VRM`) and `VRMC_vrm-1.0` with `VRMC_materials_mtoon-1.0`.
 """
@@ -16,18 +16,18 @@ from face3d_live.avatar.fields import Json
 from face3d_live.avatar.model import BONES
 from face3d_live.typing import Array
 
-#: Degrees that eyes turn where the file does not say: all that the gaze does.
+#: Eye range where the file has none: the eyes turn by the whole gaze, degrees.
 ANY_RANGE = np.array([[90.0, 90.0]] * 4, np.float32)
 _INWARDS_TO_DOWN = ("HorizontalInner", "HorizontalOuter", "VerticalUp", "VerticalDown")
 
 
 @dataclass(frozen=True, eq=False)
 class Vrm:
-    """What a file says of itself; for a plain GLB: nothing.
+    """The content of the VRM extension; empty for a plain GLB.
 
     expressions: by name, the presets by their VRM 1 names, others by their own. look: what turns the eyes, where the
-    file says; eye_range: for bones, see `model.Avatar`. look_range: for expressions, lookLeft, lookRight, lookUp,
-    lookDown -> degrees of gaze at which the weight is largest, and that weight; empty where the file does not say.
+    file has it; eye_range: for bones, see `model.Avatar`. look_range: for expressions, lookLeft, lookRight, lookUp,
+    lookDown -> degrees of gaze at which the weight is largest, and that weight; empty where the file has none.
     """
 
     kind: Literal["glb", "vrm0", "vrm1"] = "glb"
@@ -107,7 +107,7 @@ def _range(looks: Json, key: str, most: str, turn: str) -> tuple[float, float]:
 
 
 def _look_range(looks: Json, prefix: str, most: str, weight: str) -> dict[str, tuple[float, float]]:
-    """Of looks by expressions: both eyes go by the outer range. Ranges that are no degrees say nothing."""
+    """Ranges of looks by expressions: both eyes use the outer range. Ranges that are no degrees are ignored."""
     ways = {"lookLeft": "HorizontalOuter", "lookRight": "HorizontalOuter",
             "lookUp": "VerticalUp", "lookDown": "VerticalDown"}  # fmt: skip
     found = {}

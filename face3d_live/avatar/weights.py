@@ -1,4 +1,4 @@
-"""How far every VRM expression and every morph is on. Source: VRMC_vrm-1.0/expressions.md, "Procedural override"."""
+"""Weights of VRM expressions and morph targets. Source: VRMC_vrm-1.0/expressions.md, "Procedural override"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A performance on a glTF model: expression as morph weights, the head's turn as a node's rotation. Bytes in and out.
+"""A take as animation of a glTF model: morph weights and the head node's rotation. Bytes in and out.
 
 Works on any .glb or .vrm that is an avatar: what each morph target follows is decided as for the live picture.
 Source: Khronos glTF 2.0 specification, section 3.11 (animations).

@@ -21,7 +21,7 @@ from face3d_live.head.model import Head
 from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.typing import Picture
 
-_STILL = 1e-5  # metres that a vertex may move without its being said: invisible
+_STILL = 1e-5  # metres: smaller offsets of a vertex are left out, as they are invisible
 _UNTURNED = 2e-3  # the same for a unit normal
 _JPEG = 95
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071

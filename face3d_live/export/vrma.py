@@ -1,4 +1,4 @@
-"""A performance as VRM animation (.vrma): a glTF of bones and of nodes that stand for expressions. Bytes out.
+"""A take as VRM animation (.vrma): a glTF of bones and of nodes that stand for expressions. Bytes out.
 
 Source: vrm-c/vrm-specification, `VRMC_vrm_animation-1.0` (the extension), `VRMC_vrm-1.0/humanoid.md` (which bones must
 be there) and `VRMC_vrm-1.0/tpose.md`. An expression's weight is the x of its node's translation; the gaze is the

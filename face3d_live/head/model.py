@@ -1,6 +1,6 @@
 """`Head`: from codes to vertices and landmarks. NumPy only.
 
-The head's frame is section 3's (metres, +x the subject's left, +y up, +z out of the face). Its origin lies between the
+The head's frame: right-handed (metres, +x the subject's left, +y up, +z out of the face). Its origin lies between the
 ears at the height of the eyes, about where a head turns.
 """
 

@@ -1,7 +1,7 @@
 """Catmull-Clark subdivision of the quad head, positions and texture coordinates apart.
 
 Positions follow Catmull and Clark (1978) with the usual boundary rules; texture coordinates are subdivided linearly,
-so seams stay where they are. The refinement is one sparse matrix, rebuilt from the quads when a level is asked for.
+so seams stay where they are. The refinement is one sparse matrix, rebuilt from the quads when a level is first used.
 A step may be taken by some quads only: `Partial` cuts it out of the whole step, so that what is refined is the same as
 if all were, and lays triangles over the neighbours of what is, so that no crack opens between them.
 """
@@ -26,8 +26,8 @@ Quads = NDArray[np.int32]
 def quads_from_pairs(faces: AnyArray) -> Quads:  # (2Q, 3) -> (Q, 4)
     """Join triangles 2i and 2i + 1 along their shared edge, keeping the winding."""
     first, second = faces[0::2], faces[1::2]
-    lonely = ~(first[:, :, None] == second[:, None, :]).any(2)  # the corner of the first that the second lacks
-    start = lonely.argmax(1)
+    opposite = ~(first[:, :, None] == second[:, None, :]).any(2)  # the corner of the first that the second lacks
+    start = opposite.argmax(1)
     rows = np.arange(len(first))
     a, b, c = (first[rows, (start + k) % 3] for k in range(3))
     other = second[rows, (~(second[:, :, None] == first[:, None, :]).any(2)).argmax(1)]

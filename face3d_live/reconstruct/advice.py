@@ -1,4 +1,4 @@
-"""What can be wrong with a photo: every code with what happened and its one cure, in English and Chinese.
+"""Refusals and warnings of photos: every code with what happened and its one cure, in English and Chinese.
 
 Codes are stable: programs may rely on them. The sentences may change.
 """

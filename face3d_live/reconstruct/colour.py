@@ -1,12 +1,12 @@
-"""The colours of a decoded photo brought to 8-bit sRGB, whatever its file says they are.
+"""Conversion of a decoded photo to 8-bit sRGB, from whatever colour space its file declares.
 
-What a file says, the first of these that it has: cICP (PNG, AVIF), an ICC profile, a PNG's sRGB, a PNG's gAMA and cHRM,
-the mark of Adobe RGB that cameras write into EXIF (DCF 2.0, interoperability index "R03"). Without any, the values are
-sRGB already. Profiles go through LittleCMS, relative colorimetric with black point compensation; the others through
+The colour space is the first of these that the file declares: cICP (PNG, AVIF), an ICC profile, a PNG's sRGB, a PNG's
+gAMA and cHRM, the mark of Adobe RGB that cameras write into EXIF (DCF 2.0, interoperability index "R03"). Without any,
+the values are sRGB already. Profiles go through LittleCMS, relative colorimetric with black point compensation; the others through
 the formulas of ITU-T H.273. PQ and HLG are brought to the range of a screen: 203 nits (ITU-R BT.2408) become white.
 
 Grey of 16 bits counts from 0 to 65535; where no value is above 255, from 0 to 255. Floating point is refused: such
-files hold linear light or encoded values, and do not say which.
+files hold linear light or encoded values without declaring which.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image | None
         return None
 
 
-# --- spaces that are told in numbers ----------------------------------------------------------------------------------
+# --- spaces declared by numbers ---------------------------------------------------------------------------------------
 
 
 def _through(image: Image.Image, space: _Space) -> Image.Image:
@@ -186,7 +186,7 @@ def _columns(xy: tuple[float, float]) -> NDArray[np.float64]:  # -> (3,)
 
 
 def _space_of(image: Image.Image) -> _Space | None:
-    """What a PNG's chunks, or a camera's EXIF, say of the colours; None for sRGB."""
+    """The colour space declared by a PNG's chunks or a camera's EXIF; None for sRGB."""
     info = image.info
     if image.format == "PNG" and "srgb" not in info and info.get("gamma"):
         white, *others = np.reshape(info.get("chromaticity") or np.array([*_SRGB[3:], *_SRGB[:3]]), (4, 2)).tolist()

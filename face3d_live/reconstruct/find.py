@@ -81,11 +81,11 @@ class Found:
 
 @dataclass(frozen=True)
 class _Reading:
-    """The network's estimate of a face in a frame. believed: whether it passed `validate_estimate`."""
+    """The network's estimate of a face in a frame. valid: whether it passed `validate_estimate`."""
 
     frame: PhotoFrame
     estimate: Estimate
-    believed: bool
+    valid: bool
 
 
 def face_choice(text: str) -> Choice:
@@ -129,12 +129,12 @@ class Finder:
         """The estimate of the face as it is, or turned upright where that is more confident; None without a face."""
         plain = self._read(frame_around(rgb, face), face) if abs(face.roll) <= LEANING else None
         if plain is not None and plain.estimate.confidence >= _CONVINCED:
-            return plain if plain.believed else None
+            return plain if plain.valid else None
         turned = [self._read(frame_around(rgb, face, roll), face) for roll in _rolls(face)]
-        others = [read for read in turned if read is not None and read.believed]
+        others = [read for read in turned if read is not None and read.valid]
         best = max(others, key=lambda read: read.estimate.confidence, default=None)
         best = best if best is None else self._straightened(rgb, face, best)
-        if plain is None or not plain.believed:
+        if plain is None or not plain.valid:
             return best
         better = best is not None and best.estimate.confidence > plain.estimate.confidence + _BETTER
         return best if better else plain

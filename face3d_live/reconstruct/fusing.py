@@ -24,7 +24,7 @@ VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
     ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
 })  # fmt: skip
-_UNKNOWN_LENGTH = 300  # frames taken for the length of a video that does not say its own
+_UNKNOWN_LENGTH = 300  # frames assumed for a video of unknown length
 _STEPS = 4
 
 

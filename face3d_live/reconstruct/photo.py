@@ -1,4 +1,4 @@
-"""Bytes to an upright picture, without trusting them."""
+"""Untrusted bytes to an upright picture."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _OTHER_TYPES = (
 
 @dataclass(frozen=True)
 class Photo:
-    """rgb: (H, W, 3) sRGB, upright as its file says; warnings: codes of `advice.WARNINGS`."""
+    """rgb: (H, W, 3) sRGB, turned upright by its EXIF; warnings: codes of `advice.WARNINGS`."""
 
     rgb: Picture
     warnings: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turned and mirrored as EXIF asks; as it is, where EXIF cannot be read."""
+    """Turned and mirrored by EXIF orientation; unchanged where EXIF cannot be read."""
     from PIL import ImageOps
 
     with contextlib.suppress(Exception):  # EXIF is whatever a program left there; Pillow fails on it in many ways

@@ -72,7 +72,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """files: name -> bytes, design section 4; report: what report.json says."""
+    """files: name -> bytes, see docs/reconstruct.md; report: the content of report.json."""
 
     files: dict[str, bytes]
     report: dict[str, Any]

@@ -23,8 +23,8 @@ from face3d_live.typing import AnyArray, Picture
 
 _CERTAIN = 0.85  # score from which a face ends the search: of discs and bars some get 0.76 in a close-up, faces 0.9
 LEAST_FACE = 48  # pixels of a photo: the smallest face that is looked for
-COARSE_SIDE = 2048  # longer side of what the detector's own search sees
-_WIDTHS = 8  # of the smallest face in the side of the finest tile: 16 pixels of what the network sees
+COARSE_SIDE = 2048  # longer side of the picture for `Detector.detect`
+_WIDTHS = 8  # of the smallest face in the side of the finest tile: 16 pixels of the detector's input
 _STRIDE = 0.62  # of a tile: what is left overlaps, and holds a face that the next coarser level misses
 _RIM = 20  # pixels of a level around the photo: a face at the very edge of a tile is missed
 _CLOSE_UP_SIDE = 256  # pixels of a close-up: more than the detector's input, and cheap to turn

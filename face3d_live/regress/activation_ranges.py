@@ -1,4 +1,4 @@
-"""Ranges of activations, from which the network runs in int8: a small JSON file beside the weights, bound to them.
+"""Calibrated ranges of activations for int8: a small JSON file next to the weights, bound to them by digest.
 
 The weights file's matrices are int8 per output channel already, and batch norms only scale those channels: int8
 changes no weight. What it rounds are the layers' inputs, all of them behind a ReLU, to 256 steps from 0 to the largest

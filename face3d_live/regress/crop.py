@@ -1,4 +1,4 @@
-"""The crop: which square of a frame the network sees, and the coordinates inside it.
+"""The crop: the square of a frame that is the network's input, and the coordinates inside it.
 
 Crop coordinates: origin in the middle of the square, x right, y down, -1..1 at the edges. A crop may be turned in the
 frame, so that a head that lies on its side is upright in it.

@@ -1,4 +1,4 @@
-"""What the network runs on, and in which precision: chosen by what is there, or asked for and checked."""
+"""Device and precision of the network: chosen by what is available, or checked where asked for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 
 def instructions() -> str:
-    """What compiled models depend on: one processor's do not run on another with other instructions."""
+    """The processor's instruction sets, part of the key of compiled models: they do not run without them."""
     return " ".join([*sorted(processor_flags()), _limit()])
 
 
@@ -57,7 +57,7 @@ def has_bf16() -> bool:
 
 
 def has_int8() -> bool:
-    """Whether the processor gains by int8."""
+    """Whether int8 is faster than float32 on this processor."""
     return bool(INT8_FLAGS & processor_flags()) and _limit() not in _LIMITS_WITHOUT_INT8
 
 

@@ -1,7 +1,7 @@
 """The head fitted to the 478 points: bounded Gauss-Newton under a pinhole camera (`gauss_newton`).
 
 The network gives both points and codes of a face. The fit finds the codes that agree with both.
-Minimised over rotation, translation, expression in 0..1 and, when asked, shape:
+Minimised over rotation, translation, expression in 0..1 and optionally shape:
 
     sum_i w_i |project(R X_i + t) - p_i|^2 / s_i^2  +  (e - e0)' C^-1 (e - e0)  +  |(c - c0) / SHAPE_SIGMA|^2
 
@@ -174,7 +174,7 @@ class Fitter:
         current = np.concatenate([codes.expression, codes.shape])
         local = self.start + current @ self.basis  # (3, N)
         basis = self.basis[:, :count]
-        if count > N_EXPRESSION:  # the shape also says how far a blink goes
+        if count > N_EXPRESSION:  # the reach of a blink depends on the shape
             basis = basis.copy()
             basis[:, N_EXPRESSION:] += np.tensordot(codes.expression[list(BLINKS)], self._blinks, 1)
         jacobian, error = linearise(problem, codes, local, basis)

@@ -1,5 +1,6 @@
-"""The regressor in PyTorch: ResNet50 (He et al., CVPR 2016), a small neck that keeps position, a head per code, and
-windows over eyes and mouth and features at the face points that correct what those heads say (`windows`).
+"""The regressor in PyTorch: ResNet50 (He et al., CVPR 2016), a small neck that keeps position, and one head per code.
+
+Their outputs are corrected by windows over eyes and mouth, and by features sampled at the face points (`windows`).
 
 Modules carry torchvision's names (`conv1`, `bn1`, `layer1.0.conv1`, ..., `layer1.0.downsample.0`), so that state
 dicts of that family load with `strict=False`. As there (v1.5), the stride of a stage sits on its first 3x3.
@@ -64,14 +65,16 @@ class Pointwise(nn.Conv2d):
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         step = self.stride[0]
         columns = x[:, :, ::step, ::step].permute(0, 2, 3, 1)
-        # As a matrix: of four dimensions, where no gradient is asked for, PyTorch makes a product per row of pixels.
+        # As a matrix: with four dimensions and without gradients, PyTorch makes one product per row of pixels.
         product = F.linear(columns.reshape(-1, columns.shape[-1]), weight.flatten(1), bias)
         return product.view(*columns.shape[:-1], len(weight)).permute(0, 3, 1, 2)
 
 
 def conv_bn(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """norm(convolution(x)). A norm whose statistics stand still is one scale and shift: it goes into the weights,
-    which saves its passes over the picture in training too."""
+    """norm(convolution(x)). In evaluation mode the norm is one scale and shift and is folded into the weights.
+
+    That saves its passes over the picture, in training with frozen statistics too.
+    """
     if norm.training:
         return norm(convolution(x))
     assert norm.running_var is not None and norm.running_mean is not None
@@ -81,7 +84,7 @@ def conv_bn(convolution: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
 
 
 class Bottleneck(nn.Module):
-    """1x1 down, 3x3, 1x1 up, and the way around."""
+    """1x1 down, 3x3, 1x1 up, and the shortcut."""
 
     def __init__(self, inputs: int, planes: int, stride: int) -> None:
         super().__init__()
@@ -97,10 +100,10 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(Pointwise(inputs, outputs, stride), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        around = x if self.downsample is None else conv_bn(self.downsample[0], self.downsample[1], x)
+        shortcut = x if self.downsample is None else conv_bn(self.downsample[0], self.downsample[1], x)
         x = F.relu(conv_bn(self.conv1, self.bn1, x), inplace=True)
         x = F.relu(conv_bn(self.conv2, self.bn2, x), inplace=True)
-        return F.relu(conv_bn(self.conv3, self.bn3, x) + around, inplace=True)
+        return F.relu(conv_bn(self.conv3, self.bn3, x) + shortcut, inplace=True)
 
 
 class ConvNorm(nn.Module):
@@ -117,13 +120,13 @@ class ConvNorm(nn.Module):
 
 
 def sample_levels(levels: Sequence[Tensor], grid: Tensor) -> Tensor:
-    """The sum of features (B, C, h, w) at places (B, i, j, 2) in crop coordinates -> (B, C, i, j)."""
-    dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # eight bits are too few for a place
+    """The sum of feature maps (B, C, h, w), sampled at (B, i, j, 2) in crop coordinates -> (B, C, i, j)."""
+    dtype = torch.promote_types(levels[0].dtype, grid.dtype)  # 8 bits of mantissa are too few for coordinates
     return torch.stack([F.grid_sample(x.to(dtype), grid.to(dtype), align_corners=False) for x in levels]).sum(0)
 
 
 class WindowHead(nn.Module):
-    """The features under one window -> what it corrects. It starts as no correction at all."""
+    """Features under one window to corrections. Initialised to no correction."""
 
     base: Tensor
 
@@ -134,7 +137,7 @@ class WindowHead(nn.Module):
         rows, columns = window.cells
         self.conv1 = ConvNorm(channels, channels, 3, 1)
         self.conv2 = ConvNorm(channels, channels, 3, 2)
-        # Without the norm, Adam's first steps silence every unit: each reads some 1,600 features that are all positive.
+        # Without the norm, Adam's first steps make every ReLU negative: each has some 1,600 inputs, all positive.
         self.hidden = nn.Linear(channels * (rows // 2) * (columns // 2), channels * HIDDEN_PER_CHANNEL, bias=False)
         self.hidden_bn = nn.BatchNorm1d(channels * HIDDEN_PER_CHANNEL)
         self.out = nn.Linear(channels * HIDDEN_PER_CHANNEL, window.outputs)
@@ -146,7 +149,7 @@ class WindowHead(nn.Module):
 
 
 class AlignedHead(nn.Module):
-    """The features at each face point -> what they correct. It starts as no correction at all."""
+    """Features at each face point to corrections. Initialised to no correction."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -160,7 +163,7 @@ class AlignedHead(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, levels: Sequence[Tensor], points: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """levels: (B, C, h, w) each; points: (B, 478, 2) -> what is added to heads, by name, and hidden (B, n)."""
+        """levels: (B, C, h, w) each; points: (B, 478, 2) -> corrections of heads, by name, and hidden (B, n)."""
         features = sample_levels(levels, points[:, :, None])[..., 0].permute(2, 0, 1)  # (478, B, C)
         own = torch.bmm(features, self.own.transpose(1, 2)).permute(1, 0, 2)  # (B, 478, 3)
         summary = torch.bmm(features, self.summary.transpose(1, 2)).permute(1, 0, 2).flatten(1)
@@ -223,7 +226,7 @@ class Network(nn.Module):
             self.heads[name].bias.copy_(mean)
 
     def features(self, crops: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, H, W, 3) uint8, or float 0..255 -> what the heads read, (B, neck * 16), and what the windows read.
+        """(B, H, W, 3) uint8, or float 0..255 -> features of the heads, (B, neck * 16), and levels for the windows.
 
         The one place where pixels are normalised.
         """
@@ -242,15 +245,15 @@ class Network(nn.Module):
         return x.flatten(1), levels
 
     def forward_features(self, crops: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """What `forward` gives; the points of the heads alone, (B, 956); all features, (B, `n_features`)."""
+        """Outputs of `forward`; the points before correction, (B, 956); all features, (B, `n_features`)."""
         features, levels = self.features(crops)
         dtype = self.heads["points"].weight.dtype
-        # Half precision counts in eighths of a pixel: the last layers and the places stay out of it.
+        # In half precision coordinates have a step of an eighth of a pixel: last layers and points stay float32.
         with torch.autocast(crops.device.type, enabled=False):
             features = features.to(dtype)
             raw = {name: head(features) for name, head in self.heads.items()}
         coarse = raw["points"]
-        # Where a window is put is no way to make its corrections better: no gradient goes there.
+        # No gradient through the position of a window.
         anchor = coarse.detach().reshape(-1, N_POINTS, 2)
         hidden = [window(levels, anchor).to(dtype) for window in self.windows.values()]
         with torch.autocast(crops.device.type, enabled=False):
@@ -264,7 +267,7 @@ class Network(nn.Module):
 
     @property
     def n_features(self) -> int:
-        """Width of what the heads, the windows and the aligned features read together."""
+        """Number of features that heads, windows and aligned features read together."""
         neck = self.architecture.neck
         return neck * GRID * GRID + len(WINDOWS) * (neck // 2) * HIDDEN_PER_CHANNEL + ALIGNED_HIDDEN
 

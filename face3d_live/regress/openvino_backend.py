@@ -39,9 +39,9 @@ class OpenVinoBackend:
         ranges = ranges if precision == "int8" else {}
         settings = {"INFERENCE_PRECISION_HINT": _TYPES[precision], "PERFORMANCE_HINT": "LATENCY"}
         if plugin == "CPU":
-            # Pinned threads of two processes would meet on one core while others idle.
+            # Threads of two processes might be pinned to the same core while others idle.
             settings |= {"INFERENCE_NUM_THREADS": str(threads), "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
-            # Layers with packed weights would else round their inputs, unasked and without measured ranges.
+            # Otherwise layers with packed weights would quantise their inputs dynamically, without measured ranges.
             settings |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
         name = _cache_key(path, plugin, precision, ranges)
         if (kept := model_cache.read(name)) is not None:

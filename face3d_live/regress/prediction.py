@@ -1,4 +1,4 @@
-"""What the network says of a batch of crops, and how its raw outputs are read."""
+"""`Prediction`: the network's output for a batch of crops, decoded from its raw heads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network in PyTorch: on an NVIDIA GPU, and in float32 on a processor as the yardstick of the other run time."""
+"""The network in PyTorch: on an NVIDIA GPU, and in float32 on a processor as the reference for OpenVINO."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Windows of fine features that follow the eyes and the mouth, and features at every face point. NumPy only.
 
-A face in a crop of 112 pixels opens an eye by four of them; the last features of a ResNet see 32 pixels at a time. As
-in Attention Mesh (Grishchenko et al. 2020), a first guess of the points places a window over each eye and the mouth in
-the early features, and a small head per window corrects the points and codes that live there. Then the features at
-every point that was found correct it, and all codes of geometry ("mesh-aligned": Zhang et al., "PyMAF", ICCV 2021).
+In a crop of 112 pixels an open eye is four pixels high, and the last features of a ResNet have a stride of 32. As in
+Attention Mesh (Grishchenko et al. 2020), a first guess of the points places a window over each eye and the mouth in the
+early feature maps, and a small head per window corrects the points and codes of that region. Then features sampled at
+every corrected point correct it again, and all codes of geometry ("mesh-aligned": Zhang et al., "PyMAF", ICCV 2021).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ CORRECTED = ("points", "log_sigma", "expression")
 #: Width of a window's hidden layer, for a network whose windows have 64 channels.
 HIDDEN_PER_CHANNEL = 4
 
-#: What the features at the points correct together, besides each its own point: heads, in the order of the outputs.
+#: Heads that the features of all points together correct, in the order of the outputs.
 ALIGNED = ("points", "shape", "expression", "rotation", "placement")
 
-#: Numbers that each point's features are summed up in for that, and width of the hidden layer that reads them all.
+#: Size of each point's summary for that, and width of the hidden layer over all summaries.
 SUMMARY, ALIGNED_HIDDEN = 4, 256
 
 

@@ -1,4 +1,4 @@
-"""Smooth edges after the fact, on the few pixels that need it.
+"""Antialiasing as a post-process (FXAA), on edge pixels only.
 
 The "console" form of FXAA (T. Lottes, "FXAA", NVIDIA 2009): along each edge, the mean of samples a few pixels to both
 sides. On a CPU rasteriser multisampling costs three times the frame; edges are some 2 % of the pixels, so finding them

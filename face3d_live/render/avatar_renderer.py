@@ -179,7 +179,7 @@ class AvatarRenderer:
         ctx.fbo.depth_mask = True
 
     def _use_maps(self, material: Material) -> dict[str, object]:
-        """Bind what the material has besides its colour; bits say which those are, and which lie by the second uv."""
+        """Bind the material's maps besides its colour; bits tell the shader which exist and which use the second uv."""
         there = second = 0
         for bit, (unit, name) in enumerate(enumerate(_MAPS, 1)):
             found: Map | None = getattr(material, name)

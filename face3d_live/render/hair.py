@@ -1,4 +1,4 @@
-"""The colour that the drawn hair takes: what an albedo shows on the scalp, if that is hair."""
+"""Hair colour of the rendered hair, from the scalp's albedo where that shows hair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from face3d_live.lighting import to_linear
 from face3d_live.render.features import Features
 from face3d_live.typing import AnyArray, Array, Picture
 
-#: Linear, where no texture tells.
+#: Linear; the default without a texture.
 DARK_BROWN = np.array([0.045, 0.028, 0.018], np.float32)
 #: A scalp is hair when it is this much darker than the cheeks, or this much yellower (blue over red); else it is bald,
 #: or was never seen and filled with skin.

@@ -1,4 +1,4 @@
-"""The default skin: a plain albedo with brows, lip colour, a blush and lid margins drawn on it, once."""
+"""The default skin texture: a plain albedo with brows, lip colour, a blush and lid margins, rendered once."""
 
 from __future__ import annotations
 

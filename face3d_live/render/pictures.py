@@ -1,4 +1,4 @@
-"""Pictures around the drawing: what lies behind the head, textures on their way in, alpha on its way out."""
+"""Studio background, resizing, conversion of textures for the shaders, and alpha of the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes to picture: the head drawn by OpenGL."""
+"""`Renderer`: codes to picture, the head rendered with OpenGL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The albedo model: a texture as a mean and 50 components, `models/albedo.npz` (made by `build_albedo`)."""
+"""The albedo model: a texture as a mean and 50 components, `models/albedo.npz` (made by `texture.build.albedo`)."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Albedo:
     def plain(self, code: AnyArray, size: int = SIZE) -> NDArray[np.uint8]:  # (50,) -> (size, size, 3) sRGB
         """A skin of that kind for the places a photo does not show: the leading components, held to what is usual.
 
-        The others fit the seen part closely and say little, or nonsense, about the rest.
+        The others fit the seen part closely and extrapolate badly to the rest.
         """
         usual = np.zeros(N_TEXTURE, np.float32)
         usual[:_LEADING] = np.clip(code[:_LEADING], -_USUAL, _USUAL)
         return (self.decode(usual, size) * 255 + 0.5).astype(np.uint8)
 
     def encode(self, image: AnyArray, weight: AnyArray | None = None) -> Array:  # (S, S, 3) 0..1, (S, S) -> (50,)
-        """The most probable code of a texture of which `weight` tells how far each texel is known.
+        """The most probable code of a texture with a `weight` of each texel.
 
         Neighbouring texels err together, so all of them count as no more than a few hundred observations.
         """

@@ -37,7 +37,7 @@ _GREY_CLOTH, _EVEN = 0.8, 0.45  # brightness that does instead where hues are al
 _SCARF_ALIKE, _SCARF_UNLIKE = 0.15, 0.4  # the same without the nose: beards are near to it
 _PAINTED = 0.08  # share of the face that paint has to have
 _LEAST_SKIN = 0.15  # and that skin has to have, where the rest is painted
-_BRIGHTNESS = 0.35  # how much brightness counts against hue when a texel is told from skin
+_BRIGHTNESS = 0.35  # weight of brightness against hue in the distance of a texel from skin
 _CLOSE, _REACH = 9, 9  # texels of a gap that is closed, and of the soft edge and shadow around
 _ALL_BELOW = 0.012  # metres below the nose's base from where all of the face is mask by what hides nose or lips
 

@@ -69,7 +69,7 @@ class TextureFuser:
         self._weight *= fade
 
     def texture(self) -> Picture:  # (S, S, 4)
-        """The texture so far, completed; meant to be asked for now and then, not for every frame."""
+        """The texture so far, completed. Too slow for every frame."""
         albedo = to_srgb(self._colour / np.maximum(self._weight, 1e-6)[:, None])
         picture = self._texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False)
         known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)

@@ -57,9 +57,9 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
     """
     zone = _zone(head, len(seen))
     sure = zone.own & (known > _SEEN)
-    judged = (zone.over | zone.root) & (known > _SEEN)
-    if sure.sum() < _FEW or not judged.any():
-        return np.zeros_like(judged)
+    candidates = (zone.over | zone.root) & (known > _SEEN)
+    if sure.sum() < _FEW or not candidates.any():
+        return np.zeros_like(candidates)
     logs = np.log(np.maximum(to_linear(seen), 4e-3)).astype(np.float32)
     bright = _smooth(logs.mean(2), known, 0.8)
     hues = np.stack([_smooth(logs[..., k] - logs[..., k + 1], known, 1.5) for k in (0, 1)], -1)
@@ -68,9 +68,9 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
     off = np.abs(hues - np.median(hues[sure], 0)).sum(-1)
     rough = roughness / np.maximum(np.median(roughness[sure]), 1e-4)
     stranded = (off > _HUE) & (rough > _STRANDS)
-    surely = judged & ((darker > _DARKER) | stranded)
+    surely = candidates & ((darker > _DARKER) | stranded)
     reach = cv2.dilate(surely.astype(np.uint8), np.ones((2 * _FAR + 1, 2 * _FAR + 1), np.uint8)) > 0
-    hair = surely | (judged & reach & (darker > _FAINTLY))
+    hair = surely | (candidates & reach & (darker > _FAINTLY))
     locks = np.zeros_like(hair)
     for lock in _rooted(hair, zone):
         how_rough, (half, tenth) = np.median(rough[lock]), np.percentile(darker[lock], (50, 90))

@@ -9,7 +9,7 @@ from face3d_live.head.model import Head
 from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import Array
 
-#: Where skin is bare and smooth enough to tell the light from.
+#: Bare, smooth skin, from which the light is estimated.
 PLAIN = ("cheeks", "forehead", "nose", "chin")
 
 #: All that a mask, a scarf or paint may cover.

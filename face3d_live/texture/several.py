@@ -30,7 +30,7 @@ def fuse(parts: Sequence[ObservedTexture], trust: Sequence[float]) -> ObservedTe
     pictures: list[Array] = [base] + [_in_tone(part, base, first.known) for part in parts[1:]]
     weights = [(part.known * share) ** _SHARPLY for part, share in zip(parts, trust, strict=True)]
     mean = _mean(pictures, weights)
-    if len(parts) > 2:  # of two that differ nobody can say which is right
+    if len(parts) > 2:  # with two, an outlier cannot be identified
         weights = [
             w * (1 + (np.abs(p - mean).max(2) / _ODD) ** 2) ** -2 for p, w in zip(pictures, weights, strict=True)
         ]

@@ -45,7 +45,7 @@ def load_filters() -> Array:  # -> (ratios, classes, SIDE, SIDE)
 
 
 def sharpen(texture: Picture, known: Array, texels_per_pixel: float) -> Picture:
-    """A sharper copy of a texture (S, S, 3 or 4), where `known` (S, S) 0..1 says that a photo showed it.
+    """A sharper copy of a texture (S, S, 3 or 4), weighted by `known` (S, S) 0..1, where a photo showed it.
 
     texels_per_pixel: along a line; a photo as fine as the texture needs none of this and is returned as it is.
     Raises AssetError: see `load_filters`.

@@ -1,4 +1,4 @@
-"""Which point of the head each texel of the atlas shows.
+"""Texel tables of the atlas: triangle and barycentric weights of each texel.
 
 Tables belong to the medium mesh and are made once per size: texel centre -> triangle and barycentric weights. Row 0 of
 a texture is v = 1. Texels outside every island repeat the nearest one inside, so that filtering never meets a border.

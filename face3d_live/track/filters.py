@@ -11,7 +11,7 @@ import numpy as np
 from face3d_live.rotations import from_quaternion, to_quaternion
 from face3d_live.typing import AnyArray, Array
 
-GAP = 0.25  # seconds without a frame after which the past says nothing
+GAP = 0.25  # seconds without a frame after which filters are reset
 NOMINAL_STEP = 1 / 30  # seconds, for sources whose clock stands still or jumps back
 SHORTEST_STEP = 1e-3  # seconds; shorter ones are a clock's jitter and would read as infinite speed
 

@@ -10,7 +10,7 @@ given, and single fits trade shape for expression. The fit gets the average from
 The person has changed when the mean of recent good frames lies farther from the frozen average than the network's
 scatter explains: root mean square over the 80 components above `FAR` and above `SPREADS` times the scatter of single
 frames, for `PATIENCE` good frames in a row (`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
-Whoever comes after nobody was seen for `ABSENT` seconds is taken for another person.
+A face after `ABSENT` seconds without one is taken for another person.
 
 The part of the face that 80 components cannot express is a running mean, too: `offset`, from the points of the fitted
 head to those of the network. It is added to the landmarks. The fit does not use it: subtracted from the points before

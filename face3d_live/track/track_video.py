@@ -101,7 +101,7 @@ class Rows:
         detected, ms = np.array(self.detected), np.array(self.ms)
         sure = float(np.median(np.array(self.confidence)[detected])) if detected.any() else 1.0
         if sure < UNSURE:
-            doubt = f"the face was seen badly (confidence {sure:.2f}, usual are 0.7 to 0.9): movements may be wrong"
+            doubt = f"the face was hard to see (confidence {sure:.2f}, usual are 0.7 to 0.9): movements may be wrong"
             warning = doubt if warning is None else f"{warning}; {doubt}"
         return Summary(
             out, len(ms), float(detected.mean()), float(np.median(ms[detected] if detected.any() else ms)), warning

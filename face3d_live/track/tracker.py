@@ -235,7 +235,7 @@ class Tracker:
     # --- without a track ----------------------------------------------------------------------------------------------
 
     def _acquire(self, rgb: Rgb, camera: Camera) -> Estimate | None:
-        """A new track where the detector sees a face and the estimate agrees, or None."""
+        """A new track where the detector finds a face and its estimate is valid, or None."""
         finest = self._schedule.next(self._now, fresh=self._now - self._shown_at < FAMILIAR)
         if finest is None:
             return None

@@ -28,7 +28,7 @@ from face3d_live.typing import AnyArray, Array, Rgb
 
 STEP = math.radians(30.0)  # a crop's roll is a multiple of it
 SLACK = math.radians(25.0)  # roll of a head in its crop up to which the crop keeps its roll
-READABLE = math.radians(55.0)  # yaw beyond which the roll of a head says little about the picture's plane
+READABLE = math.radians(55.0)  # yaw beyond which Euler roll is not the roll in the picture's plane
 CLOSE_UP_SIDE = 256  # pixels of a turned close-up: twice the side of the detector's input
 WHOLE_SIDE = 640  # pixels, longer side of a picture that is turned as a whole
 _QUARTERS = (math.pi, math.pi / 2, -math.pi / 2)

@@ -1,4 +1,4 @@
-"""What the tracker takes and gives."""
+"""Protocols of what the tracker uses, and its result, `Tracked`."""
 
 from __future__ import annotations
 

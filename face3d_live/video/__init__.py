@@ -1,9 +1,9 @@
 """Video files, stills and cameras as upright RGB pictures in square pixels, each with its time.
 
-streams   which stream of a file is meant, and what its packets say of its rate
+streams   the main streams of a file, and timing from their packets
 clock     rising times from the timestamps that files really have
 picture   a decoded frame to upright RGB: colour, pixel aspect, orientation, interlacing
-side_data where a frame says how it is to be turned
+side_data orientation of a frame (display matrix)
 colour    HDR and wide gamuts to sRGB
 reader    `Video`, which puts them together
 """

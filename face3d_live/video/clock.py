@@ -1,4 +1,4 @@
-"""Times of frames from the timestamps that files really have, and the frame rate that they amount to."""
+"""Times of frames from imperfect timestamps, and the frame rate that they amount to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FALLBACK_FPS = 30.0  # where nothing is known of a rate
 JUMP_SECONDS, FILE_JUMP_SECONDS = 10.0, 60.0
 #: The same in median steps, for time lapses.
 JUMP_STEPS = 10.0
-#: A clock that goes back by fewer median steps trembles; one that goes back further begins again.
+#: Steps back of fewer median steps are jitter; larger ones are a restart of the clock.
 RESTART_STEPS = 1.5
 
 

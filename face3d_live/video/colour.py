@@ -1,4 +1,4 @@
-"""Colours of frames to sRGB: by their matrix and range, and from HDR and wide gamuts by a table.
+"""Conversion of frames to sRGB: by matrix and range, and from HDR and wide gamuts by a 3D lookup table.
 
 HDR10 and HLG are brought to SDR with 203 nits, HDR's reference white (ITU-R BT.2408), as the brightest white. Below
 about 90 nits nothing changes, so skin is as bright as SDR cameras show it; above, the curve of ITU-R BT.2390, annex 5
@@ -45,7 +45,7 @@ _D65 = (0.3127, 0.3290)
 
 @dataclass(frozen=True)
 class Colours:
-    """What a stream or a frame says of its colours, in the numbers of ITU-T H.273."""
+    """The declared colour properties of a stream or a frame, in the numbers of ITU-T H.273."""
 
     matrix: int
     range: int
@@ -53,9 +53,11 @@ class Colours:
     transfer: int
 
     @classmethod
-    def of(cls, said: Any) -> Colours:
+    def of(cls, declared: Any) -> Colours:
         """Of a frame or a codec context."""
-        return cls(int(said.colorspace), int(said.color_range), int(said.color_primaries), int(said.color_trc))
+        return cls(
+            int(declared.colorspace), int(declared.color_range), int(declared.color_primaries), int(declared.color_trc)
+        )
 
     def table(self) -> tuple[int, int] | None:
         """(transfer, primaries) that `table_of` has to bring to sRGB, or None where that is near enough."""
@@ -69,7 +71,7 @@ class Colours:
 
 
 class ColourMapper:
-    """Frames of one stream to RGB. declared: what the container says, for frames that say nothing themselves."""
+    """Frames of one stream to RGB. declared: the container's properties, for frames without their own."""
 
     def __init__(self, declared: Colours) -> None:
         self._declared = declared
@@ -78,8 +80,8 @@ class ColourMapper:
 
     def rgb(self, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:  # -> (height, width, 3)
         """The picture in sRGB, scaled to a size."""
-        said = self._fill_in(frame)
-        table = said.table()
+        declared = self._fill_in(frame)
+        table = declared.table()
         if table is None:
             return np.asarray(self._scaler.reformat(frame, width, height, "rgb24").to_ndarray(), np.uint8)
         deep = self._scaler.reformat(frame, width, height, "gbrp16le")
@@ -94,18 +96,18 @@ class ColourMapper:
         return np.asarray(self._narrower.reformat(mapped, format="rgb24").to_ndarray(), np.uint8)
 
     def _fill_in(self, frame: VideoFrame) -> Colours:
-        """What is known of a frame's colours. The frame is told what FFmpeg's scaler has to know, in terms it knows."""
-        said, known = Colours.of(frame), self._declared
-        primaries = known.primaries if said.primaries == _UNKNOWN else said.primaries
-        transfer = known.transfer if said.transfer == _UNKNOWN else said.transfer
-        matrix = known.matrix if said.matrix == _UNKNOWN else said.matrix
+        """The frame's colour properties, completed; those that FFmpeg's scaler needs are set on the frame."""
+        declared, known = Colours.of(frame), self._declared
+        primaries = known.primaries if declared.primaries == _UNKNOWN else declared.primaries
+        transfer = known.transfer if declared.transfer == _UNKNOWN else declared.transfer
+        matrix = known.matrix if declared.matrix == _UNKNOWN else declared.matrix
         if matrix not in _SCALERS_MATRICES:
             wide = matrix in _BT2020_MATRICES or primaries == BT2020
             matrix = 9 if wide else 1 if matrix in _DERIVED_MATRICES else _UNKNOWN
         if not frame.format.is_rgb:
-            span = said.range or known.range
+            span = declared.range or known.range
             frame.colorspace, frame.color_range = matrix, span if span in _RANGES else 0
-        return Colours(matrix, said.range, primaries, transfer)
+        return Colours(matrix, declared.range, primaries, transfer)
 
 
 def _graph(transfer: int, primaries: int, frame: VideoFrame) -> Graph:

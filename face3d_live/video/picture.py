@@ -1,4 +1,4 @@
-"""A decoded frame as people should see it: sRGB, square pixels, upright, without comb teeth."""
+"""A decoded frame to a picture: sRGB, square pixels, upright, deinterlaced."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from face3d_live.typing import AnyArray, Rgb
 from face3d_live.video.colour import ColourMapper, Colours
 from face3d_live.video.side_data import display_matrix
 
-#: Pixels that are more than so many times as wide as high, or as high as wide, are a mistake of the file.
+#: Pixel aspects beyond this, either way, are taken for a mistake of the file.
 _MOST_ASPECT = 4.0
-#: Less is no difference to anybody.
+#: Smaller aspects are taken as 1.
 _LEAST_ASPECT = 1.01
 #: See-through pixels lie over this grey, as in photos (`reconstruct.photo`).
 _BACKGROUND = 128
-#: Levels by which a line must stand out from both its neighbours to be a comb's comb.
+#: Levels by which a pixel must differ from both its vertical neighbours to be an interlacing artefact (comb).
 _COMB = 12
 
 
@@ -49,7 +49,7 @@ class Pictures:
 
 
 def pixel_aspect(stream: VideoStream) -> float:
-    """Width of a stored pixel in units of its height, by the container or else the codec; 1 where that is nonsense."""
+    """Width of a stored pixel in units of its height, by the container or else the codec; 1 if implausible."""
     aspect = float(stream.sample_aspect_ratio or 1)
     wide = max(aspect, 1 / aspect) if aspect > 0 else 0.0
     return aspect if _LEAST_ASPECT <= wide <= _MOST_ASPECT else 1.0
@@ -72,10 +72,10 @@ def oriented(rgb: Rgb, matrix: AnyArray | None) -> Rgb:
 
 
 def deinterlaced(rgb: Rgb) -> Rgb:
-    """An interlaced picture's second field where it does not go with the first one, made of the lines around.
+    """An interlaced picture with the lines of its second field interpolated where the fields differ (combing).
 
-    A pixel of an odd line is a comb's comb when it is brighter or darker than both its neighbours above and below.
-    What does not move, and video that is only called interlaced, keeps all its lines.
+    A pixel of an odd line shows combing when it is brighter or darker than both its neighbours above and below. Static
+    parts, and progressive video that is only marked as interlaced, keep all their lines.
     """
     if len(rgb) < 3:
         return rgb

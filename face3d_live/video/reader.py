@@ -219,7 +219,7 @@ def _video_streams(container: InputContainer, path: Path) -> list[VideoStream]:
 
 
 def _declared_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    """How long the pictures last by the file's own account, or None. Other streams may be longer."""
+    """The declared duration of the pictures, or None. Other streams may be longer."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     if container.duration is not None and len(container.streams) == 1:

@@ -1,4 +1,4 @@
-"""Which stream of a file is meant, and what its packets say of it, without decoding anything."""
+"""Selection of a file's main streams, and timing from their packets, without decoding."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 
 from face3d_live.video.clock import FALLBACK_FPS, FILE_JUMP_SECONDS, JUMP_SECONDS, frame_rate
 
-#: Pictures that belong to a file and are not its film: covers, and thumbnails of chapters and of the timeline.
+#: Streams of pictures that are not the video: covers, and thumbnails of chapters and of the timeline.
 _ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
-#: Sound that is not what the people in the picture say and hear: only where there is no other.
+#: Commentary and other sound that is not the recording's own: used only where there is no other.
 _SECONDARY_SOUND = (
     Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired | Disposition.descriptions
     | Disposition.karaoke | Disposition.lyrics | Disposition.non_diegetic | Disposition.dependent
@@ -35,9 +35,9 @@ _Stream = TypeVar("_Stream", bound=Stream)
 
 @dataclass
 class Packets:
-    """What the first packets of a stream say. decoded and shown: decoding times (presentation times where there are
+    """Timing from the first packets of a stream. decoded and shown: decoding times (presentation times where there are
     none) and presentation times in the order of the file, seconds; count: packets that show something; whole: the
-    file ended before the look did."""
+    file ended before probing did."""
 
     decoded: list[float] = field(default_factory=list)
     shown: list[float] = field(default_factory=list)
@@ -63,7 +63,7 @@ def demuxed(container: InputContainer, *streams: _Stream) -> Iterator[av.Packet[
 
 
 def is_attached_picture(stream: VideoStream) -> bool:
-    """Whether these pictures belong to the file and are not its film."""
+    """Whether a stream holds covers or thumbnails and not the video."""
     return bool(stream.disposition & _ATTACHED)
 
 
@@ -124,7 +124,7 @@ def _count(packets: Packets, packet: av.Packet[VideoStream]) -> None:
 
 
 def is_untimed(container: InputContainer, packets: Packets) -> bool:
-    """Whether the timestamps are FFmpeg's own invention, as those of raw streams, or there are none to speak of."""
+    """Whether timestamps are missing, or made up by FFmpeg as for raw streams."""
     raw = _is(container, Flags.no_timestamps)
     return raw or (np.diff(packets.decoded) > 0).sum() < (packets.count - 1) / 2
 
@@ -150,6 +150,6 @@ def measured_rate(packets: Packets) -> float | None:
 
 
 def declared_rate(stream: VideoStream) -> float:
-    """What a stream without timestamps says of itself, in its own headers or else by FFmpeg's convention."""
+    """The declared rate of a stream without timestamps, from its headers or else FFmpeg's default."""
     rate = stream.guessed_rate or stream.average_rate
     return float(rate) if rate and 0.1 <= rate <= _MOST_RATE else FALLBACK_FPS

@@ -1,5 +1,5 @@
 #version 330
-// A training head: moving vertices in the head frame, fixed attributes that say what each place is.
+// A training head: moving vertices in the head frame, fixed attributes of material and features.
 uniform mat4 projection;
 uniform mat3 rotation;
 uniform vec3 translation;

@@ -83,7 +83,7 @@ def test_occlusion_darkens_by_its_strength() -> None:
     ("direction", "towards", "away"),
     [((1, 0, 0.2), (230, 128, 200), (26, 128, 200)), ((0, 1, 0.2), (128, 230, 200), (128, 26, 200))],
 )
-def test_relief_turns_to_the_light(direction: Any, towards: Any, away: Any) -> None:
+def test_a_normal_map_turns_to_the_light(direction: Any, towards: Any, away: Any) -> None:
     """Red is towards growing u, green upwards, against growing v: the tiny square's v is turned round for it."""
     light = lamp(np.array(direction), np.array([6.0, 6.0, 6.0]))
     upright = {"KHR_texture_transform": {"scale": [1, -1], "offset": [0, 1]}}  # v downwards, as glTF has it
@@ -100,7 +100,7 @@ def test_relief_turns_to_the_light(direction: Any, towards: Any, away: Any) -> N
     )
 
 
-def test_relief_of_a_side_that_is_seen_from_behind() -> None:
+def test_a_normal_map_on_a_side_that_is_seen_from_behind() -> None:
     """Towards growing u is to the viewer's left from behind."""
     light = lamp(np.array([-1, 0, 0.2]), np.array([6.0, 6.0, 6.0]))
 

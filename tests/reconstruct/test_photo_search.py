@@ -38,8 +38,13 @@ def detector():
 
 
 @pytest.fixture(scope="module")
-def finder(head, detector):
-    return Finder(detector, Estimator(Regressor.load("cpu"), head))
+def regressor():
+    return Regressor.load("cpu")
+
+
+@pytest.fixture(scope="module")
+def finder(head, detector, regressor):
+    return Finder(detector, Estimator(regressor, head))
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +186,7 @@ def test_a_face_beyond_the_photo_is_cropped_even_when_it_was_turned(head):
 # --- not believed -----------------------------------------------------------------------------------------------------
 
 
-def test_rotated_crops_agree_on_a_face_and_on_nothing_else(finder, astronaut, upright):
-    regressor = finder._estimator.regressor
+def test_rotated_crops_agree_on_a_face_and_on_nothing_else(regressor, astronaut, upright):
     assert disagreement(regressor, astronaut, upright) < 0.04
     sideways = np.ascontiguousarray(np.rot90(astronaut))
     misread = upright - FACE.astype(np.float32) + (122, 512 - 222)
@@ -224,7 +228,7 @@ def test_the_surest_way_up_wins(astronaut, monkeypatch):
         points[263] = 40, 11  # the subject's left eye
         turned = round(math.degrees(frame.roll))
         estimate = SimpleNamespace(confidence=sure[abs(turned) if abs(turned) == 180 else turned], points_px=points)
-        return SimpleNamespace(frame=frame, estimate=estimate, believed=True)
+        return SimpleNamespace(frame=frame, estimate=estimate, valid=True)
 
     monkeypatch.setattr(Finder, "_read", read)
     keypoints = np.array([[190, 100], [250, 100], [220, 130], [220, 150], [160, 110], [280, 110]], np.float32)

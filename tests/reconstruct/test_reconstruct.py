@@ -160,7 +160,7 @@ def test_what_is_hard_to_see_is_held_back(maker, known):
     np.testing.assert_allclose(params_from(made.files["params.npz"]).codes.shape, 0.5)
 
 
-def test_the_high_mesh_carries_relief_and_the_others_wear_it(made, maker, known):
+def test_the_high_mesh_is_displaced_and_the_others_have_a_normal_map(made, maker, known):
     assert b"norm normal.png" in made[0].files["mesh.mtl"] and picture(made[0].files["normal.png"]).shape[2] == 3
     high = maker.photo(known[0], Options("high", 512, refine=False))
     assert b"norm" not in high.files["mesh.mtl"] and high.report["relief_mm"] > 0

@@ -73,7 +73,7 @@ def test_features_and_the_unseen_stay_as_they_are(head, albedo, folds):
     assert (depth[~texels.covered] == 0).all() and seen.any()
 
 
-def test_a_flat_relief_is_a_flat_normal_map_and_moves_nothing(head):
+def test_a_flat_displacement_is_a_flat_normal_map_and_moves_nothing(head):
     flat = np.zeros((SIZE, SIZE), np.float32)
     assert (normal_map(flat, posed(), head) == (128, 128, 255)).all()
     mesh = head.topology("medium")

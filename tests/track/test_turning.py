@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -138,8 +139,12 @@ def test_turned_pictures_show_faces_in_place(quarters):
 
 
 @pytest.fixture(scope="module")
-def make_tracker(head):
-    estimator = Estimator(Regressor.load("cpu"), head)
+def estimator(head):
+    return Estimator(Regressor.load("cpu"), head)
+
+
+@pytest.fixture(scope="module")
+def make_tracker(head, estimator):
     return lambda: Tracker(estimator, head)
 
 
@@ -175,23 +180,25 @@ def test_a_turning_picture_is_followed_all_the_way_round(make_tracker):
     assert np.abs((np.array(rolls) - rolls[0] + 180) % 360 - 180).max() < 12
 
 
-def test_what_cannot_be_believed_is_no_face(make_tracker):
+def test_what_cannot_be_believed_is_no_face(head, estimator):
     """Whatever the detector says: an estimate without any confidence is not shown, and soon ends the track."""
-    tracker, picture = make_tracker(), data.astronaut()
-    honest = tracker._estimator
-    shown = tracker.update(picture, 0.0)
 
-    class Unsure:
+    class Sometimes:
+        sure = True
+
         def estimate(self, *args):
-            found = honest.estimate(*args)
-            wild = found.codes.with_(expression=np.ones(52, np.float32))
-            return type(found)(wild, found.points_px, 0.02, found.residual, found.predicted, found.point_offsets)
+            found = estimator.estimate(*args)
+            wild = replace(found, codes=found.codes.with_(expression=np.ones(52, np.float32)), confidence=0.02)
+            return found if self.sure else wild
 
-    tracker._estimator = Unsure()
+    network, picture = Sometimes(), data.astronaut()
+    tracker = Tracker(network, head)
+    shown = tracker.update(picture, 0.0)
+    network.sure = False
     tracked = [tracker.update(picture, i / 10) for i in range(1, 10)]
     assert not any(o.face for o in tracked)
     assert tracked[0].codes.expression == pytest.approx(shown.codes.expression)
-    tracker._estimator = honest
+    network.sure = True
     assert any(tracker.update(picture, 1 + i / 10).face for i in range(3))
 
 

@@ -210,7 +210,7 @@ class Build:
             raise ValueError("the atlas cuts a quad")
 
     def expression_arrays(self) -> dict[str, Any]:
-        """The part of `arrays` that says how the head moves."""
+        """The part of `arrays` that belongs to expressions."""
         return {
             "expression_mm": (1000 * self.expression).astype(np.float16),
             "blink_mm": (1000 * self.blink_basis).astype(np.float16),

@@ -1,4 +1,4 @@
-"""Offsets of the mesh bent to meet measured movements of the face's points. Build-time.
+"""Offsets of the mesh deformed to meet measured movements of the face's points. Build-time.
 
 Between the points the correction is as smooth as the surface allows: of all fields it is the one with the least squared
 graph Laplacian (Botsch and Sorkine, IEEE TVCG 2008, linear variational deformation), so that upper and lower lip, which
@@ -21,7 +21,7 @@ class Bender:
     """The linear system of one mesh, factorised once for all movements.
 
     faces: (F, 3) of V vertices. free: (V,) bool, what may move; all else stays. point_faces, point_weights: (P, 3)
-    where the points lie. trust: (P,) 0..1 how far a point may be believed. faith: weight of a trusted point.
+    where the points lie. trust: (P,) 0..1 of each point. faith: weight of a trusted point.
     """
 
     def __init__(

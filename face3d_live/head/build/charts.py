@@ -63,7 +63,7 @@ def is_disc(faces: AnyArray) -> bool:
 
 
 def exposure(vertices: AnyArray, faces: AnyArray, directions: int = 40, size: int = 320) -> AnyArray:  # (F,) 0..1
-    """How much of the outside each triangle sees: the insides of sockets, nostrils and ear canals get nearly 0."""
+    """Exposure of each triangle, 0 hidden to 1 open: the insides of sockets, nostrils and ear canals get nearly 0."""
     k = np.arange(directions) + 0.5
     polar, turn = np.arccos(1 - 2 * k / directions), np.pi * (1 + 5**0.5) * k
     views = np.stack([np.cos(turn) * np.sin(polar), np.cos(polar), np.sin(turn) * np.sin(polar)], 1)

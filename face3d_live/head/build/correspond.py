@@ -1,4 +1,4 @@
-"""Where MediaPipe's 468 skin points lie on the head, found by showing it rendered heads. Build-time.
+"""Where MediaPipe's 468 skin points lie on the head, measured by its detections on rendered heads. Build-time.
 
     python -m face3d_live.head.build.correspond --data ../shared/data --task face_landmarker.task
 
@@ -32,7 +32,7 @@ from face3d_live.typing import AnyArray, Array, Mask
 
 SIZE = 512
 N_PICTURES = 160
-#: Beyond this error, as a share of the distance of the outer eye corners, a picture only says "not here".
+#: Beyond this error, as a share of the distance of the outer eye corners, a picture counts as "not here" only.
 CAP = 0.12
 IRIS, PUPIL = 0.377, 0.14  # angles on the eyeball, radians
 
@@ -80,7 +80,7 @@ def candidates(head: Head, order: int = 4) -> Candidates:
 
 
 class RenderedSubject:
-    """The head dressed for MediaPipe: MakeHuman skins, brows and painted eyes."""
+    """Renders the head for MediaPipe, with MakeHuman skins, brows and painted eyes."""
 
     def __init__(self, head: Head, data: Path) -> None:
         source = load_source()
@@ -105,7 +105,7 @@ class RenderedSubject:
             self.studio.set_texture(file.stem, np.asarray(image.convert(mode)))
         return [file.stem for file in files]
 
-    def view(self, rng: np.random.Generator, places: Candidates) -> RenderedView:
+    def render_view(self, rng: np.random.Generator, places: Candidates) -> RenderedView:
         """One random picture."""
         shape = rng.normal(0, 0.8, N_SHAPE)
         expression = random_expression(rng)
@@ -144,7 +144,7 @@ class RenderedSubject:
         ]
 
     def _paint(self, fine: Array, expression: AnyArray, rng: np.random.Generator) -> Array:
-        """Vertex colours: eyes with iris and pupil, dark mouth, pink tongue; white where a texture speaks."""
+        """Vertex colours: eyes with iris and pupil, dark mouth, pink tongue; white where a texture applies."""
         color = np.ones_like(fine)
         color[self.mesh.part == 4] = (0.35, 0.12, 0.12)
         color[self.mesh.part == 3] = (0.75, 0.4, 0.4)
@@ -255,7 +255,7 @@ def main() -> None:
     head = Head.load()
     places = candidates(head)
     subject, rng = RenderedSubject(head, options.data), np.random.default_rng(3)
-    views = [subject.view(rng, places) for _ in range(options.pictures)]
+    views = [subject.render_view(rng, places) for _ in range(options.pictures)]
     marks = detect([s.picture for s in views], options.task)
     best, error = vote(views, marks, places)
     trust = usable(error)

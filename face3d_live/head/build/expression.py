@@ -10,12 +10,12 @@ import numpy as np
 from face3d_live.codes import ARKIT, MIRROR, without_side
 from face3d_live.typing import AnyArray, Array, Mask
 
-#: What people's points say of the movements, made by `train/data/movements.py`.
+#: Movements measured on people's points, made by `train/data/movements.py`.
 MOVEMENTS = Path(__file__).with_name("movements.npz")
 
 #: anny's brows rise by 5 to 7 mm and its nostrils by 4, its cheeks by 9 when they squint. What follows is scaled before
-#: it is bent to what was measured; nose and cheeks, which no tracker sees, by what anatomy allows (a nostril 6 mm, a
-#: cheek 5).
+#: it is bent to what was measured; nose and cheeks, for which there are no points, by what anatomy allows (a nostril
+#: 6 mm, a cheek 5).
 AMPLITUDE = {"browInnerUp": 2.0, "browOuterUp": 1.6, "noseSneer": 1.5, "cheekSquint": 0.6}
 #: Over this distance (metres) to both sides of the middle a movement of one side fades out.
 MIDDLE = 0.016

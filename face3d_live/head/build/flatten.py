@@ -46,7 +46,7 @@ def rest_triangles(vertices: AnyArray, faces: AnyArray) -> AnyArray:  # (V, 3), 
     length = np.maximum(np.linalg.norm(e1, axis=1), 1e-12)
     x = (e1 * e2).sum(1) / length
     y = np.linalg.norm(np.cross(e1, e2), axis=1) / length
-    y = np.maximum(y, 0.02 * length)  # slivers would dominate the energy with an angle nobody sees
+    y = np.maximum(y, 0.02 * length)  # slivers would dominate the energy with angles that do not matter
     zero = np.zeros_like(x)
     return np.stack([np.stack([length, x], 1), np.stack([zero, y], 1)], 1)
 

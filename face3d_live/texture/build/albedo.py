@@ -1,6 +1,6 @@
 """Build models/albedo.npz: `python -m face3d_live.texture.build.albedo --data ../shared/data`.
 
-A PCA over the library of textures (`texture.library`, made when it is not there): 20 CC0 body skins and the faces
+A PCA over the library of textures (`texture.build.library`, made when it is not there): 20 CC0 body skins and the faces
 lifted from portraits, weighted so that every tone from dark to light counts the same. Textures that the components
 explain badly (glasses, fringes, misfits) are put aside and the PCA is done again. Prints what it explains.
 """

@@ -2,8 +2,8 @@
 
     python -m face3d_live.texture.build.library --data ../shared/data [--out .cache/textures]
 
-`NAME.png` and `lifted_NAME.png`, 512x512 albedo, row 0 = v 1; `codes.npz` (written by `build_albedo`) has the albedo
-code of each by name.
+`NAME.png` and `lifted_NAME.png`, 512x512 albedo, row 0 = v 1; `codes.npz` (written by `texture.build.albedo`) has the
+albedo code of each by name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Albedo textures of the portraits: the head is fitted to their 478 teacher points, sampled, freed of its light."""
+"""Albedo textures from portraits: the head is fitted to their 478 teacher points, sampled, the light divided out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Lifter:
     """Takes the skin off portraits, at one texture size."""
 
     def __init__(self, head: Head, size: int, reference: Picture) -> None:
-        """reference: (S, S, 3) an average skin, whose pattern tells light from colour."""
+        """reference: (S, S, 3) an average skin, whose pattern separates light from albedo."""
         self._head, self._fitter, self.texels = head, Fitter(head), texels_of(head, size)
         self._trust = face_only(head, self.texels)
         self._reference = to_linear(self.texels.of(reference) / 255)

