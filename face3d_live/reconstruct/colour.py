@@ -2,8 +2,9 @@
 
 The colour space is the first of these that the file declares: cICP (PNG, AVIF), an ICC profile, a PNG's sRGB, a PNG's
 gAMA and cHRM, the mark of Adobe RGB that cameras write into EXIF (DCF 2.0, interoperability index "R03"). Without any,
-the values are sRGB already. Profiles go through LittleCMS, relative colorimetric with black point compensation; the others through
-the formulas of ITU-T H.273. PQ and HLG are brought to the range of a screen: 203 nits (ITU-R BT.2408) become white.
+the values are sRGB already. Profiles go through LittleCMS, relative colorimetric with black point compensation; the
+others through the formulas of ITU-T H.273. PQ and HLG are brought to the range of a screen: 203 nits (ITU-R BT.2408)
+become white.
 
 Grey of 16 bits counts from 0 to 65535; where no value is above 255, from 0 to 255. Floating point is refused: such
 files hold linear light or encoded values without declaring which.
