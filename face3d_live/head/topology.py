@@ -94,7 +94,7 @@ class MeshTopology:
         flat = length[:, 0] < 1e-20
         total /= np.where(length < 1e-20, 1, length)
         total[flat] = (0, 0, 1)
-        return total
+        return np.asarray(total)
 
     @cached_property
     def _gather(self) -> csr_matrix:
