@@ -35,7 +35,7 @@ def check_size(size: int) -> None:
         raise InputError("avatar-too-large", text)
 
 
-def split(data: bytes) -> tuple[dict[str, Any], memoryview]:
+def split_glb(data: bytes) -> tuple[dict[str, Any], memoryview]:
     """The JSON object and the binary chunk (empty where there is none).
 
     Raises InputError "avatar-too-large", "avatar-not-glb", "avatar-truncated" or "avatar-broken".

@@ -74,7 +74,7 @@ class Images:
 
     def _decode(self, number: int) -> NDArray[np.uint8]:
         image = self._images[number]
-        picture = decode(self._bytes(image, f"image {number}"), f"image {number}")
+        picture = decode_image(self._bytes(image, f"image {number}"), f"image {number}")
         self._texels += picture.size // 4
         if self._texels > 4 * MAX_TEXELS:
             raise InputError("avatar-too-complex", "the textures are too many and too large: scale them to 2048 pixels")
@@ -89,7 +89,7 @@ class Images:
         return bytes(self._accessors.view(view))
 
 
-def decode(data: bytes, what: str) -> NDArray[np.uint8]:  # -> (H, W, 4) sRGB
+def decode_image(data: bytes, what: str) -> NDArray[np.uint8]:  # -> (H, W, 4) sRGB
     """An image of at most `KEPT_SIDE` pixels a side. Raises InputError "avatar-image"."""
     try:
         with warnings.catch_warnings():

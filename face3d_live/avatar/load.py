@@ -50,7 +50,7 @@ def load_avatar(data: bytes) -> Avatar:
     Raises InputError: avatar-too-large, avatar-not-glb, avatar-truncated, avatar-broken, avatar-external,
     avatar-compressed, avatar-extension, avatar-too-complex, avatar-image, avatar-size, avatar-empty, avatar-no-morphs.
     """
-    root, binary = container.split(data)
+    root, binary = container.split_glb(data)
     check_extensions(root)
     with np.errstate(all="ignore"):  # extreme numbers overflow; what is not finite is then refused
         return _Loader(root, binary).load()

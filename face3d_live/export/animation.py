@@ -34,7 +34,7 @@ def animated_glb(glb: bytes, t: AnyArray, expression: AnyArray, rotation: AnyArr
     Raises InputError: "not-a-glb", "no-morphs" (no target follows a coefficient).
     """
     try:
-        document, binary = container.split(glb)
+        document, binary = container.split_glb(glb)
         Accessors(document, binary)  # checks what the names below are read from
         nodes = Nodes(document)
         vrm = read_vrm(document, len(nodes))

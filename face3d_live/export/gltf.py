@@ -30,7 +30,7 @@ class Buffer:
 
     @classmethod
     def extending(cls, document: dict[str, Any], binary: bytes) -> Buffer:
-        """A buffer that begins with what a file holds (see `avatar.container.split`); indices of that stay valid."""
+        """A buffer that begins with a file's data (see `avatar.container.split_glb`); its indices stay valid."""
         buffer = cls()
         buffer.add_bytes(binary)
         buffer.views, buffer.accessors = list(document.get("bufferViews", [])), list(document.get("accessors", []))

@@ -60,7 +60,7 @@ class _Space:
     hdr: bool = False
 
 
-def to_srgb(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
+def photo_to_srgb(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
     """(RGB or RGBA in sRGB, whether its colours are certain). data: the file.
 
     Raises InputError("unsupported-type") for floating point.

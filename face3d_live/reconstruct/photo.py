@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from face3d_live.reconstruct.advice import refusal
-from face3d_live.reconstruct.colour import to_srgb
+from face3d_live.reconstruct.colour import photo_to_srgb
 from face3d_live.typing import Picture
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _decode(data: bytes, name: str) -> Photo:
             if shown < _LEAST_SHOWN:
                 raise refusal("not-an-image", f"{name}, of which {shown:.0%} is there")
             image = _upright(image)
-            coloured, certain = to_srgb(image, data)
+            coloured, certain = photo_to_srgb(image, data)
             codes = {"end-missing": shown < 1, "colours": not certain}
             return Photo(_flat(coloured), tuple(code for code, true in codes.items() if true))
     except Image.DecompressionBombError as error:

@@ -18,7 +18,16 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from face3d_live.track.detector import LEAST_CONTRAST, SCORE_NEAR, SIDE, SURE, TILE_SHARES, Detection, Detector, blend
+from face3d_live.track.detector import (
+    LEAST_CONTRAST,
+    SCORE_NEAR,
+    SIDE,
+    SURE,
+    TILE_SHARES,
+    Detection,
+    Detector,
+    merge_detections,
+)
 from face3d_live.typing import AnyArray, Picture
 
 _CERTAIN = 0.85  # score from which a face ends the search: of discs and bars some get 0.76 in a close-up, faces 0.9
@@ -38,11 +47,11 @@ def search(detector: Detector, rgb: Picture) -> list[Detection]:
     if _found(faces):
         return faces
     turned = (scaled(face, back) for face in _turned(detector, small))
-    faces = blend([*faces, *_confirmed(detector, rgb, [*faces, *turned])])
+    faces = merge_detections([*faces, *_confirmed(detector, rgb, [*faces, *turned])])
     for side in _sides(max(rgb.shape[:2])):
         if _found(faces):
             break
-        faces = blend([*faces, *_confirmed(detector, rgb, list(_in_tiles(detector, rgb, side)))])
+        faces = merge_detections([*faces, *_confirmed(detector, rgb, list(_in_tiles(detector, rgb, side)))])
     return sorted(faces, key=lambda face: (face.score < SURE, -face.area))
 
 
@@ -60,7 +69,7 @@ def _turned(detector: Detector, small: Picture) -> Iterator[Detection]:
 
 def _confirmed(detector: Detector, rgb: Picture, found: list[Detection]) -> Iterator[Detection]:
     """Of unmerged detections those that a close-up scores above `SURE`, as detected there."""
-    for face in blend(found):
+    for face in merge_detections(found):
         near = detect_close_up(detector, rgb, face)
         if near is not None and near.score >= SURE:
             yield near

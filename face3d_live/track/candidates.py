@@ -33,7 +33,7 @@ from face3d_live.rotations import angle_between
 from face3d_live.track.crop_placement import centre_of
 from face3d_live.track.detector import SURE, Detection
 from face3d_live.track.identity import IdentityAverage
-from face3d_live.track.types import Estimate
+from face3d_live.track.types import FaceEstimate
 from face3d_live.typing import AnyArray
 
 CONTEST_EVERY = 0.2  # seconds
@@ -109,7 +109,7 @@ class Candidate:
         """Whether its first few estimates were made just now."""
         return np.isfinite(self.asked) and self.wait <= FRESH
 
-    def add_estimate(self, estimate: Estimate) -> None:
+    def add_estimate(self, estimate: FaceEstimate) -> None:
         """Take in one estimate of it."""
         if not np.isfinite(estimate.predicted.shape).all() or estimate.confidence < BELIEVED:
             self.views = 0
@@ -133,7 +133,7 @@ class Observer(Protocol):
     def detect_near(self, face: Detection) -> Detection | None:
         """A close-up detection at the place where the face was."""
 
-    def estimate(self, face: Detection) -> Estimate | None:
+    def estimate(self, face: Detection) -> FaceEstimate | None:
         """The network's estimate of it; None where it is not plausible."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from face3d_live.regress.crop import CROP_MARGIN, Crop, crop_from_points
 from face3d_live.track.detector import Detection
-from face3d_live.track.types import Estimate
+from face3d_live.track.types import FaceEstimate
 from face3d_live.typing import AnyArray
 
 # The box around the 478 points in units of the detector's box: 8 % larger on 801 portraits and 12 % on clips (sd 8 and
@@ -44,7 +44,7 @@ def anchored(own: Crop, seen: Crop) -> Crop:
     return Crop(x, y, own.half * float(np.exp(zoom)), own.roll)
 
 
-def strayed(estimate: Estimate, face: Detection, roll: float) -> bool:
+def strayed(estimate: FaceEstimate, face: Detection, roll: float) -> bool:
     """Whether the points lie elsewhere, or span another size, than the detected face."""
     seen, own = crop_from_detection(face, roll), crop_from_points(estimate.points_px, roll)
     away = float(np.hypot(own.x - seen.x, own.y - seen.y))

@@ -147,8 +147,8 @@ class Detector:
 
     def _confirmed(self, rgb: NDArray[np.uint8], found: list[Detection]) -> list[Detection]:
         """Those of the unmerged detections that a close-up confirms."""
-        second = (self.detect_near(rgb, face.centre, face.side) for face in blend(found))
-        return blend([face for face in second if face is not None])
+        second = (self.detect_near(rgb, face.centre, face.side) for face in merge_detections(found))
+        return merge_detections([face for face in second if face is not None])
 
     def detect_near(self, rgb: NDArray[np.uint8], centre: AnyArray, side: float) -> Detection | None:
         """Detection in a close-up: the best-scored face of about `side` pixels around `centre` (2,), or None.
@@ -160,7 +160,9 @@ class Detector:
         high = np.minimum(np.ceil(centre + side), rgb.shape[1::-1]).astype(int)
         if (high - low).min() < LEAST_SIDE:
             return None
-        faces = blend(self.detect_raw(rgb[low[1] : high[1], low[0] : high[0]], int(low[0]), int(low[1]), SCORE_NEAR))
+        faces = merge_detections(
+            self.detect_raw(rgb[low[1] : high[1], low[0] : high[0]], int(low[0]), int(low[1]), SCORE_NEAR)
+        )
         square = np.concatenate([centre - side / 2, centre + side / 2])
         faces = [face for face in faces if overlap(square, face.box[None])[0] > SAME_NEAR]
         return max(faces, key=lambda face: face.score, default=None)
@@ -206,7 +208,7 @@ def tiles(rgb: NDArray[np.uint8], share: float) -> Iterable[tuple[NDArray[np.uin
             yield rgb[top : top + side, left : left + side], left, top
 
 
-def blend(found: list[Detection]) -> list[Detection]:
+def merge_detections(found: list[Detection]) -> list[Detection]:
     """Merge overlapping detections: the best one and all that overlap it, averaged with their scores as weights."""
     rest = sorted(found, key=lambda face: -face.score)
     faces = []

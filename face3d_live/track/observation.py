@@ -9,7 +9,7 @@ from face3d_live.track.crop_placement import centre_of, crop_from_detection
 from face3d_live.track.detector import Detection
 from face3d_live.track.track_validation import validate_estimate
 from face3d_live.track.turning import detect_near_turned, stepped
-from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads
+from face3d_live.track.types import DetectsFaces, EstimatesHeads, FaceEstimate
 from face3d_live.typing import Rgb
 
 
@@ -26,7 +26,7 @@ class Observation:
         """A close-up detection at the place where a face was."""
         return detect_near_turned(self.detector, self.rgb, *centre_of(face), stepped(face.midline_roll))
 
-    def estimate(self, face: Detection) -> Estimate | None:
+    def estimate(self, face: Detection) -> FaceEstimate | None:
         """The network's estimate of a face; None where `validate_estimate` says "lost"."""
         crop = crop_from_detection(face, stepped(face.midline_roll))
         estimate = self.estimator.estimate(self.rgb, crop, self.camera)

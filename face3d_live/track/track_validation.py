@@ -21,7 +21,7 @@ import numpy as np
 
 from face3d_live.codes import HeadCodes
 from face3d_live.rotations import angle_between, to_euler
-from face3d_live.track.types import Estimate
+from face3d_live.track.types import FaceEstimate
 from face3d_live.typing import AnyArray
 
 Verdict = Literal["good", "doubtful", "lost"]
@@ -57,7 +57,9 @@ def box_of(points: AnyArray) -> tuple[AnyArray, float]:  # (N, 2) -> centre (2,)
     return (low + high) / 2, float((high - low).max())
 
 
-def validate_estimate(estimate: Estimate, previous: PreviousFrame | None, t: float, size: tuple[int, int]) -> Verdict:
+def validate_estimate(
+    estimate: FaceEstimate, previous: PreviousFrame | None, t: float, size: tuple[int, int]
+) -> Verdict:
     """Verdict on an estimate at `t` seconds in a frame of `size` (width, height); `previous`: the frame before."""
     points, codes = estimate.points_px, estimate.codes
     numbers = (points, codes.rotation, codes.translation, codes.expression, codes.shape)

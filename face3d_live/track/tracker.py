@@ -46,7 +46,7 @@ from face3d_live.track.turning import (
     roll_for,
     stepped,
 )
-from face3d_live.track.types import DetectsFaces, Estimate, EstimatesHeads, HasPoints, Tracked
+from face3d_live.track.types import DetectsFaces, EstimatesHeads, FaceEstimate, HasPoints, Tracked
 from face3d_live.typing import AnyArray, Device, Precision, Rgb
 
 # For `FAMILIAR` seconds a lost face is preferred near its old place to the largest one.
@@ -164,7 +164,7 @@ class Tracker:
 
     # --- with a track -------------------------------------------------------------------------------------------------
 
-    def _follow(self, rgb: Rgb, camera: Camera) -> Estimate | None:
+    def _follow(self, rgb: Rgb, camera: Camera) -> FaceEstimate | None:
         """This frame's estimate in the crop given by the last frame's points.
 
         None where it is not to be used: the track then ends, or tries the same place again in the next frame.
@@ -202,7 +202,7 @@ class Tracker:
         self._continue_track(estimate, roll_for(estimate.codes, roll) if verdict == "good" else roll, face)
         return estimate
 
-    def _continue_track(self, estimate: Estimate, roll: float, face: Detection | None = None) -> None:
+    def _continue_track(self, estimate: FaceEstimate, roll: float, face: Detection | None = None) -> None:
         """Remember a valid estimate, and where to crop next."""
         self._previous = PreviousFrame(estimate.points_px, estimate.codes, self._now)
         self._previous_place = box_of(estimate.points_px)
@@ -210,7 +210,7 @@ class Tracker:
         if face is not None:
             self._crop = anchored(self._crop, crop_from_detection(face, roll))
 
-    def _switch_face(self, rgb: Rgb, camera: Camera) -> Estimate | None:
+    def _switch_face(self, rgb: Rgb, camera: Camera) -> FaceEstimate | None:
         """The estimate of another face that the track switches to, or None."""
         assert self._previous is not None
         place, faces = box_of(self._previous.points), []
@@ -228,13 +228,13 @@ class Tracker:
             self._identity = before
         return estimate
 
-    def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> Estimate:
+    def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> FaceEstimate:
         known = self._identity.shape if self._smooth and self._identity.known else None
         return self._estimator.estimate(rgb, crop, camera, known)
 
     # --- without a track ----------------------------------------------------------------------------------------------
 
-    def _acquire(self, rgb: Rgb, camera: Camera) -> Estimate | None:
+    def _acquire(self, rgb: Rgb, camera: Camera) -> FaceEstimate | None:
         """A new track where the detector finds a face and its estimate is valid, or None."""
         finest = self._schedule.next(self._now, fresh=self._now - self._shown_at < FAMILIAR)
         if finest is None:
@@ -244,11 +244,11 @@ class Tracker:
             estimate = self._begin_first(rgb, camera, detect_in_turned_pictures(self._detector, rgb))
         return estimate
 
-    def _begin_first(self, rgb: Rgb, camera: Camera, faces: list[Detection]) -> Estimate | None:
+    def _begin_first(self, rgb: Rgb, camera: Camera, faces: list[Detection]) -> FaceEstimate | None:
         begun = (self._begin_track(rgb, camera, face) for face in self._by_preference(faces)[:2])
         return next((estimate for estimate in begun if estimate is not None), None)
 
-    def _begin_track(self, rgb: Rgb, camera: Camera, face: Detection) -> Estimate | None:
+    def _begin_track(self, rgb: Rgb, camera: Camera, face: Detection) -> FaceEstimate | None:
         """A track of a detected face, whichever way up it is, or None where the estimate does not agree."""
         roll, size = stepped(face.midline_roll), (camera.width, camera.height)
         estimate = self._estimate_twice(rgb, camera, face, roll)
@@ -273,7 +273,7 @@ class Tracker:
 
     def _estimate_twice(
         self, rgb: Rgb, camera: Camera, face: Detection, roll: float, least: float = 0.0
-    ) -> Estimate | None:
+    ) -> FaceEstimate | None:
         """The second estimate, in the crop given by the first one's points, or None where there is no face: the first
         one has less than the `least` confidence, or is "lost"."""
         estimate = self._estimate(rgb, crop_from_detection(face, roll), camera)
@@ -294,7 +294,7 @@ class Tracker:
 
     # --- the result ---------------------------------------------------------------------------------------------------
 
-    def _smoothed(self, estimate: Estimate) -> HeadCodes:
+    def _smoothed(self, estimate: FaceEstimate) -> HeadCodes:
         """The codes smoothed, with the averaged identity. Updates the identity, the candidates and the recent codes."""
         self._identity.update(estimate.predicted, estimate.confidence)
         self._identity.update_offset(estimate.point_offsets, estimate.codes, estimate.confidence)

@@ -12,7 +12,7 @@ from face3d_live.track.detector import Detection
 from face3d_live.typing import AnyArray, Array, Rgb
 
 
-class Estimate(Protocol):
+class FaceEstimate(Protocol):
     """A head estimated in one crop; `face3d_live.regress.estimate` makes them.
 
     points_px: (478, 2) frame pixels. confidence: 0..1. residual: mean distance of the fitted head's points from
@@ -37,7 +37,7 @@ class Estimate(Protocol):
 class EstimatesHeads(Protocol):
     """The network with its fit."""
 
-    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Array | None = None) -> Estimate:
+    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Array | None = None) -> FaceEstimate:
         """The head in a crop of a frame; `identity` (80,) is its shape where that is known."""
 
 

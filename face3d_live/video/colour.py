@@ -133,10 +133,10 @@ def _graph(transfer: int, primaries: int, frame: VideoFrame) -> Graph:
 def table_of(transfer: int, primaries: int) -> Array64:  # -> (S, S, S, 3) indexed by red, green, blue
     """sRGB 0..1 of evenly spaced coded R, G, B."""
     axis = np.linspace(0, 1, _SIDE)
-    return to_srgb(np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1), transfer, primaries)
+    return coded_to_srgb(np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1), transfer, primaries)
 
 
-def to_srgb(coded: Array64, transfer: int, primaries: int) -> Array64:  # (..., 3) 0..1 -> (..., 3) 0..1
+def coded_to_srgb(coded: Array64, transfer: int, primaries: int) -> Array64:  # (..., 3) 0..1 -> (..., 3) 0..1
     """Coded R'G'B' of a transfer function and primaries as sRGB."""
     if transfer in _HDR:
         nits = from_pq(coded) if transfer == PQ else from_hlg(coded)

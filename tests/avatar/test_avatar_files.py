@@ -160,17 +160,17 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(30_000, 30_000), (2**31 - 1, 2**31 - 1), (9000, 10), (10_000, 10_000), (400, 400)])
 def test_image_bombs_and_half_images(size: tuple[int, int]) -> None:
     with pytest.raises(InputError, match="avatar-image"):
-        images.decode(bomb(*size), "image 0")
+        images.decode_image(bomb(*size), "image 0")
 
 
 def test_other_formats_are_no_images() -> None:
     for data in (b"GIF89a" + bytes(20), b"<svg/>", b"%!PS-Adobe", b""):
         with pytest.raises(InputError, match="avatar-image"):
-            images.decode(data, "image 0")
+            images.decode_image(data, "image 0")
 
 
 def test_large_images_are_made_smaller() -> None:
-    assert images.decode(png(3000, 1500), "image 0").shape == (1024, 2048, 4)
+    assert images.decode_image(png(3000, 1500), "image 0").shape == (1024, 2048, 4)
 
 
 def test_a_small_file_cannot_unpack_to_gigabytes() -> None:

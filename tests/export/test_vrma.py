@@ -10,7 +10,7 @@ from glb_support import accessor_values
 from scipy.spatial.transform import Rotation
 from takes_support import expression, frames, write
 
-from face3d_live.avatar.container import split
+from face3d_live.avatar.container import split_glb
 from face3d_live.codes import ARKIT, INDEX, gaze_angles
 from face3d_live.takes import formats, tools
 from face3d_live.takes.reader import load
@@ -36,7 +36,7 @@ class Played:
     """What a program that knows the specification gets out of a file."""
 
     def __init__(self, data: bytes) -> None:
-        document, binary = split(data)
+        document, binary = split_glb(data)
         self.document = document
         self.extension = document["extensions"]["VRMC_vrm_animation"]
         animation = document["animations"][0]

@@ -13,7 +13,7 @@ _FLOAT = 5126
 
 def read_glb(data: bytes) -> tuple[dict[str, Any], memoryview]:
     """(document, binary chunk). Raises InputError."""
-    return container.split(data)
+    return container.split_glb(data)
 
 
 def accessor_values(document: dict[str, Any], binary: memoryview, index: int) -> AnyArray:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage import data
 
 from face3d_live.errors import AssetError
-from face3d_live.track.detector import Detection, Detector, anchor_centres, blend, overlap, tiles
+from face3d_live.track.detector import Detection, Detector, anchor_centres, merge_detections, overlap, tiles
 
 FACE = np.array([225.0, 118.0])  # the astronaut's face centre and size, read off the picture
 FACE_SIDE = 95.0
@@ -126,7 +126,7 @@ def test_blend_weighs_by_score():
     points = np.zeros((6, 2), np.float32)
     near = [Detection(np.array(b, np.float32), s, points) for b, s in (((0, 0, 10, 10), 0.9), ((1, 0, 11, 10), 0.6))]
     far = Detection(np.array([50, 50, 60, 60], np.float32), 0.7, points)
-    faces = blend([*near, far])
+    faces = merge_detections([*near, far])
     assert [f.score for f in faces] == [0.9, 0.7]
     assert faces[0].box == pytest.approx([0.4, 0, 10.4, 10])
 
@@ -135,7 +135,7 @@ def test_blend_weighs_by_score():
 @settings(max_examples=50, deadline=None)
 def test_blend_ends_and_never_invents(raw):
     boxes = [Detection(np.array(r[:4], np.float32), r[4], np.zeros((6, 2), np.float32)) for r in raw]
-    faces = blend(boxes)
+    faces = merge_detections(boxes)
     assert len(faces) <= len(boxes)
     assert bool(faces) == bool(boxes)
 

@@ -19,9 +19,9 @@ from face3d_live.video.colour import (
     WHITE,
     ColourMapper,
     Colours,
+    coded_to_srgb,
     table_of,
     to_pq,
-    to_srgb,
     xyz_of,
 )
 from face3d_live.video.picture import deinterlaced, oriented
@@ -177,11 +177,11 @@ def test_skin_in_hdr_is_as_bright_as_in_sdr(tmp_path, name, transfer):
 
 def test_the_table_is_smooth_rises_and_keeps_greys_grey():
     for transfer in (PQ, HLG):
-        grey = to_srgb(np.repeat(np.linspace(0, 1, 200)[:, None], 3, 1), transfer, BT2020)
+        grey = coded_to_srgb(np.repeat(np.linspace(0, 1, 200)[:, None], 3, 1), transfer, BT2020)
         assert np.ptp(grey, axis=1).max() < 0.003
         assert (np.diff(grey[:, 0]) >= -1e-9).all() and grey[0, 0] == 0 and grey[-1, 0] == pytest.approx(1, abs=1e-3)
-        assert table_of(transfer, BT2020)[16, 16, 16] == pytest.approx(to_srgb(np.full(3, 0.5), transfer, BT2020))
-    assert 215 < 255 * to_srgb(to_pq(np.full(3, WHITE)), PQ, BT2020)[0] < 245, "paper white is light, not clipped"
+        assert table_of(transfer, BT2020)[16, 16, 16] == pytest.approx(coded_to_srgb(np.full(3, 0.5), transfer, BT2020))
+    assert 215 < 255 * coded_to_srgb(to_pq(np.full(3, WHITE)), PQ, BT2020)[0] < 245, "paper white is light, not clipped"
 
 
 @pytest.mark.parametrize(("primaries", "name"), [(BT2020, "a.mp4"), (DISPLAY_P3, "a.mp4"), (BT2020, "a.mkv")])

@@ -48,7 +48,7 @@ class RenderedView:
 
 
 @dataclass
-class Candidates:
+class Places:
     """Places on the low mesh: corners (C, 3) vertices, weights (C, 3), mirror (C,) the place on the other side.
 
     central (C,): on the midline.
@@ -60,7 +60,7 @@ class Candidates:
     central: Mask
 
 
-def candidates(head: Head, order: int = 4) -> Candidates:
+def surface_places(head: Head, order: int = 4) -> Places:
     """A lattice of places on every triangle of the face's skin."""
     near = head.regions["face"] | (head.template[:, 2] > 0.02) & (head.part == 0) & ~head.regions["neck"]
     lips = np.linalg.norm(head.template - head.points(head.template)[[13, 14]].mean(0), axis=1) < 0.03
@@ -76,7 +76,7 @@ def candidates(head: Head, order: int = 4) -> Candidates:
 
     place = place[first]
     mirror = np.asarray(cKDTree(place).query(place * np.array([-1, 1, 1]))[1])
-    return Candidates(corners[first], weights[first], mirror, np.abs(place[:, 0]) < 2e-4)
+    return Places(corners[first], weights[first], mirror, np.abs(place[:, 0]) < 2e-4)
 
 
 class RenderedSubject:
@@ -105,7 +105,7 @@ class RenderedSubject:
             self.studio.set_texture(file.stem, np.asarray(image.convert(mode)))
         return [file.stem for file in files]
 
-    def render_view(self, rng: np.random.Generator, places: Candidates) -> RenderedView:
+    def render_view(self, rng: np.random.Generator, places: Places) -> RenderedView:
         """One random picture."""
         shape = rng.normal(0, 0.8, N_SHAPE)
         expression = random_expression(rng)
@@ -211,7 +211,7 @@ def detect(pictures: list[NDArray[np.uint8]], task: Path) -> list[Array | None]:
     return found
 
 
-def vote(views: list[RenderedView], marks: list[Array | None], places: Candidates) -> tuple[AnyArray, AnyArray]:
+def vote(views: list[RenderedView], marks: list[Array | None], places: Places) -> tuple[AnyArray, AnyArray]:
     """-> chosen candidate (468,) and its mean error (468,) in eye distances, left and right together."""
     score = np.zeros((P.N_SKIN, len(places.corners)), np.float32)
     votes = np.zeros(P.N_SKIN)
@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("correspondence.npz"))
     options = parser.parse_args()
     head = Head.load()
-    places = candidates(head)
+    places = surface_places(head)
     subject, rng = RenderedSubject(head, options.data), np.random.default_rng(3)
     views = [subject.render_view(rng, places) for _ in range(options.pictures)]
     marks = detect([s.picture for s in views], options.task)
