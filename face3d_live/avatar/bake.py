@@ -1,7 +1,7 @@
 """Primitives in the rest pose of one frame: skins and node transforms are applied once, at load time.
 
-What moves at run time is the head: neck, head and two eyes, each a rigid turn about its pivot. So of a skin with a
-hundred joints only the share of those four is kept for each vertex, and the rest stands as it does at rest.
+At run time only neck, head and two eyes move, each by a rotation about its pivot. So of a skin with a hundred joints
+only the weights of those four are kept for each vertex; all other joints stay at rest.
 """
 
 from __future__ import annotations

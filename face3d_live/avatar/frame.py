@@ -92,7 +92,7 @@ def frame(
 
 
 def _face(parts: list[Baked], drawn: Collection[int]) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Box and points of what the morphs move clearly, or of what is drawn anew."""
+    """Box and points of what morphs move clearly, or of materials that expressions change."""
     most = [np.linalg.norm(part.moves, axis=2).max(0) if len(part.rows) else np.empty(0) for part in parts]
     top = max(float(amount.max(initial=0)) for amount in most)
     points = [p.positions[p.touched[amount >= _CLEAR * top]] for p, amount in zip(parts, most, strict=True)]
@@ -103,7 +103,7 @@ def _face(parts: list[Baked], drawn: Collection[int]) -> tuple[AnyArray, AnyArra
 
 
 def _looks_back(head: AnyArray, face: AnyArray) -> bool:
-    """Whether what moves is clearly on the side of -z."""
+    """Whether the moving points are clearly on the side of -z."""
     low, high = head.min(0), head.max(0)
     return bool(face[:, 2].mean() < (low + high)[2] / 2 - 0.15 * (high - low)[2])
 

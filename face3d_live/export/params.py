@@ -1,4 +1,4 @@
-"""params.npz: everything that is known of a head as numbers."""
+"""params.npz: codes, landmarks and camera of a head."""
 
 from __future__ import annotations
 

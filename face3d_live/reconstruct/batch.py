@@ -1,4 +1,4 @@
-"""The command: photos, folders and patterns in, a folder for each out, and a table of how it went."""
+"""`face3d-live reconstruct`: photos, folders and patterns to one folder of files each, and summary.csv."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class AvatarRenderer:
         self._studio = None
 
     def close(self) -> None:
-        """Give everything of OpenGL's back. The renderer is of no use afterwards."""
+        """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
             gpu.release([self._white, self._program, self._target, *self._textures])
             gpu.release(drawn.mesh for drawn in self._drawn)
@@ -129,7 +129,7 @@ class AvatarRenderer:
         return Pose(scale * np.eye(3, dtype=np.float32), between - scale * eyes.mean(0), camera)
 
     def _draw(self, weights: Array, turns: Array, pose: Pose, light: AnyArray, mode: Mode) -> Picture:
-        """Premultiplied, over nothing."""
+        """With premultiplied alpha, on a transparent background."""
         with self._ctx as ctx:
             self._target.begin()
             ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
@@ -194,7 +194,7 @@ class AvatarRenderer:
         mesh.draw(self._program, "all")
 
     def _draw_wires(self) -> None:
-        """The edges of what is drawn already, a little nearer so that they win."""
+        """The edges of all parts, offset towards the viewer so that they pass the depth test."""
         ctx = self._ctx
         ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         ctx.wireframe, ctx.polygon_offset = True, (-1.0, -1.0)

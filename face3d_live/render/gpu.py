@@ -23,7 +23,7 @@ _CURE = "OpenGL without a window (EGL) is not available. Install it: sudo apt-ge
 
 
 class Releasable(Protocol):
-    """Anything of OpenGL's that has to be given back."""
+    """An OpenGL object that has to be released."""
 
     def release(self) -> None: ...
 
@@ -34,7 +34,7 @@ _INCLUDE = re.compile(r'^#include "([\w./]+)"$', re.MULTILINE)
 def create_context() -> moderngl.Context:
     """An OpenGL 3.3 context on EGL: a GPU where there is one, else Mesa's llvmpipe.
 
-    The libraries are named outright: looking them up, as glcontext does by itself, needs gcc or ldconfig on the PATH.
+    The libraries are named explicitly: glcontext's own search needs gcc or ldconfig on the PATH.
     Raises AssetError "egl-missing".
     """
     settings: dict[str, Any] = {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"}
@@ -74,7 +74,7 @@ def set_uniforms(program: moderngl.Program, values: Mapping[str, object]) -> Non
 
 
 class MovingMesh:
-    """Indexed triangles on the GPU: some attributes fixed for ever, others written anew every frame.
+    """Indexed triangles on the GPU with static attributes and attributes that are written every frame.
 
     The triangles come in named groups over the same vertices, each drawn by the program of its material.
     """
@@ -113,7 +113,7 @@ class MovingMesh:
         array.render(moderngl.TRIANGLES)
 
     def release(self) -> None:
-        """Give the buffers back."""
+        """Release the buffers."""
         buffers = [buffer for buffer, _ in self._buffers.values()]
         release([*self._arrays.values(), *self._groups.values(), *buffers])
 
@@ -136,12 +136,12 @@ class Target:
         self._bytes = np.empty((height, width, 4), np.uint8)
 
     def begin(self, colour: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)) -> None:
-        """Draw here from now on, on a clean sheet."""
+        """Bind this target and clear it."""
         self._drawn.use()
         self._drawn.clear(*colour)
 
     def read(self) -> NDArray[np.uint8]:  # -> (height, width, 4), row 0 at the top
-        """The picture, after everything drawn so far. OpenGL's rows run upwards; the caller's run down."""
+        """The picture drawn so far. OpenGL's row 0 is at the bottom: the rows are reversed."""
         if self._drawn is not self._plain:
             self._ctx.copy_framebuffer(self._plain, self._drawn)
         self._plain.read_into(self._bytes, components=4)
@@ -162,6 +162,6 @@ def texture_from(ctx: moderngl.Context, image: NDArray[np.uint8]) -> moderngl.Te
 
 
 def release(objects: Iterable[Releasable]) -> None:
-    """Give OpenGL objects back."""
+    """Release OpenGL objects."""
     for thing in objects:
         thing.release()

@@ -10,8 +10,8 @@ from face3d_live.typing import AnyArray, Array, Picture
 
 #: Linear; the default without a texture.
 DARK_BROWN = np.array([0.045, 0.028, 0.018], np.float32)
-#: A scalp is hair when it is this much darker than the cheeks, or this much yellower (blue over red); else it is bald,
-#: or was never seen and filled with skin.
+#: The scalp shows hair when it is this much darker than the cheeks, or this much yellower (blue over red); else it is
+#: bald, or was not seen and filled with skin.
 _DARKER, _YELLOWER = 0.45, 0.75
 _LUMINANCE = np.array([0.3, 0.6, 0.1], np.float32)
 #: Of the scalp, so much must be known.
@@ -31,7 +31,7 @@ def colour_in(image: Picture, uv: AnyArray, drawn: Features) -> Array:  # (S, S,
 
 
 def _median(image: Picture, uv: AnyArray) -> Array | None:  # (N, 2) -> (3,) linear
-    """Of the known texels at these places; None when too few are known."""
+    """The median over the known texels at these places; None when too few are known."""
     height, width = image.shape[:2]
     column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
     row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)

@@ -17,7 +17,7 @@ _DARK = np.array([24, 27, 33], np.float32)
 
 
 def studio(width: int, height: int) -> Picture:  # -> (height, width, 3)
-    """A wall lit from behind the head, dithered against banding."""
+    """The studio background: a radial gradient, dithered against banding."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     reach = 0.75 * max(width, height)
     away = np.hypot(x - 0.5 * width, y - 0.42 * height) / reach
@@ -44,7 +44,7 @@ def roots(picture: Picture) -> Picture:
 
 
 def over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -> (S, S, 3)
-    """The image where its alpha is high, what is below elsewhere."""
+    """Alpha compositing of an image over another one, resized to it."""
     if image.shape[2] == 3:
         return image
     alpha = image[..., 3:].astype(np.float32) / 255
@@ -54,7 +54,7 @@ def over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -
 
 
 def unmultiply(picture: Picture) -> None:  # (H, W, 4), in place
-    """Colours as if seen alone where alpha thins them, as PNG wants them; OpenGL blends colour times alpha."""
+    """Premultiplied to straight alpha, as PNG stores it."""
     rows, columns = np.nonzero(cv2.inRange(cv2.extractChannel(picture, 3), 1, 254))
     thin = picture[rows, columns].astype(np.float32)
     thin[:, :3] = np.minimum(thin[:, :3] * 255 / np.maximum(thin[:, 3:], 1) + 0.5, 255)

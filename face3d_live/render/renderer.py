@@ -76,7 +76,7 @@ class Renderer:
         return cls(Head.load(), width, height, level, samples)
 
     def _load(self, head: Head) -> None:
-        """Programs and everything that never changes."""
+        """Compile the programs and upload everything that never changes."""
         ctx, mesh = self._ctx, self._mesh
         self._programs = {name: gpu.load_program(ctx, "head.vert", f"{name}.frag") for name in (*_MATERIALS, "clay")}
         self._programs["lash"] = gpu.load_program(ctx, "lash.vert", "lash.frag")
@@ -103,7 +103,7 @@ class Renderer:
         self._fill = ctx.vertex_array(self._programs["fill"], [])
 
     def _identity(self, shape: Array) -> None:
-        """The neutral head of a shape and its box: kept, as an identity rarely changes from frame to frame."""
+        """Compute the neutral head of a shape and its box. They are kept, as an identity rarely changes."""
         self._shape, self._neutral = shape, self._head.neutral(shape)
         skin = self._neutral[self._skin]
         self._box = skin.min(0), skin.max(0)
@@ -132,7 +132,7 @@ class Renderer:
         self._behind_is_studio = False
 
     def close(self) -> None:
-        """Give everything of OpenGL's back. The renderer is of no use afterwards."""
+        """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
             gpu.release(texture.table for texture in self._textures.values())
             solids = self._fill, self._solid, self._ribbons, self._wires
@@ -198,7 +198,7 @@ class Renderer:
         return picture
 
     def _begin(self, background: Background) -> None:
-        """A clean sheet with the background on it; alpha 0, as the head covers none of it yet."""
+        """Clear the target and draw the background with alpha 0: alpha is the head's coverage."""
         if isinstance(background, tuple):
             self._target.begin((*background, 0.0))
             return
@@ -253,7 +253,7 @@ class Renderer:
             self._solid.draw(self._programs[program], group)
 
     def _draw_lashes(self, vertices: AnyArray, uniforms: dict[str, object]) -> None:
-        """Last, as they are thin and seen from both sides."""
+        """Drawn last: they are blended, and visible from both sides."""
         self._ribbons.write("position", self._lashes.place(vertices))
         gpu.set_uniforms(self._programs["lash"], uniforms)
         self._ctx.disable(moderngl.CULL_FACE)
@@ -277,7 +277,7 @@ def _placing(pose: Pose, light: AnyArray) -> dict[str, object]:
 
 
 def _lamp(light: AnyArray) -> dict[str, object]:  # (27,)
-    """The strongest direction of a light, and its colour there: highlights need a lamp, harmonics have none."""
+    """A directional key light for highlights: the strongest direction of the harmonics, and its colour."""
     bands = np.asarray(light, np.float32).reshape(9, 3)
     towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
     return {"key": _unit(towards), "key_colour": np.linalg.norm(bands[1:4], axis=0)}

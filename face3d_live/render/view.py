@@ -92,7 +92,7 @@ def portrait(view: View, rotation: AnyArray, box: tuple[Array, Array], width: in
 
 
 def staged(mode: Mode, light: AnyArray, over: Pose, alone: Pose) -> tuple[Pose, Array]:
-    """Where a figure stands, and in which light (27,): over the camera's picture in its light, else in the studio's.
+    """Pose and light (27,) of a mode: "overlay" uses the tracked ones, the others the viewer's pose and studio light.
 
     light: the tracked one. over, alone: the pose at the tracked place, and the viewer's.
     """

@@ -1,4 +1,4 @@
-"""Eyeballs in the texture: an iris where the eye looks along its own axis, in the colour that the photo shows."""
+"""Eyeballs in the texture: sclera, iris and pupil around each eye's axis, the iris in the photo's colour."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Bright:
         h, w = rgb.shape[:2]
         return [Detection(np.array([0.4 * w, 0.4 * h, 0.6 * w, 0.6 * h], np.float32), 0.9, np.zeros((6, 2)))]
 
-    def near(self, rgb, centre, side):
+    def detect_near(self, rgb, centre, side):
         return next(iter(self.detect(rgb)), None)
 
 

