@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from face3d_live.errors import AssetError, Face3DError, InputError
     from face3d_live.head.mesh import HeadMesh
     from face3d_live.head.model import Head
+    from face3d_live.reconstruct.options import Options
     from face3d_live.reconstruct.photo import load_photo
-    from face3d_live.reconstruct.reconstructor import Options, Reconstruction, Reconstructor
+    from face3d_live.reconstruct.reconstructor import Reconstruction, Reconstructor
     from face3d_live.render.avatar_renderer import AvatarRenderer
     from face3d_live.render.renderer import Renderer
     from face3d_live.render.view import View
@@ -54,7 +55,7 @@ _MODULES = {
     "HeadCodes": "codes",
     "HeadMesh": "head.mesh",
     "InputError": "errors",
-    "Options": "reconstruct.reconstructor",
+    "Options": "reconstruct.options",
     "Reconstruction": "reconstruct.reconstructor",
     "Reconstructor": "reconstruct.reconstructor",
     "Renderer": "render.renderer",

@@ -134,11 +134,15 @@ class HeadCodes:
 
     def __post_init__(self) -> None:
         for f in fields(self):
+            given = getattr(self, f.name)
             try:
-                with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite
-                    value = np.ascontiguousarray(getattr(self, f.name), np.float32)
-            except TypeError as error:
-                raise ValueError(f"{f.name}: expected numbers, got {getattr(self, f.name)!r:.60}") from error
+                numbers = np.asarray(given)
+            except ValueError as error:  # nested lists of several lengths
+                raise ValueError(f"{f.name}: expected {_SHAPES[f.name]} numbers ({error})") from error
+            if numbers.dtype.kind not in "fiu":
+                raise ValueError(f"{f.name}: expected numbers, got {numbers.dtype} of {type(given).__name__}")
+            with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite
+                value = np.ascontiguousarray(numbers, np.float32)
             if value.shape != _SHAPES[f.name]:
                 raise ValueError(f"{f.name}: expected {_SHAPES[f.name]}, got {value.shape}")
             if not np.isfinite(value).all():

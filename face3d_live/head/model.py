@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live import arrays
+from face3d_live.checks import checked_picture
 from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes, gaze_angles
 from face3d_live.head.mesh import HeadMesh
 from face3d_live.head.points import IBUG68_FROM_478
@@ -217,8 +218,10 @@ class Head:
         """The head of these codes, by default the average head at rest, as triangles. The pose is not applied.
 
         texture: a picture in the head's own UV layout, such as `texture.png` of a reconstruction, kept as it is.
-        Raises KeyError for an unknown level.
+        Raises KeyError for an unknown level, ValueError for a texture that is no (S, S, 3 or 4) uint8 picture.
         """
+        if texture is not None:
+            texture = checked_picture(texture, (3, 4), "texture")
         codes, topology = codes or HeadCodes(), self.topology(level)
         vertices = topology.refine(self.vertices(codes.shape, codes.expression))
         normals = topology.normals(vertices)

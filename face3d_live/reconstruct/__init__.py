@@ -18,8 +18,9 @@ batch                   the command: many photos
 from face3d_live.reconstruct.advice import advice
 from face3d_live.reconstruct.batch import reconstruct_person, reconstruct_photos
 from face3d_live.reconstruct.find import Face, Found, face_choice
+from face3d_live.reconstruct.options import Options
 from face3d_live.reconstruct.photo import Photo, load_photo, read_photo
-from face3d_live.reconstruct.reconstructor import FILES, Options, Progress, Reconstruction, Reconstructor
+from face3d_live.reconstruct.reconstructor import FILES, Progress, Reconstruction, Reconstructor
 
 __all__ = [
     "FILES", "Face", "Found", "Options", "Photo", "Progress", "Reconstruction", "Reconstructor", "advice",

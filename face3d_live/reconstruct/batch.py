@@ -18,8 +18,9 @@ from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
+from face3d_live.reconstruct.options import Options
 from face3d_live.reconstruct.photo import MOST_BYTES, load_photo
-from face3d_live.reconstruct.reconstructor import Options, Reconstructor
+from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.text import shown
 from face3d_live.typing import Device, Precision
 

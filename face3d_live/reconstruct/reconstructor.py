@@ -6,9 +6,9 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
 from face3d_live.head.model import Head
-from face3d_live.head.topology import Level
 from face3d_live.reconstruct.advice import WARNINGS, refusal
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
+from face3d_live.reconstruct.options import Options
 from face3d_live.reconstruct.quality_gate import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.reconstruct.report import described, part_of_photo
@@ -35,7 +35,6 @@ from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
 from face3d_live.typing import Device, Picture, Precision
 
-Only = Literal["all", "structure"]
 #: progress(stage, share done 0..1); stages: face, geometry, texture, detail, files, done.
 Progress = Callable[[str, float], None]
 
@@ -48,26 +47,6 @@ FILES = (
     "mesh.obj", "mesh.mtl", "head.glb", "texture.png", "normal.png", "texture_grid.png", "render.png", "structure.png",
     "params.npz", "report.json",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is wanted. face: which one, see `find.Choice`; frontal: the head looks straight into the camera, in
-    render.png and params.npz; only: "structure" makes structure.png, params.npz and report.json, no texture;
-    refine: the codes are fitted to the photo itself, see `refine`;
-    sharpen: the texture is, where it is finer than the photo, see `texture.sharpen`."""
-
-    mesh: Level = "medium"
-    texture: int = 1024
-    face: Choice = "auto"
-    frontal: bool = False
-    only: Only = "all"
-    refine: bool = True
-    sharpen: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """For report.json, where a later run looks whether it would make the same."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

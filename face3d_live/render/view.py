@@ -57,12 +57,17 @@ class View:
     """A viewer's orbit around the head.
 
     yaw, pitch: radians, with the signs of `rotations.from_euler`: positive yaw turns the head to the image's right,
-    positive pitch turns the face down, as if the head were dragged. zoom: 1 fits the head into the picture.
+    positive pitch turns the face down, as if the head were dragged. zoom: 1 fits the head into the picture. Raises
+    ValueError for numbers that are not finite.
     """
 
     yaw: float = 0.0
     pitch: float = 0.0
     zoom: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("yaw", "pitch", "zoom"):
+            object.__setattr__(self, name, checked_finite(getattr(self, name), name))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from face3d_live.camera import Camera
+from face3d_live.checks import checked_rgb
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
@@ -52,7 +53,8 @@ class TextureFuser:
         return float(np.minimum(self._weight / _TRUSTED, 1).mean())
 
     def add(self, frame_rgb: Picture, codes: HeadCodes, camera: Camera, confidence: float = 1.0) -> None:
-        """Take what a frame (H, W, 3) shows."""
+        """Take in a frame (H, W, 3) uint8 RGB. Raises ValueError for other arrays."""
+        frame_rgb = checked_rgb(frame_rgb, "frame")
         view = project_texels(codes, camera, self._head, self._texels, depth_side=_DEPTH_SIDE)
         colour = to_linear(sample_pixels(frame_rgb, view.pixel, density(view)))
         sure = view.weight[self._sure] > 0.3

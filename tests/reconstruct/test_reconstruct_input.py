@@ -402,3 +402,12 @@ def test_what_is_no_picture_is_refused_before_models_are_loaded(picture, entry):
     }
     with pytest.raises(ValueError, match=r"expected uint8 \(H, W, 3\), got"):
         calls[entry]()
+
+
+@pytest.mark.parametrize("options", [
+    {"mesh": "finest"}, {"mesh": None}, {"texture": 1000}, {"texture": 0}, {"texture": -512}, {"texture": 512.5},
+    {"texture": "1024"}, {"face": 0}, {"face": "smallest"}, {"face": None}, {"only": "mesh"},
+])  # fmt: skip
+def test_options_that_are_none_are_refused(options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: expected"):
+        Options(**options)

@@ -12,6 +12,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.render.renderer import Renderer
+from face3d_live.render.view import View
 
 CAMERA = Camera.webcam(64, 48)
 
@@ -62,3 +63,9 @@ def test_sizes_that_are_none_are_refused(renderer: Renderer, width: object, heig
 def test_renderers_of_nonsense_are_refused_before_anything_is_made(head: Head, options: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         Renderer(head, **{"width": 64, "height": 48, **options})
+
+
+@pytest.mark.parametrize("orbit", [{"yaw": math.nan}, {"pitch": math.inf}, {"zoom": None}, {"yaw": "left"}])
+def test_orbits_are_finite_numbers(orbit: dict) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(orbit))}: expected"):
+        View(**orbit)

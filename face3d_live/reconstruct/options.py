@@ -1,0 +1,44 @@
+"""`Options` of a reconstruction."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from face3d_live.checks import checked_size
+from face3d_live.head.topology import Level
+from face3d_live.reconstruct.find import Choice
+
+Only = Literal["all", "structure"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is wanted. Raises ValueError for impossible values.
+
+    mesh: level of mesh.obj. texture: side in texels, a power of two. face: which one, see `find.Choice`. frontal: the
+    head looks straight into the camera, in render.png and params.npz. only: "structure" makes structure.png, params.npz
+    and report.json, no texture. refine: the codes are refined on the photo, see `refine`. sharpen: the texture is
+    sharpened where it is finer than the photo, see `texture.sharpen`.
+    """
+
+    mesh: Level = "medium"
+    texture: int = 1024
+    face: Choice = "auto"
+    frontal: bool = False
+    only: Only = "all"
+    refine: bool = True
+    sharpen: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("mesh", get_args(Level)), ("only", get_args(Only))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if checked_size(self.texture, "texture").bit_count() != 1:
+            raise ValueError(f"texture: expected a power of two, got {self.texture}")
+        if self.face not in ("auto", "largest"):
+            checked_size(self.face, "face")
+
+    def to_json(self) -> dict[str, Any]:
+        """For report.json, where a later run looks whether it would make the same."""
+        return asdict(self)
