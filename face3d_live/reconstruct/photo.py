@@ -67,7 +67,7 @@ def read_photo(source: Path | bytes) -> Picture:
 def read_texture(path: Path) -> Picture:
     """A texture.png (S, S, 3 or 4), as it was written. Raises InputError as `read_photo` does."""
     data = _bytes(path)
-    _decode(data, str(path))  # judges size and type
+    _decode(data, str(path))  # checks size and type
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None or picture.ndim != 3 or picture.dtype != np.uint8:
         raise refusal("not-an-image", str(path))
@@ -88,7 +88,7 @@ def _decode(data: bytes, name: str) -> Photo:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # sizes are judged here, and damaged metadata does not matter
+            warnings.simplefilter("ignore")  # sizes are checked here, and damaged metadata does not matter
             image, shown = _loaded(data, name)
             if shown < _LEAST_SHOWN:
                 raise refusal("not-an-image", f"{name}, of which {shown:.0%} is there")

@@ -70,16 +70,15 @@ def learn(skins: Sequence[Picture], where: Mask, seed: int = 0) -> tuple[Array, 
 
 
 def aims(skins: Sequence[Picture], where: Mask, seed: int = 1) -> list[float]:
-    """How far beyond the truth to aim, for each ratio: see the module docstring. Each half of the skins is judged by
-    filters of the other."""
+    """How far beyond the truth to aim, for each ratio: see the module docstring. Cross-validated over two halves."""
     halves = skins[0::2], skins[1::2]
     learned = [learn(half, where, seed + i) for i, half in enumerate(halves)]
     gains = np.full((len(RATIOS), len(_AIMS)), np.inf)
     rng = np.random.default_rng(seed)
     known = where.astype(np.float32)
-    for (pure, extra), judged in zip(learned, halves[::-1], strict=True):
+    for (pure, extra), evaluated in zip(learned, halves[::-1], strict=True):
         for at, times in enumerate(RATIOS):
-            for skin in judged:
+            for skin in evaluated:
                 truth, grey = _grey(skin), _grey(photographed(skin, times, rng, float(np.mean(_NOISES)), _JPEGS[-1]))
                 plain = np.mean((grey - truth)[where] ** 2)
                 for k, aim in enumerate(_AIMS):
