@@ -324,3 +324,19 @@ def test_missing_and_broken_files_say_what_to_do(tmp_path) -> None:  # type: ign
     np.savez(bad, template=np.zeros((3, 3)))
     with pytest.raises(AssetError, match="head-broken"):
         Head.load(bad)
+
+
+@pytest.mark.parametrize("texture", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), "texture.png"])
+def test_a_mesh_takes_pictures_only_as_its_texture(head: Head, texture: object) -> None:
+    with pytest.raises(ValueError, match=r"texture: expected uint8 \(H, W, 3 or 4\), got"):
+        head.mesh(texture=texture)  # type: ignore[arg-type]
+
+
+def test_without_a_blink_nothing_is_computed_for_it(head: Head) -> None:
+    """The shape-dependent part of a blink is skipped, and is the same where one head of a batch blinks."""
+    shape, still, shut = np.ones(80, np.float32), np.zeros(52, np.float32), np.zeros(52, np.float32)
+    shut[INDEX["eyeBlinkLeft"]] = 1
+    both = head.vertices(np.stack([shape, shape]), np.stack([still, shut]))
+    np.testing.assert_allclose(both[0], head.vertices(shape, still), atol=1e-6)
+    np.testing.assert_allclose(both[1], head.vertices(shape, shut), atol=1e-6)
+    assert np.abs(both[0] - both[1]).max() > 0.003

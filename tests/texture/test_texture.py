@@ -343,3 +343,10 @@ def test_portraits_are_lifted_onto_the_atlas(head, albedo, shared_data):
         tone = lifter.tone(item.texture, item.weight)
         assert 0.15 < tone.mean() < 0.95 and tone[0] > tone[2]  # skin is warm
         assert item.weight[:, 100:156].max() > 0.9 and item.weight[:20].max() == 0
+
+
+def test_frames_that_are_no_pictures_are_not_fused(head, albedo):
+    fuser = TextureFuser(head, albedo, size=128)
+    with pytest.raises(ValueError, match=r"frame: expected uint8 \(H, W, 3\), got float64"):
+        fuser.add(np.zeros((64, 64, 3)), posed(), Camera.webcam(64, 64))
+    assert fuser.seen == 0
