@@ -34,7 +34,7 @@ def forget(report, key):
     return b""
 
 
-def identity(report):
+def nothing(report):
     return b""
 
 
