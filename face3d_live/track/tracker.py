@@ -39,13 +39,7 @@ from face3d_live.track.track_validation import (
     miss_tolerance,
     validate_estimate,
 )
-from face3d_live.track.turning import (
-    detect_in_turned_pictures,
-    detect_near_turned,
-    other_ways_up,
-    roll_for,
-    stepped,
-)
+from face3d_live.track.turning import detect_in_turned_pictures, detect_near_turned, other_ways_up, roll_for, stepped
 from face3d_live.track.types import DetectsFaces, EstimatesHeads, FaceEstimate, HasPoints, Tracked
 from face3d_live.typing import AnyArray, Device, Precision, Rgb
 
@@ -66,11 +60,7 @@ class Tracker:
     """
 
     def __init__(
-        self,
-        estimator: EstimatesHeads,
-        head: HasPoints,
-        detector: DetectsFaces | None = None,
-        smooth: bool = True,
+        self, estimator: EstimatesHeads, head: HasPoints, detector: DetectsFaces | None = None, smooth: bool = True
     ) -> None:
         self._estimator, self._smooth = estimator, smooth
         self._detector = detector or Detector.load()
