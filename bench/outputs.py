@@ -24,9 +24,9 @@ from websockets.asyncio.server import serve
 from face3d_live.codes import HeadCodes
 from face3d_live.live.main import make_pipeline
 from face3d_live.live.outputs.address import KINDS, parse
-from face3d_live.live.outputs.manager import Outputs
+from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.outputs.senders import make_encoder, prepare
-from face3d_live.live.service import Live, Settings
+from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.stream.hub import Hub
 from face3d_live.live.worker import tasks
 from face3d_live.mapping.apply import Mapping
@@ -75,7 +75,7 @@ async def measure(seconds: float, fps: float) -> dict[str, list[float]]:
     arrivals = {kind: Arrivals() for kind in KINDS}
     delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory() as folder:
-        outputs = Outputs(Path(folder))
+        outputs = OutputManager(Path(folder))
         hub.listeners.append(outputs.offer)
         async with serve(lambda socket: plugin_host(socket, arrivals["vts"]), "127.0.0.1", 0) as studio:
             ports = {"vts": studio.sockets[0].getsockname()[1]}
@@ -108,11 +108,11 @@ async def measure_camera(seconds: float) -> list[float]:
         pipeline=functools.partial(make_pipeline, "cpu", "auto"),
         snapshot=tasks.snapshot,
         reconstruct=tasks.reconstruct_photo,
-        skin=tasks.skin,
+        texture=tasks.fuse_texture,
         source=str(SAMPLE),
         outputs=(url,),
     )
-    live, delays = Live(settings), []
+    live, delays = LiveService(settings), []
     await live.start()
     try:
         await live.engine.wait_ready()

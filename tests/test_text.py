@@ -11,12 +11,12 @@ from takes_support import HEADER
 
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live.outputs.vtube_studio import Tokens
+from face3d_live.live.outputs.vtube_studio import TokenStore
 from face3d_live.mapping.profile import Channel, Profile
-from face3d_live.mapping.store import Store
+from face3d_live.mapping.store import ProfileStore
 from face3d_live.takes.formats import load_take
-from face3d_live.takes.model import Frame
-from face3d_live.takes.reader import glance
+from face3d_live.takes.model import TakeFrame
+from face3d_live.takes.reader import read_summary
 from face3d_live.takes.tools import trim
 from face3d_live.takes.writer import TakeWriter
 from face3d_live.text import decoded
@@ -44,7 +44,7 @@ def test_texts_are_read_by_their_mark(encoding):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_mappings(tmp_path, encoding):
-    store = Store(tmp_path)
+    store = ProfileStore(tmp_path)
     store.folder.mkdir()
     text = "version = 1\r\n[channels.jawOpen]\r\ngain = 1.4\r\n"
     (store.folder / "loud.toml").write_bytes(saved(text, encoding))
@@ -60,7 +60,7 @@ def test_calibrations(tmp_path, encoding):
 
 @pytest.mark.parametrize("data", ["# Grüße".encode("cp1252"), "# Grüße".encode("utf-16-le"), b"\xff\xfe\x00"])
 def test_other_encodings_are_named(tmp_path, data):
-    store = Store(tmp_path)
+    store = ProfileStore(tmp_path)
     store.folder.mkdir()
     (store.folder / "loud.toml").write_bytes(data)
     with pytest.raises(InputError, match=r"UTF-8|not TOML"):
@@ -73,7 +73,7 @@ def test_other_encodings_are_named(tmp_path, data):
 def take_of(path, name="a"):
     with TakeWriter(path, replace(HEADER, name=name)) as take:
         for i in range(4):
-            take.write(Frame(i + 1, i / 30, True, HeadCodes(expression=np.full(52, 0.1 * i))))
+            take.write(TakeFrame(i + 1, i / 30, True, HeadCodes(expression=np.full(52, 0.1 * i))))
     return path
 
 
@@ -85,7 +85,7 @@ def test_takes_with_a_mark_and_other_line_ends(tmp_path):
     assert take.header.name == "Zoë"
     assert not take.notes
     assert (take.expression == plain.expression).all()
-    assert glance(path).frames == 4
+    assert read_summary(path).frames == 4
     trim(path, tmp_path / "b.jsonl", 0.0, None)
     assert (tmp_path / "b.jsonl").read_bytes().startswith(b'{"face3d_take"')
 
@@ -98,6 +98,6 @@ def test_takes_in_utf_16_are_refused_with_a_cure(tmp_path):
 
 
 def test_tokens_of_vtube_studio(tmp_path):
-    tokens = Tokens(tmp_path)
+    tokens = TokenStore(tmp_path)
     tokens._path.write_bytes(saved(json.dumps({"localhost:8001": "secret"}), "utf-8-sig"))
     assert tokens.get("localhost:8001") == "secret"

@@ -11,7 +11,7 @@ import re
 import struct
 from typing import Any
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, TooLargeError
 
 #: Larger files are refused before anything is read: avatars people use have 1 to 60 MB.
 MAX_BYTES = 100 * 1024 * 1024
@@ -32,7 +32,7 @@ def check_size(size: int) -> None:
     """Raises InputError "avatar-too-large"."""
     if size > MAX_BYTES:
         text = f"the file has {size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f}: use smaller textures, fewer triangles"
-        raise InputError("avatar-too-large", text)
+        raise TooLargeError("avatar-too-large", text)
 
 
 def split_glb(data: bytes) -> tuple[dict[str, Any], memoryview]:
@@ -103,7 +103,7 @@ def _parse(chunk: memoryview) -> dict[str, Any]:
     if size > MAX_JSON_BYTES:
         size -= sum(match.end() - match.start() for match in _EMBEDDED.finditer(text))
     if size > MAX_JSON_BYTES:
-        raise InputError("avatar-too-large", f"the scene description has {size / 1e6:.0f} MB: simplify the scene")
+        raise TooLargeError("avatar-too-large", f"the scene description has {size / 1e6:.0f} MB: simplify the scene")
     try:
         root = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

@@ -37,7 +37,7 @@ class Only(StrEnum):
     structure = "structure"
 
 
-class Look(StrEnum):
+class RenderMode(StrEnum):
     """How a head is drawn."""
 
     avatar = "avatar"
@@ -82,7 +82,7 @@ def render(
     yaw: Annotated[float, typer.Option(help="degrees; positive turns the head to the picture's right")] = 0.0,
     pitch: Annotated[float, typer.Option(help="degrees; positive turns the face down")] = 0.0,
     frontal: Annotated[bool, typer.Option("--frontal", help="without the photo's own pose")] = False,
-    mode: Annotated[Look, typer.Option(help="textured, grey geometry, or coloured wires")] = Look.avatar,
+    mode: Annotated[RenderMode, typer.Option(help="textured, grey geometry, or coloured wires")] = RenderMode.avatar,
     texture: Annotated[Path | None, typer.Option(help="texture.png; by default the one beside the file")] = None,
     size: Annotated[int, typer.Option(min=64, max=4096, help="side in pixels")] = 768,
 ) -> None:

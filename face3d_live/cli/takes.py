@@ -50,16 +50,16 @@ def play(
     token: Annotated[str | None, typer.Option(help="a secret that every request must carry")] = None,
 ) -> None:
     """Play a take through the live server: to every output and stream, at exactly its own times."""
-    from face3d_live.errors import InputError
+    from face3d_live.errors import ConflictError
     from face3d_live.live.main import run
-    from face3d_live.live.takes.playback import Performance
+    from face3d_live.live.takes.playback import Playback
     from face3d_live.takes import formats, tools
 
     whole = formats.load_take(take)
     if not len(whole):
-        raise InputError("empty-take", f"{take} holds no frame: record it again")
-    performance = Performance(tools.cut(whole, start, end), loop, speed, start)
-    raise typer.Exit(run(host, port, "cpu", token, None, False, None, output or (), performance=performance))
+        raise ConflictError("empty-take", f"{take} holds no frame: record it again")
+    playback = Playback(tools.cut(whole, start, end), loop, speed, start)
+    raise typer.Exit(run(host, port, "cpu", token, None, False, None, output or (), playback=playback))
 
 
 def info(take: AnyTake) -> None:

@@ -1,4 +1,4 @@
-"""Manners of the server's child processes."""
+"""The lifetime of the server's child processes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import threading
 from multiprocessing import parent_process
 
 
-def live_with_parent() -> None:
-    """To be called first in a child process: it ends when its parent does, and not before the parent wants it.
+def end_with_parent() -> None:
+    """Tie this process's life to its parent's. To be called first in a child process.
 
-    Ctrl-C reaches the whole process group, so the child ignores it. A parent that was killed cannot say goodbye, so a
-    thread watches for its death and ends this process even in the middle of a long computation.
+    SIGINT is ignored: Ctrl-C reaches the whole process group, and the parent decides when the child ends. A killed
+    parent sends no message, so a thread waits for its death and ends this process even during a long computation.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
+    threading.Thread(target=_exit_with_parent, name="parent-watch", daemon=True).start()
 
 
-def _leave_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()

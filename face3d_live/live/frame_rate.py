@@ -1,4 +1,4 @@
-"""How many pictures a second a camera gives, by the pictures' own times."""
+"""The frame rate of a camera, measured by its pictures' timestamps."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 
 from face3d_live.video.clock import frame_rate
 
-#: A camera is judged by its newest pictures only: in the dark many take fewer.
+#: The newest pictures count only, as many cameras slow down in low light.
 _PICTURES = 90
-#: From so many on there is something to say.
+#: The least number of intervals for a measurement.
 _ENOUGH = 6
-#: A camera that is so near to a whole number means that number.
+#: A rate this near to a whole number is rounded to it, relative.
 _NEAR = 0.02
 
 
 class CameraRate:
-    """nominal: what a file says of itself, which is then believed. Any thread may add, any may ask."""
+    """nominal: a file's stated rate; it is used instead of a measurement. Thread-safe."""
 
     def __init__(self) -> None:
         self.nominal: float | None = None
         self._stamps: deque[float] = deque(maxlen=_PICTURES)
 
     def add(self, t: float) -> None:
-        """A picture of this time, seconds."""
+        """Count a picture with this timestamp, seconds."""
         self._stamps.append(t)
 
     @property
     def fps(self) -> float | None:
-        """Frames per second, None while too little is known.
+        """Frames per second; None before `_ENOUGH` intervals.
 
-        By the usual interval (`frame_rate`): lost pictures and pauses do not count.
+        By the most common interval (`frame_rate`), so lost pictures and pauses do not count.
         """
         if self.nominal is not None:
             return self.nominal

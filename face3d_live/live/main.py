@@ -1,4 +1,4 @@
-"""The live server as a program: binds the port, waits for the engine, prints the address, ends cleanly on Ctrl-C."""
+"""The live server as a program: binds the port, waits for the engine, prints the address, stops on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ import uvicorn
 
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.live.engine.pipeline import Pipeline
+from face3d_live.live.hosts import is_loopback, parse_ip, without_brackets
 from face3d_live.live.http.app import create_app
-from face3d_live.live.http.hosts import bare, is_loopback, parse_ip
-from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.service import Live, Settings
+from face3d_live.live.outputs.manager import OutputManager
+from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.sessions.avatars import load_stored
 from face3d_live.live.sessions.source import open_source
-from face3d_live.live.takes.playback import Performance
+from face3d_live.live.takes.playback import Playback
 from face3d_live.live.worker import tasks
 from face3d_live.track.profile import load_profile
 from face3d_live.typing import Device, Precision
 
-#: Connections that have not ended by themselves so long after Ctrl-C are cut.
+#: Connections that are still open so long after Ctrl-C are cut.
 GRACE_SECONDS = 3
 
 
@@ -41,7 +41,7 @@ def run(
     takes: Path | None = None,
     outputs: Sequence[str] = (),
     calibration: Path | None = None,
-    performance: Performance | None = None,
+    playback: Playback | None = None,
     avatar: Path | None = None,
     precision: Precision = "auto",
 ) -> int:
@@ -50,13 +50,13 @@ def run(
     logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
     try:
         person = load_profile(calibration) if calibration is not None else None
-        worn = load_stored(avatar) if avatar is not None else None
+        shown = load_stored(avatar) if avatar is not None else None
         if source is not None:
             open_source(source).close()
-        rehearsal = Outputs()
+        check = OutputManager()
         for url in outputs:
-            rehearsal.add(url, enabled=False)  # what is wrong with one is better said before the model loads
-        listener = _listen(host, port)
+            check.add(url, enabled=False)  # a wrong URL is reported before the model loads
+        listener = listen(host, port)
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -66,25 +66,25 @@ def run(
         pipeline=functools.partial(make_pipeline, device, precision),
         snapshot=tasks.snapshot,
         reconstruct=tasks.reconstruct_photo,
-        skin=tasks.skin,
+        texture=tasks.fuse_texture,
         token=token,
         loopback=is_loopback(host),
         source=source,
         takes=takes,
         outputs=tuple(outputs),
         calibration=person.calibration if person is not None else None,
-        performance=performance,
-        avatar=worn,
+        playback=playback,
+        avatar=shown,
     )
     with listener:
         try:
-            return asyncio.run(_serve(settings, listener, _address(host, listener, token)))
+            return asyncio.run(_serve(settings, listener, page_url(host, listener, token)))
         except KeyboardInterrupt:
             return 0
 
 
 def make_pipeline(device: Device, precision: Precision) -> Pipeline:
-    """The engine process's factory: the network and OpenGL are imported there only."""
+    """Called in the engine process, the only one that imports the network and OpenGL."""
     from face3d_live.live.engine.head_pipeline import HeadPipeline
 
     return HeadPipeline(device, precision)
@@ -98,35 +98,35 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_SECONDS,
-        # Compressing 2 kB thirty times a second for every client costs more than the loopback or a LAN gains.
+        # Compressing 2 kB thirty times a second for every client costs more than it saves on the loopback or a LAN.
         ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
+    server_task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not server_task.done():
         await asyncio.sleep(0.02)
     status = 0
-    if not serving.done():
+    if not server_task.done():
         try:
-            await _announce(app.state.live, serving, address)
+            await _announce(app.state.live, server_task, address)
         except Face3DError as error:
             print(f"error: {error}", file=sys.stderr)
             server.should_exit = True
             status = 1
-    over = asyncio.create_task(app.state.live.performed.wait())
-    await asyncio.wait({over, serving}, return_when=asyncio.FIRST_COMPLETED)
-    over.cancel()
+    playback_over = asyncio.create_task(app.state.live.playback_over.wait())
+    await asyncio.wait({playback_over, server_task}, return_when=asyncio.FIRST_COMPLETED)
+    playback_over.cancel()
     server.should_exit = True  # a take that is played once ends the program
-    await serving
+    await server_task
     return status
 
 
-async def _announce(live: Live, serving: asyncio.Task[None], address: str) -> None:
-    """Print the address as soon as it is of use. Raises AssetError when the engine cannot load."""
+async def _announce(live: LiveService, server_task: asyncio.Task[None], address: str) -> None:
+    """Print the address as soon as the engine is ready. Raises AssetError when it cannot load."""
     print("Loading the model ...", flush=True)
     ready = asyncio.create_task(live.engine.wait_ready())
-    await asyncio.wait({ready, serving}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
+    await asyncio.wait({ready, server_task}, return_when=asyncio.FIRST_COMPLETED)
+    if server_task.done():
         ready.cancel()
         return
     await ready
@@ -137,20 +137,22 @@ async def _announce(live: Live, serving: asyncio.Task[None], address: str) -> No
         )
     for session in live.sessions:
         if session.kind == "source":
-            print(f"{live.settings.source} plays into session {session.id}; a look: {_below(address, session.id)}")
-    if live.settings.performance is not None:
-        print(f"{live.settings.performance.take.header.name} plays to the outputs and the expression stream")
+            print(
+                f"{live.settings.source} plays into session {session.id}; a picture: {_avatar_url(address, session.id)}"
+            )
+    if live.settings.playback is not None:
+        print(f"{live.settings.playback.take.header.name} plays to the outputs and the expression stream")
 
 
-def _below(address: str, session_id: str) -> str:
+def _avatar_url(address: str, session_id: str) -> str:
     base, mark, query = address.partition("?")
     return f"{base}api/sessions/{session_id}/avatar.jpg{mark}{query}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises InputError "port-taken", "port-forbidden" or "bad-host"."""
     address = parse_ip(host)
-    if address is not None:  # a zone is kept: a link-local address needs it
+    if address is not None:  # the zone stays: a link-local address needs it
         host = host.strip("[]") if "%" in host else str(address)
     try:
         family, _, _, _, where = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
@@ -164,14 +166,14 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError("bad-host", f"cannot listen on {host}: {error.strerror or error}") from error
     except OverflowError as error:
         raise InputError("bad-port", f"{port} is no port: use 1 to 65535") from error
-    # Small, so that a stream client that stops reading is noticed after seconds and not after megabytes.
+    # A small send buffer, so that a client that stops reading is noticed after seconds, not after megabytes.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
     return listener
 
 
-def _address(host: str, listener: socket.socket, token: str | None) -> str:
+def page_url(host: str, listener: socket.socket, token: str | None) -> str:
     port = listener.getsockname()[1]
-    name = str(parse_ip(host) or bare(host))
+    name = str(parse_ip(host) or without_brackets(host))
     name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(name, name)
     name = f"[{name}]" if ":" in name else name
     return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")

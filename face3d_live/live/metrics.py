@@ -1,4 +1,4 @@
-"""What the server counts, in Prometheus' words. One registry per app, so that two apps in a process do not mix."""
+"""Prometheus metrics of the server. One registry per application, so that two in a process do not mix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MS = (5, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 250, 500, 1000)
 
 
 class Metrics:
-    """All of the server's counters."""
+    """All metrics of the server."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -35,8 +35,8 @@ class Metrics:
         failed = "Photos refused or failed, by cause"
         self.photo_failures = Counter("face3d_photo_failures", failed, ["cause"], registry=r)
 
-    def count_outputs(self, outputs: Iterable[Output]) -> None:
-        """What the outputs have sent and which of them fail, now."""
+    def update_outputs(self, outputs: Iterable[Output]) -> None:
+        """Set the gauges of the outputs."""
         for gauge in (self.output_packets, self.output_failing):
             gauge.clear()
         for output in outputs:

@@ -1,4 +1,4 @@
-"""The running parts of a server, and how it is to be: what every request reaches for."""
+"""The live service: what runs behind the HTTP interface, and its settings."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Any
 from face3d_live.errors import AssetError
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline
+from face3d_live.live.engine.stored_avatar import StoredAvatar
 from face3d_live.live.metrics import Metrics
-from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.sessions.avatars import StoredAvatar
-from face3d_live.live.sessions.session import MAX_SESSIONS, Session, Sessions
+from face3d_live.live.outputs.manager import OutputManager
+from face3d_live.live.sessions.registry import MAX_SESSIONS, SessionRegistry
+from face3d_live.live.sessions.session import Session
 from face3d_live.live.sessions.source import Source
-from face3d_live.live.sessions.texture_capture import Tailor
+from face3d_live.live.sessions.texture_capture import TextureCapture
 from face3d_live.live.sessions.viewers import Viewers
 from face3d_live.live.stream.hub import Hub
-from face3d_live.live.studio.jobs import Jobs
+from face3d_live.live.studio.jobs import JobQueue
 from face3d_live.live.studio.view import Studio, StudioTasks
-from face3d_live.live.takes.playback import Performance
+from face3d_live.live.takes.playback import Playback
 from face3d_live.live.takes.player import Player
 from face3d_live.live.takes.recordings import Recordings
 from face3d_live.live.webrtc.peer import CONNECT_SECONDS, Peer
@@ -34,22 +35,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """How a server is to be.
+    """The settings of a server.
 
-    pipeline: makes the engine's pipeline; picklable, called in the engine process. snapshot, skin, reconstruct: the
-    worker's tasks: (report, rgb, codes) -> zip, the same -> texture (see `tailor`), (report, photo) -> zip.
-    studio: the tasks of the studio's process. loopback: bound to this machine only. source: a file or camera number
-    that plays into a session of its own. takes: the folder of recordings, the user's own by default. outputs: URLs
-    (`outputs.address`) to send to from the start. config: the folder of saved mappings, the user's own by default.
-    calibration: what sessions begin with, as the pipeline's own `calibrate` makes it. performance: a take to play
-    into a session of its own.
-    avatar: whom sessions show when they begin.
+    pipeline: makes the engine's pipeline; picklable, called in the engine process.
+    snapshot, reconstruct, texture: the worker's tasks: (report, rgb, codes) -> zip, (report, photo) -> zip, and
+    (report, keyframes) -> texture, see `sessions.texture_capture`. studio: the tasks of the studio's process.
+    token: needed for /api when set. loopback: the server is bound to the loopback address only.
+    source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
+    takes: the folder of recordings, by default in the user's data folder.
+    outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
+    calibration, avatar: what new sessions begin with. calibration is a `CalibrationResult.state`.
     """
 
     pipeline: Callable[[], Pipeline]
     snapshot: Task
     reconstruct: Task
-    skin: Task
+    texture: Task
     studio: StudioTasks = field(default_factory=StudioTasks)
     token: str | None = None
     loopback: bool = True
@@ -58,7 +59,7 @@ class Settings:
     outputs: tuple[str, ...] = ()
     config: Path | None = None
     calibration: object = None
-    performance: Performance | None = None
+    playback: Playback | None = None
     avatar: StoredAvatar | None = None
     max_sessions: int = MAX_SESSIONS
     connect_seconds: float = CONNECT_SECONDS
@@ -66,26 +67,25 @@ class Settings:
     web_client: Path = WEB_CLIENT
 
 
-class Live:
-    """The running parts of a server; `app.state.live` in the app. Made on the event loop."""
+class LiveService:
+    """The running parts of a server; `app.state.live` in the application. Made on the event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
         self.hub = Hub(settings.stream_stuck_seconds)
-        self.outputs = Outputs(settings.config)
+        self.outputs = OutputManager(settings.config)
         self.hub.listeners.append(self.outputs.offer)
         self.engine = EngineClient(settings.pipeline, calibration=settings.calibration, avatar=settings.avatar)
         self.worker = Worker()
-        tailor = Tailor(self.worker, settings.skin, self.spawn)
-        self.sessions = Sessions(self.engine, self.hub, self.metrics, tailor, settings.max_sessions)
+        capture = TextureCapture(self.worker, settings.texture, self.spawn)
+        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, settings.max_sessions)
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
-        self.avatar_turn = asyncio.Lock()
         self.studio = Studio(settings.studio, self.spawn)
-        self.jobs = Jobs(self.worker, settings.reconstruct, self.metrics, self.studio.forget)
+        self.jobs = JobQueue(self.worker, settings.reconstruct, self.metrics, self.studio.unload)
         self.recordings = Recordings(settings.takes)
-        self.player = Player(self.sessions, self.worker, self.outputs.follow, self.spawn)
-        self.performed = asyncio.Event()
+        self.player = Player(self.sessions, self.worker, self.outputs.set_playback_session, self.spawn)
+        self.playback_over = asyncio.Event()
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._source: Source | None = None
@@ -96,24 +96,24 @@ class Live:
             self.outputs.add(url)
         self.outputs.restore()
         self.engine.start()
-        self.spawn(self.jobs.work(), "jobs")
-        self.spawn(self.jobs.sweep(), "old results")
+        self.spawn(self.jobs.run(), "jobs")
+        self.spawn(self.jobs.expire(), "old results")
         if self.settings.source is not None:
             self._source = Source(self.settings.source, self.sessions)
             self.spawn(self._source.run(), "source")
-        if self.settings.performance is not None:
-            self.spawn(self._perform(self.settings.performance), "take")
+        if self.settings.playback is not None:
+            self.spawn(self._play(self.settings.playback), "take")
 
-    async def _perform(self, performance: Performance) -> None:
-        """Play a take once the engine is ready to draw it; `performed` is set when it is over."""
+    async def _play(self, playback: Playback) -> None:
+        """Play a take once the engine is ready. Sets `playback_over` at its end."""
         try:
             await self.engine.wait_ready()
-            self.player.play(performance)
-            await self.player.over()
+            self.player.play(playback)
+            await self.player.wait_idle()
         except AssetError as error:
             logger.error("the take cannot be played: %s", error)
         finally:
-            self.performed.set()
+            self.playback_over.set()
 
     async def stop(self) -> None:
         """End everything, peers first. Idempotent."""
@@ -128,7 +128,7 @@ class Live:
         await asyncio.gather(self.engine.stop(), self.worker.stop(), self.studio.worker.stop())
 
     async def connect(self, offer: str) -> tuple[Session, str]:
-        """A session for a browser's offer, and the SDP answer. Raises Face3DErrors."""
+        """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""
         if self.engine.failure is not None:
             raise self.engine.failure
         session = self.sessions.open("browser")
@@ -148,7 +148,7 @@ class Live:
             await peer.close()
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run a task that ends with the server at the latest; its failure is logged."""
+        """Run a task. It is cancelled when the server stops, and its failure is logged."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -1,1 +1,1 @@
-"""What an output makes of the face: profiles that tune the channels, presets that name what programs understand."""
+"""Mapping a face to the values of an output: profiles tune the channels, presets define the output's names."""

@@ -1,4 +1,7 @@
-"""A profile made ready: a frame in, a tuned frame and named values out. Pure, and a few array operations a frame."""
+"""A profile compiled to arrays: a frame in, a tuned frame and named values out.
+
+Pure, a few array operations a frame.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ class Mapping:
         self._high = np.array([output.high for output in outputs.values()], np.float32)
 
     def apply(self, frame: StreamFrame) -> Mapped:
-        """What is to be sent of a frame."""
+        """A frame's tuned coefficients and output values."""
         tuned = self._tune(frame)
         values = self._weights @ _inputs(tuned) + self._bias  # (N,)
         return Mapped(tuned, self.names, np.clip(values, self._low, self._high))
@@ -85,7 +88,7 @@ class _Tuning:
         self._changes = bool(profile.channels) or self._mix is not None or self._mirror
 
     def __call__(self, frame: StreamFrame) -> StreamFrame:
-        # Bounded first: whatever the codes are, nothing may overflow below.
+        # Clipped first, so that nothing overflows below.
         x = np.clip(frame.expression, 0, 1)
         if not self._changes:
             return replace(frame, expression=x)

@@ -1,4 +1,4 @@
-"""The presets: what programs understand, each output a weighted sum of coefficients and pose. They are TOML files.
+"""Presets: the outputs that programs expect, each a weighted sum of coefficients and pose. They are TOML files.
 
     title = "VRM 1"
     all = "arkit"              # or "pascal": the 52 coefficients under Apple's names, or with a capital
@@ -89,6 +89,6 @@ def load(name: str) -> Preset:
     for output, item in plain.get("outputs", {}).items():
         for source in item["from"]:
             if source not in INPUTS:
-                raise InputError("bad-mapping", f"preset {name}: {output} is made of {source}, which is nothing")
+                raise InputError("bad-mapping", f"preset {name}: {output} is made of {source}, which is unknown")
         outputs[output] = Output(item["from"], item.get("bias", 0.0), item.get("min", 0.0), item.get("max", 1.0))
     return Preset(name, plain["title"], outputs)

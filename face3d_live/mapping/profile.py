@@ -1,4 +1,6 @@
-"""A mapping profile: what its user has changed, as a value and as TOML. docs/outputs.md describes it for users.
+"""A mapping profile: the user's changes to the channels of an output, as a value and as TOML.
+
+docs/outputs.md describes it for users.
 
     version = 1
     preset = "vrm1"            # the names to send; without it, the output's own
@@ -17,7 +19,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 
 import tomli_w
@@ -84,8 +86,8 @@ class Profile:
             raise InputError("bad-mapping", f"{where} is not TOML: {error}") from error
         try:
             return cls.from_plain(plain, where)
-        except _KeyTrouble as trouble:
-            raise InputError("bad-mapping", f"{where}, line {_line(text, trouble.path)}: {trouble.message}") from None
+        except MappingKeyError as error:
+            raise InputError("bad-mapping", f"{where}, line {_line_of(text, error.path)}: {error.message}") from None
 
     @classmethod
     def from_plain(cls, plain: object, where: str = "mapping") -> Profile:
@@ -93,15 +95,15 @@ class Profile:
         table = _table(plain, ())
         known = {"version", "preset", "mirror", "link", "channels", "title"}
         for key in table:
-            _known(key, known, (key,))
+            _check_known(key, known, (key,))
         if table.get("version", VERSION) != VERSION:
-            raise _KeyTrouble(("version",), f"version: this program reads version {VERSION}")
+            raise MappingKeyError(("version",), f"version: this program reads version {VERSION}")
         preset = table.get("preset")
         if preset is not None and not isinstance(preset, str):
-            raise _KeyTrouble(("preset",), "preset: write a name in quotes")
+            raise MappingKeyError(("preset",), "preset: write a name in quotes")
         channels = _table(table.get("channels", {}), ("channels",))
         if len(channels) > MAX_CHANNELS:
-            raise _KeyTrouble(("channels",), f"channels: at most {MAX_CHANNELS}")
+            raise MappingKeyError(("channels",), f"channels: at most {MAX_CHANNELS}")
         return cls(
             preset=preset,
             mirror=_flag(table.get("mirror", False), ("mirror",)),
@@ -131,42 +133,46 @@ class Profile:
         return tomli_w.dumps(self.to_plain())
 
 
-class _KeyTrouble(InputError):
+class MappingKeyError(InputError):
     """A key's value cannot be used."""
 
     def __init__(self, path: tuple[str, ...], message: str) -> None:
         super().__init__("bad-mapping", message)
         self.path = path
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str]]:
+        """Pickled as a plain InputError."""
+        return InputError, (self.code, self.message)
 
-def unknown(name: str, known: object, path: tuple[str, ...]) -> InputError:
-    """The error for a name that nobody knows, with the nearest that somebody does."""
-    choices = sorted(str(k) for k in known)  # type: ignore[attr-defined]
+
+def unknown(name: str, known: Collection[str], path: tuple[str, ...]) -> InputError:
+    """The error for an unknown name, with the nearest known one."""
+    choices = sorted(known)
     near = difflib.get_close_matches(name, choices, 1, 0.5)
     cure = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(choices)}"
-    return _KeyTrouble(path, f"{'.'.join(path)[:80]}: unknown; {cure[:600]}")
+    return MappingKeyError(path, f"{'.'.join(path)[:80]}: unknown; {cure[:600]}")
 
 
-def _known(name: str, known: object, path: tuple[str, ...]) -> None:
-    if name not in known:  # type: ignore[operator]
+def _check_known(name: str, known: Collection[str], path: tuple[str, ...]) -> None:
+    if name not in known:
         raise unknown(name, known, path)
 
 
 def _table(value: object, path: tuple[str, ...]) -> Mapping[str, object]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise _KeyTrouble(path, f"{'.'.join(path) or 'the mapping'}: write a table of names and values")
+        raise MappingKeyError(path, f"{'.'.join(path) or 'the mapping'}: write a table of names and values")
     return value
 
 
 def _flag(value: object, path: tuple[str, ...]) -> bool:
     if not isinstance(value, bool):
-        raise _KeyTrouble(path, f"{'.'.join(path)}: write true or false")
+        raise MappingKeyError(path, f"{'.'.join(path)}: write true or false")
     return value
 
 
 def _links(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise _KeyTrouble(("link",), 'link: write a list of pairs, such as ["eyeBlink", "gaze"]')
+        raise MappingKeyError(("link",), 'link: write a list of pairs, such as ["eyeBlink", "gaze"]')
     for name in value:
         if name not in LINKS:
             raise unknown(name, LINKS, ("link", name))
@@ -183,24 +189,24 @@ def _channel(value: object, path: tuple[str, ...]) -> Channel:
             changes[key] = _flag(given, here)
         elif key == "rename":
             if not isinstance(given, str) or not 0 < len(given) <= 64 or not given.isprintable():
-                raise _KeyTrouble(here, f"{'.'.join(here)}: write a name of 1 to 64 printable characters")
+                raise MappingKeyError(here, f"{'.'.join(here)}: write a name of 1 to 64 printable characters")
             changes[key] = given
         else:
             raise unknown(key, [*_RANGES, "drop", "rename"], here)
     channel = Channel(**changes)  # type: ignore[arg-type]
     if channel.min is not None and channel.max is not None and channel.min > channel.max:
-        raise _KeyTrouble((*path, "min"), f"{'.'.join(path)}: min is above max; swap them")
+        raise MappingKeyError((*path, "min"), f"{'.'.join(path)}: min is above max; swap them")
     return channel
 
 
 def _number(value: object, path: tuple[str, ...], low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise _KeyTrouble(path, f"{'.'.join(path)}: write a number from {low:g} to {high:g}")
+        raise MappingKeyError(path, f"{'.'.join(path)}: write a number from {low:g} to {high:g}")
     return float(value)
 
 
-def _line(text: str, path: tuple[str, ...]) -> int:
-    """The line of a key, as near as its path can be followed: a table's header first, the key below it."""
+def _line_of(text: str, path: tuple[str, ...]) -> int:
+    """The line of a key, as far as its path can be followed: a table's header first, then the key below it."""
     lines, at = text.splitlines(), 0
     for depth in range(len(path)):
         key = rf"['\"]?{re.escape(path[depth])}['\"]?"

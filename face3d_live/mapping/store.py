@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, NotFoundError
 from face3d_live.mapping.profile import MAX_BYTES, Profile
 from face3d_live.text import decoded
 
@@ -18,13 +18,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}")
 
 
 def config_folder() -> Path:
-    """Where the user's settings lie: FACE3D_CONFIG, or the platform's place for them."""
+    """The folder of the user's settings: FACE3D_CONFIG, or the platform's default."""
     chosen = os.environ.get("FACE3D_CONFIG")
     return Path(chosen) if chosen else platformdirs.user_config_path("face3d-live")
 
 
-class Store:
-    """The profiles in a folder, which need not exist yet."""
+class ProfileStore:
+    """The profiles in a folder, which is created when the first is saved."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = (folder or config_folder()) / "mappings"
@@ -41,7 +41,7 @@ class Store:
                 text = file.read(MAX_BYTES + 1)
         except FileNotFoundError as error:
             saved = ", ".join(self.names()) or "none are saved yet"
-            raise InputError("no-mapping", f"no mapping is called {name!r}; there are: {saved[:400]}") from error
+            raise NotFoundError("no-mapping", f"no mapping is called {name!r}; there are: {saved[:400]}") from error
         except OSError as error:
             raise InputError("bad-mapping", f"{path} cannot be read: {error.strerror}") from error
         if len(text) > MAX_BYTES:
@@ -52,7 +52,7 @@ class Store:
             raise InputError("bad-mapping", f"{path} is not UTF-8 text: save it as UTF-8") from error
 
     def save(self, name: str, profile: Profile) -> Path:
-        """Write, in one step, so that a crash leaves the old file. Raises InputError "bad-mapping"."""
+        """Write atomically, so that a crash leaves the old file. Raises InputError "bad-mapping"."""
         path = self._path(name)
         if not path.exists() and len(self.names()) >= MAX_PROFILES:
             raise InputError("bad-mapping", f"{MAX_PROFILES} mappings are saved: delete one first")
@@ -70,7 +70,7 @@ class Store:
         try:
             self._path(name).unlink()
         except FileNotFoundError as error:
-            raise InputError("no-mapping", f"no mapping is called {name!r}") from error
+            raise NotFoundError("no-mapping", f"no mapping is called {name!r}") from error
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

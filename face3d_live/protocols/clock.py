@@ -1,4 +1,4 @@
-"""Times that a format takes from a clock, with the steps of the pictures' own timestamps."""
+"""Timestamps for formats with clock time, advanced by the pictures' own timestamps."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ def time_of_day(moment: datetime) -> float:
 
 
 class ClockTime:
-    """The times of frames that are sent now, by a clock: the clock says where they start, the pictures' timestamps how
-    they go on. The clock sets them again when they have drifted from it: another session, a take that loops, a clock
-    that was set, a machine that slept.
+    """Clock times of frames that are sent now. They start at the clock's time and advance by the pictures' timestamps.
 
-    clock: seconds. period: seconds after which it begins at 0 again.
+    They are set to the clock again when they differ from it by more than `DRIFT`: another session, a take that loops, a
+    clock that was set, a machine that slept. clock: returns seconds. period: seconds after which it wraps to 0.
     """
 
     def __init__(self, clock: Callable[[], float], period: float = math.inf) -> None:

@@ -6,8 +6,8 @@ Coefficients are integers 0..100; Left and Right at the end of a name become _L 
 mouthLeft and mouthRight. Angles are degrees about x, y, z in ARKit's axes, which are a `StreamFrame`'s (see `pose`):
 positive x looks down, positive y to the subject's left, positive z tips the crown to the subject's right. Metres.
 
-A program that wants frames greets the phone's port 49983 with `GREETING`, or with `GREETING_V2` for frames with &
-instead of -, and gets them at its own port 49983 (https://www.ifacialmocap.com/for-developer/).
+A program that wants frames sends the handshake `HANDSHAKE` to the phone's port 49983, or `HANDSHAKE_V2` for frames with
+& instead of -, and gets them at its own port 49983 (https://www.ifacialmocap.com/for-developer/).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from face3d_live.protocols import pose
 from face3d_live.protocols.frame import StreamFrame
 
 PORT = 49983
-GREETING = "iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
-GREETING_V2 = GREETING + "|sendDataVersion=v2"
+HANDSHAKE = "iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
+HANDSHAKE_V2 = HANDSHAKE + "|sendDataVersion=v2"
 
 _WHOLE = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
 
@@ -39,10 +39,10 @@ def name_of(arkit: str) -> str:
 NAMES = tuple(name_of(name) for name in ARKIT)
 
 
-def greeting(packet: bytes) -> int | None:
-    """The version of the frames that a greeting asks for, 1 or 2; None for what is no greeting over UDP."""
+def handshake_version(packet: bytes) -> int | None:
+    """The version of the frames that a handshake asks for, 1 or 2; None for any other packet."""
     text = packet.strip(b" \r\n\0")
-    return {GREETING.encode(): 1, GREETING_V2.encode(): 2}.get(text)
+    return {HANDSHAKE.encode(): 1, HANDSHAKE_V2.encode(): 2}.get(text)
 
 
 def encode(frame: StreamFrame, v2: bool = False) -> bytes:

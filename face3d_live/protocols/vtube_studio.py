@@ -41,7 +41,7 @@ class Plugin:
     """One connection. names: of the parameters; token: from an earlier connection, None to ask the user for one.
 
     state: "asking" while the user has to click, "ready" when values may be injected, "denied" when the user said no.
-    token: to be kept as soon as it is there. trouble: the last error in VTube Studio's words.
+    token: to be saved as soon as it is set. last_error: the last error message of VTube Studio.
     Raises ValueError for names that VTube Studio does not take.
     """
 
@@ -54,7 +54,7 @@ class Plugin:
             raise ValueError(f"VTube Studio lets a plugin create {MAX_CREATED} parameters: drop some")
         self.state: State = "asking" if token is None else "authenticating"
         self.token = token
-        self.trouble: str | None = None
+        self.last_error: str | None = None
         self._names = tuple(names)
         self._refused: set[str] = set()
         self._creating: dict[str, str] = {}
@@ -63,11 +63,14 @@ class Plugin:
         self._asked = False
 
     def begin(self) -> list[str]:
-        """What to send first."""
+        """The first messages to send."""
         return self._ask() if self.token is None else self._authenticate()
 
     def receive(self, text: str | bytes) -> list[str]:
-        """Take a message; what to send in answer. Raises ValueError for what VTube Studio would never say."""
+        """Handle a message; returns the messages to answer with.
+
+        Raises ValueError for one that is not VTube Studio's.
+        """
         try:
             message = json.loads(text)
             kind, about, data = message["messageType"], message.get("requestID", ""), message.get("data", {})
@@ -115,21 +118,21 @@ class Plugin:
             # The user took the permission back, or this is another VTube Studio: ask again, once.
             self.token = None
             if self._asked:
-                self.state, self.trouble = "denied", str(data.get("reason", ""))[:200]
+                self.state, self.last_error = "denied", str(data.get("reason", ""))[:200]
                 return []
             return self._ask()
-        self.trouble = None
+        self.last_error = None
         self.state = "creating"
         requests = []
         for name in self._to_create:
             requests.append(self._create(name))
             self._creating[self._id] = name
-        self._go()
+        self._check_ready()
         return requests
 
     def _on_created(self, about: str, _data: dict[str, object]) -> list[str]:
         self._creating.pop(about, None)
-        self._go()
+        self._check_ready()
         return []
 
     def _on_injected(self, about: str, _data: dict[str, object]) -> list[str]:
@@ -137,11 +140,11 @@ class Plugin:
         return []
 
     def _on_error(self, about: str, number: int, message: str) -> list[str]:
-        self.trouble = message or f"error {number}"
+        self.last_error = message or f"error {number}"
         self._unanswered.discard(about)
         if about in self._creating:
             self._refused.add(self._creating.pop(about))
-            self._go()
+            self._check_ready()
         elif self.state == "asking":
             self.state = "denied"
         elif number == _NEEDS_AUTHENTICATION and self.state == "ready" and self.token is not None:
@@ -151,7 +154,7 @@ class Plugin:
 
     # --- requests --------------------------------------------------------------------------------------------------
 
-    def _go(self) -> None:
+    def _check_ready(self) -> None:
         if self.state == "creating" and not self._creating:
             self.state = "ready"
 

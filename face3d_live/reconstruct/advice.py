@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, TooLargeError
 
 Language = Literal["en", "zh"]
 
@@ -129,4 +129,5 @@ def advice(code: str, language: Language = "en") -> str | None:
 def refusal(code: str, about: str = "") -> InputError:
     """The error of a code. about: which file, or a figure, put before the sentence. Raises KeyError."""
     sentence = REFUSALS[code].en
-    return InputError(code, f"{about}: {sentence}" if about else sentence)
+    kind = TooLargeError if code == "too-large" else InputError
+    return kind(code, f"{about}: {sentence}" if about else sentence)

@@ -107,10 +107,12 @@ class Finder:
         """Every face of a photo of any size, the largest first; none where there is none."""
         return [Face(i, _box(face), face.score) for i, face in enumerate(search(self._detector, rgb), 1)]
 
-    def find(self, rgb: Picture, choice: Choice = "auto") -> Found:
-        """One face of a photo of any size with its codes. Raises InputError: "no-face", "several-faces",
-        "no-such-face"."""
-        detections = search(self._detector, rgb)
+    def find(self, rgb: Picture, choice: Choice = "auto", detections: Sequence[Detection] | None = None) -> Found:
+        """One face of a photo of any size with its codes. detections: of `search`, where it was done before.
+
+        Raises InputError: "no-face", "several-faces", "no-such-face".
+        """
+        detections = search(self._detector, rgb) if detections is None else list(detections)
         sure = _beyond_doubt(detections)
         if isinstance(choice, int):
             candidates = [_by_number(detections, choice)]

@@ -33,6 +33,7 @@ from face3d_live.texture.displacement import estimate_displacement
 from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
+from face3d_live.track.detector import Detection
 from face3d_live.typing import Device, Picture, Precision
 
 #: progress(stage, share done 0..1); stages: face, geometry, texture, detail, files, done.
@@ -130,14 +131,16 @@ class Reconstructor:
 
     def photo(
         self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
-        warnings: Sequence[str] = (),
+        warnings: Sequence[str] = (), detections: Sequence[Detection] | None = None,
     ) -> Reconstruction:  # fmt: skip
         """The files of a picture (H, W, 3) of any size. warnings: codes of what reading it brought up.
+
+        detections: the picture's faces, of `search.search`; None: it is searched.
 
         Raises InputError: see `Finder.find` and `quality_gate.assess`; ValueError: see `checks.checked_rgb`.
         """
         run, rgb = _Run(options or Options(), progress or _silent), checked_rgb(rgb, "photo")
-        found, quality = self._geometry(rgb, run)
+        found, quality = self._geometry(rgb, run, detections)
         quality = replace(quality, warnings=(*warnings, *quality.warnings))
         run.notes |= part_of_photo(found)
         return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
@@ -146,10 +149,12 @@ class Reconstructor:
         """The face of a picture with the codes that its files would hold. Raises as `photo` does."""
         return self._geometry(checked_rgb(rgb, "photo"), _Run(options or Options(), _silent))[0]
 
-    def _geometry(self, rgb: Picture, run: _Run) -> tuple[Found, Quality]:
+    def _geometry(
+        self, rgb: Picture, run: _Run, detections: Sequence[Detection] | None = None
+    ) -> tuple[Found, Quality]:
         """The first two stages."""
         with run.stage("face", 0.0):
-            found = self.find(rgb, run.options.face)
+            found = self._finder.find(rgb, run.options.face, detections)
             quality = assess(rgb, found)
         with run.stage("geometry", 0.15):
             if run.options.refine and run.options.only == "all":

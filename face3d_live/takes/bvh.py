@@ -11,13 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from face3d_live.codes import gaze_angles
 from face3d_live.takes.model import Take
-from face3d_live.takes.resample import steady
+from face3d_live.takes.resample import resample_uniform
 from face3d_live.typing import AnyArray
 
-#: The neck's share of the head's turn, as in `protocols.vmc`.
+#: The neck's share of the head's rotation, as in `protocols.vmc`.
 NECK_SHARE = 0.35
 _CENTIMETRES = 100.0
-#: Where the bones are, metres: the neck's root below the head's origin (between the ears), the eyes before it.
+#: Bone offsets, metres. The head's origin is between the ears.
 _NECK_TO_HEAD = np.array([0.0, 0.11, 0.02])
 _CROWN, _EYE_LENGTH = 0.12, 0.012
 _CHANNELS = "Zrotation Xrotation Yrotation"
@@ -25,7 +25,7 @@ _CHANNELS = "Zrotation Xrotation Yrotation"
 
 def bvh_text(take: Take, eyes: AnyArray) -> str:
     """The file, at the take's own rate. eyes: (2, 3) centres of the left and the right eye, head frame, metres."""
-    even = steady(take, take.header.fps)
+    even = resample_uniform(take, take.header.fps)
     head = Rotation.from_matrix(even.rotation.astype(np.float64))
     turn = head.as_rotvec()
     neck = Rotation.from_rotvec(NECK_SHARE * turn)

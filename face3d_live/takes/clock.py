@@ -1,4 +1,4 @@
-"""When a take's frames are due. Pure reckoning: who waits, and by which clock, is `live.playback`'s business."""
+"""The times at which a take's frames are due. Waiting for them is done by `live.takes.playback`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from typing import NamedTuple
 from face3d_live.takes.model import Take
 
 
-class Due(NamedTuple):
-    """seconds: from the beginning of playing; frame: the take's frame; lap: how often the take has begun anew."""
+class DueFrame(NamedTuple):
+    """seconds: since the start of playing. frame: index in the take. lap: how many loops are complete."""
 
     seconds: float
     frame: int
     lap: int
 
 
-def schedule(take: Take, loop: bool = False, speed: float = 1.0) -> Iterator[Due]:
-    """Every frame at its own time; with `loop` for ever, one frame's time between the last frame and the first.
+def schedule(take: Take, loop: bool = False, speed: float = 1.0) -> Iterator[DueFrame]:
+    """Every frame at its own time. loop: forever, with one frame interval between the last frame and the first.
 
-    speed: 2 is twice as fast, 0.5 in slow motion.
-
-    The take must have a frame.
+    speed: 2 is twice as fast. The take must have a frame.
     """
     lap = 0
     while True:
         for frame, t in enumerate(take.t.tolist()):
-            yield Due((lap * take.seconds + t) / speed, frame, lap)
+            yield DueFrame((lap * take.seconds + t) / speed, frame, lap)
         if not loop:
             return
         lap += 1

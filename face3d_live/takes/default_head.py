@@ -1,4 +1,4 @@
-"""The head that performs a take where no other is given: its person's shape, and a skin of their kind."""
+"""The head that a take animates by default: its person's shape, and a texture of their skin tone."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from face3d_live.texture.eyes import paint_eyes
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray
 
-SKIN_SIZE = 1024
+TEXTURE_SIZE = 1024
 _IRIS = np.array([0.33, 0.23, 0.16], np.float32)
 
 
-def skin_of(take: Take, head: Head) -> NDArray[np.uint8]:  # (SKIN_SIZE, SKIN_SIZE, 4)
-    """A skin for the take's person, who is known best at the end."""
-    return skin(take.textures[take.person[-1]], head, SKIN_SIZE)
+def take_texture(take: Take, head: Head) -> NDArray[np.uint8]:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
+    """A texture for the take's person, from the last texture code, which is estimated best."""
+    return texture_from_code(take.textures[take.person[-1]], head, TEXTURE_SIZE)
 
 
-def skin(code: AnyArray, head: Head, size: int) -> NDArray[np.uint8]:  # (50,) -> (size, size, 4)
-    """A texture from a texture code: the tone of the person's skin, not their face."""
+def texture_from_code(code: AnyArray, head: Head, size: int) -> NDArray[np.uint8]:  # (50,) -> (size, size, 4)
+    """A texture from a texture code: the person's skin tone, without the features of their face."""
     texels = texels_of(head, size)
     plain = Albedo.load().plain(code, size)
     nothing = np.zeros((size, size), np.float32)
@@ -41,7 +41,7 @@ def take_glb(take: Take, model: bytes | None = None) -> bytes:
     """
     if model is None:
         head = Head.load()
-        # The weights that the file opens with: those of its first frame.
+        # The morph weights at rest are those of the first frame.
         codes = HeadCodes(shape=take.identity, expression=take.expression[0])
-        model = head_glb(head, codes, "low", skin_of(take, head))
+        model = head_glb(head, codes, "low", take_texture(take, head))
     return animated_glb(model, take.t, take.expression, quaternions(take.rotation), take.header.name)

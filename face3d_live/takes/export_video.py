@@ -1,7 +1,6 @@
-"""A take as a film: drawn again frame by frame, at a steady rate, and encoded to MP4 (H264) or WebM (VP9).
+"""Exporting a take as video: rendered frame by frame at a constant rate, encoded to MP4 (H264) or WebM (VP9).
 
-The take's sound, where it has any, goes with it. WebM may keep the head's coverage as alpha, for compositing and for
-browser sources.
+The take's sound is included when there is any. WebM may have an alpha channel, for compositing and browser sources.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from face3d_live.camera import Camera
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
 from face3d_live.render.renderer import Renderer
-from face3d_live.takes.default_head import skin_of
+from face3d_live.takes.default_head import take_texture
 from face3d_live.takes.files import replacing
 from face3d_live.takes.model import Take
 from face3d_live.takes.render_video import SoundTrack
-from face3d_live.takes.resample import steady
+from face3d_live.takes.resample import resample_uniform
 from face3d_live.typing import Rgba
 
 SUFFIXES = (".mp4", ".webm")
@@ -63,11 +62,11 @@ def write_video(
 ) -> None:
     """Render the take as the live avatar looks, size x size pixels, at the take's rate. on_frame: (done, of).
 
-    sound: what is heard, from the take's first frame on. Raises InputError: "no-alpha", "bad-size", "disk-full",
+    sound: a sound file that starts with the take's first frame. Raises InputError: "no-alpha", "bad-size", "disk-full",
     "takes-unwritable", "not-a-sound"; AssetError: "no-encoder", "egl-missing".
     """
     check(out, alpha, size)
-    even = steady(take, take.header.fps)
+    even = resample_uniform(take, take.header.fps)
     with replacing(out) as temporary:
         _encode(_pictures(even, size, alpha), temporary, even.header.fps, size, alpha, len(even), on_frame, sound)
 
@@ -76,7 +75,7 @@ def _pictures(take: Take, size: int, alpha: bool) -> Iterator[Rgba]:
     head = Head.load()
     renderer = Renderer(head, size, size, "medium")
     try:
-        renderer.set_texture(skin_of(take, head))
+        renderer.set_texture(take_texture(take, head))
         camera = take.camera or Camera.webcam(size, size)
         for i in range(len(take)):
             yield renderer.render(take.codes(i), camera, background="transparent" if alpha else None)

@@ -1,4 +1,4 @@
-"""Output files that appear whole or not at all."""
+"""Atomic output files: they appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from face3d_live import files
-from face3d_live.takes.writer import trouble
+from face3d_live.takes.writer import write_error
 
 
 @contextmanager
 def replacing(out: Path) -> Iterator[Path]:
-    """A temporary path beside `out` that takes its place when the block ends well, and is gone when it does not.
+    """A temporary path beside `out`. It replaces `out` when the block ends, and is deleted when it raises.
 
     Raises InputError: "takes-unwritable", "disk-full".
     """
@@ -20,7 +20,7 @@ def replacing(out: Path) -> Iterator[Path]:
         with files.replacing(out) as temporary:
             yield temporary
     except OSError as error:
-        raise trouble(out, error) from error
+        raise write_error(out, error) from error
 
 
 def save(out: Path, data: bytes) -> None:

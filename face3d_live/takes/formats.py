@@ -1,4 +1,4 @@
-"""Takes in and out by the suffix of a file's name."""
+"""Reading and exporting takes by the suffix of the file name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from face3d_live.errors import InputError
+from face3d_live.errors import ConflictError, InputError
 from face3d_live.takes.files import save
 from face3d_live.takes.jsonl import Encoder
 from face3d_live.takes.livelink_csv import csv_text
@@ -53,7 +53,7 @@ def _vrma(arkit: bool) -> Callable[[Take], bytes]:
     return made
 
 
-#: Formats that are made in memory, in seconds; the heavy rooms are imported on first use.
+#: Formats that are made in memory within seconds. Slow imports happen on first use.
 QUICK: dict[str, Callable[[Take], bytes]] = {
     ".jsonl": jsonl_bytes,
     ".npz": npz_bytes,
@@ -63,12 +63,12 @@ QUICK: dict[str, Callable[[Take], bytes]] = {
     ".vrma": _vrma(arkit=False),
     ".arkit.vrma": _vrma(arkit=True),
 }
-#: Films take as long as drawing them does.
-FILMS = (".mp4", ".webm")
+#: Video formats are rendered frame by frame and take longer.
+VIDEO_SUFFIXES = (".mp4", ".webm")
 
 
 def suffix_of(path: Path) -> str:
-    """The ending of a file's name that tells the format, lower case; ".arkit.vrma" is one."""
+    """The suffix that names the format, in lower case. ".arkit.vrma" is one suffix."""
     two = "".join(path.suffixes[-2:]).lower()
     return two if two in QUICK else path.suffix.lower()
 
@@ -78,7 +78,7 @@ def to_bytes(take: Take, suffix: str) -> bytes:
     if suffix not in QUICK:
         raise InputError("unknown-format", f"no format is called {suffix or 'nothing'}: choose {', '.join(QUICK)}")
     if not len(take):
-        raise InputError("empty-take", "the take holds no frame: record it again")
+        raise ConflictError("empty-take", "the take holds no frame: record it again")
     return QUICK[suffix](take)
 
 

@@ -21,16 +21,16 @@ import numpy as np
 from face3d_live.arrays import finite
 from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
-from face3d_live.takes.model import LONGEST, REASONS, VERSION, End, Frame, Gap, Header, Record, are_rotations
+from face3d_live.takes.model import LONGEST, REASONS, VERSION, End, Gap, Header, Record, TakeFrame, are_rotations
 from face3d_live.typing import AnyArray
 
-#: The longest line there can be is a header's or a person's, with a few kB.
+#: The longest lines are a header's and a person's, with a few kB.
 MAX_LINE = 32 * 1024
 _CODES = (("expression", N_EXPRESSION), ("rotation", 9), ("translation", 3), ("light", N_LIGHT))
 
 
 class Encoder:
-    """Records to lines. Remembers the person and the camera, which are written only when they change."""
+    """Records to lines. The person and the camera are written only when they change."""
 
     def __init__(self) -> None:
         self._person: bytes | None = None
@@ -58,7 +58,7 @@ class Encoder:
                 return _dump({"end": {"frames": record.frames}})
         return self._states(record) + _frame(record)
 
-    def _states(self, frame: Frame) -> str:
+    def _states(self, frame: TakeFrame) -> str:
         text, codes = "", frame.codes
         person = codes.shape.tobytes() + codes.texture.tobytes()
         if person != self._person:
@@ -96,7 +96,7 @@ class Decoder:
             raise ValueError(f"header: {error!r}") from error
 
     def record(self, line: str) -> Record | None:
-        """One further line; None for one that only says what holds from here on."""
+        """One further line; None for one that sets the person or the camera of later frames."""
         plain = _load(line)
         try:
             if "n" in plain:
@@ -116,7 +116,7 @@ class Decoder:
             raise ValueError(repr(error)) from error
         raise ValueError(f"no record has the keys {list(plain)[:8]}")
 
-    def _frame(self, plain: dict[str, Any]) -> Frame:
+    def _frame(self, plain: dict[str, Any]) -> TakeFrame:
         arrays = {name: finite(plain[name], size) for name, size in _CODES}
         if self._order is not None:
             arrays["expression"] = arrays["expression"][self._order]
@@ -128,10 +128,10 @@ class Decoder:
         if not 0 <= plain["t"] <= LONGEST:
             raise ValueError(f"t: expected 0 to {LONGEST:.0f} seconds")
         codes = HeadCodes(shape=self._shape, texture=self._texture, **arrays)
-        return Frame(_count(plain["n"]), float(plain["t"]), plain["face"], codes, self._camera)
+        return TakeFrame(_count(plain["n"]), float(plain["t"]), plain["face"], codes, self._camera)
 
 
-def _frame(frame: Frame) -> str:
+def _frame(frame: TakeFrame) -> str:
     codes = frame.codes
     parts = (codes.expression, codes.rotation.reshape(9), codes.translation, codes.light)
     text = "".join(f',"{name}":{_floats(part)}' for (name, _), part in zip(_CODES, parts, strict=True))

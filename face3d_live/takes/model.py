@@ -1,7 +1,7 @@
-"""What a take is: a header, then frames and marked gaps in the order of time.
+"""The data of a take: a header, then frames and gaps in the order of time.
 
-Two forms of one thing: `Header` and `Record`s, one after the other, as they are recorded and played; and `Take`, all of
-a take as arrays, for the formats that need to see it whole.
+It has two forms: `Header` and a sequence of `Record`s, as takes are recorded and read; and `Take`, all of it as arrays,
+for playing and for formats that need the whole take.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LONGEST = 1e7
 class Header:
     """name: what the user calls it. created: moment of the first frame, as well as it is known, with a time zone.
     fps: the camera's rate, or the nearest thing known; the frames' own times are the truth. source: where the pictures
-    came from, for people."""
+    came from, as text for the user."""
 
     name: str
     created: datetime
@@ -55,21 +55,23 @@ class Header:
 
 
 def now() -> datetime:
-    """The current moment, with the local time zone, which timecodes are of."""
+    """The current time in the local time zone, as timecodes are local."""
     return datetime.now(UTC).astimezone()
 
 
 def are_rotations(matrices: AnyArray) -> bool:  # (..., 3, 3)
-    """Whether they turn and do nothing else, within a hundredth."""
+    """Whether they are orthonormal with determinant 1, within 0.01."""
     unit = np.abs(np.swapaxes(matrices, -1, -2) @ matrices - np.eye(3)).max(initial=0) < 0.01
     return bool(unit and (np.linalg.det(matrices) > 0).all())
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One picture's outcome. number: counts up, with holes where pictures were left out. t: seconds since the take's
-    first frame. face: one was seen; the codes of a frame without one are what the avatar does meanwhile. camera: of the
-    picture, where known."""
+class TakeFrame:
+    """One picture's result.
+
+    number: counts up, with gaps where pictures were skipped. t: seconds since the take's first frame. face: one was
+    found; without one, the codes are what the avatar showed. camera: of the picture, None when unknown.
+    """
 
     number: int
     t: float
@@ -86,7 +88,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Gap:
-    """Pictures that are not there: between the frame before and the frame after. pictures: how many, 0 when unknown."""
+    """Missing pictures between two frames. pictures: how many, 0 when unknown."""
 
     pictures: int
     why: Why
@@ -99,7 +101,7 @@ class End:
     frames: int
 
 
-Record = Frame | Gap | End
+Record = TakeFrame | Gap | End
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ class Take:
         for i in range(len(self)):
             while gaps and gaps[0][0] <= i:
                 yield gaps.pop(0)[1]
-            yield Frame(int(self.number[i]), float(self.t[i]), bool(self.face[i]), self.codes(i), self.camera)
+            yield TakeFrame(int(self.number[i]), float(self.t[i]), bool(self.face[i]), self.codes(i), self.camera)
         for _, gap in gaps:
             yield gap
         yield End(len(self))

@@ -1,4 +1,4 @@
-"""Reading takes, also such as end in the middle of a word."""
+"""Reading takes, including damaged and truncated ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 
 from face3d_live.errors import InputError
 from face3d_live.takes.jsonl import MAX_LINE, Decoder
-from face3d_live.takes.model import End, Frame, Gap, Header, Record, Take
+from face3d_live.takes.model import End, Gap, Header, Record, Take, TakeFrame
 from face3d_live.text import decoded
 
-#: Nearly three hours of 30 frames a second. What needs a take whole holds about 3 kB a frame while it writes text.
+#: Nearly three hours at 30 frames a second. Exports of text formats hold about 3 kB a frame.
 MAX_FRAMES = 300_000
 
 
 class TakeReader:
     """An open recording file: `header`, and one pass over its records, in bounded memory.
 
-    A record that cannot be read is left out, and a `Gap` "damaged" stands in its place; a last one that was cut off by
-    a crash is dropped. After the pass `notes` says so, and `complete` whether the take was closed properly.
+    An unreadable record is replaced by a `Gap` "damaged". A last record that a crash truncated is dropped. After the
+    pass `notes` describes this, and `complete` tells whether the take was closed properly.
     Raises InputError: "missing-take", "not-a-take".
     """
 
@@ -52,8 +52,8 @@ class TakeReader:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
 
-    def __iter__(self) -> Iterator[Frame | Gap]:
-        """Frames and gaps; times never run back."""
+    def __iter__(self) -> Iterator[TakeFrame | Gap]:
+        """Frames and gaps. Times never decrease."""
         bad, cut, last = 0, False, 0.0
         while line := self._line():
             record = self._record(line)
@@ -64,10 +64,12 @@ class TakeReader:
                 yield Gap(0, "damaged")
             elif isinstance(record, End):
                 self.complete = True
-            elif isinstance(record, Frame):
+            elif isinstance(record, TakeFrame):
                 last = max(last, record.t)
                 yield (
-                    record if record.t == last else Frame(record.number, last, record.face, record.codes, record.camera)
+                    record
+                    if record.t == last
+                    else TakeFrame(record.number, last, record.face, record.codes, record.camera)
                 )
             elif isinstance(record, Gap):
                 yield record
@@ -79,16 +81,16 @@ class TakeReader:
             self.notes.append("the take was not closed: its recording was interrupted")
 
     def _record(self, line: bytes) -> Record | bool | None:
-        """A record, True for a state that holds from here on, None for what cannot be read."""
+        """A record; True for a line that only sets the state of later ones; None for an unreadable line."""
         if not line.endswith(b"\n"):
-            return None  # even if it looks whole: a number may lack its last digits
+            return None  # even if it parses: a number may lack its last digits
         try:
             return self._decoder.record(line.decode()) or True
         except ValueError:
             return None
 
     def _line(self) -> bytes:
-        """The next line. Of one that is too long, as none is that this program wrote, only the beginning is kept."""
+        """The next line. A longer one than this program writes is replaced by an unreadable one."""
         line = self._file.readline(MAX_LINE)
         if len(line) == MAX_LINE and not line.endswith(b"\n"):
             while (rest := self._file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
@@ -98,7 +100,7 @@ class TakeReader:
 
 
 def not_a_take(path: Path, why: str) -> InputError:
-    """What to say of a file that is something else."""
+    """The error for a file that is no take."""
     text = f"{path} is no take of face3d-live ({why[:200]}): give a .jsonl or .npz that it has written"
     return InputError("not-a-take", text)
 
@@ -110,7 +112,7 @@ def load(path: Path) -> Take:
 
 
 def collect(reader: TakeReader) -> Take:
-    """All that a reader gives, as arrays."""
+    """All records of a reader as arrays."""
     columns: dict[str, list[np.ndarray]] = {k: [] for k in ("expression", "rotation", "translation", "light")}
     numbers: list[int] = []
     times: list[float] = []
@@ -133,7 +135,7 @@ def collect(reader: TakeReader) -> Take:
         for name, rows in columns.items():
             rows.append(getattr(codes, name))
         if not people or people[-1][0] is not codes.shape or people[-1][1] is not codes.texture:
-            people.append((codes.shape, codes.texture))  # the decoder hands out one array as long as it holds
+            people.append((codes.shape, codes.texture))  # the decoder returns the same array until the person changes
         person.append(len(people) - 1)
         camera = camera or record.camera
     if not reader.complete and not times:
@@ -158,8 +160,8 @@ def collect(reader: TakeReader) -> Take:
 
 
 @dataclass(frozen=True)
-class Glance:
-    """What the two ends of a recording file tell. frames: None where the take was not closed."""
+class TakeSummary:
+    """A recording file's header and end. seconds: time of the last frame. frames: None when the take was not closed."""
 
     header: Header
     seconds: float
@@ -167,7 +169,7 @@ class Glance:
     bytes: int
 
 
-def glance(path: Path) -> Glance:
+def read_summary(path: Path) -> TakeSummary:
     """Header, length and size of a take without reading it all. Raises InputError: "missing-take", "not-a-take"."""
     with TakeReader(path) as reader:
         header = reader.header
@@ -181,10 +183,10 @@ def glance(path: Path) -> Glance:
             continue
         if isinstance(record, End):
             frames = record.frames
-        elif isinstance(record, Frame):
+        elif isinstance(record, TakeFrame):
             seconds = max(record.t, 0.0)
             break
-    return Glance(header, seconds, frames, path.stat().st_size)
+    return TakeSummary(header, seconds, frames, path.stat().st_size)
 
 
 def _tail(path: Path) -> list[bytes]:

@@ -1,7 +1,7 @@
-"""A take's render: what the viewer saw while it was recorded, as a Matroska film beside the take, and films with sound.
+"""A take's render: the drawn pictures that were recorded with it, as a Matroska sidecar file, and its export to MP4.
 
-Matroska is made of clusters, each whole by itself: after a crash all but the last second plays. The pictures have the
-take's own times. Encoding is quick rather than small, as it happens while tracking does.
+Matroska consists of independent clusters, so that after a crash all but the last second plays. The pictures have the
+take's own times. The encoder is set to be fast rather than small, as it runs while tracking does.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, NotFoundError
 from face3d_live.takes import sound
 from face3d_live.takes.files import replacing
-from face3d_live.takes.writer import SYNC_SECONDS, trouble
+from face3d_live.takes.writer import SYNC_SECONDS, write_error
 
-#: Not plainly .mkv: a take often lies beside the video that it was made of.
+#: Not just .mkv: a take often lies beside the video that it was recorded from.
 SUFFIX = ".render.mkv"
 _CLOCK = 1000  # Matroska's own
 _CONTAINER = {"cluster_time_limit": "500", "flush_packets": "1", "live": "1"}
@@ -34,15 +34,15 @@ _ENCODER = {"crf": "20", "preset": "superfast", "tune": "zerolatency", "threads"
 _SOUND = {".mp4": ("aac", 128_000), ".webm": ("libopus", 96_000)}
 
 
-class Shown(NamedTuple):
-    """rgb (H, W, 3) uint8, H and W even: what was seen from `t` seconds of the take on."""
+class RenderedFrame(NamedTuple):
+    """rgb: (H, W, 3) uint8, H and W even. t: when it was drawn, seconds into the take."""
 
     rgb: NDArray[np.uint8]
     t: float
 
 
-class FilmWriter:
-    """Pictures on their way to the disk. No file is made before the first; it must not exist yet.
+class RenderWriter:
+    """Encodes pictures into a file, which is created with the first and must not exist yet.
 
     Every method raises InputError: "take-exists", "takes-unwritable", "disk-full".
     """
@@ -54,7 +54,7 @@ class FilmWriter:
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
 
-    def write(self, shown: Shown) -> None:
+    def write(self, shown: RenderedFrame) -> None:
         """Append a picture. All have the first one's size."""
         try:
             if self._container is None:
@@ -65,18 +65,18 @@ class FilmWriter:
             frame.pts, frame.time_base = self._pts, Fraction(1, _CLOCK)
             self._container.mux(self._stream.encode(frame))
             self.seconds, self.bytes = self._pts / _CLOCK, self._file.tell()
-        except OSError as error:  # FFmpeg's errors are such, too
-            raise trouble(self.path, error) from error
+        except OSError as error:  # FFmpeg's errors are OSErrors, too
+            raise write_error(self.path, error) from error
         self.tick()
 
     def tick(self) -> None:
-        """Make safe what is older than `SYNC_SECONDS`."""
+        """Sync to the disk when the last sync is older than `SYNC_SECONDS`."""
         if self._file is not None and self._clock() - self._synced >= SYNC_SECONDS:
             os.fsync(self._file.fileno())
             self._synced = self._clock()
 
     def close(self) -> None:
-        """End the film. Idempotent."""
+        """End the file. Idempotent."""
         if self._container is None or self._stream is None or self._file is None:
             return
         container, self._container = self._container, None
@@ -86,7 +86,7 @@ class FilmWriter:
             os.fsync(self._file.fileno())
             self.bytes = self._file.tell()
         except OSError as error:
-            raise trouble(self.path, error) from error
+            raise write_error(self.path, error) from error
         finally:
             self._file.close()
 
@@ -102,7 +102,7 @@ class FilmWriter:
 
 
 class SoundTrack:
-    """A take's sound on its way into a film. Made before the film's first packet is written."""
+    """Encodes a take's sound into a video. To be created before the first packet is written."""
 
     def __init__(self, container: OutputContainer, path: Path, suffix: str) -> None:
         codec, rate = _SOUND[suffix]
@@ -113,14 +113,14 @@ class SoundTrack:
         self._stream, self._chunks, self._done = stream, sound.chunks(path), 0
 
     def until(self, seconds: float) -> None:
-        """Encode all that is heard before that moment of the film."""
+        """Encode the sound up to this time of the video."""
         while self._done < seconds * sound.RATE and (samples := next(self._chunks, None)) is not None:
             room = round(seconds * sound.RATE) + sound.RATE // 10 - self._done
             self._encode(samples[:room])
             self._done += len(samples)
 
     def finish(self, seconds: float) -> None:
-        """The film is so long: no sound goes on for longer."""
+        """End the sound with the video's length."""
         self.until(seconds)
         self._container.mux(self._stream.encode(None))
 
@@ -130,25 +130,29 @@ class SoundTrack:
         self._container.mux(self._stream.encode(frame))
 
 
-def beside(take: Path) -> Path | None:
-    """The recorded render of a take's file, if there is one."""
+def sidecar_path(take: Path) -> Path | None:
+    """The file of the take's recorded render; None when there is none."""
     path = take.with_suffix(SUFFIX)
     return path if path.is_file() else None
 
 
-def seen(take: Path, out: Path, silent: bool = False) -> float:
-    """The recorded render as MP4, with the sound if there is one; no picture is encoded anew. -> its length, seconds.
+def export_render(take: Path, out: Path, silent: bool = False) -> float:
+    """Export the recorded render as MP4, with the sound unless silent. Pictures are not encoded again.
+
+    Returns its length in seconds.
 
     Raises InputError: "no-render", "unknown-format", "takes-unwritable", "disk-full", "not-a-sound".
     """
-    film, heard = beside(take), None if silent else sound.beside(take)
-    if film is None:
-        raise InputError("no-render", f"{take} was recorded without a render: face3d-live takes export draws it anew")
+    render, heard = sidecar_path(take), None if silent else sound.sidecar_path(take)
+    if render is None:
+        raise NotFoundError(
+            "no-render", f"{take} was recorded without a render: face3d-live takes export draws it anew"
+        )
     if out.suffix.lower() != ".mp4":
         raise InputError("unknown-format", "the recorded render becomes an MP4: end the name in .mp4")
     try:
         with (
-            av.open(str(film)) as source,
+            av.open(str(render)) as source,
             replacing(out) as temporary,
             av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container,
         ):
@@ -166,5 +170,5 @@ def seen(take: Path, out: Path, silent: bool = False) -> float:
             if track is not None:
                 track.finish(length)
     except av.FFmpegError as error:
-        raise InputError("no-render", f"{film} cannot be read ({error}): draw the take anew") from error
+        raise NotFoundError("no-render", f"{render} cannot be read ({error}): draw the take anew") from error
     return length

@@ -1,4 +1,4 @@
-"""A take at other times than its own: what formats with a fixed frame rate need."""
+"""Resampling a take at other times, for formats with a fixed frame rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from face3d_live.takes.reader import MAX_FRAMES
 from face3d_live.typing import AnyArray
 
 
-def at(take: Take, times: AnyArray) -> Take:
+def sample_at(take: Take, times: AnyArray) -> Take:
     """The take at rising `times` (N,), seconds: coefficients, position and light straight between frames, rotations
     along the shortest arc, identity and face of the frame before. Before the first and after the last frame nothing
     moves. The take must have a frame. Gaps are not carried over: they are bridged.
@@ -45,13 +45,13 @@ def at(take: Take, times: AnyArray) -> Take:
     )
 
 
-def steady(take: Take, fps: float) -> Take:
+def resample_uniform(take: Take, fps: float) -> Take:
     """The take at k / fps, from its first frame to its last. Raises InputError "take-too-long"."""
     count = int(np.floor(take.t[-1] * fps + 1e-6)) + 1
     if count > MAX_FRAMES:
         text = f"{count:,} frames at {fps:g} a second: take a part of it with face3d-live takes trim"
         raise InputError("take-too-long", text)
-    even = at(take, np.arange(count) / fps)
+    even = sample_at(take, np.arange(count) / fps)
     return replace(even, header=replace(take.header, fps=fps))
 
 

@@ -1,8 +1,8 @@
-"""A take's sound: a WAV file beside it, whose first sample is the take's first frame; silence where there was none.
+"""A take's sound: a WAV sidecar file whose first sample belongs to the take's first frame.
 
-One channel, 16 bits, 48,000 samples a second. Samples lie where their time says, so what never came (a microphone that
-was off, a lost packet) is a hole in the file, which reads as silence. The sizes in the header are put right once a
-second and at the end: after a crash other programs find all but the last second, and nothing needs repair.
+One channel, 16 bits, 48,000 samples a second. Samples are written at the position of their time, so what never came (a
+microphone that was off, a lost packet) is a hole in the file, which reads as silence. The sizes in the header are
+updated once a second and at the end, so that after a crash other programs read all but the last second.
 Source of the format: Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991 (RIFF).
 """
 
@@ -24,9 +24,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, NotFoundError
 from face3d_live.takes.files import replacing
-from face3d_live.takes.writer import SYNC_SECONDS, trouble
+from face3d_live.takes.writer import SYNC_SECONDS, write_error
 from face3d_live.video import Video
 from face3d_live.video.clock import JUMP_SECONDS
 from face3d_live.video.streams import demuxed, main_sound, open_media
@@ -35,24 +35,24 @@ Samples = NDArray[np.int16]
 
 RATE = 48_000
 SUFFIX = ".wav"
-#: A sample's time may differ from its place by so much before it is put elsewhere: clocks drift, and jumps are heard.
+#: Seconds by which a chunk's time may differ from the end of the file before it is moved: clocks drift.
 TOLERANCE = 0.02
-#: Seconds: sound whose timestamps go back by more begins again. FFmpeg's own measure (fftools, ts_discontinuity).
+#: Seconds: timestamps that go back by more start again. FFmpeg's own threshold (fftools, ts_discontinuity).
 BACKWARDS = 0.1
-#: Samples that a WAV file can count: twelve hours.
+#: The most samples of a WAV file: twelve hours.
 LONGEST = (2**32 - 64) // 2
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
-class Heard(NamedTuple):
-    """samples (N,): what was heard from `t` seconds of the take on."""
+class SoundChunk(NamedTuple):
+    """samples: (N,). t: time of the first one, seconds into the take."""
 
     samples: Samples
     t: float
 
 
 class SoundWriter:
-    """Sound on its way to the disk. No file is made before the first sample; it must not exist yet.
+    """Writes sound into a file, which is created with the first sample and must not exist yet.
 
     Every method raises InputError: "take-exists", "takes-unwritable", "disk-full", "sound-too-long".
     """
@@ -73,8 +73,8 @@ class SoundWriter:
         """Length of the file."""
         return 0 if self._file is None else _HEADER.size + 2 * self._next
 
-    def write(self, heard: Heard) -> None:
-        """Put samples where they belong. What was before the take's beginning, or is there already, is left out."""
+    def write(self, heard: SoundChunk) -> None:
+        """Write samples at their time. Those before the take's start, or already written, are skipped."""
         start = round(heard.t * RATE)
         if self._file is not None and abs(start - self._next) <= TOLERANCE * RATE:
             start = self._next
@@ -90,12 +90,12 @@ class SoundWriter:
                 _write(self._file, _header(0), 0)
             _write(self._file, np.ascontiguousarray(samples, "<i2").tobytes(), _HEADER.size + 2 * start)
         except OSError as error:
-            raise trouble(self.path, error) from error
+            raise write_error(self.path, error) from error
         self._next = start + len(samples)
         self.tick()
 
     def tick(self) -> None:
-        """Make safe what is older than `SYNC_SECONDS`."""
+        """Sync to the disk when the last sync is older than `SYNC_SECONDS`."""
         if self._clock() - self._synced >= SYNC_SECONDS:
             self._sync()
 
@@ -117,28 +117,28 @@ class SoundWriter:
             _write(self._file, _header(self._next), 0)
             os.fsync(self._file)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # what cannot be synced
-                raise trouble(self.path, error) from error
+            if error.errno != errno.EINVAL:  # a file that cannot be synced
+                raise write_error(self.path, error) from error
 
 
-def beside(take: Path) -> Path | None:
-    """The sound of a take's file, if there is one."""
+def sidecar_path(take: Path) -> Path | None:
+    """The file of the take's sound; None when there is none."""
     path = take.with_suffix(SUFFIX)
     return path if path.is_file() else None
 
 
-def existing(take: Path) -> Path:
-    """The same. Raises InputError "no-sound" where there is none."""
-    path = beside(take)
+def require_sidecar(take: Path) -> Path:
+    """The same. Raises NotFoundError "no-sound" when there is none."""
+    path = sidecar_path(take)
     if path is None:
-        raise InputError("no-sound", f"{take} was recorded without sound: there is no {take.stem}{SUFFIX} beside it")
+        raise NotFoundError("no-sound", f"{take} was recorded without sound: there is no {take.stem}{SUFFIX} beside it")
     return path
 
 
 def chunks(path: Path) -> Iterator[Samples]:
-    """The sound of a file from its beginning, a fraction of a second at a time.
+    """The sound of a file from its start, a fraction of a second at a time.
 
-    Raises InputError "not-a-sound", also where somebody has replaced the file by another.
+    Raises InputError "not-a-sound", also when another program has replaced the file.
     """
     try:
         with open_media(path) as container:
@@ -152,7 +152,7 @@ def chunks(path: Path) -> Iterator[Samples]:
 
 
 def cut(path: Path, out: Path, start: float, seconds: float) -> None:
-    """The sound from `start` on, `seconds` long or shorter, as a file of its own. Raises InputErrors of both."""
+    """Write the sound from `start` on, at most `seconds` long, to a file. Raises InputErrors of reading and writing."""
     first, last = round(start * RATE), round(min(start + seconds, 1e6) * RATE)
     at = 0
     with replacing(out) as temporary:
@@ -161,11 +161,13 @@ def cut(path: Path, out: Path, start: float, seconds: float) -> None:
         try:
             for samples in chunks(path):
                 piece = samples[max(first - at, 0) : max(last - at, 0)]
-                writer.write(Heard(piece, writer.seconds))
+                writer.write(SoundChunk(piece, writer.seconds))
                 at += len(samples)
                 if at >= last:
                     break
-            writer.write(Heard(np.zeros(1, np.int16), writer.seconds))  # a file, also of nothing
+            writer.write(
+                SoundChunk(np.zeros(1, np.int16), writer.seconds)
+            )  # at least one sample, so that there is a file
         finally:
             writer.close()
 
@@ -186,7 +188,7 @@ def extract(video: Path, out: Path, seconds: float | None = None) -> float:
                 if seconds is not None and heard.t >= seconds:
                     break
                 room = None if seconds is None else max(round((seconds - heard.t) * RATE), 0)
-                writer.write(Heard(heard.samples[:room], heard.t))
+                writer.write(SoundChunk(heard.samples[:room], heard.t))
     except av.FFmpegError as error:
         text = f"the sound of {video} cannot be decoded ({error}): convert the file, or leave --sound out"
         raise InputError("not-a-video", text) from error
@@ -203,7 +205,7 @@ def one_channel(frame: AudioFrame) -> Samples:  # -> (N,)
     return each.mean(0).astype(np.int16) if channels > 1 else each[0].astype(np.int16)
 
 
-def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[float]) -> Iterator[Heard]:
+def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[float]) -> Iterator[SoundChunk]:
     """The sound of a stream, with `offsets` (see `Video.offsets`) added to its timestamps. What is damaged is left out.
 
     Raises av.FFmpegError where nothing can be decoded.
@@ -222,10 +224,10 @@ def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[f
     yield from () if resampler is None else _resampled(resampler, None, at or 0.0)
 
 
-def _resampled(resampler: AudioResampler, frame: AudioFrame | None, at: float) -> Iterator[Heard]:
+def _resampled(resampler: AudioResampler, frame: AudioFrame | None, at: float) -> Iterator[SoundChunk]:
     for each in resampler.resample(frame):
         samples = np.asarray(each.to_ndarray(), np.int16).reshape(-1)
-        yield Heard(samples, at)
+        yield SoundChunk(samples, at)
         at += len(samples) / RATE
 
 
@@ -239,7 +241,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
                     yield frame
             except av.FFmpegError as error:
                 broken = error
-    except av.FFmpegError as error:  # the file breaks off here
+    except av.FFmpegError as error:  # the file is truncated here
         broken = error
     if broken is not None and not whole:
         raise broken

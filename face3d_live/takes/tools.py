@@ -1,4 +1,4 @@
-"""What can be done to take files: look, cut, mend, export. All in bounded memory but `export`."""
+"""Operations on take files: describe, trim, recover, export. All but `export` in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from face3d_live.errors import InputError
+from face3d_live.errors import ConflictError, InputError
 from face3d_live.takes import formats, render_video, sound
 from face3d_live.takes.files import replacing, save
-from face3d_live.takes.model import Frame, Gap, Header, Take
+from face3d_live.takes.model import Gap, Header, Take, TakeFrame
 from face3d_live.takes.reader import TakeReader
 from face3d_live.takes.writer import SUFFIX, TakeWriter
 
@@ -22,19 +22,19 @@ def describe(path: Path) -> str:
     """A take in words, one fact a line. Raises InputError: "missing-take", "not-a-take"."""
     if path.suffix.lower() == ".npz":
         take = formats.load_take(path)
-        records: Iterator[Frame | Gap] = (r for r in take.records() if isinstance(r, Frame | Gap))
+        records: Iterator[TakeFrame | Gap] = (r for r in take.records() if isinstance(r, TakeFrame | Gap))
         return _words(take.header, records, [])
     with TakeReader(path) as reader:
-        return "\n".join([_words(reader.header, iter(reader), reader.notes), *_beside(path)])
+        return "\n".join([_words(reader.header, iter(reader), reader.notes), *_sidecars(path)])
 
 
-def _beside(path: Path) -> list[str]:
+def _sidecars(path: Path) -> list[str]:
     """The take's sound and render in words."""
-    found = (("sound", sound.beside(path)), ("render", render_video.beside(path)))
+    found = (("sound", sound.sidecar_path(path)), ("render", render_video.sidecar_path(path)))
     return [f"{what:<9}{at.name}, {at.stat().st_size / 1e6:.1f} MB" for what, at in found if at is not None]
 
 
-def _words(header: Header, records: Iterator[Frame | Gap], notes: list[str]) -> str:
+def _words(header: Header, records: Iterator[TakeFrame | Gap], notes: list[str]) -> str:
     frames = faces = gaps = pictures = 0
     first = last = 0.0
     reasons: dict[str, int] = {}
@@ -78,7 +78,7 @@ def _rewrite(path: Path, out: Path, start: float, end: float | None) -> str:
         raise InputError("unknown-format", f"recordings end in {SUFFIX}: name it so, then export it")
     with TakeReader(path) as reader:
         records = _between(reader, start, end)
-        first = next((record for record in records if isinstance(record, Frame)), None)
+        first = next((record for record in records if isinstance(record, TakeFrame)), None)
         if first is None:
             raise InputError("nothing-left", f"{path} has no frame there: see face3d-live takes info")
         header = replace(reader.header, created=reader.header.created + timedelta(seconds=first.t))
@@ -87,18 +87,18 @@ def _rewrite(path: Path, out: Path, start: float, end: float | None) -> str:
             for record in records:
                 writer.write(record)
             done = f"{out}: {writer.frames} frames, {writer.seconds:.2f} s"
-        with_it = _companions(path, out, first.t, writer.seconds + 1 / header.fps, whole=start == 0 and end is None)
+        with_it = _copy_sidecars(path, out, first.t, writer.seconds + 1 / header.fps, whole=start == 0 and end is None)
         return "\n".join([done, *with_it, *(f"note: {note}" for note in reader.notes)])
 
 
-def _companions(path: Path, out: Path, start: float, seconds: float, whole: bool) -> list[str]:
+def _copy_sidecars(path: Path, out: Path, start: float, seconds: float, whole: bool) -> list[str]:
     """Write the take's sound, and of a whole take its render, beside `out`. Returns what was done, in words."""
     done = []
-    if (heard := sound.beside(path)) is not None:
+    if (heard := sound.sidecar_path(path)) is not None:
         copy = out.with_suffix(sound.SUFFIX)
         sound.cut(heard, copy, start, seconds)
         done.append(f"{copy}: its sound")
-    if (seen := render_video.beside(path)) is not None and whole:
+    if (seen := render_video.sidecar_path(path)) is not None and whole:
         copy = out.with_suffix(render_video.SUFFIX)
         with replacing(copy) as temporary:
             shutil.copyfile(seen, temporary)
@@ -108,12 +108,12 @@ def _companions(path: Path, out: Path, start: float, seconds: float, whole: bool
     return done
 
 
-def _between(reader: TakeReader, start: float, end: float | None) -> Iterator[Frame | Gap]:
-    """Frames of that time, and the gaps among them."""
+def _between(reader: TakeReader, start: float, end: float | None) -> Iterator[TakeFrame | Gap]:
+    """The frames with start <= t < end, and the gaps between them."""
     origin: float | None = None
     inside = False
     for record in reader:
-        if isinstance(record, Frame):
+        if isinstance(record, TakeFrame):
             origin = record.t if origin is None else origin
             inside = record.t - origin >= start and (end is None or record.t - origin < end)
         if inside:
@@ -155,24 +155,24 @@ def export(
 ) -> str:
     """Write a take in the format of `out`'s suffix. model: a .glb to animate instead of the person's own head.
 
-    seen: the render that was recorded with it, instead of a new one. silent: a film without the take's sound.
+    seen: the recorded render instead of a new one. silent: a video without the take's sound.
     Returns what was done, in words. Raises InputError and AssetError of the formats.
     """
     suffix = out.suffix.lower()
     if seen:
-        length = render_video.seen(path, out, silent)
+        length = render_video.export_render(path, out, silent)
         return f"{out}: the recorded render, {length:.2f} s"
     if suffix == sound.SUFFIX:
-        heard = sound.existing(path)
+        heard = sound.require_sidecar(path)
         sound.cut(heard, out, 0.0, float("inf"))
         return f"{out}: the sound of {path}"
     take = formats.load_take(path)
     if not len(take):
-        raise InputError("empty-take", f"{path} holds no frame: record it again")
-    if suffix in formats.FILMS:
+        raise ConflictError("empty-take", f"{path} holds no frame: record it again")
+    if suffix in formats.VIDEO_SUFFIXES:
         from face3d_live.takes.export_video import write_video
 
-        write_video(take, out, size, alpha, _progress, None if silent else sound.beside(path))
+        write_video(take, out, size, alpha, _progress, None if silent else sound.sidecar_path(path))
     elif suffix == ".glb" and model is not None:
         from face3d_live.takes.default_head import take_glb
 

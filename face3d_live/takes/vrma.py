@@ -1,7 +1,7 @@
-"""A take as VRM animation: the head's turn over neck and head, the gaze, and expressions by one set of names.
+"""A take as VRM animation: the head's rotation on neck and head, the gaze, and expressions.
 
-Avatars with ARKit's names (made for "perfect sync") usually have VRM's presets as well. A file with both would move
-their mouths and lids twice, so there are two files: presets, which every VRM has, and ARKit's names.
+Avatars with ARKit's names (made for "perfect sync") usually also have VRM's presets. A file with both would move mouth
+and lids twice, so there are two kinds: presets, which every VRM has, and ARKit's names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _turns(take: Take) -> Turns:
     yaw, pitch = gaze_angles(take.expression).mean(1).T  # both eyes' middle: VRM has one gaze
     gaze = Rotation.from_euler("YX", np.stack([yaw, -pitch], -1))
     neck, head = (Rotation.from_rotvec(share * turn) for share in (NECK_SHARE, 1 - NECK_SHARE))
-    return Turns(*(_smooth(one.as_quat()) for one in (neck, head, gaze)))
+    return Turns(*(_continuous(one.as_quat()) for one in (neck, head, gaze)))
 
 
 def _presets(take: Take) -> dict[str, AnyArray]:
@@ -37,12 +37,12 @@ def _presets(take: Take) -> dict[str, AnyArray]:
 
 
 def _arkit(take: Take) -> dict[str, AnyArray]:
-    """All but the looks, which are the gaze."""
+    """All coefficients but eyeLook*, which the gaze covers."""
     return {name: take.expression[:, i] for i, name in enumerate(ARKIT) if not name.startswith("eyeLook")}
 
 
-def _smooth(q: AnyArray) -> AnyArray:  # (T, 4)
-    """Of the two quaternions of a turn always the one nearer to the one before."""
+def _continuous(q: AnyArray) -> AnyArray:  # (T, 4)
+    """Of the two quaternions of a rotation the one nearer to the previous."""
     q = q.copy()
     q[1:] *= np.cumprod(np.where((q[1:] * q[:-1]).sum(1) < 0, -1, 1))[:, None]
     return q

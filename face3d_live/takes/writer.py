@@ -1,4 +1,4 @@
-"""Writing a take to disk as it happens: appended, and made safe against crashes once a second."""
+"""Writing a take to disk while it is recorded: appended, and synced to the disk once a second."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from face3d_live.errors import InputError
+from face3d_live.errors import ConflictError, InputError, StorageError
 from face3d_live.takes.jsonl import Encoder
-from face3d_live.takes.model import End, Frame, Gap, Header, Record
+from face3d_live.takes.model import End, Header, Record, TakeFrame
 
-#: What a crash may cost at most, seconds: records are handed to the disk so often.
+#: Interval of syncs to the disk: what a crash may cost at most, seconds.
 SYNC_SECONDS = 1.0
 SUFFIX = ".jsonl"
 
 
 class TakeWriter:
-    """An open take. `write` appends records, `close` ends it; without a `close` all but the last second is there.
+    """An open take. `write` appends records, `close` ends it. After a crash all but the last second is in the file.
 
-    Times are made relative to the first frame, and never run back. The file must not exist yet. Every method raises
+    Times are made relative to the first frame and never decrease. The file must not exist yet. Every method raises
     InputError: "takes-unwritable", "take-exists", "disk-full".
 
     >>> with TakeWriter(Path("hello.jsonl"), Header("hello", now(), 30)) as take:
@@ -34,10 +34,10 @@ class TakeWriter:
         self._start: float | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: what is written lives in the system's cache, which a crash of this process does not touch.
+            # Unbuffered: written data are in the system's cache, which survives a crash of this process.
             self._file = path.open("xb", buffering=0)
         except OSError as error:
-            raise trouble(path, error) from error
+            raise write_error(path, error) from error
         self._synced = clock()
         try:
             self._append(self._encoder.header(header))
@@ -55,22 +55,18 @@ class TakeWriter:
 
     def write(self, record: Record) -> None:
         """Append a record. It is on the disk within `SYNC_SECONDS` if `write` or `tick` is called that often."""
-        if isinstance(record, Frame):
+        if isinstance(record, TakeFrame):
             self._start = record.t if self._start is None else self._start
             t = max(record.t - self._start, self.seconds)
-            record = Frame(record.number, t, record.face, record.codes, record.camera)
+            record = TakeFrame(record.number, t, record.face, record.codes, record.camera)
             self._append(self._encoder.record(record))
             self.frames, self.seconds = self.frames + 1, t
         else:
             self._append(self._encoder.record(record))
         self.tick()
 
-    def gap(self, gap: Gap) -> None:
-        """Mark pictures that are missing here."""
-        self.write(gap)
-
     def tick(self) -> None:
-        """Make safe what is older than `SYNC_SECONDS`."""
+        """Sync to the disk when the last sync is older than `SYNC_SECONDS`."""
         if self._clock() - self._synced >= SYNC_SECONDS:
             self._sync()
 
@@ -91,32 +87,32 @@ class TakeWriter:
                 data = data[self._file.write(data) :]
         except OSError as error:
             self._undo()
-            raise trouble(self.path, error) from error
+            raise write_error(self.path, error) from error
         self.bytes = self._file.tell()
 
     def _undo(self) -> None:
-        """Take back half a record, which frees the little that closing needs on a full disk."""
+        """Remove a half-written record, which on a full disk frees the bytes that `close` needs."""
         try:
             self._file.truncate(self.bytes)
             self._file.seek(self.bytes)
         except OSError:
-            return  # the reader drops half a record, too
+            return  # the reader also drops a half-written record
 
     def _sync(self) -> None:
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
             if error.errno != errno.EINVAL:  # a pipe or a device, which cannot be synced
-                raise trouble(self.path, error) from error
+                raise write_error(self.path, error) from error
         self._synced = self._clock()
 
 
-def trouble(path: Path, error: OSError) -> InputError:
-    """An error of the file system in the user's terms."""
+def write_error(path: Path, error: OSError) -> InputError:
+    """An error of the file system as an error for the user."""
     match error.errno:
         case errno.EEXIST if path.exists() and not path.is_dir() and path.parent.is_dir():
-            return InputError("take-exists", f"{path} is there already: choose another name, or remove it first")
+            return ConflictError("take-exists", f"{path} is there already: choose another name, or remove it first")
         case errno.ENOSPC | errno.EDQUOT:
-            return InputError("disk-full", f"no space is left for {path}: free some, or choose another folder")
+            return StorageError("disk-full", f"no space is left for {path}: free some, or choose another folder")
     reason = error.strerror or str(error)
-    return InputError("takes-unwritable", f"{path} cannot be written ({reason}): choose another folder")
+    return StorageError("takes-unwritable", f"{path} cannot be written ({reason}): choose another folder")

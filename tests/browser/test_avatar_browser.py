@@ -9,8 +9,8 @@ from pathlib import Path
 import browser_support as support
 import numpy as np
 import pytest
+from avatar_pipeline import AvatarPipeline
 from avatar_support import changed, fox
-from figure_pipeline import FigurePipeline
 from live_helpers import serve
 from playwright.async_api import async_playwright, expect
 
@@ -48,7 +48,7 @@ async def until_orange(page, wanted: bool) -> None:
 
 async def test_the_avatar_tab(tmp_path: Path) -> None:
     (tmp_path / "fox.glb").write_bytes(fox())
-    async with serve(FigurePipeline) as served, async_playwright() as playwright:
+    async with serve(AvatarPipeline) as served, async_playwright() as playwright:
         flags = [*support.FLAGS, "--use-fake-ui-for-media-stream"]
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
         page = await chromium.new_page(viewport={"width": 1280, "height": 800})

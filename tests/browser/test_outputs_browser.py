@@ -75,7 +75,7 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await page.fill(".out-save input", "Loud jaw")
         await page.click(".out-save button")
         await page.wait_for_selector("text=Saved as Loud jaw.")
-        saved = served.live.outputs.store.load("Loud jaw")
+        saved = served.live.outputs.profiles.load("Loud jaw")
         assert saved.mirror and saved.channels["jawOpen"].gain == 2
         await page.wait_for_selector(".outputs select >> text=Loud jaw", state="attached")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -16,7 +16,7 @@ from pylivelinkface import FaceBlendShape, PyLiveLinkFace
 from takes_support import CAMERA, expression, write
 
 from face3d_live.codes import HeadCodes
-from face3d_live.takes.model import Frame
+from face3d_live.takes.model import TakeFrame
 from face3d_live.takes.reader import load
 from face3d_live.track.profile import load_profile
 
@@ -139,7 +139,7 @@ def test_a_take_is_played_from_the_page(page, folder) -> None:
     """Seen on the page and sent to an output, before the camera's face; looped, in part, stopped."""
     wide = HeadCodes(expression=expression(jawOpen=0.96))
     path = folder / "face3d-live" / "takes" / "wide.jsonl"
-    write(path, [Frame(i, i / 30, True, wide, CAMERA) for i in range(90)])
+    write(path, [TakeFrame(i, i / 30, True, wide, CAMERA) for i in range(90)])
     receiver = Receiver()
     made = page.request.post(f"{page.url}api/outputs", data={"url": f"livelink://127.0.0.1:{receiver.port}"})
     assert made.status == 201

@@ -8,8 +8,8 @@ import io
 import browser_support as support
 import numpy as np
 import pytest
+from avatar_pipeline import AvatarPipeline, shows_the_fox
 from avatar_support import fox
-from figure_pipeline import FigurePipeline, shows_the_fox
 from live_helpers import Browser, serve
 from PIL import Image
 from playwright.async_api import async_playwright
@@ -34,7 +34,7 @@ async def fox_on(page) -> np.ndarray:
 
 
 async def test_the_view_page():
-    async with serve(FigurePipeline) as served, Browser(served) as browser, async_playwright() as playwright:
+    async with serve(AvatarPipeline) as served, Browser(served) as browser, async_playwright() as playwright:
         await served.http.post(browser.location + "/avatar", content=fox())
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=list(support.FLAGS))
         page = await chromium.new_page(viewport={"width": 300, "height": 200})

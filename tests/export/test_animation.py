@@ -22,9 +22,9 @@ from face3d_live.head.model import Head
 from face3d_live.rotations import angle_between, from_euler, from_quaternion
 from face3d_live.takes import export_video, formats, tools
 from face3d_live.takes.bvh import bvh_text
-from face3d_live.takes.model import Frame
+from face3d_live.takes.model import TakeFrame
 from face3d_live.takes.reader import load
-from face3d_live.takes.resample import at, quaternions, steady
+from face3d_live.takes.resample import quaternions, resample_uniform, sample_at
 
 
 @pytest.fixture
@@ -36,21 +36,21 @@ def take(tmp_path):
 
 
 def test_at_its_own_times_a_take_is_itself(take):
-    again = at(take, take.t)
+    again = sample_at(take, take.t)
     assert again.expression == pytest.approx(take.expression, abs=1e-6)
     assert angle_between(again.rotation, take.rotation).max() < 1e-3
     assert np.array_equal(again.face, take.face) and np.array_equal(again.person, take.person)
 
 
 def test_between_frames_it_is_between_them(take):
-    middle = at(take, [(take.t[3] + take.t[4]) / 2])
+    middle = sample_at(take, [(take.t[3] + take.t[4]) / 2])
     assert middle.expression[0] == pytest.approx((take.expression[3] + take.expression[4]) / 2, abs=1e-6)
     expected = Slerp([0, 1], Rotation.from_matrix(take.rotation[3:5].astype(float)))(0.5).as_matrix()
     assert angle_between(middle.rotation[0], expected) < 1e-3
 
 
 def test_outside_nothing_moves(take):
-    outside = at(take, [-5.0, 500.0])
+    outside = sample_at(take, [-5.0, 500.0])
     assert np.array_equal(outside.expression, take.expression[[0, -1]])
 
 
@@ -58,12 +58,12 @@ def test_a_frame_after_a_month_is_not_filled_up(tmp_path):
     first, second = frames(2)
     far = load(write(tmp_path / "far.jsonl", [first, replace(second, t=first.t + 3e6)]))
     with pytest.raises(InputError, match="take-too-long"):
-        steady(far, 30)
+        resample_uniform(far, 30)
 
 
 def test_a_single_frame_can_be_resampled(tmp_path):
     one = load(write(tmp_path / "one.jsonl", frames(1)))
-    assert len(steady(one, 30)) == 1
+    assert len(resample_uniform(one, 30)) == 1
 
 
 # --- glTF -----------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def read_bvh(text):
 def test_bvh_turns_head_and_eyes(take):
     text = bvh_text(take, Head.load().eye_centers)
     turns, _, step = read_bvh(text)
-    even = steady(take, 30)
+    even = resample_uniform(take, 30)
     assert step == pytest.approx(1 / 30, abs=1e-7) and len(turns["Head"]) == len(even)
     assert angle_between(turns["Neck"] @ turns["Head"], even.rotation).max() < 2e-3
     gaze = gaze_angles(even.expression)
@@ -229,7 +229,9 @@ def test_bvh_turns_head_and_eyes(take):
 def test_bvh_signs(tmp_path):
     """Turned to the subject's left, which is +x; the eyes look up."""
     codes = HeadCodes(expression=expression(eyeLookUpLeft=1, eyeLookUpRight=1), rotation=from_euler(0.5, 0, 0))
-    turns, _, _ = read_bvh(bvh_text(load(write(tmp_path / "a.jsonl", [Frame(1, 0, True, codes)])), np.zeros((2, 3))))
+    turns, _, _ = read_bvh(
+        bvh_text(load(write(tmp_path / "a.jsonl", [TakeFrame(1, 0, True, codes)])), np.zeros((2, 3)))
+    )
     assert (turns["Neck"] @ turns["Head"])[0, 0, 2] > 0.4
     assert turns["LeftEye"][0, 1, 2] > 0.3
 
@@ -241,7 +243,7 @@ def test_bvh_signs(tmp_path):
 def talk(tmp_path):
     """Half a second: the jaw opens, the head turns."""
     made = [
-        Frame(
+        TakeFrame(
             i, i / 20, True, HeadCodes(expression=expression(jawOpen=i / 10), rotation=from_euler(i / 25, 0, 0)), CAMERA
         )
         for i in range(11)

@@ -13,7 +13,7 @@ from face3d_live.errors import InputError
 from face3d_live.mapping import presets
 from face3d_live.mapping.apply import Mapping
 from face3d_live.mapping.profile import HEAD, LINKS, PAIRS, Channel, Profile
-from face3d_live.mapping.store import Store
+from face3d_live.mapping.store import ProfileStore
 from face3d_live.protocols import pose
 
 
@@ -230,11 +230,11 @@ def test_pairs_are_pairs():
 
 
 def test_saved_by_name(tmp_path):
-    store = Store(tmp_path)
+    store = ProfileStore(tmp_path)
     assert store.names() == []
     profile = Profile(mirror=True, channels={"jawOpen": Channel(gain=1.5)})
     store.save("My face 2", profile)
-    assert Store(tmp_path).names() == ["My face 2"] and store.load("My face 2") == profile
+    assert ProfileStore(tmp_path).names() == ["My face 2"] and store.load("My face 2") == profile
     assert [p.name for p in (tmp_path / "mappings").iterdir()] == ["My face 2.toml"]
     store.delete("My face 2")
     for act in (store.load, store.delete):
@@ -245,12 +245,12 @@ def test_saved_by_name(tmp_path):
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 41, "a\0b", "CON:", "ü"])
 def test_names_that_would_leave_the_folder(tmp_path, name):
     with pytest.raises(InputError, match="bad-mapping"):
-        Store(tmp_path).save(name, Profile())
+        ProfileStore(tmp_path).save(name, Profile())
     assert not (tmp_path / "mappings").exists()
 
 
 def test_files_that_are_none(tmp_path):
-    store = Store(tmp_path)
+    store = ProfileStore(tmp_path)
     store.save("a", Profile())
     path = tmp_path / "mappings" / "a.toml"
     broken = {b"\xff": "UTF-8", b"\xff\xfe\0": "UTF-8", b"x = ": "not TOML", b"#" * 70000: "larger"}

@@ -15,7 +15,7 @@ from protocol_frames import LEFT, TILT_LEFT, UP, any_frames, frame_of
 
 from face3d_live.head.model import Head
 from face3d_live.live.outputs.address import parse
-from face3d_live.live.outputs.senders import _face, make_encoder
+from face3d_live.live.outputs.senders import average_face, make_encoder
 from face3d_live.mapping.apply import Mapped
 from face3d_live.protocols import openseeface
 from face3d_live.protocols.openseeface import FEATURES, ORDER, SIZE, WIDTH, decode, encode
@@ -50,7 +50,7 @@ def read_as_unity_does(packet: bytes) -> dict:
 
 
 def face_of(rotation=None, **expression) -> dict:
-    return read_as_unity_does(encode(frame_of(rotation, **expression), _face()))
+    return read_as_unity_does(encode(frame_of(rotation, **expression), average_face()))
 
 
 def turned(degrees):
@@ -59,13 +59,13 @@ def turned(degrees):
 
 
 def test_a_packet_has_every_field_in_its_place():
-    packet = encode(frame_of(t=1.5), _face())
+    packet = encode(frame_of(t=1.5), average_face())
     assert len(packet) == SIZE == 1785
     assert packet[:12] == struct.pack("<di", 1.5, 0) and packet[28] == 1
     face = read_as_unity_does(packet)
     assert face["camera"] == (640, 480) and (face["right_open"], face["left_open"]) == (1, 1)
     assert (face["confidence"] == 1).all() and all(value == 0 for value in face["features"].values())
-    assert encode(frame_of(face=False), _face()) is None
+    assert encode(frame_of(face=False), average_face()) is None
     np.testing.assert_allclose(turned(face["rotation"]), 0, atol=0.1)
     np.testing.assert_allclose(face["points3d"][30], 0, atol=1e-6)
 
@@ -91,9 +91,9 @@ def test_the_pose_is_the_one_that_opencv_finds_as_openseeface_does():
         guess = np.array([math.pi / math.sqrt(2)] * 2 + [0.0]), np.array([0.0, 0.0, -4.5])
         _, vector, _ = cv2.solvePnP(flat, picture, camera, None, guess[0], guess[1], True, cv2.SOLVEPNP_ITERATIVE)
         found = cv2.Rodrigues(vector)[0]
-        sent = from_quaternion(decode(encode(frame_of(rotation), _face()))["quaternion"])
+        sent = from_quaternion(decode(encode(frame_of(rotation), average_face()))["quaternion"])
         np.testing.assert_allclose(sent, found, atol=0.02)
-        angles = decode(encode(frame_of(rotation), _face()))["angles"]
+        angles = decode(encode(frame_of(rotation), average_face()))["angles"]
         np.testing.assert_allclose(turned(angles - np.array(cv2.RQDecomp3x3(found)[0])), 0, atol=1.5)
 
 
@@ -127,7 +127,7 @@ def test_eyes_and_features():
 @given(any_frames())
 @settings(max_examples=80, deadline=None)
 def test_anything_is_finite_and_has_its_size(frame):
-    packet = encode(frame, _face())
+    packet = encode(frame, average_face())
     if not frame.face:
         assert packet is None
         return

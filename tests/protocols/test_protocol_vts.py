@@ -66,7 +66,7 @@ def test_a_user_who_says_no_is_not_asked_again():
     studio.allows = False
     plugin = Plugin(["FaceAngleX"])
     talk(plugin, studio)
-    assert plugin.state == "denied" and plugin.token is None and "denied" in plugin.trouble
+    assert plugin.state == "denied" and plugin.token is None and "denied" in plugin.last_error
     assert studio.requests == ["AuthenticationTokenRequest"] and plugin.inject([1], True) is None
 
 
@@ -76,7 +76,7 @@ def test_a_parameter_of_another_plugin_is_left_out():
     plugin = Plugin(["MouthOpen", "JawOpen"])
     connection = talk(plugin, studio)
     say(plugin, connection, [plugin.inject([0.5, 0.6], True)])
-    assert studio.values == {"MouthOpen": 0.5} and "another plugin" in plugin.trouble
+    assert studio.values == {"MouthOpen": 0.5} and "another plugin" in plugin.last_error
 
 
 def test_a_busy_studio_gets_newer_frames_not_more():

@@ -13,7 +13,7 @@ import numpy as np
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.bundle import zip_bytes
-from face3d_live.live.engine.pipeline import AVATAR_SIZE, Calibration, Result
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
 
 
 @dataclass
@@ -54,12 +54,12 @@ class FakePipeline:
         codes = HeadCodes(expression=expression)
         return Result(level > 0.02, codes, codes, 0.9, image, {"track": 1.0, "render": 2.0})
 
-    def show(self, session, codes, view):
+    def render_codes(self, session, codes, view):
         level = float(codes.expression[INDEX["jawOpen"]])
         image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
         return Result(True, codes, codes, 1.0, image, {"track": 0.0, "render": 1.0})
 
-    def wear(self, session, rgba):
+    def set_texture(self, session, rgba):
         assert rgba.shape == (512, 512, 4)
         self.skin[session] = int(rgba[..., :3].mean())
 
@@ -69,11 +69,11 @@ class FakePipeline:
     def calibrate(self, session, request):
         if request.step == "load":
             self.neutral[session] = 0.0 if request.state is None else float(request.state.expression[INDEX["jawOpen"]])
-            return Calibration(True, state=request.state)
+            return CalibrationResult(True, state=request.state)
         if self.level[session] < 0.02:
-            return Calibration(False, "no face to calibrate on")
+            return CalibrationResult(False, "no face to calibrate on")
         self.neutral[session] = self.level[session]
-        return Calibration(True, state=self.level[session])
+        return CalibrationResult(True, state=self.level[session])
 
     def _misbehave(self, level):
         """Hook for the wicked one."""
@@ -113,13 +113,13 @@ def fake_snapshot(report, rgb, codes):
     return b"PK" + bytes([int(rgb.mean())])
 
 
-def fake_skin(report, moments):
+def fake_texture(report, moments):
     """A skin as bright as the pictures."""
     assert 1 <= len(moments) <= 6 and all(0.15 <= weight <= 1 for _, _, weight in moments)
     return bytes([int(np.mean([rgb.mean() for rgb, _, _ in moments]))]) * (512 * 512 * 4)
 
 
-def no_skin(report, moments):
+def no_texture(report, moments):
     raise AssetError("albedo-missing", "restore it")
 
 

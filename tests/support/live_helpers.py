@@ -46,7 +46,7 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **set
     """Yield a `Served`; afterwards nothing may be left running."""
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
-    settings = {"skin": live_fakes.no_skin, "config": Path(own.name)} | settings
+    settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
     app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
     listener = socket.create_server(("127.0.0.1", 0))
     if sndbuf:

@@ -18,18 +18,18 @@ def faces(report, photo):
     return json.dumps({"width": 4, "height": 3, "faces": [{"number": 1, "box": [0, 0, 1, 1], "score": 0.9}]}).encode()
 
 
-def draw(report, key, look, files):
-    if look.zoom == 5:
+def render(report, key, view, files):
+    if view.zoom == 5:
         os._exit(5)
     if files is not None:
         known[key] = files
     if key not in known:
-        raise AssetError("not-seated", "send it")
-    time.sleep(0.05 if look.fine else 0)
-    return f"{look.mode} {look.yaw} {known[key][0].decode()} {len(known)}".encode()
+        raise AssetError("not-loaded", "send it")
+    time.sleep(0.05 if view.fine else 0)
+    return f"{view.mode} {view.yaw} {known[key][0].decode()} {len(known)}".encode()
 
 
-def forget(report, key):
+def unload(report, key):
     known.pop(key, None)
     return b""
 
@@ -38,7 +38,7 @@ def nothing(report):
     return b""
 
 
-def make(report, photo, face=0, mesh="medium", texture=1024, sharpen=False, refine=True):
+def make(report, photo, face=0, mesh="medium", texture=1024, sharpen=False, refine=True, detections=None):
     for stage in ("face", "geometry", "texture"):
         report(stage, 0.3)
         time.sleep(0.06)

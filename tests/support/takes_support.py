@@ -9,14 +9,14 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.rotations import from_euler
-from face3d_live.takes.model import Frame, Gap, Header
+from face3d_live.takes.model import Gap, Header, TakeFrame
 from face3d_live.takes.writer import TakeWriter
 
 HEADER = Header("hello", datetime(2026, 3, 4, 23, 59, 58, 250000, UTC), 30.0, "a test")
 CAMERA = Camera(640, 480, 640.0)
 
 
-def frames(count: int = 12, seed: int = 1, start: float = 5.0) -> list[Frame]:
+def frames(count: int = 12, seed: int = 1, start: float = 5.0) -> list[TakeFrame]:
     """Frames at uneven times, random codes; the person becomes better known once, no face in the third frame."""
     random = np.random.default_rng(seed)
     people = random.normal(size=(2, 130)).astype(np.float32)
@@ -32,11 +32,11 @@ def frames(count: int = 12, seed: int = 1, start: float = 5.0) -> list[Frame]:
             translation=random.normal(size=3),
             light=random.normal(size=27),
         )
-        made.append(Frame(100 + i, float(t[i]), i != 2, codes, CAMERA))
+        made.append(TakeFrame(100 + i, float(t[i]), i != 2, codes, CAMERA))
     return made
 
 
-def with_gap(made: list[Frame]) -> list[Frame | Gap]:
+def with_gap(made: list[TakeFrame]) -> list[TakeFrame | Gap]:
     return [*made[:5], Gap(2, "busy"), *made[5:]]
 
 

@@ -24,7 +24,7 @@ from face3d_live.errors import InputError
 from face3d_live.rotations import from_euler
 from face3d_live.takes import formats, livelink_csv
 from face3d_live.takes.jsonl import Decoder, Encoder
-from face3d_live.takes.model import Frame, Gap, Header, Take
+from face3d_live.takes.model import Gap, Header, Take, TakeFrame
 from face3d_live.takes.reader import TakeReader, load
 from face3d_live.takes.writer import SYNC_SECONDS, TakeWriter
 
@@ -66,7 +66,7 @@ any_float32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 @given(hnp.arrays(np.float32, 52, elements=any_float32), st.floats(0, 1e7))
 @settings(max_examples=200, deadline=None)
 def test_every_float32_survives(values, t):
-    frame = Frame(1, t, True, HeadCodes(expression=values))
+    frame = TakeFrame(1, t, True, HeadCodes(expression=values))
     again = [Decoder().record(line) for line in Encoder().record(frame).splitlines()][-1]
     assert again.codes.expression.tobytes() == values.tobytes()
     assert again.t == t
@@ -152,7 +152,7 @@ def test_bad_lines_are_refused(line):
 ])  # fmt: skip
 def test_bad_frames_are_refused(spoil):
     plain = json.loads(Encoder().record(frames(1)[0]).splitlines()[-1])
-    assert isinstance(Decoder().record(json.dumps(plain)), Frame)
+    assert isinstance(Decoder().record(json.dumps(plain)), TakeFrame)
     spoil(plain)
     with pytest.raises(ValueError):
         Decoder().record(json.dumps(plain))
@@ -319,7 +319,7 @@ def test_a_long_take_is_streamed(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"take-too-long.*trim"):
         load(path)
     with TakeReader(path) as reader:
-        assert sum(isinstance(record, Frame) for record in reader) == 12
+        assert sum(isinstance(record, TakeFrame) for record in reader) == 12
 
 
 # --- Live Link Face -------------------------------------------------------------------------------------------------
@@ -356,12 +356,12 @@ def test_csv_by_name(path):
 def test_csv_angles(tmp_path):
     looks = expression(eyeLookOutLeft=1, eyeLookInRight=1)
     left = HeadCodes(expression=looks, rotation=from_euler(0.3, 0, 0))
-    row = csv_rows(load(write(tmp_path / "a.jsonl", [Frame(1, 0, True, left)])))[0]
+    row = csv_rows(load(write(tmp_path / "a.jsonl", [TakeFrame(1, 0, True, left)])))[0]
     assert float(row["HeadYaw"]) * float(row["LeftEyeYaw"]) > 0, "head and eyes turned to the same side"
     assert abs(float(row["HeadYaw"])) == pytest.approx(0.3, abs=1e-4)
     assert float(row["LeftEyeYaw"]) == float(row["RightEyeYaw"])
     up = HeadCodes(expression=expression(eyeLookUpLeft=1, eyeLookUpRight=1), rotation=from_euler(0, -0.2, 0))
-    row = csv_rows(load(write(tmp_path / "b.jsonl", [Frame(1, 0, True, up)])))[0]
+    row = csv_rows(load(write(tmp_path / "b.jsonl", [TakeFrame(1, 0, True, up)])))[0]
     assert float(row["HeadPitch"]) * float(row["LeftEyePitch"]) > 0
 
 

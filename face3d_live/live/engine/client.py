@@ -1,11 +1,11 @@
-"""The server's end of the engine process: starts it, feeds it the newest frames, starts it again when it dies.
+"""The server's end of the engine process: starts it, sends it the newest frames, restarts it when it dies.
 
-Newest frame wins: a session has at most one frame in the engine and one waiting here; a newer one replaces the waiting
-one. When the engine answers, the waiting frame goes out from the reading thread itself, without a detour through the
-event loop, so a busy loop costs the engine no time.
+Backpressure: a session has at most one frame in the engine and one waiting here, and a newer frame replaces the waiting
+one. When the engine answers, the reading thread sends the waiting frame itself. It does not go through the event loop,
+so a busy loop costs the engine no time.
 
-One supervising thread reads the socket; listeners are called on the event loop. Every method may be called from any
-thread and none of them waits for the engine.
+One supervising thread reads the socket. Listeners are called on the event loop. Every method may be called from any
+thread, and none waits for the engine.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from collections.abc import Callable
 from face3d_live.errors import AssetError
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.connection import EngineLink, State
-from face3d_live.live.engine.pipeline import Calibration, Pipeline, Result
+from face3d_live.live.engine.pipeline import CalibrationResult, Pipeline
 from face3d_live.live.engine.session import EngineSession, Listener
-from face3d_live.live.sessions.avatars import StoredAvatar
+from face3d_live.live.engine.stored_avatar import StoredAvatar
 
 logger = logging.getLogger(__name__)
 
-#: A frame that takes longer than this means that the engine hangs (a driver, a dead lock): it is killed.
+#: A frame that takes longer means that the engine hangs (a driver, a deadlock): it is killed.
 HANG_SECONDS = 15.0
-#: Loading may build kernels on a cold machine.
+#: Loading may compile kernels on the first run.
 START_SECONDS = 180.0
-#: What a frame in progress may take when the server stops.
+#: How long a frame in progress may take when the server stops.
 STOP_SECONDS = 3.0
-#: An engine that dies so often without ever getting ready will not get better by itself.
+#: After so many deaths before `Ready` in a row the engine is not started again.
 MAX_START_FAILURES = 3
-#: Waits between restarts in a row; the last one repeats.
+#: Seconds before the restarts in a row; the last one repeats.
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class EngineClient:
-    """Owns the engine process. The link's lock guards the sessions, too.
+    """Owns the engine process. The link's lock also guards the sessions.
 
-    calibration, avatar: what sessions begin with, None for nothing.
+    calibration, avatar: what new sessions begin with; None for nothing.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class EngineClient:
         self._hang_seconds = hang_seconds
         self._sessions: dict[str, EngineSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._settled = threading.Event()
+        self._load_finished = threading.Event()
         self._stopping = threading.Event()
         self._stopped_at: float | None = None
         self._thread = threading.Thread(target=self._supervise, name="engine-supervisor", daemon=True)
@@ -81,17 +81,17 @@ class EngineClient:
 
     async def wait_ready(self) -> None:
         """Until the engine has loaded. Raises AssetError when it cannot."""
-        await asyncio.to_thread(self._settled.wait)
+        await asyncio.to_thread(self._load_finished.wait)
         if self.failure is not None:
             raise self.failure
 
     async def stop(self) -> None:
-        """End the process, kindly first. Idempotent."""
+        """Ask the process to end, and kill it when it does not. Idempotent."""
         if self._loop is None:
             return
         self._stopped_at = self._stopped_at or time.monotonic()
         self._stopping.set()
-        self._settled.set()
+        self._load_finished.set()
         with self._link.lock:
             self._link.send(m.Stop())
         await asyncio.to_thread(self._thread.join)
@@ -131,7 +131,7 @@ class EngineClient:
             logger.error("the engine process died; it is started again (%d)", self.restarts)
             self._stopping.wait(BACKOFF[min(max(deaths - 1, 0), len(BACKOFF) - 1)])
         self._link.state = "failed" if self.failure is not None else "stopped"
-        self._settled.set()
+        self._load_finished.set()
 
     def _spawn(self) -> None:
         self._link.spawn(self._factory)
@@ -152,7 +152,7 @@ class EngineClient:
     def _hangs(self, began: float) -> bool:
         now = time.monotonic()
         if self._stopped_at is not None:
-            # While it loads it does not listen, and has nothing to lose.
+            # An engine that still loads does not read messages, and can be killed at once.
             return self.state == "starting" or now - self._stopped_at > STOP_SECONDS
         if self.state == "starting":
             return now - began > START_SECONDS
@@ -161,7 +161,7 @@ class EngineClient:
             return bool(busy) and now - max(s.sent for s in busy) > self._hang_seconds
 
     def _reap(self) -> None:
-        """Make sure that the process is gone, and forget what was in it."""
+        """End the process, and clear what the sessions had in it."""
         self._link.reap()
         with self._link.lock:
             for session in self._sessions.values():
@@ -173,16 +173,15 @@ class EngineClient:
                 self._on_ready(device, precision)
             case m.Failed(code=code, message=text):
                 self.failure = AssetError(code, text)
-            case m.Done(session=name):
-                self._on_done(name, message)
-            case m.Broken(session=name, message=text):
+            case m.Processed(session=name):
+                self._on_answer(name, message)
+            case m.FrameFailed(session=name, message=text):
                 logger.warning("session %s: a frame failed: %s", name, text)
-                self._on_done(name, None)
-            case m.Worn(session=name):
+                self._on_answer(name, None)
+            case m.TextureSet(session=name):
                 with self._link.lock:
                     if (session := self._sessions.get(name)) is not None:
-                        session.dressing = False
-                        session.dress()
+                        session.acknowledge_texture()
             case m.AvatarShown(session=name, error=error):
                 with self._link.lock:
                     session = self._sessions.get(name)
@@ -197,29 +196,25 @@ class EngineClient:
             sessions = list(self._sessions.values())
             for session in sessions:
                 session.open()
-                session.dress()
-                session.pump()
-        self._settled.set()
+                session.send_texture()
+                session.send_waiting()
+        self._load_finished.set()
         logger.info("the engine is ready on %s in %s", device, precision)
         if self.restarts:
             for session in sessions:
                 self._call(session.listener.on_engine_restarted)
 
-    def _on_done(self, name: str, done: m.Done | None) -> None:
+    def _on_answer(self, name: str, answer: m.Processed | None) -> None:
         with self._link.lock:
             session = self._sessions.get(name)
             if session is None:
                 return
-            image = session.box.take_output() if done is not None else None
-            cutout = session.box.take_cutout() if done is not None and done.cutout else None
-            frame, session.in_engine = session.in_engine, None
-            session.failed += done is None
-            session.pump()
-        if done is not None and image is not None and frame is not None:
-            result = Result(done.face, done.codes, done.raw, done.confidence, image, done.ms, cutout)
+            frame, result = session.take_answer(answer)
+            session.send_waiting()
+        if result is not None and frame is not None:
             self._call(session.listener.on_result, result, frame)
 
-    def _on_calibrated(self, name: str, calibration: Calibration) -> None:
+    def _on_calibrated(self, name: str, calibration: CalibrationResult) -> None:
         with self._link.lock:
             session = self._sessions.get(name)
             if session is None:

@@ -20,7 +20,7 @@ State = Literal["starting", "ready", "failed", "stopped"]
 
 
 class EngineLink:
-    """`lock` guards all writing to the socket, `state`, and the sessions at this end."""
+    """lock: guards writing to the socket, `state`, and the `EngineSession`s."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -35,7 +35,7 @@ class EngineLink:
         return process.pid if process is not None else None
 
     def spawn(self, factory: Callable[[], Pipeline]) -> None:
-        """Start the process; it says `Ready` when it has loaded."""
+        """Start the process. It sends `Ready` when it has loaded."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=engine.run, args=(theirs, factory), name="face3d-engine", daemon=True)
@@ -50,7 +50,7 @@ class EngineLink:
         return self._connection.recv() if self._connection.poll(seconds) else None
 
     def reap(self) -> None:
-        """Make sure that the process is gone."""
+        """End the process if it still runs, and release it."""
         with self.lock:
             process, connection = self._process, self._connection
             self._process = self._connection = None
@@ -67,7 +67,7 @@ class EngineLink:
     # --- under the lock --------------------------------------------------------------------------------------------
 
     def send(self, message: object) -> bool:
-        """Write one small message; False when no engine runs (its end is noticed by the supervisor)."""
+        """Write one small message; False when no engine runs (the supervisor notices that)."""
         if self._connection is None:
             return False
         try:
@@ -77,10 +77,10 @@ class EngineLink:
         return True
 
     def send_descriptor(self, fd: int, name: str) -> None:
-        """Send memory after the message that announces it."""
+        """Send a file descriptor, after the message that announces it."""
         pid = self.pid
         assert pid is not None and self._connection is not None
         try:
             send_handle(self._connection, fd, pid)
         except OSError:
-            logger.warning("the engine died while session %s sent it memory", name)
+            logger.warning("the engine died while session %s sent it a descriptor", name)

@@ -1,4 +1,4 @@
-"""The real pipeline: detector, network and tracker, head and renderer. Imported in the engine process only."""
+"""The pipeline of the product: detector, network, tracker, head and renderer. Imported in the engine process only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
-from face3d_live.live.engine.pipeline import AVATAR_SIZE, Calibration, CalibrationRequest, Result, ViewRequest
-from face3d_live.live.engine.session_renderers import Figures
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, CalibrationResult, Result, ViewRequest
+from face3d_live.live.engine.session_renderers import SessionRenderers
 from face3d_live.regress.estimate import Estimator
 from face3d_live.regress.runtime import Regressor
 from face3d_live.render.pictures import resized_to_cover
@@ -24,7 +24,7 @@ from face3d_live.track.tracker import Tracker
 from face3d_live.track.types import Tracked
 from face3d_live.typing import Device, Precision, Rgb
 
-#: A camera silent for longer shows nobody: the tracker gets dark pictures, so that it relaxes as it always does.
+#: After so long without a picture the tracker is given black ones, so that the face is lost and relaxes as usual.
 SILENT_SECONDS = 0.5
 
 
@@ -37,7 +37,7 @@ class _Face:
     t: float = 0.0
     tracked: Tracked | None = None
     texture: str = "default"
-    shown: Tracked | None = None  # a take's frame, in place of a picture's
+    played: Tracked | None = None  # a take's frame, in place of a picture's
 
 
 class HeadPipeline:
@@ -45,31 +45,31 @@ class HeadPipeline:
 
     def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
         head = Head.load()
-        # Two cores are busy with one thread each of network, OpenGL and video; with more the network may have some.
+        # Network, OpenGL and video each keep a thread busy, so on two cores the network gets one thread.
         threads = max(1, min(4, (os.cpu_count() or 1) // 2))
         regressor = Regressor.load(device, threads=threads, precision=precision)
         self.device, self.precision = regressor.device, regressor.precision
         self._head = head
         self._estimator = Estimator(regressor, head)
-        # Holds no state between pictures, so that all sessions share one.
+        # Stateless between pictures, so all sessions share one.
         self._detector = Detector.load()
-        # Where the processor draws, too, the coarse mesh gives a quarter more frames and looks alike at this size.
+        # Where the CPU also draws, the coarse mesh gives a quarter more frames; at this size it looks the same.
         level: Level = "low" if self.device == "cpu" else "medium"
         self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE, level)
-        self._figures = Figures(self._renderer)
+        self._renderers = SessionRenderers(self._renderer)
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
 
     def open(self, session: str, state: object) -> None:
-        """Begin a session; state: the tracker's calibration of an earlier life."""
+        """Begin a session. state: the calibration that it had before an engine restart."""
         tracker = Tracker(self._estimator, self._head, self._detector)
         if state is not None:
             tracker.calibration = state  # type: ignore[assignment]  # what `calibrate` gave
         self._faces[session] = _Face(tracker)
 
     def close(self, session: str) -> None:
-        """Forget a session; its skin is painted over when the next session needs the place."""
-        self._figures.forget(session)
+        """End a session. Its texture is overwritten now; its name is reused by the next session."""
+        self._renderers.forget(session)
         face = self._faces.pop(session, None)
         if face is not None and face.texture != "default":
             self._free.append(face.texture)
@@ -79,46 +79,46 @@ class HeadPipeline:
         """Track and draw."""
         face = self._faces[session]
         start = perf_counter()
-        tracked = face.shown if rgb is None and face.shown is not None else self._track(face, rgb, t)
+        tracked = face.played if rgb is None and face.played is not None else self._track(face, rgb, t)
         middle = perf_counter()
         image, cutout = self._draw(session, face, tracked, view)
         end = perf_counter()
         ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}
         return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms, cutout)
 
-    def show(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
+    def render_codes(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
         """Draw a take's frame."""
         nowhere, camera = np.full((68, 2), np.nan, np.float32), Camera.webcam(AVATAR_SIZE, AVATAR_SIZE)
-        shown = Tracked(True, codes, codes, codes, codes.shape, nowhere, 1.0, 0.0, camera, codes.shape)
-        self._faces[session].shown = shown
+        played = Tracked(True, codes, codes, codes, codes.shape, nowhere, 1.0, 0.0, camera, codes.shape)
+        self._faces[session].played = played
         return self.process(session, None, 0.0, view)
 
-    def wear(self, session: str, rgba: Rgb) -> None:
-        """Put a skin on."""
+    def set_texture(self, session: str, rgba: Rgb) -> None:
+        """Draw the head with this texture."""
         face = self._faces[session]
         if face.texture == "default":
-            face.texture = self._free.pop() if self._free else f"skin {len(self._faces)} of {session}"
+            face.texture = self._free.pop() if self._free else f"texture {len(self._faces)} of {session}"
         self._renderer.set_texture(rgba, face.texture)
 
     def show_avatar(self, session: str, key: str | None, data: bytes) -> None:
         """Draw an avatar, or the own head again."""
-        self._figures.show(session, key, data)
+        self._renderers.show(session, key, data)
 
-    def calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
-        """See `Tracker.calibrate`; "load" takes a `track.calibration.Calibration`, or None."""
+    def calibrate(self, session: str, request: CalibrationRequest) -> CalibrationResult:
+        """See `Tracker.calibrate`; "load" takes a `track.calibration.CalibrationResult`, or None."""
         tracker = self._faces[session].tracker
         if request.step == "load":
             tracker.calibration = request.state  # type: ignore[assignment]  # parsed by the server
-            return Calibration(True, state=request.state)
+            return CalibrationResult(True, state=request.state)
         try:
-            return Calibration(True, state=tracker.calibrate(request.step))
+            return CalibrationResult(True, state=tracker.calibrate(request.step))
         except InputError as error:
-            return Calibration(False, error.message)
+            return CalibrationResult(False, error.message)
 
     def _track(self, face: _Face, rgb: Rgb | None, t: float) -> Tracked:
         if rgb is not None:
             face.tracked, face.t = face.tracker.update(rgb, t), t
-            # A copy: the picture lies in memory that the server writes the next one to.
+            # A copy, because the server writes the next picture to this shared memory.
             face.picture = rgb.copy()
         elif face.tracked is None or t - face.t > SILENT_SECONDS:
             dark = np.zeros_like(face.picture) if face.picture is not None else np.zeros((480, 640, 3), np.uint8)
@@ -126,12 +126,12 @@ class HeadPipeline:
         return face.tracked
 
     def _draw(self, session: str, face: _Face, tracked: Tracked, view: ViewRequest) -> tuple[Rgb, Rgb | None]:
-        """The picture, and where it is wanted the head alone."""
+        """The picture, and the cutout when the view asks for it."""
         codes = tracked.codes
         if view.mode == "overlay":
-            if not tracked.face and face.picture is not None:  # nobody there to draw a head over
+            if not tracked.face and face.picture is not None:  # no face to draw a head over
                 nothing = np.zeros((AVATAR_SIZE, AVATAR_SIZE, 4), np.uint8) if view.cutout else None
                 return resized_to_cover(face.picture, AVATAR_SIZE, AVATAR_SIZE), nothing
-            # Over the picture the head is where the camera sees it, not where calibration moves it.
+            # Over the picture the head is drawn at its estimated pose, without calibration.
             codes = tracked.seen
-        return self._figures.draw(session, codes, tracked.camera, view, face.picture, face.texture)
+        return self._renderers.render(session, codes, tracked.camera, view, face.picture, face.texture)

@@ -1,23 +1,23 @@
-"""What the server and the engine process say to each other, pickled over a socket pair. All of it is small.
+"""The messages between the server and the engine process, pickled over a socket pair.
 
-Bounded by construction: a session has at most one `Frame` unanswered (see `engine_session`), so a hung engine cannot
-make the server block on a full socket. Pictures are not here: they lie in the session's `Mailbox`.
+Every message is small, because pictures and textures lie in the session's `SharedFrameMemory`. A session has at most
+one `ProcessFrame` without an answer (see `engine.session`), so the socket's buffer is bounded and a hung engine cannot
+block the server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from face3d_live.codes import HeadCodes
-from face3d_live.live.engine.pipeline import Calibration, CalibrationRequest, ViewRequest
+from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResult, Result, ViewRequest
 
 # --- to the engine -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Open:
-    """Begin a session; its mailbox's file descriptor follows on the same socket."""
+    """Begin a session. The file descriptor of its shared memory follows on the same socket."""
 
     session: str
     state: object
@@ -31,8 +31,11 @@ class Close:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A picture lies in the mailbox (width 0: none, draw again, or draw `codes`); answered by `Done` or `Broken`."""
+class ProcessFrame:
+    """Process the picture in the shared memory. Answered by `Processed` or `FrameFailed`.
+
+    width, height: of the picture, pixels; width 0 means that there is none: draw `codes`, or draw the last frame again.
+    """
 
     session: str
     width: int
@@ -44,24 +47,24 @@ class Frame:
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Calibrate to the newest pictures' face; answered by `Calibrated`."""
+    """Calibrate to the face of the newest pictures. Answered by `Calibrated`."""
 
     session: str
     request: CalibrationRequest
 
 
 @dataclass(frozen=True)
-class Wear:
-    """A skin lies in the mailbox; answered by `Worn`."""
+class SetTexture:
+    """Use the texture in the shared memory. Answered by `TextureSet`."""
 
     session: str
 
 
 @dataclass(frozen=True)
 class ShowAvatar:
-    """Draw an avatar; its memory's file descriptor follows on the same socket. key None: the own head, none follows.
+    """Draw an avatar, whose file descriptor follows on the same socket. Answered by `AvatarShown`.
 
-    Answered by `AvatarShown`.
+    key: None for the user's own head; no descriptor follows then.
     """
 
     session: str
@@ -70,7 +73,7 @@ class ShowAvatar:
 
 @dataclass(frozen=True)
 class Stop:
-    """Leave."""
+    """End the process."""
 
 
 # --- from the engine -----------------------------------------------------------------------------------------------
@@ -86,28 +89,27 @@ class Ready:
 
 @dataclass(frozen=True)
 class Failed:
-    """The pipeline cannot load; the process ends."""
+    """The pipeline cannot load. The process ends."""
 
     code: str
     message: str
 
 
 @dataclass(frozen=True)
-class Done:
-    """A frame is processed; the avatar lies in the mailbox. `pipeline.Result` without its picture."""
+class Processed:
+    """A frame is processed. `result` comes without its pictures; they lie in the shared memory.
+
+    cutout: whether the shared memory also holds the head on a transparent background.
+    """
 
     session: str
-    face: bool
-    codes: HeadCodes
-    raw: HeadCodes
-    confidence: float
-    ms: Mapping[str, float]
-    cutout: bool = False
+    result: Result
+    cutout: bool
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A frame raised an exception; the session goes on with the next one."""
+class FrameFailed:
+    """A frame raised an exception. The session goes on with the next one."""
 
     session: str
     message: str
@@ -115,22 +117,22 @@ class Broken:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The outcome of a `Calibrate`."""
+    """The answer to `Calibrate`."""
 
     session: str
-    calibration: Calibration
+    calibration: CalibrationResult
 
 
 @dataclass(frozen=True)
-class Worn:
-    """The skin has been taken over, or refused; its slot is free."""
+class TextureSet:
+    """The texture has been copied or refused. Its memory may be written again."""
 
     session: str
 
 
 @dataclass(frozen=True)
 class AvatarShown:
-    """The avatar is shown, or, with an error, the own head."""
+    """The avatar is drawn from now on. With an error, the user's own head is."""
 
     session: str
     error: str = ""

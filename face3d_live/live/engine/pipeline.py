@@ -1,15 +1,17 @@
-"""What the engine process runs: the one interface between the live server and the rest of the house.
+"""The interface between the live server and what the engine process runs.
 
-The server knows nothing of networks, trackers or GL; it knows a `Pipeline`. Everything that crosses the process border
-is one of the small frozen values below, and pictures, which travel in shared memory.
+The server imports no network, tracker or OpenGL; it knows only a `Pipeline`. What crosses the process boundary is one
+of the frozen dataclasses below. Pictures cross it in shared memory.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
 
 from face3d_live.codes import HeadCodes
 from face3d_live.typing import Rgb
@@ -19,11 +21,18 @@ MODES: tuple[str, ...] = get_args(Mode)
 
 #: The avatar is a square of this many pixels.
 AVATAR_SIZE = 512
+#: The head's texture, as a session's keyframes give it, is a square of this many texels, RGBA.
+TEXTURE_SIZE = 512
+
+_NO_PICTURE: Rgb = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """How a session wants its avatar drawn. yaw, pitch: orbit in radians; zoom: 1 = fits. cutout: also by itself."""
+    """How to draw a session's avatar. yaw, pitch: orbit in radians. zoom: 1 = the head fits the picture.
+
+    cutout: draw it on a transparent background as well.
+    """
 
     mode: Mode = "avatar"
     yaw: float = 0.0
@@ -42,17 +51,18 @@ class ViewRequest:
         )
         if not all(map(math.isfinite, (yaw, pitch, zoom))):
             raise ValueError("yaw, pitch, zoom: expected finite numbers")
-        # A whole turn either way; not quite over the poles; near enough for one eye, far enough for a small head.
+        # Yaw wraps. Pitch stops short of the poles. Zoom ends where one eye, or a small head, fills the picture.
         return cls(mode, math.remainder(yaw, 2 * math.pi), min(max(pitch, -1.4), 1.4), min(max(zoom, 0.3), 5.0))
 
 
 @dataclass(frozen=True)
 class Result:
-    """One processed picture.
+    """One processed picture: the only record of a frame's answer, from the pipeline to the observers of a session.
 
-    face: a face was seen. codes: smoothed, calibrated: what engines get. raw: as estimated, for a snapshot.
-    confidence 0..1. image: (AVATAR_SIZE, AVATAR_SIZE, 3) uint8 sRGB, row 0 = top. ms: wall milliseconds by stage,
-    at least "track" and "render". cutout: (AVATAR_SIZE, AVATAR_SIZE, 4), the head alone, where the view asked for it.
+    face: a face was found. codes: smoothed and calibrated, what the streams send. raw: as estimated, for a snapshot.
+    confidence: 0..1. image: (AVATAR_SIZE, AVATAR_SIZE, 3) uint8 sRGB, row 0 = top. ms: wall-clock milliseconds by
+    stage, at least "track" and "render". cutout: (AVATAR_SIZE, AVATAR_SIZE, 4), on a transparent background, when the
+    view asked for it.
     """
 
     face: bool
@@ -63,11 +73,17 @@ class Result:
     ms: Mapping[str, float] = field(default_factory=dict)
     cutout: Rgb | None = None
 
+    def without_pictures(self) -> Result:
+        """The same without its pictures, which travel in shared memory. image: (0, 0, 3)."""
+        return replace(self, image=_NO_PICTURE, cutout=None)
+
 
 @dataclass(frozen=True)
 class CalibrationRequest:
-    """step: "neutral", a full movement (a key of `track.calibration.STEPS`), "load" (take `state` as it is; None
-    forgets what there was)."""
+    """step: "neutral", a full movement (a key of `track.calibration.STEPS`), or "load".
+
+    "load" takes `state` as it is; None removes the calibration.
+    """
 
     step: str = "neutral"
     state: object = None
@@ -77,8 +93,8 @@ NEUTRAL = CalibrationRequest()
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """The outcome of a request. state: picklable; `Pipeline.open` takes it back. step: the request's."""
+class CalibrationResult:
+    """The outcome of a request. state: picklable, accepted by `Pipeline.open`. step: the request's."""
 
     ok: bool
     reason: str = ""
@@ -87,31 +103,31 @@ class Calibration:
 
 
 class Pipeline(Protocol):
-    """Lives in the engine process, on its main thread only. Sessions are named; each has its own tracker and view."""
+    """Lives on the main thread of the engine process. Sessions are named; each has its own tracker and view."""
 
     device: str
     precision: str
 
     def open(self, session: str, state: object) -> None:
-        """Begin a session; `state` is None or an earlier `Calibration.state` of it."""
+        """Begin a session. state: None, or an earlier `CalibrationResult.state` of it."""
 
     def close(self, session: str) -> None:
-        """End a session and forget all about its user. Unknown sessions are no error."""
+        """End a session and delete all data of its user. Unknown sessions are no error."""
 
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
         """Track and draw one picture (H, W, 3) taken at `t` seconds.
 
-        None where the camera has given nothing new: draw again, relaxing to neutral once 2 s have passed.
+        rgb None: the camera has given nothing new. The avatar is drawn again and relaxes to neutral after 2 s.
         """
 
-    def show(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
-        """Draw these codes, without a tracker; also when drawing again, until the next picture."""
+    def render_codes(self, session: str, codes: HeadCodes, view: ViewRequest) -> Result:
+        """Draw these codes without tracking. `process` without a picture draws them again until the next picture."""
 
-    def wear(self, session: str, rgba: Rgb) -> None:
-        """Draw the session's head with this skin (SKIN_SIZE, SKIN_SIZE, 4) from now on; the array is not kept."""
+    def set_texture(self, session: str, rgba: Rgb) -> None:
+        """Draw the session's head with this texture (TEXTURE_SIZE, TEXTURE_SIZE, 4). The array is not kept."""
 
     def show_avatar(self, session: str, key: str | None, data: bytes) -> None:
-        """Draw an avatar (`avatars.pack`; the same key for the same data) from now on; key None: the own head."""
+        """Draw an avatar from now on. key: identifies the data; None: the own head. data: of `stored_avatar.pack`."""
 
-    def calibrate(self, session: str, request: CalibrationRequest) -> Calibration:
-        """Take the newest pictures' face as neutral or as a full movement, or a calibration made earlier."""
+    def calibrate(self, session: str, request: CalibrationRequest) -> CalibrationResult:
+        """Take the face of the newest pictures as neutral or as a full movement, or load a calibration."""

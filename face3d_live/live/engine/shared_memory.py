@@ -1,10 +1,11 @@
-"""Shared memory for one session: a picture in, an avatar out (also cut out), and the skin that the avatar wears.
+"""Shared memory of one session: the camera picture, the drawn avatar (also on a transparent background), the texture.
 
-The memory is anonymous (`memfd_create`) and travels to the engine as a file descriptor. It has no name, so there is
-nothing to unlink and nothing can leak: it is gone when the last process that holds it is gone, however that one died.
+The memory is anonymous (`memfd_create`) and reaches the engine process as a file descriptor. It has no name in any file
+system, so nothing has to be unlinked: the kernel frees it with the last process that maps it, also after a crash.
 
-Who may touch what follows from the messages, not from locks: a session has at most one frame in the engine. From the
-"frame" message until its answer the engine owns both picture slots, otherwise the server does; likewise the skin.
+There are no locks; the messages decide who may access what. A session has at most one frame in the engine. From
+`ProcessFrame` until its answer the engine owns the picture regions, at all other times the server does. The texture's
+region likewise belongs to the engine from `SetTexture` until `TextureSet`.
 """
 
 from __future__ import annotations
@@ -14,77 +15,75 @@ import os
 
 import numpy as np
 
-from face3d_live.live.engine.pipeline import AVATAR_SIZE
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, TEXTURE_SIZE
 from face3d_live.typing import Rgb
 
-#: The longer side of a picture that the engine is given.
+#: The longer side of a picture that the engine is given, pixels.
 MAX_SIDE = 640
-_IN_BYTES = MAX_SIDE * MAX_SIDE * 3
-_OUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 3
-#: The skin is a texture of this many texels a side, RGBA.
-SKIN_SIZE = 512
-_SKIN_BYTES = SKIN_SIZE * SKIN_SIZE * 4
+_INPUT_BYTES = MAX_SIDE * MAX_SIDE * 3
+_OUTPUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 3
+_TEXTURE_BYTES = TEXTURE_SIZE * TEXTURE_SIZE * 4
 _CUTOUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 4
-_BYTES = _IN_BYTES + _OUT_BYTES + _SKIN_BYTES + _CUTOUT_BYTES
+_BYTES = _INPUT_BYTES + _OUTPUT_BYTES + _TEXTURE_BYTES + _CUTOUT_BYTES
 
 
-class Mailbox:
-    """Slots for a picture of up to MAX_SIDE x MAX_SIDE, an avatar, a skin, and the avatar alone."""
+class SharedFrameMemory:
+    """Regions for a picture of up to MAX_SIDE x MAX_SIDE, the avatar, the texture, and the avatar's cutout."""
 
     def __init__(self, fd: int | None = None) -> None:
-        """Make one, or map the one behind a descriptor that another process sent; the descriptor becomes ours."""
+        """Allocate, or map the memory behind a received descriptor, which this object then owns."""
         self.fd = os.memfd_create("face3d-live", os.MFD_CLOEXEC) if fd is None else fd
         if fd is None:
             os.ftruncate(self.fd, _BYTES)
         self._map = mmap.mmap(self.fd, _BYTES)
-        self._input = np.frombuffer(self._map, np.uint8, _IN_BYTES)
-        self._output = np.frombuffer(self._map, np.uint8, _OUT_BYTES, _IN_BYTES)
-        self._skin = np.frombuffer(self._map, np.uint8, _SKIN_BYTES, _IN_BYTES + _OUT_BYTES)
+        self._input = np.frombuffer(self._map, np.uint8, _INPUT_BYTES)
+        self._output = np.frombuffer(self._map, np.uint8, _OUTPUT_BYTES, _INPUT_BYTES)
+        self._texture = np.frombuffer(self._map, np.uint8, _TEXTURE_BYTES, _INPUT_BYTES + _OUTPUT_BYTES)
         self._cutout = np.frombuffer(self._map, np.uint8, _CUTOUT_BYTES, _BYTES - _CUTOUT_BYTES)
 
-    def put_input(self, rgb: Rgb) -> None:  # (H, W, 3)
+    def write_input(self, rgb: Rgb) -> None:  # (H, W, 3)
         """Copy a picture in. Raises ValueError when it is too large."""
-        if rgb.size > _IN_BYTES:
-            raise ValueError(f"picture of {rgb.shape} is larger than the mailbox")
+        if rgb.size > _INPUT_BYTES:
+            raise ValueError(f"picture of {rgb.shape} is larger than the shared memory")
         self._input[: rgb.size] = rgb.reshape(-1)
 
-    def input(self, width: int, height: int) -> Rgb:  # (H, W, 3)
-        """The picture, without a copy: valid until the frame is answered."""
+    def view_input(self, width: int, height: int) -> Rgb:  # (H, W, 3)
+        """The picture, without a copy. Valid until the frame is answered."""
         return self._input[: height * width * 3].reshape(height, width, 3)
 
-    def put_output(self, rgb: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    def write_output(self, rgb: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """Copy an avatar in."""
         self._output.reshape(AVATAR_SIZE, AVATAR_SIZE, 3)[...] = rgb
 
-    def take_output(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    def read_output(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """A copy of the avatar."""
         return self._output.reshape(AVATAR_SIZE, AVATAR_SIZE, 3).copy()
 
-    def put_cutout(self, rgba: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
-        """Copy an avatar that stands alone in."""
+    def write_cutout(self, rgba: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+        """Copy an avatar on a transparent background in."""
         self._cutout.reshape(AVATAR_SIZE, AVATAR_SIZE, 4)[...] = rgba
 
-    def take_cutout(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
-        """A copy of it."""
+    def read_cutout(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+        """A copy of the avatar on a transparent background."""
         return self._cutout.reshape(AVATAR_SIZE, AVATAR_SIZE, 4).copy()
 
-    def put_skin(self, rgba: Rgb) -> None:  # (SKIN_SIZE, SKIN_SIZE, 4)
-        """Copy a skin in."""
-        self._skin.reshape(SKIN_SIZE, SKIN_SIZE, 4)[...] = rgba
+    def write_texture(self, rgba: Rgb) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
+        """Copy a texture in."""
+        self._texture.reshape(TEXTURE_SIZE, TEXTURE_SIZE, 4)[...] = rgba
 
-    def skin(self) -> Rgb:  # (SKIN_SIZE, SKIN_SIZE, 4)
-        """The skin, without a copy: valid until it is acknowledged."""
-        return self._skin.reshape(SKIN_SIZE, SKIN_SIZE, 4)
+    def view_texture(self) -> Rgb:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
+        """The texture, without a copy. Valid until it is acknowledged."""
+        return self._texture.reshape(TEXTURE_SIZE, TEXTURE_SIZE, 4)
 
     def close(self) -> None:
-        """Let go of the memory. Idempotent."""
+        """Unmap the memory and close the descriptor. Idempotent."""
         if self.fd < 0:
             return
-        del self._input, self._output, self._skin, self._cutout
+        del self._input, self._output, self._texture, self._cutout
         try:
             self._map.close()
         except BufferError:
-            # Someone still looks at a view of the input; the mapping goes with the last reference to it.
+            # A view of the input is still referenced. The mapping is freed with the last reference to it.
             del self._map
         os.close(self.fd)
         self.fd = -1

@@ -1,25 +1,23 @@
-"""The requests about calibration: measure a step, keep it as a file, take it back. docs/takes.md describes them."""
+"""The requests about calibration: measure a step, download and upload the result. docs/takes.md describes them."""
 
 from __future__ import annotations
 
 import json
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, NotFoundError
 from face3d_live.live.engine.pipeline import CalibrationRequest
-from face3d_live.live.http.requests import PRIVATE, body_of, session_of
+from face3d_live.live.http.requests import NO_STORE, body_of, session_of
 from face3d_live.track.calibration import STEPS, Calibration
 from face3d_live.track.profile import MAX_BYTES, Profile
 
-router = APIRouter()
 
-
-@router.post("/api/sessions/{session_id}/calibrate")
-async def calibrate(request: Request, session_id: str) -> JSONResponse:
-    """The current face is neutral; or, with {"step": "blink"}, the movement now held is the full one."""
-    session = session_of(request, session_id)
+async def calibrate(request: Request) -> JSONResponse:
+    """Take the current face as neutral or, with {"step": "blink"}, as the full movement."""
+    session = session_of(request)
     step = await _step(request)
     outcome = await session.calibrate(CalibrationRequest(step))
     plain: dict[str, object] = {"ok": outcome.ok, "reason": outcome.reason}
@@ -27,39 +25,37 @@ async def calibrate(request: Request, session_id: str) -> JSONResponse:
         full = outcome.state.to_json()["range"]
         assert isinstance(full, dict)
         plain["range"] = {name: round(full[name], 4) for name in STEPS[step] if name in full}
-    return JSONResponse(plain, 200 if outcome.ok else 409, headers=PRIVATE)
+    return JSONResponse(plain, 200 if outcome.ok else 409, headers=NO_STORE)
 
 
-@router.get("/api/sessions/{session_id}/calibration")
-async def calibration(request: Request, session_id: str, person: str = "") -> Response:
+async def calibration(request: Request) -> Response:
     """The session's calibration as a portable file."""
-    state = session_of(request, session_id).calibration
+    state = session_of(request).calibration
     if not isinstance(state, Calibration):
-        raise InputError("not-calibrated", "nothing has been calibrated in this session: calibrate first")
-    return Response(Profile.fresh(state, person).to_text(), 200, PRIVATE, "application/json")
+        raise NotFoundError("not-calibrated", "nothing has been calibrated in this session: calibrate first")
+    person = request.query_params.get("person", "")
+    return Response(Profile.fresh(state, person).to_text(), 200, NO_STORE, "application/json")
 
 
-@router.put("/api/sessions/{session_id}/calibration")
-async def load_calibration(request: Request, session_id: str) -> JSONResponse:
+async def load_calibration(request: Request) -> JSONResponse:
     """Take a calibration file."""
-    session = session_of(request, session_id)
+    session = session_of(request)
     profile = Profile.parse(await body_of(request, "application/json", MAX_BYTES))
     outcome = await session.calibrate(CalibrationRequest("load", profile.calibration))
     plain = {"ok": outcome.ok, "reason": outcome.reason, "person": profile.person}
-    return JSONResponse(plain, 200 if outcome.ok else 409, headers=PRIVATE)
+    return JSONResponse(plain, 200 if outcome.ok else 409, headers=NO_STORE)
 
 
-@router.delete("/api/sessions/{session_id}/calibration")
-async def forget_calibration(request: Request, session_id: str) -> Response:
-    """Forget it: coefficients and pose as estimated from now on."""
-    outcome = await session_of(request, session_id).calibrate(CalibrationRequest("load", None))
+async def forget_calibration(request: Request) -> Response:
+    """Remove the calibration: coefficients and pose are as estimated from now on."""
+    outcome = await session_of(request).calibrate(CalibrationRequest("load", None))
     if not outcome.ok:
-        raise InputError("not-calibrated", outcome.reason)
+        raise NotFoundError("not-calibrated", outcome.reason)
     return Response(status_code=204)
 
 
 async def _step(request: Request) -> str:
-    """The step that a body asks for; none is neutral. Raises InputError "bad-request"."""
+    """The step that the body names; an empty body means neutral. Raises InputError "bad-request"."""
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return "neutral"
     body = await body_of(request, "application/json", 1024)
@@ -70,3 +66,11 @@ async def _step(request: Request) -> str:
     if not isinstance(step, str) or (step != "neutral" and step not in STEPS):
         raise InputError("bad-request", f"step: expected neutral, {', '.join(STEPS)}")
     return step
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/api/sessions/{session_id}/calibrate", calibrate, methods=["POST"]),
+    Route("/api/sessions/{session_id}/calibration", calibration, methods=["GET"]),
+    Route("/api/sessions/{session_id}/calibration", load_calibration, methods=["PUT"]),
+    Route("/api/sessions/{session_id}/calibration", forget_calibration, methods=["DELETE"]),
+)

@@ -1,22 +1,21 @@
-"""Who may talk to the server: the Host, Origin and token checks, as one ASGI middleware for HTTP and WebSockets.
+"""Access control: the Host, Origin and token checks, as one ASGI middleware for HTTP and WebSockets.
 
-A server on the loopback address is still within reach of every page that the user's browser has open. Two things keep
-those out: the Host header must name this machine (against DNS rebinding), and a request that carries an Origin must
-come from the page's own origin. Programs send no Origin and are not stopped. A valid token stands for both checks.
+A server on the loopback address can be reached by every page that the user's browser has open. Two checks keep those
+out: the Host header must name this machine (against DNS rebinding), and a request with an Origin header must come from
+the page's own origin. Programs send no Origin and are not stopped. A valid token replaces both checks.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from face3d_live.live.http.hosts import is_loopback
-
-_POLICY_VIOLATION = 1008
+from face3d_live.errors import ForbiddenError, InputError, TokenError
+from face3d_live.live.hosts import is_loopback
+from face3d_live.live.http.errors import deny
 
 
 class Guard:
@@ -35,28 +34,22 @@ class Guard:
         refusal = self._refusal(scope)
         if refusal is None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await _refuse(send, *refusal)
         else:
-            await receive()
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": refusal[1]})
+            await deny(refusal, scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+    def _refusal(self, scope: Scope) -> InputError | None:
         headers = Headers(scope=scope)
         if self._token is not None and scope["path"].startswith("/api/"):
             if self._has_token(scope, headers):
                 return None
-            return 401, "token", "a token is needed: add ?token=... or an Authorization: Bearer header"
+            return TokenError("token", "a token is needed: add ?token=... or an Authorization: Bearer header")
         host = headers.get("host", "")
         if self._loopback and not is_loopback(_hostname(host)):
-            return 403, "bad-host", f"this server is for this machine only and is not called {host[:80]!r}"
+            return ForbiddenError("bad-host", f"this server is for this machine only and is not called {host[:80]!r}")
         origin = headers.get("origin")
-        if origin is not None and not self._own(origin, host):
-            return (
-                403,
-                "bad-origin",
-                "pages from elsewhere may not use this server; start it with --token to allow them",
-            )
+        if origin is not None and not self._is_own(origin, host):
+            cure = "pages from elsewhere may not use this server; start it with --token to allow them"
+            return ForbiddenError("bad-origin", cure)
         return None
 
     def _has_token(self, scope: Scope, headers: Headers) -> bool:
@@ -67,10 +60,10 @@ class Guard:
         wanted = self._token.encode()
         return any([hmac.compare_digest(token.encode("utf-8", "surrogateescape"), wanted) for token in offered])
 
-    def _own(self, origin: str, host: str) -> bool:
+    def _is_own(self, origin: str, host: str) -> bool:
         try:
             parts = urlsplit(origin)
-            # Pages that other programs of this machine's user serve (a game's overlay) are as good as programs.
+            # A page that another local program serves (a game's overlay) is trusted like that program.
             return parts.netloc == host or (self._loopback and is_loopback(parts.hostname or ""))
         except ValueError:
             return False
@@ -81,10 +74,3 @@ def _hostname(host: str) -> str:
         return urlsplit("//" + host).hostname or ""
     except ValueError:
         return ""
-
-
-async def _refuse(send: Send, status: int, code: str, message: str) -> None:
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

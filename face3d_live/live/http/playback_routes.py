@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
-from face3d_live.errors import InputError
-from face3d_live.live.http.requests import PRIVATE, live_of, object_of
-from face3d_live.live.takes.playback import MAX_SPEED, MIN_SPEED, Performance
+from face3d_live.errors import ConflictError, InputError
+from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of
+from face3d_live.live.takes.playback import MAX_SPEED, MIN_SPEED, Playback
 from face3d_live.takes import formats, tools
-
-router = APIRouter()
 
 MAX_BODY = 4096
 
 
-@router.post("/api/takes/{take_id}/play")
-async def play(request: Request, take_id: str) -> JSONResponse:
-    """Play from {"loop"?, "start"?, "end"?, "speed"?}; what was played before ends."""
-    live = live_of(request)
+async def play(request: Request) -> JSONResponse:
+    """Play a take: {"loop"?, "start"?, "end"?, "speed"?}. The take that was played before is stopped."""
+    live, take_id = live_of(request), path_of(request, "take_id")
     plain = await object_of(request, MAX_BODY)
     for key in plain:
         if key not in ("loop", "start", "end", "speed"):
@@ -37,20 +35,18 @@ async def play(request: Request, take_id: str) -> JSONResponse:
         raise InputError("bad-request", f"speed: write a number from {MIN_SPEED:g} to {MAX_SPEED:g}")
     take = await asyncio.to_thread(formats.load_take, live.recordings.path(take_id))
     if not len(take):
-        raise InputError("empty-take", "this take holds no frame: record it again")
-    performance = Performance(tools.cut(take, start, end), loop, speed, start)
-    playing = live.player.play(performance, take_id)
-    return JSONResponse(playing.to_json(), headers=PRIVATE)
+        raise ConflictError("empty-take", "this take holds no frame: record it again")
+    playback = Playback(tools.cut(take, start, end), loop, speed, start)
+    playing = live.player.play(playback, take_id)
+    return JSONResponse(playing.to_json(), headers=NO_STORE)
 
 
-@router.get("/api/playing")
 async def playing(request: Request) -> JSONResponse:
-    """What is played, and how far it is."""
-    now = live_of(request).player.now
-    return JSONResponse({"playing": now.to_json() if now is not None else None}, headers=PRIVATE)
+    """The take that is played and its position."""
+    now = live_of(request).player.current
+    return JSONResponse({"playing": now.to_json() if now is not None else None}, headers=NO_STORE)
 
 
-@router.delete("/api/playing")
 async def stop(request: Request) -> Response:
     """Stop it."""
     await live_of(request).player.stop()
@@ -60,7 +56,13 @@ async def stop(request: Request) -> Response:
 def _number(plain: dict[str, object], key: str, default: float) -> float:
     value = plain.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(
-            "bad-request", f"{key}: write a number of seconds" if key != "speed" else "speed: write a number"
-        )
+        unit = "" if key == "speed" else " of seconds"
+        raise InputError("bad-request", f"{key}: write a number{unit}")
     return float(value)
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/api/takes/{take_id}/play", play, methods=["POST"]),
+    Route("/api/playing", playing, methods=["GET"]),
+    Route("/api/playing", stop, methods=["DELETE"]),
+)

@@ -1,59 +1,87 @@
-"""What the request functions share: the parts behind the app, a session by its name, a body of bounded size."""
+"""What the request handlers share: the service behind the app, names from the path, bodies of bounded size."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, cast
 
-from fastapi import Request, WebSocket
+from starlette.requests import HTTPConnection, Request
 
-from face3d_live.errors import InputError
-from face3d_live.live.service import Live
+from face3d_live.errors import Face3DError, InputError, MediaTypeError, NotFoundError, TooLargeError
+from face3d_live.live.service import LiveService
 from face3d_live.live.sessions.session import Session
 
-#: Headers of whatever shows or concerns a user's face.
-PRIVATE = {"Cache-Control": "no-store"}
-#: WebSocket close code: nothing of that name.
-NO_SUCH = 4404
+#: Headers of every answer that shows or concerns a user's face.
+NO_STORE = {"Cache-Control": "no-store"}
 
 
-def live_of(of: Request | WebSocket) -> Live:
-    """The running parts of the server that was asked."""
-    return cast("Live", of.app.state.live)
+def live_of(connection: HTTPConnection) -> LiveService:
+    """The service behind the server that was asked."""
+    return cast("LiveService", connection.app.state.live)
 
 
-def session_of(request: Request, session_id: str) -> Session:
-    """The session of this name. Raises InputError "not-found"."""
-    session = live_of(request).sessions.get(session_id)
+def path_of(connection: HTTPConnection, name: str) -> str:
+    """A parameter of the path."""
+    return str(connection.path_params[name])
+
+
+def flag_of(connection: HTTPConnection, name: str) -> bool:
+    """A yes or no of the query, no by default. Raises InputError "bad-request"."""
+    match connection.query_params.get(name, "false").lower():
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off":
+            return False
+    raise InputError("bad-request", f"{name}: write true or false")
+
+
+def session_of(connection: HTTPConnection) -> Session:
+    """The session that the path names. Raises NotFoundError "not-found"."""
+    session_id = path_of(connection, "session_id")
+    session = live_of(connection).sessions.get(session_id)
     if session is None:
-        raise InputError("not-found", f"no session is called {session_id[:40]!r}; it may have ended")
+        raise NotFoundError("not-found", f"no session is called {session_id[:40]!r}; it may have ended")
     return session
 
 
-async def body_of(request: Request, media_type: str, limit: int) -> bytes:
-    """The whole body, of which no more than `limit` is kept. Raises InputError "wrong-type" or "too-large"."""
+def check_media_type(request: Request, expected: str) -> None:
+    """Raises MediaTypeError "wrong-type"."""
     offered = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if offered != media_type:
-        raise InputError("wrong-type", f"expected Content-Type: {media_type}, got {offered[:80] or 'none'}")
+    if offered != expected:
+        raise MediaTypeError("wrong-type", f"expected Content-Type: {expected}, got {offered[:80] or 'none'}")
+
+
+async def read_body(request: Request, limit: int, error: Face3DError, seconds: float | None = None) -> bytes:
+    """The whole body. Raises `error` when it has more than `limit` bytes, TimeoutError after `seconds`.
+
+    Most clients read the answer only when they have sent everything, so up to four times the limit is read and dropped.
+    """
     body, size = bytearray(), 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= limit:
-            body += chunk
-        elif size > 4 * limit:
-            # Most clients read the answer only when they have sent all: what is merely too large is listened to.
-            break
+    async with asyncio.timeout(seconds):
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= limit:
+                body += chunk
+            elif size > 4 * limit:
+                break
     if size > limit:
-        raise InputError("too-large", f"the body may have at most {limit} bytes")
+        raise error
     return bytes(body)
 
 
+async def body_of(request: Request, media_type: str, limit: int) -> bytes:
+    """The whole body. Raises MediaTypeError "wrong-type" or TooLargeError "too-large"."""
+    check_media_type(request, media_type)
+    return await read_body(request, limit, TooLargeError("too-large", f"the body may have at most {limit} bytes"))
+
+
 async def object_of(request: Request, limit: int) -> dict[str, Any]:
-    """The body, a JSON object. Raises InputError "wrong-type", "too-large" or "bad-request"."""
+    """The body, a JSON object. Raises "wrong-type", "too-large" or InputError "bad-request"."""
     body = await body_of(request, "application/json", limit)
     try:
         plain = json.loads(body)
-        # Half of a surrogate pair can be escaped, but neither stored nor said again.
+        # An escaped lone surrogate is valid JSON, but can be neither stored nor sent as UTF-8.
         json.dumps(plain, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InputError("bad-request", "the body is not JSON") from error

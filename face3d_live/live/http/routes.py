@@ -1,23 +1,22 @@
-"""The HTTP and WebSocket requests, one function each. docs/api.md describes them for users."""
+"""The requests about health, sessions and the expression stream. docs/api.md describes them for users."""
 
 from __future__ import annotations
 
 import asyncio
 
 import cv2
-from fastapi import APIRouter, Request, WebSocket
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
-from face3d_live.errors import InputError
-from face3d_live.live.http.requests import PRIVATE, body_of, live_of, session_of
+from face3d_live.errors import ConflictError, InputError
+from face3d_live.live.http.requests import NO_STORE, body_of, flag_of, live_of, path_of, session_of
 from face3d_live.live.webrtc import sdp
-
-router = APIRouter()
 
 # --- health -----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/healthz")
 async def health(request: Request) -> JSONResponse:
     """200 while the engine is ready or getting ready, 503 when it cannot load."""
     live = live_of(request)
@@ -30,11 +29,10 @@ async def health(request: Request) -> JSONResponse:
         "engine_restarts": live.engine.restarts,
     }
     if failure is not None:
-        plain["error"] = {"code": failure.code, "message": failure.message}
+        plain["error"] = failure.to_json()
     return JSONResponse(plain, 503 if failure is not None else 200)
 
 
-@router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
     live = live_of(request)
@@ -42,82 +40,90 @@ async def metrics(request: Request) -> Response:
     live.metrics.stream_dropped.set(live.hub.dropped_clients)
     live.metrics.engine_restarts.set(live.engine.restarts)
     live.metrics.engine_ready.set(live.engine.state == "ready")
-    live.metrics.count_outputs(live.outputs)
+    live.metrics.update_outputs(live.outputs)
     return Response(live.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
-@router.post("/api/sessions")
 async def connect(request: Request) -> Response:
-    """An SDP offer in, an SDP answer out (the shape of WHIP)."""
+    """An SDP offer in, an SDP answer out, as in WHIP."""
     body = await body_of(request, "application/sdp", sdp.MAX_BYTES)
     try:
         offer = body.decode()
     except UnicodeDecodeError as error:
         raise InputError("bad-sdp", "the body is not a session description: it is not text") from error
     session, answer = await live_of(request).connect(offer)
-    headers = {"Location": f"/api/sessions/{session.id}", **PRIVATE}
+    headers = {"Location": f"/api/sessions/{session.id}", **NO_STORE}
     return Response(answer, 201, headers, "application/sdp")
 
 
-@router.get("/api/sessions")
 async def sessions(request: Request) -> JSONResponse:
     """All open sessions with their states."""
-    return JSONResponse({"sessions": [session.state() for session in live_of(request).sessions]}, headers=PRIVATE)
+    return JSONResponse({"sessions": [session.state() for session in live_of(request).sessions]}, headers=NO_STORE)
 
 
-@router.get("/api/sessions/{session_id}")
-async def session_state(request: Request, session_id: str) -> JSONResponse:
+async def session_state(request: Request) -> JSONResponse:
     """State and timings."""
-    return JSONResponse(session_of(request, session_id).state(), headers=PRIVATE)
+    return JSONResponse(session_of(request).state(), headers=NO_STORE)
 
 
-@router.delete("/api/sessions/{session_id}")
-async def end_session(request: Request, session_id: str) -> Response:
+async def end_session(request: Request) -> Response:
     """End it."""
-    await live_of(request).end(session_of(request, session_id))
+    await live_of(request).end(session_of(request))
     return Response(status_code=204)
 
 
-@router.get("/api/sessions/{session_id}/avatar.jpg")
-async def avatar(request: Request, session_id: str) -> Response:
-    """The newest avatar as a still: a look at a session that no browser shows."""
-    image = session_of(request, session_id).avatar
+async def avatar(request: Request) -> Response:
+    """The newest drawn picture as a JPEG, for sessions that no browser shows."""
+    image = session_of(request).avatar
     if image is None:
-        raise InputError("no-avatar-yet", "the engine has drawn nothing yet: try again in a moment")
+        raise ConflictError("no-avatar-yet", "the engine has drawn nothing yet: try again in a moment")
     jpeg = await asyncio.to_thread(cv2.imencode, ".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return Response(jpeg[1].tobytes(), 200, PRIVATE, "image/jpeg")
+    return Response(jpeg[1].tobytes(), 200, NO_STORE, "image/jpeg")
 
 
-@router.post("/api/sessions/{session_id}/snapshot")
-async def snapshot(request: Request, session_id: str, keep: bool = False) -> Response:
-    """A zip of the reconstruct files for the newest picture with a face. keep: as a job's result, for the studio."""
-    live, session = live_of(request), session_of(request, session_id)
-    portrait = session.portrait
+async def snapshot(request: Request) -> Response:
+    """A zip of the reconstruct files for the newest picture with a face. ?keep=true: also as a job's result."""
+    live, session = live_of(request), session_of(request)
+    keep, portrait = flag_of(request, "keep"), session.portrait
     if portrait is None:
-        raise InputError("no-face-yet", "no face has been seen yet: look into the camera and try again")
+        raise ConflictError("no-face-yet", "no face has been seen yet: look into the camera and try again")
     zipped = await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
-    headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **PRIVATE}
+    headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **NO_STORE}
     if keep:
-        headers["Location"] = f"/api/jobs/{live.jobs.keep(zipped).id}"
-        live.studio.expect_head()
+        headers["Location"] = f"/api/jobs/{live.jobs.add_result(zipped).id}"
+        live.studio.preload_renderer()
     return Response(zipped, 200, headers, "application/zip")
 
 
 # --- the expression stream --------------------------------------------------------------------------------------------
 
 
-@router.websocket("/api/expressions")
 async def all_expressions(websocket: WebSocket) -> None:
-    """Every session's expressions, or what the query asks for (`wish`)."""
+    """Every session's expressions, or the subscription that the query describes."""
     live = live_of(websocket)
     await live.hub.serve(websocket, lambda session: live.sessions.get(session) is not None)
 
 
-@router.websocket("/api/sessions/{session_id}/expressions")
-async def session_expressions(websocket: WebSocket, session_id: str) -> None:
+async def session_expressions(websocket: WebSocket) -> None:
     """One session's expressions; closed with 1000 when it ends, 4404 when there is none."""
     live = live_of(websocket)
-    await live.hub.serve(websocket, lambda session: live.sessions.get(session) is not None, session_id)
+    await live.hub.serve(
+        websocket, lambda session: live.sessions.get(session) is not None, path_of(websocket, "session_id")
+    )
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/healthz", health, methods=["GET"]),
+    Route("/metrics", metrics, methods=["GET"]),
+    Route("/api/sessions", connect, methods=["POST"]),
+    Route("/api/sessions", sessions, methods=["GET"]),
+    Route("/api/sessions/{session_id}", session_state, methods=["GET"]),
+    Route("/api/sessions/{session_id}", end_session, methods=["DELETE"]),
+    Route("/api/sessions/{session_id}/avatar.jpg", avatar, methods=["GET"]),
+    Route("/api/sessions/{session_id}/snapshot", snapshot, methods=["POST"]),
+    WebSocketRoute("/api/expressions", all_expressions),
+    WebSocketRoute("/api/sessions/{session_id}/expressions", session_expressions),
+)

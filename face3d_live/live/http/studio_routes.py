@@ -1,4 +1,4 @@
-"""The studio's requests: photos in, jobs, heads to look at, files out. docs/api.md describes them for users."""
+"""The studio's requests: photos, reconstruction jobs, views of finished heads. docs/api.md describes them for users."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastapi import APIRouter, Request, WebSocket
-from fastapi.responses import JSONResponse, Response
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.websockets import WebSocketDisconnect
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from face3d_live.codes import ARKIT
-from face3d_live.errors import Face3DError, InputError
+from face3d_live.errors import Face3DError, InputError, NotFoundError, TooLargeError
 from face3d_live.export.params import params_from
-from face3d_live.live.http.requests import NO_SUCH, PRIVATE, live_of
-from face3d_live.live.service import Live
+from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, path_of, read_body
+from face3d_live.live.service import LiveService
 from face3d_live.live.studio.jobs import Job
+from face3d_live.live.studio.photos import Photo
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS
 
-router = APIRouter()
-
 MAX_PHOTO_BYTES = 20 * 1024 * 1024
-#: A photo that takes longer to arrive would keep others out.
+#: Seconds that a photo may take to arrive, as it occupies one of few upload slots.
 UPLOAD_SECONDS = 120.0
-#: What the form around a photo may add.
+#: Bytes of the form around the photo.
 _FORM_BYTES = 64 * 1024
-#: What is listened to of a body that is too large: most clients read the answer only when they have sent all.
-_PATIENCE = 4 * MAX_PHOTO_BYTES
 _TYPES = {"obj": "model/obj", "mtl": "model/mtl", "png": "image/png", "glb": "model/gltf-binary",
           "json": "application/json"}  # fmt: skip
 
 
-def _job(request: Request, job_id: str) -> Job:
-    job = live_of(request).jobs.get(job_id)
+def _job(connection: HTTPConnection) -> Job:
+    """The job that the path names. Raises NotFoundError "not-found"."""
+    job_id = path_of(connection, "job_id")
+    job = live_of(connection).jobs.get(job_id)
     if job is None:
-        raise InputError("not-found", f"no job is called {job_id[:40]!r}; results are kept for ten minutes")
+        raise NotFoundError("not-found", f"no job is called {job_id[:40]!r}; results are kept for ten minutes")
     return job
 
 
-def _state(live: Live, job: Job) -> dict[str, object]:
+def _state(live: LiveService, job: Job) -> dict[str, object]:
     return job.to_json() | {"ahead": live.jobs.ahead(job)}
 
 
@@ -48,35 +48,26 @@ def _state(live: Live, job: Job) -> dict[str, object]:
 
 
 class _MemoryParser(MultiPartParser):
-    """Keeps uploads in memory: a user's photo is not written to disk."""
+    """Never spools an upload to disk: a user's photo stays in memory."""
 
     spool_max_size = MAX_PHOTO_BYTES + 1
 
 
 async def _form_bytes(request: Request) -> bytes:
-    """The whole body. Raises InputError "wrong-type", "too-large" or "slow-upload"."""
-    offered = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if offered != "multipart/form-data":
-        raise InputError("wrong-type", f"expected Content-Type: multipart/form-data, got {offered[:80] or 'none'}")
-    body, size = bytearray(), 0
+    """The whole body. Raises "wrong-type", "too-large" or "slow-upload"."""
+    check_media_type(request, "multipart/form-data")
+    limit = f"a photo may have at most {MAX_PHOTO_BYTES >> 20} MB: save it smaller"
     try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= MAX_PHOTO_BYTES + _FORM_BYTES:
-                    body += chunk
-                elif size > _PATIENCE:
-                    break
+        return await read_body(
+            request, MAX_PHOTO_BYTES + _FORM_BYTES, TooLargeError("too-large", limit), UPLOAD_SECONDS
+        )
     except TimeoutError as error:
         raise InputError("slow-upload", f"the photo did not arrive within {UPLOAD_SECONDS:.0f} s: try again") from error
-    if size > MAX_PHOTO_BYTES + _FORM_BYTES:
-        raise InputError("too-large", f"a photo may have at most {MAX_PHOTO_BYTES >> 20} MB: save it smaller")
-    return bytes(body)
 
 
-async def _photo(request: Request) -> tuple[bytes, dict[str, str]]:
-    """The photo and the text fields of a form. The photo is the file field "photo", whatever that file is called and
-    called to be; or the text field "photo" names one that `faces` has kept.
+async def _photo(request: Request) -> tuple[Photo, dict[str, str]]:
+    """The photo and the text fields of a form. The photo is the file field "photo", whatever its name and type; or the
+    text field "photo" names one that `faces` has kept.
 
     Raises InputError.
     """
@@ -90,20 +81,20 @@ async def _photo(request: Request) -> tuple[bytes, dict[str, str]]:
     except (MultiPartException, ValueError, KeyError) as error:
         raise InputError("bad-form", f"the form cannot be read: {error}") from error
     try:
-        photo = form.get("photo")
-        if photo is None:
+        field = form.get("photo")
+        if field is None:
             raise InputError("no-photo", 'the form has no file field called "photo"')
-        data = live_of(request).studio.photos.get(photo) if isinstance(photo, str) else await photo.read()
+        photo = live_of(request).studio.photos.get(field) if isinstance(field, str) else Photo(await field.read())
     finally:
         await form.close()
-    if not data:
+    if not photo.data:
         raise InputError("empty", "the photo has 0 bytes: choose the file again")
-    return data, {name: value for name, value in form.items() if isinstance(value, str) and name != "photo"}
+    return photo, {name: value for name, value in form.items() if isinstance(value, str) and name != "photo"}
 
 
 @contextmanager
-def _counted(live: Live) -> Iterator[None]:
-    """Photos that are refused at the door are counted, too."""
+def _counted(live: LiveService) -> Iterator[None]:
+    """Take an upload slot, and count photos that are refused before they become a job."""
     try:
         with live.studio.uploads:
             yield
@@ -133,7 +124,6 @@ def _options(fields: dict[str, str]) -> dict[str, Any]:
     return options
 
 
-@router.post("/api/faces")
 async def faces(request: Request) -> JSONResponse:
     """Where the faces of a photo are (multipart field "photo"), so that one can be chosen.
 
@@ -143,97 +133,87 @@ async def faces(request: Request) -> JSONResponse:
     live = live_of(request)
     with _counted(live):
         photo, fields = await _photo(request)
-        found = await live.studio.faces(photo)
-    live.studio.expect_photo(live.worker)
+        found, photo = await live.studio.faces(photo.data)
+    live.studio.preload(live.worker)
     if fields.get("keep") == "true":
-        found["photo"] = live.studio.photos.keep(photo)
-    return JSONResponse(found, headers=PRIVATE)
+        found["photo"] = live.studio.photos.add(photo)
+    return JSONResponse(found, headers=NO_STORE)
 
 
-@router.delete("/api/photos/{name}")
-async def forget_photo(request: Request, name: str) -> Response:
-    """Let go of a photo that was kept. Idempotent."""
-    live_of(request).studio.photos.forget(name)
-    return Response(status_code=204, headers=PRIVATE)
+async def forget_photo(request: Request) -> Response:
+    """Delete a kept photo. Idempotent."""
+    live_of(request).studio.photos.remove(path_of(request, "name"))
+    return Response(status_code=204, headers=NO_STORE)
 
 
-@router.post("/api/reconstruct")
 async def reconstruct(request: Request) -> JSONResponse:
     """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture", "sharpen", "refine")."""
     live = live_of(request)
     with _counted(live):
         photo, fields = await _photo(request)
-        job = live.jobs.add(photo, _options(fields))
-    return JSONResponse(_state(live, job), 202, {"Location": f"/api/jobs/{job.id}", **PRIVATE})
+        options = _options(fields)
+        if photo.detections is not None:
+            options["detections"] = photo.detections
+        job = live.jobs.add(photo.data, options)
+    return JSONResponse(_state(live, job), 202, {"Location": f"/api/jobs/{job.id}", **NO_STORE})
 
 
-@router.get("/api/advice")
-async def advice() -> JSONResponse:
+async def advice(_request: Request) -> JSONResponse:
     """What can be wrong with a photo, and what a result can be warned of: code -> {"en", "zh"}."""
-    return JSONResponse({code: found._asdict() for code, found in (REFUSALS | WARNINGS).items()}, headers=PRIVATE)
+    return JSONResponse({code: found._asdict() for code, found in (REFUSALS | WARNINGS).items()}, headers=NO_STORE)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
 
 
-@router.get("/api/jobs/{job_id}")
-async def job_state(request: Request, job_id: str) -> JSONResponse:
-    """How far it is."""
-    return JSONResponse(_state(live_of(request), _job(request, job_id)), headers=PRIVATE)
+async def job_state(request: Request) -> JSONResponse:
+    """The state of a job."""
+    return JSONResponse(_state(live_of(request), _job(request)), headers=NO_STORE)
 
 
-@router.delete("/api/jobs/{job_id}")
-async def delete_job(request: Request, job_id: str) -> Response:
-    """Let go of the photo and of all that was made of it."""
-    live_of(request).jobs.delete(_job(request, job_id))
-    return Response(status_code=204, headers=PRIVATE)
+async def delete_job(request: Request) -> Response:
+    """Delete the job with its photo and its result."""
+    live_of(request).jobs.delete(_job(request))
+    return Response(status_code=204, headers=NO_STORE)
 
 
-@router.get("/api/jobs/{job_id}/result")
-async def job_result(request: Request, job_id: str) -> Response:
+async def job_result(request: Request) -> Response:
     """The zip of a finished job."""
-    job = _job(request, job_id)
+    job = _job(request)
     if job.result is None:
-        raise InputError("not-found", f"the job is {job.state}; it has no result")
-    headers = {"Content-Disposition": 'attachment; filename="face3d-head.zip"', **PRIVATE}
+        raise NotFoundError("not-found", f"the job is {job.state}; it has no result")
+    headers = {"Content-Disposition": 'attachment; filename="face3d-head.zip"', **NO_STORE}
     return Response(job.result, 200, headers, "application/zip")
 
 
-@router.get("/api/jobs/{job_id}/files/{name}")
-async def job_file(request: Request, job_id: str, name: str) -> Response:
+async def job_file(request: Request) -> Response:
     """One file of the zip."""
-    data = await asyncio.to_thread(_job(request, job_id).file, name)
+    name = path_of(request, "name")
+    data = await asyncio.to_thread(_job(request).file, name)
     media_type = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    return Response(data, 200, {"Content-Disposition": f'attachment; filename="{name}"', **PRIVATE}, media_type)
+    return Response(data, 200, {"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE}, media_type)
 
 
-@router.get("/api/jobs/{job_id}/expression")
-async def job_expression(request: Request, job_id: str) -> JSONResponse:
-    """The coefficients of the photo, by name: where sliders begin."""
-    job = _job(request, job_id)
+async def job_expression(request: Request) -> JSONResponse:
+    """The coefficients of the photo by name, where the page's sliders start."""
+    job = _job(request)
     params = await asyncio.to_thread(lambda: params_from(job.file("params.npz")))
     values = dict(zip(ARKIT, params.codes.expression.clip(0, 1).round(4).tolist(), strict=True))
-    return JSONResponse(values, headers=PRIVATE)
+    return JSONResponse(values, headers=NO_STORE)
 
 
-@router.websocket("/api/jobs/{job_id}/view")
-async def job_view(websocket: WebSocket, job_id: str) -> None:
-    """A finished head to look at: a `Look` in, a JPEG out."""
+async def job_view(websocket: WebSocket) -> None:
+    """Views of a finished head: a `StudioView` in, a JPEG out."""
     live = live_of(websocket)
-    await live.studio.serve(websocket, live.jobs, job_id)
+    await live.studio.serve(websocket, live.jobs, path_of(websocket, "job_id"))
 
 
-@router.websocket("/api/jobs/{job_id}")
-async def job_progress(websocket: WebSocket, job_id: str) -> None:
+async def job_progress(websocket: WebSocket) -> None:
     """The job's state, now and whenever it changes, until it is over."""
-    live = live_of(websocket)
-    job = live.jobs.get(job_id)
+    live, job = live_of(websocket), _job(websocket)
     await websocket.accept()
-    if job is None:
-        await websocket.close(NO_SUCH, "no such job")
-        return
-    # Nothing is expected from the client; but only reading shows that it has gone.
-    leaving = asyncio.create_task(_until_gone(websocket))
+    # The client sends nothing, but only reading shows that it has disconnected.
+    leaving = asyncio.create_task(_until_disconnected(websocket))
     try:
         while not leaving.done():
             event, over = job.changed, job.over
@@ -252,6 +232,21 @@ async def job_progress(websocket: WebSocket, job_id: str) -> None:
         leaving.cancel()
 
 
-async def _until_gone(websocket: WebSocket) -> None:
+async def _until_disconnected(websocket: WebSocket) -> None:
     while (await websocket.receive())["type"] != "websocket.disconnect":
         continue
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/api/faces", faces, methods=["POST"]),
+    Route("/api/photos/{name}", forget_photo, methods=["DELETE"]),
+    Route("/api/reconstruct", reconstruct, methods=["POST"]),
+    Route("/api/advice", advice, methods=["GET"]),
+    Route("/api/jobs/{job_id}", job_state, methods=["GET"]),
+    Route("/api/jobs/{job_id}", delete_job, methods=["DELETE"]),
+    Route("/api/jobs/{job_id}/result", job_result, methods=["GET"]),
+    Route("/api/jobs/{job_id}/files/{name}", job_file, methods=["GET"]),
+    Route("/api/jobs/{job_id}/expression", job_expression, methods=["GET"]),
+    WebSocketRoute("/api/jobs/{job_id}/view", job_view),
+    WebSocketRoute("/api/jobs/{job_id}", job_progress),
+)

@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import InputError
-from face3d_live.live.http.requests import PRIVATE, live_of, object_of, session_of
-from face3d_live.live.takes.recordings import convert, convert_film
+from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of, session_of
+from face3d_live.live.takes.recordings import convert, convert_render
 from face3d_live.takes import formats, sound
-from face3d_live.takes.reader import glance
+from face3d_live.takes.reader import read_summary
 from face3d_live.takes.writer import SUFFIX
-
-router = APIRouter()
 
 MAX_BODY = 4096
 _TYPES = {
@@ -30,14 +29,13 @@ _TYPES = {
 }  # fmt: skip
 
 
-#: There only where they were recorded with the take.
+#: Formats that exist only when they were recorded with the take.
 _RECORDED = (sound.SUFFIX, ".mp4")
 
 
-@router.post("/api/sessions/{session_id}/recording")
-async def record(request: Request, session_id: str) -> JSONResponse:
+async def record(request: Request) -> JSONResponse:
     """Start or stop: {"action": "start", "name": "...", "sound": false, "render": false} or {"action": "stop"}."""
-    live, session = live_of(request), session_of(request, session_id)
+    live, session = live_of(request), session_of(request)
     plain = await object_of(request, MAX_BODY)
     match plain.get("action"):
         case "start":
@@ -45,71 +43,68 @@ async def record(request: Request, session_id: str) -> JSONResponse:
             if not isinstance(name, str):
                 raise InputError("bad-request", "name: expected text")
             recorder = await live.recordings.start(session, name, _flag(plain, "sound"), _flag(plain, "render"))
-            return JSONResponse(recorder.state(), 201, {"Location": f"/api/takes/{recorder.id}", **PRIVATE})
+            return JSONResponse(recorder.state(), 201, {"Location": f"/api/takes/{recorder.id}", **NO_STORE})
         case "stop":
             recorder = await live.recordings.stop(session)
-            return JSONResponse(recorder.state(), headers=PRIVATE)
+            return JSONResponse(recorder.state(), headers=NO_STORE)
     raise InputError("bad-request", 'action: expected "start" or "stop"')
 
 
-@router.get("/api/sessions/{session_id}/recording")
-async def recording_state(request: Request, session_id: str) -> JSONResponse:
-    """How far the session's newest take is."""
-    recorder = live_of(request).recordings.last(session_of(request, session_id))
-    return JSONResponse(recorder.state() if recorder else {"recording": False}, headers=PRIVATE)
+async def recording_state(request: Request) -> JSONResponse:
+    """The state of the session's newest recording."""
+    recorder = live_of(request).recordings.last(session_of(request))
+    return JSONResponse(recorder.state() if recorder else {"recording": False}, headers=NO_STORE)
 
 
-@router.get("/api/takes")
 async def takes(request: Request) -> JSONResponse:
     """All takes, newest first."""
     recordings = live_of(request).recordings
     plain = {"folder": str(recordings.folder), "takes": await recordings.listing(), "formats": list(_suffixes())}
-    return JSONResponse(plain, headers=PRIVATE)
+    return JSONResponse(plain, headers=NO_STORE)
 
 
-@router.get("/api/takes/{take_id}")
-async def take_file(request: Request, take_id: str, format: str = "jsonl") -> Response:
-    """A take as a file, in any format that is quickly made, or what was recorded with it."""
-    live = live_of(request)
-    path, suffix = live.recordings.path(take_id), f".{format.lower()}"
+async def take_file(request: Request) -> Response:
+    """A take as a file: ?format= one of `formats.QUICK`, or what was recorded beside it."""
+    live, take_id = live_of(request), path_of(request, "take_id")
+    wanted = request.query_params.get("format", "jsonl")
+    path, suffix = live.recordings.path(take_id), f".{wanted.lower()}"
     if suffix not in (*_suffixes(), *_RECORDED):
         every = ", ".join((*_suffixes(), *_RECORDED))
-        raise InputError("unknown-format", f"no format is called {format[:20]!r}: choose {every}")
-    seen = await asyncio.to_thread(glance, path)
-    name = _file_name(seen.header.name or take_id) + suffix
+        raise InputError("unknown-format", f"no format is called {wanted[:20]!r}: choose {every}")
+    summary = await asyncio.to_thread(read_summary, path)
+    name = _file_name(summary.header.name or take_id) + suffix
     if suffix == sound.SUFFIX:
-        return FileResponse(sound.existing(path), headers=PRIVATE, media_type=_TYPES[suffix], filename=name)
+        return FileResponse(sound.require_sidecar(path), headers=NO_STORE, media_type=_TYPES[suffix], filename=name)
     if suffix == ".mp4":
         made = path.with_name(f".{take_id}.{secrets.token_hex(4)}.mp4")
-        await live.worker.run(convert_film, path, made)
-        return _only_once(made, name, _TYPES[suffix])
+        await live.worker.run(convert_render, path, made)
+        return _send_and_delete(made, name, _TYPES[suffix])
     if suffix == SUFFIX:
-        return FileResponse(path, headers=PRIVATE, media_type=_TYPES[suffix], filename=name)
+        return FileResponse(path, headers=NO_STORE, media_type=_TYPES[suffix], filename=name)
     data = await live.worker.run(convert, path, suffix)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', **PRIVATE}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE}
     return Response(data, 200, headers, _TYPES[suffix])
 
 
-@router.delete("/api/takes/{take_id}")
-async def delete_take(request: Request, take_id: str) -> Response:
+async def delete_take(request: Request) -> Response:
     """Remove it from the disk."""
-    await live_of(request).recordings.delete(take_id)
+    await live_of(request).recordings.delete(path_of(request, "take_id"))
     return Response(status_code=204)
 
 
-def _only_once(path: Path, name: str, media_type: str) -> Response:
-    """A file that is gone as soon as it has been sent, or as nobody listens any more."""
+def _send_and_delete(path: Path, name: str, media_type: str) -> Response:
+    """Send a temporary file. It is unlinked now, so that it is gone with the answer, however that ends."""
     file = path.open("rb")
     path.unlink()
     length = str(os.fstat(file.fileno()).st_size)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": length, **PRIVATE}
-    return StreamingResponse(_pieces(file), headers=headers, media_type=media_type)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": length, **NO_STORE}
+    return StreamingResponse(_chunks(file), headers=headers, media_type=media_type)
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
     with file:
-        while piece := file.read(1 << 18):
-            yield piece
+        while chunk := file.read(1 << 18):
+            yield chunk
 
 
 def _flag(plain: dict[str, Any], key: str) -> bool:
@@ -124,5 +119,14 @@ def _suffixes() -> tuple[str, ...]:
 
 
 def _file_name(name: str) -> str:
-    """A take's name as a file's, safe everywhere and in a header."""
+    """A take's name as a file name that is safe on every system and in a header."""
     return re.sub(r"[^0-9A-Za-z._-]+", "-", name).strip("-.")[:60] or "take"
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/api/sessions/{session_id}/recording", record, methods=["POST"]),
+    Route("/api/sessions/{session_id}/recording", recording_state, methods=["GET"]),
+    Route("/api/takes", takes, methods=["GET"]),
+    Route("/api/takes/{take_id}", take_file, methods=["GET"]),
+    Route("/api/takes/{take_id}", delete_take, methods=["DELETE"]),
+)

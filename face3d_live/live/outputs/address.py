@@ -1,6 +1,7 @@
-"""Where an output goes and how, as one URL: `vmc://127.0.0.1:39539?names=vrm1&rate=60`.
+"""An output's address and options as one URL: `vmc://127.0.0.1:39539?names=vrm1&rate=60`.
 
-Frames of a face are personal: outputs go to this machine and to the local network only, and never to many at once.
+A face's frames are personal data: outputs go to this machine and to private addresses only, never to a broadcast or
+multicast address.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from face3d_live.errors import InputError
-from face3d_live.live.http.hosts import parse_ip
+from face3d_live.live.hosts import parse_ip
+from face3d_live.live.rate_limiter import MAX_RATE
 from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
 
 MAX_URL = 500
-MIN_RATE, MAX_RATE = 1.0, 120.0
+MIN_RATE = 1.0
 MIN_PORT = 1024
-#: As iFacialMocap's host: whoever asks for the frames.
-ANYONE = "0.0.0.0"
+#: The host of an iFacialMocap output that sends to every receiver that makes a handshake.
+ANY_HOST = "0.0.0.0"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One format. names: the preset it sends without another wish; None where the format itself fixes the names."""
+    """One format. names: its default preset; None when the format itself fixes the names. rate: its default."""
 
     title: str
     port: int
@@ -46,7 +48,10 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,63}")
 
 @dataclass(frozen=True)
 class Address:
-    """names: a preset; mapping: a saved profile's name; session: only this one's frames; subject: Live Link's."""
+    """names: a preset.
+
+    mapping: a saved profile's name. session: only this session's frames. subject: Live Link's name.
+    """
 
     kind: str
     host: str
@@ -59,38 +64,38 @@ class Address:
     subject: str | None = None
 
     @property
-    def place(self) -> tuple[str, str, int]:
-        """What two outputs may not share."""
+    def destination(self) -> tuple[str, str, int]:
+        """Two outputs must not have the same."""
         return self.kind, self.host, self.port
 
     @property
-    def is_asked(self) -> bool:
-        """Whether it goes to whoever asks, instead of to a host."""
-        return self.host == ANYONE
+    def waits_for_handshake(self) -> bool:
+        """Whether it sends to the receivers that make a handshake, instead of to a host."""
+        return self.host == ANY_HOST
 
     @property
     def url(self) -> str:
-        """What `parse` reads."""
+        """The URL; `parse` reads it."""
         host = f"[{quote(self.host, safe=':')}]" if ":" in self.host else self.host
-        wishes: dict[str, str] = {}
+        options: dict[str, str] = {}
         if self.rate != KINDS[self.kind].rate:
-            wishes["rate"] = f"{self.rate:g}"
+            options["rate"] = f"{self.rate:g}"
         if self.mirror:
-            wishes["mirror"] = "1"
+            options["mirror"] = "1"
         for key in ("names", "mapping", "session", "subject"):
             if (value := getattr(self, key)) is not None:
-                wishes[key] = value
-        return f"{self.kind}://{host}:{self.port}" + ("?" + urlencode(wishes, quote_via=quote) if wishes else "")
+                options[key] = value
+        return f"{self.kind}://{host}:{self.port}" + ("?" + urlencode(options, quote_via=quote) if options else "")
 
 
 def parse(url: str) -> Address:
-    """Raises InputError "bad-output" for what is no output's URL, "bad-address" for where none may go."""
+    """Raises InputError "bad-output" for a URL that is no output's, "bad-address" for a forbidden destination."""
     if not isinstance(url, str) or len(url) > MAX_URL or not url.isprintable():
         raise InputError("bad-output", f"an output is a URL of at most {MAX_URL} printable characters")
     try:
         parts = urlsplit(url)
         host, port = unquote(parts.hostname or ""), parts.port
-        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
     except ValueError as error:
         raise InputError("bad-output", f"{url!r} cannot be read: write for example vmc://127.0.0.1:39539") from error
     if parts.scheme not in KINDS:
@@ -98,24 +103,24 @@ def parse(url: str) -> Address:
     if not host or parts.path not in ("", "/") or parts.fragment or parts.username is not None:
         raise InputError("bad-output", f"{url!r}: after {parts.scheme}:// come a host, perhaps a port and ?options")
     kind = KINDS[parts.scheme]
-    if not (parts.scheme == "ifacialmocap" and host == ANYONE):
+    if not (parts.scheme == "ifacialmocap" and host == ANY_HOST):
         check_host(host)
     port = kind.port if port is None else port
     if port < MIN_PORT:
         raise InputError("bad-address", f"port {port} is not for outputs: {kind.title} listens on {kind.port}")
-    wishes = _wishes(parts.scheme, options)
-    return _read(Address(parts.scheme, host, port, _rate(wishes.pop("rate", None), kind.rate)), wishes)
+    options = _options(parts.scheme, query)
+    return _read(Address(parts.scheme, host, port, _rate(options.pop("rate", None), kind.rate)), options)
 
 
 def check_host(host: str) -> None:
-    """Raises InputError "bad-output" for what is no host, "bad-address" for an address that no output may go to."""
+    """Raises InputError "bad-output" for what is no host, "bad-address" for a forbidden address."""
     address = parse_ip(host)
     if address is None:
         if not _HOST.fullmatch(host) or host.replace(".", "").isdigit():
             raise InputError("bad-output", f"{host[:80]!r} is no host: write a name or an IP address")
         return
     if address.is_loopback:
-        return  # Python counts ::1 among the reserved ones
+        return  # checked first, as Python counts ::1 among the reserved ones
     if address.is_multicast or address.is_unspecified or address.is_reserved or str(address) == "255.255.255.255":
         raise InputError("bad-address", f"{host} is not one machine's address: give the receiver's own")
     if address.is_global:
@@ -139,34 +144,33 @@ def _rate(text: str | None, default: float) -> float:
         raise InputError("bad-rate", f"rate={text[:40]}: write a number from {MIN_RATE:g} to {MAX_RATE:g}") from error
 
 
-def _wishes(scheme: str, options: list[tuple[str, str]]) -> dict[str, str]:
+def _options(scheme: str, query: list[tuple[str, str]]) -> dict[str, str]:
     known = ["rate", "mapping", "mirror", "session"]
     known += ["names"] if KINDS[scheme].names else []
     known += ["subject"] if scheme == "livelink" else []
-    for key, _ in options:
+    for key, _ in query:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             cure = f"did you mean {near[0]}?" if near else f"{scheme} knows {', '.join(known)}"
             raise InputError("bad-output", f"{key[:40]}: unknown option; {cure}")
-    wishes = dict(options)
-    if len(wishes) != len(options):
+    options = dict(query)
+    if len(options) != len(query):
         raise InputError("bad-output", "an option is given twice: keep one")
-    return wishes
+    return options
 
 
-def _read(address: Address, wishes: dict[str, str]) -> Address:
-    mirror = wishes.pop("mirror", "0")
+def _read(address: Address, options: dict[str, str]) -> Address:
+    mirror = options.pop("mirror", "0")
     if mirror not in ("0", "1"):
         raise InputError("bad-output", "mirror: write 1 or 0")
-    for key, value in wishes.items():
+    for key, value in options.items():
         if key != "subject" and not _WORD.fullmatch(value):
             raise InputError("bad-output", f"{key}: write a name of letters, digits, spaces, - or _")
-    given = wishes.get
     return replace(
         address,
-        names=given("names"),
-        mapping=given("mapping"),
+        names=options.get("names"),
+        mapping=options.get("mapping"),
         mirror=mirror == "1",
-        session=given("session"),
-        subject=given("subject"),
+        session=options.get("session"),
+        subject=options.get("subject"),
     )

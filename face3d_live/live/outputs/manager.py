@@ -1,4 +1,4 @@
-"""All outputs of a server: made, changed and ended here, and given each frame."""
+"""All outputs of a server: adds, changes and removes them, and passes each frame to those that want it."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from face3d_live.errors import InputError
+from face3d_live.errors import ConflictError, InputError, NotFoundError
 from face3d_live.live.outputs import address as addresses
 from face3d_live.live.outputs.output import Output
-from face3d_live.live.outputs.store import Keeper
+from face3d_live.live.outputs.store import OutputStore
 from face3d_live.mapping.profile import Profile
-from face3d_live.mapping.store import Store
+from face3d_live.mapping.store import ProfileStore
 from face3d_live.protocols.frame import StreamFrame
 
 logger = logging.getLogger(__name__)
 
 MAX_OUTPUTS = 16
-#: Another session may take the lead after so long without a frame of the one that had it, seconds.
-HANDOVER = 1.0
-#: What is changed is remembered so soon: a slider that moves is not written down at every step.
+#: Outputs without a session switch to another one after so many seconds without a frame of their present one.
+HANDOVER_SECONDS = 1.0
+#: Changes are saved so many seconds later, so that a moving slider does not write the file at every step.
 SAVE_SECONDS = 0.5
 
 
-class Outputs:
-    """store: where saved mappings lie. An output that names no session follows the one that came first and still is.
+class OutputManager:
+    """profiles: the saved mapping profiles. An output without a session sends the oldest one that still gives frames.
 
-    Outputs that are added to be kept are remembered over restarts (`kept`), with what is changed in them.
+    Outputs that are persisted are saved to a file, with their changes, and restored at the next start.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.store = Store(folder)
+        self.profiles = ProfileStore(folder)
         self._outputs: dict[str, Output] = {}
-        self._lead, self._seen = "", 0.0
-        self._played: str | None = None
-        self._keeper = Keeper(self.store.folder.parent)
-        self._kept: set[str] = set()
+        self._active, self._active_at = "", 0.0
+        self._playback_session: str | None = None
+        self._store = OutputStore(self.profiles.folder.parent)
+        self._persisted: set[str] = set()
         self._saving: asyncio.TimerHandle | None = None
 
     def __iter__(self) -> Iterator[Output]:
@@ -48,49 +48,45 @@ class Outputs:
         return len(self._outputs)
 
     def offer(self, frame: StreamFrame) -> None:
-        """A frame for whom it concerns; never waits."""
+        """Pass a frame to the outputs of its session. Never waits."""
         now = time.monotonic()
-        if frame.session == self._lead or now - self._seen > HANDOVER:
-            self._lead, self._seen = frame.session, now
+        if frame.session == self._active or now - self._active_at > HANDOVER_SECONDS:
+            self._active, self._active_at = frame.session, now
         for output in self._outputs.values():
-            if frame.session == (output.address.session or self._played or self._lead):
+            if frame.session == (output.address.session or self._playback_session or self._active):
                 output.offer(frame)
 
-    def follow(self, session: str | None) -> None:
-        """A take is played into this session and goes before any other face; None: no longer."""
-        self._played = session
+    def set_playback_session(self, session: str | None) -> None:
+        """Outputs without a session send this one, into which a take is played, before any other. None: no longer."""
+        self._playback_session = session
 
     def restore(self) -> None:
-        """Add what is remembered; an output to the same place that is there already goes before it."""
-        for kept in self._keeper.load():
+        """Add the saved outputs, except to destinations that already have one."""
+        for saved in self._store.load():
             try:
-                output = self.add(kept.url, kept.profile, kept.enabled)
+                output = self.add(saved.url, saved.profile, saved.enabled)
             except InputError as error:
-                # One that the command line names, too, is nothing to warn of.
+                # The command line naming a saved one again is normal.
                 level = logging.INFO if error.code == "output-exists" else logging.WARNING
-                logger.log(level, "an output of %s is left out: %s", self._keeper.path, error)
+                logger.log(level, "an output of %s is left out: %s", self._store.path, error)
             else:
-                self._kept.add(output.id)
+                self._persisted.add(output.id)
 
-    def keep(self, output: Output) -> None:
-        """Remember one, and from now on what is changed in it."""
-        self._kept.add(output.id)
-        self._changed()
+    def persist(self, output: Output) -> None:
+        """Save an output, and its later changes."""
+        self._persisted.add(output.id)
+        self._schedule_save()
 
     def add(self, url: str, profile: Profile | None = None, enabled: bool = True) -> Output:
-        """Make and start one. Raises InputError."""
+        """Add an output, and start it when enabled. Raises InputError."""
         if len(self._outputs) >= MAX_OUTPUTS:
-            raise InputError("too-many-outputs", f"there are {MAX_OUTPUTS} outputs, which is the limit: delete one")
+            raise ConflictError("too-many-outputs", f"there are {MAX_OUTPUTS} outputs, which is the limit: delete one")
         address = addresses.parse(url)
         for other in self:
-            if (other.address.kind, other.address.host, other.address.port) == (
-                address.kind,
-                address.host,
-                address.port,
-            ):
+            if other.address.destination == address.destination:
                 cure = f"change or delete output {other.id}, which goes there already"
-                raise InputError("output-exists", f"two {address.kind} outputs to one place would fight: {cure}")
-        output = Output(address, self.store, profile)
+                raise ConflictError("output-exists", f"two {address.kind} outputs to one place would fight: {cure}")
+        output = Output(address, self.profiles, profile)
         self._outputs[output.id] = output
         if enabled:
             output.start()
@@ -100,7 +96,7 @@ class Outputs:
         """Raises InputError "not-found"."""
         output = self._outputs.get(output_id)
         if output is None:
-            raise InputError("not-found", f"no output is called {output_id[:40]!r}; GET /api/outputs lists them")
+            raise NotFoundError("not-found", f"no output is called {output_id[:40]!r}; GET /api/outputs lists them")
         return output
 
     async def change(self, output: Output, changes: dict[str, object]) -> None:
@@ -116,18 +112,18 @@ class Outputs:
         if "rate" in changes:
             address = replace(address, rate=addresses.rate(changes["rate"]))
         if "names" in changes:
-            address = replace(address, names=_word("names", changes["names"]))
+            address = replace(address, names=_optional_text("names", changes["names"]))
         if "mapping" in changes:
-            address = replace(address, mapping=_word("mapping", changes["mapping"]))
+            address = replace(address, mapping=_optional_text("mapping", changes["mapping"]))
             if address.mapping is not None and "names" not in changes:
-                address = replace(address, names=None)  # a mapping brings its own
+                address = replace(address, names=None)  # the mapping has its own names
         profile = output.mapping.profile
         if "profile" in changes:
             profile = Profile.from_plain(changes["profile"], "profile")
         elif "mapping" in changes:
-            profile = self.store.load(address.mapping) if address.mapping is not None else Profile()
+            profile = self.profiles.load(address.mapping) if address.mapping is not None else Profile()
         if {"names", "mapping", "profile"} & changes.keys():
-            # What the profile itself says of mirroring and names is from now on what counts.
+            # From now on the profile itself decides about mirroring and names.
             profile = replace(profile, preset=address.names or profile.preset)
             address = replace(address, mirror=False)
         await output.change(addresses.parse(address.url), profile)
@@ -135,26 +131,26 @@ class Outputs:
             output.start()
         elif not enabled:
             await output.stop()
-        if output.id in self._kept:
-            self._changed()
+        if output.id in self._persisted:
+            self._schedule_save()
 
     async def remove(self, output: Output) -> None:
-        """End one and forget it. Idempotent."""
+        """Stop and remove an output. Idempotent."""
         self._outputs.pop(output.id, None)
-        if output.id in self._kept:
-            self._kept.discard(output.id)
-            self._changed()
+        if output.id in self._persisted:
+            self._persisted.discard(output.id)
+            self._schedule_save()
         await output.stop()
 
     async def stop(self) -> None:
-        """End all."""
+        """Stop all outputs."""
         if self._saving is not None:
             self._save()
         outputs = list(self)
         self._outputs.clear()
         await asyncio.gather(*(output.stop() for output in outputs))
 
-    def _changed(self) -> None:
+    def _schedule_save(self) -> None:
         if self._saving is None:
             self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save)
 
@@ -162,11 +158,11 @@ class Outputs:
         if self._saving is not None:
             self._saving.cancel()
             self._saving = None
-        kept = (output for output in self if output.id in self._kept)
-        self._keeper.save(output for output in kept if output.address.session is None)
+        saved = (output for output in self if output.id in self._persisted)
+        self._store.save(output for output in saved if output.address.session is None)
 
 
-def _word(key: str, value: object) -> str | None:
+def _optional_text(key: str, value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InputError("bad-request", f"{key}: write a name, or null")
     return value

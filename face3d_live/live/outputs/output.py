@@ -1,6 +1,7 @@
-"""One output: takes frames without waiting, keeps the newest, sends it when its turn has come.
+"""One output: takes frames without waiting, holds the newest, sends it when its rate limit allows.
 
-What goes wrong is kept as `error` and tried again, with longer and longer pauses; it is logged once, not every time.
+Backpressure: a frame that still waits is replaced by a newer one. An error is held in `error`, and the connection is
+tried again with increasing pauses. It is logged once, not at every attempt.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import time
 from dataclasses import replace
 from typing import Literal
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, OutputError
 from face3d_live.live.outputs.address import KINDS, Address
-from face3d_live.live.outputs.handshake import Greeters
+from face3d_live.live.outputs.handshake import HandshakeReceivers
 from face3d_live.live.outputs.senders import Encode, make_encoder, prepare
-from face3d_live.live.outputs.udp import OutputError, open_udp
+from face3d_live.live.outputs.udp import open_udp
 from face3d_live.live.outputs.vtube_studio import PluginLink
-from face3d_live.live.rate_limiter import Counter, Pace
+from face3d_live.live.rate_limiter import FrameRateCounter, RateLimiter
 from face3d_live.mapping.apply import Mapped, Mapping
 from face3d_live.mapping.profile import Profile
-from face3d_live.mapping.store import Store
+from face3d_live.mapping.store import ProfileStore
 from face3d_live.protocols.frame import StreamFrame
 
 logger = logging.getLogger(__name__)
@@ -30,70 +31,72 @@ State = Literal["off", "connecting", "waiting", "sending", "failing"]
 
 #: Seconds between attempts; the last one repeats.
 BACKOFF = (0.25, 0.5, 1.0, 2.0)
-#: After an error this many frames must go well before it is over: a refusal only shows after the packet has gone.
+#: After an error this many frames must be sent before it is over: a refusal shows only after the packet was sent.
 CONFIRMED = 5
 
 
 class Output:
-    """address: where to; profile: how (None: the saved one that the address names, or the plain one).
+    """profile: None for the saved one that the address names, or the default one.
 
-    Raises InputError for a profile or preset that does not exist or does not fit.
+    packets, frames: counts. error: the last one, None while all is well. delay: from a frame's arrival to its last
+    packet, running mean in milliseconds. mapped: what was sent last. Raises InputError for a profile or preset that
+    does not exist or does not fit.
     """
 
-    def __init__(self, address: Address, store: Store, profile: Profile | None = None) -> None:
+    def __init__(self, address: Address, profiles: ProfileStore, profile: Profile | None = None) -> None:
         self.id = secrets.token_hex(4)
         self.address = address
         self.packets = self.frames = 0
         self.error: OutputError | None = None
         self.delay = 0.0
-        self._store = store
+        self._profiles = profiles
         self._state: State = "off"
-        self._pace = Pace(address.rate)
-        self._counter = Counter()
+        self._limiter = RateLimiter(address.rate)
+        self._counter = FrameRateCounter()
         self._newest: tuple[StreamFrame, float] | None = None
-        self._news = asyncio.Event()
+        self._updated = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._logged: str | None = None
-        self._good = 0
-        self._greeters: Greeters | None = None
+        self._sent = 0
+        self._receivers: HandshakeReceivers | None = None
         self.mapped: Mapped | None = None
         self._use(self._profile(address, profile), address)
 
     def offer(self, frame: StreamFrame) -> None:
-        """The newest frame; one that still waits is forgotten."""
+        """Take the newest frame in place of one that still waits."""
         if self._task is not None:
             self._newest = (frame, time.monotonic())
-            self._news.set()
+            self._updated.set()
 
     @property
     def enabled(self) -> bool:
-        """Whether it sends, or tries to."""
+        """Whether it is started."""
         return self._task is not None
 
     @property
-    def is_untuned(self) -> bool:
-        """Whether its profile is what its address says by itself."""
+    def has_default_profile(self) -> bool:
+        """Whether its profile is the one that its address implies."""
         try:
             return self._profile(self.address, None) == self.mapping.profile
-        except InputError:  # the saved mapping is there no more
+        except InputError:  # the saved mapping was deleted
             return False
 
     @property
     def state(self) -> State:
-        """What it is doing."""
+        """The state; "sending" becomes "waiting" when no frames come."""
         if self._state == "sending" and self._counter.fps(time.monotonic()) == 0.0:
             return "waiting"
         return self._state
 
     def start(self) -> None:
-        """Begin to send. Idempotent."""
+        """Start sending. Idempotent."""
         if self._task is None:
             self._state, self.error, self._logged = "connecting", None, None
             self._task = asyncio.create_task(self._run(), name=f"output {self.address.kind}")
             self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Send no more. Idempotent."""
+        """Stop sending. Idempotent."""
         task, self._task = self._task, None
         self._state, self._newest, self.mapped = "off", None, None
         if task is not None:
@@ -101,9 +104,9 @@ class Output:
             await asyncio.gather(task, return_exceptions=True)
 
     async def change(self, address: Address, profile: Profile | None) -> None:
-        """Another rate or profile, from the next frame on. Raises InputError and leaves all as it was."""
+        """Change rate and profile, from the next frame on. Raises InputError and then changes nothing."""
         self._use(self._profile(address, profile), address)
-        self._pace.rate = address.rate
+        self._limiter.rate = address.rate
 
     def to_json(self) -> dict[str, object]:
         """Its state as plain data."""
@@ -127,12 +130,12 @@ class Output:
             "frames": self.frames,
             "fps": round(self._counter.fps(now), 1),
             "ms": round(self.delay, 2),
-            "receivers": self._greeters.names if self._greeters is not None else None,
-            "error": {"code": error.code, "message": error.message} if error is not None else None,
+            "receivers": self._receivers.names if self._receivers is not None else None,
+            "error": error.to_json() if error is not None else None,
         }
 
     def values(self) -> dict[str, object]:
-        """What was sent last: the tuned coefficients' values in their order, and the named ones."""
+        """What was sent last: the tuned coefficients in ARKit's order, and the outputs by name."""
         mapped = self.mapped
         if mapped is None:
             return {"expression": None, "outputs": None}
@@ -144,7 +147,7 @@ class Output:
 
     def _profile(self, address: Address, profile: Profile | None) -> Profile:
         if profile is None:
-            profile = self._store.load(address.mapping) if address.mapping is not None else Profile()
+            profile = self._profiles.load(address.mapping) if address.mapping is not None else Profile()
         if address.mirror:
             profile = replace(profile, mirror=True)
         return replace(profile, preset=address.names) if address.names is not None else profile
@@ -162,38 +165,38 @@ class Output:
     async def _run(self) -> None:
         attempt = 0
         while True:
-            self._good = 0
+            self._sent = 0
             try:
                 await self._send()
             except OutputError as error:
                 self._fail(error)
                 if error.code == "denied":
                     return
-            attempt = 0 if self._good > CONFIRMED else attempt + 1
+            attempt = 0 if self._sent > CONFIRMED else attempt + 1
             await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
 
     async def _send(self) -> None:
         if self.address.kind == "vts":
-            await self._plugin()
-        elif self.address.is_asked:
-            await self._answers()
+            await self._send_to_plugin()
+        elif self.address.waits_for_handshake:
+            await self._send_to_receivers()
         else:
-            await self._datagrams()
+            await self._send_datagrams()
 
-    async def _answers(self) -> None:
-        """Frames to whoever has asked for them. Raises OutputError when the port is not to be had."""
-        async with Greeters.open(self.address) as self._greeters:
+    async def _send_to_receivers(self) -> None:
+        """Send to the receivers that made a handshake. Raises OutputError when the port is taken."""
+        async with HandshakeReceivers.open(self.address) as self._receivers:
             self._state, self.error = "waiting", None
             try:
                 while True:
                     mapped, arrived = await self._next()
-                    if sent := self._greeters.send(mapped.frame):
+                    if sent := self._receivers.send(mapped.frame):
                         self.packets += sent
-                        self._went(arrived)
+                        self._count(arrived)
             finally:
-                self._greeters = None
+                self._receivers = None
 
-    async def _datagrams(self) -> None:
+    async def _send_datagrams(self) -> None:
         await asyncio.to_thread(prepare, self.address.kind)
         async with open_udp(self.address) as link:
             if self.error is None:
@@ -203,34 +206,34 @@ class Output:
                 assert self._encode is not None
                 for packet in self._encode(mapped):
                     self.packets += link.send(packet)
-                self._went(arrived)
+                self._count(arrived)
 
-    async def _plugin(self) -> None:
+    async def _send_to_plugin(self) -> None:
         """Raises OutputError when VTube Studio is not there, refuses or leaves."""
-        async with PluginLink.open(self.address, self.mapping.names, self._store.folder.parent) as link:
+        async with PluginLink.open(self.address, self.mapping.names, self._profiles.folder.parent) as link:
             while True:
                 mapped, arrived = await self._next(link)
                 if link.names != self.mapping.names:
-                    return  # to come back with the parameters that are wanted now
+                    return  # to connect again with the new parameters
                 if await link.inject(mapped):
                     self.packets += 1
-                    self._went(arrived)
-                self._note(link)
+                    self._count(arrived)
+                self._take_notice(link)
 
     async def _next(self, link: PluginLink | None = None) -> tuple[Mapped, float]:
-        """The newest frame when it may go; for a plugin link the last one again, so that it is not forgotten."""
+        """The newest frame when the rate limit allows; for a plugin link also the last one again, as it expires there."""
         while True:
-            self._news.clear()
+            self._updated.clear()
             if self._newest is None:
                 if link is None:
-                    await self._news.wait()
+                    await self._updated.wait()
                 else:
-                    again = await link.watch(self._news)
-                    self._note(link)
+                    again = await link.watch(self._updated)
+                    self._take_notice(link)
                     if again is not None:
                         return again, time.monotonic()
                 continue
-            wait = self._pace.wait()
+            wait = self._limiter.wait()
             if wait == 0.0:
                 break
             await asyncio.sleep(wait)
@@ -239,24 +242,24 @@ class Output:
         self.mapped = self.mapping.apply(frame)
         return self.mapped, arrived
 
-    def _went(self, arrived: float) -> None:
+    def _count(self, arrived: float) -> None:
         now = time.monotonic()
-        self._pace.sent(now)
+        self._limiter.sent(now)
         self._counter.add(now)
         self.frames += 1
         self.delay += 0.1 * (1000 * (now - arrived) - self.delay)
-        self._good += 1
-        if self.error is not None and self._good <= CONFIRMED:
+        self._sent += 1
+        if self.error is not None and self._sent <= CONFIRMED:
             return
         self._state, self.error = "sending", None
         if self._logged is not None:
             logger.warning("output %s: works again", self.address.url)
             self._logged = None
 
-    def _note(self, link: PluginLink) -> None:
-        """What the plugin's user should know, at once."""
-        if link.trouble is not None:
-            self.error = link.trouble
+    def _take_notice(self, link: PluginLink) -> None:
+        """Show what the plugin's user has to do."""
+        if link.notice is not None:
+            self.error = link.notice
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

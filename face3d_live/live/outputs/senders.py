@@ -12,19 +12,20 @@ from face3d_live.mapping.apply import Mapped
 from face3d_live.protocols import ifacialmocap, live_link, openseeface, vmc, vtube_studio
 from face3d_live.protocols.clock import ClockTime
 
-NEWER = 1e-3  # seconds
+#: Seconds by which an OpenSeeFace packet is newer than the one before.
+MIN_STEP = 1e-3
 
 Encode = Callable[[Mapped], list[bytes]]
 
 
 def prepare(kind: str) -> None:
-    """What a format's encoder needs from disk; takes a third of a second once, so not on the event loop."""
+    """Load what a format's encoder needs. Takes a third of a second once, so it must not run on the event loop."""
     if kind == "osf":
-        _face()
+        average_face()
 
 
 @cache
-def _face() -> openseeface.Face:
+def average_face() -> openseeface.Face:
     """The points of the average head."""
     from face3d_live.head.model import Head
 
@@ -34,28 +35,29 @@ def _face() -> openseeface.Face:
 
 
 def _openseeface() -> Encode:
-    """Receivers take only packets that are newer than the last one: the times are the clock's, whatever session or
-    take they are of."""
+    """Receivers ignore packets that are not newer than the last one, so the times are the clock's, whatever the
+    session.
+    """
     now, last = ClockTime(time.time), 0.0
 
     def encode(mapped: Mapped) -> list[bytes]:
         nonlocal last
-        last = max(now(mapped.frame), last + NEWER)
-        packet = openseeface.encode(replace(mapped.frame, t=last), _face())
+        last = max(now(mapped.frame), last + MIN_STEP)
+        packet = openseeface.encode(replace(mapped.frame, t=last), average_face())
         return [] if packet is None else [packet]
 
     return encode
 
 
 def make_encoder(address: Address, names: Sequence[str]) -> Encode | None:
-    """The encoder of an address's format; None for a plugin, which has a connection of its own.
+    """The encoder of an address's format; None for a plugin, which has its own connection.
 
     Raises ValueError for names or a subject that the format does not take.
     """
     match address.kind:
         case "vmc":
-            performer = vmc.Encoder(names)
-            return lambda mapped: performer.encode(mapped.frame, mapped.values.tolist())
+            encoder = vmc.Encoder(names)
+            return lambda mapped: encoder.encode(mapped.frame, mapped.values.tolist())
         case "livelink":
             face = live_link.Encoder(address.subject if address.subject is not None else "Face3D", address.rate)
             return lambda mapped: [face.encode(mapped.frame)]

@@ -1,9 +1,9 @@
-"""The outputs that the user has made, remembered over restarts: a small JSON file beside the saved mappings.
+"""The user's outputs, saved over restarts: a small JSON file beside the saved mapping profiles.
 
     {"face3d_outputs": 1, "outputs": [{"url": "vmc://127.0.0.1:39539", "enabled": true, "profile": {...}}]}
 
-`profile` is there where tuning differs from what the URL says by itself. An output of one session is not remembered, as
-sessions are not.
+`profile` is present when it differs from the one that the URL implies. An output of one session is not saved, as
+sessions end with the server.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Kept:
-    """profile: None for what the URL says."""
+class SavedOutput:
+    """profile: None for the one that the URL implies."""
 
     url: str
     enabled: bool = True
     profile: Profile | None = None
 
     @classmethod
-    def from_plain(cls, plain: object) -> Kept:
+    def from_plain(cls, plain: object) -> SavedOutput:
         """Raises InputError or ValueError."""
         if not isinstance(plain, dict) or not isinstance(plain.get("url"), str):
             raise ValueError("an output needs a url")
@@ -46,36 +46,36 @@ class Kept:
         return cls(plain["url"], enabled, Profile.from_plain(profile, "profile") if profile is not None else None)
 
 
-class Keeper:
-    """The file. Trouble with it is logged, and never in the way of sending."""
+class OutputStore:
+    """The file. Errors with it are logged, and sending goes on."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "outputs.json"
         self._failed = False
 
-    def load(self) -> list[Kept]:
-        """What is remembered; a file that cannot be read is put aside, so that it is not written over."""
+    def load(self) -> list[SavedOutput]:
+        """The saved outputs. An unreadable file is renamed, so that it is not overwritten."""
         try:
             items = self._items()
         except FileNotFoundError:
             return []
         except (OSError, ValueError, RecursionError) as error:
-            aside = self.path.with_suffix(".broken.json")
+            renamed = self.path.with_suffix(".broken.json")
             with suppress(OSError):
-                self.path.replace(aside)
+                self.path.replace(renamed)
             text = "%s cannot be read (%s): starting without the outputs that it held; it is now %s"
-            logger.warning(text, self.path, error, aside)
+            logger.warning(text, self.path, error, renamed)
             return []
         found = []
         for item in items:
             try:
-                found.append(Kept.from_plain(item))
+                found.append(SavedOutput.from_plain(item))
             except (InputError, ValueError) as error:
                 logger.warning("%s: an output is left out: %s", self.path, error)
         return found
 
     def save(self, outputs: Iterable[Output]) -> None:
-        """Remember these, in one step, so that a crash leaves the file as it was."""
+        """Replace the file atomically, so that a crash leaves the old one."""
         plain = {"face3d_outputs": VERSION, "outputs": [_plain(output) for output in outputs]}
         try:
             with replacing(self.path) as new:
@@ -103,6 +103,6 @@ class Keeper:
 
 def _plain(output: Output) -> dict[str, object]:
     plain: dict[str, object] = {"url": output.address.url, "enabled": output.enabled}
-    if not output.is_untuned:
+    if not output.has_default_profile:
         plain["profile"] = output.mapping.profile.to_plain()
     return plain

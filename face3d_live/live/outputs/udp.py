@@ -1,4 +1,4 @@
-"""The way of an output's bytes: a UDP socket that never waits."""
+"""A non-blocking UDP socket for outputs, name resolution, and errors in a user's terms."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import errno
 import socket
 from collections.abc import AsyncIterator
 
-from face3d_live.errors import Face3DError, InputError
+from face3d_live.errors import InputError, OutputError
 from face3d_live.live.outputs.address import Address, check_host
 
-
-class OutputError(Face3DError):
-    """The receiver cannot be reached or wants nothing; trying again may help."""
-
-
-#: What the system says, as code and cure.
+#: The system's error number -> code, message.
 _ERRORS = {
     errno.ECONNREFUSED: ("not-listening", "nobody listens there: start the receiving program, or check its port"),
     errno.EHOSTUNREACH: ("unreachable", "the machine cannot be reached: check the address and the network"),
@@ -25,8 +20,8 @@ _ERRORS = {
 }
 
 
-def explain(error: OSError) -> OutputError:
-    """A system's error in a user's words."""
+def output_error(error: OSError) -> OutputError:
+    """A system error as an `OutputError`."""
     code, cure = _ERRORS.get(error.errno or 0, ("unreachable", error.strerror or str(error) or "sending failed"))
     return OutputError(code, cure)
 
@@ -38,25 +33,25 @@ class UdpLink:
         self._socket = connected
 
     def send(self, packet: bytes) -> bool:
-        """Whether the system took the packet; it takes none while its buffer is full. Raises OutputError."""
+        """Send without waiting. False when the system's buffer is full. Raises OutputError."""
         try:
             self._socket.send(packet)
         except BlockingIOError:
             return False
         except OSError as error:
-            raise explain(error) from error
+            raise output_error(error) from error
         return True
 
 
 async def resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """The receiver's own address; checked after the name service has spoken. Raises OutputError."""
+    """The receiver's address family and address, checked after name resolution. Raises OutputError."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(5):
             found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)
     except (OSError, TimeoutError, UnicodeError) as error:
         raise OutputError("unknown-host", f"no machine is called {address.host!r}: check the name") from error
-    # Programs that face trackers send to listen on IPv4 first.
+    # IPv4 is preferred: receivers of face trackers listen on it.
     family, _, _, _, where = min(found, key=lambda item: item[0] != socket.AF_INET)
     try:
         check_host(str(where[0]).partition("%")[0])
@@ -74,5 +69,5 @@ async def open_udp(address: Address) -> AsyncIterator[UdpLink]:
         try:
             connected.connect(where)
         except OSError as error:
-            raise explain(error) from error
+            raise output_error(error) from error
         yield UdpLink(connected)

@@ -12,8 +12,9 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from face3d_live.errors import OutputError
 from face3d_live.live.outputs.address import Address
-from face3d_live.live.outputs.udp import OutputError, explain, resolve
+from face3d_live.live.outputs.udp import output_error, resolve
 from face3d_live.mapping.apply import Mapped
 from face3d_live.protocols.vtube_studio import KEEP_SECONDS, Plugin
 from face3d_live.text import decoded
@@ -25,7 +26,7 @@ _ASKING = OutputError("allow-plugin", "VTube Studio asks whether Face3D Live may
 _DENIED = "VTube Studio's user has not allowed the plugin: switch this output off and on to ask again"
 
 
-class Tokens:
+class TokenStore:
     """Tokens by host and port, in a file that only its owner may read."""
 
     def __init__(self, folder: Path) -> None:
@@ -36,8 +37,8 @@ class Tokens:
         token = self._all().get(where)
         return token if isinstance(token, str) else None
 
-    def keep(self, where: str, token: str | None) -> None:
-        """Store one, or forget it. Raises OutputError when the file cannot be written."""
+    def save(self, where: str, token: str | None) -> None:
+        """Save a token, or with None delete it. Raises OutputError when the file cannot be written."""
         tokens = self._all()
         if tokens.get(where) == token:
             return
@@ -62,11 +63,14 @@ class Tokens:
 
 
 class PluginLink:
-    """An open connection. names: what is injected. trouble: what its user should know, None when all is well."""
+    """An open connection.
+
+    names: the injected parameters. notice: what its user has to do or should know, None when all is well.
+    """
 
     def __init__(self, socket: ClientConnection, plugin: Plugin, names: tuple[str, ...]) -> None:
         self.names = names
-        self.trouble: OutputError | None = None
+        self.notice: OutputError | None = None
         self._socket = socket
         self._plugin = plugin
         self._last: Mapped | None = None
@@ -77,7 +81,7 @@ class PluginLink:
     async def open(cls, address: Address, names: tuple[str, ...], folder: Path) -> AsyncIterator[PluginLink]:
         """A connection for as long as the block runs. Raises OutputError."""
         _, (host, port) = await resolve(address)
-        where, tokens = f"{address.host}:{address.port}", Tokens(folder)
+        where, tokens = f"{address.host}:{address.port}", TokenStore(folder)
         uri = f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
         try:
             async with connect(
@@ -90,7 +94,7 @@ class PluginLink:
                 finally:
                     link._reader.cancel()
                     await asyncio.gather(link._reader, return_exceptions=True)
-                    await socket.close()  # a goodbye also when this task is cancelled
+                    await socket.close()  # a closing handshake also when this task is cancelled
         except TimeoutError as error:
             raise OutputError("unreachable", "VTube Studio does not answer: check the address and port") from error
         except ConnectionClosed as error:
@@ -98,7 +102,7 @@ class PluginLink:
         except WebSocketException as error:
             raise OutputError("not-vts", f"what listens there is not VTube Studio's plugin API: {error}") from error
         except OSError as error:
-            raise explain(error) from error
+            raise output_error(error) from error
 
     async def inject(self, mapped: Mapped) -> bool:
         """Whether the values went out. Raises OutputError."""
@@ -110,28 +114,31 @@ class PluginLink:
         await self._send([message])
         return True
 
-    async def watch(self, news: asyncio.Event) -> Mapped | None:
-        """Until there is news; the last frame when it has to be said again. Raises OutputError when all is over."""
+    async def watch(self, updated: asyncio.Event) -> Mapped | None:
+        """Wait for a new frame; returns the last one when it must be repeated.
+
+        Raises OutputError when the connection ends.
+        """
         assert self._reader is not None
-        waiting = asyncio.create_task(news.wait())
+        waiting = asyncio.create_task(updated.wait())
         try:
             await asyncio.wait({waiting, self._reader}, timeout=KEEP_SECONDS / 2, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
         self._check()
-        return None if news.is_set() else self._last
+        return None if updated.is_set() else self._last
 
-    async def _read(self, tokens: Tokens, where: str) -> None:
+    async def _read(self, tokens: TokenStore, where: str) -> None:
         await self._send(self._plugin.begin())
-        self._tell()
+        self._update_notice()
         async for text in self._socket:
             try:
                 answers = self._plugin.receive(text)
             except ValueError as error:
                 raise OutputError("not-vts", "what listens there does not speak as VTube Studio does") from error
-            tokens.keep(where, self._plugin.token)
+            tokens.save(where, self._plugin.token)
             await self._send(answers)
-            self._tell()
+            self._update_notice()
             if self._plugin.state == "denied":
                 raise OutputError("denied", _DENIED)
 
@@ -140,14 +147,14 @@ class PluginLink:
             for message in messages:
                 await self._socket.send(message)
 
-    def _tell(self) -> None:
+    def _update_notice(self) -> None:
         plugin = self._plugin
         if plugin.state == "asking":
-            self.trouble = _ASKING
-        elif plugin.trouble is not None:
-            self.trouble = OutputError("vts", plugin.trouble)
+            self.notice = _ASKING
+        elif plugin.last_error is not None:
+            self.notice = OutputError("vts", plugin.last_error)
         else:
-            self.trouble = None
+            self.notice = None
 
     def _check(self) -> None:
         assert self._reader is not None

@@ -1,9 +1,7 @@
-"""Recording a session: its frames go into a take, and if asked for its sound and its render into files beside it.
+"""Recording a session: its frames into a take, and optionally its sound and its render into sidecar files.
 
-Each is written by a thread of its own.
-
-The event loop never waits for the disk: `Recorder.add` puts a frame into a bounded queue. When that is full the frame
-is missing from the take, and a marked gap stands in its place.
+Each file is written by its own `WriterThread`, so the event loop never waits for the disk. A frame that does not fit
+into the bounded queue is missing from the take, and a gap "disk" is written in its place.
 """
 
 from __future__ import annotations
@@ -11,28 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live.recording.writer_threads import Lane
+from face3d_live.live.recording.writer_threads import WriterThread
 from face3d_live.takes import render_video, sound
-from face3d_live.takes.model import Frame, Gap, Header, Record, Why
+from face3d_live.takes.model import Gap, Header, Record, TakeFrame, Why
 from face3d_live.takes.writer import TakeWriter
 from face3d_live.typing import Rgb
 
-#: Frames that may wait for the disk: ten seconds of them.
-QUEUE = 300
-#: Pictures of the render that may wait for their encoder: 24 MB of them.
-PICTURES = 30
-#: Pieces of sound, mostly of 20 ms, that may wait for the disk.
-PIECES = 500
-#: A camera that gives nothing for so long leaves a marked gap, seconds.
+#: Frames in the queue: ten seconds.
+MAX_FRAMES = 300
+#: Pictures of the render in the queue: 24 MB.
+MAX_PICTURES = 30
+#: Chunks of sound in the queue, mostly of 20 ms each.
+MAX_CHUNKS = 500
+#: A camera that is silent for so many seconds leaves a gap "silent".
 SILENT_SECONDS = 0.25
 
 
-class _Frames:
-    """A take's writer, as a `Lane` wants it. missed: how many frames have not fitted since the last that did."""
+class _TakeFile:
+    """A `TakeWriter` as a `FileWriter`. missed: how many frames were dropped since the last one that fitted."""
 
     def __init__(self, take: TakeWriter, missed: Callable[[], int]) -> None:
         self._take, self._missed = take, missed
@@ -40,12 +39,12 @@ class _Frames:
 
     @property
     def seconds(self) -> float:
-        """How far the take is."""
+        """Length of the take."""
         return self._take.seconds
 
     @property
     def bytes(self) -> int:
-        """Length of the file."""
+        """Size of the file."""
         return self._take.bytes
 
     def write(self, records: Sequence[Record], /) -> None:
@@ -54,7 +53,7 @@ class _Frames:
             self._take.write(record)
 
     def close(self) -> None:
-        """End the file, with the gap of what was missed last."""
+        """End the file, with a gap for the frames that were dropped last."""
         try:
             if self._missed():
                 self._take.write(Gap(self._missed(), "disk"))
@@ -63,47 +62,47 @@ class _Frames:
 
 
 class Recorder:
-    """A take in the making. Opened in the constructor, which may block: InputErrors are the writer's.
+    """A running recording. The constructor opens the take, which may block. Raises as `TakeWriter` does.
 
-    with_sound, with_render: also write what `hear` and `add` bring of those. on_trouble is called, on a thread that
-    writes, when the disk refuses; the take, or its sound or render, ends there.
+    with_sound, with_render: also write the sound of `add_sound` and the pictures of `add`. on_error: called on a writer
+    thread when a file cannot be written; that file ends there, and with the take its sidecars.
     """
 
     def __init__(
         self,
         path: Path,
         header: Header,
-        on_trouble: Callable[[InputError], None],
+        on_error: Callable[[InputError], None],
         *,
         with_sound: bool = False,
         with_render: bool = False,
     ) -> None:
         self.id = path.stem
-        self._on_trouble = on_trouble
+        self._on_error = on_error
         self._writer = TakeWriter(path, header)
         self._counts: tuple[int, int] | None = None
         self._last_t: float | None = None
         self._missed = 0
         self._origin: float | None = None  # the session's time of the take's first frame
-        self._sound: Lane[sound.Heard] | None = None
-        self._render: Lane[render_video.Shown] | None = None
+        self._sound: WriterThread[sound.SoundChunk] | None = None
+        self._render: WriterThread[render_video.RenderedFrame] | None = None
         if with_sound:
             writer = sound.SoundWriter(path.with_suffix(sound.SUFFIX))
-            self._sound = Lane(f"sound {self.id}", writer, PIECES, on_trouble)
+            self._sound = WriterThread(f"sound {self.id}", writer, MAX_CHUNKS, on_error)
         if with_render:
-            self._render = Lane(
+            self._render = WriterThread(
                 f"render {self.id}",
-                render_video.FilmWriter(path.with_suffix(render_video.SUFFIX)),
-                PICTURES,
-                on_trouble,
+                render_video.RenderWriter(path.with_suffix(render_video.SUFFIX)),
+                MAX_PICTURES,
+                on_error,
             )
-        frames = _Frames(self._writer, lambda: self._missed)
-        self._frames: Lane[Sequence[Record]] = Lane(f"take {self.id}", frames, QUEUE, self._fail)
+        frames = _TakeFile(self._writer, lambda: self._missed)
+        self._frames: WriterThread[Sequence[Record]] = WriterThread(f"take {self.id}", frames, MAX_FRAMES, self._fail)
 
     @property
-    def trouble(self) -> InputError | None:
-        """Why the take ended, where the disk refused it."""
-        return self._frames.trouble
+    def error(self) -> InputError | None:
+        """Why the take ended early, None while it can be written."""
+        return self._frames.error
 
     @property
     def path(self) -> Path:
@@ -111,14 +110,14 @@ class Recorder:
         return self._writer.path
 
     @property
-    def listening(self) -> bool:
-        """Whether sound is wanted."""
+    def records_sound(self) -> bool:
+        """Whether sound is recorded."""
         return self._sound is not None and not self._frames.ending
 
-    def hear(self, samples: sound.Samples, t: float) -> None:
-        """Sound from `t` on, in the session's time; never waits. What comes before the first frame is left out."""
+    def add_sound(self, samples: sound.Samples, t: float) -> None:
+        """Sound that starts at `t`, session time. Never waits. What comes before the first frame is left out."""
         if self._sound is not None and self._origin is not None:
-            self._sound.put(sound.Heard(samples, t - self._origin))
+            self._sound.put(sound.SoundChunk(samples, t - self._origin))
 
     def add(
         self,
@@ -131,35 +130,35 @@ class Recorder:
         failed: int,
         image: Rgb | None = None,
     ) -> None:
-        """One more frame; never waits.
+        """Record a frame. Never waits.
 
-        dropped and failed: the session's counts so far of pictures that were left out because the engine was busy, and
-        of those that it could not process. image: the avatar, which nobody changes any more.
+        dropped, failed: the session's total counts of pictures that were skipped because the engine was busy, and of
+        those that it could not process. image: the drawn picture, which must not be changed afterwards.
         """
         if self._frames.ending:
             return
         self._origin = t if self._origin is None else self._origin
         if self._render is not None and image is not None:
-            self._render.put(render_video.Shown(image, t - self._origin))
+            self._render.put(render_video.RenderedFrame(image, t - self._origin))
         counts = dropped, failed
-        records = [*self._gaps(t, counts), Frame(number, t, face, codes, camera)]
+        records = [*self._gaps(t, counts), TakeFrame(number, t, face, codes, camera)]
         if self._frames.put(records):
             self._counts, self._last_t, self._missed = counts, t, 0
         else:
             self._missed += 1
 
     def finish(self) -> None:
-        """The last frame has been added: the threads write what waits and close the files. Idempotent, never waits."""
-        for lane in (self._frames, *self._beside.values()):
-            lane.finish()
+        """No more frames: the threads write what is queued and close the files. Idempotent, never waits."""
+        for thread in (self._frames, *self._sidecars.values()):
+            thread.finish()
 
     async def closed(self) -> None:
-        """Until the files are closed."""
-        for lane in (self._frames, *self._beside.values()):
-            await asyncio.to_thread(lane.join)
+        """Wait until the files are closed."""
+        for thread in (self._frames, *self._sidecars.values()):
+            await asyncio.to_thread(thread.join)
 
     def state(self) -> dict[str, object]:
-        """What there is so far, as plain data."""
+        """What was written so far, as plain data."""
         writer = self._writer
         plain: dict[str, object] = {
             "take": self.id,
@@ -168,18 +167,18 @@ class Recorder:
             "seconds": round(writer.seconds, 3),
             "bytes": writer.bytes,
         }
-        plain |= {name: lane.state() for name, lane in self._beside.items()}
-        if self.trouble is not None:
-            plain["error"] = {"code": self.trouble.code, "message": self.trouble.message}
+        plain |= {name: thread.state() for name, thread in self._sidecars.items()}
+        if self.error is not None:
+            plain["error"] = self.error.to_json()
         return plain
 
     @property
-    def _beside(self) -> dict[str, Lane]:
-        lanes: dict[str, Lane | None] = {"sound": self._sound, "render": self._render}
-        return {name: lane for name, lane in lanes.items() if lane is not None}
+    def _sidecars(self) -> dict[str, WriterThread[Any]]:
+        threads: dict[str, WriterThread[Any] | None] = {"sound": self._sound, "render": self._render}
+        return {name: thread for name, thread in threads.items() if thread is not None}
 
     def _gaps(self, t: float, counts: tuple[int, int]) -> list[Record]:
-        """What lies between the frame before and this one."""
+        """The gaps between the previous frame and this one."""
         if self._counts is None or self._last_t is None:
             return []
         busy, failed = counts[0] - self._counts[0], counts[1] - self._counts[1]
@@ -190,6 +189,6 @@ class Recorder:
         return gaps
 
     def _fail(self, error: InputError) -> None:
-        """The take ends, and so does what is beside it."""
+        """The take cannot be written: its sidecars end with it."""
         self.finish()
-        self._on_trouble(error)
+        self._on_error(error)

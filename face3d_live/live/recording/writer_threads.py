@@ -1,7 +1,7 @@
-"""What a recording consists of, a take's frames, its sound, its render: writers with a thread and a bounded queue each.
+"""Writer threads: each file of a recording (frames, sound, render) has a thread and a bounded queue.
 
-Encoding pictures must not delay the take's lines, and nothing may delay the event loop: `Lane.put` never waits. What
-does not fit into the queue is left out and counted.
+Encoding pictures must not delay the take's lines, and the disk must not delay the event loop, so `WriterThread.put`
+never waits. Backpressure: items that do not fit into the queue are dropped and counted.
 """
 
 from __future__ import annotations
@@ -18,65 +18,68 @@ from face3d_live.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-#: How often a thread looks whether the end has come, seconds.
-TICK = 0.25
+#: Interval at which a thread without items checks for its end, seconds.
+TICK_SECONDS = 0.25
 
 
 Item = TypeVar("Item")
 _Written = TypeVar("_Written", contravariant=True)
 
 
-class Writes(Protocol[_Written]):
-    """As `takes.sound.SoundWriter` and `takes.film.FilmWriter`; InputErrors where the disk refuses."""
+class FileWriter(Protocol[_Written]):
+    """Such as `takes.sound.SoundWriter`. Every method raises StorageError when the file cannot be written."""
 
     path: Path
 
     @property
     def seconds(self) -> float:
-        """How far it is."""
+        """Length of what was written, seconds."""
 
     @property
     def bytes(self) -> int:
-        """Length of the file."""
+        """Size of the file."""
 
     def write(self, item: _Written, /) -> None:
         """Append."""
 
     def tick(self) -> None:
-        """Make safe what has waited long enough."""
+        """Sync to the disk what is older than a second."""
 
     def close(self) -> None:
         """End the file."""
 
 
-class Lane(Generic[Item]):
-    """One writer and its thread. on_trouble is called on that thread when the disk refuses; the lane ends there."""
+class WriterThread(Generic[Item]):
+    """A writer in its own thread. It ends when the file cannot be written; on_error is called then, on that thread.
+
+    dropped: how many items did not fit into the queue. error: why it ended early, None while all is well.
+    """
 
     def __init__(
-        self, name: str, writer: Writes[Item], capacity: int, on_trouble: Callable[[InputError], None]
+        self, name: str, writer: FileWriter[Item], capacity: int, on_error: Callable[[InputError], None]
     ) -> None:
-        self._name, self._writer, self._on_trouble = name, writer, on_trouble
+        self._name, self._writer, self._on_error = name, writer, on_error
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._ending = threading.Event()
-        self.left_out = 0
-        self.trouble: InputError | None = None
+        self.dropped = 0
+        self.error: InputError | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def put(self, item: Item) -> bool:
-        """One more, whether it fits or not; never waits."""
+        """Queue an item, without waiting. False when it was dropped."""
         if self.ending:
             return False
         try:
             self._queue.put_nowait(item)
         except queue.Full:
-            self.left_out += 1
+            self.dropped += 1
             return False
         return True
 
     @property
     def ending(self) -> bool:
-        """Whether nothing more is taken."""
+        """Whether no more items are accepted."""
         return self._ending.is_set()
 
     @property
@@ -85,21 +88,21 @@ class Lane(Generic[Item]):
         return self._thread.is_alive()
 
     def finish(self) -> None:
-        """The last one has been put: the thread writes what waits and closes the file. Idempotent, never waits."""
+        """No more items: the thread writes what is queued and closes the file. Idempotent, never waits."""
         self._ending.set()
         with suppress(queue.Full):
             self._queue.put_nowait(None)  # wakes the thread
 
     def join(self) -> None:
-        """Until the file is closed."""
+        """Wait until the file is closed."""
         self._thread.join()
 
     def state(self) -> dict[str, object]:
-        """What there is so far, as plain data."""
-        writer, trouble = self._writer, self.trouble
+        """What was written so far, as plain data."""
+        writer, error = self._writer, self.error
         plain: dict[str, object] = {"seconds": round(writer.seconds, 3), "bytes": writer.bytes}
-        plain["left_out"] = self.left_out
-        return plain if trouble is None else plain | {"error": {"code": trouble.code, "message": trouble.message}}
+        plain["left_out"] = self.dropped
+        return plain if error is None else plain | {"error": error.to_json()}
 
     def _run(self) -> None:
         """The thread."""
@@ -111,13 +114,13 @@ class Lane(Generic[Item]):
         except InputError as error:
             logger.error("%s ends: %s", self._name, error)
             self._ending.set()
-            self.trouble = error
-            self._on_trouble(error)
+            self.error = error
+            self._on_error(error)
 
     def _work(self) -> None:
         while not (self._ending.is_set() and self._queue.empty()):
             try:
-                item = self._queue.get(timeout=TICK)
+                item = self._queue.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 self._writer.tick()
                 continue

@@ -1,4 +1,4 @@
-"""What a session tells whoever shows it."""
+"""What a session tells its observer, such as the browser's peer connection."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from face3d_live.live.engine.pipeline import Result
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One answer of the engine in its session's terms. number: counts up from 1; total_ms: arrival to answer."""
+class SessionFrame:
+    """A `Result` with its place in the session.
+
+    number: counts up from 1. t: the picture's time, seconds. arrived: when the picture came, monotonic seconds. fresh:
+    a new picture was processed, not an old one drawn again. total_ms: from arrival to the engine's answer.
+    """
 
     number: int
     t: float
@@ -21,10 +25,10 @@ class Frame:
     total_ms: float
 
 
-class Watcher(Protocol):
-    """Who is told of a session's answers."""
+class SessionObserver(Protocol):
+    """Gets a session's frames and notices, on the event loop."""
 
-    def on_frame(self, frame: Frame) -> None:
+    def on_frame(self, frame: SessionFrame) -> None:
         """A picture was processed."""
 
     def on_notice(self, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""A session without a browser: a file, looped in real time, or a camera of this machine plays into it."""
+"""A session without a browser: its pictures come from a video file, looped in real time, or from a local camera."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from face3d_live.errors import InputError
 from face3d_live.live.engine.shared_memory import MAX_SIDE
-from face3d_live.live.sessions.session import Session, Sessions
+from face3d_live.live.sessions.registry import SessionRegistry
+from face3d_live.live.sessions.session import Session
 from face3d_live.typing import Rgb
 from face3d_live.video import Video
 
@@ -23,14 +24,14 @@ def open_source(name: str) -> Video:
 
 
 def is_camera(name: str) -> bool:
-    """Whether such a name means a camera of this machine."""
+    """Whether the name means a local camera."""
     return name.isdecimal() or name.startswith("/dev/")
 
 
 class Source:
-    """Reads in a thread of its own and submits to a session that lasts as long as the source."""
+    """Reads in its own thread and submits to a session that ends with the source."""
 
-    def __init__(self, name: str, sessions: Sessions) -> None:
+    def __init__(self, name: str, sessions: SessionRegistry) -> None:
         self._name = name
         self._sessions = sessions
         self._stop = threading.Event()
@@ -57,11 +58,11 @@ class Source:
             session.submit(rgb, t, time.monotonic())
 
     def _frames(self, session: Session) -> Iterator[tuple[Rgb, float]]:
-        """Pictures with times that go on over the loop's seam."""
+        """Pictures (H, W, 3) and their times, which keep rising when the file starts again."""
         offset = 0.0
         while not self._stop.is_set():
             with open_source(self._name) as video:
-                if not is_camera(self._name):  # what a camera says of itself need not hold in the dark
+                if not is_camera(self._name):  # a camera's stated rate does not hold in low light
                     session.camera.nominal = min(max(video.fps, 1.0), 240.0)
                 t = 0.0
                 for rgb, t in video:

@@ -1,6 +1,6 @@
-"""The avatar wears its user's own skin: good moments are picked from the stream, the worker makes textures of them.
+"""Texture capture: keyframes are selected from the stream, and the worker fuses them into the head's texture.
 
-Nothing of it is stored: the texture lives in the memory of this process and of the engine, until the session ends.
+Nothing is written to disk: the texture stays in the memory of this process and of the engine until the session ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import Face3DError
-from face3d_live.live.engine.shared_memory import SKIN_SIZE
+from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.track.identity import FAR, goodness
 from face3d_live.typing import Rgb
@@ -23,75 +23,86 @@ from face3d_live.typing import Rgb
 logger = logging.getLogger(__name__)
 
 
-#: Seconds of looking around for good moments before the first skin is made, and between two skins.
-FIRST, BETWEEN = 1.5, 4.0
-#: How many moments a skin is made of, of how many seconds at most one is taken, and the least worth of one.
-MOMENTS, WINDOW, LEAST = 6, 0.25, 0.15
-#: Seconds without a face after which it may be somebody else's.
-ABSENCE = 2.0
-#: Metres at which a webcam's face is so small (80 pixels) that a plain skin looks better than its own.
-FAR_AWAY = 1.5
-#: How much more the moments must be worth together than those that the worn skin is made of.
-BETTER = 1.15
+#: Seconds from the first keyframe to the first texture.
+FIRST_SECONDS = 1.5
+#: Seconds between two textures.
+INTERVAL_SECONDS = 4.0
+#: A texture is fused from so many keyframes at most.
+MAX_KEYFRAMES = 6
+#: At most one keyframe is kept of each window of so many seconds.
+WINDOW_SECONDS = 0.25
+#: Frames of less quality are never keyframes.
+MIN_QUALITY = 0.15
+#: After so many seconds without a face it may be another person's.
+ABSENCE_SECONDS = 2.0
+#: Metres at which a webcam's face is 80 pixels wide: a plain texture looks better than what is captured from there.
+MAX_DISTANCE = 1.5
+#: A new texture is fused when the keyframes' total quality exceeds that of the last texture's by this factor.
+MIN_GAIN = 1.15
 _LIDS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
-#: What opens, stretches or folds the mouth: teeth and creases would be painted on the skin.
+#: Coefficients that open, stretch or fold the mouth: teeth and creases must not become part of the texture.
 _MOUTH = [i for name, i in INDEX.items() if name.startswith(("jaw", "mouth"))]
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
-    """A picture (H, W, 3), its codes, how well it shows the skin (0..1), and when it was (monotonic seconds)."""
+class Keyframe:
+    """rgb: (H, W, 3). quality: how well it shows the skin, 0..1, see `frame_quality`. at: monotonic seconds."""
 
     rgb: Rgb
     codes: HeadCodes
-    worth: float
+    quality: float
     at: float
 
 
-class Wardrobe:
-    """One session's best moments, what the worn skin was worth, and a number that changes with the person."""
+class FrameSelector:
+    """One session's best keyframes. Notices a change of person, and then starts again.
 
-    def __init__(self, wear: Callable[[Rgb], None]) -> None:
-        self.wear = wear
-        self.moments: list[Moment] = []
-        self.worn = 0.0
+    set_texture: takes the finished texture (TEXTURE_SIZE, TEXTURE_SIZE, 4). texture_quality: total quality of the
+    keyframes that the current texture is made of. person: changes with the person. fusing: a texture is being made.
+    next_time: monotonic seconds before which none is made.
+    """
+
+    def __init__(self, set_texture: Callable[[Rgb], None]) -> None:
+        self.set_texture = set_texture
+        self.keyframes: list[Keyframe] = []
+        self.texture_quality = 0.0
         self.person = 0
-        self.fitting = False
-        self.next = 0.0
-        self._newest: Moment | None = None
+        self.fusing = False
+        self.next_time = 0.0
+        self._newest: Keyframe | None = None
 
     def clear(self) -> None:
-        """Forget the person."""
-        self.moments.clear()
-        self.worn = 0.0
+        """Drop the keyframes of the person."""
+        self.keyframes.clear()
+        self.texture_quality = 0.0
         self.person += 1
         self._newest = None
 
-    def offer(self, moment: Moment) -> None:
-        """Keep a moment if it is among the best. Another person's moments go first."""
-        if self._newest is not None and _another(self._newest, moment):
+    def offer(self, frame: Keyframe) -> None:
+        """Keep a frame if it is among the best. Those of another person are dropped first."""
+        if self._newest is not None and _is_another_person(self._newest, frame):
             self.clear()
-        self._newest = moment
-        if moment.worth < LEAST:
+        self._newest = frame
+        if frame.quality < MIN_QUALITY:
             return
-        if not self.moments:
-            self.next = max(self.next, moment.at + FIRST)
-        rivals = [kept for kept in self.moments if kept.at // WINDOW == moment.at // WINDOW]
-        if not rivals and len(self.moments) == MOMENTS:
-            rivals = [min(self.moments, key=lambda kept: kept.worth)]
-        if any(kept.worth >= moment.worth for kept in rivals):
+        if not self.keyframes:
+            self.next_time = max(self.next_time, frame.at + FIRST_SECONDS)
+        replaced = [kept for kept in self.keyframes if kept.at // WINDOW_SECONDS == frame.at // WINDOW_SECONDS]
+        if not replaced and len(self.keyframes) == MAX_KEYFRAMES:
+            replaced = [min(self.keyframes, key=lambda kept: kept.quality)]
+        if any(kept.quality >= frame.quality for kept in replaced):
             return
-        self.moments = [kept for kept in self.moments if kept not in rivals] + [moment]
+        self.keyframes = [kept for kept in self.keyframes if kept not in replaced] + [frame]
 
-    def wants(self, now: float) -> bool:
-        """Whether a new skin is due and would be better."""
-        if self.fitting or not self.moments or now < self.next:
+    def is_due(self, now: float) -> bool:
+        """Whether it is time for a texture, and the keyframes would give a better one."""
+        if self.fusing or not self.keyframes or now < self.next_time:
             return False
-        return sum(moment.worth for moment in self.moments) > BETTER * self.worn
+        return sum(frame.quality for frame in self.keyframes) > MIN_GAIN * self.texture_quality
 
 
-class Tailor:
-    """Makes skins for all sessions, one at a time in the worker. `spawn` runs a task that ends with the server."""
+class TextureCapture:
+    """Fuses textures for all sessions, one at a time in the worker. `spawn` runs a task that ends with the server."""
 
     def __init__(self, worker: Worker, task: Task, spawn: Callable[[Coroutine[Any, Any, None], str], None]) -> None:
         self._worker = worker
@@ -99,46 +110,47 @@ class Tailor:
         self._spawn = spawn
         self._closed = False
 
-    def consider(self, wardrobe: Wardrobe, rgb: Rgb, codes: HeadCodes, confidence: float) -> None:
-        """A picture with a face has come."""
+    def add_frame(self, selector: FrameSelector, rgb: Rgb, codes: HeadCodes, confidence: float) -> None:
+        """Offer a picture (H, W, 3) with a face to its session's selector, and start a texture when one is due."""
         if self._closed:
             return
         now = time.monotonic()
-        wardrobe.offer(Moment(rgb, codes, worth(codes, confidence), now))
-        if wardrobe.wants(now):
-            wardrobe.fitting = True
-            self._spawn(self._fit(wardrobe, list(wardrobe.moments)), "skin")
+        selector.offer(Keyframe(rgb, codes, frame_quality(codes, confidence), now))
+        if selector.is_due(now):
+            selector.fusing = True
+            self._spawn(self.fuse(selector, list(selector.keyframes)), "texture capture")
 
-    async def _fit(self, wardrobe: Wardrobe, moments: list[Moment]) -> None:
-        person = wardrobe.person
+    async def fuse(self, selector: FrameSelector, keyframes: list[Keyframe]) -> None:
+        """Make a texture, and use it unless the person has changed meanwhile."""
+        person = selector.person
         try:
-            made = await self._worker.run(self._task, [(m.rgb, m.codes, m.worth) for m in moments])
+            made = await self._worker.run(self._task, [(k.rgb, k.codes, k.quality) for k in keyframes])
         except Face3DError as error:
-            # Without it the avatar keeps the plain skin; trying again every few seconds would help nobody.
+            # What is missing for it stays missing, so it is not tried again. The avatar keeps the plain texture.
             if error.code != "stopping":
-                logger.warning("no skins are made any more: %s", error)
+                logger.warning("texture capture is switched off: %s", error)
             self._closed = True
             return
         finally:
-            wardrobe.fitting, wardrobe.next = False, time.monotonic() + BETWEEN
-        if wardrobe.person != person:
+            selector.fusing, selector.next_time = False, time.monotonic() + INTERVAL_SECONDS
+        if selector.person != person:
             return
-        wardrobe.worn = sum(moment.worth for moment in moments)
-        wardrobe.wear(np.frombuffer(made, np.uint8).reshape(SKIN_SIZE, SKIN_SIZE, 4))
+        selector.texture_quality = sum(frame.quality for frame in keyframes)
+        selector.set_texture(np.frombuffer(made, np.uint8).reshape(TEXTURE_SIZE, TEXTURE_SIZE, 4))
 
 
-def worth(codes: HeadCodes, confidence: float) -> float:
-    """How well a moment shows the skin, 0..1: confident, frontal, mouth and eyes at rest, near enough to see pores."""
+def frame_quality(codes: HeadCodes, confidence: float) -> float:
+    """How well a frame shows the skin, 0..1: a product of confidence and frontality, open lids, closeness, rest."""
     lids = float(np.clip(1.5 - 2 * codes.expression[_LIDS].max(), 0, 1))
-    near = float(np.clip((FAR_AWAY + codes.translation[2]) / 0.6, 0, 1))
-    calm = 1 - 0.6 * float(np.clip(codes.expression[_MOUTH].max(), 0, 1))
-    return goodness(codes, confidence) * lids * near * calm
+    near = float(np.clip((MAX_DISTANCE + codes.translation[2]) / 0.6, 0, 1))
+    rest = 1 - 0.6 * float(np.clip(codes.expression[_MOUTH].max(), 0, 1))
+    return goodness(codes, confidence) * lids * near * rest
 
 
-def _another(before: Moment, now: Moment) -> bool:
-    """Whether somebody else may have sat down: after a while without a face, or where the tracker changed its mind.
+def _is_another_person(before: Keyframe, now: Keyframe) -> bool:
+    """True after `ABSENCE_SECONDS` without a face, or when the tracker's averaged shape jumps.
 
-    Its averaged shape moves slowly while it learns and jumps when it finds another person.
+    While the tracker learns a person the shape moves slowly; it jumps when it finds another one.
     """
     jump = float(np.sqrt(np.mean((now.codes.shape - before.codes.shape) ** 2)))
-    return now.at - before.at > ABSENCE or jump > FAR
+    return now.at - before.at > ABSENCE_SECONDS or jump > FAR

@@ -1,8 +1,8 @@
-"""The avatar by itself for streaming programs: pictures with alpha over a WebSocket, newest wins.
+"""The avatar with alpha for streaming programs: WebP pictures over a WebSocket, newest frame first.
 
 WebRTC video has no alpha channel. A viewer gets WebP pictures (about 20 kB) instead, each in one binary message, and
-says so when it has drawn one; of those that it has not yet drawn at most two are under way, so a slow one gets newer
-pictures, not late ones. Before the first picture of a session a text message says whose pictures follow:
+acknowledges each that it has drawn. Backpressure: at most `MAX_IN_FLIGHT` pictures are unacknowledged, so a slow viewer
+skips pictures instead of falling behind. Before the first picture of a session a text message names the session:
 `{"session": id, "size": 512}`, and `{"session": null}` while there is none.
 """
 
@@ -17,20 +17,22 @@ from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from face3d_live.errors import LimitError, NotFoundError
 from face3d_live.live.engine.pipeline import AVATAR_SIZE
-from face3d_live.live.sessions.observer import Frame
-from face3d_live.live.sessions.session import Session, Sessions
+from face3d_live.live.sessions.observer import SessionFrame
+from face3d_live.live.sessions.registry import SessionRegistry
+from face3d_live.live.sessions.session import Session
 from face3d_live.typing import Picture
 
 logger = logging.getLogger(__name__)
 
 
 MAX_VIEWERS = 16
-#: Pictures that a viewer has been sent and has not drawn.
-UNDER_WAY = 2
-#: How often it is looked for a newer session.
-LOOK_SECONDS = 0.5
-TRY_AGAIN_LATER, NO_SUCH = 1013, 4404
+#: Pictures sent and not acknowledged.
+MAX_IN_FLIGHT = 2
+#: Interval between checks for a newer session.
+POLL_SECONDS = 0.5
+_TOO_SLOW = LimitError("too-slow", "the viewer acknowledges no pictures")
 _QUALITY = 82
 
 # Pillow encodes without the GIL, 7 ms a picture.
@@ -45,23 +47,24 @@ def encode(picture: Picture) -> bytes:  # (H, W, 4) -> WebP
 
 
 class Viewers:
-    """Serves viewers of all sessions. A picture that several look at is encoded once."""
+    """Serves viewers of all sessions. A picture for several viewers is encoded once."""
 
-    def __init__(self, sessions: Sessions, stuck_seconds: float) -> None:
+    def __init__(self, sessions: SessionRegistry, stuck_seconds: float) -> None:
         self._sessions = sessions
         self._stuck_seconds = stuck_seconds
         self._encoded: dict[str, tuple[int, asyncio.Future[bytes]]] = {}
         self.count = 0
 
     async def serve(self, websocket: WebSocket, session_id: str | None) -> None:
-        """Serve one viewer to its end: of one session, or of the newest one whichever that is."""
-        await websocket.accept()
+        """Serve one viewer until it ends. session_id: None for whichever session is the newest.
+
+        Raises NotFoundError "not-found", LimitError "too-many-viewers", before accepting.
+        """
         if self.count >= MAX_VIEWERS:
-            await websocket.close(TRY_AGAIN_LATER, "too many viewers")
-            return
+            raise LimitError("too-many-viewers", f"{MAX_VIEWERS} viewers are connected, which is the limit")
         if session_id is not None and self._sessions.get(session_id) is None:
-            await websocket.close(NO_SUCH, "no such session")
-            return
+            raise NotFoundError("not-found", f"no session is called {session_id[:40]!r}")
+        await websocket.accept()
         self.count += 1
         viewer = _Viewer(websocket)
         reading = asyncio.create_task(viewer.read(), name="viewer-reader")
@@ -75,9 +78,9 @@ class Viewers:
             self.count -= 1
         for outcome in outcomes:
             if isinstance(outcome, TimeoutError):
-                logger.warning("a viewer reads nothing; it is dropped")
+                logger.warning("a viewer reads nothing and is disconnected")
                 with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                    await websocket.close(TRY_AGAIN_LATER, "too slow")
+                    await websocket.close(_TOO_SLOW.close_code, str(_TOO_SLOW))
             elif isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
                 raise outcome
 
@@ -92,16 +95,16 @@ class Viewers:
                 return
             else:
                 while self._newest() is None:
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(POLL_SECONDS)
 
     async def _follow(self, viewer: _Viewer, session: Session, until_newer: bool) -> None:
-        """Send a session's pictures until it ends or, where wanted, a newer one begins."""
+        """Send a session's pictures until it ends or, with until_newer, a newer one begins."""
         session.want_cutouts(True)
         number = 0
         try:
             while not (until_newer and self._newest() is not session):
                 try:
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(POLL_SECONDS):
                         await viewer.may_send()
                         frame = await session.next_frame(number)
                 except TimeoutError:
@@ -125,7 +128,7 @@ class Viewers:
             name = session.id if session is not None else None
             await viewer.websocket.send_json({"session": name, "size": AVATAR_SIZE})
 
-    def _encode(self, session: Session, frame: Frame, cutout: Picture) -> asyncio.Future[bytes]:
+    def _encode(self, session: Session, frame: SessionFrame, cutout: Picture) -> asyncio.Future[bytes]:
         number, made = self._encoded.get(session.id, (0, None))
         if made is None or number != frame.number:
             made = asyncio.get_running_loop().run_in_executor(_pool, encode, cutout)
@@ -134,27 +137,27 @@ class Viewers:
 
 
 class _Viewer:
-    """A client, and how many pictures are on their way to it."""
+    """A client and the number of its unacknowledged pictures."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
-        self._under_way = 0
+        self._in_flight = 0
         self._drawn = asyncio.Event()
 
     async def read(self) -> None:
-        """The message "drawn" means that one picture has been drawn. Until the client goes."""
+        """Count the acknowledgements, the text messages "drawn", until the client disconnects."""
         while (message := await self.websocket.receive())["type"] != "websocket.disconnect":
             if message.get("text") == "drawn":
-                self._under_way = max(0, self._under_way - 1)
+                self._in_flight = max(0, self._in_flight - 1)
                 self._drawn.set()
 
     async def may_send(self) -> None:
-        """Until fewer than `UNDER_WAY` pictures are on their way."""
-        while self._under_way >= UNDER_WAY:
+        """Wait until fewer than `MAX_IN_FLIGHT` pictures are unacknowledged."""
+        while self._in_flight >= MAX_IN_FLIGHT:
             self._drawn.clear()
             await self._drawn.wait()
 
     async def send(self, data: bytes) -> None:
         """Send a picture."""
-        self._under_way += 1
+        self._in_flight += 1
         await self.websocket.send_bytes(data)

@@ -1,8 +1,8 @@
-"""The expression stream's distributor: any number of sessions in, a bounded number of WebSocket clients out.
+"""The expression stream's distributor: frames of all sessions to a bounded number of WebSocket clients.
 
-A client has room for a few frames; when it is full the oldest goes (an engine wants the newest face, not all of them).
-A client that takes nothing for `STUCK_SECONDS` is dropped with close code 1013 ("try again later"); nobody else
-notices.
+Backpressure: each client has a queue of `QUEUE` frames, and a full queue drops its oldest frame, as receivers want the
+newest face. A client that reads nothing for `STUCK_SECONDS` is closed with 1013 ("try again later"). Neither delays
+other clients or the sessions.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from face3d_live.errors import InputError
-from face3d_live.live.rate_limiter import Pace
-from face3d_live.live.stream import subscription as wishes
-from face3d_live.live.stream.subscription import Wish
+from face3d_live.errors import LimitError, NotFoundError
+from face3d_live.live.rate_limiter import RateLimiter
+from face3d_live.live.stream.subscription import Subscription
 from face3d_live.protocols import binary_stream, json_stream
 from face3d_live.protocols.frame import StreamFrame
 
@@ -26,52 +25,51 @@ logger = logging.getLogger(__name__)
 MAX_CLIENTS = 64
 QUEUE = 4
 STUCK_SECONDS = 5.0
-#: How long a dropped client may still come and read its close code.
+#: How long a slow client may take to read its close code.
 GRACE_SECONDS = 30.0
 
-TRY_AGAIN_LATER = 1013
 NORMAL = 1000
-BAD_REQUEST, NO_SUCH = 4400, 4404
-#: How many sessions' times a client with a rate is remembered for.
-_MAX_PACES = 64
+#: A client with a rate has a limiter for each session, up to so many.
+_MAX_LIMITERS = 64
+_TOO_SLOW = LimitError("too-slow", "the client reads too slowly: read on, or ask for a lower rate")
 
 
 class Subscriber:
-    """One client's place in the hub: what it wants and its queue."""
+    """One client: its subscription and its queue of frames."""
 
-    def __init__(self, wish: Wish) -> None:
-        self.wish = wish
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
         self.frames: deque[StreamFrame] = deque(maxlen=QUEUE)
-        self.news = asyncio.Event()
+        self.updated = asyncio.Event()
         self.ended = False
-        self._paces: dict[str, Pace] = {}
+        self._limiters: dict[str, RateLimiter] = {}
 
     def offer(self, frame: StreamFrame) -> None:
-        """A new frame: kept when it is wanted and not too soon after the one before."""
-        if self.wish.session not in (None, frame.session):
+        """Queue a new frame if the subscription includes it and its rate limit allows it."""
+        if self.subscription.session not in (None, frame.session):
             return
-        if self.wish.rate is not None:
-            if len(self._paces) > _MAX_PACES:
-                self._paces.clear()
-            pace = self._paces.setdefault(frame.session, Pace(self.wish.rate))
-            if pace.wait() > 0:
+        if self.subscription.rate is not None:
+            if len(self._limiters) > _MAX_LIMITERS:
+                self._limiters.clear()
+            limiter = self._limiters.setdefault(frame.session, RateLimiter(self.subscription.rate))
+            if limiter.wait() > 0:
                 return
-            pace.sent()
+            limiter.sent()
         self.frames.append(frame)
-        self.news.set()
+        self.updated.set()
 
     async def next(self) -> StreamFrame | None:
-        """The oldest frame still kept; None when the session has ended."""
+        """The oldest frame in the queue, once there is one; None when the session has ended."""
         while not self.frames:
             if self.ended:
                 return None
-            self.news.clear()
-            await self.news.wait()
+            self.updated.clear()
+            await self.updated.wait()
         return self.frames.popleft()
 
 
 class Hub:
-    """Takes frames, never waits."""
+    """Distributes frames. `publish` never waits."""
 
     def __init__(self, stuck_seconds: float = STUCK_SECONDS, fps: float = 30) -> None:
         self.dropped_clients = 0
@@ -83,39 +81,34 @@ class Hub:
 
     @property
     def clients(self) -> int:
-        """How many clients listen."""
+        """The number of connected clients."""
         return len(self._subscribers)
 
     def publish(self, frame: StreamFrame) -> None:
-        """Offer a frame to whom it concerns."""
+        """Offer a frame to all clients and listeners."""
         for subscriber in self._subscribers:
             subscriber.offer(frame)
         for listener in self.listeners:
             listener(frame)
 
     def end(self, session: str | None = None) -> None:
-        """A session is over (None: all are): its own clients are told so, after what is still queued."""
+        """A session has ended (None: all have). Its own clients are closed after their queued frames."""
         for subscriber in self._subscribers:
-            if session is None or subscriber.wish.session == session:
+            if session is None or subscriber.subscription.session == session:
                 subscriber.ended = True
-                subscriber.news.set()
+                subscriber.updated.set()
 
     async def serve(self, websocket: WebSocket, exists: Callable[[str], bool], session: str | None = None) -> None:
-        """Serve one client, from accepting it to its end. exists: whether a session is open; session: the path's."""
-        try:
-            wish = wishes.read(websocket.query_params, session)
-        except InputError as error:
-            await websocket.accept()
-            await websocket.close(BAD_REQUEST, str(error)[:120])
-            return
-        if wish.session is not None and not exists(wish.session):
-            await websocket.accept()
-            await websocket.close(NO_SUCH, "no such session")
-            return
+        """Serve one client until it ends. exists: whether a session is open. session: the one that the path names.
+
+        Raises InputError for the query, NotFoundError "not-found", LimitError "too-many-clients", before accepting.
+        """
+        subscription = Subscription.from_query(websocket.query_params, session)
+        if subscription.session is not None and not exists(subscription.session):
+            raise NotFoundError("not-found", f"no session is called {subscription.session[:40]!r}")
         if len(self._subscribers) >= MAX_CLIENTS:
-            await websocket.close(TRY_AGAIN_LATER, "too many clients")
-            return
-        subscriber = Subscriber(wish)
+            raise LimitError("too-many-clients", f"{MAX_CLIENTS} clients are connected, which is the limit")
+        subscriber = Subscriber(subscription)
         self._subscribers.add(subscriber)
         reader = None
         try:
@@ -123,33 +116,34 @@ class Hub:
             reader = asyncio.create_task(_drain(websocket, subscriber), name="expressions-reader")
             await self._feed(websocket, subscriber)
         except WebSocketDisconnect:
-            logger.debug("an expression client left")
+            logger.debug("an expression client disconnected")
         except TimeoutError:
             self.dropped_clients += 1
             self._subscribers.discard(subscriber)
-            logger.warning("an expression client reads nothing; it is dropped")
-            await _close(websocket, TRY_AGAIN_LATER, "too slow")
+            logger.warning("an expression client reads nothing and is disconnected")
+            await _close(websocket, _TOO_SLOW.close_code, str(_TOO_SLOW))
         finally:
             self._subscribers.discard(subscriber)
             if reader is not None:
                 reader.cancel()
 
     async def _feed(self, websocket: WebSocket, subscriber: Subscriber) -> None:
-        """Raises TimeoutError when the client stops reading, WebSocketDisconnect when it goes."""
-        wish = subscriber.wish
+        """Raises TimeoutError when the client stops reading, WebSocketDisconnect when it disconnects."""
+        subscription = subscriber.subscription
         async with asyncio.timeout(self._stuck_seconds):
-            await websocket.send_text(json_stream.encode_hello(min(self._fps, wish.rate or self._fps), wish.names))
+            fps = min(self._fps, subscription.rate or self._fps)
+            await websocket.send_text(json_stream.encode_hello(fps, subscription.names))
         while (frame := await subscriber.next()) is not None:
             async with asyncio.timeout(self._stuck_seconds):
-                if wish.binary:
-                    await websocket.send_bytes(binary_stream.encode(frame, wish.columns))
+                if subscription.binary:
+                    await websocket.send_bytes(binary_stream.encode(frame, subscription.columns))
                 else:
-                    await websocket.send_text(json_stream.encode(frame, wish.names, wish.columns))
+                    await websocket.send_text(json_stream.encode(frame, subscription.names, subscription.columns))
         await _close(websocket, NORMAL, "the session has ended")
 
 
 async def _drain(websocket: WebSocket, subscriber: Subscriber) -> None:
-    """Clients have nothing to say; but only reading shows that they are gone."""
+    """Read until the client disconnects. Clients send nothing, but only reading shows that they are gone."""
     try:
         while True:
             message = await websocket.receive()
@@ -158,7 +152,7 @@ async def _drain(websocket: WebSocket, subscriber: Subscriber) -> None:
     finally:
         subscriber.ended = True
         subscriber.frames.clear()
-        subscriber.news.set()
+        subscriber.updated.set()
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:
@@ -168,4 +162,4 @@ async def _close(websocket: WebSocket, code: int, reason: str) -> None:
         async with asyncio.timeout(GRACE_SECONDS):
             await websocket.close(code, reason)
     except (TimeoutError, RuntimeError, WebSocketDisconnect):
-        logger.debug("an expression client never took its close code")
+        logger.debug("an expression client never read its close code")

@@ -1,4 +1,4 @@
-"""What a client of the expression stream wants: `?format=`, `?session=`, `?rate=`, `?names=`, checked."""
+"""A client's subscription to the expression stream: `?format=`, `?session=`, `?rate=`, `?names=`, checked."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import numpy as np
 
 from face3d_live.codes import ARKIT, INDEX
 from face3d_live.errors import InputError
-from face3d_live.live.outputs.address import MAX_RATE
+from face3d_live.live.rate_limiter import MAX_RATE
 from face3d_live.typing import AnyArray
 
 _KNOWN = {"format", "session", "rate", "names", "token"}
 
 
 @dataclass(frozen=True)
-class Wish:
-    """session: None for all. rate: frames per second and session at most, None for every one. names: in that order."""
+class Subscription:
+    """session: None for all.
+
+    rate: limit, frames per second of each session; None: no limit. names: coefficients, in order.
+    """
 
     binary: bool = False
     session: str | None = None
@@ -27,19 +30,20 @@ class Wish:
 
     @property
     def columns(self) -> AnyArray:  # (len(names),)
-        """Where the names stand in a frame's expression."""
+        """The indices of the names in a frame's expression."""
         return np.array([INDEX[name] for name in self.names])
 
-
-def read(query: Mapping[str, str], session: str | None = None) -> Wish:
-    """Raises InputError "bad-option", "bad-format", "bad-rate" or "bad-names". session: what the path says."""
-    for key in query:
-        if key not in _KNOWN:
-            raise InputError("bad-option", f"{key[:20]}: unknown; use {', '.join(sorted(_KNOWN - {'token'}))}")
-    form = query.get("format", "json")
-    if form not in ("json", "binary"):
-        raise InputError("bad-format", "format: json or binary")
-    return Wish(form == "binary", session or query.get("session"), _rate(query.get("rate")), _names(query.get("names")))
+    @classmethod
+    def from_query(cls, query: Mapping[str, str], session: str | None = None) -> Subscription:
+        """Raises InputError "bad-option", "bad-format", "bad-rate" or "bad-names". session: the one in the path."""
+        for key in query:
+            if key not in _KNOWN:
+                raise InputError("bad-option", f"{key[:20]}: unknown; use {', '.join(sorted(_KNOWN - {'token'}))}")
+        form = query.get("format", "json")
+        if form not in ("json", "binary"):
+            raise InputError("bad-format", "format: json or binary")
+        session = session or query.get("session")
+        return cls(form == "binary", session, _rate(query.get("rate")), _names(query.get("names")))
 
 
 def _rate(text: str | None) -> float | None:

@@ -1,7 +1,7 @@
-"""Reconstructions that were asked for over HTTP: a short queue, one at a time, results kept in memory for a while.
+"""Reconstruction jobs over HTTP: a short queue, one job at a time, results in memory for a limited time.
 
-Nothing is written to disk. A photo is let go as soon as it has been worked on; a result `KEEP_SECONDS` after it was
-last looked at, when newer ones need its place, or when its owner says so.
+Nothing is written to disk. A photo is dropped when its job starts. A result is dropped `KEEP_SECONDS` after its last
+use, when newer results exceed the limits, or when it is deleted.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from face3d_live.errors import Face3DError, InputError
+from face3d_live.errors import Face3DError, LimitError, NotFoundError
 from face3d_live.live.metrics import Metrics
-from face3d_live.live.sessions.session import LimitError
 from face3d_live.live.worker.process import Task, Worker
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 4
-#: Results that are kept: so many, and so many bytes together. A usual one has 13 MB, one of the finest kind 60.
-MAX_KEPT = 8
-MAX_KEPT_BYTES = 250_000_000
+#: Limits of the results in memory. A usual one has 13 MB, one of the largest kind 60.
+MAX_RESULTS = 8
+MAX_RESULT_BYTES = 250_000_000
 KEEP_SECONDS = 600.0
-#: How often it is looked for results whose time is over.
-SWEEP_SECONDS = 5.0
+#: Interval at which expired results are dropped.
+EXPIRE_SECONDS = 5.0
 
 
 @dataclass
 class Job:
-    """One photo's way to a zip. progress 0..1; seconds: what each stage that is over took.
+    """One photo, from upload to zip. progress: 0..1. seconds: duration of each finished stage. used: last use,
+    monotonic.
 
-    watchers of `changed` are woken at every change; it is then replaced by a new event.
+    changed: set at every change, and then replaced by a new event.
     """
 
     photo: bytes | None
@@ -68,12 +68,12 @@ class Job:
     def file(self, name: str) -> bytes:
         """One file of the result. Raises InputError "not-found"."""
         if self.result is None or name not in self.files:
-            raise InputError("not-found", f"the result has no file called {name[:40]!r}")
+            raise NotFoundError("not-found", f"the result has no file called {name[:40]!r}")
         with zipfile.ZipFile(io.BytesIO(self.result)) as archive:
             return archive.read(name)
 
     def update(self, **changes: object) -> None:
-        """Change fields and wake who watches."""
+        """Change fields and set `changed`."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.used = time.monotonic()
@@ -81,7 +81,7 @@ class Job:
         self.changed = asyncio.Event()
 
     def enter(self, stage: str, progress: float) -> None:
-        """A stage begins, or goes on; another one, if there was one, is over."""
+        """A stage begins or goes on. The one before it is finished."""
         now = time.monotonic()
         if stage != self.stage:
             if self.stage:
@@ -106,22 +106,22 @@ class Job:
         return plain
 
 
-class Jobs:
-    """The queue and its one consumer. on_forget is told the id of every result that is let go."""
+class JobQueue:
+    """The queue and its one consumer. on_delete: called with the id of every job that is deleted."""
 
     def __init__(
-        self, worker: Worker, task: Task, metrics: Metrics, on_forget: Callable[[str], None] = lambda _: None
+        self, worker: Worker, task: Task, metrics: Metrics, on_delete: Callable[[str], None] = lambda _: None
     ) -> None:
         self._worker = worker
         self._task = task
         self._metrics = metrics
-        self._on_forget = on_forget
+        self._on_delete = on_delete
         self._jobs: dict[str, Job] = {}
-        self._news = asyncio.Event()
+        self._added = asyncio.Event()
 
     def get(self, job_id: str) -> Job | None:
-        """A job that is still remembered, or None. Its time begins anew."""
-        self._forget_old()
+        """A job, or None when there is none (any more). Counts as a use."""
+        self._drop_old()
         job = self._jobs.get(job_id)
         if job is not None:
             job.used = time.monotonic()
@@ -129,54 +129,54 @@ class Jobs:
 
     def add(self, photo: bytes, options: Mapping[str, Any] | None = None) -> Job:
         """Queue a photo; options: keyword arguments of the task. Raises LimitError "too-many-jobs"."""
-        self._forget_old()
+        self._drop_old()
         if sum(job.state == "queued" for job in self._jobs.values()) >= MAX_WAITING:
             raise LimitError("too-many-jobs", f"{MAX_WAITING} photos are waiting already; try again later")
         job = Job(photo, options or {})
         self._jobs[job.id] = job
-        self._news.set()
+        self._added.set()
         return job
 
-    def keep(self, result: bytes) -> Job:
-        """Remember a zip that was made elsewhere, as if it were a job's."""
+    def add_result(self, result: bytes) -> Job:
+        """Add a zip that was made elsewhere as a finished job."""
         job = Job(None, state="done", progress=1.0, result=result)
         self._jobs[job.id] = job
-        self._forget_old()
+        self._drop_old()
         return job
 
     def ahead(self, job: Job) -> int:
-        """How many others will be worked on before this one."""
+        """How many jobs are before this one in the queue."""
         if job.state != "queued":
             return 0
         waiting = [other for other in self._jobs.values() if not other.over]
         return waiting.index(job) if job in waiting else 0
 
     def delete(self, job: Job) -> None:
-        """Let go of a job at once: its photo, its result, and what is being made of it. Idempotent."""
+        """Delete a job with its photo and result. A running one fails. Idempotent."""
         if self._jobs.pop(job.id, None) is None:
             return
         job.photo = job.result = None
         if not job.over:
             job.update(state="failed", error={"code": "deleted", "message": "the job was deleted"})
-        self._on_forget(job.id)
+        self._on_delete(job.id)
 
-    async def work(self) -> None:
-        """Do the jobs, for ever."""
+    async def run(self) -> None:
+        """Run the jobs one after the other, forever."""
         while True:
             job = next((job for job in self._jobs.values() if job.state == "queued"), None)
             if job is None:
-                self._news.clear()
-                await self._news.wait()
+                self._added.clear()
+                await self._added.wait()
                 continue
-            await self._do(job)
+            await self._run_job(job)
 
-    async def sweep(self) -> None:
-        """Let go of old results also when nobody asks for anything, for ever."""
+    async def expire(self) -> None:
+        """Drop expired results at intervals, forever."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self._forget_old()
+            await asyncio.sleep(EXPIRE_SECONDS)
+            self._drop_old()
 
-    async def _do(self, job: Job) -> None:
+    async def _run_job(self, job: Job) -> None:
         job.enter("loading", 0.0)
         job.update(state="running")
         photo, job.photo = job.photo, None
@@ -190,19 +190,19 @@ class Jobs:
         except Face3DError as error:
             self._metrics.photo_failures.labels(error.code).inc()
             if job.id in self._jobs:
-                job.update(state="failed", error={"code": error.code, "message": error.message})
+                job.update(state="failed", error=error.to_json())
         else:
             self._metrics.photos.inc()
             if job.id in self._jobs:
                 job.enter("", 1.0)
                 job.update(state="done", result=result)
 
-    def _forget_old(self) -> None:
-        """The newest result is kept whatever its size."""
+    def _drop_old(self) -> None:
+        """Drop results beyond the limits. The newest is kept whatever its size."""
         over = sorted((job for job in self._jobs.values() if job.over), key=lambda job: -job.used)
         oldest = time.monotonic() - KEEP_SECONDS
         size = 0
         for i, job in enumerate(over):
             size += len(job.result or b"")
-            if job.used < oldest or i >= MAX_KEPT or (i and size > MAX_KEPT_BYTES):
+            if job.used < oldest or i >= MAX_RESULTS or (i and size > MAX_RESULT_BYTES):
                 self.delete(job)

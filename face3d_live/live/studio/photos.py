@@ -1,6 +1,7 @@
-"""Photos that were shown their faces and wait for the head that is made of them: sent once, used twice.
+"""Kept photos: uploaded once, used for finding faces and again for the reconstruction. An LRU cache in memory.
 
-In memory only, few, and not for long. A page that asks too late is told so, and sends its photo again.
+The faces that were found stay with the photo, so that it is searched only once. A page that asks for a photo that is
+gone is told so, and uploads it again.
 """
 
 from __future__ import annotations
@@ -10,54 +11,66 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from face3d_live.errors import InputError
+from face3d_live.errors import NotFoundError
+from face3d_live.live.worker.tasks import Detections
 
-MAX_KEPT = 8
-MAX_KEPT_BYTES = 60 * 1024 * 1024
+MAX_PHOTOS = 8
+MAX_BYTES = 60 * 1024 * 1024
 KEEP_SECONDS = 600.0
 
 
+@dataclass(frozen=True)
+class Photo:
+    """data: the file.
+
+    detections: what the studio's `faces` task found in it, plain data for the worker; None: unknown.
+    """
+
+    data: bytes
+    detections: Detections | None = None
+
+
 @dataclass
-class _Kept:
-    photo: bytes
-    end: asyncio.TimerHandle
+class _Entry:
+    photo: Photo
+    expiry: asyncio.TimerHandle
 
 
-class Photos:
-    """Those that were looked at longest ago give way to new ones. For one event loop."""
+class PhotoCache:
+    """Least recently used photos are dropped first, and each `KEEP_SECONDS` after its last use. For one event loop."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._entries)
 
-    def keep(self, photo: bytes) -> str:
-        """Remember a photo; returns what it is called, which nobody can guess."""
+    def add(self, photo: Photo) -> str:
+        """Keep a photo. Returns its name, which cannot be guessed."""
         name = secrets.token_hex(16)
-        self._kept[name] = _Kept(photo, self._end_of(name))
-        while len(self._kept) > MAX_KEPT or (len(self._kept) > 1 and self._bytes() > MAX_KEPT_BYTES):
-            self.forget(next(iter(self._kept)))
+        self._entries[name] = _Entry(photo, self._expiry_of(name))
+        while len(self._entries) > MAX_PHOTOS or (len(self._entries) > 1 and self._bytes() > MAX_BYTES):
+            self.remove(next(iter(self._entries)))
         return name
 
-    def get(self, name: str) -> bytes:
-        """A photo that is still remembered; its time begins anew. Raises InputError "photo-gone"."""
-        kept = self._kept.get(name)
-        if kept is None:
-            raise InputError("photo-gone", "the photo is not kept any more: send it again")
-        kept.end.cancel()
-        kept.end = self._end_of(name)
-        self._kept.move_to_end(name)
-        return kept.photo
+    def get(self, name: str) -> Photo:
+        """A kept photo; counts as a use. Raises NotFoundError "photo-gone"."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise NotFoundError("photo-gone", "the photo is not kept any more: send it again")
+        entry.expiry.cancel()
+        entry.expiry = self._expiry_of(name)
+        self._entries.move_to_end(name)
+        return entry.photo
 
-    def forget(self, name: str) -> None:
-        """Let go of a photo. Unknown ones are no error."""
-        kept = self._kept.pop(name, None)
-        if kept is not None:
-            kept.end.cancel()
+    def remove(self, name: str) -> None:
+        """Drop a photo. Unknown ones are no error."""
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            entry.expiry.cancel()
 
-    def _end_of(self, name: str) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(KEEP_SECONDS, self.forget, name)
+    def _expiry_of(self, name: str) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(KEEP_SECONDS, self.remove, name)
 
     def _bytes(self) -> int:
-        return sum(len(kept.photo) for kept in self._kept.values())
+        return sum(len(entry.photo.data) for entry in self._entries.values())

@@ -1,7 +1,7 @@
-"""What the studio's child process does: finds the faces of a photo, and draws finished heads.
+"""The studio process's tasks: finding the faces of a photo, and rendering finished heads.
 
-It is a process of its own so that turning a head stays smooth while the worker makes another one, and so that a
-picture that breaks a decoder costs neither. Heavy rooms are imported there, on first use.
+It is a process of its own, so that turning a head stays smooth while the worker makes another one, and so that a
+picture that crashes a decoder ends neither. Slow imports happen there, on first use.
 """
 
 from __future__ import annotations
@@ -18,25 +18,27 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError, InputError
-from face3d_live.live.studio.view_messages import Look
+from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker.process import Report
+from face3d_live.live.worker.tasks import to_plain
 
 if TYPE_CHECKING:
     from face3d_live.track.detector import Detector
 
 
-#: Heads whose textures are kept ready; one more costs the one that was not looked at for longest its place.
-MAX_SITTERS = 4
-#: Pixels of a side while the head moves, and once it rests.
+#: Heads whose textures are on the GPU; the least recently used is dropped for a new one.
+MAX_HEADS = 4
+#: Side of the picture in pixels, while the view moves and once it rests.
 DRAFT_SIDE, FINE_SIDE = 512, 1024
-_MOST_FACES = 30
+_MAX_FACES = 30
 
 
 def faces(report: Report, photo: bytes) -> bytes:
     """JSON: the picture's width and height, upright, and its faces as {"number", "box": [x0, y0, x1, y1] in 0..1,
     "score"}, the largest first.
 
-    The numbers are those of `find.Choice`, which knows further faces that are in doubt.
+    The numbers are those of `find.Choice`, which also has doubtful faces. "detections": all that was found, for
+    `worker.tasks.reconstruct_photo`, so that the photo is searched only once.
     Raises InputError as `read_photo` does, and "no-face".
     """
     from face3d_live.reconstruct import read_photo
@@ -45,7 +47,8 @@ def faces(report: Report, photo: bytes) -> bytes:
     from face3d_live.track.detector import SURE
 
     rgb = read_photo(photo)
-    found = list(enumerate(search(_detector(), rgb), 1))
+    detections = search(_detector(), rgb)
+    found = list(enumerate(detections, 1))
     if not found:
         raise refusal("no-face")
     height, width = rgb.shape[:2]
@@ -56,32 +59,33 @@ def faces(report: Report, photo: bytes) -> bytes:
             "box": np.clip(face.box / sides, 0, 1).round(4).tolist(),
             "score": round(face.score, 3),
         }
-        for number, face in found[:_MOST_FACES]
+        for number, face in found[:_MAX_FACES]
         if number == 1 or face.score >= SURE
     ]
-    return json.dumps({"width": width, "height": height, "faces": plain}).encode()
+    every = to_plain(detections)
+    return json.dumps({"width": width, "height": height, "faces": plain, "detections": every}).encode()
 
 
 def prepare(report: Report) -> bytes:
-    """Load what the first head will need."""
-    _easel()
+    """Load the renderer ahead of the first head."""
+    _renderer()
     return b""
 
 
-def draw(report: Report, key: str, look: Look, files: tuple[bytes, bytes] | None) -> bytes:
-    """A JPEG of the head `key`. files: its params.npz and texture.png, when it has not been drawn yet.
+def render(report: Report, key: str, view: StudioView, files: tuple[bytes, bytes] | None) -> bytes:
+    """A JPEG of the head `key`. files: its params.npz and texture.png; None when they were sent before.
 
-    Raises AssetError "not-seated" when it is not known, and no files are given.
+    Raises AssetError "not-loaded" when no files are given and the head is not in the cache.
     """
-    easel = _easel()
+    renderer = _renderer()
     if files is not None:
-        easel.seat(key, *files)
-    return easel.draw(key, look)
+        renderer.load(key, *files)
+    return renderer.render(key, view)
 
 
-def forget(report: Report, key: str) -> bytes:
-    """Let go of a head."""
-    _easel().forget(key)
+def unload(report: Report, key: str) -> bytes:
+    """Drop a head."""
+    _renderer().unload(key)
     return b""
 
 
@@ -93,12 +97,12 @@ def _detector() -> Detector:
 
 
 @cache
-def _easel() -> Easel:
-    return Easel()
+def _renderer() -> HeadRenderer:
+    return HeadRenderer()
 
 
-class Easel:
-    """A renderer and the heads that sit for it, each with a texture of its own."""
+class HeadRenderer:
+    """A renderer with an LRU cache of heads, each with its own texture."""
 
     def __init__(self) -> None:
         from face3d_live.head.model import Head
@@ -106,50 +110,50 @@ class Easel:
         from face3d_live.render.renderer import Renderer
 
         self._renderer = Renderer(Head.load(), DRAFT_SIDE, DRAFT_SIDE, "medium")
-        self._side, self._wall = DRAFT_SIDE, studio(DRAFT_SIDE, DRAFT_SIDE)
-        self._sitters: OrderedDict[str, tuple[HeadCodes, str]] = OrderedDict()  # codes, name of the texture
-        self._free = [f"head {i}" for i in range(MAX_SITTERS)]
+        self._side, self._background = DRAFT_SIDE, studio(DRAFT_SIDE, DRAFT_SIDE)
+        self._heads: OrderedDict[str, tuple[HeadCodes, str]] = OrderedDict()  # codes, name of the texture
+        self._free = [f"head {i}" for i in range(MAX_HEADS)]
 
-    def seat(self, key: str, params: bytes, texture: bytes) -> None:
-        """Get a head ready. Raises InputError "not-params" or "not-a-texture"."""
+    def load(self, key: str, params: bytes, texture: bytes) -> None:
+        """Add a head to the cache. Raises InputError "not-params" or "not-a-texture"."""
         from face3d_live.export.params import params_from
 
         codes = params_from(params).codes
         image = cv2.imdecode(np.frombuffer(texture, np.uint8), cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
             raise InputError("not-a-texture", "this is no texture.png of face3d-live: give the file as it was written")
-        self.forget(key)
+        self.unload(key)
         if not self._free:
-            self.forget(next(iter(self._sitters)))
+            self.unload(next(iter(self._heads)))
         name = self._free.pop()
         self._renderer.set_texture(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), name)
-        # The photo's pose is of no use here: the viewer turns the head.
-        self._sitters[key] = replace(codes, rotation=np.eye(3, dtype=np.float32)), name
+        # Without the photo's pose: the viewer turns the head.
+        self._heads[key] = replace(codes, rotation=np.eye(3, dtype=np.float32)), name
 
-    def draw(self, key: str, look: Look) -> bytes:
-        """See the function of this name."""
+    def render(self, key: str, view: StudioView) -> bytes:
+        """See `render` of this module."""
         from face3d_live.render.view import View
 
-        if key not in self._sitters:
-            raise AssetError("not-seated", "the head has to be sent first")
-        self._sitters.move_to_end(key)
-        codes, texture = self._sitters[key]
-        self._resize(FINE_SIDE if look.fine else DRAFT_SIDE)
+        if key not in self._heads:
+            raise AssetError("not-loaded", "the head has to be sent first")
+        self._heads.move_to_end(key)
+        codes, texture = self._heads[key]
+        self._resize(FINE_SIDE if view.fine else DRAFT_SIDE)
         image = self._renderer.render(
-            look.applied_to(codes),
-            Camera.webcam(self._side, self._side),  # of use to overlays only
-            view=View(look.yaw, look.pitch, look.zoom),
-            mode=look.mode,
-            background=self._wall if look.mode == "geometry" else None,
+            view.applied_to(codes),
+            Camera.webcam(self._side, self._side),  # used by overlays only
+            view=View(view.yaw, view.pitch, view.zoom),
+            mode=view.mode,
+            background=self._background if view.mode == "geometry" else None,
             texture=texture,
         )
-        quality = [cv2.IMWRITE_JPEG_QUALITY, 93 if look.fine else 85]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 93 if view.fine else 85]
         return cv2.imencode(".jpg", np.ascontiguousarray(image[..., 2::-1]), quality)[1].tobytes()
 
-    def forget(self, key: str) -> None:
-        """Paint the head's texture over. Unknown heads are no error."""
-        if key in self._sitters:
-            _, name = self._sitters.pop(key)
+    def unload(self, key: str) -> None:
+        """Drop a head and overwrite its texture. Unknown heads are no error."""
+        if key in self._heads:
+            _, name = self._heads.pop(key)
             self._renderer.set_texture(np.zeros((4, 4, 4), np.uint8), name)
             self._free.append(name)
 
@@ -158,4 +162,4 @@ class Easel:
 
         if side != self._side:
             self._renderer.resize(side, side)
-            self._side, self._wall = side, studio(side, side)
+            self._side, self._background = side, studio(side, side)

@@ -1,4 +1,4 @@
-"""Finished heads to look at: a page's view socket asks, the studio's process draws, the newest request wins."""
+"""The studio: finds faces in photos and serves views of finished heads. The newest view request wins."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import WebSocket
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from face3d_live.errors import AssetError, Face3DError
-from face3d_live.live.sessions.session import LimitError
+from face3d_live.errors import AssetError, Face3DError, LimitError, NotFoundError
 from face3d_live.live.studio import tasks as studio_tasks
-from face3d_live.live.studio.jobs import Job, Jobs
-from face3d_live.live.studio.photos import Photos
-from face3d_live.live.studio.view_messages import Look
+from face3d_live.live.studio.jobs import Job, JobQueue
+from face3d_live.live.studio.photos import Photo, PhotoCache
+from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker import tasks
 from face3d_live.live.worker.process import Task, Worker
 
@@ -25,95 +23,94 @@ logger = logging.getLogger(__name__)
 
 #: View sockets open at once.
 MAX_VIEWS = 16
-#: Photos in which faces are looked for, or that are on their way here, at once.
+#: Photos being uploaded, or searched for faces, at once.
 MAX_UPLOADS = 4
-GONE, BUSY = 4404, 1013
 
 
 @dataclass(frozen=True)
 class StudioTasks:
-    """The studio process's tasks, see `studio_tasks`: (report, photo) -> JSON, (report, key, look, files) -> JPEG,
-    (report, key) -> nothing. prepare, and the worker's warm_up: (report) -> nothing, load what the next head and the
-    next photo will need."""
+    """The studio process's tasks, see `studio.tasks`, and the worker's `warm_up`.
+
+    faces: (report, photo) -> JSON. render: (report, key, view, files) -> JPEG. unload: (report, key) -> nothing.
+    prepare, warm_up: (report) -> nothing.
+    """
 
     faces: Task = studio_tasks.faces
-    draw: Task = studio_tasks.draw
-    forget: Task = studio_tasks.forget
+    render: Task = studio_tasks.render
+    unload: Task = studio_tasks.unload
     prepare: Task = studio_tasks.prepare
     warm_up: Task = tasks.warm_up
 
 
 class Studio:
-    """Owns the process. `spawn` runs a task that ends with the server."""
+    """Owns the studio process. spawn: runs a task that ends with the server."""
 
     def __init__(self, tasks: StudioTasks, spawn: Callable[[Coroutine[Any, Any, None], str], None]) -> None:
         self.worker = Worker()
         self._tasks = tasks
         self._spawn = spawn
         self._views = 0
-        self._warm: set[str] = set()
-        self._drawn: set[str] = set()
-        self.uploads = Turnstile(MAX_UPLOADS)
-        self.photos = Photos()
+        self._preloaded: set[str] = set()
+        self._loaded: set[str] = set()
+        self.uploads = UploadSlots(MAX_UPLOADS)
+        self.photos = PhotoCache()
 
-    async def faces(self, photo: bytes) -> dict[str, Any]:
-        """Where a photo's faces are. Raises what the task raises."""
-        return json.loads(await self.worker.run(self._tasks.faces, photo))
+    async def faces(self, photo: bytes) -> tuple[dict[str, Any], Photo]:
+        """A photo's faces, the answer of POST /api/faces, and the photo with them. Raises what the task raises."""
+        found: dict[str, Any] = json.loads(await self.worker.run(self._tasks.faces, photo))
+        return found, Photo(photo, found.pop("detections", None))
 
-    def expect_photo(self, worker: Worker) -> None:
-        """Somebody looks at a photo's faces: the worker that will make the head may load meanwhile."""
+    def preload(self, worker: Worker) -> None:
+        """A photo was uploaded: have the worker and the studio load their models in the background."""
         self._once("warm-up", worker, self._tasks.warm_up)
-        self.expect_head()
+        self.preload_renderer()
 
-    def expect_head(self) -> None:
-        """A head will be looked at soon: the process that will draw it may load meanwhile."""
+    def preload_renderer(self) -> None:
+        """A head will be viewed soon: have the studio load its renderer in the background."""
         self._once("prepare", self.worker, self._tasks.prepare)
 
     def _once(self, name: str, worker: Worker, task: Task) -> None:
-        if name not in self._warm:
-            self._warm.add(name)
-            self._spawn(_quietly(worker, task), name)
+        if name not in self._preloaded:
+            self._preloaded.add(name)
+            self._spawn(_in_background(worker, task), name)
 
-    async def draw(self, job: Job, look: Look) -> bytes:
-        """A JPEG. Raises InputError "not-found" when the job's result is gone."""
+    async def render(self, job: Job, view: StudioView) -> bytes:
+        """A JPEG. Raises NotFoundError "not-found" when the job's result is gone."""
         try:
-            return await self.worker.run(self._tasks.draw, job.id, look, None)
+            return await self.worker.run(self._tasks.render, job.id, view, None)
         except AssetError as error:
-            if error.code != "not-seated":
+            if error.code != "not-loaded":
                 raise
-        # The first look at it, the first since the process was started anew, or others have taken its place.
+        # The first view of it, the first after a restart of the process, or it was dropped from the cache.
         files = job.file("params.npz"), job.file("texture.png")
-        self._drawn.add(job.id)
-        picture = await self.worker.run(self._tasks.draw, job.id, look, files)
+        self._loaded.add(job.id)
+        picture = await self.worker.run(self._tasks.render, job.id, view, files)
         if job.result is None:  # deleted meanwhile
-            self.forget(job.id)
+            self.unload(job.id)
         return picture
 
-    def forget(self, key: str) -> None:
-        """Let go of what the process knows of a head."""
-        if key in self._drawn:
-            self._drawn.discard(key)
-            # A process that died has forgotten everything.
-            self._spawn(_quietly(self.worker, self._tasks.forget, key), "forget")
+    def unload(self, key: str) -> None:
+        """Drop a head from the process's cache."""
+        if key in self._loaded:
+            self._loaded.discard(key)
+            self._spawn(_in_background(self.worker, self._tasks.unload, key), "unload")
 
-    async def serve(self, websocket: WebSocket, jobs: Jobs, job_id: str) -> None:
-        """Answer every message, a `Look`, by a JPEG or by `{"error"}`; leave out those that newer ones overtake.
+    async def serve(self, websocket: WebSocket, jobs: JobQueue, job_id: str) -> None:
+        """Answer each message, a `StudioView`, by a JPEG or by `{"error"}`. Newer messages replace those that wait.
 
-        Closed with 4404 when there is no such result, or no longer.
+        Raises LimitError "too-many-views" before accepting, NotFoundError "not-found" when the result is gone.
         """
-        await websocket.accept()
         if self._views >= MAX_VIEWS:
-            await websocket.close(BUSY, "too many heads are being looked at")
-            return
+            raise LimitError("too-many-views", f"{MAX_VIEWS} views are open, which is the limit")
+        await websocket.accept()
         self._views += 1
-        newest = _Newest()
+        newest = _LatestMessage()
         reading = asyncio.create_task(_read(websocket, newest))
         try:
             while (text := await newest.take()) is not None:
                 job = jobs.get(job_id)
                 if job is None or job.result is None:
-                    await websocket.close(GONE, "no such result")
-                    return
+                    raise NotFoundError("not-found", "the job has no result; results are kept for ten minutes")
                 await self._answer(websocket, job, text)
         except WebSocketDisconnect:
             return
@@ -123,61 +120,62 @@ class Studio:
 
     async def _answer(self, websocket: WebSocket, job: Job, text: str) -> None:
         try:
-            picture = await self.draw(job, Look.from_text(text))
+            picture = await self.render(job, StudioView.from_text(text))
         except Face3DError as error:
-            await websocket.send_json({"error": {"code": error.code, "message": error.message}})
+            await websocket.send_json({"error": error.to_json()})
         else:
             await websocket.send_bytes(picture)
 
 
-class Turnstile:
-    """Lets so many through at once and turns the others away, so that they do not pile up in memory."""
+class UploadSlots:
+    """A bounded semaphore that refuses instead of waiting, so that uploads do not pile up in memory."""
 
-    def __init__(self, places: int) -> None:
-        self._places = places
+    def __init__(self, count: int) -> None:
+        self._free = count
 
     def __enter__(self) -> None:
-        if self._places == 0:
-            raise LimitError("too-many-uploads", "too many photos are coming in at once; try again in a moment")
-        self._places -= 1
+        """Raises LimitError "too-many-uploads"."""
+        if self._free == 0:
+            raise LimitError("too-many-uploads", "too many photos are being uploaded; try again in a moment")
+        self._free -= 1
 
     def __exit__(self, *_: object) -> None:
-        self._places += 1
+        self._free += 1
 
 
-class _Newest:
-    """A place for one message: a newer one replaces it."""
+class _LatestMessage:
+    """Holds one message: a newer one replaces it."""
 
     def __init__(self) -> None:
         self._text: str | None = None
-        self._gone = False
-        self._news = asyncio.Event()
+        self._ended = False
+        self._updated = asyncio.Event()
 
     def put(self, text: str | None) -> None:
         """None: no more will come."""
-        self._text, self._gone = text, text is None
-        self._news.set()
+        self._text, self._ended = text, text is None
+        self._updated.set()
 
     async def take(self) -> str | None:
         """The newest message, once there is one; None at the end."""
-        await self._news.wait()
-        if not self._gone:
-            self._news.clear()
+        await self._updated.wait()
+        if not self._ended:
+            self._updated.clear()
         return self._text
 
 
-async def _quietly(worker: Worker, task: Task, *arguments: Any) -> None:
-    """Run a task that nobody waits for."""
+async def _in_background(worker: Worker, task: Task, *arguments: Any) -> None:
+    """Run a task whose outcome nobody waits for."""
     try:
         await worker.run(task, *arguments)
     except Face3DError as error:
         logger.info("in the background: %s", error)
 
 
-async def _read(websocket: WebSocket, newest: _Newest) -> None:
+async def _read(websocket: WebSocket, latest: _LatestMessage) -> None:
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
-            newest.put(None)
+            latest.put(None)
             return
-        newest.put(message.get("text") or "")
+        latest.put(message.get("text") or "")

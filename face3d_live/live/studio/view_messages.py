@@ -1,4 +1,4 @@
-"""How a viewer of the studio wants to see a head: the messages of its view socket, read and checked."""
+"""The messages of the studio's view socket: how to render a finished head. Parsed and checked here."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from face3d_live.errors import InputError
 
 Mode = Literal["avatar", "geometry", "wireframe"]
 MODES: tuple[str, ...] = get_args(Mode)
-#: Characters of a message: all 52 coefficients, spelt out, take 1,500.
-MOST = 4096
+#: Characters of a message; all 52 coefficients take 1,500.
+MAX_MESSAGE = 4096
 
 
 @dataclass(frozen=True)
-class Look:
-    """mode: textured, bare geometry, or coloured regions under wires. yaw, pitch: orbit in radians; zoom: 1 = fits.
+class StudioView:
+    """mode: textured, plain geometry, or a wireframe over coloured regions. yaw, pitch: orbit in radians. zoom: 1 =
+    fits.
 
-    fine: a large picture. expression: coefficients, by name, that replace those of the photo.
+    fine: a large picture. expression: coefficients by name that replace those of the photo.
     """
 
     mode: Mode = "avatar"
@@ -32,20 +33,20 @@ class Look:
     expression: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def from_text(cls, text: str) -> Look:
+    def from_text(cls, text: str) -> StudioView:
         """A message `{"mode","yaw","pitch","zoom","fine","expression"}`, each of them optional; values are clamped.
 
         Raises InputError "bad-look".
         """
         try:
-            if len(text) > MOST:
-                raise ValueError(f"a message may have {MOST} characters")
+            if len(text) > MAX_MESSAGE:
+                raise ValueError(f"a message may have {MAX_MESSAGE} characters")
             return cls._from_message(json.loads(text))
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise InputError("bad-look", f"the view cannot be drawn: {error}") from error
 
     @classmethod
-    def _from_message(cls, message: Mapping[str, Any]) -> Look:
+    def _from_message(cls, message: Mapping[str, Any]) -> StudioView:
         mode = message.get("mode", "avatar")
         if mode not in MODES:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}")
@@ -57,7 +58,7 @@ class Look:
         return cls(mode, turn, _clamp(pitch, -1.4, 1.4), _clamp(zoom, 0.3, 5), bool(message.get("fine")), expression)
 
     def applied_to(self, codes: HeadCodes) -> HeadCodes:
-        """The codes with this look's expression."""
+        """The codes with this view's expression."""
         expression = codes.expression.copy()
         for name, value in self.expression.items():
             expression[INDEX[name]] = value

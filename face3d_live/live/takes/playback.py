@@ -1,4 +1,4 @@
-"""Playing a take: its frames go to the hub at their own times, as a live face's would, and are drawn meanwhile."""
+"""Playing a take: its frames are published at their own times, as a live face's would be, and drawn by the engine."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from typing import Protocol
 
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
-from face3d_live.live.engine.shared_memory import SKIN_SIZE
+from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.process import Report, Worker
 from face3d_live.takes.clock import schedule
 from face3d_live.takes.model import Take
 
 logger = logging.getLogger(__name__)
 
-#: A machine that slept, or was busy for so long, goes on from where it is instead of hurrying after.
-HOPELESS = 1.0
+#: Seconds behind from which playing goes on from where it is, instead of catching up (the machine slept, or was busy).
+MAX_DELAY = 1.0
 MIN_SPEED, MAX_SPEED = 0.1, 10.0
 
 
 class Clock(Protocol):
-    """What time it is, and how to let it pass."""
+    """A time source that can sleep; tests replace it."""
 
     def now(self) -> float:
-        """Seconds, never running back."""
+        """Seconds, monotonic."""
 
     async def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Wait so long."""
 
 
 class WallClock:
-    """The real one."""
+    """The system's monotonic clock."""
 
     now = staticmethod(time.monotonic)
     sleep = staticmethod(asyncio.sleep)
 
 
 @dataclass(frozen=True)
-class Performance:
-    """What to play: a take with at least one frame, once or for ever. start: where it was cut out of a longer one."""
+class Playback:
+    """What to play: a take with at least one frame, once or in a loop. start: where it was cut out of a longer one."""
 
     take: Take
     loop: bool = False
@@ -49,48 +49,48 @@ class Performance:
     start: float = 0.0
 
 
-class Stage(Protocol):
-    """Where frames go."""
+class FrameSink(Protocol):
+    """Gets the frames of a take that is played."""
 
-    def perform(self, number: int, t: float, face: bool, codes: HeadCodes) -> bool:
-        """A frame of a take is due; False when nobody is there any more."""
+    def submit_codes(self, number: int, t: float, face: bool, codes: HeadCodes) -> bool:
+        """A frame is due. False when no more are wanted."""
 
 
-async def perform(performance: Performance, stage: Stage, clock: Clock | None = None) -> None:
-    """Play to the end, which a loop has not, or until the stage has gone. Every frame is sent once, none too early.
+async def play(playback: Playback, sink: FrameSink, clock: Clock | None = None) -> None:
+    """Play to the end (a loop has none), or until the sink wants no more. Every frame is sent once, never early.
 
-    A frame that is late because the loop was busy goes out at once and the next ones are on time again.
+    A frame that is late because the event loop was busy is sent at once; the next ones are on time again.
     """
-    take, clock = performance.take, clock or WallClock()
+    take, clock = playback.take, clock or WallClock()
     began = clock.now()
-    for number, due in enumerate(schedule(take, performance.loop, performance.speed), 1):
+    for number, due in enumerate(schedule(take, playback.loop, playback.speed), 1):
         wait = began + due.seconds - clock.now()
         if wait > 0:
             await clock.sleep(wait)
-        elif wait < -HOPELESS:
+        elif wait < -MAX_DELAY:
             logger.warning("playing was held up for %.1f s and goes on from there", -wait)
             began -= wait
         else:
-            await asyncio.sleep(0)  # others must have their turn, too
-        if not stage.perform(number, due.seconds, bool(take.face[due.frame]), take.codes(due.frame)):
+            await asyncio.sleep(0)  # lets other tasks run
+        if not sink.submit_codes(number, due.seconds, bool(take.face[due.frame]), take.codes(due.frame)):
             return
 
 
-async def make_skin(performance: Performance, worker: Worker) -> bytes | None:
-    """A skin of the take's person, (SKIN_SIZE, SKIN_SIZE, 4) as raw bytes; None when there is to be the default one."""
-    take = performance.take
+async def make_texture(playback: Playback, worker: Worker) -> bytes | None:
+    """A texture of the take's person, (TEXTURE_SIZE, TEXTURE_SIZE, 4) as raw bytes; None: the default is to be used."""
+    take = playback.take
     try:
-        return await worker.run(take_skin, take.textures[take.person[-1]])
+        return await worker.run(texture_from_codes, take.textures[take.person[-1]])
     except Face3DError as error:
-        logger.warning("the take keeps the default skin: %s", error)
+        logger.warning("the take keeps the default texture: %s", error)
         return None
 
 
-def take_skin(report: Report, code: object) -> bytes:
-    """The worker's task: a texture code (50,) to a skin (SKIN_SIZE, SKIN_SIZE, 4) as raw bytes."""
+def texture_from_codes(report: Report, code: object) -> bytes:
+    """The worker's task: a texture code (50,) to a texture (TEXTURE_SIZE, TEXTURE_SIZE, 4) as raw bytes."""
     import numpy as np
 
     from face3d_live.head.model import Head
-    from face3d_live.takes.default_head import skin
+    from face3d_live.takes.default_head import texture_from_code
 
-    return np.ascontiguousarray(skin(np.asarray(code), Head.load(), SKIN_SIZE), np.uint8).tobytes()
+    return np.ascontiguousarray(texture_from_code(np.asarray(code), Head.load(), TEXTURE_SIZE), np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""The server's takes: who is recording, and the folder where takes lie."""
+"""The server's recordings: the recorders of its sessions, and the folder of takes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import re
 import secrets
 from pathlib import Path
 
-from face3d_live.errors import InputError
+from face3d_live.errors import ConflictError, InputError, NotFoundError
 from face3d_live.live.recording.recorder import Recorder
 from face3d_live.live.sessions.session import Session
 from face3d_live.takes import formats, render_video, sound
 from face3d_live.takes.model import FALLBACK_FPS, Header, now
-from face3d_live.takes.reader import glance
-from face3d_live.takes.writer import SUFFIX, trouble
+from face3d_live.takes.reader import read_summary
+from face3d_live.takes.writer import SUFFIX, write_error
 
 logger = logging.getLogger(__name__)
 
-#: Newest takes that a listing names; older ones stay in the folder.
+#: A listing names so many takes, the newest ones.
 MAX_LISTED = 200
 MAX_NAME = 80
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
 
 
 def default_folder() -> Path:
-    """Where takes go unless told otherwise: `face3d-live/takes` in the user's data folder (XDG)."""
+    """The folder of takes by default: `face3d-live/takes` in the user's data folder (XDG)."""
     return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "face3d-live" / "takes"
 
 
 class Recordings:
-    """Nothing is written, and no folder made, before the first `start`. Lives on the event loop."""
+    """The folder is created by the first `start`. Lives on the event loop."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
@@ -41,27 +41,27 @@ class Recordings:
     async def start(
         self, session: Session, name: str = "", with_sound: bool = False, with_render: bool = False
     ) -> Recorder:
-        """Begin a take, if wanted with the session's sound and what its viewer sees.
+        """Begin a take. with_sound, with_render: also record the session's sound, and the drawn pictures.
 
         Raises InputError: "already-recording", "takes-unwritable", "disk-full".
         """
         if session.id in self._starting or self.of(session) is not None:
-            raise InputError("already-recording", "this session is being recorded: stop that first")
-        self._forget()
+            raise ConflictError("already-recording", "this session is being recorded: stop that first")
+        self._drop_old()
         moment = now()
         take_id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         name = " ".join(name.split())[:MAX_NAME] or f"{moment:%Y-%m-%d %H.%M.%S}"
         header = Header(name, moment, session.camera.fps or FALLBACK_FPS, session.kind)
         loop = asyncio.get_running_loop()
 
-        def on_trouble(error: InputError) -> None:
+        def on_error(error: InputError) -> None:
             loop.call_soon_threadsafe(session.notify, "recording-failed", error.message)
 
         self._starting.add(session.id)
         try:
             path = self.folder / (take_id + SUFFIX)
             recorder = await asyncio.to_thread(
-                Recorder, path, header, on_trouble, with_sound=with_sound, with_render=with_render
+                Recorder, path, header, on_error, with_sound=with_sound, with_render=with_render
             )
         finally:
             self._starting.discard(session.id)
@@ -70,21 +70,21 @@ class Recordings:
         return recorder
 
     async def stop(self, session: Session) -> Recorder:
-        """End the session's take; it is complete on return. Raises InputError "not-recording"."""
+        """End the session's take. Its files are complete on return. Raises InputError "not-recording"."""
         recorder = self.of(session)
         if recorder is None:
-            raise InputError("not-recording", "this session is not being recorded: start that first")
+            raise ConflictError("not-recording", "this session is not being recorded: start that first")
         session.record(None)
         await recorder.closed()
         return recorder
 
     def of(self, session: Session) -> Recorder | None:
-        """The take that the session is being recorded to, or None."""
+        """The session's running recorder, or None."""
         recorder = self._recorders.get(session.id)
         return recorder if recorder is not None and recorder.state()["recording"] else None
 
     def last(self, session: Session) -> Recorder | None:
-        """The session's newest take, also one that is over."""
+        """The session's newest recorder, running or finished."""
         return self._recorders.get(session.id)
 
     async def close(self) -> None:
@@ -96,32 +96,35 @@ class Recordings:
 
     async def listing(self) -> list[dict[str, object]]:
         """The takes in the folder, newest first."""
-        self._forget()
+        self._drop_old()
         return await asyncio.to_thread(self._listing)
 
     def path(self, take_id: str) -> Path:
         """The file of a take that is over. Raises InputError: "not-found", "take-in-use"."""
         path = self.folder / (take_id + SUFFIX)
         if not _ID.fullmatch(take_id) or not path.is_file():
-            raise InputError("not-found", f"no take is called {take_id[:80]!r}; GET /api/takes lists them")
+            raise NotFoundError("not-found", f"no take is called {take_id[:80]!r}; GET /api/takes lists them")
         if take_id in self._active():
-            raise InputError("take-in-use", "this take is being recorded: stop that first")
+            raise ConflictError("take-in-use", "this take is being recorded: stop that first")
         return path
 
     async def delete(self, take_id: str) -> None:
-        """Remove a take and what is beside it. Raises InputError: "not-found", "take-in-use", "takes-unwritable"."""
+        """Delete a take with its sound and render.
+
+        Raises InputError: "not-found", "take-in-use", "takes-unwritable".
+        """
         path = self.path(take_id)
-        for suffix in (sound.SUFFIX, render_video.SUFFIX, SUFFIX):  # while the take is there, the rest can be found
+        for suffix in (sound.SUFFIX, render_video.SUFFIX, SUFFIX):  # the take last, as the others are found by it
             try:
                 await asyncio.to_thread(path.with_suffix(suffix).unlink, missing_ok=True)
             except OSError as error:
-                raise trouble(path, error) from error
+                raise write_error(path, error) from error
 
     def _active(self) -> set[str]:
         return {recorder.id for recorder in self._recorders.values() if recorder.state()["recording"]}
 
-    def _forget(self) -> None:
-        """Sessions that are long over need no recorder; some are kept for `last`."""
+    def _drop_old(self) -> None:
+        """Drop finished recorders but the newest 64, which `last` may ask for."""
         for session_id in list(self._recorders)[:-64]:
             if not self._recorders[session_id].state()["recording"]:
                 del self._recorders[session_id]
@@ -136,25 +139,25 @@ class Recordings:
 
 
 def _describe(path: Path, recording: bool) -> dict[str, object] | None:
-    """A take as plain data; None for a file that is none, or was removed meanwhile."""
+    """A take as plain data; None for a file that is no take, or was deleted meanwhile."""
     try:
-        seen = glance(path)
-        heard, shown = sound.beside(path), render_video.beside(path)
-        beside = sum(at.stat().st_size for at in (heard, shown) if at is not None)
+        summary = read_summary(path)
+        sound_path, render_path = sound.sidecar_path(path), render_video.sidecar_path(path)
+        sidecar_bytes = sum(at.stat().st_size for at in (sound_path, render_path) if at is not None)
     except (InputError, OSError):
         logger.info("%s is no take", path)
         return None
     return {
         "take": path.stem,
-        "name": seen.header.name,
-        "created": seen.header.created.isoformat(timespec="seconds"),
-        "seconds": round(seen.seconds, 3),
-        "frames": seen.frames,
-        "complete": seen.frames is not None,
+        "name": summary.header.name,
+        "created": summary.header.created.isoformat(timespec="seconds"),
+        "seconds": round(summary.seconds, 3),
+        "frames": summary.frames,
+        "complete": summary.frames is not None,
         "recording": recording,
-        "bytes": seen.bytes + beside,
-        "sound": heard is not None,
-        "render": shown is not None,
+        "bytes": summary.bytes + sidecar_bytes,
+        "sound": sound_path is not None,
+        "render": render_path is not None,
     }
 
 
@@ -163,7 +166,10 @@ def convert(report: object, path: Path, suffix: str) -> bytes:
     return formats.to_bytes(formats.load_take(path), suffix)
 
 
-def convert_film(report: object, path: Path, out: Path) -> bytes:
-    """The worker's task: a take's recorded render with its sound as MP4 at `out`. Raises InputErrors of `film`."""
-    render_video.seen(path, out)
+def convert_render(report: object, path: Path, out: Path) -> bytes:
+    """The worker's task: a take's recorded render with its sound as MP4 at `out`.
+
+    Raises InputErrors of `render_video`.
+    """
+    render_video.export_render(path, out)
     return b""

@@ -1,9 +1,8 @@
-"""A browser's sound: when each of its samples belongs to, in the time of its camera's pictures.
+"""Receives a browser's sound and synchronises it with the camera's pictures.
 
-Both streams count their own clocks from a start of their own. What connects them is, best, the sender's reports (RTCP
-SR, RFC 3550 section 6.4.1), which say what each stream's clock was at a moment of the sender's own; and until those
-have come, or where they contradict it, when packets arrived: over some seconds the least delayed of both streams have
-been about equally long under way.
+Each stream has its own clock with its own start. The sender's reports (RTCP SR, RFC 3550 section 6.4.1) give both
+clocks at a time of the sender, and so relate them. Before the first reports, and where they contradict the arrival
+times, the arrival times are used: over some seconds, the least delayed packets of both streams have about equal delays.
 """
 
 from __future__ import annotations
@@ -17,75 +16,77 @@ from aiortc.mediastreams import MediaStreamError
 
 from face3d_live.takes.sound import RATE, Samples, one_channel
 
-#: Seconds by which received sound is held back to be put in order: four packets of 20 ms (aiortc's jitter buffer).
-HELD = 0.08
-#: Reports that are farther than this from what arrivals say belong to another time of the stream, seconds.
-TRUSTED = 0.5
-#: Arrivals are compared over so many seconds.
+#: Seconds by which aiortc's jitter buffer delays sound: four packets of 20 ms.
+JITTER_BUFFER_SECONDS = 0.08
+#: Reports that differ from the arrival times by more belong to another part of the stream, seconds.
+MAX_DISAGREEMENT = 0.5
+#: Arrival times are compared over so many seconds.
 _WINDOW = 10
 _NTP = 2.0**-32
 
 
 class StreamClock:
-    """One stream: seconds of its own clock, when they arrived, and when they were sent."""
+    """One stream's clock: relates its own time to arrival times and to the sender's time."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._least: deque[tuple[int, float]] = deque(maxlen=_WINDOW)
+        self._least_lags: deque[tuple[int, float]] = deque(maxlen=_WINDOW)
         self._newest = 0.0
         self.sent: float | None = None  # sender's time of this clock's zero, seconds
 
     def arrived(self, t: float, when: float) -> None:
-        """What was stamped `t` came at `when` (monotonic)."""
+        """A packet with stream time `t` arrived at `when`, monotonic seconds."""
         second, lag = int(when), when - t
         self._newest = t
-        if self._least and self._least[-1][0] == second:
-            self._least[-1] = second, min(lag, self._least[-1][1])
+        if self._least_lags and self._least_lags[-1][0] == second:
+            self._least_lags[-1] = second, min(lag, self._least_lags[-1][1])
         else:
-            self._least.append((second, lag))
+            self._least_lags.append((second, lag))
 
     def reported(self, stamp: int, ntp: int, origin: int) -> None:
         """A sender's report: `stamp`, of which `origin` is this clock's zero, was at `ntp` (2**-32 seconds)."""
-        # Stamps have 32 bits: the report is the one nearest to what came last.
+        # RTP timestamps wrap at 32 bits: the value nearest to the newest packet is meant.
         newest = round(self._newest * self._rate)
         ahead = (stamp - origin - newest + 2**31) % 2**32 - 2**31
         self.sent = ntp * _NTP - (newest + ahead) / self._rate
 
     @property
     def lag(self) -> float | None:
-        """Arrival less stamp of the least delayed one."""
-        return min((lag for _, lag in self._least), default=None)
+        """Arrival time less stream time of the least delayed packet; None before the first."""
+        return min((lag for _, lag in self._least_lags), default=None)
 
 
-class Sync:
-    """The two clocks of one sender."""
+class AudioVideoSync:
+    """The video and audio clocks of one sender."""
 
     def __init__(self) -> None:
         self.video, self.audio = StreamClock(90_000), StreamClock(RATE)
 
     def shift(self) -> float | None:
-        """Seconds to add to a time of the sound to have it in the time of the pictures; None while it is not known."""
+        """Seconds to add to an audio time to get the video time; None while it is unknown."""
         if self.video.lag is None or self.audio.lag is None:
             return None
-        arrival = self.audio.lag - HELD - self.video.lag
+        arrival = self.audio.lag - JITTER_BUFFER_SECONDS - self.video.lag
         if self.audio.sent is None or self.video.sent is None:
             return arrival
         reported = self.audio.sent - self.video.sent
-        return reported if abs(reported - arrival) < TRUSTED else arrival
+        return reported if abs(reported - arrival) < MAX_DISAGREEMENT else arrival
 
 
-class Voice:
-    """Reads a sound track for as long as it lives. What is heard goes to `hear` (samples, time of the sound), and
-    nowhere else; `listening` says whether anybody wants it."""
+class AudioReceiver:
+    """Reads an audio track until it ends. on_packet: called with each packet's audio time.
+
+    on_samples: called with samples and their audio time while `wanted` returns True; otherwise the samples are dropped.
+    """
 
     def __init__(
         self,
         track: MediaStreamTrack,
-        arrived: Callable[[float], None],
-        listening: Callable[[], bool],
-        hear: Callable[[Samples, float], None],
+        on_packet: Callable[[float], None],
+        wanted: Callable[[], bool],
+        on_samples: Callable[[Samples, float], None],
     ) -> None:
-        self._track, self._arrived, self._listening, self._hear = track, arrived, listening, hear
+        self._track, self._on_packet, self._wanted, self._on_samples = track, on_packet, wanted, on_samples
 
     async def drain(self) -> None:
         """Until the track ends."""
@@ -95,8 +96,8 @@ class Voice:
                 if not isinstance(frame, av.AudioFrame) or frame.pts is None or frame.sample_rate != RATE:
                     continue
                 t = float(frame.pts * frame.time_base)
-                self._arrived(t)
-                if self._listening():
-                    self._hear(one_channel(frame), t)
+                self._on_packet(t)
+                if self._wanted():
+                    self._on_samples(one_channel(frame), t)
         except MediaStreamError:
             return

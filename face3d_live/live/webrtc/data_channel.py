@@ -1,4 +1,4 @@
-"""The data channel "control": JSON text between a page and its session. Parsing and pacing, no sockets of its own.
+"""The data channel "control": JSON text between a page and its session. Parsing and a rate limit; no sockets.
 
 Page to server: view, calibrate, ping. Server to page: hello, frame, pong, calibrated, notice. docs/api.md has them all.
 """
@@ -17,14 +17,14 @@ from face3d_live.live.engine.pipeline import ViewRequest
 
 #: A control message is a few dozen bytes.
 MAX_MESSAGE = 4096
-#: Bytes that may wait in the channel before frame messages are left out.
+#: Bytes that may be buffered in the channel before frame messages are skipped.
 MAX_BUFFERED = 64 * 1024
 FRAME_INTERVAL = 1 / 15
 
 
 @dataclass(frozen=True)
 class SetView:
-    """Draw like this from now on."""
+    """Use this view from now on."""
 
     view: ViewRequest
 
@@ -36,7 +36,7 @@ class CalibrateNow:
 
 @dataclass(frozen=True)
 class Ping:
-    """To be answered when a picture that arrived after it goes out. id, t: the page's own, sent back unchanged."""
+    """Answered when a picture that arrived after it is sent. id, t: the page's own, returned unchanged."""
 
     id: object
     t: object
@@ -47,7 +47,7 @@ Command = SetView | CalibrateNow | Ping
 
 
 def parse(message: str | bytes, now: float) -> Command | None:
-    """One message of the page; None for those that ask for nothing. Raises InputError "bad-control"."""
+    """One message of the page; None for one without effect. Raises InputError "bad-control"."""
     if len(message) > MAX_MESSAGE:
         raise InputError("bad-control", f"control messages have at most {MAX_MESSAGE} bytes")
     try:
@@ -85,8 +85,8 @@ class Channel(Protocol):
         """Queue a message."""
 
 
-class Control:
-    """The server's side of one channel. Frame messages are paced and given up first when the channel backs up."""
+class ControlChannel:
+    """The server's side of one channel. Frame messages are rate-limited, and skipped when the channel backs up."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -94,7 +94,7 @@ class Control:
         self._next_frame = 0.0
 
     def send(self, type_: str, **fields: object) -> None:
-        """Send a message, unless the channel is closed or hopelessly behind."""
+        """Send a message, unless the channel is closed or four times over `MAX_BUFFERED`."""
         if self._channel.readyState == "open" and self._channel.bufferedAmount < 4 * MAX_BUFFERED:
             self._channel.send(json.dumps({"type": type_, **fields}, separators=(",", ":"), allow_nan=False))
 
@@ -103,16 +103,16 @@ class Control:
         now = time.monotonic()
         if now < self._next_frame or self._channel.bufferedAmount > MAX_BUFFERED:
             return False
-        # Paced by the clock and not by the last message, so that 30 fps gives 15 and not 10.
+        # Advanced by the interval and not from the last message, so that 30 fps gives 15 and not 10.
         self._next_frame = max(self._next_frame + FRAME_INTERVAL, now)
         return True
 
     def add_ping(self, ping: Ping) -> None:
-        """Remember a ping; of more than 32 unanswered ones the oldest is forgotten."""
+        """Queue a ping. With more than 32 unanswered ones the oldest is dropped."""
         self._pings.append(ping)
 
     def answer_pings(self, arrived: float) -> None:
-        """A picture made from a camera frame that arrived at `arrived` goes out: answer the pings before it."""
+        """A picture whose camera frame arrived at `arrived` is sent: answer the pings that came before that."""
         while self._pings and self._pings[0].arrived < arrived:
             ping = self._pings.popleft()
             self.send("pong", id=ping.id, t=ping.t)

@@ -1,7 +1,7 @@
-"""The two ends of a session's video: camera frames in, newest only; avatar frames out, newest only.
+"""A session's video tracks: camera frames in and avatar frames out, the newest only in both directions.
 
-Nothing here waits for the engine and nothing queues: aiortc's own queues are unbounded, so its frames are taken out as
-fast as they come and all but the newest are dropped.
+Nothing here waits for the engine, and nothing queues. aiortc's own queues are unbounded, so frames are read as fast as
+they come, and all but the newest are dropped.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from face3d_live.live.engine.shared_memory import MAX_SIDE
 from face3d_live.typing import Rgb
 
 _CLOCK = 90_000
-#: A still avatar is sent again so often that a lost packet heals and the browser does not call the video stalled.
+#: Without a new avatar the last one is sent again: that repairs lost packets, and browsers do not report a stall.
 REPEAT_SECONDS = 0.5
 
 
-def fitted(width: int, height: int) -> tuple[int, int]:
+def fit_size(width: int, height: int) -> tuple[int, int]:
     """The size at most `MAX_SIDE` on the longer side with the same aspect; never enlarged, never below 2 pixels."""
     scale = min(1.0, MAX_SIDE / max(width, height))
     return max(2, round(width * scale)), max(2, round(height * scale))
@@ -34,19 +34,19 @@ def fitted(width: int, height: int) -> tuple[int, int]:
 
 def to_rgb(frame: av.VideoFrame) -> Rgb:  # -> (H, W, 3)
     """Convert and, where larger than `MAX_SIDE`, scale down. 1-3 ms at 640x480, without the GIL."""
-    width, height = fitted(frame.width, frame.height)
+    width, height = fit_size(frame.width, frame.height)
     return frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
 
 
 class NewestFrame:
-    """Reads a track for as long as it lives and keeps only its newest frame, with the time at which it arrived."""
+    """Reads a track until it ends and holds only its newest frame and that frame's arrival time."""
 
     def __init__(self, track: MediaStreamTrack) -> None:
         self.received = 0
         self._track = track
         self._frame: av.VideoFrame | None = None
         self._arrived = 0.0
-        self._news = asyncio.Event()
+        self._updated = asyncio.Event()
         self._ended = False
 
     async def drain(self) -> None:
@@ -57,12 +57,12 @@ class NewestFrame:
                 if isinstance(frame, av.VideoFrame):
                     self._frame, self._arrived = frame, time.monotonic()
                     self.received += 1
-                    self._news.set()
+                    self._updated.set()
         except MediaStreamError:
             return
         finally:
             self._ended = True
-            self._news.set()
+            self._updated.set()
 
     async def take(self, timeout: float) -> tuple[av.VideoFrame, float] | None:
         """The newest frame not yet taken and its arrival (monotonic), or None after `timeout` seconds.
@@ -71,12 +71,12 @@ class NewestFrame:
         """
         try:
             async with asyncio.timeout(timeout):
-                await self._news.wait()
+                await self._updated.wait()
         except TimeoutError:
             return None
         if self._ended:
             raise MediaStreamError
-        self._news.clear()
+        self._updated.clear()
         frame, self._frame = self._frame, None
         return (frame, self._arrived) if frame is not None else None
 
@@ -84,54 +84,54 @@ class NewestFrame:
 class AvatarTrack(MediaStreamTrack):
     """Sends the newest avatar, at the rate at which avatars come, with timestamps of its own clock.
 
-    on_handed is called with whatever was pushed along with a picture when that picture goes to the encoder.
+    on_encode: called with the tag of a picture when that picture goes to the encoder.
     """
 
     kind = "video"
 
-    def __init__(self, on_handed: Callable[[Any], None]) -> None:
+    def __init__(self, on_encode: Callable[[Any], None]) -> None:
         super().__init__()
         self.sent = 0
-        self._on_handed = on_handed
-        self._image: Rgb = backdrop()
+        self._on_encode = on_encode
+        self._image: Rgb = placeholder_image()
         self._tag: object = None
-        self._news = asyncio.Event()
-        self._news.set()
+        self._updated = asyncio.Event()
+        self._updated.set()
         self._began = time.monotonic()
         self._pts = -1
 
     def push(self, image: Rgb, tag: object) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
-        """Replace the picture to be sent next; the array must not be changed afterwards."""
+        """Replace the next picture to send. The array must not be changed afterwards."""
         self._image, self._tag = image, tag
-        self._news.set()
+        self._updated.set()
 
     async def recv(self) -> av.VideoFrame:
         """The newest picture, or after a while the last one again. Raises MediaStreamError when stopped."""
         try:
             async with asyncio.timeout(REPEAT_SECONDS):
-                await self._news.wait()
+                await self._updated.wait()
         except TimeoutError:
             pass
         if self.readyState != "live":
             raise MediaStreamError
-        self._news.clear()
+        self._updated.clear()
         frame = av.VideoFrame.from_ndarray(self._image, format="rgb24")
-        # Strictly increasing: two frames within one tick of the clock would be one frame to the receiver.
+        # Strictly increasing, as a receiver merges frames with the same timestamp.
         self._pts = max(self._pts + 1, int((time.monotonic() - self._began) * _CLOCK))
         frame.pts, frame.time_base = self._pts, Fraction(1, _CLOCK)
         self.sent += 1
         tag, self._tag = self._tag, None
         if tag is not None:
-            self._on_handed(tag)
+            self._on_encode(tag)
         return frame
 
     def stop(self) -> None:
-        """End the track and wake whoever waits for a frame."""
+        """End the track and wake a waiting `recv`."""
         super().stop()
-        self._news.set()
+        self._updated.set()
 
 
-def backdrop() -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
-    """What is sent until the first avatar is there: a dark, soft vertical gradient."""
+def placeholder_image() -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    """Sent until the first avatar is drawn: a dark vertical gradient."""
     rows = np.linspace(52, 26, AVATAR_SIZE).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(rows[:, None, None], (AVATAR_SIZE, AVATAR_SIZE, 3)))

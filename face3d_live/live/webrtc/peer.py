@@ -1,4 +1,4 @@
-"""A browser's half of a session: its peer connection, camera track, avatar track and control channel."""
+"""A browser's WebRTC connection to a session: camera and microphone tracks, avatar track, control channel."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from aiortc.mediastreams import MediaStreamError
 import face3d_live
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
-from face3d_live.live.sessions.observer import Frame
+from face3d_live.live.sessions.observer import SessionFrame
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
-from face3d_live.live.webrtc.audio_receiver import Sync, Voice
+from face3d_live.live.webrtc.audio_receiver import AudioReceiver, AudioVideoSync
 from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, to_rgb
 from face3d_live.takes.sound import Samples
 
 logger = logging.getLogger(__name__)
 
-#: From the answer to a connection; a browser on a bad network needs a few seconds, nobody needs more.
+#: Time from the answer to a connection; a browser on a bad network needs a few seconds.
 CONNECT_SECONDS = 20.0
-#: Without a camera frame for so long the avatar is drawn anyway: views stay alive and the face relaxes.
+#: Without a camera frame for so long the avatar is drawn again, so that views update and the face relaxes.
 SILENT_SECONDS = 0.25
-#: And then the page is told.
+#: Without a camera frame for so long the page is notified.
 FROZEN_SECONDS = 2.0
 
 # Scaling pictures takes 1-3 ms without the GIL; two threads serve all sessions.
@@ -44,20 +44,20 @@ _convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
 
 
 class Peer:
-    """Ends itself, and calls `on_end`, when the connection fails, closes, is never made, or the camera track ends."""
+    """Calls `on_end` when the connection fails, closes or is not made in time, or when the camera track ends."""
 
     def __init__(self, session: Session, on_end: Callable[[], None], connect_seconds: float = CONNECT_SECONDS) -> None:
         self._session = session
         self._on_end = on_end
-        # No STUN server: nobody outside is told of the connection. In a local network none is needed.
+        # No STUN server: no other machine learns of the connection, and a local network needs none.
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._avatar = AvatarTrack(self._on_handed)
-        self._control: data_channel.Control | None = None
+        self._avatar = AvatarTrack(self._on_encode)
+        self._control: data_channel.ControlChannel | None = None
         self._connect_seconds = connect_seconds
         self._tasks: set[asyncio.Task[None]] = set()
-        self._feeding = self._calibrating = self._hearing = False
-        self._sync = Sync()
-        self._origin: float | None = None  # the camera's stamp of the session's beginning, seconds
+        self._has_camera = self._calibrating = self._has_microphone = False
+        self._sync = AudioVideoSync()
+        self._origin: float | None = None  # video time of the first camera frame, seconds
         self._closed = False
 
     async def answer(self, offer: str) -> str:
@@ -79,7 +79,7 @@ class Peer:
         for each in self._pc.getTransceivers():
             clock = self._sync.video if each.kind == "video" else self._sync.audio
             aiortc_patches.watch_reports(each.receiver, clock.reported)
-        self._session.watcher = self
+        self._session.observer = self
         self._spawn(self._expect_connection(), "connect")
         return sdp.with_bitrate(self._pc.localDescription.sdp)
 
@@ -88,17 +88,17 @@ class Peer:
         if self._closed:
             return
         self._closed = True
-        self._session.watcher = None
+        self._session.observer = None
         current = asyncio.current_task()
         for task in self._tasks - {current}:
             task.cancel()
         self._avatar.stop()
         await self._pc.close()
 
-    # --- what the session says (sessions.Watcher) -------------------------------------------------------------------
+    # --- the session's events (SessionObserver) -----------------------------------------------------------------------
 
-    def on_frame(self, frame: Frame) -> None:
-        """Send the avatar, and now and then the numbers."""
+    def on_frame(self, frame: SessionFrame) -> None:
+        """Send the avatar, and at most 15 times a second the numbers."""
         self._avatar.push(frame.result.image, frame)
         if self._control is None or not self._control.wants_frame():
             return
@@ -115,28 +115,29 @@ class Peer:
         )
 
     def on_notice(self, code: str, message: str) -> None:
-        """Tell the page."""
+        """Send the page a notice."""
         self._send("notice", code=code, message=message)
 
-    # --- what the browser does --------------------------------------------------------------------------------------
+    # --- the browser's events --------------------------------------------------------------------------------------
 
     def _on_track(self, track: MediaStreamTrack) -> None:
-        # Every track is read, as one that nobody reads leaks; only the first camera and microphone count.
-        if track.kind == "audio" and not self._hearing:
-            self._hearing = True
-            self._spawn(Voice(track, self._on_sound, self._listening, self._hear).drain(), "voice")
+        # Every track is read, as an unread one leaks memory. Only the first camera and microphone are used.
+        if track.kind == "audio" and not self._has_microphone:
+            self._has_microphone = True
+            receiver = AudioReceiver(track, self._on_audio_packet, self._records_sound, self._on_samples)
+            self._spawn(receiver.drain(), "audio")
             return
         newest = NewestFrame(track)
         self._spawn(newest.drain(), "drain")
-        if track.kind == "video" and not self._feeding:
-            self._feeding = True
+        if track.kind == "video" and not self._has_camera:
+            self._has_camera = True
             self._spawn(self._feed(newest), "feed")
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         if channel.label != "control" or self._control is not None:
             channel.close()
             return
-        self._control = data_channel.Control(channel)
+        self._control = data_channel.ControlChannel(channel)
         channel.on("message", self._on_message)
         session = self._session
         self._send("hello", session=session.id, device=session.device, names=ARKIT, version=face3d_live.__version__)
@@ -163,21 +164,21 @@ class Peer:
         if state in ("failed", "closed"):
             self._end()
 
-    def _on_sound(self, t: float) -> None:
+    def _on_audio_packet(self, t: float) -> None:
         self._sync.audio.arrived(t, time.monotonic())
 
-    def _listening(self) -> bool:
-        """Whether sound is recorded. Otherwise nobody looks at it."""
+    def _records_sound(self) -> bool:
+        """Whether sound is recorded. Otherwise it is dropped."""
         recorder = self._session.recorder
-        return recorder is not None and recorder.listening
+        return recorder is not None and recorder.records_sound
 
-    def _hear(self, samples: Samples, t: float) -> None:
+    def _on_samples(self, samples: Samples, t: float) -> None:
         recorder, shift = self._session.recorder, self._sync.shift()
         if recorder is not None and shift is not None and self._origin is not None:
-            recorder.hear(samples, t + shift - self._origin)
+            recorder.add_sound(samples, t + shift - self._origin)
 
-    def _on_handed(self, frame: Frame) -> None:
-        """A picture goes to the encoder."""
+    def _on_encode(self, frame: SessionFrame) -> None:
+        """A picture goes to the encoder: answer the pings that came before its camera frame."""
         if frame.fresh and self._control is not None:
             self._control.answer_pings(frame.arrived)
 

@@ -1,7 +1,7 @@
-"""A child process for slow work (snapshots, photos), so that neither the event loop nor the engine waits for it.
+"""A child process for slow tasks (snapshots, photos), so that neither the event loop nor the engine waits for them.
 
-One task at a time, in the order in which they come. The process is started at the first task and kept. A task that
-crashes it, or takes too long, costs only itself.
+Tasks run one at a time, in the order of their arrival. The process starts with the first task and stays. A task that
+crashes it, or takes too long, fails alone: the next task gets a new process.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from face3d_live.errors import AssetError, Face3DError, InputError
-from face3d_live.live.child_process import live_with_parent
+from face3d_live.errors import AssetError, Face3DError
+from face3d_live.live.child_process import end_with_parent
 
 logger = logging.getLogger(__name__)
 
 #: report(stage, fraction done)
 Report = Callable[[str, float], None]
-#: A module-level function: (report, *arguments) -> file bytes. Face3DErrors are the user's to hear.
+#: A module-level function: (report, *arguments) -> bytes. Its Face3DErrors are raised again in the server.
 Task = Callable[..., bytes]
 
 TASK_SECONDS = 120.0
@@ -30,35 +30,35 @@ TASK_SECONDS = 120.0
 
 def _serve(connection: Connection) -> None:
     """The child's main function."""
-    live_with_parent()
+    end_with_parent()
     try:
         while True:
             task, arguments = connection.recv()
-            _do(connection, task, arguments)
+            _run_task(connection, task, arguments)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _do(connection: Connection, task: Task, arguments: tuple[Any, ...]) -> None:
+def _run_task(connection: Connection, task: Task, arguments: tuple[Any, ...]) -> None:
     try:
         done = task(lambda stage, fraction: connection.send(("progress", stage, fraction)), *arguments)
     except Face3DError as error:
-        connection.send(("error", isinstance(error, InputError), error.code, error.message))
+        connection.send(error)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:
         logger.exception("a task failed")
-        connection.send(("error", False, "task-failed", f"{type(error).__name__}: {error}"))
+        connection.send(AssetError("task-failed", f"{type(error).__name__}: {error}"))
     else:
         connection.send(("done", done))
 
 
 class Worker:
-    """The parent's end."""
+    """The server's end of the process."""
 
     def __init__(self, task_seconds: float = TASK_SECONDS) -> None:
         self._task_seconds = task_seconds
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._closing = threading.Event()
@@ -66,7 +66,7 @@ class Worker:
     async def run(self, task: Task, *arguments: Any, report: Report | None = None) -> bytes:
         """Run one task. report is called on the event loop.
 
-        Raises InputError for what the user can mend, else AssetError; "worker-died" and "too-slow" are of the latter.
+        Raises the task's Face3DErrors, and AssetError "task-failed", "worker-died", "too-slow" or "stopping".
         """
         loop = asyncio.get_running_loop()
 
@@ -74,21 +74,21 @@ class Worker:
             if report is not None:
                 loop.call_soon_threadsafe(report, stage, fraction)
 
-        async with self._turn:
-            # Shielded: a client that hangs up must not leave an answer in the pipe for the next task.
+        async with self._lock:
+            # Shielded: a client that disconnects must not leave its answer in the pipe for the next task.
             work = asyncio.ensure_future(asyncio.to_thread(self._exchange, task, arguments, forward))
             try:
                 return await asyncio.shield(work)
             except asyncio.CancelledError:
                 await asyncio.wait([work])
-                # Nobody is left to hear how it ended; asked for, so that asyncio does not complain of that.
+                # Retrieved, so that asyncio does not log an exception that was never retrieved.
                 work.exception()
                 raise
 
     async def stop(self) -> None:
-        """End the process, a running task with it."""
+        """End the process with its running task."""
         self._closing.set()
-        async with self._turn:
+        async with self._lock:
             await asyncio.to_thread(self._end)
 
     def _exchange(self, task: Task, arguments: tuple[Any, ...], report: Report) -> bytes:
@@ -103,8 +103,8 @@ class Worker:
                 match connection.recv():
                     case ("progress", stage, fraction):
                         report(stage, fraction)
-                    case ("error", is_input, code, message):
-                        raise (InputError if is_input else AssetError)(code, message)
+                    case Face3DError() as error:
+                        raise error
                     case ("done", bytes() as done):
                         return done
         except (EOFError, OSError) as error:

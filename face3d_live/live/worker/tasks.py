@@ -1,17 +1,17 @@
-"""What the worker process does for the server: textures and zips. Heavy rooms are imported there, on first use."""
+"""The worker process's tasks: heads from photos, textures from keyframes. Slow imports happen there, on first use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.live.engine.shared_memory import SKIN_SIZE
+from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.process import Report
 from face3d_live.typing import Rgb
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from face3d_live.head.topology import Level
     from face3d_live.reconstruct import Reconstruction, Reconstructor
     from face3d_live.texture.fuse import TextureFuser
+    from face3d_live.track.detector import Detection
 
 
 @cache
 def _reconstructor() -> Reconstructor:
     from face3d_live.reconstruct import Reconstructor
 
-    # The GPU, where there is one, is the engine's.
+    # On the CPU, as the engine uses the GPU.
     return Reconstructor("cpu")
 
 
@@ -34,16 +35,32 @@ def _fuser() -> TextureFuser:
     from face3d_live.texture.albedo import Albedo
     from face3d_live.texture.fuse import TextureFuser
 
-    return TextureFuser(_reconstructor().head, Albedo.load(), SKIN_SIZE)
+    return TextureFuser(_reconstructor().head, Albedo.load(), TEXTURE_SIZE)
+
+
+#: Faces of a photo as plain data: box, score and keypoints of each `Detection`.
+Detections = list[dict[str, Any]]
+
+
+def to_plain(detections: Iterable[Detection]) -> Detections:
+    """Detections as JSON can hold them, exactly."""
+    return [{"box": d.box.tolist(), "score": d.score, "keypoints": d.keypoints.tolist()} for d in detections]
+
+
+def from_plain(plain: Detections) -> list[Detection]:
+    """The inverse of `to_plain`."""
+    from face3d_live.track.detector import Detection
+
+    return [Detection(np.array(p["box"], np.float32), p["score"], np.array(p["keypoints"], np.float32)) for p in plain]
 
 
 def snapshot(report: Report, rgb: Rgb, codes: HeadCodes) -> bytes:
-    """A zip of the files for a picture (H, W, 3) whose codes the tracker has found already."""
+    """A zip of the files for a picture (H, W, 3), with the codes that the tracker has found."""
     return _zip(_reconstructor().frame(rgb, codes, progress=report))
 
 
 def warm_up(report: Report) -> bytes:
-    """Load what `reconstruct_photo` needs first."""
+    """Load the models of `reconstruct_photo` ahead of the first photo."""
     _reconstructor().faces(np.zeros((64, 64, 3), np.uint8))
     return b""
 
@@ -53,6 +70,7 @@ def reconstruct_photo(
     photo: bytes,
     *,
     face: int | None = None,
+    detections: Detections | None = None,
     mesh: Level = "medium",
     texture: int = 1024,
     sharpen: bool = False,
@@ -60,7 +78,8 @@ def reconstruct_photo(
 ) -> bytes:
     """A zip of the files for a face of a photo: the one that is clearly meant, or number `face`, see `find.Choice`.
 
-    Raises InputError for what is no photo, shows no face, or shows none well enough.
+    detections: of this photo, by `to_plain`; None: it is searched for faces. Raises InputError for what is no photo,
+    shows no face, or shows none well enough.
     """
     from face3d_live.reconstruct import Options, load_photo
 
@@ -68,17 +87,18 @@ def reconstruct_photo(
     if face is not None:
         options = replace(options, face=face)
     read = load_photo(photo)
-    return _zip(_reconstructor().photo(read.rgb, options, progress=report, warnings=read.warnings))
+    found = None if detections is None else from_plain(detections)
+    return _zip(_reconstructor().photo(read.rgb, options, report, read.warnings, found))
 
 
-def skin(report: Report, moments: Sequence[tuple[Rgb, HeadCodes, float]]) -> bytes:
-    """What the avatar wears, from good pictures of one person: (picture (H, W, 3), codes, weight).
+def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]]) -> bytes:
+    """The head's texture from keyframes of one person: (picture (H, W, 3), codes, weight).
 
-    The texture (SKIN_SIZE, SKIN_SIZE, 4) uint8 as raw bytes.
+    Returns (TEXTURE_SIZE, TEXTURE_SIZE, 4) uint8 as raw bytes.
     """
     fuser = _fuser()
     fuser.reset()
-    for rgb, codes, weight in moments:
+    for rgb, codes, weight in keyframes:
         height, width = rgb.shape[:2]
         fuser.add(rgb, codes, Camera.webcam(width, height), weight)
     texture = fuser.texture()

@@ -13,8 +13,7 @@ from face3d_live.avatar.load import load_avatar
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
 from face3d_live.live.engine.head_pipeline import HeadPipeline
-from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, ViewRequest
-from face3d_live.live.engine.shared_memory import SKIN_SIZE
+from face3d_live.live.engine.pipeline import AVATAR_SIZE, TEXTURE_SIZE, CalibrationRequest, ViewRequest
 from face3d_live.live.sessions import avatars
 from face3d_live.live.worker import tasks
 from face3d_live.paths import WEB_CLIENT
@@ -124,8 +123,8 @@ def test_a_skin_is_worn_by_its_session_only(pipeline, session, sample):
     rgb, t = sample[0][0]
     pipeline.open("b", None)
     plain = pipeline.process(session, rgb, t, ViewRequest()).image.astype(int)
-    green = np.full((SKIN_SIZE, SKIN_SIZE, 4), (40, 160, 40, 255), np.uint8)
-    pipeline.wear("b", green)
+    green = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 4), (40, 160, 40, 255), np.uint8)
+    pipeline.set_texture("b", green)
     worn = pipeline.process("b", rgb, t, ViewRequest()).image.astype(int)
     again = pipeline.process(session, rgb, t + 0.1, ViewRequest()).image.astype(int)
     face = (slice(200, 380), slice(200, 310))
@@ -134,7 +133,7 @@ def test_a_skin_is_worn_by_its_session_only(pipeline, session, sample):
     # The next session that needs the place finds nothing of it.
     pipeline.close("b")
     pipeline.open("c", None)
-    pipeline.wear("c", np.zeros((SKIN_SIZE, SKIN_SIZE, 4), np.uint8))
+    pipeline.set_texture("c", np.zeros((TEXTURE_SIZE, TEXTURE_SIZE, 4), np.uint8))
     bare = pipeline.process("c", rgb, t, ViewRequest()).image.astype(int)
     assert (bare[face][..., 1] - bare[face][..., 0]).mean() < 0
     pipeline.close("c")
@@ -146,7 +145,9 @@ def test_the_worker_makes_a_skin_of_good_moments(pipeline, session, sample):
     for rgb, t in frames[:12]:
         result = pipeline.process(session, rgb, t, ViewRequest())
         moments.append((rgb, result.raw, 1.0))
-    made = np.frombuffer(tasks.skin(lambda *_: None, moments[6::2]), np.uint8).reshape(SKIN_SIZE, SKIN_SIZE, 4)
+    made = np.frombuffer(tasks.fuse_texture(lambda *_: None, moments[6::2]), np.uint8).reshape(
+        TEXTURE_SIZE, TEXTURE_SIZE, 4
+    )
     middle = made[200:280, 200:310].reshape(-1, 4)
     assert (middle[:, 3] == 255).all() and middle[:, 0].mean() > middle[:, 2].mean() + 15
     assert made[..., :3].std() > 10

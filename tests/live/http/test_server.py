@@ -19,8 +19,8 @@ from live_fakes import grey
 from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import ARKIT, INDEX
-from face3d_live.live.http.hosts import is_loopback
-from face3d_live.live.main import _address, _listen
+from face3d_live.live.hosts import is_loopback
+from face3d_live.live.main import listen, page_url
 from face3d_live.live.worker.process import Worker
 from face3d_live.protocols import binary_stream, json_stream
 
@@ -365,9 +365,9 @@ def test_the_loopback_address_is_listened_on_however_it_is_spelt(host):
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
         except OSError:
             pytest.skip("no IPv6 on this machine")
-    with _listen(host, 0) as listener:
+    with listen(host, 0) as listener:
         assert is_loopback(listener.getsockname()[0])
-        address = _address(host, listener, None)
+        address = page_url(host, listener, None)
         assert is_loopback(urlsplit(address).hostname)
 
 

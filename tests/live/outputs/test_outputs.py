@@ -23,12 +23,12 @@ from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
 from face3d_live.live import main
 from face3d_live.live.outputs.address import KINDS, parse
-from face3d_live.live.outputs.manager import MAX_OUTPUTS, Outputs
+from face3d_live.live.outputs.manager import MAX_OUTPUTS, OutputManager
 from face3d_live.live.outputs.output import Output
 from face3d_live.live.outputs.senders import prepare
-from face3d_live.live.rate_limiter import Pace
+from face3d_live.live.rate_limiter import RateLimiter
 from face3d_live.mapping.profile import Channel, Profile
-from face3d_live.mapping.store import Store
+from face3d_live.mapping.store import ProfileStore
 from face3d_live.protocols import ifacialmocap, openseeface
 
 
@@ -53,7 +53,7 @@ async def test_a_scripted_face_arrives_in_every_receiver(tmp_path):
     receivers = {kind: Receiver() for kind in ("vmc", "livelink", "ifacialmocap", "osf")}
     studio = VTubeStudio()
     async with studio.listen() as port:
-        outputs = Outputs(tmp_path)
+        outputs = OutputManager(tmp_path)
         prepare("osf")
         for kind, there in receivers.items():
             outputs.add(f"{kind}://127.0.0.1:{there.port}")
@@ -91,8 +91,8 @@ async def test_a_scripted_face_arrives_in_every_receiver(tmp_path):
 
 
 async def test_a_mapping_is_obeyed_and_changed_while_it_runs(tmp_path, receiver):
-    outputs = Outputs(tmp_path)
-    outputs.store.save("loud", Profile(mirror=True, channels={"jawOpen": Channel(gain=1.6)}))
+    outputs = OutputManager(tmp_path)
+    outputs.profiles.save("loud", Profile(mirror=True, channels={"jawOpen": Channel(gain=1.6)}))
     output = outputs.add(f"vmc://127.0.0.1:{receiver.port}?names=vrm1&mapping=loud")
     await play(outputs.offer, [frame_of(jawOpen=0.5, eyeBlinkLeft=1)] * 6)
     blends = blends_of(receiver.packets())
@@ -109,7 +109,7 @@ async def test_a_mapping_is_obeyed_and_changed_while_it_runs(tmp_path, receiver)
 
 
 async def test_the_newest_frame_wins_and_the_rate_is_kept(tmp_path, receiver):
-    outputs = Outputs(tmp_path)
+    outputs = OutputManager(tmp_path)
     output = outputs.add(f"livelink://127.0.0.1:{receiver.port}?rate=10")
     await asyncio.sleep(0.05)
     began = time.monotonic()
@@ -125,7 +125,7 @@ async def test_the_newest_frame_wins_and_the_rate_is_kept(tmp_path, receiver):
 async def test_an_output_follows_the_session_that_came_first_or_the_one_it_names(tmp_path, receiver):
     from dataclasses import replace
 
-    outputs = Outputs(tmp_path)
+    outputs = OutputManager(tmp_path)
     outputs.add(f"livelink://127.0.0.1:{receiver.port}")
     other = Receiver()
     outputs.add(f"livelink://127.0.0.1:{other.port}?session=b")
@@ -149,7 +149,7 @@ async def test_an_output_follows_the_session_that_came_first_or_the_one_it_names
 async def test_nobody_listens_then_somebody_does(tmp_path, receiver, caplog):
     port = receiver.port
     receiver.close()
-    outputs = Outputs(tmp_path)
+    outputs = OutputManager(tmp_path)
     output = outputs.add(f"vmc://127.0.0.1:{port}")
     with caplog.at_level(logging.INFO, "face3d_live"):
         await play(outputs.offer, [frame_of()] * 90, 60)
@@ -167,7 +167,7 @@ async def test_nobody_listens_then_somebody_does(tmp_path, receiver, caplog):
 
 
 async def test_an_unknown_host_and_a_name_that_means_the_internet(tmp_path, monkeypatch):
-    outputs = Outputs(tmp_path)
+    outputs = OutputManager(tmp_path)
     unknown = outputs.add("vmc://no-such-machine.invalid")
     await until(lambda: unknown.error is not None)
     assert unknown.error.code == "unknown-host"
@@ -186,7 +186,7 @@ async def test_an_unknown_host_and_a_name_that_means_the_internet(tmp_path, monk
 async def test_vtube_studio_comes_asks_goes_and_comes_back(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    outputs = Outputs(tmp_path)
+    outputs = OutputManager(tmp_path)
     output = outputs.add(f"vts://localhost:{port}")
     await until(lambda: output.state == "failing")
     assert output.error.code == "not-listening"
@@ -209,7 +209,7 @@ async def test_vtube_studio_comes_asks_goes_and_comes_back(tmp_path):
 async def test_vtube_studio_is_reminded_without_new_frames(tmp_path):
     studio = VTubeStudio()
     async with studio.listen() as port:
-        outputs = Outputs(tmp_path)
+        outputs = OutputManager(tmp_path)
         outputs.add(f"vts://127.0.0.1:{port}")
         await until(lambda: studio.requests.count("AuthenticationRequest") == 1)
         await asyncio.sleep(0.1)
@@ -225,7 +225,7 @@ async def test_vtube_studio_says_no(tmp_path):
     studio = VTubeStudio()
     studio.allows = False
     async with studio.listen() as port:
-        outputs = Outputs(tmp_path)
+        outputs = OutputManager(tmp_path)
         output = outputs.add(f"vts://127.0.0.1:{port}")
         await until(lambda: output.state == "failing")
         assert output.error.code == "denied"
@@ -241,7 +241,7 @@ async def test_vtube_studio_says_no(tmp_path):
 
 async def test_something_else_at_vtube_studios_port(tmp_path):
     async with websockets.serve(lambda socket: socket.send("hello"), "127.0.0.1", 0) as server:
-        outputs = Outputs(tmp_path)
+        outputs = OutputManager(tmp_path)
         output = outputs.add(f"vts://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await until(lambda: output.error is not None)
         assert output.error.code in ("not-vts", "closed")
@@ -334,7 +334,7 @@ def test_any_url_is_read_or_refused(url):
 
 
 def test_what_an_output_cannot_be(tmp_path):
-    store = Store(tmp_path)
+    store = ProfileStore(tmp_path)
     for url, code in (
         ("vmc://localhost?names=vrm7", "bad-mapping"),
         ("vmc://localhost?mapping=nope", "no-mapping"),
@@ -349,14 +349,14 @@ def test_what_an_output_cannot_be(tmp_path):
 
 def test_a_camera_with_jitter_keeps_its_rate():
     """30 frames a second that come 8 ms early or late must not be thinned out by a rate of 30."""
-    pace, sent, rng = Pace(30), 0, np.random.default_rng(3)
+    pace, sent, rng = RateLimiter(30), 0, np.random.default_rng(3)
     for i in range(300):
         now = 100 + i / 30 + rng.uniform(-0.008, 0.008)
         if pace.wait(now) == 0:
             pace.sent(now)
             sent += 1
     assert sent > 285
-    pace, sent = Pace(10), 0
+    pace, sent = RateLimiter(10), 0
     for i in range(300):
         if pace.wait(100 + i / 30) == 0:
             pace.sent(100 + i / 30)
@@ -443,7 +443,7 @@ _CHANGES = st.fixed_dictionaries(
 @settings(max_examples=60, deadline=None)
 def test_any_change_is_made_or_refused(tmp_path_factory, changes):
     async def change():
-        outputs = Outputs(tmp_path_factory.getbasetemp())
+        outputs = OutputManager(tmp_path_factory.getbasetemp())
         output = outputs.add("vmc://localhost", enabled=False)
         try:
             await outputs.change(output, changes)

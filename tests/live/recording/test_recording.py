@@ -205,14 +205,14 @@ async def test_a_failing_disk_is_told_to_the_user(tmp_path, monkeypatch):
     async with serve(takes=tmp_path) as served:
         session, heard = served.live.sessions.open("browser"), []
 
-        class Watcher:
+        class Observer:
             def on_frame(self, frame):
                 pass
 
             def on_notice(self, code, message):
                 heard.append((code, message))
 
-        session.watcher = Watcher()
+        session.observer = Observer()
         url = f"/api/sessions/{session.id}/recording"
         assert (await served.http.post(url, json={"action": "start"})).status_code == 201
 

@@ -23,12 +23,12 @@ from face3d_live.camera import Camera as Sight
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.recording.recorder import Recorder
-from face3d_live.live.webrtc.audio_receiver import HELD, StreamClock, Sync
+from face3d_live.live.webrtc.audio_receiver import JITTER_BUFFER_SECONDS, AudioVideoSync, StreamClock
 from face3d_live.takes import render_video, sound, tools
 from face3d_live.takes.reader import load
 from face3d_live.takes.record import record
-from face3d_live.takes.render_video import FilmWriter, Shown
-from face3d_live.takes.sound import RATE, Heard, SoundWriter
+from face3d_live.takes.render_video import RenderedFrame, RenderWriter
+from face3d_live.takes.sound import RATE, SoundChunk, SoundWriter
 
 LOUD = 20_000
 
@@ -63,7 +63,9 @@ def written(path, pieces):
 
 
 def test_what_never_came_is_silence(tmp_path):
-    samples = written(tmp_path / "a.wav", [Heard(tone(0.1), 0.5), Heard(tone(0.1), 0.6), Heard(tone(0.2), 1.3)])
+    samples = written(
+        tmp_path / "a.wav", [SoundChunk(tone(0.1), 0.5), SoundChunk(tone(0.1), 0.6), SoundChunk(tone(0.2), 1.3)]
+    )
     assert len(samples) == 1.5 * RATE
     for start, end, level in ((0, 0.5, 0), (0.5, 0.7, LOUD), (0.7, 1.3, 0), (1.3, 1.5, LOUD)):
         assert (samples[round(start * RATE) : round(end * RATE)] == level).all()
@@ -71,7 +73,7 @@ def test_what_never_came_is_silence(tmp_path):
 
 def test_a_drifting_clock_is_followed_without_clicks(tmp_path):
     """A microphone whose clock is 100 parts in a million off: no sample is lost or doubled until it is 20 ms off."""
-    pieces = [Heard(np.full(960, 1 + i % 100, np.int16), 0.02 * i * 1.0001) for i in range(9000)]
+    pieces = [SoundChunk(np.full(960, 1 + i % 100, np.int16), 0.02 * i * 1.0001) for i in range(9000)]
     samples = written(tmp_path / "a.wav", pieces)
     assert (samples[: 9000 * 960 // 2] > 0).all(), "no hole within the tolerance"
     assert np.abs(np.diff(samples.astype(int))).max() <= 99
@@ -82,7 +84,7 @@ def test_a_drifting_clock_is_followed_without_clicks(tmp_path):
 @settings(max_examples=60, deadline=None)
 def test_any_times_give_a_file_whose_samples_are_near_their_times(tmp_path_factory, plan):
     path = tmp_path_factory.mktemp("sound") / "a.wav"
-    pieces = [Heard(np.full(count, 1 + i, np.int16), t) for i, (t, count) in enumerate(plan)]
+    pieces = [SoundChunk(np.full(count, 1 + i, np.int16), t) for i, (t, count) in enumerate(plan)]
     writer = SoundWriter(path)
     for piece in pieces:
         writer.write(piece)
@@ -102,11 +104,11 @@ def test_any_times_give_a_file_whose_samples_are_near_their_times(tmp_path_facto
 def test_sound_ends_before_the_file_cannot_count_it(tmp_path):
     writer = SoundWriter(tmp_path / "a.wav")
     with pytest.raises(InputError, match="sound-too-long"):
-        writer.write(Heard(tone(1), 13 * 3600.0))
+        writer.write(SoundChunk(tone(1), 13 * 3600.0))
     writer.close()
     (tmp_path / "b.wav").touch()
     with pytest.raises(InputError, match="take-exists"):
-        SoundWriter(tmp_path / "b.wav").write(Heard(tone(1), 0))
+        SoundWriter(tmp_path / "b.wav").write(SoundChunk(tone(1), 0))
 
 
 def test_any_sound_file_may_take_the_place(tmp_path):
@@ -128,15 +130,15 @@ CRASHING = """
 import os, sys, time
 import numpy as np
 from pathlib import Path
-from face3d_live.takes.render_video import FilmWriter, Shown
-from face3d_live.takes.sound import Heard, SoundWriter
+from face3d_live.takes.render_video import RenderWriter, RenderedFrame
+from face3d_live.takes.sound import SoundChunk, SoundWriter
 folder, now = Path(sys.argv[1]), [0.0]
-sound, film = (kind(folder / name, lambda: now[0]) for kind, name in ((SoundWriter, "a.wav"), (FilmWriter, "a.mkv")))
+sound, film = (kind(folder / name, lambda: now[0]) for kind, name in ((SoundWriter, "a.wav"), (RenderWriter, "a.mkv")))
 for i in range(250):
     now[0] = i / 50
-    sound.write(Heard(np.full(960, 9000, np.int16), i / 50))
+    sound.write(SoundChunk(np.full(960, 9000, np.int16), i / 50))
     if i % 2 == 0:
-        film.write(Shown(np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8), i / 50))
+        film.write(RenderedFrame(np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8), i / 50))
 os.kill(os.getpid(), 9)
 """
 
@@ -159,17 +161,17 @@ def recorded(folder, at=1.4, seconds=3.0):
     made = frames(round(30 * seconds), start=0.0)
     times = np.arange(len(made)) / 30 + 0.004 * (np.arange(len(made)) % 3)
     path = folder / "take.jsonl"
-    shown, spoken = FilmWriter(path.with_suffix(".render.mkv")), SoundWriter(path.with_suffix(".wav"))
+    shown, spoken = RenderWriter(path.with_suffix(".render.mkv")), SoundWriter(path.with_suffix(".wav"))
     moved = []
     for frame, t in zip(made, times, strict=True):
         on = at <= t < at + 0.2
         expression = np.zeros(52, np.float32)
         expression[INDEX["jawOpen"]] = on
         moved.append(type(frame)(frame.number, float(t), True, frame.codes.with_(expression=expression), frame.camera))
-        shown.write(Shown(np.full((64, 64, 3), 240 if on else 20, np.uint8), float(t)))
-    spoken.write(Heard(tone(at, 0), 0.0))
-    spoken.write(Heard((LOUD * np.sin(np.arange(0.2 * RATE) / RATE * 2 * np.pi * 440)).astype(np.int16), at))
-    spoken.write(Heard(tone(seconds - at - 0.2, 0), at + 0.2))
+        shown.write(RenderedFrame(np.full((64, 64, 3), 240 if on else 20, np.uint8), float(t)))
+    spoken.write(SoundChunk(tone(at, 0), 0.0))
+    spoken.write(SoundChunk((LOUD * np.sin(np.arange(0.2 * RATE) / RATE * 2 * np.pi * 440)).astype(np.int16), at))
+    spoken.write(SoundChunk(tone(seconds - at - 0.2, 0), at + 0.2))
     shown.close()
     spoken.close()
     return write(path, moved)
@@ -281,20 +283,20 @@ def test_the_sound_of_a_video_keeps_step_with_its_pictures(tmp_path, late):
 
 
 def test_arrivals_tell_the_shift_whatever_the_delays():
-    random, sync = np.random.default_rng(3), Sync()
+    random, sync = np.random.default_rng(3), AudioVideoSync()
     for i in range(200):
         now = 1000 + i / 30
         sync.video.arrived(i / 30 + 7, now + 0.05 + random.exponential(0.03))
-        sync.audio.arrived(i / 30 + 2, now + 0.05 + HELD + random.exponential(0.03))
+        sync.audio.arrived(i / 30 + 2, now + 0.05 + JITTER_BUFFER_SECONDS + random.exponential(0.03))
     assert sync.shift() == pytest.approx(5.0, abs=0.01)
 
 
 def test_reports_are_exact_and_outlive_wrapped_stamps():
-    sync = Sync()
+    sync = AudioVideoSync()
     assert sync.shift() is None
     hours = 20 * 3600.0  # both streams' stamps have wrapped
     sync.video.arrived(hours, 5000.10)
-    sync.audio.arrived(hours - 3, 5000.02 + HELD)  # the sound came 80 ms sooner
+    sync.audio.arrived(hours - 3, 5000.02 + JITTER_BUFFER_SECONDS)  # the sound came 80 ms sooner
     assert sync.shift() == pytest.approx(2.92, abs=1e-6)
     for clock, rate, zero in ((sync.video, 90_000, 0.0), (sync.audio, RATE, 3.0)):
         origin = 2**32 - 500
@@ -305,12 +307,12 @@ def test_reports_are_exact_and_outlive_wrapped_stamps():
 
 def test_a_report_of_another_time_of_the_stream_is_not_believed():
     """A microphone that was exchanged may go on at other stamps."""
-    sync = Sync()
+    sync = AudioVideoSync()
     for clock in (sync.video, sync.audio):
         clock.arrived(4.0, 100.0)
         clock.reported(0, 900 << 32, 0)
     sync.audio.reported(0, 990 << 32, 0)
-    assert sync.shift() == pytest.approx(-HELD)
+    assert sync.shift() == pytest.approx(-JITTER_BUFFER_SECONDS)
 
 
 def test_clock_forgets_old_arrivals():
@@ -328,11 +330,11 @@ async def test_sound_of_a_recorder_begins_with_its_first_frame(tmp_path):
     trouble = []
     recorder = Recorder(tmp_path / "a.jsonl", HEADER, trouble.append, with_sound=True, with_render=True)
     made = frames(20, start=5.0)
-    recorder.hear(tone(0.02), made[0].t - 0.02)
+    recorder.add_sound(tone(0.02), made[0].t - 0.02)
     for frame in made:
         image = np.full((64, 64, 3), 50, np.uint8)
         recorder.add(frame.number, frame.t, True, frame.codes, frame.camera, 0, 0, image)
-        recorder.hear(tone(0.02), frame.t)
+        recorder.add_sound(tone(0.02), frame.t)
     recorder.finish()
     await recorder.closed()
     take, samples = load(recorder.path), heard(tmp_path / "a.wav")
@@ -351,7 +353,7 @@ async def test_a_disk_that_refuses_the_sound_does_not_cost_the_take(tmp_path):
     recorder = Recorder(tmp_path / "a.jsonl", HEADER, trouble.append, with_sound=True)
     for frame in frames(10):
         recorder.add(frame.number, frame.t, True, frame.codes, frame.camera, 0, 0)
-        recorder.hear(tone(0.02), frame.t)
+        recorder.add_sound(tone(0.02), frame.t)
     recorder.finish()
     await recorder.closed()
     assert [error.code for error in trouble] == ["take-exists"]
@@ -482,4 +484,4 @@ async def test_a_microphone_that_stops_midway(tmp_path):
         assert len(samples) / RATE == pytest.approx(state["sound"]["seconds"], abs=0.001)
         film_file = tmp_path / "x.mp4"
         with pytest.raises(InputError, match="no-render"):
-            render_video.seen(tmp_path / f"{state['take']}.jsonl", film_file)
+            render_video.export_render(tmp_path / f"{state['take']}.jsonl", film_file)

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 import websockets
+from avatar_pipeline import AvatarPipeline, _NoHead, shows_the_fox
 from avatar_support import changed, fox, pack, tiny
-from figure_pipeline import FigurePipeline, _NoHead, shows_the_fox
 from live_helpers import Browser, serve
 from PIL import Image
 
@@ -21,7 +21,7 @@ from face3d_live.avatar.load import load_avatar
 from face3d_live.camera import Camera as Lens
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, ViewRequest
-from face3d_live.live.engine.session_renderers import Figures
+from face3d_live.live.engine.session_renderers import SessionRenderers
 from face3d_live.live.sessions import avatars, viewers
 
 
@@ -43,7 +43,7 @@ async def until(condition, timeout=15.0):
 
 
 async def test_an_avatar_is_shown_and_taken_off_again():
-    async with serve(FigurePipeline) as served, Browser(served) as browser:
+    async with serve(AvatarPipeline) as served, Browser(served) as browser:
         where = browser.location + "/avatar"
         await browser.until(lambda: browser.avatar is not None)
         assert (await served.http.get(where)).json() == {"avatar": None}
@@ -70,7 +70,7 @@ async def test_an_avatar_is_shown_and_taken_off_again():
 
 
 async def test_files_that_are_no_avatars_change_nothing():
-    async with serve(FigurePipeline) as served, Browser(served) as browser:
+    async with serve(AvatarPipeline) as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None)
         where = browser.location + "/avatar"
         for data, code in (
@@ -99,7 +99,7 @@ async def a_huge_file_is_refused_before_it_is_sent(served, where):
 
 
 async def test_the_token_guards_avatars_and_views():
-    async with serve(FigurePipeline, token="secret") as served:
+    async with serve(AvatarPipeline, token="secret") as served:
         assert error_of(await served.http.post("/api/sessions/x/avatar", content=b"")) == (401, "token")
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(served.ws + "/api/view").__aenter__()
@@ -109,7 +109,7 @@ async def test_the_token_guards_avatars_and_views():
 
 async def test_sessions_begin_with_the_servers_avatar():
     stored = avatars.StoredAvatar(avatars.pack(load_avatar(fox("vrm1"))))
-    async with serve(FigurePipeline, avatar=stored) as served, Browser(served) as browser:
+    async with serve(AvatarPipeline, avatar=stored) as served, Browser(served) as browser:
         assert (await served.http.get(browser.location + "/avatar")).json()["avatar"]["kind"] == "vrm1"
         await browser.until(lambda: browser.avatar is not None and shows_the_fox(browser.avatar))
 
@@ -129,28 +129,28 @@ def test_the_memory_goes_with_the_last_one_who_holds_it() -> None:
 
 
 def test_sessions_with_the_same_file_share_a_renderer() -> None:
-    figures = Figures(_NoHead())
+    renderers = SessionRenderers(_NoHead())
     data = avatars.StoredAvatar(avatars.pack(load_avatar(pack(*tiny()))))
     body = avatars.received(os.dup(data.fd))
-    figures.show("a", data.key, body)
-    figures.show("b", data.key, b"")  # not needed a second time
-    assert len(figures._avatars) == 1
-    figures.forget("a")
-    assert len(figures._avatars) == 1
-    figures.show("b", None, b"")
-    assert not figures._avatars
+    renderers.show("a", data.key, body)
+    renderers.show("b", data.key, b"")  # not needed a second time
+    assert len(renderers._avatars) == 1
+    renderers.forget("a")
+    assert len(renderers._avatars) == 1
+    renderers.show("b", None, b"")
+    assert not renderers._avatars
     with pytest.raises(Exception, match=r"pickle|Ran out|EOF"):
-        figures.show("c", "other", b"")
+        renderers.show("c", "other", b"")
 
 
 def test_a_view_with_a_cutout_gives_both_pictures() -> None:
-    figures = Figures(_NoHead())
+    renderers = SessionRenderers(_NoHead())
     data = avatars.StoredAvatar(avatars.pack(load_avatar(fox())))
-    figures.show("a", data.key, avatars.received(os.dup(data.fd)))
+    renderers.show("a", data.key, avatars.received(os.dup(data.fd)))
     lens = Lens.webcam(640, 480)
-    plain, none = figures.draw("a", HeadCodes(), lens, ViewRequest(), None, "default")
-    both, cutout = figures.draw("a", HeadCodes(), lens, ViewRequest(cutout=True), None, "default")
-    figures.forget("a")
+    plain, none = renderers.render("a", HeadCodes(), lens, ViewRequest(), None, "default")
+    both, cutout = renderers.render("a", HeadCodes(), lens, ViewRequest(cutout=True), None, "default")
+    renderers.forget("a")
     assert none is None and cutout is not None and cutout[0, 0, 3] == 0 and cutout[256, 256, 3] == 255
     assert np.abs(plain.astype(int) - both).max() <= 3, "the page's picture stays as it was"
 
@@ -159,7 +159,7 @@ def test_a_view_with_a_cutout_gives_both_pictures() -> None:
 
 
 async def test_a_viewer_gets_pictures_with_alpha_of_the_newest_session():
-    async with serve(FigurePipeline) as served, websockets.connect(served.ws + "/api/view") as viewer:
+    async with serve(AvatarPipeline) as served, websockets.connect(served.ws + "/api/view") as viewer:
         assert json.loads(await viewer.recv()) == {"session": None, "size": AVATAR_SIZE}
         async with Browser(served) as browser:
             assert json.loads(await asyncio.wait_for(viewer.recv(), 5))["session"] == browser.session
@@ -178,11 +178,11 @@ async def test_a_viewer_gets_pictures_with_alpha_of_the_newest_session():
 
 
 async def test_who_does_not_draw_gets_no_more_and_a_view_of_one_session_ends_with_it():
-    async with serve(FigurePipeline) as served, Browser(served) as browser:
+    async with serve(AvatarPipeline) as served, Browser(served) as browser:
         async with websockets.connect(served.ws + "/api/sessions/nope/view") as viewer:
             with pytest.raises(websockets.ConnectionClosed):
                 await viewer.recv()
-            assert viewer.close_code == viewers.NO_SUCH
+            assert viewer.close_code == 4404
         url = served.ws + browser.location + "/view"
         async with websockets.connect(url) as lazy, websockets.connect(url) as busy:
             await lazy.recv(), await busy.recv()
@@ -195,7 +195,7 @@ async def test_who_does_not_draw_gets_no_more_and_a_view_of_one_session_ends_wit
                     await asyncio.wait_for(lazy.recv(), 0.5)
                     got += 1
             except TimeoutError:
-                assert got == viewers.UNDER_WAY
+                assert got == viewers.MAX_IN_FLIGHT
         await until(lambda: asyncio.sleep(0, served.live.viewers.count == 0))
         session = served.live.sessions.get(browser.session)
         assert session._engine.cutouts == 0, "nobody looks, nothing is cut out"

@@ -19,7 +19,7 @@ from tracker_world import World, at
 import face3d_live
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
-from face3d_live.live.engine.pipeline import Calibration as Outcome
+from face3d_live.live.engine.pipeline import CalibrationResult as Outcome
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.takes.reader import load
 from face3d_live.takes.record import record

@@ -22,12 +22,12 @@ from face3d_live.live.studio import photos as photos_module
 from face3d_live.live.studio import tasks
 from face3d_live.live.studio import view as studio_view
 from face3d_live.live.studio.view import StudioTasks
-from face3d_live.live.studio.view_messages import Look
+from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker.process import Worker
 
 PNG = b"\x89PNG" + bytes(100)
 TASKS = StudioTasks(
-    studio_fakes.faces, studio_fakes.draw, studio_fakes.forget, studio_fakes.nothing, studio_fakes.nothing
+    studio_fakes.faces, studio_fakes.render, studio_fakes.unload, studio_fakes.nothing, studio_fakes.nothing
 )
 
 
@@ -170,18 +170,18 @@ async def made_of(served, name, **fields):
 
 
 async def test_kept_photos_are_few_small_and_short_lived(monkeypatch):
-    monkeypatch.setattr(photos_module, "MAX_KEPT", 3)
-    monkeypatch.setattr(photos_module, "MAX_KEPT_BYTES", 100)
+    monkeypatch.setattr(photos_module, "MAX_PHOTOS", 3)
+    monkeypatch.setattr(photos_module, "MAX_BYTES", 100)
     monkeypatch.setattr(photos_module, "KEEP_SECONDS", 0.2)
-    photos = photos_module.Photos()
-    first, second, third = [photos.keep(bytes([i])) for i in range(3)]
-    assert photos.get(first) == b"\0"  # now the second was used longest ago
-    fourth = photos.keep(b"d")
+    photos = photos_module.PhotoCache()
+    first, second, third = [photos.add(photos_module.Photo(bytes([i]))) for i in range(3)]
+    assert photos.get(first).data == b"\0"  # now the second was used longest ago
+    fourth = photos.add(photos_module.Photo(b"d"))
     with pytest.raises(InputError, match="photo-gone"):
         photos.get(second)
-    photos.keep(bytes(99))
+    photos.add(photos_module.Photo(bytes(99)))
     assert len(photos) == 2 and photos.get(fourth)
-    huge = photos.keep(bytes(1000))
+    huge = photos.add(photos_module.Photo(bytes(1000)))
     assert len(photos) == 1 and photos.get(huge)  # the newest is kept whatever its size
     await asyncio.sleep(0.12)
     photos.get(huge)
@@ -255,8 +255,8 @@ async def test_a_deleted_job_leaves_nothing(photo):
 
 
 async def test_results_are_forgotten_in_time_and_number(monkeypatch):
-    monkeypatch.setattr(jobs_module, "SWEEP_SECONDS", 0.05)
-    monkeypatch.setattr(jobs_module, "MAX_KEPT", 2)
+    monkeypatch.setattr(jobs_module, "EXPIRE_SECONDS", 0.05)
+    monkeypatch.setattr(jobs_module, "MAX_RESULTS", 2)
     async with studio() as served:
         first, second, third = [await made(served) for _ in range(3)]
         await asyncio.sleep(0.2)
@@ -273,11 +273,11 @@ async def test_results_are_forgotten_in_time_and_number(monkeypatch):
 async def test_results_take_a_bounded_part_of_the_memory(monkeypatch):
     async with studio() as served:
         first = await made(served)
-        monkeypatch.setattr(jobs_module, "MAX_KEPT_BYTES", 2 * len(served.live.jobs.get(first["job"]).result) + 1)
+        monkeypatch.setattr(jobs_module, "MAX_RESULT_BYTES", 2 * len(served.live.jobs.get(first["job"]).result) + 1)
         second, third = await made(served), await made(served)
         answers = [await served.http.get(job["result"]) for job in (first, second, third)]
         assert [answer.status_code for answer in answers] == [404, 200, 200]
-        monkeypatch.setattr(jobs_module, "MAX_KEPT_BYTES", 1)
+        monkeypatch.setattr(jobs_module, "MAX_RESULT_BYTES", 1)
         fourth = await made(served)
         assert (await served.http.get(fourth["result"])).status_code == 200
         assert len(served.live.jobs._jobs) == 1
@@ -376,7 +376,7 @@ numbers = st.floats(allow_nan=True) | st.integers() | st.text(max_size=3) | st.n
 @given(st.dictionaries(st.sampled_from(["mode", "yaw", "pitch", "zoom", "fine"]), numbers))
 def test_any_numbers_give_a_look_in_range_or_a_reason(message):
     try:
-        look = Look.from_text(json.dumps(message))
+        look = StudioView.from_text(json.dumps(message))
     except InputError as error:
         assert error.code == "bad-look"
         return
@@ -386,7 +386,7 @@ def test_any_numbers_give_a_look_in_range_or_a_reason(message):
 @given(st.text(max_size=200) | st.recursive(st.none() | st.text(), st.lists, max_leaves=5).map(json.dumps))
 def test_any_text_gives_a_look_or_a_reason(text):
     try:
-        Look.from_text(text)
+        StudioView.from_text(text)
     except InputError as error:
         assert error.code == "bad-look"
 
@@ -394,7 +394,7 @@ def test_any_text_gives_a_look_or_a_reason(text):
 @given(st.dictionaries(st.sampled_from(ARKIT), st.floats(-2, 2)))
 def test_a_look_replaces_the_photos_coefficients(expression):
     codes = HeadCodes()
-    look = Look.from_text(json.dumps({"expression": expression}))
+    look = StudioView.from_text(json.dumps({"expression": expression}))
     assert len(json.dumps({"expression": dict.fromkeys(ARKIT, 0.1234567)})) < 4096
     applied = look.applied_to(codes).expression
     for name, value in zip(ARKIT, applied, strict=True):
@@ -406,4 +406,4 @@ async def test_the_process_of_the_studio_is_not_started_without_need():
     async with studio() as served:
         assert isinstance(served.live.studio.worker, Worker)
         assert served.live.studio.worker._process is None
-        assert tasks.MAX_SITTERS < jobs_module.MAX_KEPT
+        assert tasks.MAX_HEADS < jobs_module.MAX_RESULTS

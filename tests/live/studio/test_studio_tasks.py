@@ -19,7 +19,7 @@ from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes
 from face3d_live.export.png import png_bytes
 from face3d_live.live.studio import tasks
-from face3d_live.live.studio.view_messages import Look
+from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.reconstruct.advice import REFUSALS
 
 
@@ -120,7 +120,7 @@ def head_files(colour, **codes):
 
 def draw(key, look=None, files=None):
     """(side, side, 3) RGB."""
-    jpeg = tasks.draw(report, key, look or Look(), files)
+    jpeg = tasks.render(report, key, look or StudioView(), files)
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(float)
 
 
@@ -132,28 +132,28 @@ def head():
     turned = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)  # as far as it goes: not to be seen
     draw("head", files=head_files((200, 150, 130), expression=expression, rotation=turned))
     yield "head"
-    tasks.forget(report, "head")
+    tasks.unload(report, "head")
 
 
 def test_a_head_looks_at_the_viewer_and_turns(head):
-    front, side = draw(head), draw(head, Look(yaw=0.9))
-    assert front.shape == (512, 512, 3) and draw(head, Look(fine=True)).shape == (1024, 1024, 3)
+    front, side = draw(head), draw(head, StudioView(yaw=0.9))
+    assert front.shape == (512, 512, 3) and draw(head, StudioView(fine=True)).shape == (1024, 1024, 3)
     # The light comes from one side, so that even a head that looks straight ahead is not quite symmetric.
     lopsided = [np.abs(picture - picture[:, ::-1]).mean() for picture in (front, side)]
     assert lopsided[0] < 0.6 * lopsided[1], f"it does not look at the viewer: {lopsided}"
     assert np.abs(front - side).mean() > 5
-    assert np.abs(front - draw(head, Look(zoom=2))).mean() > 5
+    assert np.abs(front - draw(head, StudioView(zoom=2))).mean() > 5
 
 
 def test_expressions_replace_the_photos(head):
-    smiling, open_ = draw(head), draw(head, Look(expression={"jawOpen": 1.0}))
-    neutral = draw(head, Look(expression={"mouthSmileLeft": 0.0, "mouthSmileRight": 0.0}))
+    smiling, open_ = draw(head), draw(head, StudioView(expression={"jawOpen": 1.0}))
+    neutral = draw(head, StudioView(expression={"mouthSmileLeft": 0.0, "mouthSmileRight": 0.0}))
     assert np.abs(smiling - open_)[300:].mean() > 2 and np.abs(smiling - open_)[60:180].mean() < 0.5
     assert np.abs(smiling - neutral)[240:420].mean() > 0.3
 
 
 def test_modes_differ_and_geometry_shows_no_colour(head):
-    modes = {mode: draw(head, Look(mode=mode)) for mode in ("avatar", "geometry", "wireframe")}
+    modes = {mode: draw(head, StudioView(mode=mode)) for mode in ("avatar", "geometry", "wireframe")}
     middle = {mode: picture[150:350, 200:310].mean((0, 1)) for mode, picture in modes.items()}
     assert np.ptp(middle["geometry"]) < 20 and np.ptp(middle["avatar"]) > 30
     assert np.abs(modes["wireframe"] - modes["avatar"])[150:350, 200:310].mean() > 15
@@ -166,17 +166,17 @@ def test_each_head_has_its_own_skin_until_it_is_forgotten():
     assert red[180:300, 220:290, 0].mean() > red[180:300, 220:290, 1].mean() + 30
     assert green[180:300, 220:290, 1].mean() > green[180:300, 220:290, 0].mean() + 30
     assert np.array_equal(draw("red"), red)
-    tasks.forget(report, "red")
-    tasks.forget(report, "red")
-    with pytest.raises(AssetError, match="not-seated"):
+    tasks.unload(report, "red")
+    tasks.unload(report, "red")
+    with pytest.raises(AssetError, match="not-loaded"):
         draw("red")
     assert np.array_equal(draw("green"), green)
-    for i in range(tasks.MAX_SITTERS):  # the one that was looked at longest ago makes room
+    for i in range(tasks.MAX_HEADS):  # the one that was looked at longest ago makes room
         draw(f"other {i}", files=head_files((10, 10, 10)))
-    with pytest.raises(AssetError, match="not-seated"):
+    with pytest.raises(AssetError, match="not-loaded"):
         draw("green")
-    for i in range(tasks.MAX_SITTERS):
-        tasks.forget(report, f"other {i}")
+    for i in range(tasks.MAX_HEADS):
+        tasks.unload(report, f"other {i}")
 
 
 def test_files_that_are_none_are_refused():
@@ -185,5 +185,5 @@ def test_files_that_are_none_are_refused():
         draw("x", files=(b"none", texture))
     with pytest.raises(InputError, match="not-a-texture"):
         draw("x", files=(params, b"none"))
-    with pytest.raises(AssetError, match="not-seated"):
+    with pytest.raises(AssetError, match="not-loaded"):
         draw("x")

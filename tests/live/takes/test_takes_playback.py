@@ -17,9 +17,9 @@ from takes_support import CAMERA, HEADER, expression, frames, write
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.live.takes import playback
-from face3d_live.live.takes.playback import Performance, perform
+from face3d_live.live.takes.playback import Playback, play
 from face3d_live.takes.clock import schedule
-from face3d_live.takes.model import Frame
+from face3d_live.takes.model import TakeFrame
 from face3d_live.takes.reader import load
 from face3d_live.takes.writer import TakeWriter
 
@@ -60,7 +60,7 @@ class Stage:
     def __init__(self, clock, until=10**9):
         self.clock, self.until, self.shown = clock, until, []
 
-    def perform(self, number, t, face, codes):
+    def submit_codes(self, number, t, face, codes):
         if len(self.shown) == self.until:
             raise asyncio.CancelledError
         self.shown.append((self.clock.now() - 100, number, t, face, codes))
@@ -70,7 +70,7 @@ class Stage:
 async def test_every_frame_goes_out_at_its_time(take):
     clock = FakeClock()
     stage = Stage(clock)
-    await perform(Performance(take), stage, clock)
+    await play(Playback(take), stage, clock)
     assert [at for at, *_ in stage.shown] == pytest.approx(take.t, abs=1e-9)
     assert [t for _, _, t, _, _ in stage.shown] == take.t.tolist()
     assert [face for _, _, _, face, _ in stage.shown] == take.face.tolist()
@@ -83,7 +83,7 @@ async def test_a_loop_has_no_seam(take):
     clock = FakeClock()
     stage = Stage(clock, until=65)
     with pytest.raises(asyncio.CancelledError):
-        await perform(Performance(take, loop=True), stage, clock)
+        await play(Playback(take, loop=True), stage, clock)
     times = np.array([at for at, *_ in stage.shown])
     assert times[20] - times[19] == pytest.approx(1 / 30) and times[40] == pytest.approx(2 * take.seconds)
     assert [number for _, number, *_ in stage.shown] == list(range(1, 66))
@@ -93,7 +93,7 @@ async def test_a_loop_has_no_seam(take):
 async def test_after_a_stall_it_catches_up_without_losing_a_frame(take):
     clock = FakeClock(stalls=[(0.2, 0.15)])
     stage = Stage(clock)
-    await perform(Performance(take), stage, clock)
+    await play(Playback(take), stage, clock)
     late = np.array([at for at, *_ in stage.shown]) - take.t
     assert len(late) == 20 and late.min() >= -1e-9
     assert late.max() == pytest.approx(0.15, abs=0.05) and late[-1] == pytest.approx(0, abs=1e-9)
@@ -102,7 +102,7 @@ async def test_after_a_stall_it_catches_up_without_losing_a_frame(take):
 async def test_after_a_long_sleep_it_goes_on_from_there(take):
     clock = FakeClock(stalls=[(0.2, 3600)])
     stage = Stage(clock)
-    await perform(Performance(take), stage, clock)
+    await play(Playback(take), stage, clock)
     steps = np.diff([at for at, *_ in stage.shown])
     assert len(steps) == 19 and (steps > 1).sum() == 1, "one pause, and no rush after it"
     assert steps[-3:] == pytest.approx(np.diff(take.t)[-3:], abs=1e-6)
@@ -119,14 +119,14 @@ def skin(report, code):
 
 
 async def test_a_take_reaches_streams_and_is_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(playback, "take_skin", skin)
+    monkeypatch.setattr(playback, "texture_from_codes", skin)
     jaws = np.linspace(0.1, 0.9, 15)
     made = [
-        Frame(i, 0.5 + i / 30, i != 7, HeadCodes(expression=expression(jawOpen=jaw)), CAMERA)
+        TakeFrame(i, 0.5 + i / 30, i != 7, HeadCodes(expression=expression(jawOpen=jaw)), CAMERA)
         for i, jaw in enumerate(jaws)
     ]
     take = take_of(tmp_path / "take.jsonl", made)
-    async with serve(performance=Performance(take, loop=True)) as served, asyncio.timeout(20):
+    async with serve(playback=Playback(take, loop=True)) as served, asyncio.timeout(20):
         while not len(served.live.sessions):
             await asyncio.sleep(0.01)
         (session,) = served.live.sessions
@@ -149,10 +149,10 @@ async def test_a_take_reaches_streams_and_is_drawn(tmp_path, monkeypatch):
 
 
 async def test_played_once_it_is_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(playback, "take_skin", skin)
+    monkeypatch.setattr(playback, "texture_from_codes", skin)
     take = take_of(tmp_path / "take.jsonl", frames(5))
-    async with serve(performance=Performance(take)) as served, asyncio.timeout(20):
-        await served.live.performed.wait()
+    async with serve(playback=Playback(take)) as served, asyncio.timeout(20):
+        await served.live.playback_over.wait()
         assert len(served.live.sessions) == 0
 
 
@@ -182,30 +182,32 @@ def test_the_real_pipeline_draws_a_take():
 def script(count=30, fps=30):
     """A jaw that opens steadily."""
     jaws = np.linspace(0, 1, count)
-    return [Frame(i, i / fps, True, HeadCodes(expression=expression(jawOpen=j)), CAMERA) for i, j in enumerate(jaws)]
+    return [
+        TakeFrame(i, i / fps, True, HeadCodes(expression=expression(jawOpen=j)), CAMERA) for i, j in enumerate(jaws)
+    ]
 
 
 async def test_speed_changes_nothing_but_the_times(take):
     for speed in (0.25, 3.0):
         clock = FakeClock()
         stage = Stage(clock)
-        await perform(Performance(take, speed=speed), stage, clock)
+        await play(Playback(take, speed=speed), stage, clock)
         assert [at for at, *_ in stage.shown] == pytest.approx(take.t / speed, abs=1e-9)
         assert [t for _, _, t, *_ in stage.shown] == pytest.approx(take.t / speed)
 
 
 async def test_a_stage_that_has_gone_ends_it(take):
     class Gone(Stage):
-        def perform(self, number, t, face, codes):
-            return super().perform(number, t, face, codes) and len(self.shown) < 4
+        def submit_codes(self, number, t, face, codes):
+            return super().submit_codes(number, t, face, codes) and len(self.shown) < 4
 
     stage = Gone(FakeClock())
-    await perform(Performance(take, loop=True), stage, stage.clock)
+    await play(Playback(take, loop=True), stage, stage.clock)
     assert len(stage.shown) == 4
 
 
 async def test_play_loop_trim_speed_stop_over_http(tmp_path, monkeypatch):
-    monkeypatch.setattr(playback, "take_skin", skin)
+    monkeypatch.setattr(playback, "texture_from_codes", skin)
     write(tmp_path / "talk.jsonl", script())
     receiver = Receiver()
     url = f"livelink://127.0.0.1:{receiver.port}?rate=120"
@@ -243,9 +245,9 @@ async def test_play_loop_trim_speed_stop_over_http(tmp_path, monkeypatch):
 
 async def test_a_take_goes_before_the_camera_and_gives_way_again(tmp_path, monkeypatch):
     """An output gets the take while it plays, and the camera's face before and after; so does the picture."""
-    monkeypatch.setattr(playback, "take_skin", skin)
+    monkeypatch.setattr(playback, "texture_from_codes", skin)
     wide = HeadCodes(expression=expression(jawOpen=0.9))
-    write(tmp_path / "flat.jsonl", [Frame(i, i / 30, True, wide) for i in range(20)])
+    write(tmp_path / "flat.jsonl", [TakeFrame(i, i / 30, True, wide) for i in range(20)])
     receiver = Receiver()
     url = f"livelink://127.0.0.1:{receiver.port}"
 
@@ -281,7 +283,7 @@ async def test_a_take_goes_before_the_camera_and_gives_way_again(tmp_path, monke
 
 
 async def test_another_take_takes_its_place_and_ending_the_session_ends_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(playback, "take_skin", skin)
+    monkeypatch.setattr(playback, "texture_from_codes", skin)
     for name in ("a", "b"):
         write(tmp_path / f"{name}.jsonl", script())
     async with serve(takes=tmp_path, ready=False) as served, asyncio.timeout(30):
@@ -293,7 +295,7 @@ async def test_another_take_takes_its_place_and_ending_the_session_ends_it(tmp_p
         assert (await http.get("/api/playing")).json()["playing"]["take"] == "b"
         await http.delete(f"/api/sessions/{other['session']}")
         await live.player.over()
-        assert live.player.now is None
+        assert live.player.current is None
         once = (await http.post("/api/takes/a/play", json={"start": 0.9})).json()
         assert once["frames"] == 3
         await live.player.over()
@@ -326,4 +328,4 @@ async def test_what_cannot_be_played(tmp_path):
         for body in ('{"start": NaN}', "[]", "{"):
             refused = await served.http.post("/api/takes/a/play", content=body, headers=headers)
             assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad-request"), body
-        assert served.live.player.now is None and len(served.live.sessions) == 0
+        assert served.live.player.current is None and len(served.live.sessions) == 0

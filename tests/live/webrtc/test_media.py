@@ -23,7 +23,7 @@ from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import ARKIT, INDEX
 from face3d_live.live.webrtc import aiortc_patches, sdp
-from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, fitted, to_rgb
+from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, fit_size, to_rgb
 
 JAW = INDEX["jawOpen"]
 
@@ -271,7 +271,7 @@ async def test_the_avatar_track_sends_the_newest_and_repeats_it():
      ((4000, 3), (640, 2)), ((641, 2), (640, 2))],
 )  # fmt: skip
 def test_pictures_are_fitted(size, expected):
-    assert fitted(*size) == expected
+    assert fit_size(*size) == expected
     frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 77, np.uint8), "rgb24")
     rgb = to_rgb(frame)
     assert rgb.shape == (expected[1], expected[0], 3) and abs(int(rgb.mean()) - 77) <= 1

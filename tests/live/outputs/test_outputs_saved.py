@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from face3d_live.live.outputs.profiles import MAX_BYTES, OutputStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_helpers import serve
@@ -14,8 +15,7 @@ from outputs_helpers import Receiver, blends_of, play, until
 from protocol_frames import frame_of
 
 from face3d_live.live.outputs import manager
-from face3d_live.live.outputs.manager import Outputs
-from face3d_live.live.outputs.store import MAX_BYTES, Keeper
+from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.mapping.profile import Channel, Profile
 
 
@@ -65,11 +65,11 @@ async def test_a_restart_finds_them_as_they_were(tmp_path):
 
 async def test_it_is_written_soon_and_not_at_every_step(tmp_path, monkeypatch):
     saves = []
-    save = Keeper.save
-    monkeypatch.setattr(Keeper, "save", lambda self, outputs: (saves.append(1), save(self, outputs))[1])
-    outputs = Outputs(tmp_path)
+    save = OutputStore.save
+    monkeypatch.setattr(OutputStore, "save", lambda self, outputs: (saves.append(1), save(self, outputs))[1])
+    outputs = OutputManager(tmp_path)
     output = outputs.add("vmc://127.0.0.1:23460", enabled=False)
-    outputs.keep(output)
+    outputs.persist(output)
     for i in range(20):
         await outputs.change(output, {"rate": 10 + i})
     await asyncio.sleep(manager.SAVE_SECONDS + 0.2)
@@ -80,8 +80,8 @@ async def test_it_is_written_soon_and_not_at_every_step(tmp_path, monkeypatch):
 
 
 async def test_those_of_the_command_line_are_not_remembered_and_go_first(tmp_path, caplog):
-    outputs = Outputs(tmp_path)
-    outputs.keep(outputs.add("vmc://127.0.0.1:23461?rate=15", enabled=False))
+    outputs = OutputManager(tmp_path)
+    outputs.persist(outputs.add("vmc://127.0.0.1:23461?rate=15", enabled=False))
     await outputs.stop()
     named = ("vmc://127.0.0.1:23461?rate=90", "osf://127.0.0.1:23462")
     with caplog.at_level(logging.WARNING, "face3d_live"):
@@ -101,13 +101,13 @@ async def test_those_of_the_command_line_are_not_remembered_and_go_first(tmp_pat
 async def test_a_broken_file_is_said_and_put_aside(tmp_path, caplog, content):
     (tmp_path / "outputs.json").write_bytes(content)
     with caplog.at_level(logging.WARNING, "face3d_live"):
-        outputs = Outputs(tmp_path)
+        outputs = OutputManager(tmp_path)
         outputs.restore()
     assert len(outputs) == 0
     (record,) = caplog.records
     assert "starting without the outputs" in record.getMessage() and "outputs.broken.json" in record.getMessage()
     assert (tmp_path / "outputs.broken.json").read_bytes() == content
-    outputs.keep(outputs.add("vmc://127.0.0.1:23463", enabled=False))
+    outputs.persist(outputs.add("vmc://127.0.0.1:23463", enabled=False))
     await outputs.stop()
     assert len(written(tmp_path)) == 1
 
@@ -121,7 +121,7 @@ def test_one_bad_output_costs_no_other(tmp_path, caplog):
     ]  # fmt: skip
     (tmp_path / "outputs.json").write_text(json.dumps({"face3d_outputs": 1, "outputs": items}))
     with caplog.at_level(logging.WARNING, "face3d_live"):
-        outputs = Outputs(tmp_path)
+        outputs = OutputManager(tmp_path)
         outputs.restore()
     assert [output.address.kind for output in outputs] == ["livelink"]
     assert len(caplog.records) == 6 and all("left out" in record.getMessage() for record in caplog.records)
@@ -129,12 +129,12 @@ def test_one_bad_output_costs_no_other(tmp_path, caplog):
 
 
 async def test_a_mapping_that_is_deleted_is_kept_in_the_output(tmp_path):
-    outputs = Outputs(tmp_path)
-    outputs.store.save("loud", Profile(channels={"jawOpen": Channel(gain=1.5)}))
-    outputs.keep(outputs.add("vmc://127.0.0.1:23467?mapping=loud", enabled=False))
-    outputs.store.delete("loud")
+    outputs = OutputManager(tmp_path)
+    outputs.profiles.save("loud", Profile(channels={"jawOpen": Channel(gain=1.5)}))
+    outputs.persist(outputs.add("vmc://127.0.0.1:23467?mapping=loud", enabled=False))
+    outputs.profiles.delete("loud")
     await outputs.stop()
-    again = Outputs(tmp_path)
+    again = OutputManager(tmp_path)
     again.restore()
     (output,) = again
     assert output.mapping.profile.channels["jawOpen"].gain == 1.5
@@ -143,11 +143,11 @@ async def test_a_mapping_that_is_deleted_is_kept_in_the_output(tmp_path):
 async def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, caplog):
     folder = tmp_path / "a file"
     folder.write_text("")
-    outputs = Outputs(folder)
+    outputs = OutputManager(folder)
     with caplog.at_level(logging.WARNING, "face3d_live"):
         output = outputs.add("vmc://127.0.0.1:23468", enabled=False)
         for _ in range(3):
-            outputs.keep(output)
+            outputs.persist(output)
             outputs._save()
         await outputs.stop()
     assert len(caplog.records) == 1 and "not remembered" in caplog.text
@@ -166,5 +166,5 @@ _ITEM = st.fixed_dictionaries({"url": _JSON | st.just("vmc://127.0.0.1:23469")},
 def test_any_file_is_read_or_refused(plain):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "outputs.json").write_text(json.dumps(plain))
-        for kept in Keeper(Path(folder)).load():
+        for kept in OutputStore(Path(folder)).load():
             assert isinstance(kept.url, str)

@@ -1,4 +1,4 @@
-"""Host names and IP addresses as users, browsers and resolvers spell them, and which of them are this machine."""
+"""Host names and IP addresses as users, browsers and resolvers write them, and which of them are the loopback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-#: What /etc/hosts calls the loopback address, besides localhost and what ends in .localhost (RFC 6761).
+#: Names of the loopback address in /etc/hosts files, besides those that end in .localhost (RFC 6761).
 _NAMES = frozenset(
     {"localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "localhost.localdomain",
      "localhost4.localdomain4", "localhost6.localdomain6"}
@@ -15,8 +15,8 @@ _NAMES = frozenset(
 _SHORT = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(\.(0[xX][0-9a-fA-F]+|[0-9]+)){0,3}")
 
 
-def bare(host: str) -> str:
-    """Without the brackets that a URL puts around an IPv6 address, and without a zone (`%eth0`)."""
+def without_brackets(host: str) -> str:
+    """A host without the brackets of an IPv6 address in a URL, and without its zone (`%eth0`)."""
     inner = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     return inner.partition("%")[0]
 
@@ -24,7 +24,7 @@ def bare(host: str) -> str:
 def parse_ip(host: str) -> IPv4Address | IPv6Address | None:
     """The address that a host is, None for a name. An IPv4 address inside an IPv6 one (::ffff:1.2.3.4) is IPv4."""
     try:
-        address = ip_address(bare(host))
+        address = ip_address(without_brackets(host))
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

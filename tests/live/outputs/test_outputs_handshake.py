@@ -12,10 +12,10 @@ from outputs_helpers import Receiver, play, until
 from protocol_frames import frame_of
 
 from face3d_live.errors import InputError
-from face3d_live.live.outputs import handshake as room
+from face3d_live.live.outputs import handshake
 from face3d_live.live.outputs.address import parse
-from face3d_live.live.outputs.handshake import Greeters
-from face3d_live.live.outputs.manager import Outputs
+from face3d_live.live.outputs.handshake import HandshakeReceivers
+from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.protocols import ifacialmocap
 
 GREETING = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
@@ -33,7 +33,7 @@ def greet(receiver, port, words=GREETING):
 
 @pytest.fixture
 def receivers():
-    made = [Receiver() for _ in range(room.MAX_GREETERS + 1)]
+    made = [Receiver() for _ in range(handshake.MAX_RECEIVERS + 1)]
     yield made
     for receiver in made:
         receiver.close()
@@ -52,16 +52,16 @@ def receivers():
     ],
 )
 def test_greetings(packet, version):
-    assert ifacialmocap.greeting(packet) == version
+    assert ifacialmocap.handshake_version(packet) == version
 
 
 @given(st.binary(max_size=200))
 def test_any_packet_is_a_greeting_or_nothing(packet):
-    assert ifacialmocap.greeting(packet) is None
+    assert ifacialmocap.handshake_version(packet) is None
 
 
 async def test_who_greets_gets_the_face_in_the_version_it_asked_for(tmp_path, receivers):
-    port, outputs = free_port(), Outputs(tmp_path)
+    port, outputs = free_port(), OutputManager(tmp_path)
     output = outputs.add(f"ifacialmocap://0.0.0.0:{port}")
     one, other = receivers[:2]
     await play(outputs.offer, [frame_of(jawOpen=0.5)] * 4)
@@ -92,11 +92,11 @@ async def test_who_greets_gets_the_face_in_the_version_it_asked_for(tmp_path, re
 
 
 async def test_of_too_many_the_oldest_goes(receivers):
-    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}")) as greeters:
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}")) as receivers:
         for receiver in receivers:
-            greeters.datagram_received(GREETING, ("127.0.0.1", receiver.port))
-        assert greeters.names == [f"127.0.0.1:{receiver.port}" for receiver in receivers[1:]]
-        assert greeters.send(frame_of()) == room.MAX_GREETERS
+            receivers.datagram_received(GREETING, ("127.0.0.1", receiver.port))
+        assert receivers.names == [f"127.0.0.1:{receiver.port}" for receiver in receivers[1:]]
+        assert receivers.send(frame_of()) == handshake.MAX_RECEIVERS
         await asyncio.sleep(0.05)
         assert receivers[0].packets() == [] and all(len(there.packets()) == 1 for there in receivers[1:])
 
@@ -104,47 +104,47 @@ async def test_of_too_many_the_oldest_goes(receivers):
 async def test_who_has_left_is_forgotten_and_who_stays_is_not(receivers):
     now = [1000.0]
     stays, leaves = receivers[:2]
-    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as greeters:
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as receivers:
         for receiver in (stays, leaves):
-            greeters.datagram_received(GREETING, ("127.0.0.1", receiver.port))
+            receivers.datagram_received(GREETING, ("127.0.0.1", receiver.port))
         leaves.close()
         for _ in range(40):
             now[0] += 0.5
-            greeters.send(frame_of())
+            receivers.send(frame_of())
             await asyncio.sleep(0.002)
-        assert greeters.names == [f"127.0.0.1:{stays.port}"], "it refused for ten seconds"
-        now[0] += room.LASTS_SECONDS
-        assert greeters.send(frame_of()) == 0 and greeters.names == []
+        assert receivers.names == [f"127.0.0.1:{stays.port}"], "it refused for ten seconds"
+        now[0] += handshake.EXPIRE_SECONDS
+        assert receivers.send(frame_of()) == 0 and receivers.names == []
 
 
 async def test_a_pause_without_frames_costs_nobody_the_place(receivers):
     """Nobody before the camera for minutes: those who greeted must not be taken for gone."""
     now = [1000.0]
-    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as greeters:
-        greeters.datagram_received(GREETING, ("127.0.0.1", receivers[0].port))
-        greeters.send(frame_of())
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as receivers:
+        receivers.datagram_received(GREETING, ("127.0.0.1", receivers[0].port))
+        receivers.send(frame_of())
         now[0] += 600
-        assert greeters.send(frame_of()) == 1 and len(greeters.names) == 1
+        assert receivers.send(frame_of()) == 1 and len(receivers.names) == 1
 
 
 async def test_the_answer_goes_to_the_formats_own_port_on_another_machine(monkeypatch):
     """As the app does: a greeting's own port is often one that nobody reads."""
-    monkeypatch.setattr(room, "_is_this_machine", lambda host: False)
+    monkeypatch.setattr(handshake, "is_this_machine", lambda host: False)
     port = free_port()
-    async with Greeters.open(parse(f"ifacialmocap://0.0.0.0:{port}")) as greeters:
-        greeters.datagram_received(GREETING, ("192.168.77.3", 51234))
-        assert greeters.names in ([f"192.168.77.3:{port}"], [])  # a machine without a network cannot reach it
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{port}")) as receivers:
+        receivers.datagram_received(GREETING, ("192.168.77.3", 51234))
+        assert receivers.names in ([f"192.168.77.3:{port}"], [])  # a machine without a network cannot reach it
         for stranger in ("8.8.8.8", "224.0.0.1"):
-            greeters.datagram_received(GREETING, (stranger, 49983))
-            assert not any(stranger in name for name in greeters.names)
+            receivers.datagram_received(GREETING, (stranger, 49983))
+            assert not any(stranger in name for name in receivers.names)
 
 
 def test_which_addresses_are_this_machines():
-    assert room._is_this_machine("127.0.0.1") and not room._is_this_machine("192.0.2.1")
+    assert handshake.is_this_machine("127.0.0.1") and not handshake.is_this_machine("192.0.2.1")
 
 
 async def test_a_port_that_is_taken_is_said_and_tried_again(tmp_path, receivers, caplog):
-    outputs = Outputs(tmp_path)
+    outputs = OutputManager(tmp_path)
     with caplog.at_level(logging.WARNING, "face3d_live"):
         output = outputs.add(f"ifacialmocap://0.0.0.0:{receivers[0].port}")
         await until(lambda: output.error is not None)

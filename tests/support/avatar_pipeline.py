@@ -9,7 +9,7 @@ import numpy as np
 
 from face3d_live.camera import Camera as Lens
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, Result
-from face3d_live.live.engine.session_renderers import Figures
+from face3d_live.live.engine.session_renderers import SessionRenderers
 
 GREEN_IRIS = np.array([88, 160, 80])
 
@@ -26,27 +26,27 @@ class _NoHead:
 
 
 @dataclass
-class FigurePipeline(live_fakes.FakePipeline):
-    """The fake one's face, drawn by the real `Figures`."""
+class AvatarPipeline(live_fakes.FakePipeline):
+    """The fake one's face, drawn by the real `SessionRenderers`."""
 
-    figures: dict = field(default_factory=dict)
+    renderers: dict = field(default_factory=dict)
 
     def process(self, session, rgb, t, view):
         result = super().process(session, rgb, t, view)
-        image, cutout = self._figures().draw(session, result.codes, Lens.webcam(640, 480), view, rgb, "default")
+        image, cutout = self._renderers().render(session, result.codes, Lens.webcam(640, 480), view, rgb, "default")
         return Result(result.face, result.codes, result.raw, 0.9, image, result.ms, cutout)
 
     def show_avatar(self, session, key, data):
-        self._figures().show(session, key, data)
+        self._renderers().show(session, key, data)
 
     def close(self, session):
         super().close(session)
-        self._figures().forget(session)
+        self._renderers().forget(session)
 
-    def _figures(self):
-        if not self.figures:
-            self.figures["all"] = Figures(_NoHead())
-        return self.figures["all"]
+    def _renderers(self):
+        if not self.renderers:
+            self.renderers["all"] = SessionRenderers(_NoHead())
+        return self.renderers["all"]
 
 
 def shows_the_fox(picture: np.ndarray) -> bool:
