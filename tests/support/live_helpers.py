@@ -22,7 +22,7 @@ from face3d_live.live.webrtc import aiortc_patches
 
 # As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
 # server then offers after all. The browser made of aiortc shares the override.
-aiortc_patches._host_addresses = lambda use_ipv4, use_ipv6: []
+aiortc_patches.host_addresses = lambda use_ipv4, use_ipv6: []
 aiortc_patches.install()
 
 

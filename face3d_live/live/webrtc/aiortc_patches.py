@@ -1,35 +1,55 @@
-"""What aiortc does not let one choose, overridden in one place, each by replacing one module-level name.
+"""Overrides of aiortc: what it does not let one choose, in one module, each by replacing one name.
 
 * H264 is encoded with x264's `ultrafast` preset on one thread (1.4 ms instead of 14-19 ms a frame at 512x512), and the
   bitrate starts where an avatar looks clean instead of at 0.5-1 Mbit/s.
 * A received frame is released when its own last packet (RTP marker bit) has arrived, not when the next frame's first
   packet has: one frame, 33 ms, less delay.
-* ICE offers the loopback address when the machine has no other: the page then still works on a machine without any
-  network.
+* ICE offers the loopback address when the machine has no other, so that the page works without any network.
+* The sender's reports (RTCP SR), which relate sound and pictures, are passed on. aiortc keeps no more of them than the
+  round-trip time needs.
 
-* The sender's reports (RTCP SR) are listened to: they tie sound and pictures together. aiortc keeps no more of them
-  than the round-trip time needs.
-
-`install` is idempotent. If a future aiortc renames what is replaced here, `install` raises AttributeError at start-up
-and the tests of this module fail, rather than the server becoming slow in silence.
+The overrides rely on private parts of aiortc. `install` checks that all of them are as in the tested version, so that
+another one is refused at start-up, rather than being slow or out of sync without notice.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import inspect
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
 
-import aioice.ice
 import av
-from aiortc import rtcrtpreceiver, rtcrtpsender
-from aiortc.codecs import get_encoder as standard_encoder
-from aiortc.codecs.base import Encoder
-from aiortc.codecs.h264 import MAX_FRAME_RATE, H264Encoder
-from aiortc.codecs.vpx import Vp8Encoder
-from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtcrtpreceiver import RTCRtpReceiver
-from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
+
+from face3d_live.errors import AssetError
+
+#: The version of aiortc that these overrides were tested with. pyproject.toml allows its patch releases.
+TESTED = "1.16.0"
+
+
+def _changed(what: str) -> AssetError:
+    installed = importlib.metadata.version("aiortc")
+    return AssetError(
+        "aiortc-changed",
+        f"aiortc {installed} differs from {TESTED}, which was tested ({what}): pip install aiortc=={TESTED}",
+    )
+
+
+try:
+    import aioice.ice
+    from aiortc import rtcrtpreceiver, rtcrtpsender
+    from aiortc.codecs import get_encoder as standard_encoder
+    from aiortc.codecs.base import Encoder
+    from aiortc.codecs.h264 import MAX_FRAME_RATE, H264Encoder
+    from aiortc.codecs.vpx import Vp8Encoder
+    from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+    from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+    from aiortc.rtcrtpreceiver import RTCRtpReceiver
+    from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
+except ImportError as error:
+    raise _changed(str(error)) from error
 
 #: bit/s. A 512x512 head at 30 fps looks clean from about 1.5 Mbit/s; below 0.8 it smears.
 START_BITRATE = 2_000_000
@@ -37,7 +57,7 @@ MIN_BITRATE = 800_000
 
 
 class LiveH264Encoder(H264Encoder):
-    """aiortc's packetiser around an x264 that is set up for delay."""
+    """aiortc's packetiser with an x264 that is configured for low delay."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +66,7 @@ class LiveH264Encoder(H264Encoder):
 
     @property
     def target_bitrate(self) -> int:
-        """Bits per second; the receiver's estimate moves it, but not below `MIN_BITRATE`."""
+        """Bits per second. Follows the receiver's estimate, but not below `MIN_BITRATE`."""
         bitrate: int = H264Encoder.target_bitrate.fget(self)
         return bitrate
 
@@ -55,8 +75,8 @@ class LiveH264Encoder(H264Encoder):
         H264Encoder.target_bitrate.fset(self, max(bitrate, MIN_BITRATE))
 
     def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
-        # The base class makes a codec whenever it has none that fits, so it is given one that does; and it takes a
-        # changed bitrate for a misfit, so it only gets to see changes that are worth a new codec, hence a key frame.
+        # The base class creates a codec when it has none of the right size and bitrate, so it is given one. It is shown
+        # only bitrate changes that are worth a new codec, which begins with a key frame.
         if self.codec is None or not self._fits(self.codec, frame):
             self.codec = self._open(frame.width, frame.height)
         H264Encoder.target_bitrate.fset(self, self.codec.bit_rate)
@@ -72,9 +92,9 @@ class LiveH264Encoder(H264Encoder):
         codec.bit_rate = self.target_bitrate
         codec.framerate = Fraction(MAX_FRAME_RATE, 1)
         codec.time_base = Fraction(1, MAX_FRAME_RATE)
-        # One slice thread: at this size a second one costs more in waking up than it saves, and the engine needs it.
+        # One thread: at this size a second one costs more in synchronisation than it saves, and the engine needs it.
         codec.thread_count = 1
-        # vbv of half a second: a key frame may be large, but not a burst that the network queues for long.
+        # VBV of half a second: it limits the burst of a key frame, which the network would queue.
         rate, buffer = str(self.target_bitrate), str(self.target_bitrate // 2)
         codec.options = {
             "preset": "ultrafast",
@@ -112,19 +132,19 @@ class PromptJitterBuffer(JitterBuffer):
             if packet.marker:
                 self.remove(count + 1)
                 return JitterFrame(data=b"".join(data), timestamp=first.timestamp)
-        # A gap, or a sender that sets no marker: the base class's rule.
+        # A missing packet, or a sender that sets no marker: as the base class does.
         return super()._remove_frame(sequence_number)
 
 
-_host_addresses = aioice.ice.get_host_addresses
+host_addresses = aioice.ice.get_host_addresses
 
 
-def _addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    return _host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+def addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    return host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
 
 
 def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int], None]) -> None:
-    """Call `on_report` (RTP stamp, NTP time in 2**-32 s, stamp that frames count from) at each report of the sender."""
+    """Call `on_report` (RTP timestamp, NTP time in 2**-32 s, RTP timestamp of time 0) at each report of the sender."""
     handle = receiver._handle_rtcp_packet
     mapper = receiver._RTCRtpReceiver__timestamp_mapper
 
@@ -136,14 +156,50 @@ def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int],
     receiver._handle_rtcp_packet = handle_and_tell
 
 
+#: What is replaced, overridden or called, and its parameters.
+_SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+    (rtcrtpsender, "get_encoder", ("codec",)),
+    (aioice.ice, "get_host_addresses", ("use_ipv4", "use_ipv6")),
+    (rtcrtpreceiver, "JitterBuffer", ("capacity", "prefetch", "is_video")),
+    (JitterBuffer, "_remove_frame", ("self", "sequence_number")),
+    (JitterBuffer, "remove", ("self", "count")),
+    (H264Encoder, "_encode_frame", ("self", "frame", "force_keyframe")),
+    (RTCRtpReceiver, "_handle_rtcp_packet", ("self", "packet")),
+)
+
+
+def check() -> None:
+    """Raises AssetError "aiortc-changed" unless every part of aiortc that is relied on is as it was tested."""
+    for owner, name, parameters in _SIGNATURES:
+        function = getattr(owner, name, None)
+        if function is None:
+            raise _changed(f"no {owner.__name__}.{name}")
+        if tuple(inspect.signature(function).parameters) != parameters:
+            raise _changed(f"{owner.__name__}.{name}{inspect.signature(function)}")
+    for kind in (H264Encoder, Vp8Encoder):
+        if getattr(getattr(kind, "target_bitrate", None), "fset", None) is None:
+            raise _changed(f"no property {kind.__name__}.target_bitrate")
+    try:
+        parts: tuple[tuple[object, tuple[str, ...]], ...] = (
+            (JitterBuffer(4, is_video=True), ("capacity", "_capacity", "_origin", "_packets", "_is_video")),
+            (RtpPacket(), ("marker", "timestamp")),
+            (H264Encoder(), ("codec",)),
+            (RTCRtpReceiver("audio", SimpleNamespace(state="new")), ("_RTCRtpReceiver__timestamp_mapper",)),
+            (rtcrtpreceiver.TimestampMapper(), ("_origin",)),
+        )
+    except Exception as error:
+        raise _changed(f"{type(error).__name__}: {error}") from error
+    if "packet._data" not in inspect.getsource(RTCRtpReceiver):
+        raise _changed("RTCRtpReceiver sets no packet._data")
+    for instance, names in parts:
+        for name in names:
+            if not hasattr(instance, name):
+                raise _changed(f"no {type(instance).__name__}.{name}")
+
+
 def install() -> None:
-    """Put the overrides in place, for this process."""
-    for module, name in (
-        (rtcrtpsender, "get_encoder"),
-        (rtcrtpreceiver, "JitterBuffer"),
-        (aioice.ice, "get_host_addresses"),
-    ):
-        getattr(module, name)
+    """Put the overrides in place, for this process. Idempotent. Raises AssetError "aiortc-changed"."""
+    check()
     rtcrtpsender.get_encoder = _encoder
     rtcrtpreceiver.JitterBuffer = PromptJitterBuffer
-    aioice.ice.get_host_addresses = _addresses_or_loopback
+    aioice.ice.get_host_addresses = addresses_or_loopback

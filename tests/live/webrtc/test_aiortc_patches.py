@@ -1,0 +1,79 @@
+"""Private parts of aiortc that the overrides rely on: another aiortc is refused at start-up, by name."""
+
+import importlib.metadata
+import inspect
+import tomllib
+from pathlib import Path
+
+import aioice.ice
+import pytest
+from aiortc import rtcrtpreceiver, rtcrtpsender
+from aiortc.codecs.h264 import H264Encoder
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpreceiver import RTCRtpReceiver
+
+from face3d_live.errors import AssetError
+from face3d_live.live.webrtc import aiortc_patches
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_installed_aiortc_is_as_it_was_tested():
+    aiortc_patches.install()
+    aiortc_patches.install()
+    assert rtcrtpreceiver.JitterBuffer is aiortc_patches.PromptJitterBuffer
+
+
+def test_the_tested_version_is_the_one_that_may_be_installed():
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    major, minor, _ = aiortc_patches.TESTED.split(".")
+    assert f"aiortc>={major}.{minor},<{major}.{int(minor) + 1}" in wanted
+    assert importlib.metadata.version("aiortc").startswith(f"{major}.{minor}.")
+
+
+MISSING = [
+    (rtcrtpsender, "get_encoder"),
+    (rtcrtpreceiver, "JitterBuffer"),
+    (rtcrtpreceiver, "TimestampMapper"),
+    (aioice.ice, "get_host_addresses"),
+    (JitterBuffer, "_remove_frame"),
+    (JitterBuffer, "remove"),
+    (JitterBuffer, "capacity"),
+    (H264Encoder, "target_bitrate"),
+    (RTCRtpReceiver, "_handle_rtcp_packet"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), MISSING, ids=[name for _, name in MISSING])
+def test_a_missing_part_is_reported(monkeypatch, owner, name):
+    monkeypatch.delattr(owner, name)
+    with pytest.raises(AssetError, match=rf"aiortc-changed.*{aiortc_patches.TESTED}") as caught:
+        aiortc_patches.install()
+    assert name in caught.value.message
+
+
+def test_a_missing_override_point_of_a_base_class_is_reported(monkeypatch):
+    monkeypatch.delattr(H264Encoder, "_encode_frame")  # the base class of all encoders has no such method
+    with pytest.raises(AssetError, match=r"aiortc-changed.*_encode_frame"):
+        aiortc_patches.install()
+
+
+@pytest.mark.parametrize(("owner", "name"), [(JitterBuffer, "_remove_frame"), (H264Encoder, "_encode_frame")])
+def test_other_parameters_are_reported(monkeypatch, owner, name):
+    monkeypatch.setattr(owner, name, lambda self, frame, keyframe, more: None)
+    with pytest.raises(AssetError, match=f"aiortc-changed.*{name}"):
+        aiortc_patches.install()
+
+
+@pytest.mark.parametrize("field", ["_origin", "_packets", "_is_video"])
+def test_a_renamed_field_is_reported(monkeypatch, field):
+    make = JitterBuffer.__init__
+
+    def renamed(self, capacity, prefetch=0, is_video=False):
+        make(self, capacity, prefetch, is_video)
+        self.__dict__["x" + field] = self.__dict__.pop(field)
+
+    assert inspect.signature(renamed).parameters.keys() == inspect.signature(make).parameters.keys()
+    monkeypatch.setattr(JitterBuffer, "__init__", renamed)
+    with pytest.raises(AssetError, match=f"aiortc-changed.*{field}"):
+        aiortc_patches.check()
