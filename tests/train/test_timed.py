@@ -152,8 +152,8 @@ def test_what_runs_elsewhere_needs_few_packages() -> None:
     """scripts/train_gpu.sh finds NumPy, SciPy, OpenCV and torch there and brings ModernGL and rich: nothing else."""
     code = (
         "import sys\n"
-        "for name in ('aiortc', 'anny', 'av', 'fastapi', 'matplotlib', 'mediapipe', 'onnx', 'onnxruntime', 'openvino',"
-        " 'PIL', 'platformdirs', 'pythonosc', 'tomli_w', 'typer', 'uvicorn', 'websockets'):\n"
+        "for name in ('aiortc', 'anny', 'av', 'matplotlib', 'mediapipe', 'onnx', 'onnxruntime', 'openvino',"
+        " 'PIL', 'platformdirs', 'pythonosc', 'starlette', 'tomli_w', 'typer', 'uvicorn', 'websockets'):\n"
         "    sys.modules[name] = None\n"
         "from face3d_live.train import timed\n"
         "from face3d_live.train.data import pack_folder\n"

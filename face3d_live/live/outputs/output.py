@@ -221,7 +221,7 @@ class Output:
                 self._take_notice(link)
 
     async def _next(self, link: PluginLink | None = None) -> tuple[Mapped, float]:
-        """The newest frame, once the rate limit allows it. A plugin link also gets the last one again, before it expires."""
+        """The newest frame, once the rate limit allows it. A plugin link gets the last one again before it expires."""
         while True:
             self._updated.clear()
             if self._newest is None:

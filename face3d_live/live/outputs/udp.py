@@ -12,7 +12,7 @@ from face3d_live.errors import InputError, OutputError
 from face3d_live.live.outputs.address import Address, check_host
 
 #: The system's error number -> code, message.
-_ERRORS = {
+SYSTEM_ERRORS = {
     errno.ECONNREFUSED: ("not-listening", "nobody listens there: start the receiving program, or check its port"),
     errno.EHOSTUNREACH: ("unreachable", "the machine cannot be reached: check the address and the network"),
     errno.ENETUNREACH: ("unreachable", "the network cannot be reached: check the address"),
@@ -22,7 +22,7 @@ _ERRORS = {
 
 def output_error(error: OSError) -> OutputError:
     """A system error as an `OutputError`."""
-    code, cure = _ERRORS.get(error.errno or 0, ("unreachable", error.strerror or str(error) or "sending failed"))
+    code, cure = SYSTEM_ERRORS.get(error.errno or 0, ("unreachable", error.strerror or str(error) or "sending failed"))
     return OutputError(code, cure)
 
 

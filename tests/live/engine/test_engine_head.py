@@ -12,9 +12,9 @@ from avatar_support import fox
 from face3d_live.avatar.load import load_avatar
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
+from face3d_live.live.engine import stored_avatar
 from face3d_live.live.engine.head_pipeline import HeadPipeline
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, TEXTURE_SIZE, CalibrationRequest, ViewRequest
-from face3d_live.live.sessions import avatars
 from face3d_live.live.worker import tasks
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.video import Video
@@ -175,9 +175,9 @@ def test_the_worker_makes_zips_of_frames_and_photos(pipeline, session, sample):
 def test_an_avatar_stands_for_its_session_only(pipeline, session):
     head = pipeline.process(session, striped(), 0.0, ViewRequest(cutout=True))
     assert head.cutout.shape == (AVATAR_SIZE, AVATAR_SIZE, 4) and head.cutout[0, 0, 3] == 0
-    stored = avatars.StoredAvatar(avatars.pack(load_avatar(fox())))
+    stored = stored_avatar.StoredAvatar(stored_avatar.pack(load_avatar(fox())))
     pipeline.open("other", None)
-    pipeline.show_avatar("other", stored.key, avatars.received(os.dup(stored.fd)))
+    pipeline.show_avatar("other", stored.key, stored_avatar.read_descriptor(os.dup(stored.fd)))
     other = pipeline.process("other", striped(), 0.0, ViewRequest(cutout=True))
     again = pipeline.process(session, striped(), 0.1, ViewRequest(cutout=True))
     assert np.abs(other.image.astype(int) - head.image).mean() > 10

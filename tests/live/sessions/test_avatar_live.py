@@ -20,9 +20,10 @@ from PIL import Image
 from face3d_live.avatar.load import load_avatar
 from face3d_live.camera import Camera as Lens
 from face3d_live.codes import HeadCodes
+from face3d_live.live.engine import stored_avatar
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, ViewRequest
 from face3d_live.live.engine.session_renderers import SessionRenderers
-from face3d_live.live.sessions import avatars, viewers
+from face3d_live.live.sessions import viewers
 
 
 def error_of(response):
@@ -108,17 +109,17 @@ async def test_the_token_guards_avatars_and_views():
 
 
 async def test_sessions_begin_with_the_servers_avatar():
-    stored = avatars.StoredAvatar(avatars.pack(load_avatar(fox("vrm1"))))
+    stored = stored_avatar.StoredAvatar(stored_avatar.pack(load_avatar(fox("vrm1"))))
     async with serve(AvatarPipeline, avatar=stored) as served, Browser(served) as browser:
         assert (await served.http.get(browser.location + "/avatar")).json()["avatar"]["kind"] == "vrm1"
         await browser.until(lambda: browser.avatar is not None and shows_the_fox(browser.avatar))
 
 
 def test_the_memory_goes_with_the_last_one_who_holds_it() -> None:
-    packed = avatars.pack(load_avatar(pack(*tiny())))
-    first, second = avatars.StoredAvatar(packed), avatars.StoredAvatar(packed)
+    packed = stored_avatar.pack(load_avatar(pack(*tiny())))
+    first, second = stored_avatar.StoredAvatar(packed), stored_avatar.StoredAvatar(packed)
     assert first.key == second.key and first.report["found"] == ["jawOpen", "mouthSmileLeft"]
-    avatar = avatars.unpack(avatars.received(os.dup(first.fd)))
+    avatar = stored_avatar.unpack(stored_avatar.read_descriptor(os.dup(first.fd)))
     assert avatar.report.found == ("jawOpen", "mouthSmileLeft")
     fd = first.fd
     os.fstat(fd)
@@ -130,8 +131,8 @@ def test_the_memory_goes_with_the_last_one_who_holds_it() -> None:
 
 def test_sessions_with_the_same_file_share_a_renderer() -> None:
     renderers = SessionRenderers(_NoHead())
-    data = avatars.StoredAvatar(avatars.pack(load_avatar(pack(*tiny()))))
-    body = avatars.received(os.dup(data.fd))
+    data = stored_avatar.StoredAvatar(stored_avatar.pack(load_avatar(pack(*tiny()))))
+    body = stored_avatar.read_descriptor(os.dup(data.fd))
     renderers.show("a", data.key, body)
     renderers.show("b", data.key, b"")  # not needed a second time
     assert len(renderers._avatars) == 1
@@ -145,8 +146,8 @@ def test_sessions_with_the_same_file_share_a_renderer() -> None:
 
 def test_a_view_with_a_cutout_gives_both_pictures() -> None:
     renderers = SessionRenderers(_NoHead())
-    data = avatars.StoredAvatar(avatars.pack(load_avatar(fox())))
-    renderers.show("a", data.key, avatars.received(os.dup(data.fd)))
+    data = stored_avatar.StoredAvatar(stored_avatar.pack(load_avatar(fox())))
+    renderers.show("a", data.key, stored_avatar.read_descriptor(os.dup(data.fd)))
     lens = Lens.webcam(640, 480)
     plain, none = renderers.render("a", HeadCodes(), lens, ViewRequest(), None, "default")
     both, cutout = renderers.render("a", HeadCodes(), lens, ViewRequest(cutout=True), None, "default")
