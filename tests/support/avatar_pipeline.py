@@ -14,7 +14,7 @@ from face3d_live.live.engine.session_renderers import SessionRenderers
 GREEN_IRIS = np.array([88, 160, 80])
 
 
-class _NoHead:
+class NoHead:
     """In place of the head's renderer: a flat picture, without OpenGL."""
 
     def render(self, codes, camera, *, view, mode, background, texture):
@@ -45,7 +45,7 @@ class AvatarPipeline(live_fakes.FakePipeline):
 
     def _renderers(self):
         if not self.renderers:
-            self.renderers["all"] = SessionRenderers(_NoHead())
+            self.renderers["all"] = SessionRenderers(NoHead())
         return self.renderers["all"]
 
 

@@ -23,6 +23,11 @@ class SessionRenderers:
         self._keys: dict[str, str] = {}  # session -> key of its avatar
         self._background = studio(AVATAR_SIZE, AVATAR_SIZE)
 
+    @property
+    def avatar_count(self) -> int:
+        """How many avatars have a renderer."""
+        return len(self._avatars)
+
     def show(self, session: str, key: str | None, data: bytes) -> None:
         """Draw an avatar for a session from now on. key: None for the own head. data: of `stored_avatar.pack`."""
         if key is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,9 +32,10 @@ class OutputManager:
     Outputs that are persisted are saved to a file, with their changes, and restored at the next start.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.profiles = ProfileStore(folder)
         self._outputs: dict[str, Output] = {}
+        self._clock = clock
         self._active, self._active_at = "", 0.0
         self._playback_session: str | None = None
         self._store = OutputStore(self.profiles.folder.parent)
@@ -49,7 +50,7 @@ class OutputManager:
 
     def offer(self, frame: StreamFrame) -> None:
         """Pass a frame to the outputs of its session. Never waits."""
-        now = time.monotonic()
+        now = self._clock()
         if frame.session == self._active or now - self._active_at > HANDOVER_SECONDS:
             self._active, self._active_at = frame.session, now
         for output in self._outputs.values():
@@ -145,16 +146,17 @@ class OutputManager:
     async def stop(self) -> None:
         """Stop all outputs."""
         if self._saving is not None:
-            self._save()
+            self.save()
         outputs = list(self)
         self._outputs.clear()
         await asyncio.gather(*(output.stop() for output in outputs))
 
     def _schedule_save(self) -> None:
         if self._saving is None:
-            self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save)
+            self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the persisted outputs now."""
         if self._saving is not None:
             self._saving.cancel()
             self._saving = None

@@ -45,7 +45,8 @@ class Portrait:
 class Session:
     """Pictures go in by `submit`; results go to the observer and the hub.
 
-    portrait: the newest picture with a face, in memory only. camera: measures the rate of the pictures.
+    portrait: the newest picture with a face, in memory only. camera: measures the rate of the pictures. last: the
+    newest frame. engine: the session in the engine.
     """
 
     def __init__(
@@ -59,16 +60,16 @@ class Session:
         self._client = client
         self._hub = hub
         self._metrics = metrics
-        self._engine = client.attach(self.id, self)
+        self.engine = client.attach(self.id, self)
         self._texture_capture = texture_capture
-        self._selector = FrameSelector(self._engine.set_texture)
+        self._selector = FrameSelector(self.engine.set_texture)
         self._number = 0
-        self._last: SessionFrame | None = None
+        self.last: SessionFrame | None = None
         self._dropped = self._failed = 0
         self._counter = FrameRateCounter()
         self._opened = time.monotonic()
         self._submitted = (0.0, self._opened)  # t of the newest picture, and when it came
-        self._calibrations = PendingCalibrations(self._engine)
+        self._calibrations = PendingCalibrations(self.engine)
         self._recorder: Recorder | None = None
         self._new_frame = asyncio.Event()
         self._closed = False
@@ -84,18 +85,18 @@ class Session:
         """A new picture (H, W, 3), its time in seconds and its arrival (monotonic). Any thread."""
         self._submitted = (t, arrived)
         self.camera.add(t)
-        self._engine.submit(rgb, t, arrived)
+        self.engine.submit(rgb, t, arrived)
 
     def draw_again(self) -> None:
         """Draw again without a new picture: the view changed, or the camera is silent. Any thread."""
-        if self._engine.idle:
+        if self.engine.idle:
             t, arrived = self._submitted
             now = time.monotonic()
-            self._engine.submit(None, t + now - arrived, now)
+            self.engine.submit(None, t + now - arrived, now)
 
     def set_view(self, view: ViewRequest) -> None:
         """Use this view from the next picture on, and at once when the camera is silent."""
-        self._engine.view = view
+        self.engine.view = view
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
 
@@ -103,40 +104,40 @@ class Session:
         """Publish a take's frame at once and have the engine draw it. False when the session has ended."""
         if not self._closed:
             self._hub.publish(StreamFrame.from_codes(self.id, number, t, face, codes))
-            self._engine.submit(None, t, codes=codes)
+            self.engine.submit(None, t, codes=codes)
         return not self._closed
 
     def set_texture(self, texture: bytes) -> None:
         """Draw the head with this texture: (TEXTURE_SIZE, TEXTURE_SIZE, 4) uint8 as raw bytes."""
         if not self._closed:
-            self._engine.set_texture(np.frombuffer(texture, np.uint8).reshape(TEXTURE_SIZE, TEXTURE_SIZE, 4))
+            self.engine.set_texture(np.frombuffer(texture, np.uint8).reshape(TEXTURE_SIZE, TEXTURE_SIZE, 4))
 
     @property
     def shown_avatar(self) -> StoredAvatar | None:
         """The avatar that is drawn; None: the user's own head."""
-        return self._engine.avatar
+        return self.engine.avatar
 
     def show_avatar(self, avatar: StoredAvatar | None) -> None:
         """Draw an avatar from the next picture on; None: the own head again."""
-        self._engine.show_avatar(avatar)
+        self.engine.show_avatar(avatar)
         self.draw_again()
 
     def want_cutouts(self, one_more: bool) -> None:
         """One observer more, or one less, wants the avatar on a transparent background."""
-        self._engine.cutouts += 1 if one_more else -1
+        self.engine.cutouts += 1 if one_more else -1
         if not self._closed:
             self.draw_again()
 
     async def next_frame(self, after: int) -> SessionFrame | None:
         """The newest frame, once its number is above `after`; None when the session ends."""
-        while not self._closed and (self._last is None or self._last.number <= after):
+        while not self._closed and (self.last is None or self.last.number <= after):
             await self._new_frame.wait()
-        return None if self._closed else self._last
+        return None if self._closed else self.last
 
     @property
     def avatar(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """The newest drawn picture; None before the first."""
-        return self._last.result.image if self._last is not None else None
+        return self.last.result.image if self.last is not None else None
 
     async def calibrate(self, request: CalibrationRequest = NEUTRAL) -> CalibrationResult:
         """Calibrate: by default the current face becomes neutral."""
@@ -145,7 +146,7 @@ class Session:
     @property
     def calibration(self) -> object:
         """The state of the last successful calibration, or None."""
-        return self._engine.saved
+        return self.engine.saved
 
     def record(self, recorder: Recorder | None) -> None:
         """Give every result to this recorder from now on. The recorder before it is finished."""
@@ -167,7 +168,7 @@ class Session:
 
     def state(self) -> dict[str, object]:
         """State and timings, as plain data."""
-        last = self._last
+        last = self.last
         return {
             "session": self.id,
             "kind": self.kind,
@@ -179,8 +180,8 @@ class Session:
             "fps": round(self._counter.fps(time.monotonic()), 2),
             "face": bool(last and last.result.face),
             "confidence": round(last.result.confidence, 3) if last else 0.0,
-            "dropped": self._engine.dropped,
-            "failed": self._engine.failed,
+            "dropped": self.engine.dropped,
+            "failed": self.engine.failed,
             "ms": {k: round(v, 2) for k, v in last.result.ms.items()} | {"total": round(last.total_ms, 2)}
             if last
             else {},
@@ -193,7 +194,7 @@ class Session:
         self._closed = True
         self._new_frame.set()
         self.record(None)
-        self._engine.close()
+        self.engine.close()
         self._hub.end(self.id)
         self.portrait = None
         self._selector.clear()
@@ -216,18 +217,18 @@ class Session:
             self.portrait = Portrait(of.rgb, result.raw)
             self._texture_capture.add_frame(self._selector, of.rgb, result.raw, result.confidence)
         fps, total_ms = self._counter.fps(now), 1000 * (now - of.arrived)
-        self._last = SessionFrame(self._number, of.t, result, of.arrived, fresh, fps, total_ms)
+        self.last = SessionFrame(self._number, of.t, result, of.arrived, fresh, fps, total_ms)
         self._new_frame.set()
         self._new_frame = asyncio.Event()
         if self.kind != "take":  # a take's frames were published by `submit_codes`, at their own times
             self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
         if self._recorder is not None and of.rgb is not None:
             camera = Camera.webcam(of.rgb.shape[1], of.rgb.shape[0])
-            counts = self._engine.dropped, self._engine.failed
+            counts = self.engine.dropped, self.engine.failed
             self._recorder.add(self._number, of.t, result.face, result.codes, camera, *counts, result.image)
-        self._count(self._last)
+        self._count(self.last)
         if self.observer is not None:
-            self.observer.on_frame(self._last)
+            self.observer.on_frame(self.last)
 
     def on_calibrated(self, calibration: CalibrationResult) -> None:
         """See `PendingCalibrations`."""
@@ -236,7 +237,7 @@ class Session:
     def on_avatar(self, error: str) -> None:
         """An avatar that cannot be drawn is dropped, and the observer is told."""
         if error and not self._closed:
-            self._engine.avatar = None
+            self.engine.avatar = None
             if self.observer is not None:
                 self.observer.on_notice("avatar-failed", f"The avatar cannot be drawn: {error}")
 
@@ -247,7 +248,7 @@ class Session:
         )
 
     def _count(self, frame: SessionFrame) -> None:
-        metrics, engine = self._metrics, self._engine
+        metrics, engine = self._metrics, self.engine
         metrics.frames.inc()
         metrics.dropped.inc(engine.dropped - self._dropped)
         metrics.failed.inc(engine.failed - self._failed)

@@ -119,6 +119,9 @@ class JobQueue:
         self._jobs: dict[str, Job] = {}
         self._added = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._jobs)
+
     def get(self, job_id: str) -> Job | None:
         """A job, or None when there is none (any more). Counts as a use."""
         self._drop_old()

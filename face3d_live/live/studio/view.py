@@ -43,13 +43,13 @@ class StudioTasks:
 
 
 class Studio:
-    """Owns the studio process. spawn: runs a task that ends with the server."""
+    """Owns the studio process. spawn: runs a task that ends with the server. views: how many view sockets are open."""
 
     def __init__(self, tasks: StudioTasks, spawn: Callable[[Coroutine[Any, Any, None], str], None]) -> None:
         self.worker = Worker()
         self._tasks = tasks
         self._spawn = spawn
-        self._views = 0
+        self.views = 0
         self._preloaded: set[str] = set()
         self._loaded: set[str] = set()
         self.uploads = UploadSlots(MAX_UPLOADS)
@@ -100,10 +100,10 @@ class Studio:
 
         Raises LimitError "too-many-views" before accepting, NotFoundError "not-found" when the result is gone.
         """
-        if self._views >= MAX_VIEWS:
+        if self.views >= MAX_VIEWS:
             raise LimitError("too-many-views", f"{MAX_VIEWS} views are open, which is the limit")
         await websocket.accept()
-        self._views += 1
+        self.views += 1
         newest = _LatestMessage()
         reading = asyncio.create_task(_read(websocket, newest))
         try:
@@ -115,7 +115,7 @@ class Studio:
         except WebSocketDisconnect:
             return
         finally:
-            self._views -= 1
+            self.views -= 1
             reading.cancel()
 
     async def _answer(self, websocket: WebSocket, job: Job, text: str) -> None:

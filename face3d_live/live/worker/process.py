@@ -54,14 +54,19 @@ def _run_task(connection: Connection, task: Task, arguments: tuple[Any, ...]) ->
 
 
 class Worker:
-    """The server's end of the process."""
+    """The server's end of the process. task_seconds: the most that a task may take."""
 
     def __init__(self, task_seconds: float = TASK_SECONDS) -> None:
-        self._task_seconds = task_seconds
+        self.task_seconds = task_seconds
         self._lock = asyncio.Lock()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._closing = threading.Event()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has been started."""
+        return self._process is not None
 
     async def run(self, task: Task, *arguments: Any, report: Report | None = None) -> bytes:
         """Run one task. report is called on the event loop.
@@ -96,7 +101,7 @@ class Worker:
         try:
             connection.send((task, arguments))
             waited = 0.0
-            while waited < self._task_seconds and not self._closing.is_set():
+            while waited < self.task_seconds and not self._closing.is_set():
                 if not connection.poll(0.25):
                     waited += 0.25
                     continue
@@ -113,7 +118,7 @@ class Worker:
         self._end()
         if self._closing.is_set():
             raise AssetError("stopping", "the server is shutting down")
-        raise AssetError("too-slow", f"gave up after {self._task_seconds:.0f} s")
+        raise AssetError("too-slow", f"gave up after {self.task_seconds:.0f} s")
 
     def _connected(self) -> Connection:
         if self._connection is None or self._process is None or not self._process.is_alive():

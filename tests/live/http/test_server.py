@@ -282,10 +282,10 @@ async def test_forms_that_are_wrong_and_queues_that_are_full():
 async def test_a_task_that_takes_too_long_is_killed():
     worker = Worker()
     assert await worker.run(live_fakes.fake_snapshot, grey(0.5), None) == b"PK\x80"
-    worker._task_seconds = 0.5
+    worker.task_seconds = 0.5
     with pytest.raises(Exception, match="too-slow"):
         await worker.run(live_fakes.fake_reconstruct, PNG + b"slow")
-    worker._task_seconds = 60
+    worker.task_seconds = 60
     reports = []
     await worker.run(live_fakes.fake_snapshot, grey(0.5), None, report=lambda *r: reports.append(r))
     await asyncio.sleep(0.05)

@@ -125,7 +125,8 @@ async def test_the_newest_frame_wins_and_the_rate_is_kept(tmp_path, receiver):
 async def test_an_output_follows_the_session_that_came_first_or_the_one_it_names(tmp_path, receiver):
     from dataclasses import replace
 
-    outputs = OutputManager(tmp_path)
+    now = [100.0]
+    outputs = OutputManager(tmp_path, lambda: now[0])
     outputs.add(f"livelink://127.0.0.1:{receiver.port}")
     other = Receiver()
     outputs.add(f"livelink://127.0.0.1:{other.port}?session=b")
@@ -136,7 +137,7 @@ async def test_an_output_follows_the_session_that_came_first_or_the_one_it_names
         return {PyLiveLinkFace.decode(p)[1].get_blendshape(FaceBlendShape.JawOpen) for p in there.packets()}
 
     assert jaws(receiver) == {0.25} and jaws(other) == {0.75}
-    outputs._seen -= 2
+    now[0] += 2
     await play(outputs.offer, [b] * 4, 100)
     assert jaws(receiver) == {0.75}
     await outputs.stop()

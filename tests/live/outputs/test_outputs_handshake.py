@@ -18,7 +18,7 @@ from face3d_live.live.outputs.handshake import HandshakeReceivers
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.protocols import ifacialmocap
 
-GREETING = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
+HANDSHAKE = b"iFacialMocap_sahuasouryya9218sauhuiayeta91555dy3719"
 
 
 def free_port():
@@ -27,7 +27,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def greet(receiver, port, words=GREETING):
+def shake_hands(receiver, port, words=HANDSHAKE):
     receiver.socket.sendto(words, ("127.0.0.1", port))
 
 
@@ -42,16 +42,16 @@ def receivers():
 @pytest.mark.parametrize(
     ("packet", "version"),
     [
-        (GREETING, 1),
-        (GREETING + b"\r\n", 1),
-        (GREETING + b"|sendDataVersion=v2", 2),
+        (HANDSHAKE, 1),
+        (HANDSHAKE + b"\r\n", 1),
+        (HANDSHAKE + b"|sendDataVersion=v2", 2),
         (b"iFacialMocap_UDPTCP_sahuasouryya9218sauhuiayeta91555dy3719", None),  # TCP is not spoken here
         (b"iFacialMocap_UDPTCPSTOP_sahuasouryya9218sauhuiayeta91555dy3719", None),
-        (GREETING[:-1], None),
+        (HANDSHAKE[:-1], None),
         (b"", None),
     ],
 )
-def test_greetings(packet, version):
+def test_handshakes(packet, version):
     assert ifacialmocap.handshake_version(packet) == version
 
 
@@ -67,10 +67,10 @@ async def test_who_greets_gets_the_face_in_the_version_it_asked_for(tmp_path, re
     await play(outputs.offer, [frame_of(jawOpen=0.5)] * 4)
     await until(lambda: output.state == "waiting")
     assert output.to_json()["receivers"] == [] and output.packets == 0 and output.error is None
-    greet(one, port, b"hello?")
-    greet(one, port)
+    shake_hands(one, port, b"hello?")
+    shake_hands(one, port)
     await until(lambda: output.to_json()["receivers"] == [f"127.0.0.1:{one.port}"])
-    greet(other, port, GREETING + b"|sendDataVersion=v2")
+    shake_hands(other, port, HANDSHAKE + b"|sendDataVersion=v2")
     await until(lambda: len(output.to_json()["receivers"]) == 2)
     await play(outputs.offer, [frame_of(jawOpen=0.25, eyeBlinkLeft=1)] * 6)
     first, second = one.packets()[-1], other.packets()[-1]
@@ -79,7 +79,7 @@ async def test_who_greets_gets_the_face_in_the_version_it_asked_for(tmp_path, re
         read = ifacialmocap.decode(packet)
         assert (read.values["jawOpen"], read.values["eyeBlinkLeft"], read.values["eyeBlinkRight"]) == (0.25, 1, 0)
     assert output.state == "sending" and output.packets >= 4
-    greet(other, port)  # again, in the other version: no second place
+    shake_hands(other, port)  # again, in the other version: no second place
     await until(lambda: output.to_json()["receivers"][-1] == f"127.0.0.1:{other.port}")
     await asyncio.sleep(0.05)
     other.packets()
@@ -92,11 +92,11 @@ async def test_who_greets_gets_the_face_in_the_version_it_asked_for(tmp_path, re
 
 
 async def test_of_too_many_the_oldest_goes(receivers):
-    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}")) as receivers:
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}")) as known:
         for receiver in receivers:
-            receivers.datagram_received(GREETING, ("127.0.0.1", receiver.port))
-        assert receivers.names == [f"127.0.0.1:{receiver.port}" for receiver in receivers[1:]]
-        assert receivers.send(frame_of()) == handshake.MAX_RECEIVERS
+            known.datagram_received(HANDSHAKE, ("127.0.0.1", receiver.port))
+        assert known.names == [f"127.0.0.1:{receiver.port}" for receiver in receivers[1:]]
+        assert known.send(frame_of()) == handshake.MAX_RECEIVERS
         await asyncio.sleep(0.05)
         assert receivers[0].packets() == [] and all(len(there.packets()) == 1 for there in receivers[1:])
 
@@ -104,39 +104,39 @@ async def test_of_too_many_the_oldest_goes(receivers):
 async def test_who_has_left_is_forgotten_and_who_stays_is_not(receivers):
     now = [1000.0]
     stays, leaves = receivers[:2]
-    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as receivers:
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as known:
         for receiver in (stays, leaves):
-            receivers.datagram_received(GREETING, ("127.0.0.1", receiver.port))
+            known.datagram_received(HANDSHAKE, ("127.0.0.1", receiver.port))
         leaves.close()
         for _ in range(40):
             now[0] += 0.5
-            receivers.send(frame_of())
+            known.send(frame_of())
             await asyncio.sleep(0.002)
-        assert receivers.names == [f"127.0.0.1:{stays.port}"], "it refused for ten seconds"
+        assert known.names == [f"127.0.0.1:{stays.port}"], "it refused for ten seconds"
         now[0] += handshake.EXPIRE_SECONDS
-        assert receivers.send(frame_of()) == 0 and receivers.names == []
+        assert known.send(frame_of()) == 0 and known.names == []
 
 
 async def test_a_pause_without_frames_costs_nobody_the_place(receivers):
-    """Nobody before the camera for minutes: those who greeted must not be taken for gone."""
+    """Nobody before the camera for minutes: those who made a handshake must not be taken for gone."""
     now = [1000.0]
-    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as receivers:
-        receivers.datagram_received(GREETING, ("127.0.0.1", receivers[0].port))
-        receivers.send(frame_of())
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{free_port()}"), lambda: now[0]) as known:
+        known.datagram_received(HANDSHAKE, ("127.0.0.1", receivers[0].port))
+        known.send(frame_of())
         now[0] += 600
-        assert receivers.send(frame_of()) == 1 and len(receivers.names) == 1
+        assert known.send(frame_of()) == 1 and len(known.names) == 1
 
 
 async def test_the_answer_goes_to_the_formats_own_port_on_another_machine(monkeypatch):
-    """As the app does: a greeting's own port is often one that nobody reads."""
+    """As the app does: a handshake's own port is often one that nobody reads."""
     monkeypatch.setattr(handshake, "is_this_machine", lambda host: False)
     port = free_port()
-    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{port}")) as receivers:
-        receivers.datagram_received(GREETING, ("192.168.77.3", 51234))
-        assert receivers.names in ([f"192.168.77.3:{port}"], [])  # a machine without a network cannot reach it
+    async with HandshakeReceivers.open(parse(f"ifacialmocap://0.0.0.0:{port}")) as known:
+        known.datagram_received(HANDSHAKE, ("192.168.77.3", 51234))
+        assert known.names in ([f"192.168.77.3:{port}"], [])  # a machine without a network cannot reach it
         for stranger in ("8.8.8.8", "224.0.0.1"):
-            receivers.datagram_received(GREETING, (stranger, 49983))
-            assert not any(stranger in name for name in receivers.names)
+            known.datagram_received(HANDSHAKE, (stranger, 49983))
+            assert not any(stranger in name for name in known.names)
 
 
 def test_which_addresses_are_this_machines():
@@ -170,7 +170,7 @@ async def test_over_http(tmp_path, receivers):
         async with asyncio.timeout(8):
             while (await served.http.get(where)).json()["receivers"] is None:
                 await asyncio.sleep(0.02)
-            greet(receivers[0], port)
+            shake_hands(receivers[0], port)
             while not (await served.http.get(where)).json()["receivers"]:
                 await asyncio.sleep(0.02)
         await play(served.live.hub.publish, [frame_of(jawOpen=0.5)] * 4)

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from face3d_live.live.outputs.profiles import MAX_BYTES, OutputStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_helpers import serve
@@ -16,6 +15,7 @@ from protocol_frames import frame_of
 
 from face3d_live.live.outputs import manager
 from face3d_live.live.outputs.manager import OutputManager
+from face3d_live.live.outputs.store import MAX_BYTES, OutputStore
 from face3d_live.mapping.profile import Channel, Profile
 
 
@@ -148,7 +148,7 @@ async def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, caplog):
         output = outputs.add("vmc://127.0.0.1:23468", enabled=False)
         for _ in range(3):
             outputs.persist(output)
-            outputs._save()
+            outputs.save()
         await outputs.stop()
     assert len(caplog.records) == 1 and "not remembered" in caplog.text
 

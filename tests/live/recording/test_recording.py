@@ -69,7 +69,7 @@ async def test_a_disk_that_falls_behind_leaves_a_marked_gap_and_delays_nobody(tm
     gate = threading.Event()
     write = TakeWriter.write
     monkeypatch.setattr(TakeWriter, "write", lambda self, record: (gate.wait(), write(self, record))[1])
-    monkeypatch.setattr(recording, "QUEUE", 10)
+    monkeypatch.setattr(recording, "MAX_FRAMES", 10)
     recorder = recorder_at(tmp_path / "a.jsonl")
     made = frames(40)
     began = time.perf_counter()

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import websockets
-from avatar_pipeline import AvatarPipeline, _NoHead, shows_the_fox
+from avatar_pipeline import AvatarPipeline, NoHead, shows_the_fox
 from avatar_support import changed, fox, pack, tiny
 from live_helpers import Browser, serve
 from PIL import Image
@@ -130,22 +130,22 @@ def test_the_memory_goes_with_the_last_one_who_holds_it() -> None:
 
 
 def test_sessions_with_the_same_file_share_a_renderer() -> None:
-    renderers = SessionRenderers(_NoHead())
+    renderers = SessionRenderers(NoHead())
     data = stored_avatar.StoredAvatar(stored_avatar.pack(load_avatar(pack(*tiny()))))
     body = stored_avatar.read_descriptor(os.dup(data.fd))
     renderers.show("a", data.key, body)
     renderers.show("b", data.key, b"")  # not needed a second time
-    assert len(renderers._avatars) == 1
+    assert renderers.avatar_count == 1
     renderers.forget("a")
-    assert len(renderers._avatars) == 1
+    assert renderers.avatar_count == 1
     renderers.show("b", None, b"")
-    assert not renderers._avatars
+    assert renderers.avatar_count == 0
     with pytest.raises(Exception, match=r"pickle|Ran out|EOF"):
         renderers.show("c", "other", b"")
 
 
 def test_a_view_with_a_cutout_gives_both_pictures() -> None:
-    renderers = SessionRenderers(_NoHead())
+    renderers = SessionRenderers(NoHead())
     data = stored_avatar.StoredAvatar(stored_avatar.pack(load_avatar(fox())))
     renderers.show("a", data.key, stored_avatar.read_descriptor(os.dup(data.fd)))
     lens = Lens.webcam(640, 480)
@@ -199,7 +199,7 @@ async def test_who_does_not_draw_gets_no_more_and_a_view_of_one_session_ends_wit
                 assert got == viewers.MAX_IN_FLIGHT
         await until(lambda: asyncio.sleep(0, served.live.viewers.count == 0))
         session = served.live.sessions.get(browser.session)
-        assert session._engine.cutouts == 0, "nobody looks, nothing is cut out"
+        assert session.engine.cutouts == 0, "nobody looks, nothing is cut out"
         async with websockets.connect(url) as viewer:
             await viewer.recv()
             await served.http.delete(browser.location)

@@ -67,7 +67,7 @@ async def show(served, session, level):
     session.submit(grey(level), 1.0, 0.0)
     while session.state()["frame"] == before:
         await asyncio.sleep(0.002)
-    return session._last.result.codes.expression[JAW]
+    return session.last.result.codes.expression[JAW]
 
 
 async def test_steps_file_and_forgetting(tmp_path):

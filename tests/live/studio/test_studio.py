@@ -267,7 +267,7 @@ async def test_results_are_forgotten_in_time_and_number(monkeypatch):
             await asyncio.sleep(0.2)
         assert error_of(await served.http.get(f"/api/jobs/{second['job']}"))[0] == 404
         await asyncio.sleep(0.7)
-        assert list(served.live.jobs._jobs) == []
+        assert len(served.live.jobs) == 0
 
 
 async def test_results_take_a_bounded_part_of_the_memory(monkeypatch):
@@ -280,7 +280,7 @@ async def test_results_take_a_bounded_part_of_the_memory(monkeypatch):
         monkeypatch.setattr(jobs_module, "MAX_RESULT_BYTES", 1)
         fourth = await made(served)
         assert (await served.http.get(fourth["result"])).status_code == 200
-        assert len(served.live.jobs._jobs) == 1
+        assert len(served.live.jobs) == 1
 
 
 # --- heads to look at -------------------------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ async def test_views_are_limited_and_leave_no_place_taken(monkeypatch):
                 with pytest.raises(websockets.ConnectionClosed):
                     await c.recv()
         await asyncio.sleep(0.3)
-        assert served.live.studio._views == 0
+        assert served.live.studio.views == 0
         async with websockets.connect(url) as again:
             await again.send("{}")
             assert await again.recv()
@@ -361,7 +361,7 @@ async def test_a_snapshot_is_kept_for_the_studio_only_when_asked_for(monkeypatch
     async with serve(studio=TASKS) as served, Browser(served) as browser:
         await browser.until_brightness(0.5)
         response = await served.http.post(browser.location + "/snapshot")
-        assert "location" not in response.headers and not served.live.jobs._jobs
+        assert "location" not in response.headers and len(served.live.jobs) == 0
         response = await served.http.post(browser.location + "/snapshot?keep=true")
         job = (await served.http.get(response.headers["Location"])).json()
         assert job["state"] == "done" and job["files"] == {"params.npz": 4}
@@ -405,5 +405,5 @@ def test_a_look_replaces_the_photos_coefficients(expression):
 async def test_the_process_of_the_studio_is_not_started_without_need():
     async with studio() as served:
         assert isinstance(served.live.studio.worker, Worker)
-        assert served.live.studio.worker._process is None
+        assert not served.live.studio.worker.is_running
         assert tasks.MAX_HEADS < jobs_module.MAX_RESULTS
