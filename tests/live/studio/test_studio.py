@@ -146,11 +146,12 @@ async def test_a_photo_that_is_kept_is_sent_once(monkeypatch):
     async with studio() as served:
         found = await served.http.post("/api/faces", files={"photo": ("a", PNG)}, data={"keep": "true"})
         name = found.json()["photo"]
+        assert found.json().keys() == {"width", "height", "faces", "photo"}
         assert len(name) == 32 and found.headers["cache-control"] == "no-store"
         for wanted in ("low", "high"):  # as often as one likes
             job = await made_of(served, name, mesh=wanted, refine="false")
             params = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")
-            assert params.content == f"0 {wanted} 1024 plain".encode()
+            assert params.content == f"0 {wanted} 1024 plain, 1 found before".encode(), "its faces go with it"
         assert (await served.http.delete(f"/api/photos/{name}")).status_code == 204
         gone = await served.http.post("/api/reconstruct", data={"photo": name}, files={"x": b""})
         assert error_of(gone) == (404, "photo-gone")
@@ -216,7 +217,7 @@ async def test_a_job_tells_its_stages_and_gives_its_files():
     async with studio() as served:
         job = await made(served)
         assert {"face", "geometry", "texture"} <= set(job["seconds"])
-        assert all(0.04 < job["seconds"][stage] < 2 for stage in ("face", "geometry", "texture"))
+        assert sum(job["seconds"][stage] for stage in ("face", "geometry", "texture")) > 0.1
         assert job["files"] == {"params.npz": 13, "texture.png": 3, "mesh.obj": 7}
         response = await served.http.get(f"/api/jobs/{job['job']}/files/texture.png")
         assert response.content == b"png" and response.headers["content-type"] == "image/png"

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import zipfile
 import zlib
 
 import cv2
@@ -16,10 +17,12 @@ from skimage import data
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
-from face3d_live.export.params import Params, params_bytes
+from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes
 from face3d_live.live.studio import tasks
 from face3d_live.live.studio.view_messages import StudioView
+from face3d_live.live.worker import tasks as worker_tasks
+from face3d_live.reconstruct import find, search
 from face3d_live.reconstruct.advice import REFUSALS
 
 
@@ -57,6 +60,21 @@ def test_the_portraits_face_is_where_it_is():
     x0, y0, x1, y1 = face["box"]
     assert answer["width"] == answer["height"] == 512 and face["number"] == 1 and face["score"] > 0.8
     assert abs(512 * (x0 + x1) / 2 - 225) < 15 and abs(512 * (y0 + y1) / 2 - 118) < 25
+
+
+def test_the_worker_takes_the_faces_that_were_found_and_looks_for_none(monkeypatch):
+    photo = encoded(np.concatenate([data.astronaut()[20:270, 100:350], data.astronaut()[20:270, 100:350][:, ::-1]], 1))
+    every = found(photo)["detections"]
+    assert worker_tasks.to_plain(worker_tasks.from_plain(every)) == every and len(every) >= 2
+    searched = []
+    monkeypatch.setattr(find, "search", lambda detector, rgb: searched.append(1) or search.search(detector, rgb))
+    options = {"face": 2, "mesh": "low", "texture": 512, "refine": False}
+    zips = [
+        worker_tasks.reconstruct_photo(report, photo, **options, detections=detections) for detections in (every, None)
+    ]
+    assert searched == [1], "only without them"
+    with_them, without = (params_from(zipfile.ZipFile(io.BytesIO(made)).read("params.npz")).codes for made in zips)
+    assert np.allclose(with_them.shape, without.shape, atol=1e-4)
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(6, 1), (3, 2), (8, 3)])
