@@ -83,7 +83,7 @@ class Face:
         moved = self.rest + np.tensordot(np.clip(frame.expression, 0, 1), self.basis, 1)
         look = np.array([from_quaternion(np.array(pose.from_angles(*eye)))[:, 2] for eye in pose.eyes(frame)])
         pupils = self.eyes + _PUPIL * look
-        return np.concatenate([moved[ORDER], pupils[::-1], self.eyes[::-1]]).astype(np.float32)
+        return np.asarray(np.concatenate([moved[ORDER], pupils[::-1], self.eyes[::-1]]), np.float32)
 
 
 def encode(frame: StreamFrame, face: Face) -> bytes | None:
@@ -115,7 +115,7 @@ def _features(expression: Array) -> AnyArray:  # (52,) -> (14,)
     x = np.clip(expression, 0, 1)
     raised = [max((x[INDEX[n]] for n in up), default=0.0) for up, _ in FEATURES.values()]
     lowered = [max((x[INDEX[n]] for n in down), default=0.0) for _, down in FEATURES.values()]
-    return np.array(raised) - np.array(lowered)
+    return np.asarray(np.array(raised) - np.array(lowered), np.float64)
 
 
 def _angles(rotation: Array) -> list[float]:

@@ -97,7 +97,8 @@ def _encode(
     with av.open(
         str(path), "w", format=suffix[1:], options={"movflags": "faststart"} if suffix == ".mp4" else {}
     ) as container:
-        stream: VideoStream = container.add_stream(_ENCODERS[suffix], rate=rate, options=_OPTIONS[suffix])
+        stream = container.add_stream(_ENCODERS[suffix], rate=rate, options=_OPTIONS[suffix])
+        assert isinstance(stream, VideoStream)
         stream.width = stream.height = size
         stream.pix_fmt = "yuva420p" if alpha else "yuv420p"
         context = stream.codec_context

@@ -117,7 +117,7 @@ def _tracked(a: Mapping[str, AnyArray], name: str) -> Take:
 
 def _ordered(a: Mapping[str, AnyArray], rows: Any = slice(None)) -> Array:
     names = [str(name) for name in a["expression_names"]]
-    return a["expression"][rows][:, [names.index(name) for name in ARKIT]].astype(np.float32)
+    return np.asarray(a["expression"][rows][:, [names.index(name) for name in ARKIT]], np.float32)
 
 
 def _floats(array: AnyArray) -> Array:

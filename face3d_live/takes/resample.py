@@ -60,7 +60,7 @@ def quaternions(rotation: AnyArray) -> AnyArray:  # (T, 3, 3) -> (T, 4) x, y, z,
     q = np.array([to_quaternion(matrix) for matrix in rotation], np.float64).reshape(-1, 4)
     dots = (q[1:] * q[:-1]).sum(1)
     q[1:] *= np.cumprod(np.where(dots < 0, -1, 1))[:, None]
-    return q / np.linalg.norm(q, axis=1, keepdims=True)
+    return np.asarray(q / np.linalg.norm(q, axis=1, keepdims=True), np.float64)
 
 
 def slerp(a: AnyArray, b: AnyArray, share: AnyArray) -> AnyArray:  # (N, 4), (N, 4), (N,) -> (N, 4)
@@ -73,4 +73,4 @@ def slerp(a: AnyArray, b: AnyArray, share: AnyArray) -> AnyArray:  # (N, 4), (N,
     first = np.where(small, 1 - share, np.sin((1 - share) * angle) / sine)
     second = np.where(small, share, np.sin(share * angle) / sine)
     q = first[:, None] * a + second[:, None] * b
-    return q / np.linalg.norm(q, axis=1, keepdims=True)
+    return np.asarray(q / np.linalg.norm(q, axis=1, keepdims=True), np.float64)

@@ -199,10 +199,10 @@ def extract(video: Path, out: Path, seconds: float | None = None) -> float:
 
 def one_channel(frame: AudioFrame) -> Samples:  # -> (N,)
     """The mean of the channels of interleaved or planar 16-bit sound, as Opus decoders give it."""
-    values = frame.to_ndarray()
+    values = np.asarray(frame.to_ndarray(), np.int16)
     channels = frame.layout.nb_channels
     each = values if values.shape[0] == channels and channels > 1 else values.reshape(-1, channels).T
-    return each.mean(0).astype(np.int16) if channels > 1 else each[0].astype(np.int16)
+    return np.asarray(each.mean(0) if channels > 1 else each[0], np.int16)
 
 
 def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[float]) -> Iterator[SoundChunk]:
@@ -237,6 +237,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
         for packet in demuxed(container, stream):
             try:
                 for frame in packet.decode():
+                    assert isinstance(frame, AudioFrame)
                     whole = True
                     yield frame
             except av.FFmpegError as error:

@@ -67,24 +67,28 @@ class LiveH264Encoder(H264Encoder):
     @property
     def target_bitrate(self) -> int:
         """Bits per second. Follows the receiver's estimate, but not below `MIN_BITRATE`."""
-        bitrate: int = H264Encoder.target_bitrate.fget(self)
-        return bitrate
+        return super().target_bitrate
 
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
-        H264Encoder.target_bitrate.fset(self, max(bitrate, MIN_BITRATE))
+        self._set_bitrate(max(bitrate, MIN_BITRATE))
 
     def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
         # The base class creates a codec when it has none of the right size and bitrate, so it is given one. It is shown
         # only bitrate changes that are worth a new codec, which begins with a key frame.
         if self.codec is None or not self._fits(self.codec, frame):
             self.codec = self._open(frame.width, frame.height)
-        H264Encoder.target_bitrate.fset(self, self.codec.bit_rate)
+        self._set_bitrate(self.codec.bit_rate or START_BITRATE)
         yield from super()._encode_frame(frame, force_keyframe)
+
+    def _set_bitrate(self, bitrate: int) -> None:
+        """The base class's setter, without the lower limit."""
+        setter: Any = vars(H264Encoder)["target_bitrate"].fset
+        setter(self, bitrate)
 
     def _fits(self, codec: av.VideoCodecContext, frame: av.VideoFrame) -> bool:
         same_size = (frame.width, frame.height) == (codec.width, codec.height)
-        return same_size and abs(self.target_bitrate / codec.bit_rate - 1) < 0.25
+        return same_size and abs(self.target_bitrate / (codec.bit_rate or START_BITRATE) - 1) < 0.25
 
     def _open(self, width: int, height: int) -> av.VideoCodecContext:
         codec = av.CodecContext.create("libx264", "w")
@@ -123,15 +127,16 @@ class PromptJitterBuffer(JitterBuffer):
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
         assert self._origin is not None
         data: list[bytes] = []
-        first = self._packets[self._origin % self._capacity]
+        timestamp = None
         for count in range(self.capacity if self._is_video else 0):
             packet = self._packets[(self._origin + count) % self._capacity]
-            if packet is None or packet.timestamp != first.timestamp:
+            if packet is None or timestamp not in (None, packet.timestamp):
                 break
-            data.append(packet._data)
+            timestamp = packet.timestamp
+            data.append(packet._data)  # type: ignore[attr-defined]  # the payload, set by RTCRtpReceiver
             if packet.marker:
                 self.remove(count + 1)
-                return JitterFrame(data=b"".join(data), timestamp=first.timestamp)
+                return JitterFrame(data=b"".join(data), timestamp=timestamp)
         # A missing packet, or a sender that sets no marker: as the base class does.
         return super()._remove_frame(sequence_number)
 
@@ -140,20 +145,21 @@ host_addresses = aioice.ice.get_host_addresses
 
 
 def addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """The machine's addresses; the loopback address when it has no other."""
     return host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
 
 
 def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int], None]) -> None:
     """Call `on_report` (RTP timestamp, NTP time in 2**-32 s, RTP timestamp of time 0) at each report of the sender."""
     handle = receiver._handle_rtcp_packet
-    mapper = receiver._RTCRtpReceiver__timestamp_mapper
+    mapper = vars(receiver)["_RTCRtpReceiver__timestamp_mapper"]
 
     async def handle_and_tell(packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket) and mapper._origin is not None:
             on_report(packet.sender_info.rtp_timestamp, packet.sender_info.ntp_timestamp, mapper._origin)
         await handle(packet)
 
-    receiver._handle_rtcp_packet = handle_and_tell
+    receiver._handle_rtcp_packet = handle_and_tell  # type: ignore[method-assign]
 
 
 #: What is replaced, overridden or called, and its parameters.
@@ -179,12 +185,13 @@ def check() -> None:
     for kind in (H264Encoder, Vp8Encoder):
         if getattr(getattr(kind, "target_bitrate", None), "fset", None) is None:
             raise _changed(f"no property {kind.__name__}.target_bitrate")
+    transport: Any = SimpleNamespace(state="new")
     try:
         parts: tuple[tuple[object, tuple[str, ...]], ...] = (
             (JitterBuffer(4, is_video=True), ("capacity", "_capacity", "_origin", "_packets", "_is_video")),
             (RtpPacket(), ("marker", "timestamp")),
             (H264Encoder(), ("codec",)),
-            (RTCRtpReceiver("audio", SimpleNamespace(state="new")), ("_RTCRtpReceiver__timestamp_mapper",)),
+            (RTCRtpReceiver("audio", transport), ("_RTCRtpReceiver__timestamp_mapper",)),
             (rtcrtpreceiver.TimestampMapper(), ("_origin",)),
         )
     except Exception as error:
@@ -200,6 +207,8 @@ def check() -> None:
 def install() -> None:
     """Put the overrides in place, for this process. Idempotent. Raises AssetError "aiortc-changed"."""
     check()
-    rtcrtpsender.get_encoder = _encoder
-    rtcrtpreceiver.JitterBuffer = PromptJitterBuffer
+    sender: Any = rtcrtpsender
+    receiver: Any = rtcrtpreceiver
+    sender.get_encoder = _encoder
+    receiver.JitterBuffer = PromptJitterBuffer
     aioice.ice.get_host_addresses = addresses_or_loopback

@@ -93,9 +93,9 @@ class AudioReceiver:
         try:
             while True:
                 frame = await self._track.recv()
-                if not isinstance(frame, av.AudioFrame) or frame.pts is None or frame.sample_rate != RATE:
+                if not isinstance(frame, av.AudioFrame) or frame.time is None or frame.sample_rate != RATE:
                     continue
-                t = float(frame.pts * frame.time_base)
+                t = frame.time
                 self._on_packet(t)
                 if self._wanted():
                     self._on_samples(one_channel(frame), t)

@@ -78,8 +78,13 @@ def _scalar(value: Any) -> object:
 class Channel(Protocol):
     """What is used of aiortc's RTCDataChannel."""
 
-    readyState: str
-    bufferedAmount: int
+    @property
+    def readyState(self) -> str:
+        """ "open" while messages can be sent."""
+
+    @property
+    def bufferedAmount(self) -> int:
+        """Bytes that wait to be sent."""
 
     def send(self, data: str) -> None:
         """Queue a message."""

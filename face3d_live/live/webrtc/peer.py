@@ -64,8 +64,9 @@ class Peer:
         """The SDP answer. Raises InputError "bad-sdp", "no-video" or "no-codec"."""
         sdp.check_offer(offer)
         transceiver = self._pc.addTransceiver(self._avatar, direction="sendrecv")
-        codecs = RTCRtpReceiver.getCapabilities("video").codecs
-        transceiver.setCodecPreferences(sorted(codecs, key=lambda codec: codec.mimeType != "video/H264"))
+        capabilities = RTCRtpReceiver.getCapabilities("video")
+        assert capabilities is not None, "aiortc knows video"
+        transceiver.setCodecPreferences(sorted(capabilities.codecs, key=lambda codec: codec.mimeType != "video/H264"))
         self._pc.on("track", self._on_track)
         self._pc.on("datachannel", self._on_channel)
         self._pc.on("connectionstatechange", self._on_state)
@@ -215,7 +216,7 @@ class Peer:
                 frame, arrived = taken
                 last, frozen = arrived, False
                 rgb = await loop.run_in_executor(_convert_pool, to_rgb, frame)
-                stamp = float(frame.pts * frame.time_base) if frame.pts is not None else arrived
+                stamp = frame.time if frame.time is not None else arrived
                 self._sync.video.arrived(stamp, arrived)
                 self._origin = stamp if self._origin is None else self._origin
                 self._session.submit(rgb, stamp - self._origin, arrived)

@@ -246,7 +246,7 @@ def test_the_page_says_in_chinese_why_it_did_not_measure_or_record() -> None:
         "track/calibration", "takes/writer", "live/takes/recordings", "live/http/take_routes", "live/takes/player",
     )  # fmt: skip
     texts = [(package / f"{name}.py").read_text() for name in sources]
-    raised = {code for text in texts for code in re.findall(r'InputError\(\s*"([a-z-]+)"', text)}
+    raised = {code for text in texts for code in re.findall(r'\w+Error\(\s*"([a-z-]+)"', text)}
     said = (WEB_CLIENT / "js" / "i18n" / "zh_server.js").read_text(encoding="utf-8")
     assert {"no-face", "disk-full", "already-recording"} <= raised
     assert {code for code in raised if f'"{code}":' not in said} <= {"bad-request", "no-step", "unknown-format"}
