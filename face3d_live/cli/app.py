@@ -29,8 +29,8 @@ app = typer.Typer(
 )
 
 
-def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An error that a user can meet ends the program with one line on stderr and status 1."""
+def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A Face3DError ends the program with one line on stderr and status 1."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -45,11 +45,11 @@ def says_what_to_do(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _command in (live, track, reconstruct, render, train, evaluate):
-    app.command()(says_what_to_do(_command))
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(says_what_to_do(bench))
-app.command()(says_what_to_do(takes_commands.record))
-app.command()(says_what_to_do(takes_commands.play))
+    app.command()(reports_errors(_command))
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(reports_errors(bench))
+app.command()(reports_errors(takes_commands.record))
+app.command()(reports_errors(takes_commands.play))
 _takes = typer.Typer(no_args_is_help=True, help="Recordings: look into them, cut them, export them.")
 for _takes_command in takes_commands.COMMANDS:
-    _takes.command()(says_what_to_do(_takes_command))
+    _takes.command()(reports_errors(_takes_command))
 app.add_typer(_takes, name="takes")

@@ -1,4 +1,4 @@
-"""Options that several commands share. Imports nothing of the rooms that read them."""
+"""Options that several commands share. Imports none of the packages that use them, so that `--help` is quick."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ COMPARE_HELP = (
 
 
 class Compare(StrEnum):
-    """Whose answers to the clips ours are held against."""
+    """The tracker that ours is compared with."""
 
     mediapipe = "mediapipe"
 

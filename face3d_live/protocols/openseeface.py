@@ -14,7 +14,7 @@
 | f32[3*70] | points of the face at rest, x -y -z: the 68, and the eyeballs' centres                    |
 | f32[14]   | `FEATURES`, -1..1                                                                         |
 
-A face that is not seen is not sent. OpenSeeFace fits its pose to points whose rows and columns are exchanged, in the
+Without a face nothing is sent. OpenSeeFace fits its pose to points whose rows and columns are exchanged, in the
 axes x the subject's right, y up, z out of the face, and finds the head behind the camera; `_ROWS` and `_COLUMNS` say
 the same. At rest its angles are (180, 0, 90); to the subject's left y grows, up x falls, tipped to the left z falls.
 The unit of length is `UNIT` metres, the origin the tip of the nose.

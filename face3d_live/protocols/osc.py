@@ -1,7 +1,7 @@
 """OSC messages of which only the numbers change, and bundles of bounded size.
 
 python-osc lays out each message once; a frame then only replaces the floats, which are the last bytes of it. That is
-twenty times faster than building seventy messages anew for every frame.
+twenty times faster than building seventy messages for every frame.
 """
 
 from __future__ import annotations

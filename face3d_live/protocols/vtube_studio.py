@@ -19,7 +19,7 @@ PLUGIN, DEVELOPER = "Face3D Live", "Face3D Live project"
 MAX_CREATED = 100
 #: The least time between injections that keeps the parameters, seconds.
 KEEP_SECONDS = 1.0
-#: Frames whose answers may be outstanding: a VTube Studio that is busy gets newer frames, not more of them.
+#: Backpressure: the most frames without an answer, so that a busy VTube Studio gets newer frames, not more of them.
 MAX_UNANSWERED = 3
 #: What VTube Studio has by itself and injections may set.
 DEFAULTS = frozenset(

@@ -1,1 +1,1 @@
-"""Takes: performances as files. Recording, reading, trimming, playing, and writing them in other programs' formats."""
+"""Takes: recorded facial performances as files. Recording, reading, trimming, and exporting to other formats."""

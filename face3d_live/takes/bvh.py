@@ -1,4 +1,4 @@
-"""BVH: the bones of a performance (neck, head, eyes) for programs that animate skeletons. No face: BVH has none.
+"""BVH: a take's bones (neck, head, eyes) for programs that animate skeletons. BVH has no face.
 
 Centimetres, +y up, facing +z. Angles in degrees in the order Z, X, Y, which means R = Rz Rx Ry in the parent's axes.
 Source: the format as its inventors describe it (Meredith and Maddock, "Motion Capture File Formats Explained", 2001).

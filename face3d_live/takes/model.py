@@ -24,8 +24,8 @@ VERSION = 1
 #: Why pictures are missing. busy: tracking takes longer than the camera's interval; failed: a picture could not be
 #: processed; silent: the camera sent none; disk: the file could not be written fast enough; damaged: the file has
 #: unreadable records there.
-Why = Literal["busy", "failed", "silent", "disk", "damaged"]
-REASONS: tuple[str, ...] = get_args(Why)
+GapReason = Literal["busy", "failed", "silent", "disk", "damaged"]
+REASONS: tuple[str, ...] = get_args(GapReason)
 
 FALLBACK_FPS = 30.0
 #: The rates that a take may state.
@@ -91,7 +91,7 @@ class Gap:
     """Missing pictures between two frames. pictures: how many, 0 when unknown."""
 
     pictures: int
-    why: Why
+    why: GapReason
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Take:
 
     number: (T,) int64. t: (T,) float64 seconds, from 0, rising. face: (T,) bool. expression: (T, 52).
     rotation: (T, 3, 3) and translation: (T, 3): camera from head. light: (T, 27).
-    shapes: (K, 80) and textures: (K, 50), the identities there were, and person: (T,) int64, whose each frame is.
+    shapes: (K, 80) and textures: (K, 50), one row for each identity; person: (T,) int64, the row of each frame.
     camera: of the first picture, where known. gaps: (index of the frame after it, gap). notes: what was wrong with
     the file, in words.
     """

@@ -115,8 +115,8 @@ class SoundTrack:
     def until(self, seconds: float) -> None:
         """Encode the sound up to this time of the video."""
         while self._done < seconds * sound.RATE and (samples := next(self._chunks, None)) is not None:
-            room = round(seconds * sound.RATE) + sound.RATE // 10 - self._done
-            self._encode(samples[:room])
+            most = round(seconds * sound.RATE) + sound.RATE // 10 - self._done
+            self._encode(samples[:most])
             self._done += len(samples)
 
     def finish(self, seconds: float) -> None:
@@ -143,7 +143,7 @@ def export_render(take: Path, out: Path, silent: bool = False) -> float:
 
     Raises InputError: "no-render", "unknown-format", "takes-unwritable", "disk-full", "not-a-sound".
     """
-    render, heard = sidecar_path(take), None if silent else sound.sidecar_path(take)
+    render, sound_path = sidecar_path(take), None if silent else sound.sidecar_path(take)
     if render is None:
         raise NotFoundError(
             "no-render", f"{take} was recorded without a render: face3d-live takes export draws it anew"
@@ -157,7 +157,7 @@ def export_render(take: Path, out: Path, silent: bool = False) -> float:
             av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container,
         ):
             stream = container.add_stream_from_template(source.streams.video[0])
-            track = None if heard is None else SoundTrack(container, heard, ".mp4")
+            track = None if sound_path is None else SoundTrack(container, sound_path, ".mp4")
             length = 0.0
             for packet in source.demux(video=0):
                 if packet.pts is None:

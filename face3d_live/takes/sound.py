@@ -73,12 +73,12 @@ class SoundWriter:
         """Length of the file."""
         return 0 if self._file is None else _HEADER.size + 2 * self._next
 
-    def write(self, heard: SoundChunk) -> None:
+    def write(self, chunk: SoundChunk) -> None:
         """Write samples at their time. Those before the take's start, or already written, are skipped."""
-        start = round(heard.t * RATE)
+        start = round(chunk.t * RATE)
         if self._file is not None and abs(start - self._next) <= TOLERANCE * RATE:
             start = self._next
-        samples = heard.samples[max(self._next - start, 0) :]
+        samples = chunk.samples[max(self._next - start, 0) :]
         if not len(samples):
             return
         start = max(start, self._next)
@@ -145,8 +145,8 @@ def chunks(path: Path) -> Iterator[Samples]:
             stream = main_sound(container)
             if stream is None:
                 raise InputError("not-a-sound", f"{path} has no sound in it: remove it, or put a sound file there")
-            for heard in _decoded(container, stream, [0.0]):
-                yield heard.samples
+            for chunk in _decoded(container, stream, [0.0]):
+                yield chunk.samples
     except (av.FFmpegError, OSError) as error:
         raise InputError("not-a-sound", f"{path} cannot be read ({error}): remove it, or save it as WAV") from error
 
@@ -184,11 +184,11 @@ def extract(video: Path, out: Path, seconds: float | None = None) -> float:
     try:
         with open_media(video) as container:
             stream = main_sound(container)
-            for heard in () if stream is None else _decoded(container, stream, offsets):
-                if seconds is not None and heard.t >= seconds:
+            for chunk in () if stream is None else _decoded(container, stream, offsets):
+                if seconds is not None and chunk.t >= seconds:
                     break
-                room = None if seconds is None else max(round((seconds - heard.t) * RATE), 0)
-                writer.write(SoundChunk(heard.samples[:room], heard.t))
+                most = None if seconds is None else max(round((seconds - chunk.t) * RATE), 0)
+                writer.write(SoundChunk(chunk.samples[:most], chunk.t))
     except av.FFmpegError as error:
         text = f"the sound of {video} cannot be decoded ({error}): convert the file, or leave --sound out"
         raise InputError("not-a-video", text) from error
@@ -206,9 +206,9 @@ def one_channel(frame: AudioFrame) -> Samples:  # -> (N,)
 
 
 def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[float]) -> Iterator[SoundChunk]:
-    """The sound of a stream, with `offsets` (see `Video.offsets`) added to its timestamps. What is damaged is left out.
+    """The sound of a stream, with `offsets` (see `Video.offsets`) added to its timestamps. Damaged packets are skipped.
 
-    Raises av.FFmpegError where nothing can be decoded.
+    Raises av.FFmpegError when nothing can be decoded.
     """
     resampler, kind, at = None, None, None
     place = Placement(offsets)
@@ -218,9 +218,9 @@ def _decoded(container: InputContainer, stream: AudioStream, offsets: Sequence[f
             resampler = AudioResampler(format="s16", layout="mono", rate=RATE)
             kind = frame.format.name, frame.layout.name, frame.sample_rate
         at = place(frame.time, at)
-        for heard in _resampled(resampler, frame, at):
-            yield heard
-            at = heard.t + len(heard.samples) / RATE
+        for chunk in _resampled(resampler, frame, at):
+            yield chunk
+            at = chunk.t + len(chunk.samples) / RATE
     yield from () if resampler is None else _resampled(resampler, None, at or 0.0)
 
 
@@ -249,8 +249,12 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
 
 
 class Placement:
-    """Where sound belongs whose timestamps begin again or jump: as far from its file's time as the pictures of the same
-    stretch. Where they have no break, sound that begins again follows the sound before it, and a jump was silence."""
+    """Maps a file's audio timestamps to seconds of the take, across timestamps that restart or jump.
+
+    offsets: of the pictures, one for each continuous stretch (see `Video.offsets`). At a break of the sound the offset
+    of the pictures' stretch that fits is used. Without one, sound that restarts follows the sound before it, and a jump
+    is silence.
+    """
 
     def __init__(self, offsets: Sequence[float]) -> None:
         self._offset, self._coming = offsets[0], list(offsets[1:])

@@ -94,9 +94,9 @@ def _rewrite(path: Path, out: Path, start: float, end: float | None) -> str:
 def _copy_sidecars(path: Path, out: Path, start: float, seconds: float, whole: bool) -> list[str]:
     """Write the take's sound, and of a whole take its render, beside `out`. Returns what was done, in words."""
     done = []
-    if (heard := sound.sidecar_path(path)) is not None:
+    if (sound_path := sound.sidecar_path(path)) is not None:
         copy = out.with_suffix(sound.SUFFIX)
-        sound.cut(heard, copy, start, seconds)
+        sound.cut(sound_path, copy, start, seconds)
         done.append(f"{copy}: its sound")
     if (seen := render_video.sidecar_path(path)) is not None and whole:
         copy = out.with_suffix(render_video.SUFFIX)
@@ -163,8 +163,8 @@ def export(
         length = render_video.export_render(path, out, silent)
         return f"{out}: the recorded render, {length:.2f} s"
     if suffix == sound.SUFFIX:
-        heard = sound.require_sidecar(path)
-        sound.cut(heard, out, 0.0, float("inf"))
+        sound_path = sound.require_sidecar(path)
+        sound.cut(sound_path, out, 0.0, float("inf"))
         return f"{out}: the sound of {path}"
     take = formats.load_take(path)
     if not len(take):

@@ -127,8 +127,8 @@ def _options(fields: dict[str, str]) -> dict[str, Any]:
 async def faces(request: Request) -> JSONResponse:
     """Where the faces of a photo are (multipart field "photo"), so that one can be chosen.
 
-    With a field "keep" the photo is remembered for a head that is to be made of it, by the name in the answer's
-    "photo"; else nothing is.
+    With a field "keep" the photo and its faces are cached for a later reconstruction, under the name in the answer's
+    "photo". Otherwise nothing is stored.
     """
     live = live_of(request)
     with _counted(live):

@@ -43,13 +43,13 @@ class TokenStore:
         if tokens.get(where) == token:
             return
         tokens[where] = token
-        kept = {k: v for k, v in tokens.items() if v is not None}
+        saved = {k: v for k, v in tokens.items() if v is not None}
         new = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             new.unlink(missing_ok=True)
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(kept, file)
+                json.dump(saved, file)
             new.replace(self._path)
         except OSError as error:
             raise OutputError("token-file", f"the token cannot be kept in {self._path}: {error.strerror}") from error

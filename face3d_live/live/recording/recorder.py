@@ -16,7 +16,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.recording.writer_threads import WriterThread
 from face3d_live.takes import render_video, sound
-from face3d_live.takes.model import Gap, Header, Record, TakeFrame, Why
+from face3d_live.takes.model import Gap, Header, Record, TakeFrame, GapReason
 from face3d_live.takes.writer import TakeWriter
 from face3d_live.typing import Rgb
 
@@ -101,7 +101,7 @@ class Recorder:
 
     @property
     def error(self) -> InputError | None:
-        """Why the take ended early, None while it can be written."""
+        """GapReason the take ended early, None while it can be written."""
         return self._frames.error
 
     @property
@@ -182,7 +182,7 @@ class Recorder:
         if self._counts is None or self._last_t is None:
             return []
         busy, failed = counts[0] - self._counts[0], counts[1] - self._counts[1]
-        missing: tuple[tuple[int, Why], ...] = ((busy, "busy"), (failed, "failed"), (self._missed, "disk"))
+        missing: tuple[tuple[int, GapReason], ...] = ((busy, "busy"), (failed, "failed"), (self._missed, "disk"))
         gaps: list[Record] = [Gap(pictures, why) for pictures, why in missing if pictures > 0]
         if not gaps and t - self._last_t > SILENT_SECONDS:
             gaps.append(Gap(0, "silent"))

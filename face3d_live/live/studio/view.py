@@ -165,7 +165,7 @@ class _LatestMessage:
 
 
 async def _in_background(worker: Worker, task: Task, *arguments: Any) -> None:
-    """Run a task whose outcome nobody waits for."""
+    """Run a task in the background. Its errors are logged."""
     try:
         await worker.run(task, *arguments)
     except Face3DError as error:

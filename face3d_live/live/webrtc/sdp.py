@@ -1,4 +1,4 @@
-"""Session descriptions: what is wrong with an offer, what an answer hints to a browser. Text in, text out."""
+"""SDP: checks of an offer, and bitrate hints in an answer. Text in, text out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from face3d_live.errors import InputError
 #: An offer with a camera, a data channel and every codec of Chromium is about 7 kB.
 MAX_BYTES = 64 * 1024
 
-#: kbit/s that Chromium's encoder starts with, never goes below and never exceeds. Left alone it starts at 300 and
-#: scales the picture down, and a face of 40 pixels is what the network then sees.
+#: Start, least and most kbit/s of Chromium's encoder. By default it starts at 300 and scales the picture down, so that
+#: a face has 40 pixels.
 BITRATE = {"x-google-start-bitrate": 1500, "x-google-min-bitrate": 800, "x-google-max-bitrate": 3000}
 
 
-#: What the server can read and write.
+#: Video codecs that the server decodes and encodes.
 CODECS = ("video/H264", "video/VP8")
 
 
@@ -24,7 +24,7 @@ def check_offer(offer: str) -> None:
     """Raise InputError "bad-sdp", "no-video" or "no-codec" for an offer that cannot become a session."""
     try:
         description = sdp.SessionDescription.parse(offer)
-    except Exception as error:  # the parser has no errors of its own: a bad line raises whatever it runs into
+    except Exception as error:  # the parser raises arbitrary exceptions for bad lines
         raise InputError("bad-sdp", f"the body is not a session description: {error}") from error
     if not description.media:
         raise InputError("bad-sdp", "the body is not a session description: it has no media section")
@@ -41,11 +41,11 @@ def check_offer(offer: str) -> None:
 
 
 def without_mdns(offer: str) -> str:
-    """The offer without its `.local` candidates, which browsers put in place of addresses that they hide.
+    """The offer without its mDNS candidates (`.local`), which browsers offer in place of their addresses.
 
-    Looking them up needs multicast, takes seconds where that is blocked, and gains nothing: the browser reaches us at
-    the answer's addresses, and its own address is learnt from that. End-of-candidates goes too, as otherwise a lack of
-    candidates counts as failure before the browser's first packet.
+    Resolving them needs multicast, takes seconds where that is blocked, and is not needed: the browser connects to the
+    answer's addresses, which reveals its own. End-of-candidates is removed, too, as ICE would otherwise fail for lack
+    of candidates before the browser's first packet.
     """
     lines = offer.splitlines()
     kept = [line for line in lines if not re.match(r"a=candidate:.*\.local\s", line)]
