@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +26,7 @@ from face3d_live.live.http import (
 )
 from face3d_live.live.http.errors import deny, no_route, on_face3d_error, on_http_exception, on_unexpected
 from face3d_live.live.http.guard import Guard
+from face3d_live.live.http.ranges import drop_bad_range
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.webrtc import aiortc_patches
 
@@ -85,8 +87,11 @@ class Page(StaticFiles):
         else:
             await super().__call__(scope, receive, send)
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
         """A file, revalidated on every use."""
-        response = super().file_response(*args, **kwargs)
+        drop_bad_range(scope, stat_result.st_size)
+        response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 from face3d_live.avatar import container
 from face3d_live.errors import InputError, NotFoundError, TooLargeError
+from face3d_live.live.http.ranges import drop_bad_range
 from face3d_live.live.http.requests import NO_STORE, live_of, path_of, read_body, session_of
 from face3d_live.live.sessions.avatars import store
 
@@ -62,7 +63,9 @@ async def _body(request: Request) -> bytes:
 
 async def view(request: Request) -> Response:
     """The page that shows the avatar alone; its options are in docs/obs.md."""
-    return FileResponse(live_of(request).settings.web_client / "view.html", headers={"Cache-Control": "no-cache"})
+    page = live_of(request).settings.web_client / "view.html"
+    drop_bad_range(request.scope, page.stat().st_size)
+    return FileResponse(page, headers={"Cache-Control": "no-cache"})
 
 
 async def newest_view(websocket: WebSocket) -> None:

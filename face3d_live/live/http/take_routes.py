@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import InputError
+from face3d_live.live.http.ranges import drop_bad_range
 from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of, session_of
 from face3d_live.live.takes.recordings import convert, convert_render
 from face3d_live.takes import formats, sound
@@ -74,13 +75,13 @@ async def take_file(request: Request) -> Response:
     summary = await asyncio.to_thread(read_summary, path)
     name = _file_name(summary.header.name or take_id) + suffix
     if suffix == sound.SUFFIX:
-        return FileResponse(sound.require_sidecar(path), headers=NO_STORE, media_type=_TYPES[suffix], filename=name)
+        return _file(request, sound.require_sidecar(path), name, _TYPES[suffix])
     if suffix == ".mp4":
         made = path.with_name(f".{take_id}.{secrets.token_hex(4)}.mp4")
         await live.worker.run(convert_render, path, made)
         return _send_and_delete(made, name, _TYPES[suffix])
     if suffix == SUFFIX:
-        return FileResponse(path, headers=NO_STORE, media_type=_TYPES[suffix], filename=name)
+        return _file(request, path, name, _TYPES[suffix])
     data = await live.worker.run(convert, path, suffix)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE}
     return Response(data, 200, headers, _TYPES[suffix])
@@ -90,6 +91,11 @@ async def delete_take(request: Request) -> Response:
     """Remove it from the disk."""
     await live_of(request).recordings.delete(path_of(request, "take_id"))
     return Response(status_code=204)
+
+
+def _file(request: Request, path: Path, name: str, media_type: str) -> Response:
+    drop_bad_range(request.scope, path.stat().st_size)
+    return FileResponse(path, headers=NO_STORE, media_type=media_type, filename=name)
 
 
 def _send_and_delete(path: Path, name: str, media_type: str) -> Response:

@@ -16,7 +16,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.recording.writer_threads import WriterThread
 from face3d_live.takes import render_video, sound
-from face3d_live.takes.model import Gap, Header, Record, TakeFrame, GapReason
+from face3d_live.takes.model import Gap, GapReason, Header, Record, TakeFrame
 from face3d_live.takes.writer import TakeWriter
 from face3d_live.typing import Rgb
 

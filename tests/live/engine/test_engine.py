@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,10 +16,11 @@ import numpy as np
 import pytest
 from live_fakes import grey
 
-from face3d_live.codes import INDEX
+from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError
 from face3d_live.live.engine.client import EngineClient
-from face3d_live.live.engine.pipeline import ViewRequest
+from face3d_live.live.engine.messages import Processed
+from face3d_live.live.engine.pipeline import Result, ViewRequest
 
 JAW = INDEX["jawOpen"]
 SHM = Path("/dev/shm")
@@ -81,6 +83,14 @@ async def test_a_frame_comes_back_as_codes_and_picture():
         assert result.ms["engine"] > 0 and result.ms["render"] == 2.0
         session.close()
         session.close()
+
+
+def test_a_result_crosses_the_process_border_without_its_pictures():
+    picture = np.zeros((512, 512, 4), np.uint8)
+    result = Result(True, HeadCodes(), HeadCodes(), 0.9, picture[..., :3], {"track": 1.0}, picture)
+    message = Processed("a", result.without_pictures(), cutout=True)
+    assert len(pickle.dumps(message)) < 8192, "the socket holds many of them"
+    assert message.result.ms == result.ms and message.result.image.size == 0 and message.result.cutout is None
 
 
 async def test_the_view_reaches_the_renderer_without_a_new_picture():

@@ -69,6 +69,27 @@ async def test_addresses_and_methods(method, path, status, code):
         assert status != 405 or response.headers["allow"]
 
 
+@pytest.mark.parametrize("path", ["/", "/view"])
+async def test_a_range_that_cannot_be_served_gets_the_whole_file(path):
+    async with serve(ready=False) as served:
+        whole = (await served.http.get(path)).content
+        for bad in (
+            "bytes=zzz",
+            "lines=1-2",
+            "bytes=999999999-",
+            "bytes=5-2",
+            "bytes=-0",
+            "bytes=-",
+            "0-5",
+            "bytes=0-5,x",
+        ):
+            response = await served.http.get(path, headers={"Range": bad})
+            assert (response.status_code, response.content) == (200, whole), bad
+        for good, expected in (("bytes=0-4", whole[:5]), ("bytes=-4", whole[-4:]), ("bytes=3-", whole[3:])):
+            response = await served.http.get(path, headers={"Range": good})
+            assert (response.status_code, response.content) == (206, expected), good
+
+
 async def test_a_bug_has_the_same_form(monkeypatch, caplog):
     async with serve(ready=False) as served:
         monkeypatch.setattr(type(served.live.sessions), "__iter__", lambda self: 1 / 0)
