@@ -56,6 +56,9 @@ test("every refusal, notice and output's trouble of docs/api.md is said in Chine
   assert.ok(["token", "disk-full", "camera-frozen", "not-listening", "port-taken"].every((code) => codes.has(code)));
   // What only a program that calls wrongly gets to see, and VTube Studio's own words.
   const others = new Set(["bad-request", "bad-control", "wrong-method", "vts"]);
+  // Of photos the server itself says it in both languages.
+  const advice = readFileSync(new URL("../face3d_live/reconstruct/advice.py", CLIENT), "utf8");
+  for (const [, code] of advice.matchAll(/^ {4}"([a-z-]+)": Advice\(/gm)) others.add(code);
   assert.deepEqual([...codes].filter((code) => !(code in ZH_SERVER) && !others.has(code)), []);
   for (const [code, text] of Object.entries(ZH_SERVER)) assert.match(text, /[\u4e00-\u9fff]/, code);
 });
