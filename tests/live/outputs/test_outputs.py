@@ -542,7 +542,7 @@ async def test_the_stream_says_what_is_wrong():
             ("names=", 4400, "bad-names"),
             ("format=xml", 4400, "bad-format"),
             ("fps=3", 4400, "bad-option"),
-            ("session=nope", 4404, "no such session"),
+            ("session=nope", 4404, "not-found"),
         ):
             async with websockets.connect(f"{served.ws}/api/expressions?{query}") as client:
                 with pytest.raises(websockets.ConnectionClosed) as closed:
