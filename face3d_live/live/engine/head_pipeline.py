@@ -64,7 +64,7 @@ class HeadPipeline:
         """Begin a session. state: the calibration that it had before an engine restart."""
         tracker = Tracker(self._estimator, self._head, self._detector)
         if state is not None:
-            tracker.calibration = state  # type: ignore[assignment]  # what `calibrate` gave
+            tracker.calibration = state  # type: ignore[assignment]  # a state that `calibrate` returned
         self._faces[session] = _Face(tracker)
 
     def close(self, session: str) -> None:
@@ -105,7 +105,7 @@ class HeadPipeline:
         self._renderers.show(session, key, data)
 
     def calibrate(self, session: str, request: CalibrationRequest) -> CalibrationResult:
-        """See `Tracker.calibrate`; "load" takes a `track.calibration.CalibrationResult`, or None."""
+        """See `Tracker.calibrate`; "load" takes a `track.calibration.Calibration`, or None."""
         tracker = self._faces[session].tracker
         if request.step == "load":
             tracker.calibration = request.state  # type: ignore[assignment]  # parsed by the server
