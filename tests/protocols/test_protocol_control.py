@@ -64,7 +64,7 @@ class Pipe:
 
 def test_pings_are_answered_by_later_pictures_only():
     pipe = Pipe()
-    channel = data_channel.Control(pipe)
+    channel = data_channel.ControlChannel(pipe)
     for i in range(40):
         channel.add_ping(data_channel.Ping(i, 10 * i, float(i)))
     channel.answer_pings(8.0)
@@ -81,7 +81,7 @@ def test_a_channel_that_backs_up_gets_no_frames_and_then_nothing(monkeypatch):
     now = 100.0
     monkeypatch.setattr(data_channel.time, "monotonic", lambda: now)
     pipe = Pipe()
-    channel = data_channel.Control(pipe)
+    channel = data_channel.ControlChannel(pipe)
     due = []
     for i in range(60):
         now = 100 + i / 30

@@ -163,8 +163,8 @@ def test_the_real_pipeline_draws_a_take():
 
     pipeline, view = HeadPipeline("cpu"), ViewRequest()
     pipeline.open("take", None)
-    shut = pipeline.show("take", HeadCodes(), view)
-    wide = pipeline.show("take", HeadCodes(expression=expression(jawOpen=1)), view)
+    shut = pipeline.render_codes("take", HeadCodes(), view)
+    wide = pipeline.render_codes("take", HeadCodes(expression=expression(jawOpen=1)), view)
     mouth = np.s_[300:420, 200:312]
     change = np.abs(wide.image.astype(float) - shut.image)
     assert change[mouth].mean() > 10 > 5 * change[:100].mean(), "the mouth opens, the hair stays"
