@@ -294,11 +294,11 @@ async def test_another_take_takes_its_place_and_ending_the_session_ends_it(tmp_p
             await asyncio.sleep(0.01)
         assert (await http.get("/api/playing")).json()["playing"]["take"] == "b"
         await http.delete(f"/api/sessions/{other['session']}")
-        await live.player.over()
+        await live.player.wait_idle()
         assert live.player.current is None
         once = (await http.post("/api/takes/a/play", json={"start": 0.9})).json()
         assert once["frames"] == 3
-        await live.player.over()
+        await live.player.wait_idle()
         assert len(live.sessions) == 0
 
 
