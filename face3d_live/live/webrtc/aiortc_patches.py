@@ -25,7 +25,7 @@ import av
 
 from face3d_live.errors import AssetError
 
-#: The version of aiortc that these overrides were tested with. pyproject.toml allows its patch releases.
+#: The newest version of aiortc that these overrides were tested with. pyproject.toml allows none after it.
 TESTED = "1.16.0"
 
 
