@@ -107,18 +107,18 @@ def test_a_wrong_link_is_found(tmp_path):
 
 #: Row of ARCHITECTURE.md's table of bounds -> the constants of face3d_live.live whose values it names.
 BOUNDS = {
-    "sessions": ["sessions.session.MAX_SESSIONS"],
+    "sessions": ["sessions.registry.MAX_SESSIONS"],
     "data channel": ["webrtc.data_channel.MAX_BUFFERED / 1024"],
     "expression stream": ["stream.hub.MAX_CLIENTS", "stream.hub.QUEUE", "stream.hub.STUCK_SECONDS"],
     "viewers (`/view`)": ["sessions.viewers.MAX_VIEWERS"],
     "outputs": ["outputs.manager.MAX_OUTPUTS"],
-    "recording": ["recording.recorder.QUEUE", "recording.recorder.PICTURES", "recording.recorder.PIECES"],
+    "recording": ["recording.recorder.MAX_FRAMES", "recording.recorder.MAX_PICTURES", "recording.recorder.MAX_CHUNKS"],
     "uploads of photos": ["studio.view.MAX_UPLOADS", "http.studio_routes.MAX_PHOTO_BYTES / 1048576",
                           "http.studio_routes.UPLOAD_SECONDS"],
     "uploads of avatars": ["http.avatar_routes.UPLOAD_SECONDS"],
     "photos that wait": ["studio.jobs.MAX_WAITING"],
-    "photos kept": ["studio.photos.MAX_KEPT", "studio.photos.MAX_KEPT_BYTES / 1048576"],
-    "results kept": ["studio.jobs.MAX_KEPT", "studio.jobs.MAX_KEPT_BYTES / 1000000"],
+    "photos kept": ["studio.photos.MAX_PHOTOS", "studio.photos.MAX_BYTES / 1048576"],
+    "results kept": ["studio.jobs.MAX_RESULTS", "studio.jobs.MAX_RESULT_BYTES / 1000000"],
     "studio views": ["studio.view.MAX_VIEWS"],
 }  # fmt: skip
 

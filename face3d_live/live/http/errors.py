@@ -83,7 +83,8 @@ async def on_http_exception(connection: HTTPConnection, error: Exception) -> JSO
             return error_response(no_route(path))
         case 405:
             wrong = MethodError("wrong-method", f"{connection.method} is not for {path}")
-            return error_response(wrong, error.headers)
+            # Not every Starlette names the methods of the page's files.
+            return error_response(wrong, {"Allow": "GET, HEAD", **(error.headers or {})})
     return error_response(InputError("bad-request", str(error.detail)))
 
 
