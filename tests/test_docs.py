@@ -335,6 +335,7 @@ def programs() -> list:
 
 
 @pytest.mark.parametrize("source", programs())
+@pytest.mark.slow
 def test_runnable_python_runs(source, desk):
     done = subprocess.run([sys.executable, "-c", source], cwd=desk, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr

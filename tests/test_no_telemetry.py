@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WATCHED = """
 import json, os, sys
 events = []
@@ -47,6 +49,7 @@ def watched(code: str, home: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_the_network_tells_nobody(tmp_path: Path) -> None:
     home = tmp_path / "home"
     seen = watched(RUN, home)

@@ -131,12 +131,14 @@ def test_codes_of_another_file_are_refused(tmp_path):
         HeadCodes.load(tmp_path / "none.npz")
 
 
+@pytest.mark.slow
 def test_webcam_example(clip, capsys):
     run("webcam.py", clip)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 12 and sum(line == "no face" for line in lines) < 3
 
 
+@pytest.mark.slow
 def test_photos_example(photo, tmp_path, capsys):
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -148,6 +150,7 @@ def test_photos_example(photo, tmp_path, capsys):
     assert {"mesh.obj", "head.glb", "head.ply"} <= {path.name for path in (tmp_path / "out" / "one").iterdir()}
 
 
+@pytest.mark.slow
 def test_custom_output_example(clip):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
@@ -157,6 +160,7 @@ def test_custom_output_example(clip):
     assert packets[-1]["face"] and 0 <= packets[-1]["jawOpen"] <= 1 and packets[-1]["place"][2] < 0
 
 
+@pytest.mark.slow
 def test_avatar_example(clip, tmp_path):
     run("avatar.py", clip, ROOT / "examples" / "avatars" / "cartoon.glb", tmp_path)
     pictures = [np.asarray(Image.open(path)) for path in sorted(tmp_path.iterdir())]

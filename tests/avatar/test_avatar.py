@@ -136,6 +136,7 @@ def test_the_tables_speak_of_the_same_presets() -> None:
 # --- what is found
 
 
+@pytest.mark.slow
 def test_the_report_of_a_plain_glb(glb: Avatar) -> None:
     report = glb.report
     assert report.kind == "glb" and set(report.found) | set(report.missing) == set(ARKIT)
@@ -148,6 +149,7 @@ def test_the_report_of_a_plain_glb(glb: Avatar) -> None:
     assert plain["found"] == list(report.found) and plain["triangles"] > 3000
 
 
+@pytest.mark.slow
 def test_vrm_0_is_driven_by_presets(vrm0: Avatar) -> None:
     assert vrm0.report.kind == "vrm0" and vrm0.report.found == ("eyeBlinkLeft", "eyeBlinkRight")
     assert set(vrm0.report.expressions) == {
@@ -171,6 +173,7 @@ def test_vrm_0_is_driven_by_presets(vrm0: Avatar) -> None:
     assert moved[:, 1].min() < -0.01 and all_positions(vrm0)[moved[:, 1] < -0.005][:, 0].min() > -0.005  # the left eye
 
 
+@pytest.mark.slow
 def test_vrm_1_prefers_its_own_arkit_expressions(vrm1: Avatar) -> None:
     assert vrm1.report.kind == "vrm1" and "jawOpen" in vrm1.report.found and vrm1.report.author == "Face3D Live"
     assert vrm1.report.expressions == ()
@@ -195,6 +198,7 @@ def test_the_head_is_framed(glb: Avatar) -> None:
     assert glb.eyes[0, 0] > 0 > glb.eyes[1, 0] and (glb.eyes[:, 2] > 0).all()
 
 
+@pytest.mark.slow
 def test_our_own_head_comes_back() -> None:
     head = Head.load()
     skin = np.full((64, 64, 3), 180, np.uint8)

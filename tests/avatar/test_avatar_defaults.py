@@ -168,6 +168,7 @@ def test_in_a_vrm_what_expressions_move_begins_at_nothing() -> None:
     assert depth(avatar, eyeBlinkLeft=1.0, eyeBlinkRight=1.0) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_our_own_head_follows_from_its_neutral_face() -> None:
     """`head.glb` opens with the photo's expression, and its shape keys are ARKit's own: 0 is their rest."""
     smiling = HeadCodes(expression=expression(mouthSmileLeft=0.8, mouthSmileRight=0.8))

@@ -297,6 +297,7 @@ def test_version_0_looks_by_groups() -> None:
     assert weights(avatar, **LOOK_LEFT)["lookLeft"] == pytest.approx(1 / 3, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_small_file_cannot_ask_for_gigabytes() -> None:
     """A thousand expressions, each on fifty targets of its own."""
     custom = {f"{i}.jawOpen": {"morphTargetBinds": binds(*range(50 * i, 50 * i + 50))} for i in range(1000)}

@@ -221,6 +221,7 @@ def test_any_bytes(data: bytes) -> None:
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_any_value_anywhere(data: st.DataObject) -> None:
     """The tiny file with up to three values replaced or removed is read, or refused; never more."""
     document, binary = tiny()
@@ -240,6 +241,7 @@ def parts_of(glb: bytes) -> tuple[dict[str, Any], bytes]:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from(["VRM", "VRMC_vrm"]), st.data())
+@pytest.mark.slow
 def test_any_value_anywhere_in_a_vrm(kind: str, data: st.DataObject) -> None:
     """Only the extension is changed, and the geometry is the tiny file's, which is read in no time."""
     plain, _ = parts_of(fox("vrm0" if kind == "VRM" else "vrm1"))

@@ -81,6 +81,7 @@ def test_eyes_follow_the_gaze(renderer: AvatarRenderer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["glb", "vrm0", "vrm1"])
+@pytest.mark.slow
 def test_every_kind_shows_an_open_mouth_and_a_wink(kind: str) -> None:
     made = AvatarRenderer(load_avatar(fox(kind)), SIZE, SIZE)
 

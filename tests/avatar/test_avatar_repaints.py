@@ -242,6 +242,7 @@ def test_a_drawn_face_beside_a_body_is_where_the_eyes_are_taken_to_be() -> None:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.booleans(), st.data())
+@pytest.mark.slow
 def test_any_value_anywhere(old: bool, data: st.DataObject) -> None:
     """Expressions, looks and default weights with anything in their places: an avatar, or refused."""
     document, binary = document_of(square(PICTURE | {"name": "face"}, WHITE_LEFT))

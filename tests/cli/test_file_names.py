@@ -39,6 +39,7 @@ def test_errors_can_be_sent_and_printed():
     assert json.dumps({"message": error.message}, ensure_ascii=False).encode()
 
 
+@pytest.mark.slow
 def test_takes_of_such_videos_with_such_names(tmp_path):
     video = write_video(tmp_path / f"{NAME}.mp4", [200] * 8)
     out = tmp_path / f"{NAME}.jsonl"
@@ -69,6 +70,7 @@ def test_the_table_of_photos(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict", "latin-1:strict"])
+@pytest.mark.slow
 def test_the_program_prints_them_on_any_terminal(tmp_path, encoding):
     """In a process of its own, as the terminal's encoding is set when Python starts."""
     take = tmp_path / f"{NAME} ü.jsonl"

@@ -81,6 +81,7 @@ def animation_of(glb):
     return found, document
 
 
+@pytest.mark.slow
 def test_the_own_head_moves_as_the_take(take, tmp_path):
     """What a viewer computes from the file, vertex by vertex, against the head model."""
     out = tmp_path / "take.glb"
@@ -261,6 +262,7 @@ def pictures(path, decoder=None):
         return [frame for packet in [*packets, None] for frame in context.decode(packet)]
 
 
+@pytest.mark.slow
 def test_a_film_shows_the_take(talk, tmp_path):
     out = tmp_path / "talk.mp4"
     done = []
@@ -272,6 +274,7 @@ def test_a_film_shows_the_take(talk, tmp_path):
     assert first.std() > 20 and np.abs(first - last).mean() > 4, "the head turns"
 
 
+@pytest.mark.slow
 def test_a_transparent_film(talk, tmp_path):
     out = tmp_path / "talk.webm"
     export_video.write_video(talk, out, 128, alpha=True)

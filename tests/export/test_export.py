@@ -147,6 +147,7 @@ def test_truncated_params_are_refused():
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}\.(txt|png)", fullmatch=True), st.binary(max_size=200), max_size=5))
+@pytest.mark.slow
 def test_zip_holds_the_files(files):
     with zipfile.ZipFile(io.BytesIO(zip_bytes(files))) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == files

@@ -136,6 +136,7 @@ def posed(page, **values: float) -> np.ndarray:
     return drawn(page)
 
 
+@pytest.mark.slow
 def test_the_head_opens_with_its_texture_normals_and_targets(page, codes) -> None:
     found = page.evaluate("load('/head.glb')")
     assert found["targets"] == dict(INDEX), "the targets are named and ordered as ARKit's"
@@ -171,6 +172,7 @@ def test_a_target_at_one_moves_what_it_names(page) -> None:
     assert page.complaints == []
 
 
+@pytest.mark.slow
 def test_a_take_plays_as_it_was_recorded(page, take) -> None:
     found = page.evaluate("load('/take.glb')")
     ((_, duration),) = found["clips"]

@@ -23,6 +23,7 @@ def test_no_triangle_is_flipped_or_outside_the_square(head):
     assert mesh.uv.min() > 0.002 and mesh.uv.max() < 0.998
 
 
+@pytest.mark.slow
 def test_no_two_triangles_share_a_texel(head):
     mesh, size = head.topology("low"), 1024
     points = mesh.uv * size
@@ -46,6 +47,7 @@ def test_the_skin_is_mirrored_at_one_half(head):
     assert (np.sign(mesh.uv[skin, 0] - 0.5) == np.sign(x))[face].all()
 
 
+@pytest.mark.slow
 def test_the_face_is_large_central_upright_and_nearly_conformal(head):
     mesh = head.topology("low")
     rest = rest_triangles(head.template.astype(float), mesh.faces)
@@ -72,6 +74,7 @@ def test_ears_lie_in_the_corners(head):
     assert (np.abs(uv - 0.5).min(1) > 0.3).all()
 
 
+@pytest.mark.slow
 def test_a_symmetric_head_is_laid_out_again_without_flips_and_exactly_mirrored(head, capsys, monkeypatch):
     monkeypatch.setattr(packing, "_GRID", 256)  # a coarser search for places is quicker
     partner = cKDTree(head.template).query(head.template * [-1, 1, 1])[1]
@@ -135,6 +138,7 @@ def test_discs_are_told_from_rings_and_balls():
     assert not charts.is_disc(tetrahedron)
 
 
+@pytest.mark.slow
 def test_exposure_tells_inside_from_outside():
     vertices, faces = bowl(14)
     both = np.concatenate([faces, faces[:, ::-1]])  # the bowl's outside, then its inside

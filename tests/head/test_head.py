@@ -115,6 +115,7 @@ def test_a_left_eye_leaves_the_right_one(head: Head, name: str) -> None:
     assert change[[*P.EYE_LEFT, *P.IRIS_LEFT]].max() > 0.8
 
 
+@pytest.mark.slow
 def test_left_and_right_are_mirror_images(head: Head) -> None:
     worst = 0.0
     for i, name in enumerate(ARKIT):

@@ -123,6 +123,7 @@ def test_no_crack_opens_wherever_a_mesh_is_refined(chosen: list[bool]) -> None:
             mesh.finer()
 
 
+@pytest.mark.slow
 def test_the_high_level_is_closed_where_it_gets_coarser() -> None:
     head = Head.load()
     medium, high = head.topology("medium"), head.topology("high")

@@ -22,6 +22,7 @@ _TYPES = st.sampled_from(["view", "calibrate", "ping", "size", "dance"])
 
 @given(st.dictionaries(_KEYS, _JSON, max_size=6), _TYPES)
 @settings(max_examples=300, deadline=None)
+@pytest.mark.slow
 def test_messages_are_understood_or_refused(message, type_):
     message = {"type": type_} | message
     try:

@@ -211,6 +211,7 @@ def test_live_link_eyes():
 
 @given(any_frames(), st.text(min_size=1, max_size=16).filter(str.isprintable))
 @settings(max_examples=120, deadline=None)
+@pytest.mark.slow
 def test_live_link_of_anything_has_its_size_and_is_in_range(frame, subject):
     packet = live_link.Encoder(subject).encode(frame)
     assert len(packet) == 61 + len(subject.encode()) + (245 if frame.face else 0)

@@ -24,6 +24,8 @@ from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import wrap_angle
 from face3d_live.track.detector import Detection, Detector
 
+pytestmark = pytest.mark.slow
+
 FACE, FACE_SIDE = np.array([222.0, 122.0]), 110.0  # of the astronaut
 
 

@@ -26,6 +26,8 @@ from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
 from face3d_live.track.detector import Detector
 
+pytestmark = pytest.mark.slow
+
 SIDE = 320
 LOW = Options("low", 512, refine=False)
 

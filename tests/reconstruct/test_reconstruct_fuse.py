@@ -19,6 +19,8 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.portrait import ObservedTexture, observe_texture
 from face3d_live.texture.several import fuse
 
+pytestmark = pytest.mark.slow
+
 SIDE = 320
 CAMERA = Camera.webcam(SIDE, SIDE)
 

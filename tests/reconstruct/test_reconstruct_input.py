@@ -30,6 +30,8 @@ from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
 from face3d_live.track.detector import Detection
 
+pytestmark = pytest.mark.slow
+
 # --- words ------------------------------------------------------------------------------------------------------------
 
 

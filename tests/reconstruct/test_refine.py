@@ -15,6 +15,8 @@ from face3d_live.regress.gauss_newton import POSE
 from face3d_live.rotations import from_vector
 from face3d_live.texture.albedo import Albedo
 
+pytestmark = pytest.mark.slow
+
 SIDE = 320
 CAMERA = Camera.webcam(SIDE, SIDE)
 LIGHT = ambient(np.full(3, 0.55)) + lamp(np.array([-0.6, 0.5, 0.7]), np.full(3, 0.7))

@@ -88,6 +88,7 @@ def test_it_follows_every_amount_of_opening(head: Head, fitter: Fitter) -> None:
 
 
 @pytest.mark.parametrize("solve_shape", [False, True])
+@pytest.mark.slow
 def test_fast_and_reference_agree(head: Head, fitter: Fitter, solve_shape: bool) -> None:
     for seed in range(3):
         codes = face(seed, jawOpen=0.5, mouthSmileLeft=0.6, browDownRight=0.7, eyeBlinkRight=0.8)

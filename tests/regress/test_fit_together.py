@@ -46,6 +46,7 @@ def test_a_single_picture_is_fitted_as_ever(head: Head, fitter: Fitter) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 9])
+@pytest.mark.slow
 def test_it_ends_where_the_sum_is_flat(head: Head, fitter: Fitter, count: int) -> None:
     """The gradient of the sum vanishes in the shape, and in each picture's own variables that are not at a bound."""
     points = album(head, count)[1]
@@ -68,6 +69,7 @@ def test_it_ends_where_the_sum_is_flat(head: Head, fitter: Fitter, count: int) -
     assert np.abs(total).max() < 0.01 * scale
 
 
+@pytest.mark.slow
 def test_more_pictures_tell_more_of_the_shape(head: Head, fitter: Fitter) -> None:
     truth, points = album(head, 3)
     starts = [fitter.initial(seen, CAMERA) for seen in points]

@@ -109,6 +109,7 @@ def _folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_cut, _flip, _empty, _nonsense, _folder])
+@pytest.mark.slow
 def test_a_damaged_model_is_made_anew(tmp_path: Path, cache: Path, builds: list[Path], damage) -> None:
     path = write_weights(tmp_path / "w.npz", 1)
     before = answer(path)

@@ -38,6 +38,7 @@ def test_resnet50_has_torchvisions_names_and_shapes() -> None:
 
 
 @pytest.mark.parametrize("size", [64, 96, 112])
+@pytest.mark.slow
 def test_every_size_gives_every_head(thin: Network, size: int) -> None:
     raw = thin(torch.zeros(2, size, size, 3, dtype=torch.uint8))
     assert {name: tuple(value.shape) for name, value in raw.items()} == {n: (2, width) for n, width in HEADS.items()}

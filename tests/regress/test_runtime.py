@@ -69,10 +69,12 @@ def in_torch(path: Path | None = None) -> Regressor:
 
 
 @pytest.mark.parametrize("size", [112, 64])
+@pytest.mark.slow
 def test_openvino_equals_torch_on_a_thin_network(tmp_path: Path, size: int) -> None:
     assert_equal_outputs(thin_file(tmp_path, size), 1e-4)
 
 
+@pytest.mark.slow
 def test_openvino_equals_torch_on_the_shipped_weights() -> None:
     assert_equal_outputs(None, 2e-3)
 
@@ -103,12 +105,14 @@ def moved(ours: Prediction, theirs: Prediction) -> tuple[float, float]:
     return float(points), float(np.abs(ours.expression - theirs.expression).mean())
 
 
+@pytest.mark.slow
 def test_on_drawn_heads_float32_is_torchs_answer(faces: np.ndarray) -> None:
     pytest.importorskip("torch")
     points, coefficients = moved(Regressor.load("cpu", precision="fp32").predict(faces), in_torch().predict(faces))
     assert points < 0.005 and coefficients < 1e-4
 
 
+@pytest.mark.slow
 def test_on_drawn_heads_bfloat16_stays_near_float32(faces: np.ndarray) -> None:
     if not has_bf16():
         pytest.skip("this processor multiplies no bfloat16")
@@ -117,6 +121,7 @@ def test_on_drawn_heads_bfloat16_stays_near_float32(faces: np.ndarray) -> None:
     assert points < 0.4 and coefficients < 0.005
 
 
+@pytest.mark.slow
 def test_on_drawn_heads_int8_stays_near_float32(faces: np.ndarray) -> None:
     if activation_ranges.load(weights.DEFAULT) is None:
         pytest.skip("the shipped weights have no ranges: run python -m face3d_live.train.quantise")
@@ -128,6 +133,7 @@ def test_on_drawn_heads_int8_stays_near_float32(faces: np.ndarray) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_on_real_portraits_the_precisions_agree(shared_data: Path) -> None:
     pytest.importorskip("torch")
     from face3d_live.train.data.portraits import crops_of
@@ -142,6 +148,7 @@ def test_on_real_portraits_the_precisions_agree(shared_data: Path) -> None:
         assert points < 0.2 and coefficients < 0.005, precision
 
 
+@pytest.mark.slow
 def test_threads_may_share_it(faces: np.ndarray) -> None:
     regressor = Regressor.load("cpu", precision="fp32")
     alone = regressor.predict(faces).points

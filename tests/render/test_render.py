@@ -37,6 +37,7 @@ def drawn(head: Head) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in golden.FOLDER.glob("*.png")))
+@pytest.mark.slow
 def test_picture_is_like_its_reference(name: str, drawn: dict[str, np.ndarray]) -> None:
     off = np.abs(drawn[name].astype(int) - golden.read(name))
     assert off.mean() <= golden.MEAN_TOLERANCE, (

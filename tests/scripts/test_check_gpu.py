@@ -32,6 +32,7 @@ def check() -> ModuleType:
         ("import subprocess as s; s.run(['sleep', '60'])", "TOO LONG", True),
     ],
 )
+@pytest.mark.slow
 def test_how_a_job_ends(check: ModuleType, tmp_path: Path, code: str, word: str, bad: bool) -> None:
     file = tmp_path / "job.py"
     file.write_text(code)

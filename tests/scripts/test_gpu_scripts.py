@@ -19,6 +19,8 @@ from face3d_live.regress.network import THIN, Network  # noqa: E402
 from face3d_live.train import checkpoint  # noqa: E402
 from face3d_live.train.data import pack_folder  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

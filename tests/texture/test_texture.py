@@ -66,6 +66,7 @@ def test_a_part_of_the_table_says_the_same(head):
 
 @pytest.mark.parametrize("light", [ambient(np.ones(3)), SIDE_LIGHT], ids=["ambient", "side"])
 @pytest.mark.parametrize("yaw", [0.0, 0.5])
+@pytest.mark.slow
 def test_sampling_gives_back_the_texture_and_removes_the_light(head, light, yaw):
     texture, codes = mottled(), posed(yaw, light=light)
     frame = picture_of(head, codes, CAMERA, texture)
@@ -190,6 +191,7 @@ def test_what_no_side_shows_takes_the_tone_of_what_was_seen(head):
 # --- the albedo model -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_albedo_is_small_and_its_codes_mean_something(albedo):
     assert (MODELS / "albedo.npz").stat().st_size < 4e6
     rng = np.random.default_rng(0)
@@ -308,6 +310,7 @@ def test_the_skin_of_a_photo(head, albedo):
     assert not blue.any()
 
 
+@pytest.mark.slow
 def test_fusion_of_both_sides_knows_more_than_one(head, albedo):
     truth = (albedo.decode(np.zeros(N_TEXTURE)) * 255).astype(np.uint8)
     fuser = TextureFuser(head, albedo, size=128)
@@ -329,6 +332,7 @@ def test_fusion_of_both_sides_knows_more_than_one(head, albedo):
     assert fuser.seen == 0
 
 
+@pytest.mark.slow
 def test_portraits_are_lifted_onto_the_atlas(head, albedo, shared_data):
     plain = (albedo.decode(np.zeros(N_TEXTURE), 256) * 255).astype(np.uint8)
     lifter = Lifter(head, 256, plain)

@@ -62,6 +62,7 @@ def like_skin(colour, skin):
 
 
 @pytest.mark.parametrize("cloth", CLOTHS)
+@pytest.mark.slow
 def test_a_mask_is_filled_in_with_the_skin_of_the_forehead(head, albedo, person, cloth):
     picture, points, skin = person
     made = texture_from_photo(covered(picture, points, CLOTHS[cloth], 5), CODES, CAMERA, head, albedo, SIZE)
@@ -73,6 +74,7 @@ def test_a_mask_is_filled_in_with_the_skin_of_the_forehead(head, albedo, person,
 
 
 @pytest.mark.parametrize("colour", [(60, 120, 190), (70, 150, 90), (190, 30, 40)], ids=["blue", "green", "red"])
+@pytest.mark.slow
 def test_a_scarf_below_the_nose(head, albedo, person, colour):
     picture, points, skin = person
     made = texture_from_photo(covered(picture, points, colour, 2), CODES, CAMERA, head, albedo, SIZE)
@@ -80,6 +82,7 @@ def test_a_scarf_below_the_nose(head, albedo, person, colour):
     assert made.occluded > 0.15
 
 
+@pytest.mark.slow
 def test_half_a_painted_face_comes_from_the_other_half(head, albedo, person):
     picture, points, skin = person
     painted = picture.copy()
@@ -90,6 +93,7 @@ def test_half_a_painted_face_comes_from_the_other_half(head, albedo, person):
     assert like_skin(region(made.texture[..., :3], head, "cheeks"), skin) and made.occluded > 0.2
 
 
+@pytest.mark.slow
 def test_a_face_without_any_skin_is_told(head, albedo, person):
     picture, _, _ = person
     blue = (picture.mean(2, keepdims=True) * (0.4, 0.7, 1.4)).clip(0, 255).astype(np.uint8)
@@ -113,6 +117,7 @@ def test_bare_faces_grey_ones_and_beards_are_not_covered(head, person):
         assert cover.mask is None and cover.has_skin
 
 
+@pytest.mark.slow
 def test_a_photo_without_skin_is_refused(head, person, monkeypatch):
     picture, points, _ = person
     blue = (picture.mean(2, keepdims=True) * (0.4, 0.7, 1.4)).clip(0, 255).astype(np.uint8)

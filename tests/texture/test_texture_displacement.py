@@ -49,6 +49,7 @@ def found_in(head, albedo, folds, light):
 
 
 @pytest.mark.parametrize("light", [FRONT, ASIDE], ids=["front", "aside"])
+@pytest.mark.slow
 def test_folds_are_found_where_they_are(head, albedo, folds, light):
     texels = texels_of(head, SIZE)
     depth, seen = found_in(head, albedo, folds, light)
@@ -61,6 +62,7 @@ def test_folds_are_found_where_they_are(head, albedo, folds, light):
     assert np.abs(depth).max() <= MOST
 
 
+@pytest.mark.slow
 def test_features_and_the_unseen_stay_as_they_are(head, albedo, folds):
     texels = texels_of(head, SIZE)
     depth, seen = found_in(head, albedo, folds, ASIDE)

@@ -28,6 +28,7 @@ def region(head, *names):
     return texels.image(share_of(head, texels, names), pad=False) > 0.5
 
 
+@pytest.mark.slow
 def test_clean_skin_is_left_alone(head, albedo, skin):
     whole = np.ones((SIZE, SIZE), np.float32)
     assert occlusion_mask(skin, whole, head, albedo).mean() < 0.002
@@ -59,6 +60,7 @@ LOWER = ("nose", "chin", "lips_upper", "lips_lower", "eyelids_left", "eyelids_ri
 
 
 @pytest.mark.parametrize("colour", [(30, 22, 16), (90, 60, 40), (120, 100, 75)], ids=["black", "brown", "fair"])
+@pytest.mark.slow
 def test_a_fringe_is_found_and_nothing_else(head, albedo, colour):
     fringe, scalp = upper(head, 35)
     haired = np.where((fringe | scalp)[..., None], strands(colour), person(albedo, 0.7))
@@ -69,6 +71,7 @@ def test_a_fringe_is_found_and_nothing_else(head, albedo, colour):
     assert below.sum() > 200 and found[below].mean() < 0.05
 
 
+@pytest.mark.slow
 def test_black_hair_on_dark_skin_is_found(head, albedo):
     bare = person(albedo, -1.5)
     fringe, scalp = upper(head, 60)
@@ -106,6 +109,7 @@ def test_shadow_under_the_hair_and_wrinkles_are_skin(head, albedo):
     assert found[forehead & middle & (depth < 0.6)].mean() < 0.05
 
 
+@pytest.mark.slow
 def test_a_bald_head_in_the_shade_stays(head, albedo):
     """As dark as hair, but smooth."""
     bare = person(albedo, 0.7)
@@ -147,6 +151,7 @@ def spectacles(head, eyes=2):
 
 
 @pytest.mark.parametrize("colour", [(20, 18, 18), (240, 240, 245)])
+@pytest.mark.slow
 def test_rims_are_followed_over_lids_and_brows(head, albedo, skin, colour):
     rims = spectacles(head)
     marked = skin.copy()
@@ -176,6 +181,7 @@ def test_what_was_not_seen_is_not_judged(head, albedo, skin):
     assert occlusion_mask(painted, weight, head, albedo).mean() < 0.005
 
 
+@pytest.mark.slow
 def test_a_covered_forehead_is_filled_with_skin_and_alpha_says_so(head, albedo, skin):
     codes = posed()
     forehead = region(head, "forehead")

@@ -83,6 +83,7 @@ def test_classes_tell_directions_apart():
     assert classes(np.full((32, 32), 0.5, np.float32), 2.0).max() < N_CLASSES
 
 
+@pytest.mark.slow
 def test_learned_filters_bring_another_skin_nearer_to_its_truth(monkeypatch):
     filters, extra = learn([stubbly(seed) for seed in (5, 6)], np.ones((SIZE, SIZE), bool))
     assert extra.shape == filters.shape == load_filters().shape and np.isfinite(filters).all()
@@ -92,6 +93,7 @@ def test_learned_filters_bring_another_skin_nearer_to_its_truth(monkeypatch):
     assert error(sharpen(shown, WHOLE, 2.0), truth) < 0.95 * error(shown, truth)
 
 
+@pytest.mark.slow
 def test_the_aim_is_the_farthest_that_costs_no_skin_its_nearness(monkeypatch):
     skins = [stubbly(seed) for seed in (5, 6)]
     monkeypatch.setattr(build_sharpen, "RATIOS", (2.0,))

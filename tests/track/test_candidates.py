@@ -66,6 +66,7 @@ def test_the_owner_is_known_by_identity_though_no_larger():
 
 
 @pytest.mark.parametrize("sway", [0.0, 0.06])
+@pytest.mark.slow
 def test_two_people_side_by_side_do_not_flicker(sway):
     world = World({
         "a": lambda t: live(t, x=-0.15, z=-0.7 + sway * np.sin(2 * t), person=USER),
@@ -75,6 +76,7 @@ def test_two_people_side_by_side_do_not_flicker(sway):
     assert np.count_nonzero(np.diff(np.sign(x))) == 0
 
 
+@pytest.mark.slow
 def test_two_strangers_who_change_places_of_size_change_seldom():
     """Sizes that swing far beyond the hysteresis: the track may change, but not more often than the rest allows."""
     world = World({
@@ -101,6 +103,7 @@ def test_what_the_network_does_not_believe_gets_nothing():
     assert (x_of(world.play(world.tracker(), 8)) > 0).all()
 
 
+@pytest.mark.slow
 def test_the_cost_is_bounded():
     """A lasting second face costs a look each half second, and of the network next to nothing."""
     world = World({
@@ -118,6 +121,7 @@ def test_the_cost_is_bounded():
     assert world.estimates <= len(out) + 10
 
 
+@pytest.mark.slow
 def test_two_posters_ask_the_network_seldom():
     world = World({"a": lambda t: at(x=0.2, z=-0.6), "b": lambda t: at(x=-0.2, z=-0.65)})
     tracker = world.tracker()

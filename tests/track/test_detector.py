@@ -101,6 +101,7 @@ def test_portrait_format_keeps_its_aspect(detector, astronaut):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 640), (480, 2), (9, 9), (480, 640), (2000, 3000), (100, 790)])
 @pytest.mark.parametrize("fill", ["black", "white", "noise"])
+@pytest.mark.slow
 def test_no_face_where_there_is_none(detector, shape, fill):
     frame = np.full((*shape, 3), 255 if fill == "white" else 0, np.uint8)
     if fill == "noise":

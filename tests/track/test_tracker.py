@@ -293,6 +293,7 @@ anything = st.one_of(number, st.sampled_from([float("nan"), float("inf"), 0.0]))
 
 @given(st.lists(st.tuples(number, number, number, st.floats(0, 1), anything, number), min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_whatever_the_network_says_the_output_is_finite(script):
     world = World({"a": lambda t: at()})
     tracker = world.tracker()
@@ -318,6 +319,7 @@ def test_whatever_the_network_says_the_output_is_finite(script):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (480, 640), (2400, 3200)])
 @pytest.mark.parametrize("kind", ["black", "noise"])
+@pytest.mark.slow
 def test_degenerate_frames_with_the_real_detector(shape, kind):
     world = World({})
     tracker = Tracker(world, FakeHead())

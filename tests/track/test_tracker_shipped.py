@@ -18,6 +18,8 @@ from face3d_live.rotations import angle_between, to_euler
 from face3d_live.track.tracker import Tracker
 from face3d_live.video import Video
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = Path(__file__).resolve().parents[2] / "web_client" / "sample"
 
 #: iBUG indices and where they lie on the astronaut, read off the picture, pixels.
@@ -94,6 +96,7 @@ def sample(head, estimator):
     return tracked, truth
 
 
+@pytest.mark.slow
 def test_sample_is_followed(sample, head):
     tracked, truth = sample
     assert np.mean([o.face for o in tracked]) == 1

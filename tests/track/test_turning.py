@@ -155,6 +155,7 @@ def upright(make_tracker):
 
 
 @pytest.mark.parametrize("degrees", [45, 90, 135, 180, -60, -90])
+@pytest.mark.slow
 def test_a_face_the_wrong_way_up_is_the_same_face_turned(make_tracker, upright, degrees):
     frame, matrix = spun(data.astronaut(), degrees)
     tracker = make_tracker()
@@ -169,6 +170,7 @@ def test_a_face_the_wrong_way_up_is_the_same_face_turned(make_tracker, upright, 
     assert np.abs(tracked[-1].raw.expression - upright.raw.expression).mean() < 0.05
 
 
+@pytest.mark.slow
 def test_a_turning_picture_is_followed_all_the_way_round(make_tracker):
     tracker, rolls = make_tracker(), []
     for i in range(0, 360, 8):
@@ -180,6 +182,7 @@ def test_a_turning_picture_is_followed_all_the_way_round(make_tracker):
     assert np.abs((np.array(rolls) - rolls[0] + 180) % 360 - 180).max() < 12
 
 
+@pytest.mark.slow
 def test_what_cannot_be_believed_is_no_face(head, estimator):
     """Whatever the detector says: an estimate without any confidence is not shown, and soon ends the track."""
 
@@ -202,6 +205,7 @@ def test_what_cannot_be_believed_is_no_face(head, estimator):
     assert any(tracker.update(picture, 1 + i / 10).face for i in range(3))
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_turned_at_once_is_followed_again(make_tracker):
     tracker, picture = make_tracker(), data.astronaut()
     turned = np.ascontiguousarray(np.rot90(picture, 2))

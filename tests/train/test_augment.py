@@ -183,6 +183,7 @@ def test_what_is_covered_is_marked_hidden() -> None:
 
 
 @pytest.mark.parametrize("size", [48, 64, 112])
+@pytest.mark.slow
 def test_fewer_pixels_is_shrinking_by_area_and_stretching_back(size: int) -> None:
     image, factors = torch.rand(12, 3, size, size), torch.linspace(0.1, 0.85, 12)
     got = damage.fewer_pixels(image, factors)

@@ -31,6 +31,7 @@ def test_no_gradient_is_no_step_and_no_decay() -> None:
     assert (weight == 1).all()
 
 
+@pytest.mark.slow
 def test_directions_with_little_gradient_are_learned_too() -> None:
     """A quadratic whose directions differ a hundredfold: gradient descent leaves the flat ones behind."""
     torch.manual_seed(0)

@@ -44,6 +44,7 @@ def loose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantise, "MOST_COEFFICIENTS", 1e9)
 
 
+@pytest.mark.slow
 def test_ranges_are_the_largest_inputs(thin: Path) -> None:
     stored = weights.load(thin)
     ranges = quantise.measure(stored, pictures(3, 0))
@@ -62,6 +63,7 @@ def test_ranges_are_the_largest_inputs(thin: Path) -> None:
     assert ranges["layer2.0.conv1"] == ranges["layer1_lateral.conv"] == pytest.approx(seen["high"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_run_time_reads(thin: Path, loose: None, capsys) -> None:
     if not has_int8():
         pytest.skip("this processor gains nothing by int8")
@@ -77,6 +79,7 @@ def test_the_command_writes_what_the_run_time_reads(thin: Path, loose: None, cap
     assert Regressor.load("cpu", thin).precision == "int8"
 
 
+@pytest.mark.slow
 def test_other_weights_get_no_int8_from_them(thin: Path, loose: None) -> None:
     quantise.quantise(thin, Path("anywhere"))
     stored = weights.load(thin)
@@ -100,12 +103,14 @@ def test_int8_that_misses_the_bounds_leaves_no_file(thin: Path, monkeypatch: pyt
     "text",
     ["", "{", "[]", "null", "7", '{"format": 1}', '{"format": 1, "weights": 3, "ranges": {}}', "\ud800", "[" * 100000],
 )
+@pytest.mark.slow
 def test_a_damaged_file_means_no_int8(thin: Path, text: str) -> None:
     activation_ranges.sidecar_path(thin).write_text(text, encoding="utf-8", errors="surrogatepass")
     assert activation_ranges.load(thin) is None
 
 
 @pytest.mark.parametrize("high", [0, -1, "x", None, float("nan"), float("inf"), [], 1e30])
+@pytest.mark.slow
 def test_a_range_that_is_none_means_no_int8(thin: Path, high: object) -> None:
     activation_ranges.save(thin, {"neck_conv": 1.0}, {})
     path = activation_ranges.sidecar_path(thin)

@@ -20,6 +20,8 @@ from face3d_live.train import checkpoint, loop, timed  # noqa: E402
 from face3d_live.train.data.pool import KEYS, Mixture, Pool  # noqa: E402
 from face3d_live.train.data.resident import ResidentMixture  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RECIPE = loop.Recipe(THIN, samples=0, batch=8, warm_up=2, sizes=((0.5, 32), (1.0, 48)), seconds=10.0)
 
 

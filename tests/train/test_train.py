@@ -20,6 +20,8 @@ from face3d_live.train.data.pool import KEYS, Mixture, Pool, ShardWriter  # noqa
 from face3d_live.train.evaluate import answers as evaluate  # noqa: E402
 from face3d_live.train.evaluate import metrics  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RECIPE = loop.Recipe(THIN, samples=6 * 32, batch=32, warm_up=2, sizes=((0.5, 32), (1.0, 48)))
 
 

@@ -204,6 +204,7 @@ def test_an_animation_that_cannot_be_decoded_says_so(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4", "a.avi"])
 @pytest.mark.parametrize("place", [0.3, 0.6])
+@pytest.mark.slow
 def test_garbage_in_the_middle(tmp_path, name, place):
     noise = np.random.default_rng(4)
     frames = [noise.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(60)]

@@ -40,6 +40,7 @@ def test_what_is_outside_the_span_stays_as_error() -> None:
     assert 0.0012 < found.mean.mean() < 0.002  # 1 mm in each of three axes
 
 
+@pytest.mark.slow
 def test_principal_components_find_the_directions_and_their_spread() -> None:
     rng = np.random.default_rng(3)
     truth = np.linalg.qr(rng.normal(size=(120 * 3, 4)))[0].T.reshape(4, 120, 3)

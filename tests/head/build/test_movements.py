@@ -38,6 +38,7 @@ def people(head: Head, count: int) -> list[Observation]:
     return out
 
 
+@pytest.mark.slow
 def test_known_movements_come_back_from_units_of_twice_their_size(head: Head) -> None:
     truth = head.point_basis().expression
     found = measure(head, 2 * truth, people(head, 30))

@@ -147,6 +147,7 @@ async def test_an_output_follows_the_session_that_came_first_or_the_one_it_names
 # --- receivers that are away ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_nobody_listens_then_somebody_does(tmp_path, receiver, caplog):
     port = receiver.port
     receiver.close()
@@ -368,6 +369,7 @@ def test_a_camera_with_jitter_keeps_its_rate():
 # --- the API --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_outputs_over_http(tmp_path, receiver):
     async with serve(ready=False, config=tmp_path, outputs=(f"vmc://127.0.0.1:{receiver.port}",)) as served:
         http, as_json = served.http, {"Content-Type": "application/json"}
@@ -492,6 +494,7 @@ def test_a_wrong_output_ends_the_program_before_the_model_loads(capsys):
         assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 async def test_strangers_may_not_make_outputs(tmp_path):
     async with serve(ready=False, config=tmp_path) as served:
         body, evil = {"url": "vmc://127.0.0.1"}, {"Origin": "https://evil.example"}

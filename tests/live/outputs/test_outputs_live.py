@@ -177,6 +177,7 @@ async def act(served, session, audience: Audience, picture: np.ndarray, first: i
     return audience.newest()
 
 
+@pytest.mark.slow
 async def test_a_drawn_head_is_followed_into_every_receiver(tmp_path):
     drawn = await asyncio.to_thread(pictures)
     sockets = {kind: Receiver() for kind in ("vmc", "livelink", "ifacialmocap", "osf")}

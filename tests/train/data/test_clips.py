@@ -200,6 +200,7 @@ def test_half_of_the_samples_are_rare(frames: list[clips.LabelledFrame]) -> None
     assert len(clips.balanced([], 5, 7, rng)) == 7, "a clip in which nothing happens"
 
 
+@pytest.mark.slow
 def test_shards_are_written(head: Head, data: tuple[Path, list[HeadCodes]], tmp_path: Path) -> None:
     root = data[0]
     counts = clips.build(head, root, tmp_path, root / "answers", (20, 10), {"signer": ("again", "student")})

@@ -64,6 +64,7 @@ def test_untouched_pictures_are_turned_once_more(tmp_path: Path, head: Head, sam
     assert not (tmp_path / "late").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_travels(tmp_path: Path, head: Head) -> None:
     data = data_folder(tmp_path / "data")
     folder = training_folder(tmp_path / "training", head, data)

@@ -15,6 +15,8 @@ from face3d_live.train.data import portraits
 from face3d_live.train.data.pool import Pool, project
 from face3d_live.train.data.turned import Turner, moved_expression
 
+pytestmark = pytest.mark.slow
+
 Made = tuple[Path, list[dict[str, np.ndarray]]]
 #: In the teacher's own order.
 NAMES = ["_neutral", "browInnerUp", "eyeBlinkLeft", "jawOpen", "mouthSmileLeft", "mouthSmileRight"]

@@ -24,6 +24,8 @@ from face3d_live.train.evaluate import report as evaluate_report
 from face3d_live.train.evaluate.answers import Evaluator, Measured, Samples, describe, evaluate_pool
 from face3d_live.train.evaluate.metrics import Answers
 
+pytestmark = pytest.mark.slow
+
 COUNT = 40
 
 

@@ -160,6 +160,7 @@ def test_motions_blink_and_come_to_rest() -> None:
     assert np.abs(np.diff(jaw)).max() < 0.5  # no jumps
 
 
+@pytest.mark.slow
 def test_moving_heads_are_drawn_with_their_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture shows what the truth says: a face that a tracker knowing nothing of it finds at the landmarks."""
     monkeypatch.setattr(rendered_clips, "FRAMES", 20)

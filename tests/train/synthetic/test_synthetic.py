@@ -23,6 +23,8 @@ from face3d_live.train.synthetic.render import Subject
 from face3d_live.train.synthetic.scene import Light, place, sample_light
 from face3d_live.train.synthetic.skins import Skin, TextureCoder, load_skins
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def generator(head: Head, tmp_path_factory: pytest.TempPathFactory) -> Generator:
