@@ -13,10 +13,10 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.points import EYE_CORNERS
 from face3d_live.reconstruct.advice import refusal
+from face3d_live.reconstruct.augmented_estimate import estimate_augmented
 from face3d_live.reconstruct.frame import LEANING, PhotoFrame, frame_around
 from face3d_live.reconstruct.rotation_consistency import disagreement
 from face3d_live.reconstruct.search import search
-from face3d_live.reconstruct.test_time_augmentation import estimate_augmented
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.rotations import wrap_angle

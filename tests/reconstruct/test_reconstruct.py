@@ -20,8 +20,8 @@ from face3d_live.export.params import params_from
 from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
+from face3d_live.reconstruct.augmented_estimate import estimate_augmented
 from face3d_live.reconstruct.find import Finder
-from face3d_live.reconstruct.test_time_augmentation import estimate_augmented
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
 from face3d_live.track.detector import Detector
