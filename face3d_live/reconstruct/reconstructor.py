@@ -125,9 +125,12 @@ class Reconstructor:
         """The faces of a picture, the largest first: what `Options.face` chooses from. Raises ValueError as `photo`."""
         return self._finder.faces(checked_rgb(rgb, "photo"))
 
-    def find(self, rgb: Picture, choice: Choice) -> Found:
-        """One face of a picture with its codes. Raises InputError: see `Finder.find`; ValueError: see `photo`."""
-        return self._finder.find(checked_rgb(rgb, "photo"), choice)
+    def find(self, rgb: Picture, choice: Choice, detections: Sequence[Detection] | None = None) -> Found:
+        """One face of a picture with its codes. detections: of `search`, where it was done before.
+
+        Raises ValueError for what is no picture, InputError: see `Finder.find`.
+        """
+        return self._finder.find(checked_rgb(rgb, "photo"), choice, detections)
 
     def photo(
         self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
@@ -154,7 +157,7 @@ class Reconstructor:
     ) -> tuple[Found, Quality]:
         """The first two stages."""
         with run.stage("face", 0.0):
-            found = self._finder.find(rgb, run.options.face, detections)
+            found = self.find(rgb, run.options.face, detections)
             quality = assess(rgb, found)
         with run.stage("geometry", 0.15):
             if run.options.refine and run.options.only == "all":

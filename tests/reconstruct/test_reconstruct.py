@@ -46,7 +46,7 @@ class Knows(Reconstructor):
 
     codes = posed()
 
-    def find(self, rgb, choice):
+    def find(self, rgb, choice, detections=None):
         if rgb.mean() < 5:
             raise InputError("no-face", "no face was found")
         camera = Camera.webcam(rgb.shape[1], rgb.shape[0])

@@ -78,7 +78,7 @@ class Knows(Reconstructor):
         self._codes = codes
         self._n = -1
 
-    def find(self, rgb, choice):
+    def find(self, rgb, choice, detections=None):
         self._n += 1
         codes = self._codes[self._n]
         if codes is None:
