@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests run side by side: the threads of one would wait for those of another, spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import face3d_live.cli  # noqa: F401  as in every program: one BLAS thread
 from face3d_live.head.model import Head
 from face3d_live.texture.albedo import Albedo

@@ -37,7 +37,7 @@ def train(
     generators: Annotated[int, typer.Option(help="processes that draw synthetic faces meanwhile")] = 2,
     device: AnyDevice = Device.auto,
     start: Annotated[Path | None, typer.Option(help="weights to begin with instead of chance")] = None,
-    quick: Annotated[bool, typer.Option(help="a thin network for two minutes, to see that everything works")] = False,
+    quick: Annotated[bool, typer.Option(help="a thin network for half a minute, to see that everything works")] = False,
 ) -> None:
     """Train the network from scratch, or go on with a run that was interrupted.
 

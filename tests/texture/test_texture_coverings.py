@@ -123,6 +123,6 @@ def test_a_photo_without_skin_is_refused(head, person, monkeypatch):
     blue = (picture.mean(2, keepdims=True) * (0.4, 0.7, 1.4)).clip(0, 255).astype(np.uint8)
     maker = Reconstructor("cpu")
     found = Found(CODES, CAMERA, 0.9, points.astype(np.float32), np.ones(478, np.float32))
-    monkeypatch.setattr(maker, "find", lambda rgb, choice: found)
+    monkeypatch.setattr(maker, "find", lambda rgb, choice, detections: found)
     with pytest.raises(Exception, match="no-skin"):
         maker.photo(blue, Options("low", 512, refine=False))
