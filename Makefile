@@ -9,8 +9,7 @@ live:  ## set up what is missing, then serve the page
 	@.venv/bin/python run_live.py $(ARGS)
 
 test: lint page  ## set up what is missing, then lint, type-check and test
-	$(PYTEST) -m "not browser"
-	.venv/bin/python -m pytest -m browser
+	$(PYTEST)
 
 quick:  ## the unit tests alone, in less than a minute
 	@scripts/setup.sh test

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,19 @@ from face3d_live.texture.albedo import Albedo
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests run side by side module by module, but only one process at a time runs Chromium: two would starve it."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneChromium(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.split("::", 1)[0]
+            return "browser" if module.startswith("tests/browser/") else module
+
+    return OneChromium(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
