@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -56,6 +57,27 @@ RTCPeerConnection.prototype.createDataChannel = function (...args) {
 };
 """
 
+#: A camera before which a face keeps still: the JPEG given as base64. One corner pixel changes, so that frames come.
+STILL_CAMERA = """(base64) => {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  navigator.mediaDevices.getUserMedia = async () => {
+    const picture = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+    const canvas = document.createElement("canvas");
+    canvas.width = picture.width;
+    canvas.height = picture.height;
+    const context = canvas.getContext("2d");
+    let drawn = 0;
+    const draw = () => {
+      context.drawImage(picture, 0, 0);
+      context.fillStyle = drawn++ % 2 ? "#000" : "#111";
+      context.fillRect(0, 0, 1, 1);
+    };
+    draw();
+    setInterval(draw, 33);
+    return canvas.captureStream(30);
+  };
+}"""
+
 #: A camera that the person allows late: `window.asked` has one `allow` for each time the page asked.
 SLOW_CAMERA = """() => {
   const { mediaDevices } = navigator, open = mediaDevices.getUserMedia.bind(mediaDevices);
@@ -91,6 +113,14 @@ def camera_file(folder: Path) -> Path:
             assert ok
             target.write(jpeg.tobytes())
     return path
+
+
+def still_jpeg() -> str:
+    """The sample's first picture, a face at rest, as base64 of a JPEG."""
+    with av.open(str(SAMPLE)) as source:
+        ok, jpeg = cv2.imencode(".jpg", next(source.decode(video=0)).to_ndarray(format="bgr24"))
+    assert ok
+    return base64.b64encode(jpeg.tobytes()).decode()
 
 
 class LiveServer:
