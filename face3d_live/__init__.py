@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+from face3d_live.version import __version__
 
 if TYPE_CHECKING:
     from face3d_live.avatar.load import read_avatar

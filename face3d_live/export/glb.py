@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from face3d_live import __version__
 from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
 from face3d_live.export.gltf import Buffer
 from face3d_live.export.obj import MATERIAL, UV_MAP
@@ -20,6 +19,7 @@ from face3d_live.export.png import png_bytes
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.typing import Picture
+from face3d_live.version import __version__
 
 _STILL = 1e-5  # metres: smaller offsets of a vertex are left out, as they are invisible
 _UNTURNED = 2e-3  # the same for a unit normal

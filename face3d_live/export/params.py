@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from face3d_live import __version__, arrays
+from face3d_live import arrays
 from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.typing import Array
+from face3d_live.version import __version__
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import face3d_live
 from face3d_live.errors import AssetError
 from face3d_live.regress import model_cache, openvino_graph, weights
 from face3d_live.regress.activation_ranges import Ranges
 from face3d_live.regress.devices import instructions
 from face3d_live.regress.openvino_loader import core, openvino
 from face3d_live.regress.prediction import HEADS, Raw
+from face3d_live.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def _cache_key(path: Path, plugin: str, precision: str, ranges: Ranges) -> str:
     return model_cache.key(
         weights=model_cache.digest(path),
         graph=model_cache.digest(Path(openvino_graph.__file__)),
-        program=face3d_live.__version__,
+        program=__version__,
         openvino=openvino().__version__,
         device=core().get_property(plugin, "FULL_DEVICE_NAME"),
         instructions=instructions(),

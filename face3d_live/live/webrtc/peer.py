@@ -20,7 +20,6 @@ from aiortc import (
 from aiortc.exceptions import InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
-import face3d_live
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
 from face3d_live.live.sessions.observer import SessionFrame
@@ -29,6 +28,7 @@ from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
 from face3d_live.live.webrtc.audio_receiver import AudioReceiver, AudioVideoSync
 from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, to_rgb
 from face3d_live.takes.sound import Samples
+from face3d_live.version import __version__
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Peer:
         self._control = data_channel.ControlChannel(channel)
         channel.on("message", self._on_message)
         session = self._session
-        self._send("hello", session=session.id, device=session.device, names=ARKIT, version=face3d_live.__version__)
+        self._send("hello", session=session.id, device=session.device, names=ARKIT, version=__version__)
 
     def _on_message(self, message: str | bytes) -> None:
         try:
