@@ -143,7 +143,7 @@ def figure_rows(report: Report) -> list[Row]:
         rows.append(Row(f"{name}: rank r of confidence and error", rho))
     return (
         rows
-        + _oracle_rows(report)
+        + _true_point_rows(report)
         + _scan_rows(report)
         + _clip_rows(report)
         + _drawn_rows(report)
@@ -151,10 +151,10 @@ def figure_rows(report: Report) -> list[Row]:
     )
 
 
-def _oracle_rows(report: Report) -> list[Row]:
+def _true_point_rows(report: Report) -> list[Row]:
     """What better points would give; the whole table is in the document."""
     rows = []
-    for part in report.get("oracle", ()):
+    for part in report.get("true_points", ()):
         figures = ", ".join(number(part[key]) for key in ("mean_r", "vertices_mm", "known_scale_mm"))
         title = f"fit to true points, noise {part['noise_percent']:g} %: mean r; mm; mm, size given"
         rows.append(Row(title, "", figures))

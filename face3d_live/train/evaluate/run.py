@@ -101,7 +101,7 @@ class Run:
         """The parts that are about single pictures."""
         measured, pool = self.measure(evaluator, "synthetic_heldout", HELD_OUT)
         report: dict[str, Any] = {"synthetic": faces.synthetic_figures(self.head, measured)}
-        report["oracle"] = true_points.true_point_figures(self.head, measured)
+        report["true_points"] = true_points.true_point_figures(self.head, measured)
         self.look("synthetic", measured, pool)
         whose, samples = faces.held_out_portraits(self.head, self.data, self.limit)
         measured = evaluator.measure(samples, progress=self.step("portraits", len(whose)))

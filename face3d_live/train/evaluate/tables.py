@@ -26,8 +26,8 @@ def breakdown_tables(report: Report) -> list[str]:
             part, title = report[name], f"## {name.capitalize()}"
             out.append(f"{title}: errors by group, as shipped\n\n{_groups(part)}")
             out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
-    if "oracle" in report:
-        out.append(f"## Synthetic faces: what the fit would make of better points\n\n{_oracle(report['oracle'])}")
+    if "true_points" in report:
+        out.append(f"## Synthetic faces: what the fit would make of better points\n\n{_true_points(report['true_points'])}")
     if report.get("drawn"):
         out.append(f"## Moving heads with known codes: r over time\n\n{_group_channels(report['drawn'])}")
     clips = report.get("clips")
@@ -58,7 +58,7 @@ def _groups(part: Report) -> str:
     return markdown_table(header, rows)
 
 
-def _oracle(parts: Sequence[Report]) -> str:
+def _true_points(parts: Sequence[Report]) -> str:
     keys = ("mean_r", "vertices_mm", "aligned_mm", "known_scale_mm", "scale_mean_percent", "scale_sd_percent")
     rows = [[f"{p['noise_percent']:g} %", str(p["faces"]), *(f"{p[key]:.2f}" for key in keys)] for p in parts]
     errors = ("vertices, mm", "aligned", "size given", "too small by, %", "sd, %")
