@@ -27,7 +27,9 @@ def breakdown_tables(report: Report) -> list[str]:
             out.append(f"{title}: errors by group, as shipped\n\n{_groups(part)}")
             out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
     if "true_points" in report:
-        out.append(f"## Synthetic faces: what the fit would make of better points\n\n{_true_points(report['true_points'])}")
+        out.append(
+            f"## Synthetic faces: what the fit would make of better points\n\n{_true_points(report['true_points'])}"
+        )
     if report.get("drawn"):
         out.append(f"## Moving heads with known codes: r over time\n\n{_group_channels(report['drawn'])}")
     clips = report.get("clips")
