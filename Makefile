@@ -15,9 +15,9 @@ quick:  ## the unit tests alone, in less than a minute
 	@scripts/setup.sh test
 	@$(PYTEST) -q -m "not (slow or server or browser or data or cuda)"
 
-coverage:  ## all tests, and what of the package they run
+coverage:  ## what of the package the tests run, those in a browser left out
 	@scripts/setup.sh test
-	$(PYTEST) --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not browser" --cov --cov-report=term:skip-covered
 
 lint:
 	@scripts/setup.sh test
