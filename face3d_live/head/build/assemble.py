@@ -12,7 +12,7 @@ from face3d_live.codes import INDEX
 from face3d_live.head import regions
 from face3d_live.head.build import expression as ex
 from face3d_live.head.build import identity as ident
-from face3d_live.head.build import mouth
+from face3d_live.head.build import mouth, region_labels
 from face3d_live.head.build.atlas import build_atlas
 from face3d_live.head.build.bend import Bender
 from face3d_live.head.build.closing import MARGINS, closing
@@ -53,10 +53,10 @@ class Build:
         names = list(COMPONENT_SIZES)
         self.is_anny = {n: source.component == i for i, n in enumerate(names)}
         skin = self.is_anny["skin"]
-        self.ears_anny = regions.filled(skin & (_both(source, "ear-trans-forward") > EAR), source.faces, skin)
+        self.ears_anny = region_labels.filled(skin & (_both(source, "ear-trans-forward") > EAR), source.faces, skin)
         growth = _both(source, "ear-scale-incr")
         self.still_ears, self.atlas_ears = (
-            regions.filled(skin & (growth > least), source.faces, skin) for least in (STILL_EAR, ATLAS_EAR)
+            region_labels.filled(skin & (growth > least), source.faces, skin) for least in (STILL_EAR, ATLAS_EAR)
         )
         self.origin = ORIGIN
 
@@ -199,7 +199,7 @@ class Build:
     def label(self, points: Array) -> None:
         """Regions, from the 478 points on the middle head."""
         normals = vertex_normals(self.middle, self.faces)
-        self.region_of = regions.label(self.middle, normals, self.part, points, self.ears)
+        self.region_of = region_labels.label(self.middle, normals, self.part, points, self.ears)
 
     def texture_atlas(self) -> None:
         """The project's own layout; it cuts no quad."""
