@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.head.topology import vertex_of_uv
 from face3d_live.typing import Array, Picture
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class HeadMesh:
         from trimesh.visual.material import SimpleMaterial
         from trimesh.visual.texture import TextureVisuals
 
-        owner = np.zeros(len(self.uv), np.int32)
-        owner[self.face_uv] = self.faces
+        owner = vertex_of_uv(self.faces, self.face_uv, len(self.uv))
         picture = None if self.texture is None else Image.fromarray(self.texture)
         return trimesh.Trimesh(
             vertices=self.vertices[owner],

@@ -36,6 +36,13 @@ def _no_triangles() -> NDArray[np.int32]:
     return np.empty((0, 3), np.int32)
 
 
+def vertex_of_uv(faces: NDArray[np.int32], face_uv: NDArray[np.int32], count: int) -> NDArray[np.int32]:  # (F, 3) x 2
+    """(count,) the vertex of each texture coordinate; 0 for one that no face has."""
+    owner = np.zeros(count, np.int32)
+    owner[face_uv] = faces
+    return owner
+
+
 @dataclass
 class MeshTopology:
     """Connectivity of one level; vertices come from outside, as the head moves.
@@ -72,9 +79,7 @@ class MeshTopology:
     @cached_property
     def split_vertex(self) -> NDArray[np.int32]:
         """(U,) the vertex of each texture coordinate: GPU arrays are vertices[split_vertex], uv and face_uv."""
-        owner = np.zeros(len(self.uv), np.int32)
-        owner[self.face_uv] = self.faces
-        return owner
+        return vertex_of_uv(self.faces, self.face_uv, len(self.uv))
 
     def refine(self, low_vertices: Array) -> Array:  # (V_low, 3) -> (V, 3)
         """This level's vertices from the low level's; a linear map, the identity for the low level."""
