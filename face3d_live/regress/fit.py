@@ -65,7 +65,7 @@ class Prior:
 #: Without a guess of the coefficients; with another tracker's scores, which labels are to keep close to; with a
 #: network's coefficients.
 FROM_POINTS = Prior(4.0, 0.15)
-FROM_SCORES = Prior(0.0, 0.03)
+FROM_SCORES = Prior(0.0, 0.01)
 FROM_NETWORK = Prior(2.0, 0.12)
 
 
