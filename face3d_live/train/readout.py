@@ -8,8 +8,8 @@ still,
 
 1. the coefficients that real pictures have labels for are fitted to them by ridge regression on the features that the
    last layers read, with the `WEIGHTS` of the kinds of pictures; those that only drawn faces have, to those;
-2. each channel is stretched about its mean by the inverse of its slope, measured on faces that the regression had not
-   seen, where it is sure enough of what it sees (`LEAST_R`).
+2. each channel is stretched about its value at rest by the inverse of its slope, measured on faces that the regression
+   had not seen, where it is sure enough of what it sees (`LEAST_R`).
 
 Both are folded into the weights: the form of the network stays.
 """
@@ -52,7 +52,9 @@ RIDGE = 0.2
 #: Parts that the pictures are divided into for measuring; neighbours in a pool are of one person.
 FOLDS = 5
 #: A channel is stretched where it correlates so much with the truth, and at most so far.
-LEAST_R, MOST_GAIN = 0.4, 2.5
+LEAST_R, MOST_GAIN = 0.4, 2.0
+#: Percentile of the answers that stands for faces at rest.
+REST = 25
 BATCH = 64
 
 
@@ -101,29 +103,42 @@ def refit(network: Network, samples: Samples) -> Measured:
             change, shift = (whole - part).solve(channels)
             unseen[rows] += samples.features[rows] @ change + shift
         change, shift = whole.solve(channels)
-        matrix[channels] += change.T
-        bias[channels] += shift
         for column, k in enumerate(channels):
             rows = judged & samples.known[:, k]
             if not rows.any():
                 continue
-            r, slope, gain = _size(unseen[rows, column], samples.truth[rows, k])
-            results[:, k] = r, slope, gain
-            middle = float(samples.truth[rows, k].mean())
-            matrix[k] *= gain
-            bias[k] = gain * (bias[k] - middle) + middle
+            size = _size(unseen[rows, column], samples.truth[rows, k])
+            before = _size(samples.answers[rows, k], samples.truth[rows, k])
+            if size.r > before.r:
+                matrix[k] += change[:, column]
+                bias[k] += shift[column]
+            else:
+                size = before
+            results[:, k] = size.r, size.slope, size.gain
+            matrix[k] *= size.gain
+            bias[k] = size.gain * (bias[k] - size.rest) + size.rest
     readers.set_map(matrix, bias)
     return Measured(*results)
 
 
-def _size(answers: AnyArray, truth: AnyArray) -> tuple[float, float, float]:
-    """Correlation, slope on the truth, and the gain that brings the slope to 1, within `MOST_GAIN`."""
+@dataclass(frozen=True)
+class _Size:
+    """Correlation and slope of answers on the truth, the answer to faces at rest, and the gain for a slope of 1."""
+
+    r: float
+    slope: float
+    rest: float
+    gain: float
+
+
+def _size(answers: AnyArray, truth: AnyArray) -> _Size:
     answers = np.clip(answers, 0, 1)
+    rest = float(np.percentile(answers, REST))
     a, t = answers - answers.mean(), truth - truth.mean()
     if t.std() < 1e-4 or a.std() < 1e-6:
-        return np.nan, np.nan, 1.0
+        return _Size(-1.0, 0.0, rest, 1.0)
     r, slope = float(a @ t / np.sqrt((a @ a) * (t @ t))), float(a @ t / (t @ t))
-    return r, slope, float(np.clip(1 / slope, 1, MOST_GAIN)) if r >= LEAST_R else 1.0
+    return _Size(r, slope, rest, float(np.clip(1 / slope, 1, MOST_GAIN)) if r >= LEAST_R else 1.0)
 
 
 @dataclass(frozen=True)
