@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
-from face3d_live.errors import AssetError, InputError
+from face3d_live.errors import AssetError, ConflictError, InputError
 from face3d_live.export.bundle import zip_bytes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
 
@@ -69,11 +69,11 @@ class FakePipeline:
     def calibrate(self, session, request):
         if request.step == "load":
             self.neutral[session] = 0.0 if request.state is None else float(request.state.expression[INDEX["jawOpen"]])
-            return CalibrationResult(True, state=request.state)
+            return CalibrationResult(request.state)
         if self.level[session] < 0.02:
-            return CalibrationResult(False, "no face to calibrate on")
+            return CalibrationResult(error=ConflictError("no-face", "no face to calibrate on"))
         self.neutral[session] = self.level[session]
-        return CalibrationResult(True, state=self.level[session])
+        return CalibrationResult(self.level[session])
 
     def _misbehave(self, level):
         """Hook for the wicked one."""

@@ -205,7 +205,7 @@ async def test_calibrating_on_nothing_is_refused():
         session = client.attach("a", ear)
         session.calibrate()
         await ear.until(lambda: ear.calibrations)
-        assert not ear.calibrations[0].ok and "no face" in ear.calibrations[0].reason
+        assert not ear.calibrations[0].ok and ear.calibrations[0].error.code == "no-face"
 
 
 def test_the_engine_dies_with_its_parent():

@@ -133,7 +133,7 @@ async def test_calibration_by_channel_and_by_http():
         await browser.message("frame")
         browser.send(type="calibrate")
         refused = await browser.message("calibrated")
-        assert refused["ok"] is False and "no face" in refused["reason"]
+        assert refused["ok"] is False and "no face" in refused["reason"] and refused["error"]["code"] == "no-face"
         response = await served.http.post(browser.location + "/calibrate")
         assert response.status_code == 409 and response.json()["ok"] is False
         browser.camera.level = 0.4
