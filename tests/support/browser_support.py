@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import expect, sync_playwright
+from waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
@@ -139,12 +140,10 @@ class LiveServer:
         command = [sys.executable, str(ROOT / "run_live.py"), "--port", str(self.port), "--device", "cpu"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-        end = time.monotonic() + timeout
-        while time.monotonic() < end and self._process.poll() is None:
-            if self.healthy():
-                return
-            time.sleep(0.2)
-        raise RuntimeError(f"the server did not start:\n{self._log.read_text()[-3000:]}")
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: self.healthy() or self._process is None or self._process.poll() is not None, timeout)
+        if not self.healthy():
+            raise RuntimeError(f"the server did not start:\n{self._log.read_text()[-3000:]}")
 
     def healthy(self) -> bool:
         try:
@@ -162,11 +161,7 @@ class LiveServer:
 
 def until(page: Any, expression: str) -> None:
     """Wait for a condition. Playwright's own way is against the page's content security policy."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never: {expression}")
+    wait_until(lambda: page.evaluate(expression))
 
 
 def grab(page: Any) -> NDArray[np.float64]:  # (64, 64, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from live_fakes import grey
 from live_helpers import serve
 from recording_helpers import code_of, play
 from tracker_world import World, at
+from waiting import until
 
 import face3d_live
 from face3d_live.codes import INDEX, HeadCodes
@@ -66,8 +66,7 @@ async def show(served, session, level):
     await play(served, session, 1)  # a different one first
     before = session.state()["frame"]
     session.submit(grey(level), 1.0, 0.0)
-    while session.state()["frame"] == before:
-        await asyncio.sleep(0.002)
+    await until(lambda: session.state()["frame"] != before)
     return session.last.result.codes.expression[JAW]
 
 
