@@ -48,7 +48,9 @@ def fit_reference(
     def residuals_of(x: AnyArray) -> AnyArray:  # (K, P) -> (K, R), of K sets of variables
         rotation, translation = pose(x)
         expression = x[:, 6 : 6 + N_EXPRESSION]
-        shape = x[:, 6 + N_EXPRESSION :] if solve_shape else np.broadcast_to(init.shape.astype(np.float64), (len(x), 80))
+        shape = (
+            x[:, 6 + N_EXPRESSION :] if solve_shape else np.broadcast_to(init.shape.astype(np.float64), (len(x), 80))
+        )
         blinks = np.tensordot(shape, blink_basis, 1)  # (K, 2, N, 3)
         local = mean + np.tensordot(expression, expression_basis, 1)
         local = local + np.einsum("kb,kbnc->knc", expression[:, list(BLINKS)], blinks)

@@ -14,7 +14,7 @@ import pytest
 from live_fakes import grey
 from live_helpers import serve
 from recording_helpers import code_of, play
-from takes_support import CAMERA, HEADER, frames
+from takes_support import CAMERA, HEADER, FullDisk, frames
 from waiting import until
 
 from face3d_live.codes import INDEX
@@ -82,23 +82,16 @@ async def test_a_disk_that_falls_behind_leaves_a_marked_gap_and_delays_nobody(tm
     assert [gap.why for _, gap in take.gaps] == ["disk"] and len(take) in (11, 12)
 
 
-async def test_a_disk_that_fills_ends_the_take_and_says_so(tmp_path, monkeypatch):
-    append, count = TakeWriter._append, [0]
-
-    def full(self, text):
-        count[0] += 1
-        if count[0] > 4:
-            raise InputError("disk-full", "free some")
-        append(self, text)
-
-    monkeypatch.setattr(TakeWriter, "_append", full)
-    trouble = []
-    recorder = recorder_at(tmp_path / "a.jsonl", trouble)
+async def test_a_disk_that_fills_ends_the_take_and_says_so(tmp_path):
+    trouble, disk = [], FullDisk(tmp_path / "a.jsonl", writes=4)
+    with disk.opened():
+        recorder = recorder_at(tmp_path / "a.jsonl", trouble)
     for frame in frames(10):
         add(recorder, frame)
     await recorder.closed()
     assert [error.code for error in trouble] == ["disk-full"]
-    assert recorder.state()["error"] == {"code": "disk-full", "message": "free some"}
+    assert recorder.state()["error"] == trouble[0].to_json()
+    disk.file.close()
     take = load(tmp_path / "a.jsonl")
     assert len(take) == 3 and any("interrupted" in note for note in take.notes)
 
@@ -213,10 +206,10 @@ async def test_a_failing_disk_is_told_to_the_user(tmp_path, monkeypatch):
         url = f"/api/sessions/{session.id}/recording"
         assert (await served.http.post(url, json={"action": "start"})).status_code == 201
 
-        def full(self, text):
+        def full(self, record):
             raise InputError("disk-full", "no space is left")
 
-        monkeypatch.setattr(TakeWriter, "_append", full)
+        monkeypatch.setattr(TakeWriter, "write", full)
         await play(served, session, 2)
         await until(lambda: heard)
         assert heard == [("recording-failed", "no space is left")]

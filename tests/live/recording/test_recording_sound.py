@@ -212,7 +212,7 @@ def test_a_film_that_is_drawn_anew_has_the_sound(tmp_path, monkeypatch, suffix):
         for i in range(len(take)):
             yield np.full((size, size, 4), 20 + 200 * take.expression[i, INDEX["jawOpen"]], np.uint8)
 
-    monkeypatch.setattr(export_video, "_pictures", pictures)
+    monkeypatch.setattr(export_video, "draw_pictures", pictures)
     out = tmp_path / f"film{suffix}"
     tools.export(recorded(tmp_path), out, size=64)
     start, end = loud(np.concatenate(list(sound.chunks(out))))
