@@ -27,6 +27,8 @@ Task = Callable[..., bytes]
 
 TASK_SECONDS = 120.0
 
+_STOPPING = "the server is shutting down"
+
 
 def _serve(connection: Connection) -> None:
     """The child's main function."""
@@ -97,6 +99,8 @@ class Worker:
             await asyncio.to_thread(self._end)
 
     def _exchange(self, task: Task, arguments: tuple[Any, ...], report: Report) -> bytes:
+        if self._closing.is_set():
+            raise AssetError("stopping", _STOPPING)
         connection = self._connected()
         try:
             connection.send((task, arguments))
@@ -117,7 +121,7 @@ class Worker:
             raise AssetError("worker-died", "the process that did this crashed; the log says why") from error
         self._end()
         if self._closing.is_set():
-            raise AssetError("stopping", "the server is shutting down")
+            raise AssetError("stopping", _STOPPING)
         raise AssetError("too-slow", f"gave up after {self.task_seconds:.0f} s")
 
     def _connected(self) -> Connection:
