@@ -5,6 +5,7 @@ import json
 import struct
 import zlib
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_all_files_are_there_and_open(made, known, head, tmp_path):
     result, stages = made
     assert tuple(result.files) == FILES
     write_folder(result.files, tmp_path / "out")
-    mesh = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
+    mesh: Any = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
     assert len(mesh.faces) == len(head.topology("medium").faces)
     assert mesh.visual.uv.shape == (len(mesh.vertices), 2)
     assert mesh.visual.material.image.size == (512, 512)

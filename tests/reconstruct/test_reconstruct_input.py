@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import string
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -318,7 +319,7 @@ def test_patterns_are_expanded_here_too(album):
 
 def test_a_photo_comes_through_a_pipe(makes, album, tmp_path, monkeypatch):
     piped = SimpleNamespace(buffer=io.BytesIO((album / "a.png").read_bytes()))
-    monkeypatch.setattr(batch.sys, "stdin", piped)
+    monkeypatch.setattr(sys, "stdin", piped)
     assert batch.reconstruct_photos([batch.STDIN], tmp_path / "out", Options()) == 0
     assert (tmp_path / "out" / "mesh.obj").read_bytes() == b"v"
 
