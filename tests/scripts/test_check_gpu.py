@@ -29,7 +29,7 @@ def check() -> ModuleType:
         ("raise SystemExit(3)", "FAILED", True, 20),
         ("import no_such_package", "no no_such_package", False, 20),
         ("import os; os.abort()", "FAILED", True, 20),
-        ("import subprocess as s; s.run(['sleep', '60'])", "TOO LONG", True, 1),
+        ("import subprocess as s; s.run(['sleep', '60'])", "TOO LONG", True, 5),
     ],
 )
 @pytest.mark.slow
