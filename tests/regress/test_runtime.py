@@ -225,6 +225,9 @@ def test_a_prediction_that_is_not_finite_is_lost_and_no_error(head, name, bad):
         prediction = decode(raw)
 
     class Broken:
+        def cut(self, rgb, square, points=None):
+            return square.extract(rgb), square
+
         def predict(self, crops):
             return prediction
 

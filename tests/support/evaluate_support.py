@@ -79,4 +79,5 @@ class Knowing:
             points=take["points"] + np.float32([self.shift, 0]),
             sigma=np.full((count, 478), 0.004, np.float32),
             confidence=np.full(count, np.exp(-self.shift / 0.06), np.float32),
+            coefficients=np.zeros((count, 0), np.float32),
         )
