@@ -22,15 +22,20 @@ def deep3d_folder(name: str) -> Path | None:
     raise InputError("bad-regressor", f"{name!r} is no regressor: use own, or deep3d:FOLDER (docs/deep3d.md)")
 
 
-def check_files(name: str) -> None:
-    """Whether the files are there, without reading them. Raises as `load_regressor`, but for what is inside."""
-    folder = deep3d_folder(name)
-    if folder is not None:
-        from face3d_live.regress.deep3d.checkpoint import find_checkpoint
-        from face3d_live.regress.deep3d.morphable_model import find_model
+def notice(name: str) -> str | None:
+    """What the user is to be told before the regressor is used: the licence of its files, once; else None.
 
-        find_checkpoint(folder)
-        find_model(folder)
+    Finds the files without reading them. Raises InputError "bad-regressor", AssetError "deep3d-missing", "bfm-missing".
+    """
+    folder = deep3d_folder(name)
+    if folder is None:
+        return None
+    from face3d_live.regress.deep3d.checkpoint import find_checkpoint
+    from face3d_live.regress.deep3d.licence import licence_notice
+    from face3d_live.regress.deep3d.morphable_model import find_model
+
+    find_checkpoint(folder)
+    return licence_notice(find_model(folder))
 
 
 def load_regressor(

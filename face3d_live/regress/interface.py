@@ -1,4 +1,4 @@
-"""`FaceRegressor`: what the tracker, the fit and the reconstruction need of a network. Everything else about it is its own.
+"""`FaceRegressor`: what the tracker, the fit and the reconstruction need of a network. The rest of it is its own.
 
 `runtime.Regressor` is the project's own, `deep3d.regressor.Deep3DRegressor` runs other people's weights.
 """
@@ -6,11 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from numpy import int32
+from numpy.typing import NDArray
 
 from face3d_live.regress.crop import Crop
 from face3d_live.regress.prediction import Prediction
-from face3d_live.typing import AnyArray, Picture, Rgb
+from face3d_live.typing import AnyArray, Array, Picture, Rgb
+
+
+@dataclass(frozen=True)
+class OwnMesh:
+    """A face in a regressor's own topology, with its expression: vertices (V, 3), metres, head frame; faces (F, 3);
+    colours (V, 3) albedo, sRGB 0..1."""
+
+    vertices: Array
+    faces: NDArray[int32]
+    colours: Array
 
 
 class FaceRegressor(Protocol):
@@ -40,3 +54,11 @@ class FaceRegressor(Protocol):
 
         Raises ValueError for another shape or type, and for no pictures.
         """
+
+
+@runtime_checkable
+class HasOwnMesh(Protocol):
+    """A regressor with a mesh of its own."""
+
+    def own_mesh(self, coefficients: AnyArray) -> OwnMesh:
+        """The mesh of coefficients (n,) of a `Prediction`. Raises AssetError for the files that it is read from."""

@@ -29,8 +29,8 @@ _TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 
 @dataclass(frozen=True)
 class Source:
-    """A graph to compile. build: makes it. made_from: all that it depends on, by name, for the key of the compiled model
-    in the cache. outputs: their names, in order."""
+    """A graph to compile. build: makes it. made_from: all that it depends on, by name, for the key of the compiled
+    model in the cache. outputs: their names, in order."""
 
     build: Callable[[], Any]
     made_from: Mapping[str, str]

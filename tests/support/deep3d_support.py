@@ -20,7 +20,7 @@ N_FRONT = 35709
 
 @dataclass(frozen=True)
 class MadeUp:
-    """model: the arrays as a reader should give them. points: (478, 3) where the head's points truly lie on its mean."""
+    """model: the arrays as a reader should give them. points: (478, 3) where the head's points lie on its mean."""
 
     model: MorphableModel
     points: np.ndarray
@@ -60,7 +60,8 @@ def made_up(bend: float = 1.0) -> MadeUp:
 
     def basis(moves: np.ndarray) -> np.ndarray:  # (n, V, 3) -> (3N, n)
         flat = mesh.refine(moves.transpose(1, 0, 2).reshape(head.n_vertices, -1))[kept]
-        return (size * flat.reshape(N_FRONT, len(moves), 3).transpose(0, 2, 1).reshape(3 * N_FRONT, len(moves))).astype(np.float32)
+        columns = flat.reshape(N_FRONT, len(moves), 3).transpose(0, 2, 1).reshape(3 * N_FRONT, len(moves))
+        return (size * columns).astype(np.float32)
 
     expression = np.concatenate([basis(head.expression_basis), np.zeros((3 * N_FRONT, 12), np.float32)], 1)
     keypoints = cKDTree(plain).query(head.landmarks68(head.template))[1]

@@ -18,7 +18,7 @@ from face3d_live.regress.deep3d.layout import SIZE
 from face3d_live.typing import AnyArray, Array64, Picture, Rgb
 
 #: The five mean points, decimetres, x right, y up, z towards the viewer, of a face that looks into the camera: the
-#: middle of the eye at the image's left, that of the other one, the tip of the nose, the mouth's corners left and right.
+#: middle of the eye at the image's left, of the other eye, the tip of the nose, the mouth's corners left and right.
 MEAN_POINTS = np.array(
     [
         [-0.31148657, 0.29036078, 0.13377953],
@@ -46,10 +46,10 @@ def five_points(points: AnyArray) -> Array64:  # (478, 2 or 3) -> (5, 2 or 3)
 
 
 def pos(image: AnyArray, space: AnyArray = MEAN_POINTS) -> tuple[Array64, float]:
-    """Scaled orthography: (translation (2,), scale) that take points in space (N, 3) closest to image points (N, 2), y up.
+    """Scaled orthography: (translation (2,), scale) that take points in space (N, 3) closest to image points (N, 2).
 
-    The two rows of the 2x3 matrix are free, and the scale is the mean of their lengths. Raises LinAlgError for numbers
-    that are not finite.
+    y is up in both. The two rows of the 2x3 matrix are free, and the scale is the mean of their lengths. Raises
+    LinAlgError for numbers that are not finite.
     """
     rows = np.concatenate([space, np.ones((len(space), 1))], 1)
     solved = np.linalg.lstsq(rows, image, rcond=None)[0]  # (4, 2)
@@ -62,9 +62,9 @@ def aligned_crop(five: AnyArray, roll: float = 0.0) -> Crop:
     roll: as in `Crop`; the picture is that of a frame turned so. Points count as pixel indices, the way detectors give
     them: frame pixels less a half. Raises ValueError for points that are not finite or coincide.
     """
-    turned = np.asarray(five, np.float64) @ Crop(0, 0, 1, roll).axes.T - 0.5
-    if not np.isfinite(turned).all():
+    if not np.isfinite(five).all():
         raise ValueError("five points: a number is not finite")
+    turned = np.asarray(five, np.float64) @ Crop(0, 0, 1, roll).axes.T - 0.5
     (x, y), scale = pos(turned * (1, -1))
     if scale < 1e-6:
         raise ValueError("five points: they coincide")
@@ -75,7 +75,7 @@ def aligned_crop(five: AnyArray, roll: float = 0.0) -> Crop:
 
 @dataclass(frozen=True)
 class Cut:
-    """Where the picture lies in the scaled frame, whole pixels: the frame's new size, and the picture's top-left corner."""
+    """Where the picture lies in the scaled frame: the frame's new size and the picture's top-left corner, pixels."""
 
     width: int
     height: int

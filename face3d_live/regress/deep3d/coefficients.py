@@ -1,7 +1,7 @@
 """What the coefficients mean: angles, translation and light in this project's camera axes.
 
-Vertices are in decimetres, x right, y up, z towards the viewer; the camera stands at z = 10 on the axis, its focal length
-is 1015 pixels of the 224, the middle of the picture its principal point.
+Vertices are in decimetres, x right, y up, z towards the viewer; the camera stands at z = 10 on the axis, its focal
+length is 1015 pixels of the 224, the middle of the picture its principal point.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def shading(coefficients: AnyArray, normals: AnyArray) -> Array:  # (..., 257), 
 
 
 def light(coefficients: AnyArray) -> Array:  # (..., 257) -> (..., 27)
-    """The light of `HeadCodes`, which multiplies linear colours: the harmonics nearest to the shading to the power GAMMA."""
+    """The light of `HeadCodes`, which multiplies linear colours: the harmonics nearest to the shading ** GAMMA."""
     seen = np.maximum(shading(coefficients, _NORMALS), 0) ** GAMMA
     bands = _PROJECT @ seen
-    return bands.reshape(*bands.shape[:-2], 27).astype(np.float32)
+    return np.asarray(bands.reshape(*bands.shape[:-2], 27), np.float32)

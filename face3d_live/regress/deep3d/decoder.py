@@ -1,10 +1,10 @@
 """Coefficients to a `Prediction`: the 478 points of the decoded face, and this head's own codes for it.
 
-The points are vertices of the morphable model (`registration`), turned, moved and projected by the network's own camera:
+The points are places on the morphable model (`registration`), turned, moved and projected by the network's own camera:
 exact, up to the correspondence. The codes are where the fit starts and what its priors hold to. They are linear in the
 coefficients: the shape code, and the expression code, whose heads come closest to the decoded neutral points, and to
-their movement, in space, a turn and a shift aside (ridge regression, the priors those of `regress.fit`). The morphable model
-has no gaze: the irises are put where this head's lie that look straight ahead.
+their movement, in space, a turn and a shift aside (ridge regression, the priors those of `regress.fit`). The morphable
+model has no gaze: the irises are put where this head's lie that look straight ahead.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class Decoder:
     def points(self, coefficients: AnyArray) -> Array:  # (B, 257) -> (B, 478, 3)
         """The decoded points in decimetres, not turned."""
         both = np.concatenate([coefficients[:, IDENTITY], coefficients[:, EXPRESSION]], 1)
-        points = self._mean + (both @ self._moves.reshape(len(self._moves), -1)).reshape(-1, N_POINTS, 3)
+        moved = both @ self._moves.reshape(len(self._moves), -1)
+        points = np.asarray(self._mean + moved.reshape(-1, N_POINTS, 3), np.float32)
         mean, basis = self._irises
         irises = mean + (self.shape(coefficients) @ basis).reshape(-1, N_POINTS - N_SKIN, 3)
         points[:, N_SKIN:] = (irises - self.shift) @ self.turn / METRES
@@ -77,7 +78,8 @@ class Decoder:
 
     def shape(self, coefficients: AnyArray) -> Array:  # (B, 257) -> (B, 80)
         """This head's shape code."""
-        return np.clip(self._shape_start + coefficients[:, IDENTITY] @ self._shape, -4, 4).astype(np.float32)
+        code = self._shape_start + coefficients[:, IDENTITY] @ self._shape
+        return np.asarray(np.clip(code, -4, 4), np.float32)
 
     def decode(self, coefficients: Array) -> Prediction:  # (B, 257)
         """See `Prediction`. Coefficients that are not finite give a prediction that is not."""
@@ -85,7 +87,7 @@ class Decoder:
         with np.errstate(all="ignore"):
             points = to_crop(to_camera(self.points(coefficients), coefficients))
             turned = rotation(coefficients)
-            # x_head = METRES * turn @ x + shift, so the head's origin lies at -turn.T @ shift / METRES of the model's frame.
+            # x_head = METRES * turn @ x + shift: the head's origin is -turn.T @ shift / METRES in the model's frame.
             origin = to_camera(np.broadcast_to(-self.turn.T @ self.shift / METRES, (count, 1, 3)), coefficients)[:, 0]
             half = METRES * np.maximum(-origin[:, 2], 1e-3) * CENTRE / FOCAL
             expression = coefficients[:, EXPRESSION] @ self._expression
@@ -112,7 +114,7 @@ class _Points:
         self.mean = np.einsum("pk,pkx->px", weights, model.mean[rows])
 
         def gathered(basis: Array) -> Array:  # (3N, n) -> (n, 478, 3)
-            return np.einsum("pk,pkxn->npx", weights, basis.reshape(-1, 3, basis.shape[1])[rows])
+            return np.asarray(np.einsum("pk,pkxn->npx", weights, basis.reshape(-1, 3, basis.shape[1])[rows]))
 
         moves = np.concatenate([gathered(model.identity), gathered(model.expression)])
         self.moves = np.ascontiguousarray(moves, np.float32)
@@ -140,7 +142,7 @@ class _Solver:
         self._gain, self._weight = gain, weight
 
     def __call__(self, moves: AnyArray) -> Array64:  # (n, 478, 3) -> (n, k)
-        return (moves * self._weight[:, None]).reshape(len(moves), -1) @ self._gain.T
+        return np.asarray((moves * self._weight[:, None]).reshape(len(moves), -1) @ self._gain.T)
 
 
 def _confidence(coefficients: Array) -> Array:  # (B, 257) -> (B,)
@@ -151,4 +153,5 @@ def _confidence(coefficients: Array) -> Array:  # (B, 257) -> (B,)
     offset = np.linalg.norm(shift[:, :2], axis=1) * FOCAL / CENTRE / depth
     size = np.abs(np.log(depth / CAMERA_Z))
     away = np.maximum(np.hypot(offset, size) - USUAL_OFFSET, 0) / USUAL_OFFSET
-    return (CONFIDENCE * np.exp(-(np.maximum(spread - USUAL_SPREAD, 0) ** 2) - away**2)).astype(np.float32)
+    doubt = np.maximum(spread - USUAL_SPREAD, 0) ** 2 + away**2
+    return np.asarray(CONFIDENCE * np.exp(-doubt), np.float32)

@@ -2,8 +2,8 @@
 
 A ResNet50 (v1.5, torchvision's names under `backbone.`) on 224 x 224 pixels of 0..1, global average, then seven 1x1
 convolutions (`final_layers.0` to `.6`), whose outputs lie end to end in the order of `HEADS`. Source: Deng et al.,
-"Accurate 3D Face Reconstruction with Weakly-Supervised Learning", CVPR workshops 2019, and the public description of its
-PyTorch version, from which ModelScope's cv_resnet50_face-reconstruction takes this network unchanged.
+"Accurate 3D Face Reconstruction with Weakly-Supervised Learning", CVPR workshops 2019, and the public description of
+its PyTorch version, from which ModelScope's cv_resnet50_face-reconstruction takes this network unchanged.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ come with Deep3DFaceRecon_pytorch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from face3d_live.arrays import DAMAGE
 from face3d_live.errors import AssetError
 from face3d_live.regress.deep3d.layout import ALBEDO, EXPRESSION, IDENTITY, N_ALBEDO, N_BFM_EXPRESSION, N_IDENTITY
+from face3d_live.regress.deep3d.surface import outward
 from face3d_live.typing import AnyArray, Array
 
 FRONT, BASEL, MOVEMENTS = "BFM_model_front.mat", "01_MorphableModel.mat", "Exp_Pca.bin"
@@ -41,7 +42,7 @@ class MorphableModel:
     """Decimetres, x right, y up, z out of the face. All in the order of the file's vertices.
 
     mean: (N, 3), its own mean at the origin. identity: (3N, 80), expression: (3N, 64), rows x, y, z of each vertex.
-    faces: (F, 3). keypoints: (68,) vertices of iBUG's points.
+    faces: (F, 3) counter-clockwise from outside. keypoints: (68,) vertices of iBUG's points.
     """
 
     mean: Array
@@ -92,7 +93,8 @@ def load_model(place: Path) -> MorphableModel:
         model = _front(place) if (place / FRONT).is_file() else _cut_down(place)
     except DAMAGE as error:  # shapes that do not go together
         raise _foreign(place, str(error)[:200]) from error
-    return _checked(model, place)
+    model = _checked(model, place)
+    return replace(model, faces=np.ascontiguousarray(outward(model.mean, model.faces)))
 
 
 def load_colours(place: Path) -> VertexColours:
@@ -138,7 +140,8 @@ def _kept(place: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _movements(place: Path) -> Array:  # (3 * 53215, 64)
-    """`Exp_Pca.bin`: int32 count, float32 mean (3 x 53215), then as many for each component; `std_exp.txt`: their sizes."""
+    """`Exp_Pca.bin`: int32 count, float32 mean (3 x 53215), then as many for each component. `std_exp.txt`: their
+    standard deviations."""
     path = place / MOVEMENTS
     try:
         count = int(np.fromfile(path, np.int32, 1)[0])

@@ -4,7 +4,7 @@ Both faces are aligned by iBUG's inner 51 points (a similarity). The head's shap
 plane (Chen and Medioni, IVC 1992), then its face is bent in rounds by a field of moves that is as smooth as the surface
 allows (graph Laplacian: Botsch and Sorkine, IEEE TVCG 2008; from stiff to soft: Amberg et al., CVPR 2007). Each vertex
 is drawn to the nearest one of a like normal, and the keypoints to theirs. Upper and lower lip, which touch, are told
-apart by the way along the surface to the lips' own keypoints. In the end every point is dropped onto the nearest triangle.
+apart by the way along the surface to the lips' own keypoints. In the end every point goes to the nearest triangle.
 
 What is kept are vertex numbers and weights, found here and nowhere else, in the user's cache folder.
 """
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from face3d_live import arrays
 from face3d_live.files import replacing
 from face3d_live.head.model import Head
-from face3d_live.head.points import IBUG68_FROM_478, N_POINTS, N_SKIN
+from face3d_live.head.points import IBUG68_FROM_478, LIPS_LOWER, LIPS_UPPER, N_POINTS, N_SKIN
 from face3d_live.regress import model_cache
 from face3d_live.regress.deep3d.surface import closest_on, edges_of, vertex_normals
 from face3d_live.typing import AnyArray, Array, Array64, Mask
@@ -36,6 +36,8 @@ VERSION = 1
 #: iBUG's numbers: those that mean the same place on every face, and the lips'.
 _INNER = np.arange(17, 68)
 _UPPER_LIP, _LOWER_LIP = (49, 50, 51, 52, 53, 61, 62, 63), (55, 56, 57, 58, 59, 65, 66, 67)
+#: The mouth's corners among the 478, outer and inner: of neither lip.
+_CORNERS = (61, 291, 78, 308)
 #: Rounds of the shape code's fit, and metres that a vertex and a keypoint err by there.
 _SHAPE_ROUNDS, _SHAPE_ERROR, _KEYPOINT_ERROR = 8, 0.0015, 0.0015
 #: Rounds: weight of the smoothness against a move of one vertex.
@@ -46,8 +48,8 @@ _KEYPOINT, _FAR, _LIKE = 10.0, 0.015, 0.5
 
 @dataclass(frozen=True)
 class Correspondence:
-    """vertices: (478, 3) of the other mesh and weights: (478, 3), each row adds up to 1. usable: (478,) 0..1, how far the
-    place can be trusted; 0 for the irises, which no such mesh has."""
+    """vertices: (478, 3) of the other mesh and weights: (478, 3), each row adds up to 1. usable: (478,) 0..1, how far
+    the place can be trusted; 0 for the irises, which no such mesh has."""
 
     vertices: NDArray[np.int32]
     weights: Array
@@ -70,20 +72,20 @@ def registered(mean: Array, faces: NDArray[np.int32], keypoints: NDArray[np.int3
 def register(mean: Array, faces: NDArray[np.int32], keypoints: NDArray[np.int32], head: Head) -> Correspondence:
     """The correspondence of the head's 478 points with a mesh.
 
-    mean: (N, 3) in any unit and place, upright; faces: (F, 3); keypoints: (68,) vertices of iBUG's points.
+    mean: (N, 3) in any unit and place, upright. faces: (F, 3), counter-clockwise from outside. keypoints: (68,) its
+    vertices at iBUG's points.
     """
     template, wanted = _Template.of(head), head.landmarks68(head.template).astype(np.float64)
     there = mean.astype(np.float64)
     scale, turn, shift = similarity(there[keypoints[_INNER]], wanted[_INNER])
     there = scale * there @ turn.T + shift  # into the head's frame, metres
     normals = vertex_normals(there, faces)
-    if float((normals[:, 2]).mean()) < 0:  # some files wind their triangles the other way
-        normals = -normals
     lips = _lips(there, faces, keypoints)
     mesh = _Mesh(there, normals, lips, there[keypoints[_INNER]])
     places = _drawn(template, mesh, _shaped(template, mesh))
     points = places[template.point_faces[:N_SKIN]] * template.point_weights[:N_SKIN, :, None]
-    side = template.lip[template.point_faces[:N_SKIN]].max(1)
+    side = np.zeros(N_SKIN, np.int8)
+    side[list(LIPS_UPPER)], side[list(LIPS_LOWER)], side[list(_CORNERS)] = 1, 2, 0
     vertices, weights, away = _dropped(points.sum(1), side, there, faces, lips)
     usable = head.point_usable[:N_SKIN] * np.clip(1.5 - away / 0.004, 0.1, 1)
     # No such mesh has irises: the middle between the lids stands for all five points of one.
@@ -208,8 +210,9 @@ def _shaped(template: _Template, mesh: _Mesh) -> Array64:
         moved = scale * np.einsum("cnx,yx->cny", template.basis, turn)
         off = mesh.goal - template.keypoints @ places
         middle = places.mean(0)
-        rigid = [np.cross(axis, places - middle) for axis in np.eye(3)] + [np.broadcast_to(a, places.shape) for a in np.eye(3)]
-        moves = np.concatenate([moved, np.stack([*rigid, places - middle])])  # (80 + 7, n, 3)
+        turns = [np.cross(axis, places - middle) for axis in np.eye(3)]
+        shifts = [np.broadcast_to(axis, places.shape) for axis in np.eye(3)]
+        moves = np.concatenate([moved, np.stack([*turns, *shifts, places - middle])])  # (80 + 7, n, 3)
         across = np.einsum("cnx,nx->cn", moves, own) * weight / _SHAPE_ERROR
         marks = np.stack([template.keypoints @ move for move in moves]).reshape(len(moves), -1) / _KEYPOINT_ERROR
         # Neighbouring vertices err together: all of them count as 300.
@@ -266,7 +269,7 @@ def _read(path: Path, count: int) -> Correspondence | None:
         stored = arrays.load(path)
         found = Correspondence(stored["vertices"], stored["weights"], stored["usable"])
         shapes = (found.vertices.shape, found.weights.shape, found.usable.shape)
-        if shapes != ((N_POINTS, 3), (N_POINTS, 3), (N_POINTS,)) or not 0 <= found.vertices.min():
+        if shapes != ((N_POINTS, 3), (N_POINTS, 3), (N_POINTS,)) or found.vertices.min() < 0:
             raise ValueError("arrays of other shapes")
         if found.vertices.max() >= count or not np.isfinite(found.weights).all():
             raise ValueError("places that are not there")

@@ -14,10 +14,12 @@ from face3d_live.regress.crop import Crop
 from face3d_live.regress.deep3d import graph
 from face3d_live.regress.deep3d.alignment import Placement, extract
 from face3d_live.regress.deep3d.checkpoint import find_checkpoint, read_checkpoint
+from face3d_live.regress.deep3d.coefficients import METRES
 from face3d_live.regress.deep3d.decoder import Decoder
 from face3d_live.regress.deep3d.layout import N_COEFFICIENTS, SIZE
-from face3d_live.regress.deep3d.morphable_model import find_model, load_model
+from face3d_live.regress.deep3d.morphable_model import find_model, load_colours, load_model
 from face3d_live.regress.devices import resolve
+from face3d_live.regress.interface import OwnMesh
 from face3d_live.regress.openvino_backend import OpenVinoBackend, Source
 from face3d_live.regress.prediction import Prediction
 from face3d_live.regress.runtime import Backend
@@ -27,13 +29,19 @@ from face3d_live.typing import AnyArray, Device, Picture, Precision, Rgb
 class Deep3DRegressor:
     """See `interface.FaceRegressor`. Not thread-safe on CUDA; elsewhere several calls at once are fine.
 
-    model_folder: where the morphable model's files lie.
+    model_folder: where the morphable model's files lie; they are read again for `own_mesh`.
     """
 
     def __init__(
-        self, decoder: Decoder, backend: Backend, meta: dict[str, Any], device: str = "cpu", precision: str = "fp32"
+        self,
+        decoder: Decoder,
+        backend: Backend,
+        meta: dict[str, Any],
+        model_folder: Path,
+        device: str = "cpu",
+        precision: str = "fp32",
     ) -> None:
-        self.meta, self.device, self.precision = meta, device, precision
+        self.meta, self.device, self.precision, self.model_folder = meta, device, precision, model_folder
         self._decoder, self._backend = decoder, backend
         self._place = Placement(decoder.mean_points)
         self.predict(np.zeros((1, SIZE, SIZE, 3), np.uint8))  # the first call allocates: not on a live frame
@@ -55,13 +63,13 @@ class Deep3DRegressor:
         if found == "cuda":
             from face3d_live.regress.deep3d.torch_network import Deep3DTorchBackend
 
-            return cls(decoder, Deep3DTorchBackend(read_checkpoint(path), found, chosen), meta, found, chosen)
+            return cls(decoder, Deep3DTorchBackend(read_checkpoint(path), found, chosen), meta, place, found, chosen)
         made_from = {
             "weights": model_cache.digest(path),
-            "graph": "".join(model_cache.digest(Path(part.__file__)) for part in (openvino_graph, graph)),
+            "graph": model_cache.digest(Path(openvino_graph.__file__)) + model_cache.digest(Path(graph.__file__)),
         }
         source = Source(lambda: graph.build(read_checkpoint(path)), made_from, (graph.OUTPUT,))
-        return cls(decoder, OpenVinoBackend.load(source, found.upper(), chosen, threads), meta, found, chosen)
+        return cls(decoder, OpenVinoBackend.load(source, found.upper(), chosen, threads), meta, place, found, chosen)
 
     def cut(self, rgb: Rgb, square: Crop, points: AnyArray | None = None) -> tuple[Picture, Crop]:
         """The network's alignment, see `alignment`; without points, where it puts the mean face of such a square."""
@@ -80,3 +88,13 @@ class Deep3DRegressor:
             raise ValueError(f"{wanted}, got {pictures.dtype} {pictures.shape}")
         answer = np.array(self._backend.run(np.ascontiguousarray(pictures))[graph.OUTPUT], np.float32)
         return answer.reshape(len(pictures), N_COEFFICIENTS)
+
+    def own_mesh(self, coefficients: AnyArray) -> OwnMesh:  # (257,)
+        """The morphable model's whole face, every vertex by the published formula, in the head's frame.
+
+        Raises AssetError, see `load_model`.
+        """
+        model = load_model(self.model_folder)
+        vertices = METRES * model.vertices(coefficients) @ self._decoder.turn.T + self._decoder.shift
+        colours = load_colours(self.model_folder).colours(coefficients)
+        return OwnMesh(np.asarray(vertices, np.float32), model.faces, colours)

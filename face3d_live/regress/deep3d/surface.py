@@ -27,6 +27,13 @@ def vertex_normals(places: AnyArray, faces: AnyArray) -> Array64:  # (V, 3), (F,
     return np.where(length > 1e-18, total / np.maximum(length, 1e-18), (0.0, 0.0, 1.0))
 
 
+def outward(places: AnyArray, faces: AnyArray) -> AnyArray:  # (V, 3), (F, 3) -> (F, 3)
+    """The triangles of a face that looks along +z, wound counter-clockwise as seen from there: some files wind them the
+    other way."""
+    facing = float(vertex_normals(places, faces)[:, 2].mean())
+    return faces[:, ::-1] if facing < 0 else faces
+
+
 def closest_on(points: AnyArray, places: AnyArray, faces: AnyArray) -> tuple[NDArray[np.int32], Array64, Array64]:
     """The nearest place of a mesh to each point (P, 3): its triangle's vertices (P, 3), weights (P, 3), distance (P,).
 

@@ -47,10 +47,11 @@ class Deep3DTorchBackend:
 
     def __init__(self, tensors: Mapping[str, Array], device: str, precision: str) -> None:
         network = Deep3DNetwork()
-        backbone = {name.removeprefix("backbone."): tensor for name, tensor in tensors.items() if "backbone." in name}
         weight, bias = joined_heads(tensors)
-        state = {name: torch.from_numpy(np.array(t)) for name, t in {**backbone, "out.weight": weight, "out.bias": bias}.items()}
-        network.load_state_dict(state, strict=False)  # the norms' counters are not kept
+        state = {name.removeprefix("backbone."): tensor for name, tensor in tensors.items() if "backbone." in name}
+        state |= {"out.weight": weight, "out.bias": bias}
+        # The norms' counters are not kept.
+        network.load_state_dict({name: torch.from_numpy(np.array(t)) for name, t in state.items()}, strict=False)
         self._network, self._device = network.eval().to(device, _TYPES[precision]), device
         self._network.out.float()  # coefficients keep their digits
 
