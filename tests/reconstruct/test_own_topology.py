@@ -1,4 +1,4 @@
-"""`--topology bfm` and the 257 numbers: a photo to the files of a head, by a Deep3D regressor whose network is a stand-in."""
+"""`--topology bfm` and the 257 numbers: from a photo to files, by a Deep3D regressor whose network is a stand-in."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The tracker's own loop on a Deep3D regressor: found, followed, turned, lost and found again. The network is a stand-in
-that sees two dots as eyes; alignment, decoding, correspondence, fit and smoothing are the program's."""
+"""The tracker's own loop on a Deep3D regressor: found, followed, turned, lost and found again.
+
+The network is a stand-in that sees two dots as eyes; alignment, decoding, correspondence, fit and smoothing are real.
+"""
 
 from __future__ import annotations
 

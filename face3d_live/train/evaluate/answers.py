@@ -108,7 +108,8 @@ class Evaluator:
         prediction, shown = self.predict(crops(batch), batch["points"])
         points, turned = [], []
         for i, crop in enumerate(shown):
-            points.append(CENTRED.from_frame(crop.to_frame(prediction.points[i])))
+            offset = np.array([crop.x - CENTRED.x, crop.y - CENTRED.y], np.float32) / np.float32(CENTRED.half)
+            points.append(prediction.points[i] * np.float32(crop.half / CENTRED.half) + offset)
             turned.append(ray_rotation(crop, crop_camera(float(batch["focal"][i]))) @ prediction.rotation[i])
         network = Answers(np.stack(points), prediction.expression, prediction.shape, np.stack(turned))
         fit, codes, residual = self.fitted(prediction, batch["focal"], shown)

@@ -42,7 +42,7 @@ def some_coefficients(count: int = 2) -> np.ndarray:
     return c
 
 
-# --- the coefficients --------------------------------------------------------------------------------------------------
+# --- the coefficients -------------------------------------------------------------------------------------------------
 
 
 def test_angles_turn_about_x_then_y_then_z() -> None:
@@ -77,12 +77,14 @@ def test_light_is_the_published_shading_to_the_power_of_gamma() -> None:
     gamma[:, 0] += 0.8
     np.testing.assert_allclose(C.shading(c, normal)[0, 0], gamma @ basis, atol=1e-5)
     plain = np.zeros((1, 257), np.float32)
-    assert shade(C.light(plain)[0], np.array([[0, 0, 1.0], [0.6, 0, 0.8]])) == pytest.approx((0.8 * a0 * c0) ** GAMMA, rel=1e-3)
+    assert shade(C.light(plain)[0], np.array([[0, 0, 1.0], [0.6, 0, 0.8]])) == pytest.approx(
+        (0.8 * a0 * c0) ** GAMMA, rel=1e-3
+    )
     seen = shade(C.light(c)[0], normal)[0]
     assert seen == pytest.approx(np.maximum(gamma @ basis, 0) ** GAMMA, abs=0.15)
 
 
-# --- the files ---------------------------------------------------------------------------------------------------------
+# --- the files --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +158,8 @@ def test_what_is_lacking_is_named_with_its_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"idBase": np.zeros((30, 199))}, {"exBase": np.zeros((30, 29))}, {"meanshape": np.zeros((1, 29))}, {"tri": np.zeros((4, 3))},
-    {"tri": np.full((4, 3), 99)}, {"keypoints": np.arange(51) % 10 + 1}, {"meanshape": np.full((1, 30), np.nan)},
+    {"idBase": np.zeros((30, 199))}, {"exBase": np.zeros((30, 29))}, {"meanshape": np.zeros((1, 29))},
+    {"tri": np.zeros((4, 3))}, {"tri": np.full((4, 3), 99)}, {"keypoints": np.arange(51) % 10 + 1}, {"meanshape": np.full((1, 30), np.nan)},
     {"keypoints": "text"}, {"exBase": None}, {"tri": np.array([[{"a": 1}]], object)},
 ])  # fmt: skip
 def test_another_model_is_refused(tmp_path: Path, change) -> None:
@@ -172,14 +174,16 @@ def test_another_model_is_refused(tmp_path: Path, change) -> None:
         load_model(tmp_path)
 
 
-@pytest.mark.parametrize("bytes_", [b"", b"no mat file at all", b"\x89HDF\r\n\x1a\n" + bytes(600), b"MATLAB 5.0" + bytes(500)])
+@pytest.mark.parametrize(
+    "bytes_", [b"", b"no mat file at all", b"\x89HDF\r\n\x1a\n" + bytes(600), b"MATLAB 5.0" + bytes(500)]
+)
 def test_a_file_that_is_none_is_refused(tmp_path: Path, bytes_) -> None:
     (tmp_path / FRONT).write_bytes(bytes_)
     with pytest.raises(AssetError, match="bfm-foreign"):
         load_model(tmp_path)
 
 
-# --- the correspondence ------------------------------------------------------------------------------------------------
+# --- the correspondence -----------------------------------------------------------------------------------------------
 
 
 def errors_mm(bend: float, head) -> np.ndarray:
@@ -191,19 +195,22 @@ def errors_mm(bend: float, head) -> np.ndarray:
     return np.linalg.norm(there - made_up(bend).points, axis=1)[:N_SKIN] * 100
 
 
+@pytest.mark.slow
 def test_the_points_are_found_again_on_the_heads_own_shape(head) -> None:
     off = errors_mm(0.0, head)
     assert off.mean() < 0.3 and np.percentile(off, 95) < 1.0
 
 
+@pytest.mark.slow
 def test_the_points_are_found_on_another_face(head) -> None:
-    """Another person's shape, waves of 3 mm on top: across the cheeks no procedure can know, at the features it must."""
+    """Another person's shape, waves of 3 mm on top: on the cheeks no procedure can know, at the features it must."""
     off = errors_mm(1.0, head)
     assert off.mean() < 1.3
     for group in (EYE_LEFT + EYE_RIGHT, BROW_LEFT + BROW_RIGHT, LIPS_OUTER + LIPS_INNER):
         assert off[list(group)].mean() < 0.7
 
 
+@pytest.mark.slow
 def test_the_lips_do_not_change_places(head) -> None:
     """The mouth is shut: upper and lower lip touch. The jaw's movement tells which is which."""
     model = made_up().model
@@ -214,6 +221,7 @@ def test_the_lips_do_not_change_places(head) -> None:
     assert lower.max() < 2 * upper.min() < 0
 
 
+@pytest.mark.slow
 def test_the_correspondence_is_kept_and_made_anew_when_damaged(head, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("FACE3D_CACHE", str(tmp_path))
     model = made_up().model
@@ -226,7 +234,9 @@ def test_the_correspondence_is_kept_and_made_anew_when_damaged(head, tmp_path, m
         assert sorted(stored) == ["usable", "vertices", "weights"]
     monkeypatch.setattr("face3d_live.regress.deep3d.registration.register", lambda *a: pytest.fail("made again"))
     assert np.array_equal(registered(*arguments).vertices, first.vertices)
-    monkeypatch.setattr("face3d_live.regress.deep3d.registration.register", lambda *a: replace(first, usable=first.usable * 0))
+    monkeypatch.setattr(
+        "face3d_live.regress.deep3d.registration.register", lambda *a: replace(first, usable=first.usable * 0)
+    )
     for damage in (b"", b"PK\x03\x04", kept[0].read_bytes()[:200]):
         kept[0].write_bytes(damage)
         assert not registered(*arguments).usable.any()
@@ -243,7 +253,12 @@ def test_small_geometry() -> None:
     scale, found, shift = similarity(points, 2.5 * points @ turn.T + (1, 2, 3))
     assert scale == pytest.approx(2.5) and found == pytest.approx(turn) and shift == pytest.approx((1, 2, 3))
     triangle = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0.0]]])
-    for point, weights in (((0.2, 0.3, 5), (0.5, 0.2, 0.3)), ((-1, -1, 0), (1, 0, 0)), ((0.5, -3, 1), (0.5, 0.5, 0)), ((2, 2, 0), (0, 0.5, 0.5))):
+    for point, weights in (
+        ((0.2, 0.3, 5), (0.5, 0.2, 0.3)),
+        ((-1, -1, 0), (1, 0, 0)),
+        ((0.5, -3, 1), (0.5, 0.5, 0)),
+        ((2, 2, 0), (0, 0.5, 0.5)),
+    ):
         assert closest_weights(np.array(point), triangle)[0] == pytest.approx(weights)
     square, faces = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0.0]]), np.array([[0, 1, 2], [0, 2, 3]])
     assert vertex_normals(square, faces) == pytest.approx(np.tile((0, 0, 1.0), (4, 1)))

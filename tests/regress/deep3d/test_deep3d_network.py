@@ -96,6 +96,7 @@ def test_the_order_and_number_of_the_coefficients() -> None:
     assert sum(np.prod(shape) for shape in shapes.values()) == 23_508_032 + 2 * 26_560 + 257 * 2049  # ResNet50's own
 
 
+@pytest.mark.slow
 def test_openvino_gives_the_plain_references_answer(tensors) -> None:
     """At 64 pixels, as the reference is slow: the graph is the same but for the size of its input."""
     rgb = pictures(64)
@@ -135,7 +136,11 @@ def test_every_form_of_checkpoint_gives_the_tensors(tensors, tmp_path: Path, for
     torch = pytest.importorskip("torch")
     other = {"layers.0.weight": torch.zeros(3, 3)}
     stored = {
-        "sicxu": {"net_recon": as_torch(tensors), "opt_00": {"state": {}, "param_groups": [{"lr": 1e-4}]}, "sched_00": {}},
+        "sicxu": {
+            "net_recon": as_torch(tensors),
+            "opt_00": {"state": {}, "param_groups": [{"lr": 1e-4}]},
+            "sched_00": {},
+        },
         "modelscope": {"net_recon": as_torch(tensors), "mid_net": other, "high_net": other, "alpha": torch.ones(1)},
         "flat": as_torch(tensors, "net_recon."),
         "parallel": {"net_recon": as_torch(tensors, "module.")},
@@ -183,7 +188,11 @@ def test_tensors_of_another_network_are_refused(tensors) -> None:
     lacking = {key: value for key, value in tensors.items() if key != name}
     broken = tensors[name].copy()
     broken[0, 0, 0, 0] = np.nan
-    for bad, about in ((lacking, "lacks"), (tensors | {name: broken}, "not finite"), (tensors | {name: np.zeros(3)}, "shape")):
+    for bad, about in (
+        (lacking, "lacks"),
+        (tensors | {name: broken}, "not finite"),
+        (tensors | {name: np.zeros(3)}, "shape"),
+    ):
         with pytest.raises(AssetError, match=f"deep3d-foreign: .*{name}|{about}"):
             checked(bad, path)
 

@@ -22,6 +22,8 @@ from face3d_live.regress.interface import FaceRegressor, HasOwnMesh
 from face3d_live.rotations import angle_between
 from face3d_live.track.track_validation import validate_estimate
 
+pytestmark = pytest.mark.slow  # the made-up model takes a second or two
+
 CROP = Crop(112, 112, 112)
 CAMERA = Camera(224, 224, C.FOCAL)
 
@@ -119,7 +121,7 @@ def test_the_whole_mesh_in_the_heads_frame(tmp_path: Path) -> None:
     assert face.meta == {}
 
 
-# --- by name -----------------------------------------------------------------------------------------------------------
+# --- by name ----------------------------------------------------------------------------------------------------------
 
 
 def test_names() -> None:
@@ -165,7 +167,6 @@ def test_the_licence_is_shown_once(tmp_path: Path, monkeypatch) -> None:
     assert choose.notice(name) is not None
 
 
-@pytest.mark.slow
 def test_a_folder_of_files_becomes_a_regressor_and_later_needs_no_torch(tmp_path: Path, head, monkeypatch) -> None:
     torch = pytest.importorskip("torch")
     from deep3d_support import random_weights
@@ -173,7 +174,10 @@ def test_a_folder_of_files_becomes_a_regressor_and_later_needs_no_torch(tmp_path
     monkeypatch.setenv("FACE3D_CACHE", str(tmp_path / "cache"))
     made_up(0.6).write(tmp_path / "assets")
     tensors = random_weights()
-    torch.save({"net_recon": {k: torch.from_numpy(v) for k, v in tensors.items()}, "alpha": torch.ones(1)}, tmp_path / "pytorch_model.pt")
+    torch.save(
+        {"net_recon": {k: torch.from_numpy(v) for k, v in tensors.items()}, "alpha": torch.ones(1)},
+        tmp_path / "pytorch_model.pt",
+    )
     name = f"deep3d:{tmp_path}"
     first = choose.load_regressor(name, head, "cpu", "fp32")
     pictures = np.random.default_rng(0).integers(0, 255, (2, 224, 224, 3), dtype=np.uint8)
