@@ -44,7 +44,8 @@ def face(x: float, y: float, size: float, roll: float = 0.0, yaw: float = 0.0) -
 @pytest.mark.parametrize(("size", "five"), [
     ((640, 480), face(320.3, 240.4, 70.7)), ((640, 480), face(300.3, 251.7, 93.1, roll=0.3)),
     ((320, 240), face(10.3, 20.6, 61.7)), ((480, 640), face(470.2, 630.7, 81.3, yaw=0.6)),
-    ((200, 200), face(99.7, 101.3, 401.9)), ((1600, 1200), face(801, 399.2, 300, roll=-0.5, yaw=-0.4)), ((97, 61), face(50.1, 30.3, 12.3)),
+    ((200, 200), face(99.7, 101.3, 401.9)), ((97, 61), face(50.1, 30.3, 12.3)),
+    ((1600, 1200), face(801, 399.2, 300, roll=-0.5, yaw=-0.4)),
 ])  # fmt: skip
 def test_the_picture_is_that_of_the_published_procedure(size, five) -> None:
     rgb = noise(*size)

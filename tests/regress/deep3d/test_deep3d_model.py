@@ -159,7 +159,8 @@ def test_what_is_lacking_is_named_with_its_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [
     {"idBase": np.zeros((30, 199))}, {"exBase": np.zeros((30, 29))}, {"meanshape": np.zeros((1, 29))},
-    {"tri": np.zeros((4, 3))}, {"tri": np.full((4, 3), 99)}, {"keypoints": np.arange(51) % 10 + 1}, {"meanshape": np.full((1, 30), np.nan)},
+    {"tri": np.zeros((4, 3))}, {"tri": np.full((4, 3), 99)}, {"keypoints": np.arange(51) % 10 + 1},
+    {"meanshape": np.full((1, 30), np.nan)},
     {"keypoints": "text"}, {"exBase": None}, {"tri": np.array([[{"a": 1}]], object)},
 ])  # fmt: skip
 def test_another_model_is_refused(tmp_path: Path, change) -> None:
