@@ -6,8 +6,8 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.errors import InputError
 from face3d_live.export.obj import coloured_obj_text
+from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.options import Options
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.deep3d.surface import vertex_normals
@@ -19,8 +19,7 @@ from face3d_live.typing import Array, Picture
 def check_topology(options: Options, own_regressor: bool) -> None:
     """Raises InputError "bad-topology" where the project's own regressor is asked for another one's mesh."""
     if options.topology != "own" and own_regressor:
-        text = f"topology {options.topology} is that of another regressor: use --regressor deep3d:FOLDER, too"
-        raise InputError("bad-topology", text)
+        raise refusal("bad-topology", options.topology)
 
 
 def coefficients_of(

@@ -108,7 +108,7 @@ def looks(head, monkeypatch):
         return SimpleNamespace(frame=frame_around(rgb, face), estimate=estimate) if face.score > 0.6 else None
 
     def estimate_augmented(estimator, rgb, codes, camera):
-        return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478))
+        return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478), coefficients=np.zeros(0))
 
     monkeypatch.setattr(Finder, "upright", upright)
     monkeypatch.setattr("face3d_live.reconstruct.find.estimate_augmented", estimate_augmented)
