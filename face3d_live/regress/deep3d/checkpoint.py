@@ -6,8 +6,9 @@ PyTorch is needed for this once: the compiled network is kept in the cache folde
 from __future__ import annotations
 
 import importlib.util
+import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,15 @@ def read_checkpoint(path: Path) -> dict[str, Array]:
 
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged or malicious file brings about: pickle, zip, struct, runtime errors
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise _foreign(path, f"it cannot be read as weights alone ({reason})") from error
-    tensors = {}
-    for name, tensor in _network_of(stored, path):
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
-            tensors[name] = np.asarray(tensor.detach().to(torch.float32).numpy(), np.float32)
+        tensors = {
+            name: np.asarray(tensor.detach().to(torch.float32).numpy(), np.float32)
+            for name, tensor in _network_of(stored).items()
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+        }
+    except pickle.UnpicklingError as error:  # PyTorch's own text goes on to say how to execute it: no advice of ours
+        raise _foreign(path, "it is damaged, or holds other things than tensors and plain values") from error
+    except Exception as error:  # whatever else a damaged file brings about: zip, struct, runtime, type errors
+        raise _foreign(path, f"it cannot be read ({type(error).__name__})") from error
     return checked(tensors, path)
 
 
@@ -80,14 +83,14 @@ def checked(tensors: Mapping[str, Array], path: Path) -> dict[str, Array]:
     return found
 
 
-def _network_of(stored: Any, path: Path) -> Iterator[tuple[str, Any]]:
+def _network_of(stored: Any) -> dict[str, Any]:
     """Names and tensors of the regressor: under the key `net_recon`, or by names that begin with it, or alone."""
     if not isinstance(stored, Mapping):
-        raise _foreign(path, "it holds no tensors by name")
+        return {}
     inner = stored.get("net_recon")
-    for name, tensor in (inner if isinstance(inner, Mapping) else stored).items():
-        if isinstance(name, str):
-            yield name.removeprefix("net_recon.").removeprefix("module."), tensor
+    found = inner if isinstance(inner, Mapping) else stored
+    named = {name: tensor for name, tensor in found.items() if isinstance(name, str)}
+    return {name.removeprefix("net_recon.").removeprefix("module."): tensor for name, tensor in named.items()}
 
 
 def _foreign(path: Path, reason: str) -> AssetError:

@@ -175,6 +175,32 @@ def test_damaged_files_are_refused(tmp_path: Path, bytes_: bytes) -> None:
         read_checkpoint(path)
 
 
+def test_checkpoints_of_other_make(tensors, tmp_path: Path) -> None:
+    """Files of before PyTorch 1.6 and halves are read; others are refused, without torch's advice to execute them."""
+    torch = pytest.importorskip("torch")
+    state = as_torch(tensors)
+    half = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    path = tmp_path / "epoch_1.pth"
+    torch.save({"net_recon": state}, path, _use_new_zipfile_serialization=False)
+    assert np.array_equal(read_checkpoint(path)["final_layers.0.bias"], tensors["final_layers.0.bias"])
+    read = read_checkpoint(saved(path, {"net_recon": half}))
+    np.testing.assert_allclose(read["final_layers.0.bias"], tensors["final_layers.0.bias"], atol=1e-3)
+    sparse = {**state, "backbone.bn1.weight": torch.ones(64).to_sparse()}
+    counted = {name: tensor.int() for name, tensor in state.items()}
+    for stored in (
+        {"net_recon": sparse},
+        counted,
+        {},
+        [1],
+        {1: torch.ones(2)},
+        {"net_recon": {}},
+        torch.nn.Linear(2, 2),
+    ):
+        with pytest.raises(AssetError, match="deep3d-foreign") as refused:
+            read_checkpoint(saved(path, stored))
+        assert "trust" not in refused.value.message and "\x1b" not in refused.value.message
+
+
 def test_without_torch_the_cure_is_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
