@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from deep3d_support import GREEN, MAGENTA, decoder, dot_regressor, made_up
 from skimage import data
 
+from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes, params_from
@@ -20,8 +25,9 @@ OPTIONS = Options(mesh="low", texture=512, topology="bfm", refine=False)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory):
-    return made_up(0.6).write(tmp_path_factory.mktemp("bfm"))
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory() as place:
+        yield made_up(0.6).write(Path(place))
 
 
 @pytest.fixture
@@ -87,8 +93,6 @@ def test_the_projects_own_regressor_has_no_such_mesh() -> None:
 def test_params_without_other_numbers_are_as_they_were(head) -> None:
     codes = HeadCodes()
     landmarks = head.landmarks68(head.vertices(codes.shape, codes.expression))
-    from face3d_live.camera import Camera
-
     plain = params_bytes(Params(codes, landmarks, Camera.webcam(64, 48)))
     with np.load(io.BytesIO(plain)) as stored:
         assert "coefficients" not in stored
@@ -96,8 +100,6 @@ def test_params_without_other_numbers_are_as_they_were(head) -> None:
 
 
 def test_a_head_by_another_regressor_is_made_again(tmp_path) -> None:
-    import json
-
     report = {"options": Options().to_json(), "regressor": "deep3d"}
     (tmp_path / "report.json").write_text(json.dumps(report))
     assert finished(tmp_path, Options(), "deep3d:/x") == report

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from face3d_live.errors import AssetError
+from face3d_live.regress import model_cache
 from face3d_live.regress.deep3d.layout import tensor_shapes
 from face3d_live.typing import Array
 
@@ -41,6 +42,14 @@ def find_checkpoint(folder: Path) -> Path:
         if named or epochs:
             return named[0] if named else epochs[-1][1]
     raise AssetError("deep3d-missing", f"{folder} holds no checkpoint: put in {_SOURCES}")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the checkpoint. Raises AssetError "deep3d-foreign" where it cannot be read."""
+    try:
+        return model_cache.digest(path)
+    except OSError as error:
+        raise _foreign(path, f"it cannot be read ({error.strerror})") from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Array]:

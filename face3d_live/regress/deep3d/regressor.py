@@ -13,7 +13,7 @@ from face3d_live.regress import model_cache, openvino_graph
 from face3d_live.regress.crop import Crop
 from face3d_live.regress.deep3d import graph
 from face3d_live.regress.deep3d.alignment import Placement, extract
-from face3d_live.regress.deep3d.checkpoint import find_checkpoint, read_checkpoint
+from face3d_live.regress.deep3d.checkpoint import digest, find_checkpoint, read_checkpoint
 from face3d_live.regress.deep3d.coefficients import METRES
 from face3d_live.regress.deep3d.decoder import Decoder
 from face3d_live.regress.deep3d.layout import N_COEFFICIENTS, SIZE
@@ -65,7 +65,7 @@ class Deep3DRegressor:
 
             return cls(decoder, Deep3DTorchBackend(read_checkpoint(path), found, chosen), meta, place, found, chosen)
         made_from = {
-            "weights": model_cache.digest(path),
+            "weights": digest(path),
             "graph": model_cache.digest(Path(openvino_graph.__file__)) + model_cache.digest(Path(graph.__file__)),
         }
         source = Source(lambda: graph.build(read_checkpoint(path)), made_from, (graph.OUTPUT,))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -88,8 +90,9 @@ def test_light_is_the_published_shading_to_the_power_of_gamma() -> None:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_up().write(tmp_path_factory.mktemp("bfm") / "BFM").parent
+def front() -> Iterator[Path]:
+    with TemporaryDirectory() as folder:
+        yield made_up().write(Path(folder) / "BFM").parent
 
 
 def test_the_front_model_is_read_as_it_is(front) -> None:

@@ -12,7 +12,7 @@ from deep3d_support import random_weights
 
 from face3d_live.errors import AssetError
 from face3d_live.regress.deep3d import graph
-from face3d_live.regress.deep3d.checkpoint import checked, find_checkpoint, read_checkpoint
+from face3d_live.regress.deep3d.checkpoint import checked, digest, find_checkpoint, read_checkpoint
 from face3d_live.regress.deep3d.layout import BLOCKS, HEADS, N_COEFFICIENTS, tensor_shapes
 from face3d_live.regress.openvino_loader import core
 
@@ -199,6 +199,12 @@ def test_checkpoints_of_other_make(tensors, tmp_path: Path) -> None:
         with pytest.raises(AssetError, match="deep3d-foreign") as refused:
             read_checkpoint(saved(path, stored))
         assert "trust" not in refused.value.message and "\x1b" not in refused.value.message
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    assert len(digest(Path(__file__))) == 64
+    with pytest.raises(AssetError, match=r"deep3d-foreign: .*cannot be read"):
+        digest(tmp_path)  # a folder, as no file is closed to root
 
 
 def test_without_torch_the_cure_is_named(tmp_path: Path, monkeypatch) -> None:
