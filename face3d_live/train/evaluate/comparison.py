@@ -12,14 +12,17 @@ from face3d_live.train.evaluate.tables import markdown_table
 
 
 def comparison_rows(reports: Mapping[str, Report]) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of one table for several reports: of each the network's figure and the shipped one."""
+    """Header and lines of one table for several reports: of each the network's figure and the shipped one.
+
+    What none of them measured is left out.
+    """
     header = ["measure", *(f"{name}, {kind}" for name in reports for kind in ("network", "shipped"))]
     lines: dict[str, list[str]] = {}
     for place, report in enumerate(reports.values()):
         for row in (*goal_rows(report), *figure_rows(report)):
             cells = lines.setdefault(row.measure, [""] * (2 * len(reports)))
             cells[2 * place : 2 * place + 2] = row.network, row.fit
-    return header, [[measure, *cells] for measure, cells in lines.items()]
+    return header, [[measure, *cells] for measure, cells in lines.items() if any(cells)]
 
 
 def comparison_table(reports: Mapping[str, Report]) -> Table:
@@ -27,7 +30,7 @@ def comparison_table(reports: Mapping[str, Report]) -> Table:
     header, lines = comparison_rows(reports)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for i, title in enumerate(header):
-        table.add_column(title, no_wrap=i > 0, justify="left" if i == 0 else "right")
+        table.add_column(title, justify="left" if i == 0 else "right")
     for line in lines:
         table.add_row(*line)
     return table

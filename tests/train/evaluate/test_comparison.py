@@ -40,6 +40,7 @@ def test_one_table_holds_both() -> None:
         lines = [line for line in text.splitlines() if "portraits: landmarks, all 478 alike" in line]
         assert len(lines) == 1 and lines[0].index("2.25") < lines[0].index("1.5")
         assert any("1.75" in line and "0.875" in line for line in text.splitlines() if "jitter" in line)
+        assert "scan heads" not in text  # which neither has measured
         assert all(title in text for title in ("deep3d, network", "deep3d, shipped", "own, network", "own, shipped"))
 
 
