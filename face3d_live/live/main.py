@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
@@ -66,11 +67,7 @@ def run(
     if not is_loopback(host) and token is None:
         print("warning: everyone in the network can use this server: start it with --token", file=sys.stderr)
     settings = Settings(
-        pipeline=functools.partial(make_pipeline, device, precision, regressor),
-        snapshot=functools.partial(tasks.snapshot, regressor=regressor),
-        reconstruct=functools.partial(tasks.reconstruct_photo, regressor=regressor),
-        texture=functools.partial(tasks.fuse_texture, regressor=regressor),
-        studio=StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
+        **running_on(device, precision, regressor),
         token=token,
         loopback=is_loopback(host),
         source=source,
@@ -85,6 +82,17 @@ def run(
             return asyncio.run(_serve(settings, listener, page_url(host, listener, token)))
         except KeyboardInterrupt:
             return 0
+
+
+def running_on(device: Device, precision: Precision, regressor: str) -> dict[str, Any]:
+    """The settings that name a network: the engine's pipeline and the worker's tasks, picklable."""
+    return {
+        "pipeline": functools.partial(make_pipeline, device, precision, regressor),
+        "snapshot": functools.partial(tasks.snapshot, regressor=regressor),
+        "reconstruct": functools.partial(tasks.reconstruct_photo, regressor=regressor),
+        "texture": functools.partial(tasks.fuse_texture, regressor=regressor),
+        "studio": StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
+    }
 
 
 def make_pipeline(device: Device, precision: Precision, regressor: str = OWN) -> Pipeline:

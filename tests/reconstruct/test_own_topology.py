@@ -33,7 +33,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def maker(folder) -> Reconstructor:
     made = Reconstructor("cpu", regressor="deep3d:" + str(folder))
-    made.__dict__["_regressor"] = dot_regressor(folder)  # in place of what the name would load
+    made.__dict__["regressor"] = dot_regressor(folder)  # in place of what the name would load
     return made
 
 
@@ -65,7 +65,7 @@ def test_a_photo_becomes_the_models_own_mesh_and_our_head(maker) -> None:
     rows, faces = obj(made.files["mesh.obj"])
     assert rows.shape == (35709, 6) and faces.shape == made_up(0.6).model.faces.shape
     assert 0 <= rows[:, 3:].min() <= rows[:, 3:].max() <= 1
-    wanted = dot_regressor(maker._regressor.model_folder).own_mesh(params.coefficients).vertices
+    wanted = dot_regressor(maker.regressor.model_folder).own_mesh(params.coefficients).vertices
     np.testing.assert_allclose(rows[:, :3], wanted, atol=1e-6)
     assert {"head.glb", "texture.png", "render.png"} <= made.files.keys() and "mesh.mtl" not in made.files
     assert made.report["regressor"] == "deep3d" and made.report["options"]["topology"] == "bfm"

@@ -149,9 +149,9 @@ class DotNetwork:
         return c
 
 
-def dot_regressor(folder: Path = Path("nowhere")) -> Deep3DRegressor:
+def dot_regressor(folder: Path = Path("nowhere"), network: DotNetwork | None = None) -> Deep3DRegressor:
     """The whole regressor but for its network."""
-    return Deep3DRegressor(decoder(), DotNetwork(), {"regressor": "deep3d"}, folder)
+    return Deep3DRegressor(decoder(), network or DotNetwork(), {"regressor": "deep3d"}, folder)
 
 
 class DotDetector:

@@ -76,9 +76,7 @@ def test_a_head_on_its_side_is_followed(tracker) -> None:
 
 def test_one_run_of_the_network_a_frame(head) -> None:
     network = DotNetwork()
-    regressor = dot_regressor()
-    regressor._backend = network
-    tracker = Tracker(Estimator(regressor, head), head, DotDetector())
+    tracker = Tracker(Estimator(dot_regressor(network=network), head), head, DotDetector())
     for i in range(31):
         tracker.update(dotted(SIZE, *eyes(320, 240, 60)), i / FPS)
     assert network.runs <= 31 + 3  # the first frame takes two; another face is looked for now and then

@@ -163,7 +163,7 @@ class Run:
             ("moving_heads", "moving_heads", True),
         )
         for kind, name, shown in sheets:
-            path = self.folder / "evaluation" / f"{name}.png"
+            path = self.out / f"{name}.png"
             if rows[kind] and clip_sheets.sheet(self.head, rows[kind], path, shown):
                 self.pictures.append(path)
 

@@ -43,17 +43,10 @@ def test_an_engine_without_its_files_says_which(tmp_path) -> None:
         main.make_pipeline("cpu", "auto", f"deep3d:{tmp_path}")
 
 
-def test_the_servers_tasks_carry_the_regressor_to_their_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `main.run` makes them; the studio adds options of its own. They travel to other processes."""
-    settings = {}
-    monkeypatch.setattr(main, "Settings", lambda **given: settings.update(given) or settings)
-    monkeypatch.setattr(main, "_serve", lambda *a: _nothing())
-    assert main.run("127.0.0.1", 0, "cpu", None, None, False, regressor="deep3d:files") == 0
+def test_the_servers_tasks_carry_the_regressor_to_their_processes() -> None:
+    """The studio adds options of its own."""
+    settings = main.running_on("cpu", "auto", "deep3d:files")
     for task in (settings["snapshot"], settings["reconstruct"], settings["texture"], settings["studio"].warm_up):
-        again = pickle.loads(pickle.dumps(functools.partial(task)))
-        assert again.keywords == {"regressor": "deep3d:files"}
+        again = pickle.loads(pickle.dumps(functools.partial(task, face=1)))
+        assert again.keywords == {"regressor": "deep3d:files", "face": 1}
     assert pickle.loads(pickle.dumps(settings["pipeline"])).args == ("cpu", "auto", "deep3d:files")
-
-
-async def _nothing() -> int:
-    return 0
