@@ -12,7 +12,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import rolled
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.fit import FROM_NETWORK, STEPS, Fitter
+from face3d_live.regress.fit import STEPS, Fitter
 from face3d_live.regress.interface import FaceRegressor
 from face3d_live.regress.prediction import N_POINTS, TYPICAL_HALF_SIDE, Prediction
 from face3d_live.rotations import from_euler
@@ -76,7 +76,7 @@ class Estimator:
 
     def __init__(self, regressor: FaceRegressor, head: Head) -> None:
         self.regressor = regressor
-        self.fitter = Fitter(head, FROM_NETWORK)
+        self.fitter = Fitter(head, regressor.prior)
 
     def estimate(
         self,

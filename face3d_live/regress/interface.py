@@ -13,6 +13,7 @@ from numpy import int32
 from numpy.typing import NDArray
 
 from face3d_live.regress.crop import Crop
+from face3d_live.regress.fit import Prior
 from face3d_live.regress.prediction import Prediction
 from face3d_live.typing import AnyArray, Array, Picture, Rgb
 
@@ -40,6 +41,9 @@ class FaceRegressor(Protocol):
     def device(self) -> str: ...
     @property
     def precision(self) -> str: ...
+    @property
+    def prior(self) -> Prior:
+        """How closely the fit holds to the expression of a `Prediction`."""
 
     def cut(self, rgb: Rgb, square: Crop, points: AnyArray | None = None) -> tuple[Picture, Crop]:
         """The picture (size, size, 3) that the network reads, and the square of the frame that it shows.

@@ -13,6 +13,7 @@ from face3d_live.checks import checked_size
 from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE, Crop
 from face3d_live.regress.devices import resolve
+from face3d_live.regress.fit import FROM_NETWORK
 from face3d_live.regress.openvino_backend import OpenVinoBackend, weights_source
 from face3d_live.regress.prediction import Prediction, Raw, decode
 from face3d_live.regress.torch_backend import TorchBackend
@@ -28,6 +29,8 @@ class Regressor:
 
     meta: the weights file's. device: "cpu", "gpu" or "cuda". precision: "fp32", "bf16", "fp16" or "int8".
     """
+
+    prior = FROM_NETWORK
 
     def __init__(self, meta: dict[str, Any], device: str, precision: str, backend: Backend) -> None:
         self.meta, self.device, self.precision, self._backend = meta, device, precision, backend

@@ -9,6 +9,7 @@ from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
+from face3d_live.regress.fit import FROM_NETWORK
 from face3d_live.regress.prediction import Prediction
 from face3d_live.train.data.pool import KEYS, ShardWriter
 from face3d_live.train.synthetic.scene import place
@@ -59,6 +60,8 @@ class Knowing:
 
     labels: arrays of a pool; shift: added to the points, in half sides; mix: the expression's share that is noise.
     """
+
+    prior = FROM_NETWORK
 
     def __init__(self, labels: dict[str, np.ndarray], shift: float = 0.0, mix: float = 0.0) -> None:
         self.labels, self.shift, self.mix = labels, shift, mix

@@ -18,10 +18,12 @@ from face3d_live.regress.deep3d.coefficients import CAMERA_Z, CENTRE, FOCAL, MET
 from face3d_live.regress.deep3d.layout import EXPRESSION, IDENTITY, TRANSLATION
 from face3d_live.regress.deep3d.morphable_model import MorphableModel
 from face3d_live.regress.deep3d.registration import Correspondence, registered, similarity
-from face3d_live.regress.fit import FROM_POINTS, UNSEEN
+from face3d_live.regress.fit import FROM_POINTS, UNSEEN, Prior
 from face3d_live.regress.prediction import TYPICAL_HALF_SIDE, Prediction
 from face3d_live.typing import AnyArray, Array, Array64
 
+#: How closely the fit holds to the decoded expression, which the ridge regression makes too small.
+PRIOR = Prior(2.0, 0.12)
 #: Metres by which decoded points err in space, the correspondence included.
 POINT_ERROR = 0.002
 #: Standard deviation of a point in the picture, half sides of the crop: of the face's inside and of its outline, which

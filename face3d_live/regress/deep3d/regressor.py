@@ -15,7 +15,7 @@ from face3d_live.regress.deep3d import graph
 from face3d_live.regress.deep3d.alignment import Placement, extract
 from face3d_live.regress.deep3d.checkpoint import digest, find_checkpoint, read_checkpoint
 from face3d_live.regress.deep3d.coefficients import METRES
-from face3d_live.regress.deep3d.decoder import Decoder
+from face3d_live.regress.deep3d.decoder import PRIOR, Decoder
 from face3d_live.regress.deep3d.layout import N_COEFFICIENTS, SIZE
 from face3d_live.regress.deep3d.morphable_model import find_model, load_colours, load_model
 from face3d_live.regress.devices import resolve
@@ -31,6 +31,8 @@ class Deep3DRegressor:
 
     model_folder: where the morphable model's files lie; they are read again for `own_mesh`.
     """
+
+    prior = PRIOR
 
     def __init__(
         self,
