@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.regressor import Regressor, prepared
 
 HOST_HELP = (
     "address to listen on; 0.0.0.0 for the whole network: use --token then, and a proxy with HTTPS, "
@@ -33,6 +34,7 @@ def live(
     calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
     avatar: Annotated[Path | None, typer.Option(help="a .glb or .vrm file shown instead of your own head")] = None,
     precision: AnyPrecision = Precision.auto,
+    regressor: Regressor = "own",
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -49,5 +51,6 @@ def live(
         calibration,
         avatar=avatar,
         precision=precision.value,
+        regressor=prepared(regressor),
     )
     raise typer.Exit(status)

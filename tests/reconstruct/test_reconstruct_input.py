@@ -109,7 +109,7 @@ def looks(head, monkeypatch):
         return SimpleNamespace(frame=frame_around(rgb, face), estimate=estimate) if face.score > 0.6 else None
 
     def estimate_augmented(estimator, rgb, codes, camera):
-        return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478))
+        return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478), coefficients=np.zeros(0))
 
     monkeypatch.setattr(Finder, "upright", upright)
     monkeypatch.setattr("face3d_live.reconstruct.find.estimate_augmented", estimate_augmented)
@@ -301,7 +301,8 @@ def test_processes_share_the_work_and_each_failure_is_its_own(tmp_path, capsys):
     """Real ones; letters fail before any model is loaded."""
     for name in "abc":
         (tmp_path / f"{name}.png").write_text("a letter")
-    assert batch.reconstruct_photos([tmp_path / "*.png"], tmp_path / "out", Options(), "cpu", jobs=2) == 1
+    runs_on = batch.RunsOn("cpu")
+    assert batch.reconstruct_photos([tmp_path / "*.png"], tmp_path / "out", Options(), runs_on, jobs=2) == 1
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
     assert [row["photo"][-5:] for row in rows] == ["a.png", "b.png", "c.png"]
     assert {row["code"] for row in rows} == {"not-an-image"}

@@ -41,7 +41,7 @@ class Bright:
         e[ARKIT.index("jawOpen")] = rgb.mean() / 255
         return HeadCodes(expression=e, shape=np.full(80, 0.5))
 
-    def estimate(self, frame_rgb, crop, camera, identity=None):
+    def estimate(self, frame_rgb, crop, camera, identity=None, points=None):
         codes = self._codes(frame_rgb)
         points = camera.project(FlatHead.mean + codes.translation)
 
