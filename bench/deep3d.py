@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -54,9 +55,9 @@ def main() -> None:
     for precision in (name for name, offered in there.items() if offered):
         if precision != "int8":
             network = backend(precision, options.threads)
-            print(f"  Deep3D, 224 px, {precision}: {milliseconds(lambda n=network: n.run(large), options.runs)}")
-        own = Regressor.load("cpu", threads=options.threads, precision=precision)  # type: ignore[arg-type]
-        print(f"  own,    112 px, {precision}: {milliseconds(lambda o=own: o.predict(small), options.runs)}")
+            print(f"  Deep3D, 224 px, {precision}: {milliseconds(partial(network.run, large), options.runs)}")
+        own = Regressor.load("cpu", threads=options.threads, precision=precision)
+        print(f"  own,    112 px, {precision}: {milliseconds(partial(own.predict, small), options.runs)}")
     print(f"  Deep3D, alignment:   {milliseconds(lambda: extract(frame, Crop(330, 220, 105)), options.runs)}")
 
 

@@ -87,7 +87,7 @@ def test_the_projects_own_regressor_has_no_such_mesh() -> None:
     with pytest.raises(InputError, match=r"bad-topology: .*--regressor deep3d:FOLDER"):
         Reconstructor("cpu").photo(np.zeros((64, 64, 3), np.uint8), Options(topology="bfm"))
     with pytest.raises(ValueError, match="topology: expected one of own, bfm"):
-        Options(topology="flame")  # type: ignore[arg-type]
+        Options(topology="flame")
 
 
 def test_params_without_other_numbers_are_as_they_were(head) -> None:

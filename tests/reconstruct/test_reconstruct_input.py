@@ -20,7 +20,16 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes
-from face3d_live.reconstruct import Options, Reconstruction, Reconstructor, advice, batch, face_choice, read_photo
+from face3d_live.reconstruct import (
+    Options,
+    Reconstruction,
+    Reconstructor,
+    RunsOn,
+    advice,
+    batch,
+    face_choice,
+    read_photo,
+)
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS, refusal
 from face3d_live.reconstruct.find import Finder, Found
 from face3d_live.reconstruct.frame import frame_around
@@ -301,7 +310,7 @@ def test_processes_share_the_work_and_each_failure_is_its_own(tmp_path, capsys):
     """Real ones; letters fail before any model is loaded."""
     for name in "abc":
         (tmp_path / f"{name}.png").write_text("a letter")
-    runs_on = batch.RunsOn("cpu")
+    runs_on = RunsOn("cpu")
     assert batch.reconstruct_photos([tmp_path / "*.png"], tmp_path / "out", Options(), runs_on, jobs=2) == 1
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
     assert [row["photo"][-5:] for row in rows] == ["a.png", "b.png", "c.png"]

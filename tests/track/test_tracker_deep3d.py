@@ -89,9 +89,11 @@ def test_the_picture_is_aligned_by_the_points_of_the_frame_before(head) -> None:
     estimate = estimator.estimate(rgb, crop_from_points(np.array([[220, 150], [400, 330.0]])), camera)
     for _ in range(3):
         square = crop_from_points(estimate.points_px)
-        picture, _ = estimator.regressor.cut(rgb, square, estimate.points_px)
+        picture = estimator.regressor.cut(rgb, square, estimate.points_px)[0]
         estimate = estimator.estimate(rgb, square, camera, points=estimate.points_px)
-    left, right = dots(picture)
+    found = dots(picture)
+    assert found is not None
+    left, right = found
     # 0.311 and 0.290 decimetres beside and above the middle, at 102 pixels each.
     assert (left[0] + right[0]) / 2 == pytest.approx(112, abs=3) and right[0] - left[0] == pytest.approx(63.4, abs=3)
     assert (left[1] + right[1]) / 2 == pytest.approx(112 - 29.6, abs=5)

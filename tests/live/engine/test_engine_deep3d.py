@@ -14,6 +14,7 @@ from face3d_live.live import main
 from face3d_live.live.engine import head_pipeline
 from face3d_live.live.engine.head_pipeline import HeadPipeline
 from face3d_live.live.engine.pipeline import ViewRequest
+from face3d_live.track.detector import Detector
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ def test_the_engine_follows_a_face_with_it(monkeypatch: pytest.MonkeyPatch) -> N
         return dot_regressor()
 
     monkeypatch.setattr(head_pipeline, "load_regressor", load)
-    monkeypatch.setattr(head_pipeline.Detector, "load", DotDetector)
+    monkeypatch.setattr(Detector, "load", DotDetector)
     pipeline = HeadPipeline("cpu", "auto", "deep3d:files")
     assert asked == [("deep3d:files", "cpu", "auto")] and pipeline.device == "cpu"
     pipeline.open("a", None)

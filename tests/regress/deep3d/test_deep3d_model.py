@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_the_front_model_is_read_as_it_is(front) -> None:
 def test_basels_own_file_is_cut_down_to_the_same(tmp_path: Path) -> None:
     """53,490 vertices in micrometres; 40 of them are kept, by way of the 53,215 that have movements."""
     rng, small = np.random.default_rng(4), 40
-    basel = {
+    basel: dict[str, Any] = {
         "shapeMU": rng.normal(0, 5e4, (3 * N_BASEL, 1)).astype(np.float32), "shapeEV": rng.uniform(1, 9, (82, 1)),
         "shapePC": rng.normal(0, 1, (3 * N_BASEL, 82)).astype(np.float32), "texEV": rng.uniform(1, 9, (82, 1)),
         "texMU": rng.uniform(0, 255, (3 * N_BASEL, 1)).astype(np.float32),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def saved(path: Path, stored: object) -> Path:
     return path
 
 
-def as_torch(tensors: dict[str, np.ndarray], prefix: str = "") -> dict[str, object]:
+def as_torch(tensors: dict[str, np.ndarray], prefix: str = "") -> dict[str, Any]:
     torch = pytest.importorskip("torch")
     state = {prefix + name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
     return state | {f"{prefix}backbone.bn1.num_batches_tracked": torch.tensor(7)}
