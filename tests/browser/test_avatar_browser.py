@@ -56,18 +56,18 @@ async def test_the_avatar_tab(tmp_path: Path) -> None:
         page.on("pageerror", lambda error: faults.append(str(error)))
         await page.goto(served.base)
         await page.click("#start")
-        await page.wait_for_selector("body[data-state=live]", timeout=40_000)
+        await page.wait_for_selector("body[data-state=live]", timeout=120_000)
         await page.click("#panel-tabs label:has(input[value=avatar-file])")
 
         notice, own = page.locator("#notice-text"), page.get_by_role("button", name="Own head")
         await page.evaluate(DROP, ["notes.txt", ""])
         await expect(notice).to_contain_text(".glb or .vrm")
         await page.evaluate(DROP, ["none.glb", encoded(changed(lambda d: d["meshes"][0].pop("extras")))])
-        await expect(notice).to_contain_text("shape key", timeout=20_000)
+        await expect(notice).to_contain_text("shape key", timeout=120_000)
         await expect(own).to_be_hidden()
 
         await page.set_input_files("#avatar-file input[type=file]", tmp_path / "fox.glb")
-        await expect(page.locator(".avatar-report")).to_contain_text(re.compile(r"Shapes 4\d / 52"), timeout=20_000)
+        await expect(page.locator(".avatar-report")).to_contain_text(re.compile(r"Shapes 4\d / 52"), timeout=120_000)
         await until_orange(page, True)
         await page.screenshot(path=str(tmp_path / "tab.png"))
         await own.click()
@@ -75,7 +75,7 @@ async def test_the_avatar_tab(tmp_path: Path) -> None:
         await expect(page.locator(".avatar-report")).to_be_empty()
 
         await page.evaluate(DROP, ["fox.vrm", encoded(fox("vrm0"))])
-        await expect(page.locator(".avatar-report")).to_contain_text("VRM expressions", timeout=20_000)
+        await expect(page.locator(".avatar-report")).to_contain_text("VRM expressions", timeout=120_000)
         await until_orange(page, True)
         assert await page.locator(".avatar-view a").get_attribute("href") == f"{served.base}/view?bg=transparent&ui=0"
         assert faults == []

@@ -53,14 +53,14 @@ def page(tmp_path_factory, server, takes) -> Iterator:
 def record(page, seconds: int) -> None:
     page.click("#record")
     text = re.compile(rf"0:(0[{seconds}-9]|[1-5]\d)")
-    expect(page.locator("#record span")).to_have_text(text, timeout=30_000)
+    expect(page.locator("#record span")).to_have_text(text, timeout=120_000)
     page.click("#record")
-    expect(page.locator("#record span")).to_have_text("Record", timeout=30_000)
+    expect(page.locator("#record span")).to_have_text("Record", timeout=120_000)
 
 
 def test_a_microphone_that_is_not_allowed_is_said(page) -> None:
     page.locator("#with-microphone").click()
-    expect(page.locator(".extras [role=alert]")).to_contain_text("does not allow the microphone", timeout=20_000)
+    expect(page.locator(".extras [role=alert]")).to_contain_text("does not allow the microphone", timeout=120_000)
     expect(page.locator("#with-microphone")).not_to_be_checked()
 
 
@@ -73,7 +73,7 @@ def test_voice_and_render_are_recorded_in_step(page, takes, tmp_path) -> None:
     page.context.grant_permissions(["camera", "microphone"])
     page.check("#with-microphone")
     page.check("#with-render")
-    expect(page.locator(".extras meter")).to_be_visible(timeout=20_000)
+    expect(page.locator(".extras meter")).to_be_visible(timeout=120_000)
     expect(page.locator(".extras .fine")).to_contain_text("only while it records")
     expect(page.locator("#record")).to_have_attribute("title", re.compile("what is ticked in Takes"))
     record(page, 4)
@@ -93,7 +93,7 @@ def test_voice_and_render_are_recorded_in_step(page, takes, tmp_path) -> None:
     card = page.locator("#takes li").first
     expect(card).to_contain_text("♪")
     card.locator("select").select_option("mp4")
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download(timeout=120_000) as download:
         card.get_by_text("Download").click()
     download.value.save_as(tmp_path / "film.mp4")
     with av.open(str(tmp_path / "film.mp4")) as film:
@@ -101,7 +101,7 @@ def test_voice_and_render_are_recorded_in_step(page, takes, tmp_path) -> None:
     page.uncheck("#with-microphone")
     expect(page.locator(".extras meter")).to_be_hidden()
     page.check("#with-microphone")
-    expect(page.locator(".extras meter")).to_be_visible(timeout=20_000)
+    expect(page.locator(".extras meter")).to_be_visible(timeout=120_000)
     page.click("#stop")
-    expect(page.locator(".extras meter")).to_be_hidden(timeout=20_000)
+    expect(page.locator(".extras meter")).to_be_hidden(timeout=120_000)
     expect(page.locator("#with-microphone")).not_to_be_checked()

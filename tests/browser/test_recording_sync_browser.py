@@ -53,7 +53,7 @@ async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path,
         await page.goto(served.base)
         await page.evaluate(FLASHING)
         await page.click("#start")
-        await page.wait_for_selector("body[data-state=live]", timeout=40_000)
+        await page.wait_for_selector("body[data-state=live]", timeout=120_000)
         await page.check("#panel-tabs input[value=takes]")
         await page.check("#with-microphone")
         await until(lambda: len(clocks) == 2)  # Chromium has told when it sent what, of both tracks
@@ -61,7 +61,7 @@ async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path,
         (session,) = served.live.sessions
         await until(lambda: session.recorder is not None and session.recorder.state()["seconds"] > 5.2)
         await page.click("#record")
-        await page.wait_for_selector("#takes li", timeout=20_000)
+        await page.wait_for_selector("#takes li", timeout=120_000)
         await chromium.close()
     (path,) = tmp_path.glob("*.jsonl")
     take = load(path)

@@ -64,11 +64,11 @@ async def test_the_view_page():
         assert picture[0, 0].tolist() == picture[-1, -1].tolist() == [0, 255, 0, 255]
 
         await page.goto(f"{served.base}/view?session=nope")
-        await page.locator("#status", has_text="ended").wait_for(timeout=10_000)
+        await page.locator("#status", has_text="ended").wait_for(timeout=120_000)
         await page.goto(f"{served.base}/view")
         await fox_on(page)
         assert (await served.http.delete(browser.location)).status_code == 204
-        await page.locator("#status", has_text="No session yet").wait_for(timeout=10_000)
+        await page.locator("#status", has_text="No session yet").wait_for(timeout=120_000)
         assert (await picture_of(page))[:60, :, 3].max() == 0, "the last picture does not stay"
         assert faults == []
         await chromium.close()

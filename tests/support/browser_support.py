@@ -167,7 +167,7 @@ class LiveServer:
         self.url = f"http://127.0.0.1:{self.port}/"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, timeout: float = 60) -> None:
+    def start(self, timeout: float = 120) -> None:
         """Returns once the server answers. Raises RuntimeError with its log when it does not."""
         command = [sys.executable, str(ROOT / "run_live.py"), "--port", str(self.port), "--device", "cpu"]
         with self._log.open("ab") as log:
@@ -259,8 +259,8 @@ def running(url: str, flags: list[str]) -> Iterator[Any]:
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(url)
         page.click("#start")
-        page.wait_for_selector('body[data-state="live"]', timeout=60_000)
-        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
+        page.wait_for_selector('body[data-state="live"]', timeout=120_000)
+        expect(page.locator("[data-reading=face]")).to_have_class("seen", timeout=120_000)
         yield page
         assert faults == []
         chromium.close()
