@@ -80,6 +80,7 @@ class LiveService:
         self.worker = Worker()
         capture = TextureCapture(self.worker, settings.texture, self.spawn)
         self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, settings.max_sessions)
+        self.sessions.on_expelled = lambda session: self.spawn(self.end(session), "expelled session")
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
         self.studio = Studio(settings.studio, self.spawn)
         self.jobs = JobQueue(self.worker, settings.reconstruct, self.metrics, self.studio.unload)

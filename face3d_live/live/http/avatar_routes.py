@@ -38,6 +38,8 @@ async def upload_avatar(request: Request) -> JSONResponse:
     async with _upload_lock:
         data = await _body(request)
         avatar = await store(live_of(request).worker, data)
+    if live_of(request).engine.quarantine.holds(avatar.key):
+        raise InputError("avatar-quarantined", "this avatar has stopped the engine before: simplify the model")
     if live_of(request).sessions.get(session.id) is None:
         raise NotFoundError("not-found", "the session ended while the avatar was read")
     session.show_avatar(avatar)
