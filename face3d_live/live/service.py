@@ -13,9 +13,10 @@ from face3d_live.errors import AssetError
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.engine.stored_avatar import StoredAvatar
+from face3d_live.live.limits import Limits
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.outputs.manager import OutputManager
-from face3d_live.live.sessions.registry import MAX_SESSIONS, SessionRegistry
+from face3d_live.live.sessions.registry import SessionRegistry
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.sessions.source import Source
 from face3d_live.live.sessions.texture_capture import TextureCapture
@@ -26,7 +27,7 @@ from face3d_live.live.studio.view import Studio, StudioTasks
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.takes.player import Player
 from face3d_live.live.takes.recordings import Recordings
-from face3d_live.live.webrtc.peer import CONNECT_SECONDS, Peer
+from face3d_live.live.webrtc.peer import Peer
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
@@ -44,7 +45,7 @@ class Settings:
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
-    calibration, avatar: what new sessions begin with. calibration is a `CalibrationResult.state`.
+    calibration, avatar: what new sessions begin with. calibration is a `CalibrationResult.state`. limits: see there.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -61,8 +62,7 @@ class Settings:
     calibration: object = None
     playback: Playback | None = None
     avatar: StoredAvatar | None = None
-    max_sessions: int = MAX_SESSIONS
-    connect_seconds: float = CONNECT_SECONDS
+    limits: Limits = field(default_factory=Limits)
     stream_stuck_seconds: float = 5.0
     web_client: Path = WEB_CLIENT
 
@@ -76,13 +76,20 @@ class LiveService:
         self.hub = Hub(settings.stream_stuck_seconds)
         self.outputs = OutputManager(settings.config)
         self.hub.listeners.append(self.outputs.offer)
-        self.engine = EngineClient(settings.pipeline, calibration=settings.calibration, avatar=settings.avatar)
-        self.worker = Worker()
+        limits = settings.limits
+        self.engine = EngineClient(
+            settings.pipeline,
+            calibration=settings.calibration,
+            avatar=settings.avatar,
+            give_up_seconds=limits.give_up_seconds,
+        )
+        self.worker = Worker(limits.task_seconds, int(limits.task_memory))
+        self.files = Worker(limits.avatar_read_seconds, int(limits.file_memory))
         capture = TextureCapture(self.worker, settings.texture, self.spawn)
-        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, settings.max_sessions)
+        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, int(limits.sessions))
         self.sessions.on_expelled = lambda session: self.spawn(self.end(session), "expelled session")
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
-        self.studio = Studio(settings.studio, self.spawn)
+        self.studio = Studio(settings.studio, self.spawn, Worker(limits.task_seconds, int(limits.file_memory)))
         self.jobs = JobQueue(self.worker, settings.reconstruct, self.metrics, self.studio.unload)
         self.recordings = Recordings(settings.takes)
         self.player = Player(self.sessions, self.worker, self.outputs.set_playback_session, self.spawn)
@@ -126,14 +133,14 @@ class LiveService:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.studio.worker.stop())
+        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.files.stop(), self.studio.worker.stop())
 
     async def connect(self, offer: str) -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""
         if self.engine.failure is not None:
             raise self.engine.failure
         session = self.sessions.open("browser")
-        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.connect_seconds)
+        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits)
         self._peers[session.id] = peer
         try:
             return session, await peer.answer(offer)

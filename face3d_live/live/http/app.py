@@ -27,6 +27,7 @@ from face3d_live.live.http import (
 from face3d_live.live.http.errors import deny, no_route, on_face3d_error, on_http_exception, on_unexpected
 from face3d_live.live.http.guard import Guard
 from face3d_live.live.http.ranges import drop_bad_range
+from face3d_live.live.http.slots import Slots
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.webrtc import aiortc_patches
 
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         live = LiveService(settings)
         app.state.live = live
+        app.state.slots = Slots(settings.limits)
         await live.start()
         try:
             yield

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from face3d_live.errors import ConflictError, InputError
-from face3d_live.live.http.requests import NO_STORE, body_of, flag_of, live_of, path_of, session_of
+from face3d_live.live.http.requests import NO_STORE, body_of, flag_of, live_of, path_of, session_of, slots_of
+from face3d_live.live.http.slots import while_connected
 from face3d_live.live.webrtc import sdp
 
 # --- health -----------------------------------------------------------------------------------------------------------
@@ -90,7 +91,9 @@ async def snapshot(request: Request) -> Response:
     keep, portrait = flag_of(request, "keep"), session.portrait
     if portrait is None:
         raise ConflictError("no-face-yet", "no face has been seen yet: look into the camera and try again")
-    zipped = await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
+    with slots_of(request).slot(request):
+        work = live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
+        zipped = await while_connected(request, work)
     headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **NO_STORE}
     if keep:
         headers["Location"] = f"/api/jobs/{live.jobs.add_result(zipped).id}"

@@ -14,8 +14,6 @@ from face3d_live.live.stream.hub import Hub
 
 logger = logging.getLogger(__name__)
 
-MAX_SESSIONS = 8
-
 
 class SessionRegistry:
     """All open sessions by id, in the order of their opening. limit: how many there may be.

@@ -118,6 +118,7 @@ class JobQueue:
         self._on_delete = on_delete
         self._jobs: dict[str, Job] = {}
         self._added = asyncio.Event()
+        self._running: tuple[str, asyncio.Future[bytes]] | None = None
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -155,9 +156,11 @@ class JobQueue:
         return waiting.index(job) if job in waiting else 0
 
     def delete(self, job: Job) -> None:
-        """Delete a job with its photo and result. A running one fails. Idempotent."""
+        """Delete a job with its photo and result. A running one fails, and is worked on no longer. Idempotent."""
         if self._jobs.pop(job.id, None) is None:
             return
+        if self._running is not None and self._running[0] == job.id:
+            self._running[1].cancel()
         job.photo = job.result = None
         if not job.over:
             job.update(state="failed", error={"code": "deleted", "message": "the job was deleted"})
@@ -188,8 +191,16 @@ class JobQueue:
             if not job.over:
                 job.enter(stage, fraction)
 
+        task = functools.partial(self._task, **job.options)
+        work = asyncio.ensure_future(self._worker.run(task, photo, report=report))
+        self._running = job.id, work
         try:
-            result = await self._worker.run(functools.partial(self._task, **job.options), photo, report=report)
+            await asyncio.wait([work])
+            result = work.result()
+        except asyncio.CancelledError:
+            if not work.done():  # the server stops
+                work.cancel()
+                raise
         except Face3DError as error:
             self._metrics.photo_failures.labels(error.code).inc()
             if job.id in self._jobs:
@@ -199,6 +210,8 @@ class JobQueue:
             if job.id in self._jobs:
                 job.enter("", 1.0)
                 job.update(state="done", result=result)
+        finally:
+            self._running = None
 
     def _drop_old(self) -> None:
         """Drop results beyond the limits. The newest is kept whatever its size."""

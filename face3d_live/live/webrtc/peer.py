@@ -22,6 +22,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
+from face3d_live.live.limits import Limits
 from face3d_live.live.sessions.observer import SessionFrame
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
@@ -32,8 +33,6 @@ from face3d_live.version import __version__
 
 logger = logging.getLogger(__name__)
 
-#: Time from the answer to a connection; a browser on a bad network needs a few seconds.
-CONNECT_SECONDS = 20.0
 #: Without a camera frame for so long the avatar is drawn again, so that views update and the face relaxes.
 SILENT_SECONDS = 0.25
 #: Without a camera frame for so long the page is notified.
@@ -46,14 +45,14 @@ _convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
 class Peer:
     """Calls `on_end` when the connection fails, closes or is not made in time, or when the camera track ends."""
 
-    def __init__(self, session: Session, on_end: Callable[[], None], connect_seconds: float = CONNECT_SECONDS) -> None:
+    def __init__(self, session: Session, on_end: Callable[[], None], limits: Limits) -> None:
         self._session = session
         self._on_end = on_end
         # No STUN server: no other machine learns of the connection, and a local network needs none.
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._avatar = AvatarTrack(self._on_encode)
         self._control: data_channel.ControlChannel | None = None
-        self._connect_seconds = connect_seconds
+        self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_camera = self._calibrating = self._has_microphone = False
         self._sync = AudioVideoSync()
@@ -224,7 +223,7 @@ class Peer:
             self._end()
 
     async def _expect_connection(self) -> None:
-        await asyncio.sleep(self._connect_seconds)
+        await asyncio.sleep(self._limits.connect_seconds)
         if self._pc.connectionState not in ("connected", "closed"):
             logger.info("session %s: nobody connected", self._session.id)
             self._end()
