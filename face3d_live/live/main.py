@@ -18,6 +18,9 @@ from face3d_live.errors import Face3DError, InputError
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.hosts import is_loopback, parse_ip, without_brackets
 from face3d_live.live.http.app import create_app
+from face3d_live.live.http.connections import Connections, raise_descriptor_limit, server_options
+from face3d_live.live.limits import parse_limits
+from face3d_live.live.log_limiter import LogLimiter
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.sessions.avatars import load_stored
@@ -29,6 +32,8 @@ from face3d_live.typing import Device, Precision
 
 #: Connections that are still open so long after Ctrl-C are cut.
 GRACE_SECONDS = 3
+#: Exit status when the engine does not start any more: a supervisor (systemd, Docker) may try again later.
+ENGINE_GONE = 3
 
 
 def run(
@@ -44,11 +49,15 @@ def run(
     playback: Playback | None = None,
     avatar: Path | None = None,
     precision: Precision = "auto",
+    limits: Sequence[str] = (),
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogLimiter())
     logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
     try:
+        bounds = parse_limits(limits)
         person = load_profile(calibration) if calibration is not None else None
         shown = load_stored(avatar) if avatar is not None else None
         if source is not None:
@@ -75,6 +84,7 @@ def run(
         calibration=person.calibration if person is not None else None,
         playback=playback,
         avatar=shown,
+        limits=bounds,
     )
     with listener:
         try:
@@ -91,9 +101,12 @@ def make_pipeline(device: Device, precision: Precision) -> Pipeline:
 
 
 async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:
-    app = create_app(settings)
+    raise_descriptor_limit()
+    connections = Connections(settings.limits)
+    app = create_app(settings, connections)
     config = uvicorn.Config(
         app,
+        **server_options(connections),
         log_level="warning",
         access_log=False,
         lifespan="on",
@@ -113,10 +126,16 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
             print(f"error: {error}", file=sys.stderr)
             server.should_exit = True
             status = 1
+    # A take that is played once ends the program; so does an engine that is given up, for whoever supervises us.
     playback_over = asyncio.create_task(app.state.live.playback_over.wait())
-    await asyncio.wait({playback_over, server_task}, return_when=asyncio.FIRST_COMPLETED)
-    playback_over.cancel()
-    server.should_exit = True  # a take that is played once ends the program
+    engine_over = asyncio.create_task(app.state.live.engine.wait_ended())
+    await asyncio.wait({playback_over, engine_over, server_task}, return_when=asyncio.FIRST_COMPLETED)
+    if not status and app.state.live.engine.given_up:
+        print(f"error: {app.state.live.engine.failure}", file=sys.stderr)
+        status = ENGINE_GONE
+    for task in (playback_over, engine_over):
+        task.cancel()
+    server.should_exit = True
     await server_task
     return status
 

@@ -24,6 +24,7 @@ from face3d_live.live.sessions.viewers import Viewers
 from face3d_live.live.stream.hub import Hub
 from face3d_live.live.studio.jobs import JobQueue
 from face3d_live.live.studio.view import Studio, StudioTasks
+from face3d_live.live.supervisor import TaskSupervisor
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.takes.player import Player
 from face3d_live.live.takes.recordings import Recordings
@@ -94,6 +95,7 @@ class LiveService:
         self.recordings = Recordings(settings.takes)
         self.player = Player(self.sessions, self.worker, self.outputs.set_playback_session, self.spawn)
         self.playback_over = asyncio.Event()
+        self.supervisor = TaskSupervisor()
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._source: Source | None = None
@@ -104,8 +106,8 @@ class LiveService:
             self.outputs.add(url)
         self.outputs.restore()
         self.engine.start()
-        self.spawn(self.jobs.run(), "jobs")
-        self.spawn(self.jobs.expire(), "old results")
+        self.supervisor.keep("jobs", self.jobs.run)
+        self.supervisor.keep("old results", self.jobs.expire)
         if self.settings.source is not None:
             self._source = Source(self.settings.source, self.sessions)
             self.spawn(self._source.run(), "source")
@@ -130,6 +132,7 @@ class LiveService:
         await self.outputs.stop()
         await asyncio.gather(*(self.end(session) for session in self.sessions))
         await self.recordings.close()
+        await self.supervisor.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -137,7 +140,7 @@ class LiveService:
 
     async def connect(self, offer: str) -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""
-        if self.engine.failure is not None:
+        if self.engine.failure is not None:  # new ones are let in again when it has started
             raise self.engine.failure
         session = self.sessions.open("browser")
         peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits)
@@ -154,6 +157,12 @@ class LiveService:
         peer = self._peers.pop(session.id, None)
         if peer is not None:
             await peer.close()
+
+    @property
+    def missing(self) -> list[str]:
+        """What the server lives on and is not there: names of tasks and threads."""
+        engine = [] if self.engine.supervised else ["engine supervisor"]
+        return engine + self.supervisor.missing
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run a task. It is cancelled when the server stops, and its failure is logged."""

@@ -24,6 +24,7 @@ from face3d_live.live.http import (
     studio_routes,
     take_routes,
 )
+from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.errors import deny, no_route, on_face3d_error, on_http_exception, on_unexpected
 from face3d_live.live.http.guard import Guard
 from face3d_live.live.http.ranges import drop_bad_range
@@ -43,8 +44,11 @@ ROUTES = (
 )
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application. Its lifespan starts and stops the engine process. Raises AssetError "aiortc-changed"."""
+def create_app(settings: Settings, connections: Connections | None = None) -> Starlette:
+    """The application. Its lifespan starts and stops the engine process. Raises AssetError "aiortc-changed".
+
+    connections: those of the server that runs it, for the metrics.
+    """
     aiortc_patches.install()
 
     @asynccontextmanager
@@ -52,6 +56,7 @@ def create_app(settings: Settings) -> Starlette:
         live = LiveService(settings)
         app.state.live = live
         app.state.slots = Slots(settings.limits)
+        app.state.connections = Connections(settings.limits) if connections is None else connections
         await live.start()
         try:
             yield

@@ -9,6 +9,7 @@ from typing import Any, cast
 from starlette.requests import HTTPConnection, Request
 
 from face3d_live.errors import Face3DError, InputError, MediaTypeError, NotFoundError, TooLargeError
+from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.slots import Slots, Upload
 from face3d_live.live.service import LiveService
 from face3d_live.live.sessions.session import Session
@@ -25,6 +26,11 @@ def live_of(connection: HTTPConnection) -> LiveService:
 def slots_of(connection: HTTPConnection) -> Slots:
     """What the server does at once."""
     return cast("Slots", connection.app.state.slots)
+
+
+def connections_of(connection: HTTPConnection) -> Connections:
+    """The server's connections."""
+    return cast("Connections", connection.app.state.connections)
 
 
 def path_of(connection: HTTPConnection, name: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from face3d_live.errors import Face3DError, LimitError, NotFoundError
+from face3d_live.errors import AssetError, Face3DError, LimitError, NotFoundError
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.worker.process import Task, Worker
 
@@ -205,6 +205,12 @@ class JobQueue:
             self._metrics.photo_failures.labels(error.code).inc()
             if job.id in self._jobs:
                 job.update(state="failed", error=error.to_json())
+        except Exception as error:  # no descriptors, no memory, a bug: this job fails, and the next one is tried
+            logger.exception("job %s failed", job.id)
+            failure = AssetError("task-failed", f"{type(error).__name__}: {error}")
+            self._metrics.photo_failures.labels(failure.code).inc()
+            if job.id in self._jobs:
+                job.update(state="failed", error=failure.to_json())
         else:
             self._metrics.photos.inc()
             if job.id in self._jobs:
