@@ -6,6 +6,7 @@ import asyncio
 import errno
 import functools
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from face3d_live.live.takes.playback import Playback
 from face3d_live.live.worker import tasks
 from face3d_live.track.profile import load_profile
 from face3d_live.typing import Device, Precision
+
+logger = logging.getLogger(__name__)
 
 #: Connections that are still open so long after Ctrl-C are cut.
 GRACE_SECONDS = 3
@@ -115,6 +118,7 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
         ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
+    _handle_hangup(server)
     server_task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not server_task.done():
         await asyncio.sleep(0.02)
@@ -138,6 +142,24 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
     server.should_exit = True
     await server_task
     return status
+
+
+def _handle_hangup(server: uvicorn.Server) -> None:
+    """SIGHUP: a closed terminal ends the server in order; without a terminal there is nothing to read anew.
+
+    Started with nohup it stays ignored.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+
+    def hang_up() -> None:
+        if terminal:
+            server.should_exit = True
+        else:
+            logger.warning("SIGHUP is ignored: there are no settings to read anew, SIGTERM ends the server")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
 
 
 async def _announce(live: LiveService, server_task: asyncio.Task[None], address: str) -> None:

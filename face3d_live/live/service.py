@@ -92,7 +92,7 @@ class LiveService:
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
         self.studio = Studio(settings.studio, self.spawn, Worker(limits.task_seconds, int(limits.file_memory)))
         self.jobs = JobQueue(self.worker, settings.reconstruct, self.metrics, self.studio.unload)
-        self.recordings = Recordings(settings.takes)
+        self.recordings = Recordings(settings.takes, limits)
         self.player = Player(self.sessions, self.worker, self.outputs.set_playback_session, self.spawn)
         self.playback_over = asyncio.Event()
         self.supervisor = TaskSupervisor()

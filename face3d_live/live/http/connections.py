@@ -7,22 +7,24 @@ headers, or while it reads no answer. `protocol` makes a protocol class that doe
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from face3d_live.errors import LimitError
 from face3d_live.live.limits import Limits
 
 #: Descriptors kept for everything that is no HTTP connection: sessions, processes, recordings, files.
 RESERVED_DESCRIPTORS = 160
 MIN_CONNECTIONS = 16
+_TOO_MANY = LimitError("too-many-connections", "too many connections are open; try again later")
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\n"
     b"Cache-Control: no-store\r\nConnection: close\r\n\r\n"
-    b'{"error": {"code": "too-many-connections", "message": "too many connections are open; try again later"}}'
-)
+) + json.dumps({"error": _TOO_MANY.to_json()}).encode()
 
 
 def raise_descriptor_limit() -> None:

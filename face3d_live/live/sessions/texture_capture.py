@@ -138,10 +138,11 @@ class TextureCapture:
             what = "texture capture is switched off" if self._closed else "no texture was made"
             logger.warning("%s: %s", what, error)
             return
+        else:
+            selector.failures = 0
         finally:
             pause = INTERVAL_SECONDS * min(2.0**selector.failures, MAX_PAUSE)
             selector.fusing, selector.next_time = False, time.monotonic() + pause
-        selector.failures = 0
         if selector.person != person:
             return
         selector.texture_quality = sum(frame.quality for frame in keyframes)
