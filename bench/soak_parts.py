@@ -210,8 +210,10 @@ def children(pid: int) -> list[int]:
 
 
 def slope(samples: list[tuple[float, float]]) -> float:
-    """MB a minute, by least squares over the later half of (seconds, MB)."""
-    later = np.array(samples[len(samples) // 2 :])
-    if len(later) < 3:
-        return 0.0
-    return float(np.polyfit(later[:, 0] / 60, later[:, 1], 1)[0])
+    """MB a minute of the later half of (seconds, MB): the median of the slopes of all pairs (Theil and Sen).
+
+    A process that was just started, or has just loaded its models, changes it little.
+    """
+    later = samples[len(samples) // 2 :]
+    pairs = [(b[1] - a[1]) / (b[0] - a[0]) for i, a in enumerate(later) for b in later[i + 1 :] if b[0] > a[0]]
+    return 60 * float(np.median(pairs)) if pairs else 0.0

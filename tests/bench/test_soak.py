@@ -17,7 +17,7 @@ def test_a_short_soak():
     faults = ["engine_killed", "client_vanishes", "hostile_files", "pages_reload", "connections_pile_up", "disk_full"]
     patient = ["--gap", "20", "--back", "25", "--hung", "25", "--pause", "0"]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "bench" / "soak.py"), "--minutes", "0.25", "--faults", *faults, *patient,
+        [sys.executable, str(ROOT / "bench" / "soak.py"), "--minutes", "0.2", "--faults", *faults, *patient,
          "--program", str(ROOT / "tests" / "support" / "live_program.py")],
         capture_output=True, text=True, timeout=240, check=False, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip

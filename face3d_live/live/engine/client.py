@@ -36,7 +36,9 @@ MAX_START_FAILURES = 3
 #: An engine that has not become ready for so long, in whatever number of starts, is given up.
 GIVE_UP_SECONDS = 300.0
 #: Seconds before the restarts in a row; the last one repeats.
-BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+BACKOFF = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+#: An engine that was ready for so long had started well: what ended it is something new.
+STEADY_SECONDS = 5.0
 #: A supervising thread that has done nothing for so long is not there any more, as far as `/healthz` is concerned.
 SILENT_SECONDS = 15.0
 
@@ -69,6 +71,7 @@ class EngineClient:
         self._numbers = itertools.count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready_once = False
+        self._ready_at: float | None = None  # of the present engine, monotonic seconds
         self._settled = asyncio.Event()  # it is ready, or given up, or stopped; for `wait_ready`
         self._ended = asyncio.Event()  # given up, or stopped
         self._stopping = threading.Event()
@@ -150,14 +153,14 @@ class EngineClient:
         deaths = starts_failed = 0
         began = time.monotonic()  # of being without a ready engine
         while not self._stopping.is_set():
-            started = time.monotonic()
+            self._ready_at = None
             try:
                 self._link.spawn(self._factory)
                 self._read()
             except (EOFError, OSError) as error:
                 logger.info("the engine's socket closed, or it could not be started: %r", error)
             finally:
-                was_ready = self.state == "ready"
+                was_ready = self._ready_at is not None
                 self._bury(self._link.reap())
             if self._stopping.is_set():
                 break
@@ -169,10 +172,10 @@ class EngineClient:
             if self.failure is not None and (now - began > self._give_up_seconds or self._is_hopeless()):
                 self.given_up = True
                 break
-            deaths = 0 if was_ready and now - started > 60 else deaths + 1
+            deaths = 1 if self._ready_at is not None and now - self._ready_at > STEADY_SECONDS else deaths + 1
             self.restarts += 1
             logger.error("the engine process died; it is started again (%d)", self.restarts)
-            self._pause(BACKOFF[min(max(deaths - 1, 0), len(BACKOFF) - 1)])
+            self._pause(BACKOFF[min(deaths, len(BACKOFF)) - 1])
 
     def _is_hopeless(self) -> bool:
         return not self._ready_once and self.failure is not None and self.failure.code != "engine-start"
@@ -249,7 +252,7 @@ class EngineClient:
     def _on_ready(self, device: str, precision: str) -> None:
         with self._link.lock:
             self.device, self.precision, self._link.state = device, precision, "ready"
-            self.failure, self._ready_once = None, True
+            self.failure, self._ready_once, self._ready_at = None, True, time.monotonic()
             sessions = list(self._sessions.values())
             for session in sessions:
                 session.open()

@@ -14,7 +14,9 @@ from face3d_live.live.engine.progress import Progress
 logger = logging.getLogger(__name__)
 
 #: An engine that makes no step for so long hangs (a driver, a deadlock, a picture that never ends): it is killed.
-HANG_SECONDS = 2.5
+HANG_SECONDS = 2.0
+#: Taking over an avatar may take so many times as long: slow machines have no GPU for its textures.
+AVATAR_STRETCH = 2.5
 #: On a machine that gives the engine only a share of a processor, at most this many times as long.
 MAX_STRETCH = 6.0
 #: Loading may compile kernels on the first run.
@@ -68,7 +70,8 @@ class Watchdog:
                     return
                 continue
             still += min(tick, spent) if state == "R" or spent > 0 else tick
-            if still >= self._hang_seconds or now - since > MAX_STRETCH * self._hang_seconds:
+            most = self._hang_seconds * (AVATAR_STRETCH if self._progress.current[1] == "avatar" else 1.0)
+            if still >= most or now - since > MAX_STRETCH * most:
                 self._kill(f"has made no step for {now - since:.1f} s", state)
                 return
 
