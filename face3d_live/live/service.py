@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ from face3d_live.live.worker.process import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
 logger = logging.getLogger(__name__)
+
+#: Threads of asyncio's own pool; they are made when they are needed.
+POOL_THREADS = 48
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class LiveService:
 
     async def start(self) -> None:
         """Start the engine, the jobs and the source. The engine loads in the background."""
+        # Look-ups of names and slow disks must not take the threads that encode the avatars.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="pool"))
         for url in self.settings.outputs:
             self.outputs.add(url)
         self.outputs.restore()
