@@ -123,7 +123,7 @@ BOUNDS = {
     "recording": ["recording.recorder.MAX_FRAMES", "recording.recorder.MAX_PICTURES", "recording.recorder.MAX_CHUNKS"],
     "uploads of photos": ["http.studio_routes.MAX_PHOTO_BYTES / 1048576", "limits.photo_seconds"],
     "uploads of avatars": ["limits.avatar_seconds"],
-    "photos that wait": ["studio.jobs.MAX_WAITING"],
+    "photos that wait": ["studio.jobs.MAX_WAITING", "studio.jobs.MAX_WAITING_EACH"],
     "photos kept": ["studio.photos.MAX_PHOTOS", "studio.photos.MAX_BYTES / 1048576"],
     "results kept": ["studio.jobs.MAX_RESULTS", "studio.jobs.MAX_RESULT_BYTES / 1000000"],
     "studio views": ["studio.view.MAX_VIEWS"],

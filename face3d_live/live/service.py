@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from face3d_live.errors import AssetError
+from face3d_live.errors import AssetError, LimitError
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.engine.stored_avatar import StoredAvatar
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 #: Threads of asyncio's own pool; they are made when they are needed.
 POOL_THREADS = 48
+#: How long the address of a session that was expelled has to wait for the next one.
+EXPELLED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class LiveService:
         self.files = Worker(limits.avatar_read_seconds, int(limits.file_memory))
         capture = TextureCapture(self.worker, settings.texture, self.spawn)
         self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, int(limits.sessions))
-        self.sessions.on_expelled = lambda session: self.spawn(self.end(session), "expelled session")
+        self.sessions.on_expelled = self._expel
+        self._expelled: dict[str, float] = {}  # address -> monotonic seconds
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
         self.studio = Studio(settings.studio, self.spawn, Worker(limits.task_seconds, int(limits.file_memory)))
         self.jobs = JobQueue(self.worker, settings.reconstruct, self.metrics, self.studio.unload)
@@ -144,11 +148,15 @@ class LiveService:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(self.engine.stop(), self.worker.stop(), self.files.stop(), self.studio.worker.stop())
 
-    async def connect(self, offer: str) -> tuple[Session, str]:
+    async def connect(self, offer: str, address: str = "") -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""
+        if time.monotonic() - self._expelled.get(address, -EXPELLED_SECONDS) < EXPELLED_SECONDS:
+            text = f"a session from here stopped the engine again and again: wait {EXPELLED_SECONDS:.0f} s"
+            raise LimitError("session-quarantined", text)
         if self.engine.failure is not None:  # new ones are let in again when it has started
             raise self.engine.failure
         session = self.sessions.open("browser")
+        session.address = address
         peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits)
         self._peers[session.id] = peer
         try:
@@ -169,6 +177,13 @@ class LiveService:
         """What the server lives on and is not there: names of tasks and threads."""
         engine = [] if self.engine.supervised else ["engine supervisor"]
         return engine + self.supervisor.missing
+
+    def _expel(self, session: Session) -> None:
+        """End a session that has stopped the engine again and again, and let its address wait."""
+        now = time.monotonic()
+        self._expelled = {of: at for of, at in self._expelled.items() if now - at < EXPELLED_SECONDS}
+        self._expelled[session.address] = now
+        self.spawn(self.end(session), "expelled session")
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run a task. It is cancelled when the server stops, and its failure is logged."""

@@ -169,16 +169,14 @@ class EngineClient:
             if starts_failed >= MAX_START_FAILURES and self.failure is None:
                 self.failure = AssetError("engine-start", "the engine process dies while it loads; the log says why")
             # At the first start a message with a cure ends it: waiting would only hide it.
-            if self.failure is not None and (now - began > self._give_up_seconds or self._is_hopeless()):
+            hopeless = not self._ready_once and self.failure is not None and self.failure.code != "engine-start"
+            if hopeless or (self.failure is not None and now - began > self._give_up_seconds):
                 self.given_up = True
                 break
             deaths = 1 if self._ready_at is not None and now - self._ready_at > STEADY_SECONDS else deaths + 1
             self.restarts += 1
             logger.error("the engine process died; it is started again (%d)", self.restarts)
             self._pause(BACKOFF[min(deaths, len(BACKOFF)) - 1])
-
-    def _is_hopeless(self) -> bool:
-        return not self._ready_once and self.failure is not None and self.failure.code != "engine-start"
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -57,6 +57,7 @@ class HeadPipeline:
         level: Level = "low" if self.device == "cpu" else "medium"
         self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE, level)
         self._renderers = SessionRenderers(self._renderer)
+        self.drawn_by_cpu = self._renderer.software
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
         self._warm_up()

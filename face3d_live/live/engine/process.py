@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class Engine:
     def __init__(self, connection: Connection, pipeline: Pipeline, progress: Progress) -> None:
         self._connection = connection
         self._pipeline = pipeline
+        self._drawn_by_cpu = bool(getattr(pipeline, "drawn_by_cpu", False))
         self._progress = progress
         self._memories: dict[str, SharedFrameMemory] = {}
         self._numbers: dict[str, int] = {}
@@ -162,11 +163,13 @@ class Engine:
         self._connection.send(m.AvatarShown(session, key, error))
 
     def _process(self, frame: m.ProcessFrame) -> None:
-        start = perf_counter()
+        start, used = perf_counter(), process_time()
         with self._working(frame.session, "frame"):
-            ms = self._answer(frame)
+            seconds = self._answer(frame) / 1000
+        used = process_time() - used
         self._waiting.charge(frame.session, perf_counter() - start)
-        self._check_budget(frame.session, ms / 1000)
+        # On a busy machine the clock runs on while nothing is drawn.
+        self._check_budget(frame.session, min(seconds, used) if self._drawn_by_cpu else seconds)
 
     def _check_budget(self, session: str, seconds: float) -> None:
         """Give up an avatar whose pictures take the others' time."""

@@ -21,7 +21,7 @@ from face3d_live.live.http.requests import (
     session_of,
     slots_of,
 )
-from face3d_live.live.http.slots import while_connected
+from face3d_live.live.http.slots import address_of, while_connected
 from face3d_live.live.service import LiveService
 from face3d_live.live.webrtc import sdp
 
@@ -94,7 +94,7 @@ async def connect(request: Request) -> Response:
         offer = body.decode()
     except UnicodeDecodeError as error:
         raise InputError("bad-sdp", "the body is not a session description: it is not text") from error
-    session, answer = await live_of(request).connect(offer)
+    session, answer = await live_of(request).connect(offer, address_of(request))
     headers = {"Location": f"/api/sessions/{session.id}", **NO_STORE}
     return Response(answer, 201, headers, "application/sdp")
 

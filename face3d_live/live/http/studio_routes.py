@@ -17,7 +17,7 @@ from face3d_live.codes import ARKIT
 from face3d_live.errors import Face3DError, InputError, NotFoundError, TooLargeError
 from face3d_live.export.params import params_from
 from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, path_of, read_body, slots_of
-from face3d_live.live.http.slots import Upload, while_connected
+from face3d_live.live.http.slots import Upload, address_of, while_connected
 from face3d_live.live.service import LiveService
 from face3d_live.live.studio.jobs import Job
 from face3d_live.live.studio.photos import Photo
@@ -154,7 +154,7 @@ async def reconstruct(request: Request) -> JSONResponse:
         options = _options(fields)
         if photo.detections is not None:
             options["detections"] = photo.detections
-        job = live.jobs.add(photo.data, options)
+        job = live.jobs.add(photo.data, options, address_of(request))
     return JSONResponse(_state(live, job), 202, {"Location": f"/api/jobs/{job.id}", **NO_STORE})
 
 

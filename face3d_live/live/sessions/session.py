@@ -63,7 +63,8 @@ class Session:
     """Pictures go in by `submit`; results go to the observer and the hub.
 
     portrait: the newest picture with a face, in memory only. camera: measures the rate of the pictures. last: the
-    newest frame. engine: the session in the engine. on_expelled: called when the session has to end.
+    newest frame. engine: the session in the engine. address: the client's. on_expelled: called when the session has to
+    end.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Session:
     ) -> None:
         self.id = secrets.token_hex(8)
         self.kind = kind
+        self.address = ""
         self.observer: SessionObserver | None = None
         self.portrait: Portrait | None = None
         self.camera = CameraRate()

@@ -24,7 +24,9 @@ from face3d_live.live.worker.process import Task, Worker
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 4
+MAX_WAITING = 8
+#: Photos of one address that wait.
+MAX_WAITING_EACH = 4
 #: Limits of the results in memory. A usual one has 13 MB, one of the largest kind 60.
 MAX_RESULTS = 8
 MAX_RESULT_BYTES = 250_000_000
@@ -52,6 +54,7 @@ class Job:
     result: bytes | None = None
     used: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    owner: str = ""
     _since: float = field(default_factory=time.monotonic)
 
     @property
@@ -131,12 +134,16 @@ class JobQueue:
             job.used = time.monotonic()
         return job
 
-    def add(self, photo: bytes, options: Mapping[str, Any] | None = None) -> Job:
-        """Queue a photo; options: keyword arguments of the task. Raises LimitError "too-many-jobs"."""
+    def add(self, photo: bytes, options: Mapping[str, Any] | None = None, owner: str = "") -> Job:
+        """Queue a photo; options: keyword arguments of the task; owner: whose it is, such as an address.
+
+        Raises LimitError "too-many-jobs".
+        """
         self._drop_old()
-        if sum(job.state == "queued" for job in self._jobs.values()) >= MAX_WAITING:
-            raise LimitError("too-many-jobs", f"{MAX_WAITING} photos are waiting already; try again later")
-        job = Job(photo, options or {})
+        owners = [job.owner for job in self._jobs.values() if job.state == "queued"]
+        if len(owners) >= MAX_WAITING or owners.count(owner) >= MAX_WAITING_EACH:
+            raise LimitError("too-many-jobs", f"{len(owners)} photos are waiting already; try again later")
+        job = Job(photo, options or {}, owner=owner)
         self._jobs[job.id] = job
         self._added.set()
         return job

@@ -14,9 +14,11 @@ from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError, LimitError, StorageError
+from face3d_live.live import service as service_module
 from face3d_live.live.limits import Limits
 from face3d_live.live.recording import quota as quota_module
 from face3d_live.live.recording.quota import Quota
+from face3d_live.live.sessions import session as session_module
 from face3d_live.live.sessions import texture_capture
 from face3d_live.live.sessions.texture_capture import FrameSelector, Keyframe, TextureCapture
 from face3d_live.live.webrtc import aiortc_patches
@@ -72,6 +74,21 @@ async def test_a_client_that_vanishes_is_missed(monkeypatch):
         await browser.until(lambda: browser.avatar is not None)
         vanish(browser)
         await until(lambda: not len(served.live.sessions))
+
+
+async def test_who_kills_the_engine_again_and_again_has_to_wait(monkeypatch):
+    """Three pictures that kill it; the next session from there is refused for a while."""
+    monkeypatch.setattr(session_module, "EXPEL_SECONDS", 0.0)
+    async with serve(live_fakes.WickedPipeline) as served, Browser(served, Camera(0.5)) as browser:
+        await browser.until(lambda: browser.avatar is not None)
+        browser.camera.level = 0.8
+        await until(lambda: not len(served.live.sessions), 120)
+        assert browser.of("notice")[-1]["code"] == "session-quarantined"
+        offer = {"content": "v=0", "headers": {"Content-Type": "application/sdp"}}
+        refused = await served.http.post("/api/sessions", **offer)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "session-quarantined")
+        monkeypatch.setattr(service_module, "EXPELLED_SECONDS", 0.0)
+        assert (await served.http.post("/api/sessions", **offer)).json()["error"]["code"] == "bad-sdp"
 
 
 # --- processes --------------------------------------------------------------------------------------------------------
