@@ -97,7 +97,7 @@ def reconstruct_photos(
             progress.tell(outcome, options)
     if many:
         order = {task: i for i, task in enumerate(tasks)}
-        _write_summary(sorted(outcomes, key=lambda outcome: order[outcome.task]), out)
+        write_summary(sorted(outcomes, key=lambda outcome: order[outcome.task]), out)
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
@@ -246,7 +246,8 @@ def _finished(folder: Path, options: Options) -> dict[str, Any] | None:
     return report if isinstance(report, dict) and report.get("options") == options.to_json() else None
 
 
-def _write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
+def write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
+    """Write `summary.csv`: one row a photo."""
     text = io.StringIO()
     table = csv.DictWriter(text, _COLUMNS)
     table.writeheader()

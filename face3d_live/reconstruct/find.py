@@ -80,7 +80,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """The network's estimate of a face in a frame. valid: whether it passed `validate_estimate`."""
 
     frame: PhotoFrame
@@ -121,18 +121,18 @@ class Finder:
         else:
             candidates = detections[:_TRIES]
         for detection in candidates:
-            read = self._upright(rgb, detection)
+            read = self.upright(rgb, detection)
             found = None if read is None else self._refined(read)
             if found is not None:
                 return replace(found, others=max(len(sure) - 1, 0))
         raise refusal("no-face")
 
-    def _upright(self, rgb: Picture, face: Detection) -> _Reading | None:
+    def upright(self, rgb: Picture, face: Detection) -> Reading | None:
         """The estimate of the face as it is, or turned upright where that is more confident; None without a face."""
-        plain = self._read(frame_around(rgb, face), face) if abs(face.roll) <= LEANING else None
+        plain = self.read_frame(frame_around(rgb, face), face) if abs(face.roll) <= LEANING else None
         if plain is not None and plain.estimate.confidence >= _CONVINCED:
             return plain if plain.valid else None
-        turned = [self._read(frame_around(rgb, face, roll), face) for roll in _rolls(face)]
+        turned = [self.read_frame(frame_around(rgb, face, roll), face) for roll in _rolls(face)]
         others = [read for read in turned if read is not None and read.valid]
         best = max(others, key=lambda read: read.estimate.confidence, default=None)
         best = best if best is None else self._straightened(rgb, face, best)
@@ -141,17 +141,17 @@ class Finder:
         better = best is not None and best.estimate.confidence > plain.estimate.confidence + _BETTER
         return best if better else plain
 
-    def _straightened(self, rgb: Picture, face: Detection, read: _Reading) -> _Reading:
+    def _straightened(self, rgb: Picture, face: Detection, read: Reading) -> Reading:
         """Estimated again with the roll left between its eye corners undone, where that is more confident."""
         x, y = read.estimate.points_px[EYE_CORNERS[1]] - read.estimate.points_px[EYE_CORNERS[0]]
         leaning = -math.atan2(y, x)  # y down
         if abs(leaning) <= LEANING / 2:
             return read
-        again = self._read(frame_around(rgb, face, read.frame.roll + leaning), face)
+        again = self.read_frame(frame_around(rgb, face, read.frame.roll + leaning), face)
         better = again is not None and again.estimate.confidence > read.estimate.confidence
         return again if again is not None and better else read
 
-    def _read(self, frame: PhotoFrame, face: Detection) -> _Reading | None:
+    def read_frame(self, frame: PhotoFrame, face: Detection) -> Reading | None:
         """The network's second estimate in a frame, in the crop given by the first; None where it is "lost"."""
         centre, side = frame.here(face)
         near = self._detector.detect_near(frame.picture, centre, side) if frame.roll else None
@@ -163,9 +163,9 @@ class Finder:
             return None
         second = self._estimator.estimate(frame.picture, crop_from_points(first.points_px), frame.camera)
         verdict = validate_estimate(second, None, 0.0, size)
-        return _Reading(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
+        return Reading(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
 
-    def _refined(self, read: _Reading) -> Found | None:
+    def _refined(self, read: Reading) -> Found | None:
         """The face with its codes by test-time augmentation; None where estimates in rotated crops disagree."""
         frame = read.frame
         augmented = estimate_augmented(self._estimator, frame.picture, read.estimate.codes, frame.camera)

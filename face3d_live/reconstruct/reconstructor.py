@@ -100,7 +100,8 @@ class Reconstructor:
         return Albedo.load()
 
     @cached_property
-    def _finder(self) -> Finder:
+    def finder(self) -> Finder:
+        """Detector and network, loaded at the first use."""
         from face3d_live.regress.estimate import Estimator
         from face3d_live.regress.runtime import Regressor
         from face3d_live.track.detector import Detector
@@ -123,14 +124,14 @@ class Reconstructor:
 
     def faces(self, rgb: Picture) -> list[Face]:
         """The faces of a picture, the largest first: what `Options.face` chooses from. Raises ValueError as `photo`."""
-        return self._finder.faces(checked_rgb(rgb, "photo"))
+        return self.finder.faces(checked_rgb(rgb, "photo"))
 
     def find(self, rgb: Picture, choice: Choice, detections: Sequence[Detection] | None = None) -> Found:
         """One face of a picture with its codes. detections: of `search`, where it was done before.
 
         Raises ValueError for what is no picture, InputError: see `Finder.find`.
         """
-        return self._finder.find(checked_rgb(rgb, "photo"), choice, detections)
+        return self.finder.find(checked_rgb(rgb, "photo"), choice, detections)
 
     def photo(
         self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
@@ -178,7 +179,8 @@ class Reconstructor:
         """
         run = _Run(options or Options(), progress or _silent)
         with run.stage("face", 0.0):
-            views, refused = self._usable_views([(shown(n), checked_rgb(rgb, n)) for n, rgb in pictures], run.options)
+            named = [(shown(name), rgb) for name, rgb in pictures]
+            views, refused = self._usable_views([(name, checked_rgb(rgb, name)) for name, rgb in named], run.options)
         with run.stage("geometry", 0.25):
             if run.options.refine and run.options.only == "all":
                 views = [

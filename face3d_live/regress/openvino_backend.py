@@ -50,7 +50,7 @@ class OpenVinoBackend:
                 return cls(core().import_model(tensor, plugin, settings), kept)
             except RuntimeError as error:
                 logger.info("a compiled model in the cache does not load and is made anew: %s", error)
-        compiled = core().compile_model(_model(path, ranges), plugin, settings)
+        compiled = core().compile_model(build_model(path, ranges), plugin, settings)
         model_cache.write(name, compiled.export_model().getvalue())
         return cls(compiled)
 
@@ -63,7 +63,7 @@ class OpenVinoBackend:
         return {name: outputs[i] for i, name in enumerate(HEADS)}
 
 
-def _model(path: Path, ranges: Ranges) -> Any:
+def build_model(path: Path, ranges: Ranges) -> Any:
     """The graph of a weights file. Raises AssetError, also where the tensors do not fit their architecture."""
     stored = weights.load(path)
     try:

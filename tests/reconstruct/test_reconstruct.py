@@ -207,7 +207,7 @@ def test_turned_and_small_faces_are_warned_of(maker, known):
 
 def test_no_face_is_found_where_there_is_none():
     maker = Reconstructor("cpu")
-    maker.__dict__["_finder"] = Finder(Detector.load(), None)  # the detector alone says no
+    maker.finder = Finder(Detector.load(), None)  # the detector alone says no
     rng = np.random.default_rng(0)
     for rgb in (np.full((200, 300, 3), 127, np.uint8), rng.integers(0, 255, (128, 128, 3)).astype(np.uint8)):
         with pytest.raises(InputError, match="no-face"):

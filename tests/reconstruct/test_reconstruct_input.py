@@ -110,7 +110,7 @@ def looks(head, monkeypatch):
     def estimate_augmented(estimator, rgb, codes, camera):
         return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478))
 
-    monkeypatch.setattr(Finder, "_upright", upright)
+    monkeypatch.setattr(Finder, "upright", upright)
     monkeypatch.setattr("face3d_live.reconstruct.find.estimate_augmented", estimate_augmented)
     monkeypatch.setattr("face3d_live.reconstruct.find.disagreement", lambda regressor, rgb, points: 0.01)
     return seen

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from face3d_live.regress import model_cache, openvino_backend, weights
+from face3d_live.regress.activation_ranges import Ranges
 from face3d_live.regress.crop import CROP_SIZE
 from face3d_live.regress.runtime import Regressor
 
@@ -38,8 +40,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The weights files that a graph was built from."""
     built: list[Path] = []
-    build = openvino_backend._model
-    monkeypatch.setattr(openvino_backend, "_model", lambda path, ranges: (built.append(path), build(path, ranges))[1])
+    build = openvino_backend.build_model
+
+    def building(path: Path, ranges: Ranges) -> Any:
+        built.append(path)
+        return build(path, ranges)
+
+    monkeypatch.setattr(openvino_backend, "build_model", building)
     return built
 
 

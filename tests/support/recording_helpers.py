@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from live_fakes import grey
+from waiting import until
 
 
 async def play(served, session, count, start=0.0):
@@ -13,9 +13,7 @@ async def play(served, session, count, start=0.0):
     for i in range(count):
         before = session.state()["frame"]
         session.submit(grey(0.1 + i / 100), start + i / 30, time.monotonic())
-        async with asyncio.timeout(10):
-            while session.state()["frame"] == before:
-                await asyncio.sleep(0.002)
+        await until(lambda before=before: session.state()["frame"] != before)
 
 
 def code_of(response):

@@ -32,6 +32,9 @@ class FlatHead:
 class Bright:
     """Sees a face at a fixed place in every frame that is not dark; its jaw opens with the frame's brightness."""
 
+    def __init__(self, confidence: float = 0.9) -> None:
+        self.confidence = confidence
+
     def _codes(self, rgb):
         e = np.zeros(52, np.float32)
         e[ARKIT.index("jawOpen")] = rgb.mean() / 255
@@ -41,10 +44,12 @@ class Bright:
         codes = self._codes(frame_rgb)
         points = camera.project(FlatHead.mean + codes.translation)
 
+        sure = self.confidence
+
         class Estimate:
             predicted = codes
             points_px = points
-            confidence = 0.9 if frame_rgb.mean() > 30 else 0.0
+            confidence = sure if frame_rgb.mean() > 30 else 0.0
             residual = 0.02
             point_offsets = np.zeros((478, 3), np.float32)
 
@@ -61,8 +66,8 @@ class Bright:
         return next(iter(self.detect(rgb)), None)
 
 
-def fake_tracker(smooth: bool = True) -> Tracker:
-    world = Bright()
+def fake_tracker(smooth: bool = True, confidence: float = 0.9) -> Tracker:
+    world = Bright(confidence)
     return Tracker(world, FlatHead(), world, smooth=smooth)
 
 

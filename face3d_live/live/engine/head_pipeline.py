@@ -117,11 +117,11 @@ class HeadPipeline:
         tracker = self._faces[session].tracker
         if request.step == "load":
             tracker.calibration = request.state  # type: ignore[assignment]  # parsed by the server
-            return CalibrationResult(True, state=request.state)
+            return CalibrationResult(request.state)
         try:
-            return CalibrationResult(True, state=tracker.calibrate(request.step))
+            return CalibrationResult(tracker.calibrate(request.step))
         except InputError as error:
-            return CalibrationResult(False, error.message)
+            return CalibrationResult(error=error)
 
     def _track(self, face: _Face, rgb: Rgb | None, t: float) -> Tracked:
         if rgb is not None:

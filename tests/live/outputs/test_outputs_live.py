@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 import websockets
 from live_helpers import serve
-from outputs_helpers import Receiver, until
+from outputs_helpers import Receiver
 from protocol_frames import LEFT, TILT_LEFT, UP
 from pylivelinkface import FaceBlendShape, PyLiveLinkFace
 from pythonosc.osc_bundle import OscBundle
 from takes_support import expression
 from vts_mock import VTubeStudio
+from waiting import until
 
 from face3d_live.codes import ARKIT
 from face3d_live.live.main import make_pipeline
@@ -172,7 +173,11 @@ async def act(served, session, audience: Audience, picture: np.ndarray, first: i
     sent = session.state()["frame"]
     await until(lambda: json.loads(audience.heard["json"][-1])["frame"] == sent, 20)
     await until(lambda: len(audience.heard["binary"]) == len(audience.heard["json"]), 20)
-    await asyncio.sleep(0.3)  # outputs send within a sixtieth of a second
+    outputs = list(served.live.outputs)
+    await until(lambda: all(output.mapped is not None and output.mapped.frame.frame == sent for output in outputs))
+    (plugin,) = (output.mapped for output in outputs if output.address.kind == "vts")
+    values = dict(zip(plugin.names, plugin.values.tolist(), strict=True))
+    await until(lambda: audience.studio.values == pytest.approx(values, abs=1e-3))
     assert all(output.error is None for output in served.live.outputs)
     return audience.newest()
 

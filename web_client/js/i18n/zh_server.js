@@ -56,6 +56,8 @@ export const ZH_SERVER = {
   "not-vts": "那边不是 VTube Studio 的插件接口",
   "no-mapping": "没有这个名称的映射",
   "no-face": "没有看到人脸：请让脸在画面中停留一秒，再试一次",
+  "engine-silent": "服务器的引擎没有回答：请再试一次",
+  "calibration-failed": "校准出错：请查看服务器日志",
   "moving": "请让头和脸保持不动一秒，再试一次",
   "turned-away": "请正对摄像头，再试一次",
   "no-movement": "动作太小：请尽量做大，再试一次",
