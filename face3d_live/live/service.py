@@ -147,7 +147,8 @@ class LiveService:
             task.cancel()
         # All at once: a cancelled task waits for its worker to have stopped what it does.
         cancelled = asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(cancelled, self.engine.stop(), self.worker.stop(), self.files.stop(), self.studio.worker.stop())
+        processes = (self.engine, self.worker, self.files, self.studio.worker)
+        await asyncio.gather(cancelled, *(process.stop() for process in processes))
 
     async def connect(self, offer: str, address: str = "") -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""

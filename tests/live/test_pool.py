@@ -14,7 +14,6 @@ async def test_slow_look_ups_do_not_stop_the_pictures():
         loop = asyncio.get_running_loop()
         waiting = [loop.run_in_executor(None, release.wait, 60) for _ in range((os.cpu_count() or 1) + 4)]
         try:
-            await asyncio.sleep(0.5)
             seen = browser.avatars
             await browser.until(lambda: browser.avatars > seen + 5)
             assert not any(future.done() for future in waiting)

@@ -93,6 +93,12 @@ class Worker:
         """Whether the process has been started."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id, while there is one."""
+        process = self._process
+        return process.pid if process is not None else None
+
     async def run(self, task: Task, *arguments: Any, report: Report | None = None) -> bytes:
         """Run one task. report is called on the event loop. A caller that is cancelled takes its task along.
 

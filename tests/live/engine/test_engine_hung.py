@@ -12,11 +12,13 @@ import poison
 import pytest
 from engine_helpers import Ear, engine
 from live_fakes import grey
+from waiting import beats, until
 
 from face3d_live.codes import INDEX
 from face3d_live.live.engine import client as engine_client
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.fair_queue import MAX_PICTURE_SECONDS, MAX_SLOW, PICTURE_SECONDS, FairQueue, RenderBudget
 from face3d_live.live.engine.pipeline import ViewRequest
 from face3d_live.live.engine.quarantine import FORGET_SECONDS, Measure, Quarantine
@@ -75,11 +77,10 @@ async def test_pages_that_reload_all_the_time_do_not_keep_a_hung_engine_alive():
         os.kill(client.pid, signal.SIGSTOP)
 
         async def reload():
-            while True:
+            async for _ in beats(20):
                 page = client.attach("page", Ear())
                 page.submit(grey(0.3), 0)
                 session.submit(grey(0.3), 1)
-                await asyncio.sleep(0.05)
                 page.close()
 
         reloading = asyncio.create_task(reload())
@@ -91,7 +92,6 @@ async def test_an_engine_that_is_stopped_while_it_has_nothing_to_do_is_noticed()
     async with engine() as client:
         _, ear = await first_result(client)
         first = client.pid
-        await asyncio.sleep(0.1)
         os.kill(first, signal.SIGSTOP)
         await ear.until(lambda: ear.restarts == 1)
         assert client.pid != first
@@ -100,8 +100,7 @@ async def test_an_engine_that_is_stopped_while_it_has_nothing_to_do_is_noticed()
 async def test_an_engine_that_is_stopped_while_it_loads_is_noticed():
     client = EngineClient(live_fakes.FakePipeline)
     client.start()
-    while client.pid is None:
-        await asyncio.sleep(0.01)
+    await until(lambda: client.pid)
     os.kill(client.pid, signal.SIGSTOP)
     async with asyncio.timeout(30):
         await client.wait_ready()
@@ -111,15 +110,15 @@ async def test_an_engine_that_is_stopped_while_it_loads_is_noticed():
 
 async def test_a_supervisor_that_can_start_nothing_tries_again(monkeypatch):
     """No descriptors, no processes, no memory: the thread lives on, and the engine comes when there are some."""
-    client = EngineClient(live_fakes.FakePipeline)
-    spawn, failures = client._link.spawn, [OSError(24, "Too many open files"), MemoryError(), RuntimeError("a bug")]
+    spawn, failures = EngineLink.spawn, [OSError(24, "Too many open files"), MemoryError(), RuntimeError("a bug")]
 
-    def failing(factory):
+    def failing(link, factory):
         if failures:
             raise failures.pop(0)
-        spawn(factory)
+        spawn(link, factory)
 
-    monkeypatch.setattr(client._link, "spawn", failing)
+    monkeypatch.setattr(EngineLink, "spawn", failing)
+    client = EngineClient(live_fakes.FakePipeline)
     monkeypatch.setattr(engine_client, "BACKOFF", (0.0,))
     client.start()
     async with asyncio.timeout(30):
@@ -132,14 +131,14 @@ async def test_a_supervisor_that_can_start_nothing_tries_again(monkeypatch):
 async def test_an_engine_that_does_not_start_for_a_while_comes_back(monkeypatch, tmp_path):
     """Three failed starts are no end."""
     monkeypatch.setattr(engine_client, "BACKOFF", (0.0,))
-    async with engine() as client:
+    obstacle = tmp_path / "obstacle"
+    async with engine(poison.Fickle(obstacle)) as client:
         _, ear = await first_result(client)
-        client._factory = live_fakes.pipeline_that_crashes
+        obstacle.touch()
         os.kill(client.pid, signal.SIGKILL)
-        while client.failure is None:
-            await asyncio.sleep(0.05)
+        await until(lambda: client.failure)
         assert client.state == "starting" and not client.given_up
-        client._factory = live_fakes.FakePipeline
+        obstacle.unlink()
         await ear.until(lambda: ear.restarts)
         assert client.state == "ready" and client.failure is None
 

@@ -6,6 +6,7 @@ import logging
 import live_fakes
 import pytest
 from live_helpers import Browser, serve
+from waiting import beats, until
 
 from face3d_live.errors import InputError
 from face3d_live.live import supervisor as supervisor_module
@@ -13,6 +14,7 @@ from face3d_live.live.http import connections as connections_module
 from face3d_live.live.http.connections import Connections
 from face3d_live.live.limits import NAMES, Limits, parse_limits
 from face3d_live.live.log_limiter import BURST, WINDOW_SECONDS, LogLimiter
+from face3d_live.live.studio.jobs import JobQueue
 from face3d_live.live.supervisor import TaskSupervisor
 
 PNG = b"\x89PNG"
@@ -52,9 +54,8 @@ async def test_headers_that_drip_in_are_no_request():
         reader, writer = await connect(served, b"GET / HTTP/1.1\r\n")
 
         async def drip():
-            while True:
+            async for _ in beats(20):
                 writer.write(b"X")
-                await asyncio.sleep(0.05)
 
         dripping = asyncio.create_task(drip())
         assert await ended(reader) == b""
@@ -71,9 +72,8 @@ async def test_a_body_that_nobody_reads_has_its_time_too():
         assert b"404" in await reader.readuntil(b"\r\n")
 
         async def drip():
-            while True:
+            async for _ in beats(20):
                 writer.write(b"X")
-                await asyncio.sleep(0.05)
 
         dripping = asyncio.create_task(drip())
         await ended(reader)
@@ -99,9 +99,7 @@ async def test_an_answer_that_nobody_reads_is_given_up():
         host = served.base.removeprefix("http://")
         _, writer = await connect(served, f"GET /api/jobs/{job.id}/result HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         bounds = served.app.state.connections
-        async with asyncio.timeout(20):
-            while not bounds.timed_out or len(bounds):
-                await asyncio.sleep(0.02)
+        await until(lambda: bounds.timed_out and not len(bounds))
         writer.close()
 
 
@@ -118,9 +116,7 @@ async def test_a_crowd_is_kept_out_and_the_door_opens_again(limits):
         assert len(bounds) == 20 and bounds.refused == 3
         for _, writer in crowd:
             writer.close()
-        async with asyncio.timeout(20):
-            while len(bounds):
-                await asyncio.sleep(0.02)
+        await until(lambda: not len(bounds))
         assert (await served.http.get("/healthz")).status_code == 200
         text = (await served.http.get("/metrics")).text
         assert "face3d_connections_refused 3.0" in text and "face3d_connections 1.0" in text
@@ -139,9 +135,10 @@ async def test_keep_alive_and_websockets_live_as_long_as_they_like():
     async with serve(limits=Limits(header_seconds=0.2, idle_seconds=5)) as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None)
         async with websockets.connect(served.ws + "/api/expressions") as stream:
-            for _ in range(3):
-                await asyncio.sleep(0.3)
+            async for beat in beats(4):
                 assert (await served.http.get("/healthz")).status_code == 200
+                if beat == 3:
+                    break
             async with asyncio.timeout(20):
                 for _ in range(3):
                     await stream.recv()
@@ -183,35 +180,34 @@ async def test_photos_go_on_after_a_failure_that_nobody_thought_of(monkeypatch):
         for _ in range(3):
             response = await served.http.post("/api/reconstruct", files={"photo": ("a.png", PNG)})
             job = served.live.jobs.get(response.json()["job"])
-            async with asyncio.timeout(60):
-                while not job.over:
-                    await asyncio.sleep(0.02)
+            await until(lambda job=job: job.over)
             states.append((job.state, (job.error or {}).get("code")))
         assert states == [("failed", "task-failed"), ("failed", "task-failed"), ("done", None)]
 
 
 async def test_health_tells_what_is_gone(monkeypatch):
-    monkeypatch.setattr(supervisor_module, "BACKOFF", (0.3,))
+    monkeypatch.setattr(supervisor_module, "BACKOFF", (1.0,))
+    die, died, run = asyncio.Event(), [], JobQueue.run
+
+    async def dying(queue):
+        if not died:
+            await die.wait()
+            died.append(1)
+            raise MemoryError
+        await run(queue)
+
+    monkeypatch.setattr(JobQueue, "run", dying)
     async with serve() as served:
+
+        async def answers(status):
+            return (await served.http.get("/healthz")).status_code == status
+
         for path in ("/healthz", "/readyz"):
             assert (await served.http.get(path)).json()["status"] == "ok"
-        run, died = served.live.jobs._added.wait, []
-
-        async def dying():
-            if not died:
-                died.append(1)
-                raise MemoryError
-            return await run()
-
-        monkeypatch.setattr(served.live.jobs._added, "wait", dying)
-        served.live.jobs._added.set()  # wakes the task, which then waits again
-        async with asyncio.timeout(20):
-            while (await served.http.get("/healthz")).status_code != 503:
-                await asyncio.sleep(0.01)
-            while (await served.http.get("/healthz")).status_code != 200:
-                await asyncio.sleep(0.05)
+        die.set()
+        await until(lambda: answers(503))
+        await until(lambda: answers(200))
         assert 'face3d_task_restarts{task="jobs"} 1.0' in (await served.http.get("/metrics")).text
-        served.live.engine._seen -= 100  # the supervising thread has not been seen for long
         monkeypatch.setattr(type(served.live.engine), "supervised", property(lambda _: False))
         response = await served.http.get("/healthz")
         assert response.status_code == 503 and response.json()["error"]["code"] == "part-missing"

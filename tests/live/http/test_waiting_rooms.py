@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 
 import live_fakes
 import pytest
 from avatar_pipeline import AvatarPipeline
 from avatar_support import fox
 from live_helpers import Browser, Camera, serve
+from waiting import take, until
 
 from face3d_live.errors import AssetError, LimitError, TooLargeError
 from face3d_live.live.limits import Limits
@@ -23,8 +23,12 @@ PNG = b"\x89PNG"
 def slow(report, *arguments):
     """A task that says when it begins."""
     report("begun", 0.0)
-    time.sleep(600)
+    take(600)
     return b""
+
+
+def moody(report, photo):
+    return slow(report) if photo == b"slow" else quick(report)
 
 
 def quick(report, *arguments):
@@ -81,15 +85,13 @@ async def test_bytes_of_uploads_are_bounded_all_together():
     limits = Limits(upload_bytes=300_000)
     async with serve(limits=limits) as served:
         stalled = [await half_a_request(served, "/api/faces", 1_000_000) for _ in range(2)]
-        while served.app.state.slots.bytes < 200_000:
-            await asyncio.sleep(0.01)
+        await until(lambda: served.app.state.slots.bytes >= 200_000)
         photo = {"photo": ("a.png", PNG + bytes(200_000))}
         response = await served.http.post("/api/reconstruct", files=photo)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "too-many-uploads")
         for _, writer in stalled:
             writer.close()
-        while served.app.state.slots.bytes:
-            await asyncio.sleep(0.01)
+        await until(lambda: not served.app.state.slots.bytes)
         assert (await served.http.post("/api/reconstruct", files=photo)).status_code == 202
 
 
@@ -105,12 +107,9 @@ async def test_snapshots_whose_client_has_gone_are_not_made(monkeypatch, tmp_pat
             writer.write(f"POST {where} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
             writer.close()
-            await asyncio.sleep(0.01)
-        while served.app.state.slots.taken:  # a texture may wait, too
-            await asyncio.sleep(0.02)
+            await until(lambda: not served.app.state.slots.taken)
         posts = [asyncio.ensure_future(served.http.post(where)) for _ in range(5)]
-        while sum(post.done() for post in posts) < 2:
-            await asyncio.sleep(0.02)
+        await until(lambda: sum(post.done() for post in posts) >= 2)
         refused = [post.result() for post in posts if post.done()]
         assert [(a.status_code, a.json()["error"]["code"]) for a in refused] == [(503, "too-many-requests")] * 2
         holding.cancel()
@@ -120,18 +119,14 @@ async def test_snapshots_whose_client_has_gone_are_not_made(monkeypatch, tmp_pat
 
 async def test_a_deleted_job_is_worked_on_no_longer(monkeypatch):
     monkeypatch.setattr(worker_process, "ABANDONED_SECONDS", 0.1)
+    monkeypatch.setattr(live_fakes, "fake_reconstruct", moody)
     async with serve() as served:
         jobs = served.live.jobs
-        jobs._task = slow
-        job = jobs.add(PNG)
-        while job.stage != "begun":
-            await asyncio.sleep(0.02)
+        job = jobs.add(b"slow")
+        await until(lambda: job.stage == "begun")
         jobs.delete(job)
-        jobs._task = live_fakes.fake_reconstruct
-        after = jobs.add(PNG)
-        async with asyncio.timeout(30):
-            while not after.over:
-                await asyncio.sleep(0.02)
+        after = jobs.add(b"quick")
+        await until(lambda: after.over)
         assert after.state == "done" and job.state == "failed"
 
 
@@ -143,8 +138,7 @@ async def test_only_so_many_tasks_wait():
         with pytest.raises(LimitError, match="worker-busy"):
             await made.run(quick)
         waiting.pop().cancel()
-        await asyncio.sleep(0.01)
-        assert made.waiting == 1
+        await until(lambda: made.waiting == 1)
         running.cancel()
         assert await waiting[0] == b"done"
 
@@ -162,14 +156,14 @@ async def test_a_worker_that_reads_nothing_is_ended_in_time_too():
     async with worker(task_seconds=60) as made:
         await made.run(quick)
         made.task_seconds = 0.5
-        os.kill(made._process.pid, signal.SIGSTOP)
+        os.kill(made.pid, signal.SIGSTOP)
         with pytest.raises(AssetError, match="too-slow"):
             await made.run(quick, bytes(20_000_000))
         made.task_seconds = 60
         assert await made.run(quick) == b"done"
-        os.kill(made._process.pid, signal.SIGSTOP)
+        os.kill(made.pid, signal.SIGSTOP)
         waiting = asyncio.ensure_future(made.run(quick, bytes(20_000_000)))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0)
         async with asyncio.timeout(20):
             await made.stop()
         with pytest.raises(AssetError, match="stopping"):

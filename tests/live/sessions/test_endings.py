@@ -11,6 +11,7 @@ import live_program
 import numpy as np
 import pytest
 from live_helpers import Browser, Camera, serve
+from waiting import until
 
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError, LimitError, StorageError
@@ -25,12 +26,6 @@ from face3d_live.live.webrtc import aiortc_patches
 from face3d_live.takes.reader import read_summary
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-async def until(condition, timeout=60.0):
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -49,8 +44,8 @@ async def test_a_frozen_camera_has_more_time_than_none_at_all():
     async with serve(limits=limits) as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None)
         browser.camera.paused = True
-        await asyncio.sleep(1.5)
-        assert len(served.live.sessions) == 1
+        await browser.until(lambda: browser.of("notice"))  # "camera-frozen" comes after two seconds
+        assert len(served.live.sessions) == 1 and browser.of("notice")[-1]["code"] == "camera-frozen"
     limits = Limits(frozen_seconds=0.4)
     async with serve(limits=limits) as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None)
@@ -181,9 +176,12 @@ async def test_a_recording_ends_in_order_at_each_limit(limits, code, tmp_path, m
         where = browser.location + "/recording"
         started = await served.http.post(where, json={"action": "start"})
         assert started.status_code == 201, started.text
-        async with asyncio.timeout(60):
-            while (state := (await served.http.get(where)).json())["recording"]:
-                await asyncio.sleep(0.05)
+
+        async def ended():
+            state = (await served.http.get(where)).json()
+            return not state["recording"] and state
+
+        state = await until(ended)
         assert state["error"]["code"] == code
         await browser.until(lambda: any(notice["code"] == "recording-failed" for notice in browser.of("notice")))
         summary = read_summary(tmp_path / f"{state['take']}.jsonl")
