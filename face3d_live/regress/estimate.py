@@ -12,7 +12,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import rolled
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.fit import FROM_NETWORK, Fitter
+from face3d_live.regress.fit import FROM_NETWORK, STEPS, Fitter
 from face3d_live.regress.prediction import N_POINTS, TYPICAL_HALF_SIDE, Prediction
 from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import from_euler
@@ -104,7 +104,9 @@ class Estimator:
         predicted = codes_from(prediction, crop, camera)
         init = predicted if identity is None else predicted.with_(shape=identity)
         sigma = prediction.sigma[0] * crop.half
-        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None)
+        # From the network's pose one step is enough, where the shape stays.
+        steps = STEPS if identity is None else 1
+        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None, steps=steps)
         offsets = fit.offsets_to(points, camera)
         return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted, offsets)
 

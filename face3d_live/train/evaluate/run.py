@@ -17,9 +17,9 @@ from face3d_live.train.data import portraits
 from face3d_live.train.data.clips import TRAINING_CLIPS, find_clips, frame_size
 from face3d_live.train.data.pool import Pool
 from face3d_live.train.data.teacher import teacher_answers
+from face3d_live.train.evaluate import clip_sheets, faces, people, rendered_clips, scans, true_points
 from face3d_live.train.evaluate import clips as clip_figures
 from face3d_live.train.evaluate import contact_sheets as pictures
-from face3d_live.train.evaluate import faces, people, rendered_clips, scans, true_points
 from face3d_live.train.evaluate.answers import Evaluator, Measured, Source
 from face3d_live.train.evaluate.clips import Track
 from face3d_live.train.synthetic import generate
@@ -144,6 +144,28 @@ class Run:
         }
         return {**{name: clip_figures.group_figures(part) for name, part in split.items() if part}, "each": each}
 
+    def moments(self, evaluator: Evaluator) -> None:
+        """Contact sheets of the held-out clips and the moving heads, where there is OpenGL: with the camera's pictures
+        and with lines in their place."""
+        videos = [c for c in find_clips(self.data) if c.stem in self.tracks and c.stem not in TRAINING_CLIPS]
+        heads = rendered_clips.find_rendered(self.pool / "drawn_clips")
+        step, tracker = self.step("contact sheets", len(videos) + len(heads)), Tracker(evaluator.estimator, self.head)
+        rows: dict[str, dict[str, list[clip_sheets.Moment]]] = {"clips": {}, "moving_heads": {}}
+        for clip in (*videos, *heads):
+            theirs = self.tracks[clip.stem][1] if clip in videos else rendered_clips.truth(clip)
+            kind = "clips" if clip in videos else "moving_heads"
+            rows[kind][clip.stem] = clip_sheets.find_moments(tracker, clip, theirs)
+            step(1)
+        sheets = (
+            ("clips", "clips_moments", True),
+            ("clips", "clips_lines", False),
+            ("moving_heads", "moving_heads", True),
+        )
+        for kind, name, shown in sheets:
+            path = self.folder / "evaluation" / f"{name}.png"
+            if rows[kind] and clip_sheets.sheet(self.head, rows[kind], path, shown):
+                self.pictures.append(path)
+
     def drawn(self, evaluator: Evaluator) -> dict[str, Any]:
         """The moving heads against the truth: this tracker and, where it has answered, MediaPipe."""
         found = rendered_clips.find_rendered(self.pool / "drawn_clips")
@@ -186,6 +208,7 @@ def evaluate_all(
         if watched is not None:
             report["clips"] = watched
         report["drawn"] = run.drawn(evaluator)
+        run.moments(evaluator)
     return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
 
 
