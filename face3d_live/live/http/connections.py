@@ -35,11 +35,14 @@ def raise_descriptor_limit() -> None:
 
 
 class Connections:
-    """The open connections of a server, WebSockets included. refused, timed_out: how many, ever."""
+    """The open connections of a server, WebSockets included. refused, timed_out, evicted: how many, ever.
+
+    evicted: connections that waited for a request, and were closed for newer ones.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.refused = self.timed_out = 0
+        self.refused = self.timed_out = self.evicted = 0
         self._open: dict[asyncio.Transport, str] = {}
 
     def __len__(self) -> int:
@@ -52,17 +55,42 @@ class Connections:
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return min(int(self.limits.connections), max(descriptors - RESERVED_DESCRIPTORS, MIN_CONNECTIONS))
 
+    @property
+    def busy(self) -> int:
+        """How many have a request, or are WebSockets."""
+        protocols = [transport.get_protocol() for transport in self._open]
+        return sum(not (isinstance(one, BoundedProtocol) and one.waits) for one in protocols)
+
     def admit(self, transport: asyncio.Transport) -> bool:
-        """Whether there is room for one more. The connection then counts until it is closed."""
+        """Whether there is room for one more. The connection then counts until it is closed.
+
+        Where there is none, the oldest connection that only waits for a request makes room.
+        """
         self._forget_closed()
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if peer else ""
-        of_address = sum(other == address for other in self._open.values())
-        if len(self._open) >= self.most or of_address >= self.limits.connections_per_address:
+        neighbours = [other for other, of in self._open.items() if of == address]
+        crowded: list[asyncio.Transport] | None = None
+        if len(neighbours) >= self.limits.connections_per_address:
+            crowded = neighbours
+        elif len(self._open) >= self.most:
+            crowded = list(self._open)
+        if crowded is not None and not self._evict(crowded):
             self.refused += 1
             return False
         self._open[transport] = address
         return True
+
+    def _evict(self, crowded: list[asyncio.Transport]) -> bool:
+        """Close the oldest that waits. Whether there was one."""
+        for transport in crowded:
+            protocol = transport.get_protocol()
+            if isinstance(protocol, BoundedProtocol) and protocol.waits:
+                transport.abort()
+                self._open.pop(transport)
+                self.evicted += 1
+                return True
+        return False
 
     def _forget_closed(self) -> None:
         self._open = {transport: address for transport, address in self._open.items() if not transport.is_closing()}
@@ -84,6 +112,11 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
         else:
             self._watch_request()
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody works on a request of this connection."""
+        return self.cycle is None or self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         """No more time-outs."""

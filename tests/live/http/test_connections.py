@@ -104,15 +104,21 @@ async def test_an_answer_that_nobody_reads_is_given_up():
 
 
 @pytest.mark.parametrize("limits", [Limits(connections=20), Limits(connections_per_address=20)])
-async def test_a_crowd_is_kept_out_and_the_door_opens_again(limits):
+async def test_a_busy_crowd_keeps_others_out_and_the_door_opens_again(limits):
+    """Each has begun a request: an offer whose body does not come."""
     async with serve(ready=False, limits=limits) as served:
-        crowd = [await connect(served) for _ in range(20)]
+        host = served.base.removeprefix("http://")
+        head = (
+            f"POST /api/sessions HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/sdp\r\nContent-Length: 9\r\n\r\n"
+        )
+        bounds = served.app.state.connections
+        crowd = [await connect(served, head.encode()) for _ in range(20)]
+        await until(lambda: len(bounds) == 20 and bounds.busy == 20)
         for _ in range(3):
             reader, writer = await connect(served, b"GET /healthz HTTP/1.1\r\n\r\n")
             answer = await ended(reader)
             assert answer.startswith(b"HTTP/1.1 503") and b'"too-many-connections"' in answer
             writer.close()
-        bounds = served.app.state.connections
         assert len(bounds) == 20 and bounds.refused == 3
         for _, writer in crowd:
             writer.close()
@@ -120,6 +126,19 @@ async def test_a_crowd_is_kept_out_and_the_door_opens_again(limits):
         assert (await served.http.get("/healthz")).status_code == 200
         text = (await served.http.get("/metrics")).text
         assert "face3d_connections_refused 3.0" in text and "face3d_connections 1.0" in text
+
+
+@pytest.mark.parametrize("limits", [Limits(connections=20), Limits(connections_per_address=20)])
+async def test_an_idle_crowd_makes_room(limits):
+    """Those of the issue: hundreds that say nothing. Whoever has something to say is served, at once."""
+    async with serve(ready=False, limits=limits) as served:
+        crowd = [await connect(served, b"GET" if i % 2 else b"") for i in range(60)]
+        assert (await served.http.get("/healthz")).status_code == 200
+        bounds = served.app.state.connections
+        assert bounds.evicted == 41 and len(bounds) == 20 and bounds.refused == 0
+        assert await ended(crowd[0][0]) == b""
+        for _, writer in crowd:
+            writer.close()
 
 
 async def test_few_descriptors_mean_few_connections(monkeypatch):
