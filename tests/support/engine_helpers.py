@@ -47,9 +47,15 @@ class Ear:
                 await self.news.wait()
 
 
+def own_files() -> set[Path]:
+    """What this program may have left in the folder of shared memory; other programs of the machine use it, too."""
+    own = ("psm_", "face3d", f"pym-{os.getpid()}-")
+    return {path for path in SHM.iterdir() if path.name.startswith(own)}
+
+
 @contextlib.asynccontextmanager
 async def engine(factory=live_fakes.FakePipeline, **options):
-    before = set(SHM.iterdir())
+    before = own_files()
     client = EngineClient(factory, **options)
     client.start()
     try:
@@ -60,6 +66,4 @@ async def engine(factory=live_fakes.FakePipeline, **options):
             await client.stop()
         assert client.state == "stopped"
         assert client.pid is None
-        # Other programs of the machine use the folder, too.
-        own = ("psm_", "face3d", f"pym-{os.getpid()}-")
-        assert [path for path in set(SHM.iterdir()) - before if path.name.startswith(own)] == []
+        assert own_files() - before == set()

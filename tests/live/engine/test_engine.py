@@ -13,7 +13,7 @@ from pathlib import Path
 import live_fakes
 import numpy as np
 import pytest
-from engine_helpers import SHM, Ear, engine
+from engine_helpers import Ear, engine, own_files
 from live_fakes import grey
 from waiting import beats, wait_until
 
@@ -188,7 +188,7 @@ def test_the_engine_dies_with_its_parent():
         """
     )
     root = Path(__file__).resolve().parents[3]
-    before = set(SHM.iterdir())
+    before = own_files()
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     engine_pid = int(parent.stdout.readline())
@@ -197,7 +197,7 @@ def test_the_engine_dies_with_its_parent():
     parent.wait()
     parent.stdout.close()
     wait_until(lambda: not _alive(engine_pid))
-    assert set(SHM.iterdir()) - before == set()
+    assert own_files() - before == set()
 
 
 def _alive(pid):
