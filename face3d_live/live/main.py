@@ -110,6 +110,7 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
     config = uvicorn.Config(
         app,
         **server_options(connections),
+        log_config=None,  # to our own handler, with its limiter
         log_level="warning",
         access_log=False,
         lifespan="on",
