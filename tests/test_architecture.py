@@ -14,7 +14,7 @@ PACKAGE = TESTS.parent / "face3d_live"
 ROOMS = (
     # values and small tools
     "version", "typing", "text", "errors", "paths", "files", "checks", "arrays", "codes", "rotations", "camera",
-    "lighting", "raster", "video",
+    "lighting", "raster", "triangles", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.regressor import Regressor, prepared
 
 HOST_HELP = (
     "address to listen on; 0.0.0.0 for the whole network: use --token then, and a proxy with HTTPS, "
@@ -35,6 +36,7 @@ def live(
     avatar: Annotated[Path | None, typer.Option(help="a .glb or .vrm file shown instead of your own head")] = None,
     precision: AnyPrecision = Precision.auto,
     limit: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=LIMIT_HELP)] = None,
+    regressor: Regressor = "own",
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -52,5 +54,6 @@ def live(
         avatar=avatar,
         precision=precision.value,
         limits=limit or (),
+        regressor=prepared(regressor),
     )
     raise typer.Exit(status)

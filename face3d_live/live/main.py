@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
@@ -26,8 +27,10 @@ from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.sessions.avatars import load_stored
 from face3d_live.live.sessions.source import open_source
+from face3d_live.live.studio.view import StudioTasks
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.worker import tasks
+from face3d_live.regress.choose import OWN
 from face3d_live.track.profile import load_profile
 from face3d_live.typing import Device, Precision
 
@@ -53,6 +56,7 @@ def run(
     avatar: Path | None = None,
     precision: Precision = "auto",
     limits: Sequence[str] = (),
+    regressor: str = OWN,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -75,10 +79,7 @@ def run(
     if not is_loopback(host) and token is None:
         print("warning: everyone in the network can use this server: start it with --token", file=sys.stderr)
     settings = Settings(
-        pipeline=functools.partial(make_pipeline, device, precision),
-        snapshot=tasks.snapshot,
-        reconstruct=tasks.reconstruct_photo,
-        texture=tasks.fuse_texture,
+        **running_on(device, precision, regressor),
         token=token,
         loopback=is_loopback(host),
         source=source,
@@ -96,11 +97,22 @@ def run(
             return 0
 
 
-def make_pipeline(device: Device, precision: Precision) -> Pipeline:
+def running_on(device: Device, precision: Precision, regressor: str) -> dict[str, Any]:
+    """The settings that name a network: the engine's pipeline and the worker's tasks, picklable."""
+    return {
+        "pipeline": functools.partial(make_pipeline, device, precision, regressor),
+        "snapshot": functools.partial(tasks.snapshot, regressor=regressor),
+        "reconstruct": functools.partial(tasks.reconstruct_photo, regressor=regressor),
+        "texture": functools.partial(tasks.fuse_texture, regressor=regressor),
+        "studio": StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
+    }
+
+
+def make_pipeline(device: Device, precision: Precision, regressor: str = OWN) -> Pipeline:
     """Called in the engine process, the only one that imports the network and OpenGL."""
     from face3d_live.live.engine.head_pipeline import HeadPipeline
 
-    return HeadPipeline(device, precision)
+    return HeadPipeline(device, precision, regressor)
 
 
 async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:

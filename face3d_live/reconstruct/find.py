@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -56,7 +56,8 @@ class Found:
     """A face with its codes. codes: camera frame; points: (478, 2) the network's, pixels, with sigma (478,).
 
     confidence: 0..1; others: number of further faces that were left out; frame: the part of the photo that camera and
-    points refer to, None: the photo itself; steady: whether estimates in rotated crops agreed closely.
+    points refer to, None: the photo itself; steady: whether estimates in rotated crops agreed closely. coefficients:
+    (n,) the network's own numbers, see `Prediction`.
     """
 
     codes: HeadCodes
@@ -67,6 +68,7 @@ class Found:
     others: int = 0
     frame: PhotoFrame | None = None
     steady: bool = True
+    coefficients: Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def picture(self, photo: Picture) -> Picture:
         """What the camera took."""
@@ -161,7 +163,8 @@ class Finder:
         first = self._estimator.estimate(frame.picture, crop_from_detection(here), frame.camera)
         if validate_estimate(first, None, 0.0, size) == "lost":
             return None
-        second = self._estimator.estimate(frame.picture, crop_from_points(first.points_px), frame.camera)
+        again = crop_from_points(first.points_px)
+        second = self._estimator.estimate(frame.picture, again, frame.camera, points=first.points_px)
         verdict = validate_estimate(second, None, 0.0, size)
         return Reading(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
 
@@ -172,9 +175,15 @@ class Finder:
         apart = disagreement(self._estimator.regressor, frame.picture, augmented.points)
         if apart > _NO_FACE:
             return None
-        confidence = float(read.estimate.confidence)
         return Found(
-            augmented.codes, frame.camera, confidence, augmented.points, augmented.sigma, 0, frame, apart <= _HARD
+            augmented.codes,
+            frame.camera,
+            float(read.estimate.confidence),
+            augmented.points,
+            augmented.sigma,
+            frame=frame,
+            steady=apart <= _HARD,
+            coefficients=augmented.coefficients,
         )
 
 

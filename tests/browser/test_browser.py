@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import browser_support as support
 import numpy as np
@@ -237,7 +238,7 @@ def test_snapshot_opens_elsewhere_and_in_the_studio(page, tmp_path: Path) -> Non
     assert download.value.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
         archive.extractall(tmp_path)
-    mesh = trimesh.load(next(tmp_path.rglob("mesh.obj")), force="mesh", process=False)
+    mesh: Any = trimesh.load(next(tmp_path.rglob("mesh.obj")), force="mesh", process=False)
     assert len(mesh.vertices) > 4000 and len(mesh.faces) > 8000
     uv = np.asarray(mesh.visual.uv)
     assert len(uv) == len(mesh.vertices) and uv.min() >= 0 and uv.max() <= 1 and uv.std() > 0.1

@@ -9,6 +9,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import browser_support as support
 import cv2
@@ -211,7 +212,7 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
     assert download.value.suggested_filename == "face3d-head.zip"
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
         archive.extractall(tmp_path)
-    mesh = trimesh.load(tmp_path / "mesh.obj", force="mesh", process=False)
+    mesh: Any = trimesh.load(tmp_path / "mesh.obj", force="mesh", process=False)
     assert len(mesh.vertices) > 10_000
     texture = np.asarray(mesh.visual.material.image.convert("RGB"), np.float32)
     assert texture.shape[:2] == (1024, 1024) and texture.std() > 10
@@ -224,7 +225,7 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
     described = json.loads(glb[20 : 20 + struct.unpack_from("<I", glb, 12)[0]])
     targets = [target for mesh in described["meshes"] for target in mesh.get("extras", {}).get("targetNames", [])]
     assert set(ARKIT) <= set(targets)
-    assert trimesh.load(tmp_path / "head.glb").geometry
+    assert trimesh.load_scene(tmp_path / "head.glb").geometry
 
 
 def test_refusals_say_their_cure(browser, server, photos) -> None:

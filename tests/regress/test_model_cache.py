@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from face3d_live.errors import AssetError
 from face3d_live.regress import model_cache, openvino_backend, weights
 from face3d_live.regress.activation_ranges import Ranges
 from face3d_live.regress.crop import CROP_SIZE
@@ -159,6 +160,6 @@ def test_weights_that_do_not_fit_their_architecture_are_named(tmp_path: Path, ca
     stored = weights.load(path)
     del stored.tensors["neck_conv.weight"]
     weights.save(path, stored.tensors, stored.meta)
-    with pytest.raises(weights.AssetError, match=r"regressor-broken: .*restore"):
+    with pytest.raises(AssetError, match=r"regressor-broken: .*restore"):
         answer(path)
     assert not cache.exists()

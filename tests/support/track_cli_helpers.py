@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -40,7 +41,7 @@ class Bright:
         e[ARKIT.index("jawOpen")] = rgb.mean() / 255
         return HeadCodes(expression=e, shape=np.full(80, 0.5))
 
-    def estimate(self, frame_rgb, crop, camera, identity=None):
+    def estimate(self, frame_rgb, crop, camera, identity=None, points=None):
         codes = self._codes(frame_rgb)
         points = camera.project(FlatHead.mean + codes.translation)
 
@@ -53,8 +54,9 @@ class Bright:
             residual = 0.02
             point_offsets = np.zeros((478, 3), np.float32)
 
-        Estimate.codes = codes
-        return Estimate()
+        found: Any = Estimate()
+        found.codes = codes
+        return found
 
     def detect(self, rgb, *, finest=2):
         if rgb.mean() <= 30:
@@ -74,7 +76,8 @@ def fake_tracker(smooth: bool = True, confidence: float = 0.9) -> Tracker:
 def write_video(path: Path, levels: list[int], size=(128, 96), fps=30) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "12", "g": "8"})
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
         for level in levels:
             frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), level, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))

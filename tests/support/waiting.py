@@ -64,7 +64,7 @@ class LoopClock:
         self._loop = asyncio.get_running_loop()
         self._ahead = 0.0
         true_time = self._loop.time
-        self._loop.time = lambda: true_time() + self._ahead  # type: ignore[method-assign]
+        self._loop.time = lambda: true_time() + self._ahead
 
     async def forward(self, seconds: float) -> None:
         """So many seconds later."""

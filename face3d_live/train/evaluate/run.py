@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from face3d_live.head.model import Head
-from face3d_live.regress.runtime import Regressor
+from face3d_live.regress.interface import FaceRegressor
 from face3d_live.texture.build.library import build_library
 from face3d_live.track.tracker import Tracker
 from face3d_live.train.data import portraits
@@ -31,10 +31,11 @@ Step = Callable[[int], None]
 
 
 class Run:
-    """One evaluation. folder: the training folder; data: the folder of faces and clips; limit: faces of each kind."""
+    """One evaluation. folder: the training folder; data: the folder of faces and clips; limit: faces of each kind; out:
+    where contact sheets and plots go."""
 
-    def __init__(self, head: Head, folder: Path, data: Path, limit: int | None, progress: Progress) -> None:
-        self.head, self.folder, self.data, self.limit = head, folder, data, limit
+    def __init__(self, head: Head, folder: Path, data: Path, limit: int | None, progress: Progress, out: Path) -> None:
+        self.head, self.folder, self.data, self.limit, self.out = head, folder, data, limit, out
         self.pool, self.answers = folder / "pool", folder / "teacher"
         self._progress = progress
         self.pictures: list[Path] = []
@@ -93,7 +94,7 @@ class Run:
 
     def look(self, name: str, measured: Measured, samples: Source) -> None:
         """A contact sheet."""
-        path = self.folder / "evaluation" / f"{name}.png"
+        path = self.out / f"{name}.png"
         pictures.contact_sheet(self.head, measured, samples, path)
         self.pictures.append(path)
 
@@ -162,7 +163,7 @@ class Run:
             ("moving_heads", "moving_heads", True),
         )
         for kind, name, shown in sheets:
-            path = self.folder / "evaluation" / f"{name}.png"
+            path = self.out / f"{name}.png"
             if rows[kind] and clip_sheets.sheet(self.head, rows[kind], path, shown):
                 self.pictures.append(path)
 
@@ -183,17 +184,23 @@ class Run:
 
 
 def evaluate_all(
-    load: Callable[[], Regressor], folder: Path, data: Path, limit: int | None = None, compare: bool = False
+    load: Callable[[], FaceRegressor],
+    folder: Path,
+    data: Path,
+    limit: int | None = None,
+    compare: bool = False,
+    out: Path | None = None,
 ) -> tuple[dict[str, Any], list[Path]]:
     """Every figure there is to have, and the pictures made.
 
     load: gives the weights to measure, called once the faces are there. compare: have MediaPipe answer to the clips;
-    without it they are judged where its answers are kept. Raises InputError "data-missing", AssetError
-    "teacher-missing" or what the weights raise.
+    without it they are judged where its answers are kept. out: for the pictures, `folder / "evaluation"` by default.
+    Raises InputError "data-missing", AssetError "teacher-missing" or what the weights raise.
     """
+    out = out or folder / "evaluation"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as progress:
-        run = Run(Head.load(), folder, data, limit, progress)
+        run = Run(Head.load(), folder, data, limit, progress, out)
         portraits.load_index(data)  # this and MediaPipe say what is missing before minutes are spent on drawing
         if compare:
             run.ask("clips", find_clips(data))
@@ -209,7 +216,7 @@ def evaluate_all(
             report["clips"] = watched
         report["drawn"] = run.drawn(evaluator)
         run.moments(evaluator)
-    return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
+    return report, run.pictures + _plots(report, run.tracks, out)
 
 
 def _plots(report: dict[str, Any], tracks: dict[str, tuple[Track, Track]], folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def pictures() -> dict[str, np.ndarray]:  # (480, 640, 3) each
     """The acts, drawn as the sample clip is."""
     sys.path.insert(0, str(SAMPLE))
     try:
-        import make_sample
+        import make_sample  # type: ignore[import-not-found]
     finally:
         sys.path.remove(str(SAMPLE))
     person = make_sample.codes()[0].with_(expression=expression(), rotation=np.eye(3))
@@ -116,7 +117,7 @@ def from_ifacialmocap(packet: bytes) -> dict[str, float]:
 
 
 def from_osf(packet: bytes) -> dict[str, float]:
-    read = openseeface.decode(packet)
+    read: dict[str, Any] = openseeface.decode(packet)
     x, y, z = read["angles"]
     right, left = read["open"]
     angles = {"yaw": y, "pitch": (180 - x + 180) % 360 - 180, "roll": 90 - z}

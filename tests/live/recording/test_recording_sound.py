@@ -265,9 +265,9 @@ def test_the_sound_of_a_video_keeps_step_with_its_pictures(tmp_path, late):
             container.mux(picture.encode(frame))
         samples = np.zeros(round((2 - late) * 44_100), np.int16)
         samples[round((at - late) * 44_100) :][:4410] = LOUD
-        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 44_100, round((1 + late) * 44_100), Fraction(1, 44_100)
-        container.mux(voice.encode(frame))
+        tone = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        tone.sample_rate, tone.pts, tone.time_base = 44_100, round((1 + late) * 44_100), Fraction(1, 44_100)
+        container.mux(voice.encode(tone))
         container.mux([*picture.encode(), *voice.encode()])
     said = record(str(path), tmp_path / "talk.jsonl", None, Blind(), with_sound=True)
     assert "sound 2.0" in said and len(load(tmp_path / "talk.jsonl")) == 60

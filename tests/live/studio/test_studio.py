@@ -152,6 +152,12 @@ async def test_a_photo_that_is_kept_is_sent_once(monkeypatch):
         name = found.json()["photo"]
         assert found.json().keys() == {"width", "height", "faces", "photo"}
         assert len(name) == 32 and found.headers["cache-control"] == "no-store"
+        with pytest.MonkeyPatch.context() as patch:  # its faces are known
+            patch.setattr(served.live.studio.worker, "run", None)
+            for fields in ({}, {"keep": "true"}):
+                again = await served.http.post("/api/faces", files={"photo": (None, name)}, data=fields)
+                assert again.json() == {**found.json(), "photo": name} if fields else "photo" not in again.json()
+            assert again.json()["faces"] == found.json()["faces"] and len(served.live.studio.photos) == 1
         for wanted in ("low", "high"):  # as often as one likes
             job = await made_of(served, name, mesh=wanted, refine="false")
             params = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")

@@ -324,7 +324,7 @@ def test_the_h264_bitrate_moves_but_not_to_the_floor_and_not_for_trifles():
 
 def _packet(sequence, timestamp, marker):
     packet = RtpPacket(sequence_number=sequence % 65536, timestamp=timestamp, marker=marker)
-    packet._data = bytes([sequence % 256])
+    packet._data = bytes([sequence % 256])  # type: ignore[attr-defined]
     return packet
 
 

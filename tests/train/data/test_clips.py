@@ -146,7 +146,7 @@ def test_a_placement_is_what_the_program_reads_back() -> None:
     prediction = Prediction(
         expression=np.zeros((1, 52)), shape=np.zeros((1, 80)), texture=np.zeros((1, 50)), rotation=where.rotation[None],
         scale=np.array([where.scale]), position=where.position[None], light=np.zeros((1, 27)), points=one, sigma=one,
-        confidence=one,
+        confidence=one, coefficients=one,
     )  # fmt: skip
     back = codes_from(prediction, crop, CAMERA)
     np.testing.assert_allclose(back.rotation, codes.rotation, atol=1e-5)
