@@ -25,6 +25,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from soak_parts import Client, Relay, Usage, children, slope, usage
@@ -45,10 +46,10 @@ class Soak:
     own: Client
     others: list[Client]
 
-    async def post(self, path: str, **options: object) -> int:
+    async def post(self, path: str, **options: Any) -> int:
         """The status of a POST."""
         async with httpx.AsyncClient(timeout=90) as http:
-            return (await http.post(self.url.rstrip("/") + path, **options)).status_code  # type: ignore[arg-type]
+            return (await http.post(self.url.rstrip("/") + path, **options)).status_code
 
     async def new_own(self, client: Client) -> None:
         """Replace the own session."""
@@ -230,7 +231,8 @@ async def one_fault(soak: Soak, fault: Fault, before: Usage, bounds: argparse.Na
         await asyncio.sleep(0.3)  # what was on its way has arrived
     waiting = [soak.own, *soak.others] if everybodys else [soak.own]
     backs = await asyncio.gather(*(client.until_pictures(3, 30) for client in waiting))
-    back = max(backs) if None not in backs else None  # type: ignore[type-var]
+    came = [seconds for seconds in backs if seconds is not None]
+    back = max(came) if len(came) == len(backs) else None
     gap = max(other.longest_gap() for other in soak.others)
     now, leaks = await settled(soak.pid, before)
     late = back is None or back > (bounds.hung if fault is engine_stopped else bounds.back)

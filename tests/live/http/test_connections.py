@@ -1,7 +1,9 @@
 """Connections with bounds, tasks that are started again, and a health that tells the truth."""
 
 import asyncio
+import functools
 import logging
+import resource
 
 import live_fakes
 import pytest
@@ -10,7 +12,6 @@ from waiting import beats, until
 
 from face3d_live.errors import InputError
 from face3d_live.live import supervisor as supervisor_module
-from face3d_live.live.http import connections as connections_module
 from face3d_live.live.http.connections import Connections
 from face3d_live.live.limits import NAMES, Limits, parse_limits
 from face3d_live.live.log_limiter import BURST, WINDOW_SECONDS, LogLimiter
@@ -141,10 +142,14 @@ async def test_an_idle_crowd_makes_room(limits):
             writer.close()
 
 
+def _limits(descriptors: int, which: int) -> tuple[int, int]:
+    return descriptors, descriptors
+
+
 async def test_few_descriptors_mean_few_connections(monkeypatch):
     bounds = Connections(Limits(connections=500))
     for descriptors, most in ((65_536, 500), (300, 140), (100, 16)):
-        monkeypatch.setattr(connections_module.resource, "getrlimit", lambda _, n=descriptors: (n, n))
+        monkeypatch.setattr(resource, "getrlimit", functools.partial(_limits, descriptors))
         assert bounds.most == most
 
 
@@ -199,7 +204,7 @@ async def test_photos_go_on_after_a_failure_that_nobody_thought_of(monkeypatch):
         for _ in range(3):
             response = await served.http.post("/api/reconstruct", files={"photo": ("a.png", PNG)})
             job = served.live.jobs.get(response.json()["job"])
-            await until(lambda job=job: job.over)
+            await until(functools.partial(getattr, job, "over"))
             states.append((job.state, (job.error or {}).get("code")))
         assert states == [("failed", "task-failed"), ("failed", "task-failed"), ("done", None)]
 

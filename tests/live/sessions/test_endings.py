@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import live_fakes
 import live_program
 import numpy as np
 import pytest
+from aioice import ice, stun
 from live_helpers import Browser, Camera, serve
 from waiting import until
 
@@ -22,7 +24,6 @@ from face3d_live.live.recording.quota import Quota
 from face3d_live.live.sessions import session as session_module
 from face3d_live.live.sessions import texture_capture
 from face3d_live.live.sessions.texture_capture import FrameSelector, Keyframe, TextureCapture
-from face3d_live.live.webrtc import aiortc_patches
 from face3d_live.takes.reader import read_summary
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,10 +62,9 @@ def vanish(browser):
 
 
 async def test_a_client_that_vanishes_is_missed(monkeypatch):
-    aioice = aiortc_patches.aioice.ice
-    assert aioice.CONSENT_FAILURES == 12
-    assert aioice.CONSENT_FAILURES * (1.2 * aioice.CONSENT_INTERVAL + aiortc_patches.aioice.stun.RETRY_RTO) < 10
-    monkeypatch.setattr(aioice, "CONSENT_FAILURES", 3)
+    assert ice.CONSENT_FAILURES == 12, "of aiortc_patches"
+    assert ice.CONSENT_FAILURES * (1.2 * ice.CONSENT_INTERVAL + stun.RETRY_RTO) < 10
+    monkeypatch.setattr(ice, "CONSENT_FAILURES", 3)
     async with serve() as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None)
         vanish(browser)
@@ -164,13 +164,13 @@ def test_a_closed_terminal_is_no_death(tmp_path):
 async def test_a_recording_ends_in_order_at_each_limit(limits, code, tmp_path, monkeypatch):
     monkeypatch.setattr(quota_module, "CHECK_SECONDS", 0.0)
     if code == "disk-low":  # it runs low while the take is recorded
-        usage, looks = quota_module.shutil.disk_usage, []
+        usage, looks = shutil.disk_usage, []
 
         def shrinking(path):
             looks.append(path)
             return usage(path) if len(looks) > 5 else type("Usage", (), {"free": 1e19})()
 
-        monkeypatch.setattr(quota_module.shutil, "disk_usage", shrinking)
+        monkeypatch.setattr(shutil, "disk_usage", shrinking)
     async with serve(limits=limits, takes=tmp_path) as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None)
         where = browser.location + "/recording"
