@@ -20,9 +20,10 @@ ROOMS = (
     # the core: codes from pixels, pictures and files from codes
     "head", "regress", "track", "render", "texture", "export", "reconstruct", "takes",
     # the live server
-    "live.child_process", "live.rate_limiter", "live.frame_rate", "live.hosts", "live.engine", "live.worker",
-    "live.stream", "live.outputs", "live.metrics", "live.recording", "live.sessions", "live.takes", "live.studio",
-    "live.webrtc", "live.service", "live.http", "live.main",
+    "live.child_process", "live.limits", "live.log_limiter", "live.supervisor", "live.rate_limiter",
+    "live.frame_rate", "live.hosts", "live.engine", "live.worker", "live.stream", "live.outputs", "live.metrics",
+    "live.recording", "live.sessions", "live.takes", "live.studio", "live.webrtc", "live.service", "live.http",
+    "live.main",
     # what makes the models, never imported at run time
     "head.build", "texture.build", "train",
     # entry points
@@ -118,11 +119,14 @@ def test_the_order_would_notice_a_cycle() -> None:
 #: The only one that waits for time to pass.
 WAITING = "support/waiting.py"
 #: Private names of other packages: what the server overrides in aiortc is tested by taking it away, Click tells the
-#: arguments that are left nowhere else, and `_exit` is how a process dies without saying goodbye.
+#: arguments that are left nowhere else, a browser vanishes by closing aioice's sockets, and `_exit` is how a process
+#: dies without saying goodbye.
 FOREIGN = {
     "live/webrtc/test_aiortc_patches.py": {"_encode_frame"},
     "live/webrtc/test_media.py": {"_data"},
+    "live/sessions/test_endings.py": {"_connection", "_protocols"},
     "support/live_fakes.py": {"_exit"},
+    "support/poison.py": {"_exit"},
     "support/studio_fakes.py": {"_exit"},
     "test_docs.py": {"_protected_args"},
 }

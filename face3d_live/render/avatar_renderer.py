@@ -54,7 +54,7 @@ class _Drawn(NamedTuple):
 class AvatarRenderer:
     """Draws one avatar. Belongs to the thread and process that makes it; several may live side by side.
 
-    samples: as for `Renderer`. Raises as `Renderer` does.
+    samples: as for `Renderer`. software: the CPU draws. Raises as `Renderer` does.
     """
 
     def __init__(self, avatar: Avatar, width: int, height: int, samples: int = 1) -> None:
@@ -64,6 +64,7 @@ class AvatarRenderer:
         self._avatar = avatar
         self._samples = samples
         self._ctx = gpu.create_context()
+        self.software = gpu.is_software(self._ctx)
         with self._ctx as ctx:
             self._program = gpu.load_program(ctx, "avatar.vert", "avatar.frag")
             gpu.set_uniforms(self._program, {name: unit for unit, name in enumerate(("albedo", *_MAPS))})

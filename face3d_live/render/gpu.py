@@ -53,6 +53,12 @@ def shader_source(name: str) -> str:
     return _INCLUDE.sub(lambda match: shader_source(match[1]), path.read_text(encoding="utf-8"))
 
 
+def is_software(ctx: moderngl.Context) -> bool:
+    """Whether the CPU draws, and no graphics processor."""
+    name = str(ctx.info["GL_RENDERER"]).lower()
+    return any(word in name for word in ("llvmpipe", "softpipe", "swrast", "software"))
+
+
 def load_program(ctx: moderngl.Context, vertex: str, fragment: str) -> moderngl.Program:
     """Compile two files of `shaders/`. A mistake in them raises moderngl.Error with the compiler's log."""
     return ctx.program(vertex_shader=shader_source(vertex), fragment_shader=shader_source(fragment))

@@ -62,6 +62,7 @@ class Renderer:
         self._skin = head.part == 0
         self._identity(np.zeros(N_SHAPE, np.float32))
         self._ctx = gpu.create_context()
+        self.software = gpu.is_software(self._ctx)
         self._textures: dict[str, _Texture] = {}
         with self._ctx:
             self._load(head)

@@ -61,9 +61,14 @@ def test_a_taken_port_and_a_missing_source_are_told_in_one_line():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["--host", "no.such.host.invalid"], "bad-host"), (["--port", "99999"], "bad-port")]
+    ("arguments", "code"),
+    [
+        (["--host", "no.such.host.invalid"], "bad-host"),
+        (["--port", "99999"], "bad-port"),
+        (["--limit", "seats=3"], "bad-limit"),
+    ],
 )
-def test_addresses_that_are_none(arguments, code):
+def test_options_that_are_none(arguments, code):
     with start(*arguments) as process:
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1 and errors.startswith(f"error: {code}: ") and errors.count("\n") == 1

@@ -18,6 +18,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtp
 from waiting import beats, until
 
 from face3d_live.live.http.app import create_app
+from face3d_live.live.http.connections import Connections, server_options
 from face3d_live.live.service import Settings
 from face3d_live.live.webrtc import aiortc_patches
 
@@ -48,11 +49,13 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **set
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
     settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
-    app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
+    made = Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings)
+    connections = Connections(made.limits)
+    app = create_app(made, connections)
     listener = socket.create_server(("127.0.0.1", 0))
     if sndbuf:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **server_options(connections)))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started or serving.done())
     assert not serving.done(), serving

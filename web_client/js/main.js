@@ -1,5 +1,5 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
-import { ApiError, received, request, why } from "./api.js";
+import { ApiError, received, request, said, why } from "./api.js";
 import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
@@ -19,6 +19,9 @@ const LOADING_MS = 6000;
 
 const bars = new Bars($("bars"));
 const stage = new Stage($("view"));
+/** Notices that come before the server ends the session. */
+const ENDINGS = new Set(["no-pictures", "session-quarantined"]);
+
 const notice = new Notice();
 const avatars = new Avatars(notice);
 const readings = new Readings();
@@ -171,7 +174,9 @@ function onMessage(session, message) {
       readings.pong(message.rtt);
       break;
     case "notice":
-      notice.show(why(message), { warn: true });
+      // The server ends the session after these: another one at once would end in the same way.
+      if (ENDINGS.has(message.code)) idle([phrase("error.title"), said(message)]);
+      else notice.show(why(message), { warn: true });
       break;
   }
 }

@@ -117,7 +117,10 @@ class CalibrationResult:
 
 
 class Pipeline(Protocol):
-    """Lives on the main thread of the engine process. Sessions are named; each has its own tracker and view."""
+    """Lives on the main thread of the engine process. Sessions are named; each has its own tracker and view.
+
+    A pipeline may say `drawn_by_cpu`: drawing then costs the process's own processor time.
+    """
 
     device: str
     precision: str

@@ -18,13 +18,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from face3d_live.errors import Face3DError, LimitError, NotFoundError
+from face3d_live.errors import AssetError, Face3DError, LimitError, NotFoundError
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.worker.process import Task, Worker
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 4
+MAX_WAITING = 8
+#: Photos of one address that wait.
+MAX_WAITING_EACH = 4
 #: Limits of the results in memory. A usual one has 13 MB, one of the largest kind 60.
 MAX_RESULTS = 8
 MAX_RESULT_BYTES = 250_000_000
@@ -52,6 +54,7 @@ class Job:
     result: bytes | None = None
     used: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    owner: str = ""
     _since: float = field(default_factory=time.monotonic)
 
     @property
@@ -118,6 +121,7 @@ class JobQueue:
         self._on_delete = on_delete
         self._jobs: dict[str, Job] = {}
         self._added = asyncio.Event()
+        self._running: tuple[str, asyncio.Future[bytes]] | None = None
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -130,12 +134,16 @@ class JobQueue:
             job.used = time.monotonic()
         return job
 
-    def add(self, photo: bytes, options: Mapping[str, Any] | None = None) -> Job:
-        """Queue a photo; options: keyword arguments of the task. Raises LimitError "too-many-jobs"."""
+    def add(self, photo: bytes, options: Mapping[str, Any] | None = None, owner: str = "") -> Job:
+        """Queue a photo; options: keyword arguments of the task; owner: whose it is, such as an address.
+
+        Raises LimitError "too-many-jobs".
+        """
         self._drop_old()
-        if sum(job.state == "queued" for job in self._jobs.values()) >= MAX_WAITING:
-            raise LimitError("too-many-jobs", f"{MAX_WAITING} photos are waiting already; try again later")
-        job = Job(photo, options or {})
+        owners = [job.owner for job in self._jobs.values() if job.state == "queued"]
+        if len(owners) >= MAX_WAITING or owners.count(owner) >= MAX_WAITING_EACH:
+            raise LimitError("too-many-jobs", f"{len(owners)} photos are waiting already; try again later")
+        job = Job(photo, options or {}, owner=owner)
         self._jobs[job.id] = job
         self._added.set()
         return job
@@ -155,9 +163,11 @@ class JobQueue:
         return waiting.index(job) if job in waiting else 0
 
     def delete(self, job: Job) -> None:
-        """Delete a job with its photo and result. A running one fails. Idempotent."""
+        """Delete a job with its photo and result. A running one fails, and is worked on no longer. Idempotent."""
         if self._jobs.pop(job.id, None) is None:
             return
+        if self._running is not None and self._running[0] == job.id:
+            self._running[1].cancel()
         job.photo = job.result = None
         if not job.over:
             job.update(state="failed", error={"code": "deleted", "message": "the job was deleted"})
@@ -188,17 +198,33 @@ class JobQueue:
             if not job.over:
                 job.enter(stage, fraction)
 
+        task = functools.partial(self._task, **job.options)
+        work = asyncio.ensure_future(self._worker.run(task, photo, report=report))
+        self._running = job.id, work
         try:
-            result = await self._worker.run(functools.partial(self._task, **job.options), photo, report=report)
+            await asyncio.wait([work])
+            result = work.result()
+        except asyncio.CancelledError:
+            if not work.done():  # the server stops
+                work.cancel()
+                raise
         except Face3DError as error:
             self._metrics.photo_failures.labels(error.code).inc()
             if job.id in self._jobs:
                 job.update(state="failed", error=error.to_json())
+        except Exception as error:  # no descriptors, no memory, a bug: this job fails, and the next one is tried
+            logger.exception("job %s failed", job.id)
+            failure = AssetError("task-failed", f"{type(error).__name__}: {error}")
+            self._metrics.photo_failures.labels(failure.code).inc()
+            if job.id in self._jobs:
+                job.update(state="failed", error=failure.to_json())
         else:
             self._metrics.photos.inc()
             if job.id in self._jobs:
                 job.enter("", 1.0)
                 job.update(state="done", result=result)
+        finally:
+            self._running = None
 
     def _drop_old(self) -> None:
         """Drop results beyond the limits. The newest is kept whatever its size."""

@@ -28,6 +28,7 @@ SERVED = (
 )
 COMMANDS = {
     "live/main.py",
+    "live/limits.py",
     "live/sessions/source.py",
     "takes/record.py",
     "takes/export_video.py",
