@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
 import logging
-import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import uvicorn
 
-from face3d_live.errors import Face3DError, InputError
+from face3d_live.errors import Face3DError
 from face3d_live.live.engine.pipeline import Pipeline
-from face3d_live.live.hosts import is_loopback, parse_ip, without_brackets
 from face3d_live.live.http.app import create_app
+from face3d_live.live.network import Network, NetworkOptions, own_certificate, prepare
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.sessions.avatars import load_stored
@@ -29,13 +27,15 @@ from face3d_live.typing import Device, Precision
 
 #: Connections that are still open so long after Ctrl-C are cut.
 GRACE_SECONDS = 3
+#: How often an automatic certificate is compared with the machine's addresses and the calendar.
+RENEW_SECONDS = 900.0
+
+logger = logging.getLogger(__name__)
 
 
 def run(
-    host: str,
-    port: int,
+    options: NetworkOptions,
     device: Device,
-    token: str | None,
     source: str | None,
     verbose: bool,
     takes: Path | None = None,
@@ -56,19 +56,22 @@ def run(
         check = OutputManager()
         for url in outputs:
             check.add(url, enabled=False)  # a wrong URL is reported before the model loads
-        listener = listen(host, port)
+        network = prepare(options)
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not is_loopback(host) and token is None:
-        print("warning: everyone in the network can use this server: start it with --token", file=sys.stderr)
+    if not network.access.loopback and network.access.token is None:
+        text = "everyone who reaches this machine can watch, record and play back faces on it: --insecure was given"
+        print(f"warning: NO TOKEN IS NEEDED: {text}", file=sys.stderr)
     settings = Settings(
         pipeline=functools.partial(make_pipeline, device, precision),
         snapshot=tasks.snapshot,
         reconstruct=tasks.reconstruct_photo,
         texture=tasks.fuse_texture,
-        token=token,
-        loopback=is_loopback(host),
+        access=network.access,
+        addresses=network.addresses,
+        ice_servers=network.ice_servers,
+        certificate=network.certificate,
         source=source,
         takes=takes,
         outputs=tuple(outputs),
@@ -76,9 +79,9 @@ def run(
         playback=playback,
         avatar=shown,
     )
-    with listener:
+    with network.listener:
         try:
-            return asyncio.run(_serve(settings, listener, page_url(host, listener, token)))
+            return asyncio.run(_serve(settings, network))
         except KeyboardInterrupt:
             return 0
 
@@ -90,7 +93,7 @@ def make_pipeline(device: Device, precision: Precision) -> Pipeline:
     return HeadPipeline(device, precision)
 
 
-async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:
+async def _serve(settings: Settings, network: Network) -> int:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -100,29 +103,35 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
         timeout_graceful_shutdown=GRACE_SECONDS,
         # Compressing 2 kB thirty times a second for every client costs more than it saves on the loopback or a LAN.
         ws_per_message_deflate=False,
+        server_header=False,
     )
+    config.load()
+    context = network.certificate.context() if network.certificate is not None else None
+    config.ssl = context
+    renewing = asyncio.create_task(_renew(network, context), name="certificate")
     server = uvicorn.Server(config)
-    server_task = asyncio.create_task(server.serve(sockets=[listener]))
+    server_task = asyncio.create_task(server.serve(sockets=[network.listener]))
     while not server.started and not server_task.done():
         await asyncio.sleep(0.02)
     status = 0
     if not server_task.done():
         try:
-            await _announce(app.state.live, server_task, address)
+            await _announce(app.state.live, server_task, network)
         except Face3DError as error:
             print(f"error: {error}", file=sys.stderr)
             server.should_exit = True
             status = 1
     playback_over = asyncio.create_task(app.state.live.playback_over.wait())
     await asyncio.wait({playback_over, server_task}, return_when=asyncio.FIRST_COMPLETED)
-    playback_over.cancel()
+    for task in (playback_over, renewing):
+        task.cancel()
     server.should_exit = True  # a take that is played once ends the program
     await server_task
     return status
 
 
-async def _announce(live: LiveService, server_task: asyncio.Task[None], address: str) -> None:
-    """Print the address as soon as the engine is ready. Raises AssetError when it cannot load."""
+async def _announce(live: LiveService, server_task: asyncio.Task[None], network: Network) -> None:
+    """Print the addresses as soon as the engine is ready. Raises AssetError when it cannot load."""
     print("Loading the model ...", flush=True)
     ready = asyncio.create_task(live.engine.wait_ready())
     await asyncio.wait({ready, server_task}, return_when=asyncio.FIRST_COMPLETED)
@@ -130,11 +139,13 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], address:
         ready.cancel()
         return
     await ready
+    address = network.page_url()
     if live.engine.state == "ready":
         print(
             f"Face3D Live on {live.engine.device} ({live.engine.precision}): open {address}  (Ctrl-C ends it)",
             flush=True,
         )
+        _announce_network(network)
     for session in live.sessions:
         if session.kind == "source":
             print(
@@ -144,36 +155,33 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], address:
         print(f"{live.settings.playback.take.header.name} plays to the outputs and the expression stream")
 
 
+def _announce_network(network: Network) -> None:
+    """How the network's other machines come in, and what their browsers will say."""
+    for url in network.other_urls():
+        print(f"From other machines: {url}")
+    if network.access.token is not None and not network.tells_token:
+        print("The token is not shown: end the address with #token=..., as --token-file or FACE3D_TOKEN has it")
+    fingerprint = network.certificate.fingerprint() if network.certificate is not None else None
+    if fingerprint is not None:
+        print(
+            "Browsers warn of the certificate until they trust the authority that this machine made: get it at "
+            f"{network.scheme}://.../ca.crt and install it. Its SHA-256 fingerprint is\n{fingerprint}"
+        )
+    sys.stdout.flush()
+
+
+async def _renew(network: Network, context: ssl.SSLContext | None) -> None:
+    """An automatic certificate follows the machine's addresses, and never expires while the server runs."""
+    if context is None or network.certificate is None or network.certificate.authority is None:
+        return
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            certificate = await asyncio.to_thread(own_certificate, network.access)
+            certificate.load_into(context)
+        except Face3DError as error:
+            logger.warning("the certificate is not renewed: %s", error)
+
+
 def _avatar_url(address: str, session_id: str) -> str:
-    base, mark, query = address.partition("?")
-    return f"{base}api/sessions/{session_id}/avatar.jpg{mark}{query}"
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InputError "port-taken", "port-forbidden" or "bad-host"."""
-    address = parse_ip(host)
-    if address is not None:  # the zone stays: a link-local address needs it
-        host = host.strip("[]") if "%" in host else str(address)
-    try:
-        family, _, _, _, where = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server((where[0], port, *where[2:]), family=family)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            cure = f"port {port} is in use: end the other program, or choose another with --port {port + 1}"
-            raise InputError("port-taken", cure) from error
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise InputError("port-forbidden", f"port {port} needs more rights: use one above 1023") from error
-        raise InputError("bad-host", f"cannot listen on {host}: {error.strerror or error}") from error
-    except OverflowError as error:
-        raise InputError("bad-port", f"{port} is no port: use 1 to 65535") from error
-    # A small send buffer, so that a client that stops reading is noticed after seconds, not after megabytes.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
-    return listener
-
-
-def page_url(host: str, listener: socket.socket, token: str | None) -> str:
-    port = listener.getsockname()[1]
-    name = str(parse_ip(host) or without_brackets(host))
-    name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(name, name)
-    name = f"[{name}]" if ":" in name else name
-    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
+    return f"{address.partition('#')[0]}api/sessions/{session_id}/avatar.jpg"

@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from face3d_live import files
 from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
@@ -241,7 +242,7 @@ def _finished(folder: Path, options: Options) -> dict[str, Any] | None:
     """The report of a head that is there already, made with the same options; report.json is written with the rest."""
     try:
         report = json.loads((folder / "report.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return report if isinstance(report, dict) and report.get("options") == options.to_json() else None
 
@@ -252,8 +253,7 @@ def _write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
     table.writeheader()
     table.writerows(outcome.row() for outcome in outcomes)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / SUMMARY).write_text(text.getvalue(), encoding="utf-8", newline="")
+        files.write(out / SUMMARY, text.getvalue().encode())
     except OSError as error:
         raise refusal("not-written", f"{out / SUMMARY} ({error.strerror})") from error
 

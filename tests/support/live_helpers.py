@@ -16,6 +16,7 @@ import numpy as np
 import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
+from face3d_live.live.access import Access
 from face3d_live.live.http.app import create_app
 from face3d_live.live.service import Settings
 from face3d_live.live.webrtc import aiortc_patches
@@ -42,11 +43,12 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **settings):
-    """Yield a `Served`; afterwards nothing may be left running."""
+async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token=None, access=None, **settings):
+    """Yield a `Served`; afterwards nothing may be left running. token: short for an access with it on the loopback."""
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
     settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
+    settings["access"] = access or Access(token)
     app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
     listener = socket.create_server(("127.0.0.1", 0))
     if sndbuf:

@@ -11,6 +11,7 @@ import { openSample } from "./sample.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
+import { withFragment } from "./token.js";
 
 /** @typedef {import("./types.js").Trouble} Trouble */
 
@@ -220,7 +221,7 @@ async function snapshot() {
     kept = response.headers.get("Location");
     const file = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
     save(zip, null, file);
-    notice.show(phrase("snapshot.done", { file }), { link: kept ? `studio.html${location.search}#job=${kept.split("/").pop()}` : "" });
+    notice.show(phrase("snapshot.done", { file }), { link: kept ? withFragment(`studio.html${location.search}`, { job: kept.split("/").pop() ?? "" }) : "" });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     notice.show(phrase("snapshot.failed", { why: why(error) }), { warn: true });

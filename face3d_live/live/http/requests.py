@@ -9,6 +9,7 @@ from typing import Any, cast
 from starlette.requests import HTTPConnection, Request
 
 from face3d_live.errors import Face3DError, InputError, MediaTypeError, NotFoundError, TooLargeError
+from face3d_live.live.http.guard import AUTHORIZED
 from face3d_live.live.service import LiveService
 from face3d_live.live.sessions.session import Session
 
@@ -19,6 +20,11 @@ NO_STORE = {"Cache-Control": "no-store"}
 def live_of(connection: HTTPConnection) -> LiveService:
     """The service behind the server that was asked."""
     return cast("LiveService", connection.app.state.live)
+
+
+def is_authorized(connection: HTTPConnection) -> bool:
+    """Whether the request had the token, or none is needed: only such ones get to see states that concern users."""
+    return bool(connection.scope[AUTHORIZED])
 
 
 def path_of(connection: HTTPConnection, name: str) -> str:

@@ -11,26 +11,27 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from face3d_live.errors import ConflictError, InputError
-from face3d_live.live.http.requests import NO_STORE, body_of, flag_of, live_of, path_of, session_of
+from face3d_live.live.http.requests import NO_STORE, body_of, flag_of, is_authorized, live_of, path_of, session_of
 from face3d_live.live.webrtc import sdp
 
 # --- health -----------------------------------------------------------------------------------------------------------
 
 
 async def health(request: Request) -> JSONResponse:
-    """200 while the engine is ready or getting ready, 503 when it cannot load."""
+    """200 while the engine is ready or getting ready, 503 when it cannot load. Without the token: the status alone."""
     live = live_of(request)
     failure = live.engine.failure
-    plain: dict[str, object] = {
-        "status": "ok" if live.engine.state == "ready" else live.engine.state,
-        "device": live.engine.device,
-        "precision": live.engine.precision,
-        "sessions": len(live.sessions),
-        "engine_restarts": live.engine.restarts,
-    }
-    if failure is not None:
-        plain["error"] = failure.to_json()
-    return JSONResponse(plain, 503 if failure is not None else 200)
+    plain: dict[str, object] = {"status": "ok" if live.engine.state == "ready" else live.engine.state}
+    if is_authorized(request):
+        plain |= {
+            "device": live.engine.device,
+            "precision": live.engine.precision,
+            "sessions": len(live.sessions),
+            "engine_restarts": live.engine.restarts,
+        }
+        if failure is not None:
+            plain["error"] = failure.to_json()
+    return JSONResponse(plain, 503 if failure is not None else 200, NO_STORE)
 
 
 async def metrics(request: Request) -> Response:

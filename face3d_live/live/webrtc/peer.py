@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from aiortc import (
@@ -22,6 +23,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
+from face3d_live.live.ice import IceServer
 from face3d_live.live.sessions.observer import SessionFrame
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
@@ -43,14 +45,30 @@ FROZEN_SECONDS = 2.0
 _convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
 
 
+@dataclass(frozen=True)
+class IceOptions:
+    """addresses: that may be bound and offered; None: all of the machine's. servers: STUN and TURN, none by default."""
+
+    addresses: tuple[str, ...] | None = None
+    servers: tuple[IceServer, ...] = ()
+
+
 class Peer:
     """Calls `on_end` when the connection fails, closes or is not made in time, or when the camera track ends."""
 
-    def __init__(self, session: Session, on_end: Callable[[], None], connect_seconds: float = CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        session: Session,
+        on_end: Callable[[], None],
+        connect_seconds: float = CONNECT_SECONDS,
+        ice: IceOptions | None = None,
+    ) -> None:
         self._session = session
         self._on_end = on_end
-        # No STUN server: no other machine learns of the connection, and a local network needs none.
-        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._addresses = ice.addresses if ice is not None else None
+        # Without servers, which is the default, no other machine learns of the connection.
+        servers = [server.for_aiortc() for server in ice.servers] if ice is not None else []
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._avatar = AvatarTrack(self._on_encode)
         self._control: data_channel.ControlChannel | None = None
         self._connect_seconds = connect_seconds
@@ -71,8 +89,9 @@ class Peer:
         self._pc.on("datachannel", self._on_channel)
         self._pc.on("connectionstatechange", self._on_state)
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_mdns(offer), "offer"))
-            await self._pc.setLocalDescription(await self._pc.createAnswer())
+            with aiortc_patches.binding(self._addresses):
+                await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_mdns(offer), "offer"))
+                await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:
             # aiortc raises whatever its parts raise: ValueError, AssertionError, KeyError, AttributeError, ...
             logger.info("session %s: the offer cannot be answered: %r", self._session.id, error)

@@ -27,7 +27,11 @@ SERVED = (
     "export/params.py",
 )
 COMMANDS = {
+    "live/access.py",
+    "live/ice.py",
     "live/main.py",
+    "live/network.py",
+    "live/tls.py",
     "live/sessions/source.py",
     "takes/record.py",
     "takes/export_video.py",

@@ -26,7 +26,7 @@ export const EN = /** @type {const} */ ({
   // What goes wrong between the page and the server
   "error.server_away": "The server is not answering.", "error.http": "The server answered with error {status}.",
   "error.timeout": "The server took too long to answer.", "error.token": "This server wants its token",
-  "error.token_cure": "Open the page with the address that the server printed when it started; it ends in ?token=…",
+  "error.token_cure": "Open the page with the address that the server printed when it started; it ends in #token=…",
   "error.codec": "This browser has no video codec in common with the server",
   "error.codec_cure": "It offers neither H264 nor VP8. A current Chrome, Edge, Firefox or Safari does.",
   "error.webrtc": "This browser has no WebRTC",

@@ -23,7 +23,7 @@ export const ZH = {
   // What goes wrong between the page and the server
   "error.server_away": "服务器没有响应。", "error.http": "服务器返回错误 {status}。",
   "error.timeout": "服务器响应超时。", "error.token": "此服务器需要令牌",
-  "error.token_cure": "请使用服务器启动时显示的地址打开页面；它以 ?token=… 结尾",
+  "error.token_cure": "请使用服务器启动时显示的地址打开页面；它以 #token=… 结尾",
   "error.codec": "此浏览器与服务器没有共同的视频编码",
   "error.codec_cure": "它既不支持 H264 也不支持 VP8。请使用较新的 Chrome、Edge、Firefox 或 Safari。",
   "error.webrtc": "此浏览器不支持 WebRTC",
