@@ -153,14 +153,24 @@ def machine_names() -> tuple[str, ...]:
 
 
 def machine_addresses() -> tuple[str, ...]:
-    """This machine's addresses but the loopback and IPv6 link-local ones, as its interfaces list them."""
+    """This machine's addresses but the loopback and IPv6 link-local ones, those of the default route first."""
     found: dict[str, None] = {}
-    for adapter in ifaddr.get_adapters():
+    main = _default_interface()
+    for adapter in sorted(ifaddr.get_adapters(), key=lambda adapter: adapter.name != main):
         for ip in adapter.ips:
             address = ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])
             if not address.is_loopback and not (address.version == 6 and address.is_link_local):
                 found[str(address)] = None
     return tuple(found)
+
+
+def _default_interface() -> str | None:
+    """The interface that leads out, from proc(5)'s IPv4 routes; None where there is none."""
+    try:
+        rows = [line.split() for line in Path("/proc/net/route").read_text().splitlines()[1:]]
+    except OSError:
+        return None
+    return next((row[0] for row in rows if len(row) > 1 and row[1] == "00000000"), None)
 
 
 def implied_addresses(host: str) -> tuple[str, ...] | None:

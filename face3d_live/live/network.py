@@ -143,9 +143,10 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def page_url(scheme: str, host: str, port: int, token: str | None) -> str:
-    """The page's address, with the token in the fragment, which no browser sends to any server."""
+def page_url(scheme: str, host: str, port: int | None, token: str | None) -> str:
+    """The page's address, with the token in its fragment, which no browser sends. port None: the scheme's own."""
     name = str(parse_ip(host) or without_brackets(host))
     name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(name, name)
     name = f"[{name}]" if ":" in name else name
-    return f"{scheme}://{name}:{port}/" + (f"#token={quote(token, safe='')}" if token else "")
+    place = name if port is None else f"{name}:{port}"
+    return f"{scheme}://{place}/" + (f"#token={quote(token, safe='')}" if token else "")

@@ -18,6 +18,7 @@ from face3d_live.errors import Face3DError
 from face3d_live.live.http import (
     avatar_routes,
     calibration_routes,
+    network_routes,
     output_routes,
     playback_routes,
     routes,
@@ -40,6 +41,7 @@ ROUTES = (
     *playback_routes.ROUTES,
     *studio_routes.ROUTES,
     *output_routes.ROUTES,
+    *network_routes.ROUTES,
 )
 
 

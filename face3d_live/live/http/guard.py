@@ -68,7 +68,7 @@ class Guard:
             if scope["path"] not in HEALTH:
                 raise TokenError("token", "a token is needed: send the header Authorization: Bearer ...")
         host = headers.get("host", "")
-        if not self._access.allows_host(_hostname(host)):
+        if not self._access.allows_host(hostname(host)):
             cure = "if it shall be, start it with --allow-host NAME"
             raise ForbiddenError("bad-host", f"this server is not called {host[:80]!r}; {cure}")
         origin = headers.get("origin")
@@ -139,7 +139,8 @@ def _agreeing(scope: Scope, send: Send) -> Send:
     return agree
 
 
-def _hostname(host: str) -> str:
+def hostname(host: str) -> str:
+    """The name or address of a Host header, without its port; "" for what is none."""
     try:
         return urlsplit("//" + host).hostname or ""
     except ValueError:

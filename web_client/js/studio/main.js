@@ -171,7 +171,7 @@ async function showHead(state) {
   const [expression, report] = await Promise.all([fetched(state.job, "expression"), fetched(state.job, "files/report.json")]);
   if (turn !== mine) return;
   shown = state.job;
-  history.replaceState(null, "", `#job=${shown}`);
+  history.replaceState(null, "", withFragment(location.pathname + location.search, { job: shown }));
   progress.show(photo ? state : null);
   files.show(shown, state.files ?? {});
   sliders.start(expression);
