@@ -8,8 +8,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "face3d_live"
 #: Lowest first. Modules of a folder belong to the folder's room; those named here are rooms by themselves.
 ROOMS = (
     # values and small tools
-    "version", "typing", "text", "errors", "paths", "files", "checks", "arrays", "codes", "rotations", "camera",
-    "lighting", "raster", "video",
+    "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes", "rotations",
+    "camera", "lighting", "raster", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes

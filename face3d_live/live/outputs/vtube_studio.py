@@ -11,7 +11,7 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from face3d_live import files
+from face3d_live import files, strict_json
 from face3d_live.errors import OutputError
 from face3d_live.live.outputs.address import Address
 from face3d_live.live.outputs.udp import output_error, resolve
@@ -51,7 +51,7 @@ class TokenStore:
 
     def _all(self) -> dict[str, object]:
         try:
-            tokens = json.loads(decoded(self._path.read_bytes()))
+            tokens = strict_json.loads(decoded(self._path.read_bytes()))
         except (OSError, ValueError):
             return {}
         return tokens if isinstance(tokens, dict) else {}
