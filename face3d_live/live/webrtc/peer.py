@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -90,7 +91,7 @@ class Peer:
         self._pc.on("connectionstatechange", self._on_state)
         try:
             with aiortc_patches.binding(self._addresses):
-                await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_mdns(offer), "offer"))
+                await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_names(offer), "offer"))
                 await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:
             # aiortc raises whatever its parts raise: ValueError, AssertionError, KeyError, AttributeError, ...
@@ -113,7 +114,21 @@ class Peer:
         for task in self._tasks - {current}:
             task.cancel()
         self._avatar.stop()
-        await self._pc.close()
+        try:
+            await self._pc.close()
+        except Exception as error:
+            # aiortc raises whatever its parts raise where an odd offer was answered halfway, and leaves the rest open.
+            logger.info("session %s: closed in parts: %r", self._session.id, error)
+            await self._close_parts()
+
+    async def _close_parts(self) -> None:
+        """Stop what transports there are, one by one."""
+        owners = [each.receiver for each in self._pc.getTransceivers()]
+        owners += [self._pc.sctp] if self._pc.sctp is not None else []
+        for transport in {owner.transport for owner in owners} - {None}:
+            for part in (transport, transport.transport):
+                with contextlib.suppress(Exception):
+                    await part.stop()
 
     # --- the session's events (SessionObserver) -----------------------------------------------------------------------
 
