@@ -1,4 +1,4 @@
-"""Fuzzing in the suite: hypothesis mutates sound inputs of everything that is read from strangers; see bench/fuzz.py."""
+"""Fuzzing in the suite: hypothesis mutates sound inputs of all that is read from strangers; see bench/fuzz.py."""
 
 from __future__ import annotations
 
