@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
-from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
+from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
 from face3d_live.head.model import BLINKS, PointBasis
 from face3d_live.head.points import EYE_CORNERS
 from face3d_live.regress.gauss_newton import POSE, Problem, bounded_solve, bounds, linearise, updated_codes
@@ -51,22 +51,38 @@ class Prior:
     """Gaussian prior on the error of a first guess of the coefficients.
 
     Covariance: `people` times that of people's movements (`Head.expression_covariance`), and `alone` of each channel
-    by itself (a standard deviation).
+    by itself (a standard deviation, or one for each of the 52).
     """
 
     people: float
-    alone: float
+    alone: float | Array
 
     def precision(self, head: PointHead) -> AnyArray:  # -> (52, 52)
         """The inverse covariance."""
-        return np.linalg.inv(self.people * head.expression_covariance + self.alone**2 * np.eye(N_EXPRESSION))
+        alone = np.broadcast_to(self.alone, N_EXPRESSION).astype(np.float64)
+        return np.linalg.inv(self.people * head.expression_covariance + np.diag(alone**2))
 
+
+#: How far the points may pull a coefficient from the network's own, by the first words of its name. A network reads
+#: small movements off the picture better than off its own points; lids and the width of the mouth the points know.
+PULL = {
+    "mouthSmile": 0.12,
+    "mouthStretch": 0.12,
+    "mouthDimple": 0.12,
+    "mouthLower": 0.08,
+    "mouthUpper": 0.08,
+    "eye": 0.1,
+}
+PULL_OTHERS = 0.03
 
 #: Without a guess of the coefficients; with another tracker's scores, which labels are to keep close to; with a
 #: network's coefficients.
 FROM_POINTS = Prior(4.0, 0.15)
-FROM_SCORES = Prior(0.0, 0.03)
-FROM_NETWORK = Prior(2.0, 0.12)
+FROM_SCORES = Prior(0.0, 0.01)
+FROM_NETWORK = Prior(
+    0.0,
+    np.array([next((v for k, v in PULL.items() if name.startswith(k)), PULL_OTHERS) for name in ARKIT], np.float32),
+)
 
 
 @dataclass(frozen=True)

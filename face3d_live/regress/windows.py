@@ -2,8 +2,9 @@
 
 In a crop of 112 pixels an open eye is four pixels high, and the last features of a ResNet have a stride of 32. As in
 Attention Mesh (Grishchenko et al. 2020), a first guess of the points places a window over each eye and the mouth in the
-early feature maps, and a small head per window corrects the points and codes of that region. Then features sampled at
-every corrected point correct it again, and all codes of geometry ("mesh-aligned": Zhang et al., "PyMAF", ICCV 2021).
+early feature maps, and a small head per window corrects the points of that region and the whole expression (with only
+the region's own channels it was worse: r = 0.84 instead of 0.86 on held-out portraits). Then features sampled at every
+corrected point correct it again, and all codes of geometry ("mesh-aligned": Zhang et al., "PyMAF", ICCV 2021).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face3d_live.codes import ARKIT, N_EXPRESSION
+from face3d_live.codes import N_EXPRESSION
 from face3d_live.head import points as groups
 from face3d_live.typing import Array
 
@@ -35,7 +36,7 @@ class Window:
     """A grid of cells around the mean of some points.
 
     offset, half: where its middle lies from that mean and half its extent, (x, y) in half sides of the crop.
-    cells: rows and columns, even. points: those it corrects; codes: indices of the coefficients it corrects.
+    cells: rows and columns, even. points: those it corrects.
     """
 
     name: str
@@ -44,12 +45,11 @@ class Window:
     half: tuple[float, float]
     cells: tuple[int, int]
     points: tuple[int, ...]
-    codes: tuple[int, ...]
 
     @property
     def outputs(self) -> int:
-        """x and y of each point, then the logarithm of each point's sigma, then the codes."""
-        return 3 * len(self.points) + len(self.codes)
+        """x and y of each point, then the logarithm of each point's sigma, then the expression."""
+        return 3 * len(self.points) + N_EXPRESSION
 
     def grid(self) -> Array:  # (rows, columns, 2)
         """Cell centres relative to the mean of the anchor, in crop coordinates (x right, y down)."""
@@ -60,13 +60,8 @@ class Window:
         return np.asarray(grid, np.float32)
 
 
-def _codes(*beginnings: str, side: str = "") -> tuple[int, ...]:
-    return tuple(i for i, name in enumerate(ARKIT) if name.startswith(beginnings) and name.endswith(side))
-
-
 def _eye(side: str, ring: Sequence[int], brow: Sequence[int], iris: Sequence[int]) -> Window:
-    codes = (*_codes("eye", "browDown", "browOuterUp", "cheekSquint", side=side), *_codes("browInnerUp"))
-    return Window(f"eye{side}", tuple(ring), (0, -0.1), (0.35, 0.35), (10, 10), (*ring, *iris, *brow), codes)
+    return Window(f"eye{side}", tuple(ring), (0, -0.1), (0.35, 0.35), (10, 10), (*ring, *iris, *brow))
 
 
 WINDOWS = (
@@ -79,7 +74,6 @@ WINDOWS = (
         (0.49, 0.42),
         (12, 14),
         groups.LIPS_OUTER + groups.LIPS_INNER,
-        _codes("jaw", "mouth", "noseSneer", "cheekPuff", "tongueOut"),
     ),
 )
 
@@ -95,7 +89,7 @@ def scatter() -> dict[str, Array]:
         for point in window.points:
             points[row, point, 0] = points[row + 1, point, 1] = 1
             row += 2
-        for target, members in ((sigma, window.points), (codes, window.codes)):
+        for target, members in ((sigma, window.points), (codes, range(N_EXPRESSION))):
             for member in members:
                 target[row, member] = 1
                 row += 1

@@ -34,6 +34,7 @@ from face3d_live.train.evaluate import answers as evaluation
 from face3d_live.train.evaluate import report as evaluate_report
 from face3d_live.train.evaluate import run
 from face3d_live.train.quantise import quantise
+from face3d_live.train.readout import gather, refit
 from face3d_live.train.synthetic import generate
 from face3d_live.typing import Device, Precision
 
@@ -80,6 +81,7 @@ def train_network(
     finally:
         for process in running:
             process.terminate()
+    refit(trainer.average, gather(trainer.average, head, pool, trainer.size))
     trainer.export(out)
     print(_int8(out, data))
     evaluate_weights(out, folder, data, device=device)

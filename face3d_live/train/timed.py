@@ -35,10 +35,11 @@ from face3d_live.train.augment import mirror_shape
 from face3d_live.train.data.pool import PORTRAIT_SHARE, Pool
 from face3d_live.train.data.resident import ResidentMixture
 from face3d_live.train.evaluate import answers as evaluation
+from face3d_live.train.readout import gather, refit
 from face3d_live.typing import Device
 
-#: Seconds that checkpoints and writing the weights take beside the training.
-WRITING = 12.0
+#: Seconds that checkpoints, the last layers of the expression and writing the weights take beside the training.
+WRITING = 45.0
 
 #: Pools to be measured on.
 HELD_OUT = ("synthetic_heldout", "portraits_heldout")
@@ -85,6 +86,7 @@ def train(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped before its time"))
     try:
         loop.run(trainer, folder, Spoken(), checkpoint_seconds=120)
+        refit(trainer.average, gather(trainer.average, head, folder / "pool", trainer.size))
     finally:
         trainer.export(out)
     return trainer

@@ -121,14 +121,12 @@ def read_clip(clip: str, data: Path, answers: Path) -> list[tuple[NDArray[np.uin
 
 
 def guesses(points: AnyArray, scores: AnyArray, usual: AnyArray) -> Array:  # (T, 478, 2), (T, 52), (52,) -> (T, 52)
-    """Where the fit of one person's expressions begins: the teacher's scores beyond what this face scores at rest.
+    """The expressions of one person's frames: the teacher's scores beyond what neutral faces score, as in portraits.
 
-    usual: (52,) what neutral faces score, which is the rest of the gaze (nobody looks straight ahead all the time).
-    Lids are read from the points: the teacher calls open eyes that are narrow half closed.
+    usual: (52,) what neutral faces score. What this one person scores at rest is left in: a single picture does not
+    tell it from an expression. Lids are read from the points: the teacher calls open eyes that are narrow half closed.
     """
-    own = np.percentile(scores, 15, axis=0)
-    gaze = np.array([name.startswith("eyeLook") for name in ARKIT])
-    out = np.clip(scores - np.where(gaze, usual, np.maximum(own, usual)), 0, 1)
+    out = np.clip(scores - usual, 0, 1)
     out[:, [INDEX[name] for name in (*DEAD, *UNSEEN)]] = 0
     for side in LIDS:
         gap = lid_gap(points, side)

@@ -154,6 +154,17 @@ class Pool:
                 out[rows] = shards[number][key][local]
         return batch
 
+    def column(self, key: str) -> AnyArray:  # (N, ...)
+        """One key of all samples."""
+        parts = [np.asarray(shard[key]) for shard in self._shards.values()]
+        shape, kind = KEYS[key]
+        return np.concatenate([np.empty((0, *shape), kind), *parts])
+
+    def shard_names(self) -> NDArray[np.str_]:  # (N,)
+        """The shard of each sample."""
+        lengths = [len(shard["source"]) for shard in self._shards.values()]
+        return np.repeat(np.array(list(self._shards), np.str_), lengths)
+
 
 def _mapped(shard: Path) -> dict[str, AnyArray]:
     """The arrays of a shard by key, memory mapped."""

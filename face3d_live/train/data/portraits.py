@@ -34,7 +34,7 @@ from face3d_live.typing import Array
 #: Portraits are taken from about 1.5 m: the focal length in half sides of the crop.
 FOCAL = 9.0
 #: How far the fitted codes may be trusted beside synthetic truth.
-EXPRESSION_TRUST, SHAPE_TRUST = 0.4, 0.3
+EXPRESSION_TRUST, SHAPE_TRUST = 1.0, 0.3
 FIT_STEPS = 10
 #: Standard deviation of the teacher's points, in half sides of the crop.
 POINT_ERROR = 0.006
