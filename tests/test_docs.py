@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import itertools
 import json
@@ -21,6 +22,7 @@ from docs_support import PAGES, ROOT
 
 import face3d_live
 from face3d_live.cli.app import app
+from face3d_live.live.limits import Limits
 from face3d_live.takes import record
 
 CLI = typer.main.get_command(app)
@@ -105,17 +107,22 @@ def test_a_wrong_link_is_found(tmp_path):
     assert broken("takes.md#record", page) is None and broken("#outputs-and-mappings", page) is None
 
 
-#: Row of ARCHITECTURE.md's table of bounds -> the constants of face3d_live.live whose values it names.
+#: Row of ARCHITECTURE.md's table of bounds -> the constants of face3d_live.live, or fields of `Limits`, that it names.
 BOUNDS = {
-    "sessions": ["sessions.registry.MAX_SESSIONS"],
+    "sessions": ["limits.sessions", "limits.no_picture_seconds", "limits.frozen_seconds"],
+    "connections": ["limits.connections", "limits.connections_per_address", "limits.header_seconds",
+                    "limits.write_seconds"],
+    "requests that need a process": ["limits.requests", "limits.requests_per_address"],
+    "bytes of uploads in memory": ["limits.upload_bytes / 1000000"],
+    "tasks that wait for a process": ["worker.process.MAX_WAITING"],
+    "a take": ["limits.take_bytes / 1000000000", "limits.free_bytes / 1000000"],
     "data channel": ["webrtc.data_channel.MAX_BUFFERED / 1024"],
     "expression stream": ["stream.hub.MAX_CLIENTS", "stream.hub.QUEUE", "stream.hub.STUCK_SECONDS"],
     "viewers (`/view`)": ["sessions.viewers.MAX_VIEWERS"],
     "outputs": ["outputs.manager.MAX_OUTPUTS"],
     "recording": ["recording.recorder.MAX_FRAMES", "recording.recorder.MAX_PICTURES", "recording.recorder.MAX_CHUNKS"],
-    "uploads of photos": ["studio.view.MAX_UPLOADS", "http.studio_routes.MAX_PHOTO_BYTES / 1048576",
-                          "http.studio_routes.UPLOAD_SECONDS"],
-    "uploads of avatars": ["http.avatar_routes.UPLOAD_SECONDS"],
+    "uploads of photos": ["http.studio_routes.MAX_PHOTO_BYTES / 1048576", "limits.photo_seconds"],
+    "uploads of avatars": ["limits.avatar_seconds"],
     "photos that wait": ["studio.jobs.MAX_WAITING"],
     "photos kept": ["studio.photos.MAX_PHOTOS", "studio.photos.MAX_BYTES / 1048576"],
     "results kept": ["studio.jobs.MAX_RESULTS", "studio.jobs.MAX_RESULT_BYTES / 1000000"],
@@ -130,8 +137,16 @@ def test_the_bounds_that_are_told_are_those_of_the_code(what):
     for constant in BOUNDS[what]:
         path, _, divisor = constant.partition(" / ")
         module, _, name = path.rpartition(".")
-        value = getattr(importlib.import_module(f"face3d_live.live.{module}"), name) / int(divisor or 1)
+        owner = Limits() if module == "limits" else importlib.import_module(f"face3d_live.live.{module}")
+        value = getattr(owner, name) / int(divisor or 1)
         assert re.search(rf"(?<!\d){value:.0f}(?!\d)", row), f"{constant} is {value:g}"
+
+
+def test_every_limit_is_in_the_table_with_its_value():
+    rows = (ROOT / "docs" / "security.md").read_text("utf-8").splitlines()
+    for one in dataclasses.fields(Limits):
+        value = f"{one.default:.0f}"
+        assert f"| `{one.name}` | {value} | {one.metadata['what']} |" in rows, f"{one.name}, {value}"
 
 
 # --- commands -----------------------------------------------------------------------------------------------------

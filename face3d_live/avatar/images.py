@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +27,13 @@ MAX_PIXELS = 8192 * 8192
 MAX_IMAGES = 500
 #: Texels of all images together that are kept; larger ones are halved until they fit.
 MAX_TEXELS = 24 * 1024 * 1024
+#: Texels of all images together as they lie in the file: 24 textures of 4096 x 4096. A PNG of so many takes half a
+#: minute to unpack.
+MAX_DECODED = 24 * 4096 * 4096
 #: Wider than this no live picture needs a texture.
 KEPT_SIDE = 2048
 
+_TOO_MANY = "the textures are too many and too large: scale them to 2048 pixels"
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _REPEAT, _MIRROR = 10497, 33648
 
@@ -42,7 +48,7 @@ class Images:
         self._samplers = fields.objects(root, "samplers", 2000)
         self._slots: dict[tuple[int, bool, bool, bool], int] = {}
         self._decoded: dict[int, NDArray[np.uint8]] = {}
-        self._texels = 0
+        self._texels = self._unpacked = 0
 
     def slot(self, texture: int, linear: bool = False) -> int | None:
         """Position in `taken` of a texture's image; None where the file has no image that can be read.
@@ -74,10 +80,15 @@ class Images:
 
     def _decode(self, number: int) -> NDArray[np.uint8]:
         image = self._images[number]
-        picture = decode_image(self._bytes(image, f"image {number}"), f"image {number}")
+        data, what = self._bytes(image, f"image {number}"), f"image {number}"
+        width, height = image_size(data, what)
+        self._unpacked += width * height
+        if self._unpacked > MAX_DECODED:
+            raise InputError("avatar-too-complex", _TOO_MANY)
+        picture = decode_image(data, what)
         self._texels += picture.size // 4
         if self._texels > 4 * MAX_TEXELS:
-            raise InputError("avatar-too-complex", "the textures are too many and too large: scale them to 2048 pixels")
+            raise InputError("avatar-too-complex", _TOO_MANY)
         return picture
 
     def _bytes(self, image: Json, what: str) -> bytes:
@@ -89,31 +100,40 @@ class Images:
         return bytes(self._accessors.view(view))
 
 
+def image_size(data: bytes, what: str) -> tuple[int, int]:
+    """Width and height by the image's header, nothing unpacked. Raises InputError "avatar-image"."""
+    with _reading(what), Pillow.open(io.BytesIO(data), formats=_FORMATS) as image:
+        if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
+            raise InputError("avatar-image", f"{what} is {image.width} x {image.height}: scale it to 2048 pixels")
+        return image.size
+
+
 def decode_image(data: bytes, what: str) -> NDArray[np.uint8]:  # -> (H, W, 4) sRGB
     """An image of at most `KEPT_SIDE` pixels a side. Raises InputError "avatar-image"."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limits below are stricter
-            with Pillow.open(io.BytesIO(data), formats=_FORMATS) as image:
-                if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
-                    raise InputError(
-                        "avatar-image", f"{what} is {image.width} x {image.height}: scale it to 2048 pixels"
-                    )
-                if image.format == "JPEG":
-                    image.draft("RGB", (KEPT_SIDE, KEPT_SIDE))
-                scale = min(1.0, KEPT_SIDE / max(image.size))
-                rgba = image.convert("RGBA")
-    except InputError:
-        raise
-    except (
-        Exception
-    ) as error:  # Pillow's decoders raise what they like on damaged files: struct.error, SyntaxError, ...
-        text = f"{what} cannot be read ({type(error).__name__}): save it as PNG or JPEG and export the model again"
-        raise InputError("avatar-image", text) from error
+    image_size(data, what)
+    with _reading(what), Pillow.open(io.BytesIO(data), formats=_FORMATS) as image:
+        if image.format == "JPEG":
+            image.draft("RGB", (KEPT_SIDE, KEPT_SIDE))
+        scale = min(1.0, KEPT_SIDE / max(image.size))
+        rgba = image.convert("RGBA")
     if scale < 1:
         size = max(1, round(rgba.width * scale)), max(1, round(rgba.height * scale))
         rgba = rgba.resize(size, Pillow.Resampling.BOX)
     return np.asarray(rgba, np.uint8).copy()
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Whatever Pillow's decoders raise on damaged files (struct.error, SyntaxError, ...) is an InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limits here are stricter
+            yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        text = f"{what} cannot be read ({type(error).__name__}): save it as PNG or JPEG and export the model again"
+        raise InputError("avatar-image", text) from error
 
 
 def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

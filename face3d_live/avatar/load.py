@@ -9,6 +9,7 @@ import numpy as np
 from face3d_live.avatar import container, fields
 from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.bake import Baked, Baker, with_turns
+from face3d_live.avatar.cost import check_cost
 from face3d_live.avatar.drive import Drive, Target, plan
 from face3d_live.avatar.expressions import undrawn
 from face3d_live.avatar.extensions import check_extensions, check_primitive
@@ -53,7 +54,9 @@ def load_avatar(data: bytes) -> Avatar:
     root, binary = container.split_glb(data)
     check_extensions(root)
     with np.errstate(all="ignore"):  # extreme numbers overflow; what is not finite is then refused
-        return _Loader(root, binary).load()
+        avatar = _Loader(root, binary).load()
+    check_cost(avatar)
+    return avatar
 
 
 class _Loader:

@@ -24,6 +24,7 @@ class Bench(StrEnum):
     outputs = "outputs"
     reconstruct = "reconstruct"
     sharpen = "sharpen"
+    soak = "soak"
 
 
 def bench(context: typer.Context, what: Annotated[Bench, typer.Argument()]) -> None:

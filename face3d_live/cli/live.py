@@ -28,6 +28,7 @@ OUTPUT_HELP = (
     "send the face to a program, may be repeated: vmc://127.0.0.1:39539?names=vrm1, livelink://HOST?subject=Face, "
     "ifacialmocap://HOST, vts://localhost, osf://HOST; docs/outputs.md"
 )
+LIMIT_HELP = "change a cap, time-out or quota, may be repeated: sessions=4; docs/security.md lists them"
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
 
@@ -51,6 +52,7 @@ def live(
     calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
     avatar: Annotated[Path | None, typer.Option(help="a .glb or .vrm file shown instead of your own head")] = None,
     precision: AnyPrecision = Precision.auto,
+    limit: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=LIMIT_HELP)] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -79,5 +81,6 @@ def live(
         calibration,
         avatar=avatar,
         precision=precision.value,
+        limits=limit or (),
     )
     raise typer.Exit(status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import signal
 import ssl
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ import uvicorn
 from face3d_live.errors import Face3DError
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.http.app import create_app
+from face3d_live.live.http.connections import Connections, raise_descriptor_limit, server_options
+from face3d_live.live.limits import parse_limits
+from face3d_live.live.log_limiter import LogLimiter
 from face3d_live.live.network import Network, NetworkOptions, own_certificate, prepare
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
@@ -25,12 +29,14 @@ from face3d_live.live.worker import tasks
 from face3d_live.track.profile import load_profile
 from face3d_live.typing import Device, Precision
 
+logger = logging.getLogger(__name__)
+
 #: Connections that are still open so long after Ctrl-C are cut.
 GRACE_SECONDS = 3
+#: Exit status when the engine does not start any more: a supervisor (systemd, Docker) may try again later.
+ENGINE_GONE = 3
 #: How often an automatic certificate is compared with the machine's addresses and the calendar.
 RENEW_SECONDS = 900.0
-
-logger = logging.getLogger(__name__)
 
 
 def run(
@@ -44,11 +50,15 @@ def run(
     playback: Playback | None = None,
     avatar: Path | None = None,
     precision: Precision = "auto",
+    limits: Sequence[str] = (),
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogLimiter())
     logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
     try:
+        bounds = parse_limits(limits)
         person = load_profile(calibration) if calibration is not None else None
         shown = load_stored(avatar) if avatar is not None else None
         if source is not None:
@@ -78,6 +88,7 @@ def run(
         calibration=person.calibration if person is not None else None,
         playback=playback,
         avatar=shown,
+        limits=bounds,
     )
     with network.listener:
         try:
@@ -94,9 +105,12 @@ def make_pipeline(device: Device, precision: Precision) -> Pipeline:
 
 
 async def _serve(settings: Settings, network: Network) -> int:
-    app = create_app(settings)
+    raise_descriptor_limit()
+    connections = Connections(settings.limits)
+    app = create_app(settings, connections)
     config = uvicorn.Config(
         app,
+        **server_options(connections),
         log_level="warning",
         access_log=False,
         lifespan="on",
@@ -110,6 +124,7 @@ async def _serve(settings: Settings, network: Network) -> int:
     config.ssl = context
     renewing = asyncio.create_task(_renew(network, context), name="certificate")
     server = uvicorn.Server(config)
+    _handle_hangup(server)
     server_task = asyncio.create_task(server.serve(sockets=[network.listener]))
     while not server.started and not server_task.done():
         await asyncio.sleep(0.02)
@@ -121,13 +136,36 @@ async def _serve(settings: Settings, network: Network) -> int:
             print(f"error: {error}", file=sys.stderr)
             server.should_exit = True
             status = 1
+    # A take that is played once ends the program; so does an engine that is given up, for whoever supervises us.
     playback_over = asyncio.create_task(app.state.live.playback_over.wait())
-    await asyncio.wait({playback_over, server_task}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (playback_over, renewing):
+    engine_over = asyncio.create_task(app.state.live.engine.wait_ended())
+    await asyncio.wait({playback_over, engine_over, server_task}, return_when=asyncio.FIRST_COMPLETED)
+    if not status and app.state.live.engine.given_up:
+        print(f"error: {app.state.live.engine.failure}", file=sys.stderr)
+        status = ENGINE_GONE
+    for task in (playback_over, engine_over, renewing):
         task.cancel()
-    server.should_exit = True  # a take that is played once ends the program
+    server.should_exit = True
     await server_task
     return status
+
+
+def _handle_hangup(server: uvicorn.Server) -> None:
+    """SIGHUP: a closed terminal ends the server in order; without a terminal there is nothing to read anew.
+
+    Started with nohup it stays ignored.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+
+    def hang_up() -> None:
+        if terminal:
+            server.should_exit = True
+        else:
+            logger.warning("SIGHUP is ignored: there are no settings to read anew, SIGTERM ends the server")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
 
 
 async def _announce(live: LiveService, server_task: asyncio.Task[None], network: Network) -> None:

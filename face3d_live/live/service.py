@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.engine.stored_avatar import StoredAvatar
 from face3d_live.live.ice import IceServer
+from face3d_live.live.limits import Limits
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.outputs.manager import OutputManager
-from face3d_live.live.sessions.registry import MAX_SESSIONS, SessionRegistry
+from face3d_live.live.sessions.registry import SessionRegistry
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.sessions.source import Source
 from face3d_live.live.sessions.texture_capture import TextureCapture
@@ -25,15 +27,19 @@ from face3d_live.live.sessions.viewers import Viewers
 from face3d_live.live.stream.hub import Hub
 from face3d_live.live.studio.jobs import JobQueue
 from face3d_live.live.studio.view import Studio, StudioTasks
+from face3d_live.live.supervisor import TaskSupervisor
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.takes.player import Player
 from face3d_live.live.takes.recordings import Recordings
 from face3d_live.live.tls import Certificate
-from face3d_live.live.webrtc.peer import CONNECT_SECONDS, IceOptions, Peer
+from face3d_live.live.webrtc.peer import IceOptions, Peer
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
 logger = logging.getLogger(__name__)
+
+#: Threads of asyncio's own pool; they are made when they are needed.
+POOL_THREADS = 48
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Settings:
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
-    calibration, avatar: what new sessions begin with. calibration is a `CalibrationResult.state`.
+    calibration, avatar: what new sessions begin with. calibration is a `CalibrationResult.state`. limits: see there.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -67,8 +73,7 @@ class Settings:
     calibration: object = None
     playback: Playback | None = None
     avatar: StoredAvatar | None = None
-    max_sessions: int = MAX_SESSIONS
-    connect_seconds: float = CONNECT_SECONDS
+    limits: Limits = field(default_factory=Limits)
     stream_stuck_seconds: float = 5.0
     web_client: Path = WEB_CLIENT
 
@@ -82,28 +87,39 @@ class LiveService:
         self.hub = Hub(settings.stream_stuck_seconds)
         self.outputs = OutputManager(settings.config)
         self.hub.listeners.append(self.outputs.offer)
-        self.engine = EngineClient(settings.pipeline, calibration=settings.calibration, avatar=settings.avatar)
-        self.worker = Worker()
+        limits = settings.limits
+        self.engine = EngineClient(
+            settings.pipeline,
+            calibration=settings.calibration,
+            avatar=settings.avatar,
+            give_up_seconds=limits.give_up_seconds,
+        )
+        self.worker = Worker(limits.task_seconds, int(limits.task_memory))
+        self.files = Worker(limits.avatar_read_seconds, int(limits.file_memory))
         capture = TextureCapture(self.worker, settings.texture, self.spawn)
-        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, settings.max_sessions)
+        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, int(limits.sessions))
+        self.sessions.on_expelled = lambda session: self.spawn(self.end(session), "expelled session")
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
-        self.studio = Studio(settings.studio, self.spawn)
+        self.studio = Studio(settings.studio, self.spawn, Worker(limits.task_seconds, int(limits.file_memory)))
         self.jobs = JobQueue(self.worker, settings.reconstruct, self.metrics, self.studio.unload)
-        self.recordings = Recordings(settings.takes)
+        self.recordings = Recordings(settings.takes, limits)
         self.player = Player(self.sessions, self.worker, self.outputs.set_playback_session, self.spawn)
         self.playback_over = asyncio.Event()
+        self.supervisor = TaskSupervisor()
         self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._source: Source | None = None
 
     async def start(self) -> None:
         """Start the engine, the jobs and the source. The engine loads in the background."""
+        # Look-ups of names and slow disks must not take the threads that encode the avatars.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="pool"))
         for url in self.settings.outputs:
             self.outputs.add(url)
         self.outputs.restore()
         self.engine.start()
-        self.spawn(self.jobs.run(), "jobs")
-        self.spawn(self.jobs.expire(), "old results")
+        self.supervisor.keep("jobs", self.jobs.run)
+        self.supervisor.keep("old results", self.jobs.expire)
         if self.settings.source is not None:
             self._source = Source(self.settings.source, self.sessions)
             self.spawn(self._source.run(), "source")
@@ -128,18 +144,19 @@ class LiveService:
         await self.outputs.stop()
         await asyncio.gather(*(self.end(session) for session in self.sessions))
         await self.recordings.close()
+        await self.supervisor.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.studio.worker.stop())
+        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.files.stop(), self.studio.worker.stop())
 
     async def connect(self, offer: str) -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""
-        if self.engine.failure is not None:
+        if self.engine.failure is not None:  # new ones are let in again when it has started
             raise self.engine.failure
         session = self.sessions.open("browser")
         ice = IceOptions(self.settings.addresses, self.settings.ice_servers)
-        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.connect_seconds, ice)
+        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits, ice)
         self._peers[session.id] = peer
         try:
             return session, await peer.answer(offer)
@@ -153,6 +170,12 @@ class LiveService:
         peer = self._peers.pop(session.id, None)
         if peer is not None:
             await peer.close()
+
+    @property
+    def missing(self) -> list[str]:
+        """What the server lives on and is not there: names of tasks and threads."""
+        engine = [] if self.engine.supervised else ["engine supervisor"]
+        return engine + self.supervisor.missing
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run a task. It is cancelled when the server stops, and its failure is logged."""

@@ -75,6 +75,12 @@ class AvatarRenderer:
         self._studio: Picture | None = None
         self._states: dict[int, MaterialState] = {}
 
+    @property
+    def software(self) -> bool:
+        """Whether the CPU draws."""
+        name = self._ctx.info["GL_RENDERER"].lower()
+        return any(word in name for word in ("llvmpipe", "softpipe", "swrast", "software"))
+
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on. Raises ValueError as `Renderer.resize` does."""
         width, height = checked_size(width, "width"), checked_size(height, "height")

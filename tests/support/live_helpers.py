@@ -18,6 +18,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtp
 
 from face3d_live.live.access import Access
 from face3d_live.live.http.app import create_app
+from face3d_live.live.http.connections import Connections, server_options
 from face3d_live.live.service import Settings
 from face3d_live.live.webrtc import aiortc_patches
 
@@ -49,11 +50,13 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
     own = tempfile.TemporaryDirectory()  # for what this server remembers
     settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
     settings["access"] = access or Access(token)
-    app = create_app(Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings))
+    made = Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings)
+    connections = Connections(made.limits)
+    app = create_app(made, connections)
     listener = socket.create_server(("127.0.0.1", 0))
     if sndbuf:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **server_options(connections)))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not serving.done(), serving

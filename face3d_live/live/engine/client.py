@@ -4,13 +4,15 @@ Backpressure: a session has at most one frame in the engine and one waiting here
 one. When the engine answers, the reading thread sends the waiting frame itself. It does not go through the event loop,
 so a busy loop costs the engine no time.
 
-One supervising thread reads the socket. Listeners are called on the event loop. Every method may be called from any
-thread, and none waits for the engine.
+One supervising thread reads the socket, another writes it (`outbox`), a third kills an engine that stands still
+(`watchdog`). Listeners are called on the event loop. Every method may be called from any thread, and none waits for the
+engine.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -18,29 +20,34 @@ from collections.abc import Callable
 
 from face3d_live.errors import AssetError
 from face3d_live.live.engine import messages as m
-from face3d_live.live.engine.connection import EngineLink, State
+from face3d_live.live.engine.connection import Death, EngineLink, State
 from face3d_live.live.engine.pipeline import CalibrationResult, Pipeline
+from face3d_live.live.engine.quarantine import Measure, Quarantine
 from face3d_live.live.engine.session import EngineSession, Listener
 from face3d_live.live.engine.stored_avatar import StoredAvatar
+from face3d_live.live.engine.watchdog import HANG_SECONDS
 
 logger = logging.getLogger(__name__)
 
-#: A frame that takes longer means that the engine hangs (a driver, a deadlock): it is killed.
-HANG_SECONDS = 15.0
-#: Loading may compile kernels on the first run.
-START_SECONDS = 180.0
 #: How long a frame in progress may take when the server stops.
 STOP_SECONDS = 3.0
-#: After so many deaths before `Ready` in a row the engine is not started again.
+#: After so many deaths before `Ready` in a row there is a `failure`, and starting goes on.
 MAX_START_FAILURES = 3
+#: An engine that has not become ready for so long, in whatever number of starts, is given up.
+GIVE_UP_SECONDS = 300.0
 #: Seconds before the restarts in a row; the last one repeats.
-BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+BACKOFF = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+#: An engine that was ready for so long had started well: what ended it is something new.
+STEADY_SECONDS = 5.0
+#: A supervising thread that has done nothing for so long is not there any more, as far as `/healthz` is concerned.
+SILENT_SECONDS = 15.0
 
 
 class EngineClient:
     """Owns the engine process. The link's lock also guards the sessions.
 
-    calibration, avatar: what new sessions begin with; None for nothing.
+    calibration, avatar: what new sessions begin with; None for nothing. failure: why the engine does not start; None
+    once it has. given_up: no more starts are tried. faults: exceptions that the supervising thread has survived.
     """
 
     def __init__(
@@ -49,20 +56,28 @@ class EngineClient:
         hang_seconds: float = HANG_SECONDS,
         calibration: object = None,
         avatar: StoredAvatar | None = None,
+        give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
         self.calibration, self.avatar = calibration, avatar
         self.device = self.precision = ""
         self.failure: AssetError | None = None
-        self.restarts = 0
-        self._link = EngineLink()
+        self.given_up = False
+        self.restarts = self.faults = 0
+        self.quarantine = Quarantine()
+        self._link = EngineLink(hang_seconds)
         self._factory = factory
-        self._hang_seconds = hang_seconds
+        self._give_up_seconds = give_up_seconds
         self._sessions: dict[str, EngineSession] = {}
+        self._numbers = itertools.count(1)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._load_finished = threading.Event()
+        self._ready_once = False
+        self._ready_at: float | None = None  # of the present engine, monotonic seconds
+        self._settled = asyncio.Event()  # it is ready, or given up, or stopped; for `wait_ready`
+        self._ended = asyncio.Event()  # given up, or stopped
         self._stopping = threading.Event()
         self._stopped_at: float | None = None
-        self._thread = threading.Thread(target=self._supervise, name="engine-supervisor", daemon=True)
+        self._seen = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="engine-supervisor", daemon=True)
 
     @property
     def state(self) -> State:
@@ -79,11 +94,20 @@ class EngineClient:
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
+    @property
+    def supervised(self) -> bool:
+        """Whether the supervising thread does its work."""
+        return self._thread.is_alive() and time.monotonic() - self._seen < SILENT_SECONDS
+
     async def wait_ready(self) -> None:
-        """Until the engine has loaded. Raises AssetError when it cannot."""
-        await asyncio.to_thread(self._load_finished.wait)
-        if self.failure is not None:
+        """Until the engine has loaded. Raises AssetError when it is given up."""
+        await self._settled.wait()
+        if self.given_up and self.failure is not None:
             raise self.failure
+
+    async def wait_ended(self) -> None:
+        """Until the engine is given up, or stopped."""
+        await self._ended.wait()
 
     async def stop(self) -> None:
         """Ask the process to end, and kill it when it does not. Idempotent."""
@@ -91,18 +115,18 @@ class EngineClient:
             return
         self._stopped_at = self._stopped_at or time.monotonic()
         self._stopping.set()
-        self._load_finished.set()
+        self._settled.set()
         with self._link.lock:
             self._link.send(m.Stop())
         await asyncio.to_thread(self._thread.join)
 
     def attach(self, name: str, listener: Listener) -> EngineSession:
-        """Begin a session."""
-        session = EngineSession(self._link, name, listener, self._on_close, self.calibration, self.avatar)
+        """Begin a session. Raises OSError when no memory or descriptor is left."""
+        number = next(self._numbers)
+        session = EngineSession(self._link, name, listener, self._on_close, self.calibration, self.avatar, number)
         with self._link.lock:
             self._sessions[name] = session
-            if self.state == "ready":
-                session.open()
+            session.open()
         return session
 
     def _on_close(self, session: EngineSession) -> None:
@@ -111,61 +135,99 @@ class EngineClient:
 
     # --- the supervising thread ------------------------------------------------------------------------------------
 
-    def _supervise(self) -> None:
-        deaths = starts_failed = 0
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            self._spawn()
+    def _run(self) -> None:
+        """Whatever goes wrong here: there is always somebody to start the engine again."""
+        while not self._stopping.is_set() and not self.given_up:
             try:
+                self._supervise()
+            except Exception:
+                self.faults += 1
+                logger.exception("the engine's supervisor failed; it goes on")
+                self._pause(1.0)
+        self._link.state = "failed" if self.given_up else "stopped"
+        self._call(self._settled.set)
+        self._call(self._ended.set)
+
+    def _supervise(self) -> None:
+        """Start the engine, and again when it has died, until it is to stop or is given up."""
+        deaths = starts_failed = 0
+        began = time.monotonic()  # of being without a ready engine
+        while not self._stopping.is_set():
+            self._ready_at = None
+            try:
+                self._link.spawn(self._factory)
                 self._read()
-            except (EOFError, OSError):
-                logger.info("the engine's socket closed")
-            starts_failed = 0 if self.state == "ready" else starts_failed + 1
-            self._reap()
+            except (EOFError, OSError) as error:
+                logger.info("the engine's socket closed, or it could not be started: %r", error)
+            finally:
+                was_ready = self._ready_at is not None
+                self._bury(self._link.reap())
+            if self._stopping.is_set():
+                break
+            now = time.monotonic()
+            starts_failed, began = (0, now) if was_ready else (starts_failed + 1, began)
             if starts_failed >= MAX_START_FAILURES and self.failure is None:
                 self.failure = AssetError("engine-start", "the engine process dies while it loads; the log says why")
-            if self._stopping.is_set() or self.failure is not None:
+            # At the first start a message with a cure ends it: waiting would only hide it.
+            if self.failure is not None and (now - began > self._give_up_seconds or self._is_hopeless()):
+                self.given_up = True
                 break
-            deaths = 0 if time.monotonic() - began > 60 else deaths + 1
+            deaths = 1 if self._ready_at is not None and now - self._ready_at > STEADY_SECONDS else deaths + 1
             self.restarts += 1
             logger.error("the engine process died; it is started again (%d)", self.restarts)
-            self._stopping.wait(BACKOFF[min(max(deaths - 1, 0), len(BACKOFF) - 1)])
-        self._link.state = "failed" if self.failure is not None else "stopped"
-        self._load_finished.set()
+            self._pause(BACKOFF[min(deaths, len(BACKOFF)) - 1])
 
-    def _spawn(self) -> None:
-        self._link.spawn(self._factory)
-        with self._link.lock:
-            if self._stopping.is_set():
-                self._link.send(m.Stop())
+    def _is_hopeless(self) -> bool:
+        return not self._ready_once and self.failure is not None and self.failure.code != "engine-start"
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stopping.wait(min(left, 1.0)):
+            self._seen = time.monotonic()
 
     def _read(self) -> None:
-        """Handle messages until the engine ends or hangs."""
-        began = time.monotonic()
-        while True:
-            if (message := self._link.receive(0.5)) is not None:
+        """Handle messages until the engine ends, is killed by the watchdog, or has had its time to stop."""
+        while not self._link.hung:
+            self._seen = time.monotonic()
+            if (message := self._link.receive(0.25)) is not None:
                 self._handle(message)
-            elif self._hangs(began):
-                logger.log(logging.INFO if self._stopping.is_set() else logging.ERROR, "the engine hangs; it is killed")
-                return
+            elif self._stopped_at is not None:
+                with self._link.lock:
+                    self._link.send(m.Stop())  # also to an engine that was started at the last moment
+                # An engine that still loads does not read messages, and can be killed at once.
+                if self.state == "starting" or time.monotonic() - self._stopped_at > STOP_SECONDS:
+                    logger.info("the engine is killed")
+                    return
 
-    def _hangs(self, began: float) -> bool:
-        now = time.monotonic()
-        if self._stopped_at is not None:
-            # An engine that still loads does not read messages, and can be killed at once.
-            return self.state == "starting" or now - self._stopped_at > STOP_SECONDS
-        if self.state == "starting":
-            return now - began > START_SECONDS
-        with self._link.lock:
-            busy = [s for s in self._sessions.values() if s.in_engine is not None]
-            return bool(busy) and now - max(s.sent for s in busy) > self._hang_seconds
-
-    def _reap(self) -> None:
-        """End the process, and clear what the sessions had in it."""
-        self._link.reap()
+    def _bury(self, death: Death | None) -> None:
+        """Clear what the sessions had in the process, and see to it that what killed it does not come again."""
         with self._link.lock:
             for session in self._sessions.values():
                 session.lose_engine()
+            guilty = next((s for s in self._sessions.values() if death is not None and s.number == death.session), None)
+            if guilty is None or death is None or self._stopping.is_set():
+                return
+            measure = self.quarantine.measure(guilty.name, not death.outside, guilty.avatar is not None, death.work)
+            logger.error("the engine died at work for session %s (%s): %s", guilty.name, death.work, measure.name)
+            affected = self._punish(guilty, measure)
+        for session in affected:
+            self._call(session.listener.on_quarantined, measure)
+
+    def _punish(self, guilty: EngineSession, measure: Measure) -> list[EngineSession]:
+        """Under the lock. The sessions that lose something."""
+        if measure is Measure.NOTHING:
+            return []
+        avatar = guilty.avatar
+        if measure is not Measure.AVATAR or avatar is None:
+            guilty.forget_wishes()
+            return [guilty]
+        self.quarantine.add_avatar(avatar.key)
+        if self.avatar is not None and self.avatar.key == avatar.key:
+            self.avatar = None
+        shown = [s for s in self._sessions.values() if s.avatar is not None and s.avatar.key == avatar.key]
+        for session in shown:
+            session.avatar = session.waiting = None
+        return shown
 
     def _handle(self, message: object) -> None:
         match message:
@@ -182,23 +244,20 @@ class EngineClient:
                 with self._link.lock:
                     if (session := self._sessions.get(name)) is not None:
                         session.acknowledge_texture()
-            case m.AvatarShown(session=name, error=error):
-                with self._link.lock:
-                    session = self._sessions.get(name)
-                if session is not None:
-                    self._call(session.listener.on_avatar, error)
+            case m.AvatarShown(session=name, error=error) if error:
+                self._on_avatar_failed(name, message)
             case m.Calibrated(session=name, calibration=calibration):
                 self._on_calibrated(name, calibration)
 
     def _on_ready(self, device: str, precision: str) -> None:
         with self._link.lock:
             self.device, self.precision, self._link.state = device, precision, "ready"
+            self.failure, self._ready_once, self._ready_at = None, True, time.monotonic()
             sessions = list(self._sessions.values())
             for session in sessions:
                 session.open()
-                session.send_texture()
                 session.send_waiting()
-        self._load_finished.set()
+        self._call(self._settled.set)
         logger.info("the engine is ready on %s in %s", device, precision)
         if self.restarts:
             for session in sessions:
@@ -213,6 +272,16 @@ class EngineClient:
             session.send_waiting()
         if result is not None and frame is not None:
             self._call(session.listener.on_result, result, frame)
+
+    def _on_avatar_failed(self, name: str, shown: m.AvatarShown) -> None:
+        """The engine draws the own head instead. An answer about an avatar that was replaced meanwhile is nothing."""
+        with self._link.lock:
+            session = self._sessions.get(name)
+            if session is None or session.avatar is None or session.avatar.key != shown.key:
+                return
+            session.avatar = None
+        code, what = ("avatar-too-slow", "is too slow to draw") if shown.too_slow else ("avatar-failed", "fails")
+        self._call(session.listener.on_avatar, code, f"The avatar {what}: {shown.error}. You see your own head.")
 
     def _on_calibrated(self, name: str, calibration: CalibrationResult) -> None:
         with self._link.lock:

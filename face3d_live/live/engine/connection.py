@@ -1,86 +1,125 @@
-"""The engine process and the socket to it."""
+"""The engine process, the socket to it, and what watches it."""
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
+import signal
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import send_handle
 from typing import Literal
 
 from face3d_live.live.engine import process as engine
+from face3d_live.live.engine.outbox import Outbox
 from face3d_live.live.engine.pipeline import Pipeline
-
-logger = logging.getLogger(__name__)
+from face3d_live.live.engine.progress import Progress, Work
+from face3d_live.live.engine.watchdog import HANG_SECONDS, START_SECONDS, Watchdog
 
 State = Literal["starting", "ready", "failed", "stopped"]
 
 
-class EngineLink:
-    """lock: guards writing to the socket, `state`, and the `EngineSession`s."""
+@dataclass(frozen=True)
+class Death:
+    """How an engine ended. hung: by the watchdog. outside: by a signal that nobody here has sent, or while suspended.
 
-    def __init__(self) -> None:
+    session: number of the session that it was working for, 0 for none. work: at what.
+    """
+
+    hung: bool
+    outside: bool
+    session: int
+    work: Work
+
+
+@dataclass(frozen=True)
+class _Running:
+    process: BaseProcess
+    connection: Connection
+    outbox: Outbox
+    progress: Progress
+    watchdog: Watchdog
+
+
+class EngineLink:
+    """lock: guards `state` and the `EngineSession`s; nothing that may block happens under it."""
+
+    def __init__(self, hang_seconds: float = HANG_SECONDS, start_seconds: float = START_SECONDS) -> None:
         self.lock = threading.RLock()
         self.state: State = "starting"
-        self._process: BaseProcess | None = None
-        self._connection: Connection | None = None
+        self._hang_seconds, self._start_seconds = hang_seconds, start_seconds
+        self._running: _Running | None = None
 
     @property
     def pid(self) -> int | None:
         """The process id of the engine that runs now."""
-        process = self._process
-        return process.pid if process is not None else None
+        running = self._running
+        return running.process.pid if running is not None else None
 
     def spawn(self, factory: Callable[[], Pipeline]) -> None:
-        """Start the process. It sends `Ready` when it has loaded."""
+        """Start the process. It sends `Ready` when it has loaded. Raises OSError when no process can be made."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=engine.run, args=(theirs, factory), name="face3d-engine", daemon=True)
-        process.start()
-        theirs.close()
+        process = None
+        try:
+            progress = Progress()
+            process = context.Process(
+                target=engine.run, args=(theirs, factory, progress), name="face3d-engine", daemon=True
+            )
+            process.start()
+            assert process.pid is not None
+            outbox = Outbox(ours)
+        except BaseException:
+            ours.close()
+            if process is not None and process.pid is not None:
+                process.kill()
+            raise
+        finally:
+            theirs.close()
+        watchdog = Watchdog(process.pid, progress, self._hang_seconds, self._start_seconds)
         with self.lock:
-            self._process, self._connection = process, ours
+            self._running = _Running(process, ours, outbox, progress, watchdog)
 
     def receive(self, seconds: float) -> object | None:
         """The next message; None when none comes in time. Raises EOFError or OSError when the engine has ended."""
-        assert self._connection is not None
-        return self._connection.recv() if self._connection.poll(seconds) else None
+        assert self._running is not None
+        connection = self._running.connection
+        return connection.recv() if connection.poll(seconds) else None
 
-    def reap(self) -> None:
-        """End the process if it still runs, and release it."""
+    @property
+    def hung(self) -> bool:
+        """Whether the watchdog has killed it."""
+        return self._running is not None and self._running.watchdog.hung
+
+    def reap(self) -> Death | None:
+        """End the process if it still runs, and release it. How it ended; None when it was not started."""
         with self.lock:
-            process, connection = self._process, self._connection
-            self._process = self._connection = None
+            running, self._running = self._running, None
             self.state = "starting"
-        if connection is not None:
-            connection.close()
-        if process is not None:
-            process.join(2.0)
-            if process.is_alive():
-                process.kill()
-                process.join()
-            process.close()
+        if running is None:
+            return None
+        running.watchdog.end()
+        killed = running.watchdog.hung
+        running.process.join(0.0 if killed else 2.0)
+        if running.process.is_alive():
+            killed = True
+            running.process.kill()
+            running.process.join(5.0)
+        code = running.process.exitcode
+        outside = running.watchdog.suspended or (not killed and code in (-signal.SIGKILL, -signal.SIGTERM))
+        running.outbox.close()
+        running.connection.close()
+        if code is not None:  # otherwise not even SIGKILL has ended it: a driver holds it
+            running.process.close()
+        return Death(running.watchdog.hung, outside, *running.progress.current)
 
     # --- under the lock --------------------------------------------------------------------------------------------
 
-    def send(self, message: object) -> bool:
-        """Write one small message; False when no engine runs (the supervisor notices that)."""
-        if self._connection is None:
-            return False
-        try:
-            self._connection.send(message)
-        except OSError:
-            return False
-        return True
+    def send(self, message: object, fd: int | None = None) -> bool:
+        """Queue one small message, with a descriptor that follows it. False when no engine takes it. Never waits."""
+        return self._running is not None and self._running.outbox.put(message, fd)
 
-    def send_descriptor(self, fd: int, name: str) -> None:
-        """Send a file descriptor, after the message that announces it."""
-        pid = self.pid
-        assert pid is not None and self._connection is not None
-        try:
-            send_handle(self._connection, fd, pid)
-        except OSError:
-            logger.warning("the engine died while session %s sent it a descriptor", name)
+    def withdraw(self, session: str) -> bool:
+        """Drop what waits for a session. True when the engine need not be told of its end."""
+        return self._running is None or self._running.outbox.withdraw(session)

@@ -59,6 +59,13 @@ class HeadPipeline:
         self._renderers = SessionRenderers(self._renderer)
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Compile what the first picture would wait for, as long as nobody waits: shaders, the run time's kernels."""
+        self.open("", None)
+        self.process("", np.zeros((480, 640, 3), np.uint8), 0.0, ViewRequest())
+        self.close("")
 
     def open(self, session: str, state: object) -> None:
         """Begin a session. state: the calibration that it had before an engine restart."""

@@ -1,8 +1,8 @@
 """The messages between the server and the engine process, pickled over a socket pair.
 
 Every message is small, because pictures and textures lie in the session's `SharedFrameMemory`. A session has at most
-one `ProcessFrame` without an answer (see `engine.session`), so the socket's buffer is bounded and a hung engine cannot
-block the server.
+one `ProcessFrame` without an answer (see `engine.session`). A thread writes them (`engine.outbox`), so that an engine
+that reads nothing blocks nobody.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResu
 
 @dataclass(frozen=True)
 class Open:
-    """Begin a session. The file descriptor of its shared memory follows on the same socket."""
+    """Begin a session. The file descriptor of its shared memory follows on the same socket.
+
+    number: what `Progress` calls it.
+    """
 
     session: str
     state: object
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Close:
 
 @dataclass(frozen=True)
 class ProcessFrame:
-    """Process the picture in the shared memory. Answered by `Processed` or `FrameFailed`.
+    """Process the picture in the shared memory. Always answered, by `Processed` or `FrameFailed`.
 
     width, height: of the picture, pixels; width 0 means that there is none: draw `codes`, or draw the last frame again.
     """
@@ -132,7 +136,12 @@ class TextureSet:
 
 @dataclass(frozen=True)
 class AvatarShown:
-    """The avatar is drawn from now on. With an error, the user's own head is."""
+    """The avatar is drawn from now on. With an error, the user's own head is.
+
+    key: of the avatar; None when the own head was asked for. too_slow: its pictures take too long.
+    """
 
     session: str
+    key: str | None = None
     error: str = ""
+    too_slow: bool = False

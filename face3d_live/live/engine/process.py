@@ -8,8 +8,8 @@ fork. `engine.client` is the other end.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -20,7 +20,9 @@ import numpy as np
 from face3d_live.errors import Face3DError
 from face3d_live.live.child_process import end_with_parent
 from face3d_live.live.engine import messages as m
+from face3d_live.live.engine.fair_queue import FairQueue, RenderBudget
 from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResult, Pipeline, Result
+from face3d_live.live.engine.progress import Progress, Work
 from face3d_live.live.engine.shared_memory import SharedFrameMemory
 from face3d_live.live.engine.stored_avatar import read_descriptor
 
@@ -28,9 +30,11 @@ logger = logging.getLogger(__name__)
 
 #: After so many failed frames in a row the process ends; the server then starts a new one.
 MAX_FAILURES = 10
+#: Interval of the signs of life while there is nothing to do.
+IDLE_SECONDS = 0.25
 
 
-def run(connection: Connection, factory: Callable[[], Pipeline]) -> None:
+def run(connection: Connection, factory: Callable[[], Pipeline], progress: Progress) -> None:
     """The child process's main function: load the pipeline, then serve until `Stop` or until the parent is gone."""
     end_with_parent()
     try:
@@ -40,7 +44,7 @@ def run(connection: Connection, factory: Callable[[], Pipeline]) -> None:
         return
     try:
         connection.send(m.Ready(pipeline.device, pipeline.precision))
-        Engine(connection, pipeline).serve()
+        Engine(connection, pipeline, progress).serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         logger.info("the server is gone; the engine ends")
 
@@ -52,48 +56,61 @@ def _check(result: Result) -> None:
 
 
 class Engine:
-    """Handles control messages at once and frames in the order of their arrival.
+    """Handles control messages at once, and frames so that each session gets its share of the time."""
 
-    No session has more than one frame waiting, so first in, first out is a fair round robin.
-    """
-
-    def __init__(self, connection: Connection, pipeline: Pipeline) -> None:
+    def __init__(self, connection: Connection, pipeline: Pipeline, progress: Progress) -> None:
         self._connection = connection
         self._pipeline = pipeline
+        self._progress = progress
         self._memories: dict[str, SharedFrameMemory] = {}
-        self._waiting: OrderedDict[str, m.ProcessFrame] = OrderedDict()
+        self._numbers: dict[str, int] = {}
+        self._avatars: dict[str, tuple[str, RenderBudget]] = {}  # session -> key of its avatar
+        self._waiting = FairQueue()
         self._failures = 0
         self._stopped = False
 
     def serve(self) -> None:
         """Until `Stop`. Raises EOFError or OSError when the server is gone, RuntimeError after `MAX_FAILURES`."""
         while not self._stopped:
-            while not self._stopped and (not self._waiting or self._connection.poll()):
+            self._progress.beat()
+            if self._connection.poll(0.0 if self._waiting else IDLE_SECONDS):
                 self._handle(self._connection.recv())
-            if self._waiting and not self._stopped:
-                _, frame = self._waiting.popitem(last=False)
-                self._process(frame)
+            elif self._waiting:
+                self._process(self._waiting.pop())
         for session in list(self._memories):
             self._close(session)
 
     def _handle(self, message: object) -> None:
         match message:
             case m.ProcessFrame(session=session):
-                self._waiting[session] = message
-            case m.Open(session=session, state=state):
+                self._waiting.put(message)
+            case m.Open(session=session, state=state, number=number):
                 self._memories[session] = SharedFrameMemory(recv_handle(self._connection))
-                self._open(session, state)
+                self._numbers[session] = number
+                with self._working(session, "open"):
+                    self._open(session, state)
             case m.Close(session=session):
                 self._close(session)
             case m.Calibrate(session=session, request=request):
-                self._connection.send(m.Calibrated(session, self._calibrate(session, request)))
+                with self._working(session, "calibration"):
+                    calibrated = self._calibrate(session, request)
+                self._connection.send(m.Calibrated(session, calibrated))
             case m.SetTexture(session=session):
-                self._set_texture(session)
+                with self._working(session, "texture"):
+                    self._set_texture(session)
             case m.ShowAvatar(session=session, key=key):
-                data = read_descriptor(recv_handle(self._connection)) if key is not None else b""
-                self._show_avatar(session, key, data)
+                fd = recv_handle(self._connection) if key is not None else None
+                with self._working(session, "avatar"):
+                    self._show_avatar(session, key, read_descriptor(fd) if fd is not None else b"")
             case m.Stop():
                 self._stopped = True
+
+    @contextmanager
+    def _working(self, session: str, work: Work) -> Iterator[None]:
+        """Say whom the engine works for. An exception ends the process, and that stays said."""
+        self._progress.begin(self._numbers.get(session, 0), work)
+        yield
+        self._progress.end()
 
     def _open(self, session: str, state: object) -> None:
         try:
@@ -104,7 +121,9 @@ class Engine:
             self._pipeline.open(session, None)
 
     def _close(self, session: str) -> None:
-        self._waiting.pop(session, None)
+        self._waiting.forget(session)
+        self._numbers.pop(session, None)
+        self._avatars.pop(session, None)
         memory = self._memories.pop(session, None)
         if memory is not None:
             self._pipeline.close(session)
@@ -130,18 +149,42 @@ class Engine:
     def _show_avatar(self, session: str, key: str | None, data: bytes) -> None:
         if session not in self._memories:
             return
+        self._avatars.pop(session, None)
         error = ""
         try:
             self._pipeline.show_avatar(session, key, data)
         except Exception as failure:
             logger.exception("session %s: an avatar could not be shown", session)
             error = str(failure) or type(failure).__name__
-        self._connection.send(m.AvatarShown(session, error))
+        else:
+            if key is not None:
+                self._avatars[session] = key, RenderBudget()
+        self._connection.send(m.AvatarShown(session, key, error))
 
     def _process(self, frame: m.ProcessFrame) -> None:
+        start = perf_counter()
+        with self._working(frame.session, "frame"):
+            ms = self._answer(frame)
+        self._waiting.charge(frame.session, perf_counter() - start)
+        self._check_budget(frame.session, ms / 1000)
+
+    def _check_budget(self, session: str, seconds: float) -> None:
+        """Give up an avatar whose pictures take the others' time."""
+        key, budget = self._avatars.get(session, (None, None))
+        if budget is None or not budget.exceeded(seconds):
+            return
+        logger.warning("session %s: a picture of its avatar took %.2f s; it is given up", session, seconds)
+        del self._avatars[session]
+        with self._working(session, "avatar"):
+            self._pipeline.show_avatar(session, None, b"")
+        self._connection.send(m.AvatarShown(session, key, f"a picture takes {seconds:.2g} s", too_slow=True))
+
+    def _answer(self, frame: m.ProcessFrame) -> float:
+        """Process a frame and send what came of it. The milliseconds that drawing took."""
         memory = self._memories.get(frame.session)
         if memory is None:
-            return
+            self._connection.send(m.FrameFailed(frame.session, "the engine does not know the session"))
+            return 0.0
         start = perf_counter()
         try:
             rgb = memory.view_input(frame.width, frame.height) if frame.width else None
@@ -159,8 +202,9 @@ class Engine:
             self._connection.send(m.FrameFailed(frame.session, f"{type(error).__name__}: {error}"))
             if self._failures >= MAX_FAILURES:
                 raise RuntimeError(f"{MAX_FAILURES} frames in a row failed; the engine ends") from error
-            return
+            return 0.0
         self._failures = 0
         ms = {**result.ms, "engine": 1000 * (perf_counter() - start)}
         answer = replace(result.without_pictures(), ms=ms)
         self._connection.send(m.Processed(frame.session, answer, result.cutout is not None))
+        return float(result.ms.get("render", ms["engine"]))

@@ -11,6 +11,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, CalibrationResult, Result, ViewRequest
+from face3d_live.live.engine.quarantine import Measure
 from face3d_live.live.engine.shared_memory import SharedFrameMemory
 from face3d_live.live.engine.stored_avatar import StoredAvatar
 from face3d_live.typing import Rgb
@@ -39,11 +40,14 @@ class Listener(Protocol):
     def on_calibrated(self, calibration: CalibrationResult) -> None:
         """A calibration was tried."""
 
-    def on_avatar(self, error: str) -> None:
-        """An avatar is shown, or with an error could not be."""
+    def on_avatar(self, code: str, message: str) -> None:
+        """An avatar cannot be drawn any more; the own head is."""
 
     def on_engine_restarted(self) -> None:
         """The engine died and runs again. The session goes on with its calibration."""
+
+    def on_quarantined(self, measure: Measure) -> None:
+        """The engine died while it worked for this session, which therefore has lost something, see `quarantine`."""
 
 
 class EngineSession:
@@ -53,8 +57,8 @@ class EngineSession:
     transparent background. dropped, failed: counts of pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
-    in_engine: frames. sent: when the latter was sent, monotonic seconds. calibrating: steps without an answer. texture:
-    the newest one. texture_waits: the engine has not been given it. texture_in_engine: it is not acknowledged. avatar:
+    in_engine: frames. calibrating: steps without an answer. opened: the present engine knows the session. texture: the
+    newest one. texture_waits: the engine has not been given it. texture_in_engine: it is not acknowledged. avatar:
     shown instead of the own head.
     """
 
@@ -66,8 +70,11 @@ class EngineSession:
         on_close: Callable[[EngineSession], None],
         saved: object = None,
         avatar: StoredAvatar | None = None,
+        number: int = 0,
     ) -> None:
+        """Raises OSError when no memory or descriptor is left."""
         self.name = name
+        self.number = number
         self.view = ViewRequest()
         self.cutouts = 0
         self.dropped = 0
@@ -79,7 +86,7 @@ class EngineSession:
         self.saved = saved
         self.waiting: Submitted | None = None
         self.in_engine: Submitted | None = None
-        self.sent = 0.0
+        self.opened = False
         self.calibrating: set[str] = set()
         self.texture: Rgb | None = None
         self.texture_waits = False
@@ -105,7 +112,7 @@ class EngineSession:
         """Ask for a calibration; `Listener.on_calibrated` answers. A step in progress is not sent a second time."""
         with self._link.lock:
             waits = request.step in self.calibrating and request.step != "load"
-            if not waits and self._link.state == "ready" and self._link.send(m.Calibrate(self.name, request)):
+            if not waits and self.open() and self._link.send(m.Calibrate(self.name, request)):
                 self.calibrating.add(request.step)
 
     def set_texture(self, texture: Rgb) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
@@ -127,7 +134,8 @@ class EngineSession:
                 return
             self.closed = True
             self._on_close(self)  # before the memory goes: no answer may find a session without memory
-            self._link.send(m.Close(self.name))
+            if not self._link.withdraw(self.name) and self.opened:
+                self._link.send(m.Close(self.name))
             self.memory.close()
             self.waiting = self.in_engine = self.avatar = None
 
@@ -136,7 +144,7 @@ class EngineSession:
     def send_waiting(self) -> None:
         """Send the waiting frame if the engine has none of this session."""
         frame = self.waiting
-        if frame is None or self.in_engine is not None or self.closed or self._link.state != "ready":
+        if frame is None or self.in_engine is not None or self.closed or not self.open():
             return
         height, width = frame.rgb.shape[:2] if frame.rgb is not None else (0, 0)
         if frame.rgb is not None:
@@ -145,7 +153,6 @@ class EngineSession:
         view = replace(self.view, cutout=self.cutouts > 0)
         if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes)):
             self.in_engine = frame
-            self.sent = time.monotonic()
 
     def take_answer(self, answer: m.Processed | None) -> tuple[Submitted | None, Result | None]:
         """The frame that was in the engine and its result with pictures. answer None: the frame failed."""
@@ -156,19 +163,30 @@ class EngineSession:
         cutout = self.memory.read_cutout() if answer.cutout else None
         return frame, replace(answer.result, image=self.memory.read_output(), cutout=cutout)
 
-    def open(self) -> None:
-        """Begin the session in a ready engine, with the avatar that was shown before a restart."""
-        if self._link.send(m.Open(self.name, self.saved)):
-            self._link.send_descriptor(self.memory.fd, self.name)
+    def open(self) -> bool:
+        """Whether a ready engine knows the session: it is told, with the avatar and texture from before a restart."""
+        if self.opened or self.closed or self._link.state != "ready":
+            return self.opened and not self.closed
+        self.opened = self._link.send(m.Open(self.name, self.saved, self.number), self.memory.fd)
+        if self.opened:
             if self.avatar is not None:
                 self._send_avatar()
+            self.send_texture()
+        return self.opened
 
     def lose_engine(self) -> None:
         """The process is gone with its frame. Calibration, texture and avatar are kept for the next one."""
         self.in_engine = None
+        self.opened = False
         self.calibrating.clear()
         self.texture_in_engine = False
         self.texture_waits = self.texture is not None
+
+    def forget_wishes(self) -> None:
+        """Drop everything but the camera: the next engine begins as for a new session."""
+        self.saved = self.texture = self.avatar = self.waiting = None
+        self.texture_waits = False
+        self.view = ViewRequest()
 
     def acknowledge_texture(self) -> None:
         """The engine has copied the texture; a newer one that waits is sent."""
@@ -179,15 +197,17 @@ class EngineSession:
         """Send the newest texture unless one is unacknowledged."""
         if self.texture is None or not self.texture_waits or self.texture_in_engine or self.closed:
             return
-        if self._link.state == "ready":
+        if self.open() and not self.texture_in_engine:  # opening sends it
             self.memory.write_texture(self.texture)
             self.texture_in_engine = self._link.send(m.SetTexture(self.name))
             self.texture_waits = not self.texture_in_engine
 
     def _send_avatar(self) -> None:
-        """Send the avatar, or that there is none. A session that is not open yet sends it when it is."""
-        if self.closed or self._link.state != "ready":
+        """Send the avatar, or that there is none. A session that is not opened yet sends it when it is."""
+        avatar = self.avatar
+        if self.closed or not self.opened:
             return
-        key = self.avatar.key if self.avatar is not None else None
-        if self._link.send(m.ShowAvatar(self.name, key)) and self.avatar is not None:
-            self._link.send_descriptor(self.avatar.fd, self.name)
+        if avatar is None:
+            self._link.send(m.ShowAvatar(self.name, None))
+        else:
+            self._link.send(m.ShowAvatar(self.name, avatar.key), avatar.fd)

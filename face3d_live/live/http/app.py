@@ -25,10 +25,12 @@ from face3d_live.live.http import (
     studio_routes,
     take_routes,
 )
+from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.errors import deny, no_route, on_face3d_error, on_http_exception, on_unexpected
 from face3d_live.live.http.guard import Guard
 from face3d_live.live.http.headers import SecurityHeaders
 from face3d_live.live.http.ranges import drop_bad_range
+from face3d_live.live.http.slots import Slots
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.webrtc import aiortc_patches
 
@@ -45,14 +47,19 @@ ROUTES = (
 )
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application. Its lifespan starts and stops the engine process. Raises AssetError "aiortc-changed"."""
+def create_app(settings: Settings, connections: Connections | None = None) -> Starlette:
+    """The application. Its lifespan starts and stops the engine process. Raises AssetError "aiortc-changed".
+
+    connections: those of the server that runs it, for the metrics.
+    """
     aiortc_patches.install()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         live = LiveService(settings)
         app.state.live = live
+        app.state.slots = Slots(settings.limits)
+        app.state.connections = Connections(settings.limits) if connections is None else connections
         await live.start()
         try:
             yield

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -12,16 +10,13 @@ from starlette.websockets import WebSocket
 from face3d_live.avatar import container
 from face3d_live.errors import InputError, NotFoundError, TooLargeError
 from face3d_live.live.http.ranges import drop_bad_range
-from face3d_live.live.http.requests import NO_STORE, live_of, path_of, read_body, session_of
+from face3d_live.live.http.requests import NO_STORE, live_of, path_of, read_body, session_of, slots_of
+from face3d_live.live.http.slots import Upload, while_connected
 from face3d_live.live.sessions.avatars import store
 
-#: Seconds that a file may take to arrive, as it keeps other uploads waiting.
-UPLOAD_SECONDS = 60.0
 _TOO_LARGE = TooLargeError(
     "avatar-too-large", f"a file may have at most {container.MAX_BYTES / 1e6:.0f} MB: use smaller textures"
 )
-#: One uploaded file at a time is in memory.
-_upload_lock = asyncio.Lock()
 
 
 async def avatar_state(request: Request) -> JSONResponse:
@@ -35,9 +30,12 @@ async def upload_avatar(request: Request) -> JSONResponse:
     session = session_of(request)
     announced = request.headers.get("content-length", "0")
     container.check_size(int(announced) if announced.isdecimal() else 0)
-    async with _upload_lock:
-        data = await _body(request)
-        avatar = await store(live_of(request).worker, data)
+    with slots_of(request).upload() as upload:
+        data = await _body(request, upload)
+        with slots_of(request).slot(request):
+            avatar = await while_connected(request, store(live_of(request).files, data))
+    if live_of(request).engine.quarantine.holds(avatar.key):
+        raise InputError("avatar-quarantined", "this avatar has stopped the engine before: simplify the model")
     if live_of(request).sessions.get(session.id) is None:
         raise NotFoundError("not-found", "the session ended while the avatar was read")
     session.show_avatar(avatar)
@@ -50,12 +48,13 @@ async def remove_avatar(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def _body(request: Request) -> bytes:
-    """Raises TooLargeError "avatar-too-large", InputError "too-slow"."""
+async def _body(request: Request, upload: Upload) -> bytes:
+    """Raises TooLargeError "avatar-too-large", InputError "too-slow", LimitError "too-many-uploads"."""
+    seconds = live_of(request).settings.limits.avatar_seconds
     try:
-        return await read_body(request, container.MAX_BYTES, _TOO_LARGE, UPLOAD_SECONDS)
+        return await read_body(request, container.MAX_BYTES, _TOO_LARGE, seconds, upload)
     except TimeoutError as error:
-        raise InputError("too-slow", f"the file did not arrive within {UPLOAD_SECONDS:.0f} s") from error
+        raise InputError("too-slow", f"the file did not arrive within {seconds:.0f} s") from error
 
 
 # --- for streaming programs -------------------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from starlette.requests import HTTPConnection, Request
 from face3d_live import strict_json
 from face3d_live.checks import checked_finite
 from face3d_live.errors import Face3DError, InputError, MediaTypeError, NotFoundError, TooLargeError
+from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.guard import AUTHORIZED
+from face3d_live.live.http.slots import Slots, Upload
 from face3d_live.live.service import LiveService
 from face3d_live.live.sessions.session import Session
 
@@ -35,6 +37,16 @@ def number_of(plain: Mapping[str, object], key: str, default: float) -> float:
         return checked_finite(plain.get(key, default), key)
     except ValueError as error:
         raise InputError("bad-request", f"{error}: write a number") from error
+
+
+def slots_of(connection: HTTPConnection) -> Slots:
+    """What the server does at once."""
+    return cast("Slots", connection.app.state.slots)
+
+
+def connections_of(connection: HTTPConnection) -> Connections:
+    """The server's connections."""
+    return cast("Connections", connection.app.state.connections)
 
 
 def path_of(connection: HTTPConnection, name: str) -> str:
@@ -68,16 +80,21 @@ def check_media_type(request: Request, expected: str) -> None:
         raise MediaTypeError("wrong-type", f"expected Content-Type: {expected}, got {offered[:80] or 'none'}")
 
 
-async def read_body(request: Request, limit: int, error: Face3DError, seconds: float | None = None) -> bytes:
+async def read_body(
+    request: Request, limit: int, error: Face3DError, seconds: float, upload: Upload | None = None
+) -> bytes:
     """The whole body. Raises `error` when it has more than `limit` bytes, TimeoutError after `seconds`.
 
-    Most clients read the answer only when they have sent everything, so up to four times the limit is read and dropped.
+    upload: counts the bytes, and may refuse more. Most clients read the answer only when they have sent everything, so
+    up to four times the limit is read and dropped.
     """
     body, size = bytearray(), 0
     async with asyncio.timeout(seconds):
         async for chunk in request.stream():
             size += len(chunk)
             if size <= limit:
+                if upload is not None:
+                    upload.add(len(chunk))
                 body += chunk
             elif size > 4 * limit:
                 break
@@ -87,9 +104,14 @@ async def read_body(request: Request, limit: int, error: Face3DError, seconds: f
 
 
 async def body_of(request: Request, media_type: str, limit: int) -> bytes:
-    """The whole body. Raises MediaTypeError "wrong-type" or TooLargeError "too-large"."""
+    """The whole body. Raises MediaTypeError "wrong-type", TooLargeError "too-large", InputError "slow-body"."""
     check_media_type(request, media_type)
-    return await read_body(request, limit, TooLargeError("too-large", f"the body may have at most {limit} bytes"))
+    too_large = TooLargeError("too-large", f"the body may have at most {limit} bytes")
+    seconds = live_of(request).settings.limits.body_seconds
+    try:
+        return await read_body(request, limit, too_large, seconds)
+    except TimeoutError as error:
+        raise InputError("slow-body", f"the body did not arrive within {seconds:.0f} s: try again") from error
 
 
 async def object_of(request: Request, limit: int) -> dict[str, Any]:

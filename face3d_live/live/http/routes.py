@@ -10,18 +10,33 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from face3d_live.errors import ConflictError, InputError
-from face3d_live.live.http.requests import NO_STORE, body_of, flag_of, is_authorized, live_of, path_of, session_of
+from face3d_live.errors import AssetError, ConflictError, InputError
+from face3d_live.live.http.requests import (
+    NO_STORE,
+    body_of,
+    connections_of,
+    flag_of,
+    is_authorized,
+    live_of,
+    path_of,
+    session_of,
+    slots_of,
+)
+from face3d_live.live.http.slots import while_connected
+from face3d_live.live.service import LiveService
 from face3d_live.live.webrtc import sdp
 
 # --- health -----------------------------------------------------------------------------------------------------------
 
 
 async def health(request: Request) -> JSONResponse:
-    """200 while the engine is ready or getting ready, 503 when it cannot load. Without the token: the status alone."""
+    """200 while all that the server lives on is there, and the engine ready or getting ready; 503 otherwise.
+
+    Without the token, where one is needed: the status alone.
+    """
     live = live_of(request)
-    failure = live.engine.failure
-    plain: dict[str, object] = {"status": "ok" if live.engine.state == "ready" else live.engine.state}
+    failure = live.engine.failure or _missing(live)
+    plain: dict[str, object] = {"status": _status(live)}
     if is_authorized(request):
         plain |= {
             "device": live.engine.device,
@@ -34,6 +49,26 @@ async def health(request: Request) -> JSONResponse:
     return JSONResponse(plain, 503 if failure is not None else 200, NO_STORE)
 
 
+async def ready(request: Request) -> JSONResponse:
+    """200 when a new session would be served: the engine is ready, and there is a place."""
+    live = live_of(request)
+    full = len(live.sessions) >= live.settings.limits.sessions
+    status = "full" if full and _status(live) == "ok" else _status(live)
+    return JSONResponse({"status": status}, 200 if status == "ok" else 503, NO_STORE)
+
+
+def _status(live: LiveService) -> str:
+    if live.engine.failure is not None or _missing(live) is not None:
+        return "failed"
+    return "ok" if live.engine.state == "ready" else live.engine.state
+
+
+def _missing(live: LiveService) -> AssetError | None:
+    if not live.missing:
+        return None
+    return AssetError("part-missing", f"not running: {', '.join(live.missing)}; it is started again, the log says why")
+
+
 async def metrics(request: Request) -> Response:
     """Prometheus text."""
     live = live_of(request)
@@ -41,6 +76,15 @@ async def metrics(request: Request) -> Response:
     live.metrics.stream_dropped.set(live.hub.dropped_clients)
     live.metrics.engine_restarts.set(live.engine.restarts)
     live.metrics.engine_ready.set(live.engine.state == "ready")
+    live.metrics.engine_supervised.set(live.engine.supervised)
+    live.metrics.quarantined.set(live.engine.quarantine.count)
+    live.metrics.update_tasks({**live.supervisor.restarts, "engine supervisor": live.engine.faults})
+    bounds = connections_of(request)
+    live.metrics.connections.set(len(bounds))
+    live.metrics.connections_refused.set(bounds.refused)
+    live.metrics.connections_timed_out.set(bounds.timed_out)
+    for name, process in (("worker", live.worker), ("files", live.files), ("studio", live.studio.worker)):
+        live.metrics.process_ends.labels(name).set(process.deaths)
     live.metrics.update_outputs(live.outputs)
     return Response(live.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -91,7 +135,9 @@ async def snapshot(request: Request) -> Response:
     keep, portrait = flag_of(request, "keep"), session.portrait
     if portrait is None:
         raise ConflictError("no-face-yet", "no face has been seen yet: look into the camera and try again")
-    zipped = await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
+    with slots_of(request).slot(request):
+        work = live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes)
+        zipped = await while_connected(request, work)
     headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **NO_STORE}
     if keep:
         headers["Location"] = f"/api/jobs/{live.jobs.add_result(zipped).id}"
@@ -118,6 +164,7 @@ async def session_expressions(websocket: WebSocket) -> None:
 
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/healthz", health, methods=["GET"]),
+    Route("/readyz", ready, methods=["GET"]),
     Route("/metrics", metrics, methods=["GET"]),
     Route("/api/sessions", connect, methods=["POST"]),
     Route("/api/sessions", sessions, methods=["GET"]),

@@ -16,15 +16,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from face3d_live.codes import ARKIT
 from face3d_live.errors import Face3DError, InputError, NotFoundError, TooLargeError
 from face3d_live.export.params import params_from
-from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, path_of, read_body
+from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, path_of, read_body, slots_of
+from face3d_live.live.http.slots import Upload, while_connected
 from face3d_live.live.service import LiveService
 from face3d_live.live.studio.jobs import Job
 from face3d_live.live.studio.photos import Photo
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS
 
 MAX_PHOTO_BYTES = 20 * 1024 * 1024
-#: Seconds that a photo may take to arrive, as it occupies one of few upload slots.
-UPLOAD_SECONDS = 120.0
 #: Bytes of the form around the photo.
 _FORM_BYTES = 64 * 1024
 _TYPES = {"obj": "model/obj", "mtl": "model/mtl", "png": "image/png", "glb": "model/gltf-binary",
@@ -53,25 +52,24 @@ class _MemoryParser(MultiPartParser):
     spool_max_size = MAX_PHOTO_BYTES + 1
 
 
-async def _form_bytes(request: Request) -> bytes:
-    """The whole body. Raises "wrong-type", "too-large" or "slow-upload"."""
+async def _form_bytes(request: Request, upload: Upload) -> bytes:
+    """The whole body. Raises "wrong-type", "too-large", "slow-upload" or "too-many-uploads"."""
     check_media_type(request, "multipart/form-data")
     limit = f"a photo may have at most {MAX_PHOTO_BYTES >> 20} MB: save it smaller"
+    most, seconds = MAX_PHOTO_BYTES + _FORM_BYTES, live_of(request).settings.limits.photo_seconds
     try:
-        return await read_body(
-            request, MAX_PHOTO_BYTES + _FORM_BYTES, TooLargeError("too-large", limit), UPLOAD_SECONDS
-        )
+        return await read_body(request, most, TooLargeError("too-large", limit), seconds, upload)
     except TimeoutError as error:
-        raise InputError("slow-upload", f"the photo did not arrive within {UPLOAD_SECONDS:.0f} s: try again") from error
+        raise InputError("slow-upload", f"the photo did not arrive within {seconds:.0f} s: try again") from error
 
 
-async def _photo(request: Request) -> tuple[Photo, dict[str, str]]:
+async def _photo(request: Request, upload: Upload) -> tuple[Photo, dict[str, str]]:
     """The photo and the text fields of a form. The photo is the file field "photo", whatever its name and type; or the
     text field "photo" names one that `faces` has kept.
 
     Raises InputError.
     """
-    body = await _form_bytes(request)
+    body = await _form_bytes(request, upload)
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
@@ -93,11 +91,12 @@ async def _photo(request: Request) -> tuple[Photo, dict[str, str]]:
 
 
 @contextmanager
-def _counted(live: LiveService) -> Iterator[None]:
-    """Take an upload slot, and count photos that are refused before they become a job."""
+def _counted(request: Request) -> Iterator[Upload]:
+    """Count an upload's bytes, and photos that are refused before they become a job."""
+    live = live_of(request)
     try:
-        with live.studio.uploads:
-            yield
+        with slots_of(request).upload() as upload:
+            yield upload
     except Face3DError as error:
         live.metrics.photo_failures.labels(error.code).inc()
         raise
@@ -131,9 +130,10 @@ async def faces(request: Request) -> JSONResponse:
     "photo". Otherwise nothing is stored.
     """
     live = live_of(request)
-    with _counted(live):
-        photo, fields = await _photo(request)
-        found, photo = await live.studio.faces(photo.data)
+    with _counted(request) as upload:
+        photo, fields = await _photo(request, upload)
+        with slots_of(request).slot(request):
+            found, photo = await while_connected(request, live.studio.faces(photo.data))
     live.studio.preload(live.worker)
     if fields.get("keep") == "true":
         found["photo"] = live.studio.photos.add(photo)
@@ -149,8 +149,8 @@ async def forget_photo(request: Request) -> Response:
 async def reconstruct(request: Request) -> JSONResponse:
     """Queue a photo (multipart field "photo"; optional "face", "mesh", "texture", "sharpen", "refine")."""
     live = live_of(request)
-    with _counted(live):
-        photo, fields = await _photo(request)
+    with _counted(request) as upload:
+        photo, fields = await _photo(request, upload)
         options = _options(fields)
         if photo.detections is not None:
             options["detections"] = photo.detections

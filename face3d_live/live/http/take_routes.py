@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import InputError
 from face3d_live.live.http.ranges import drop_bad_range
-from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of, session_of
+from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of, session_of, slots_of
+from face3d_live.live.http.slots import while_connected
 from face3d_live.live.takes.recordings import convert, convert_render
 from face3d_live.takes import formats, sound
 from face3d_live.takes.reader import read_summary
@@ -78,11 +79,13 @@ async def take_file(request: Request) -> Response:
         return _file(request, sound.require_sidecar(path), name, _TYPES[suffix])
     if suffix == ".mp4":
         made = path.with_name(f".{take_id}.{secrets.token_hex(4)}.mp4")
-        await live.worker.run(convert_render, path, made)
+        with slots_of(request).slot(request):
+            await while_connected(request, live.worker.run(convert_render, path, made))
         return _send_and_delete(made, name, _TYPES[suffix])
     if suffix == SUFFIX:
         return _file(request, path, name, _TYPES[suffix])
-    data = await live.worker.run(convert, path, suffix)
+    with slots_of(request).slot(request):
+        data = await while_connected(request, live.worker.run(convert, path, suffix))
     headers = {"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE}
     return Response(data, 200, headers, _TYPES[suffix])
 

@@ -172,6 +172,9 @@ class Output:
                 self._fail(error)
                 if error.code == "denied":
                     return
+            except Exception as error:  # no descriptors, a bug: the next attempt may work
+                logger.exception("output %s failed", self.id)
+                self._fail(OutputError("internal", f"a bug: {error!r}"))
             attempt = 0 if self._sent > CONFIRMED else attempt + 1
             await asyncio.sleep(BACKOFF[min(attempt, len(BACKOFF) - 1)])
 

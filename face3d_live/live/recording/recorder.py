@@ -31,10 +31,13 @@ SILENT_SECONDS = 0.25
 
 
 class _TakeFile:
-    """A `TakeWriter` as a `FileWriter`. missed: how many frames were dropped since the last one that fitted."""
+    """A `TakeWriter` as a `FileWriter`.
 
-    def __init__(self, take: TakeWriter, missed: Callable[[], int]) -> None:
-        self._take, self._missed = take, missed
+    missed: how many frames were dropped since the last one that fitted. check: of `Quota.watch`.
+    """
+
+    def __init__(self, take: TakeWriter, missed: Callable[[], int], check: Callable[[float], None]) -> None:
+        self._take, self._missed, self._check = take, missed, check
         self.path, self.tick = take.path, take.tick
 
     @property
@@ -48,7 +51,8 @@ class _TakeFile:
         return self._take.bytes
 
     def write(self, records: Sequence[Record], /) -> None:
-        """A frame, and the gaps before it."""
+        """A frame, and the gaps before it. Raises StorageError where the quota ends the take."""
+        self._check(self._take.seconds)
         for record in records:
             self._take.write(record)
 
@@ -65,7 +69,7 @@ class Recorder:
     """A running recording. The constructor opens the take, which may block. Raises as `TakeWriter` does.
 
     with_sound, with_render: also write the sound of `add_sound` and the pictures of `add`. on_error: called on a writer
-    thread when a file cannot be written; that file ends there, and with the take its sidecars.
+    thread when a file cannot be written; that file ends there, and with the take its sidecars. check: of `Quota.watch`.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Recorder:
         *,
         with_sound: bool = False,
         with_render: bool = False,
+        check: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self.id = path.stem
         self._on_error = on_error
@@ -96,7 +101,7 @@ class Recorder:
                 MAX_PICTURES,
                 on_error,
             )
-        frames = _TakeFile(self._writer, lambda: self._missed)
+        frames = _TakeFile(self._writer, lambda: self._missed, check)
         self._frames: WriterThread[Sequence[Record]] = WriterThread(f"take {self.id}", frames, MAX_FRAMES, self._fail)
 
     @property

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from face3d_live.errors import InputError
+from face3d_live.errors import InputError, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -112,10 +112,16 @@ class WriterThread(Generic[Item]):
             finally:
                 self._writer.close()
         except InputError as error:
-            logger.error("%s ends: %s", self._name, error)
-            self._ending.set()
-            self.error = error
-            self._on_error(error)
+            self._fail(error)
+        except Exception as error:  # a bug, no memory: whoever records must be told
+            logger.exception("%s failed", self._name)
+            self._fail(StorageError("takes-unwritable", f"the recording failed ({type(error).__name__}): try again"))
+
+    def _fail(self, error: InputError) -> None:
+        logger.error("%s ends: %s", self._name, error)
+        self._ending.set()
+        self.error = error
+        self._on_error(error)
 
     def _work(self) -> None:
         while not (self._ending.is_set() and self._queue.empty()):

@@ -6,14 +6,24 @@ from pathlib import Path
 
 from face3d_live.avatar.load import load_avatar, read_avatar
 from face3d_live.codes import ARKIT
+from face3d_live.errors import AssetError, InputError
+from face3d_live.live.engine.pipeline import AVATAR_SIZE
 from face3d_live.live.engine.stored_avatar import StoredAvatar, pack
 from face3d_live.live.worker.process import Report, Task, Worker
 
 
 def read_file(report: Report, data: bytes) -> bytes:
-    """The worker's task: a file's bytes to those of `stored_avatar.pack`. Raises InputError, as `load_avatar`."""
+    """The task of the files' process: a file's bytes to those of `stored_avatar.pack`, after some pictures on trial.
+
+    Raises InputError as `load_avatar` and `check_seconds`.
+    """
+    from face3d_live.render.avatar_trial import check_seconds
+
     report("reading", 0.1)
-    return pack(load_avatar(data))
+    avatar = load_avatar(data)
+    report("drawing", 0.7)
+    check_seconds(avatar, AVATAR_SIZE)
+    return pack(avatar)
 
 
 def load_stored(path: Path) -> StoredAvatar:
@@ -29,5 +39,14 @@ def load_stored(path: Path) -> StoredAvatar:
 
 
 async def store(worker: Worker, data: bytes, task: Task = read_file) -> StoredAvatar:
-    """Read an uploaded file in the worker. Raises InputError for a bad file, AssetError when the worker fails."""
-    return StoredAvatar(await worker.run(task, data))
+    """Read an uploaded file in the files' process.
+
+    Raises InputError for a bad file or one that takes too long, AssetError when the process fails.
+    """
+    try:
+        return StoredAvatar(await worker.run(task, data))
+    except AssetError as error:
+        if error.code != "too-slow":
+            raise
+        text = "the file takes too long to read and draw: use fewer triangles, textures and see-through surfaces"
+        raise InputError("avatar-too-slow", text) from error

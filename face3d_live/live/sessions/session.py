@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from face3d_live.live.engine.pipeline import (
     Result,
     ViewRequest,
 )
+from face3d_live.live.engine.quarantine import Measure
 from face3d_live.live.engine.session import Submitted
 from face3d_live.live.engine.stored_avatar import StoredAvatar
 from face3d_live.live.frame_rate import CameraRate
@@ -42,11 +44,26 @@ class Portrait:
     codes: HeadCodes
 
 
+#: Seconds from the notice to the end of a session that loses its place, so that the notice arrives.
+EXPEL_SECONDS = 1.0
+_QUARANTINED = {
+    Measure.AVATAR: (
+        "avatar-quarantined",
+        "This avatar stopped the engine and is not drawn again. You see your own head.",
+    ),
+    Measure.EVERYTHING: (
+        "session-reset",
+        "Something in this session stopped the engine. It goes on without its texture and calibration.",
+    ),
+    Measure.PLACE: ("session-quarantined", "This session stopped the engine again and again, and was ended."),
+}
+
+
 class Session:
     """Pictures go in by `submit`; results go to the observer and the hub.
 
     portrait: the newest picture with a face, in memory only. camera: measures the rate of the pictures. last: the
-    newest frame. engine: the session in the engine.
+    newest frame. engine: the session in the engine. on_expelled: called when the session has to end.
     """
 
     def __init__(
@@ -72,7 +89,8 @@ class Session:
         self._calibrations = PendingCalibrations(self.engine)
         self._recorder: Recorder | None = None
         self._new_frame = asyncio.Event()
-        self._closed = False
+        self.on_expelled: Callable[[], None] = self.close
+        self._told = self._closed = False
         metrics.sessions.inc()
         metrics.sessions_opened.inc()
 
@@ -234,18 +252,24 @@ class Session:
         """See `PendingCalibrations`."""
         self._calibrations.resolve(calibration)
 
-    def on_avatar(self, error: str) -> None:
-        """An avatar that cannot be drawn is dropped, and the observer is told."""
-        if error and not self._closed:
-            self.engine.avatar = None
-            if self.observer is not None:
-                self.observer.on_notice("avatar-failed", f"The avatar cannot be drawn: {error}")
+    def on_avatar(self, code: str, message: str) -> None:
+        """An avatar cannot be drawn any more: the observer is told."""
+        self.notify(code, message)
 
     def on_engine_restarted(self) -> None:
-        """Tell the observer why the avatar stood still."""
-        self.notify(
-            "engine-restarted", "The engine stopped and was started again. Your session and its calibration go on."
-        )
+        """Tell the observer why the avatar stood still, unless it was told more than that."""
+        told, self._told = self._told, False
+        if not told:
+            text = "The engine stopped and was started again. Your session and its calibration go on."
+            self.notify("engine-restarted", text)
+
+    def on_quarantined(self, measure: Measure) -> None:
+        """The engine died while it worked for this session: say what is gone."""
+        code, message = _QUARANTINED[measure]
+        self._told = True
+        self.notify(code, message)
+        if measure is Measure.PLACE and not self._closed:
+            asyncio.get_running_loop().call_later(EXPEL_SECONDS, self.on_expelled)
 
     def _count(self, frame: SessionFrame) -> None:
         metrics, engine = self._metrics, self.engine

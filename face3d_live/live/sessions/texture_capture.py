@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from face3d_live.codes import INDEX, HeadCodes
-from face3d_live.errors import Face3DError
+from face3d_live.errors import AssetError, Face3DError
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.track.identity import FAR, goodness
@@ -39,6 +39,10 @@ ABSENCE_SECONDS = 2.0
 MAX_DISTANCE = 1.5
 #: A new texture is fused when the keyframes' total quality exceeds that of the last texture's by this factor.
 MIN_GAIN = 1.15
+#: After failures a session waits longer and longer, at most so many intervals.
+MAX_PAUSE = 64.0
+#: Failures that say nothing of the next texture.
+_PASSING = ("worker-died", "too-slow", "task-failed", "stopping")
 _LIDS = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
 #: Coefficients that open, stretch or fold the mouth: teeth and creases must not become part of the texture.
 _MOUTH = [i for name, i in INDEX.items() if name.startswith(("jaw", "mouth"))]
@@ -59,6 +63,7 @@ class FrameSelector:
 
     set_texture: takes the finished texture (TEXTURE_SIZE, TEXTURE_SIZE, 4). texture_quality: total quality of the
     keyframes that the current texture is made of. person: changes with the person. fusing: a texture is being made.
+    failures: how many could not be made in a row.
     next_time: monotonic seconds before which none is made.
     """
 
@@ -68,6 +73,7 @@ class FrameSelector:
         self.texture_quality = 0.0
         self.person = 0
         self.fusing = False
+        self.failures = 0
         self.next_time = 0.0
         self._newest: Keyframe | None = None
 
@@ -126,13 +132,17 @@ class TextureCapture:
         try:
             made = await self._worker.run(self._task, [(k.rgb, k.codes, k.quality) for k in keyframes])
         except Face3DError as error:
-            # What is missing for it stays missing, so it is not tried again. The avatar keeps the plain texture.
-            if error.code != "stopping":
-                logger.warning("texture capture is switched off: %s", error)
-            self._closed = True
+            selector.failures += 1
+            # What is missing on the disk stays missing; a process that died, or is busy, is another one next time.
+            self._closed = isinstance(error, AssetError) and error.code not in _PASSING
+            what = "texture capture is switched off" if self._closed else "no texture was made"
+            logger.warning("%s: %s", what, error)
             return
+        else:
+            selector.failures = 0
         finally:
-            selector.fusing, selector.next_time = False, time.monotonic() + INTERVAL_SECONDS
+            pause = INTERVAL_SECONDS * min(2.0**selector.failures, MAX_PAUSE)
+            selector.fusing, selector.next_time = False, time.monotonic() + pause
         if selector.person != person:
             return
         selector.texture_quality = sum(frame.quality for frame in keyframes)

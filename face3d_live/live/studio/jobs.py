@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from face3d_live.errors import Face3DError, LimitError, NotFoundError
+from face3d_live.errors import AssetError, Face3DError, LimitError, NotFoundError
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.worker.process import Task, Worker
 
@@ -118,6 +118,7 @@ class JobQueue:
         self._on_delete = on_delete
         self._jobs: dict[str, Job] = {}
         self._added = asyncio.Event()
+        self._running: tuple[str, asyncio.Future[bytes]] | None = None
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -155,9 +156,11 @@ class JobQueue:
         return waiting.index(job) if job in waiting else 0
 
     def delete(self, job: Job) -> None:
-        """Delete a job with its photo and result. A running one fails. Idempotent."""
+        """Delete a job with its photo and result. A running one fails, and is worked on no longer. Idempotent."""
         if self._jobs.pop(job.id, None) is None:
             return
+        if self._running is not None and self._running[0] == job.id:
+            self._running[1].cancel()
         job.photo = job.result = None
         if not job.over:
             job.update(state="failed", error={"code": "deleted", "message": "the job was deleted"})
@@ -188,17 +191,33 @@ class JobQueue:
             if not job.over:
                 job.enter(stage, fraction)
 
+        task = functools.partial(self._task, **job.options)
+        work = asyncio.ensure_future(self._worker.run(task, photo, report=report))
+        self._running = job.id, work
         try:
-            result = await self._worker.run(functools.partial(self._task, **job.options), photo, report=report)
+            await asyncio.wait([work])
+            result = work.result()
+        except asyncio.CancelledError:
+            if not work.done():  # the server stops
+                work.cancel()
+                raise
         except Face3DError as error:
             self._metrics.photo_failures.labels(error.code).inc()
             if job.id in self._jobs:
                 job.update(state="failed", error=error.to_json())
+        except Exception as error:  # no descriptors, no memory, a bug: this job fails, and the next one is tried
+            logger.exception("job %s failed", job.id)
+            failure = AssetError("task-failed", f"{type(error).__name__}: {error}")
+            self._metrics.photo_failures.labels(failure.code).inc()
+            if job.id in self._jobs:
+                job.update(state="failed", error=failure.to_json())
         else:
             self._metrics.photos.inc()
             if job.id in self._jobs:
                 job.enter("", 1.0)
                 job.update(state="done", result=result)
+        finally:
+            self._running = None
 
     def _drop_old(self) -> None:
         """Drop results beyond the limits. The newest is kept whatever its size."""

@@ -23,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 #: View sockets open at once.
 MAX_VIEWS = 16
-#: Photos being uploaded, or searched for faces, at once.
-MAX_UPLOADS = 4
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,15 @@ class StudioTasks:
 class Studio:
     """Owns the studio process. spawn: runs a task that ends with the server. views: how many view sockets are open."""
 
-    def __init__(self, tasks: StudioTasks, spawn: Callable[[Coroutine[Any, Any, None], str], None]) -> None:
-        self.worker = Worker()
+    def __init__(
+        self, tasks: StudioTasks, spawn: Callable[[Coroutine[Any, Any, None], str], None], worker: Worker
+    ) -> None:
+        self.worker = worker
         self._tasks = tasks
         self._spawn = spawn
         self.views = 0
         self._preloaded: set[str] = set()
         self._loaded: set[str] = set()
-        self.uploads = UploadSlots(MAX_UPLOADS)
         self.photos = PhotoCache()
 
     async def faces(self, photo: bytes) -> tuple[dict[str, Any], Photo]:
@@ -125,22 +124,6 @@ class Studio:
             await websocket.send_json({"error": error.to_json()})
         else:
             await websocket.send_bytes(picture)
-
-
-class UploadSlots:
-    """A bounded semaphore that refuses instead of waiting, so that uploads do not pile up in memory."""
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-
-    def __enter__(self) -> None:
-        """Raises LimitError "too-many-uploads"."""
-        if self._free == 0:
-            raise LimitError("too-many-uploads", "too many photos are being uploaded; try again in a moment")
-        self._free -= 1
-
-    def __exit__(self, *_: object) -> None:
-        self._free += 1
 
 
 class _LatestMessage:

@@ -10,6 +10,8 @@ import secrets
 from pathlib import Path
 
 from face3d_live.errors import ConflictError, InputError, NotFoundError
+from face3d_live.live.limits import Limits
+from face3d_live.live.recording.quota import Quota
 from face3d_live.live.recording.recorder import Recorder
 from face3d_live.live.sessions.session import Session
 from face3d_live.takes import formats, render_video, sound
@@ -33,8 +35,9 @@ def default_folder() -> Path:
 class Recordings:
     """The folder is created by the first `start`. Lives on the event loop."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, limits: Limits | None = None) -> None:
         self.folder = folder or default_folder()
+        self._quota = Quota(self.folder, limits or Limits())
         self._recorders: dict[str, Recorder] = {}
         self._starting: set[str] = set()
 
@@ -43,7 +46,7 @@ class Recordings:
     ) -> Recorder:
         """Begin a take. with_sound, with_render: also record the session's sound, and the drawn pictures.
 
-        Raises InputError: "already-recording", "takes-unwritable", "disk-full".
+        Raises InputError: "already-recording", "takes-unwritable", "disk-full", "disk-low", "takes-full".
         """
         if session.id in self._starting or self.of(session) is not None:
             raise ConflictError("already-recording", "this session is being recorded: stop that first")
@@ -60,8 +63,15 @@ class Recordings:
         self._starting.add(session.id)
         try:
             path = self.folder / (take_id + SUFFIX)
+            await asyncio.to_thread(self._quota.check_disk)
             recorder = await asyncio.to_thread(
-                Recorder, path, header, on_error, with_sound=with_sound, with_render=with_render
+                Recorder,
+                path,
+                header,
+                on_error,
+                with_sound=with_sound,
+                with_render=with_render,
+                check=self._quota.watch(),
             )
         finally:
             self._starting.discard(session.id)

@@ -25,6 +25,7 @@ from aiortc.mediastreams import MediaStreamError
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
 from face3d_live.live.ice import IceServer
+from face3d_live.live.limits import Limits
 from face3d_live.live.sessions.observer import SessionFrame
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
@@ -35,12 +36,13 @@ from face3d_live.version import __version__
 
 logger = logging.getLogger(__name__)
 
-#: Time from the answer to a connection; a browser on a bad network needs a few seconds.
-CONNECT_SECONDS = 20.0
 #: Without a camera frame for so long the avatar is drawn again, so that views update and the face relaxes.
 SILENT_SECONDS = 0.25
 #: Without a camera frame for so long the page is notified.
 FROZEN_SECONDS = 2.0
+
+#: Seconds from a notice to the end of its session, so that it arrives.
+NOTICE_SECONDS = 1.0
 
 # Scaling pictures takes 1-3 ms without the GIL; two threads serve all sessions.
 _convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
@@ -58,11 +60,7 @@ class Peer:
     """Calls `on_end` when the connection fails, closes or is not made in time, or when the camera track ends."""
 
     def __init__(
-        self,
-        session: Session,
-        on_end: Callable[[], None],
-        connect_seconds: float = CONNECT_SECONDS,
-        ice: IceOptions | None = None,
+        self, session: Session, on_end: Callable[[], None], limits: Limits, ice: IceOptions | None = None
     ) -> None:
         self._session = session
         self._on_end = on_end
@@ -72,12 +70,13 @@ class Peer:
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._avatar = AvatarTrack(self._on_encode)
         self._control: data_channel.ControlChannel | None = None
-        self._connect_seconds = connect_seconds
+        self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_camera = self._calibrating = self._has_microphone = False
         self._sync = AudioVideoSync()
         self._origin: float | None = None  # video time of the first camera frame, seconds
         self._closed = False
+        self._last_picture: float | None = None  # monotonic seconds
 
     async def answer(self, offer: str) -> str:
         """The SDP answer. Raises InputError "bad-sdp", "no-video" or "no-codec"."""
@@ -102,6 +101,7 @@ class Peer:
             aiortc_patches.watch_reports(each.receiver, clock.reported)
         self._session.observer = self
         self._spawn(self._expect_connection(), "connect")
+        self._spawn(self._expect_pictures(), "pictures")
         return sdp.with_bitrate(self._pc.localDescription.sdp)
 
     async def close(self) -> None:
@@ -123,7 +123,7 @@ class Peer:
 
     async def _close_parts(self) -> None:
         """Stop what transports there are, one by one."""
-        owners = [each.receiver for each in self._pc.getTransceivers()]
+        owners: list[Any] = [each.receiver for each in self._pc.getTransceivers()]
         owners += [self._pc.sctp] if self._pc.sctp is not None else []
         for transport in {owner.transport for owner in owners} - {None}:
             for part in (transport, transport.transport):
@@ -248,7 +248,8 @@ class Peer:
                         self.on_notice("camera-frozen", "The camera sends no pictures any more.")
                     continue
                 frame, arrived = taken
-                last, frozen = arrived, False
+                self._last_picture = last = arrived
+                frozen = False
                 rgb = await loop.run_in_executor(_convert_pool, to_rgb, frame)
                 stamp = frame.time if frame.time is not None else arrived
                 self._sync.video.arrived(stamp, arrived)
@@ -258,10 +259,30 @@ class Peer:
             self._end()
 
     async def _expect_connection(self) -> None:
-        await asyncio.sleep(self._connect_seconds)
+        await asyncio.sleep(self._limits.connect_seconds)
         if self._pc.connectionState not in ("connected", "closed"):
             logger.info("session %s: nobody connected", self._session.id)
             self._end()
+
+    async def _expect_pictures(self) -> None:
+        """End a session that holds its place without a camera."""
+        waiting_since: float | None = None  # for the first picture, from the connection on
+        limits = self._limits
+        while True:
+            await asyncio.sleep(min(1.0, limits.no_picture_seconds / 4))
+            now = time.monotonic()
+            if waiting_since is None and self._pc.connectionState == "connected":
+                waiting_since = now
+            if self._last_picture is not None:
+                silent, most = now - self._last_picture, limits.frozen_seconds
+            else:
+                silent, most = now - (waiting_since or now), limits.no_picture_seconds
+            if silent > most:
+                logger.info("session %s: no picture for %.0f s; it is ended", self._session.id, silent)
+                self.on_notice("no-pictures", "No camera picture has come for a long time, and the session was ended.")
+                await asyncio.sleep(NOTICE_SECONDS)
+                self._end()
+                return
 
     def _end(self) -> None:
         if not self._closed:

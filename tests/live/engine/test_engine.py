@@ -1,7 +1,6 @@
 """The engine process: frames through shared memory, newest first, several sessions, death and resurrection."""
 
 import asyncio
-import contextlib
 import os
 import pickle
 import signal
@@ -14,6 +13,7 @@ from pathlib import Path
 import live_fakes
 import numpy as np
 import pytest
+from engine_helpers import SHM, Ear, engine
 from live_fakes import grey
 
 from face3d_live.codes import INDEX, HeadCodes
@@ -23,49 +23,6 @@ from face3d_live.live.engine.messages import Processed
 from face3d_live.live.engine.pipeline import Result, ViewRequest
 
 JAW = INDEX["jawOpen"]
-SHM = Path("/dev/shm")
-
-
-class Ear:
-    """A listener that keeps what it hears."""
-
-    def __init__(self):
-        self.results, self.calibrations, self.restarts = [], [], 0
-        self.news = asyncio.Event()
-
-    def on_result(self, result, of):
-        self.results.append((result, of))
-        self.news.set()
-
-    def on_calibrated(self, calibration):
-        self.calibrations.append(calibration)
-        self.news.set()
-
-    def on_engine_restarted(self):
-        self.restarts += 1
-        self.news.set()
-
-    async def until(self, condition, timeout=20.0):
-        async with asyncio.timeout(timeout):
-            while not condition():
-                self.news.clear()
-                await self.news.wait()
-
-
-@contextlib.asynccontextmanager
-async def engine(factory=live_fakes.FakePipeline, **options):
-    before = set(SHM.iterdir())
-    client = EngineClient(factory, **options)
-    client.start()
-    try:
-        await client.wait_ready()
-        yield client
-    finally:
-        async with asyncio.timeout(15):
-            await client.stop()
-        assert client.state == "stopped"
-        assert client.pid is None
-        assert set(SHM.iterdir()) - before == set()
 
 
 async def test_a_frame_comes_back_as_codes_and_picture():
@@ -191,7 +148,7 @@ async def test_an_engine_that_cannot_load_says_why():
 
 
 async def test_an_engine_that_always_crashes_is_given_up():
-    client = EngineClient(live_fakes.pipeline_that_crashes)
+    client = EngineClient(live_fakes.pipeline_that_crashes, give_up_seconds=0.5)
     client.start()
     with pytest.raises(AssetError, match="engine-start"):
         async with asyncio.timeout(30):

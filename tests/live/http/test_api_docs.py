@@ -30,6 +30,7 @@ COMMANDS = {
     "live/access.py",
     "live/ice.py",
     "live/main.py",
+    "live/limits.py",
     "live/network.py",
     "live/tls.py",
     "live/sessions/source.py",

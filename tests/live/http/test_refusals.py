@@ -10,6 +10,7 @@ import websockets
 from live_helpers import serve
 
 from face3d_live import errors
+from face3d_live.live.limits import Limits
 from face3d_live.live.stream import hub
 from face3d_live.mapping.profile import Profile
 
@@ -100,7 +101,7 @@ async def test_a_bug_has_the_same_form(monkeypatch, caplog):
 
 
 async def test_who_comes_when_all_places_are_taken_is_told_when_to_come_again(monkeypatch):
-    async with serve(ready=False, max_sessions=0) as served:
+    async with serve(ready=False, limits=Limits(sessions=0)) as served:
         response = await served.http.post("/api/sessions", content="v=0", headers={"Content-Type": "application/sdp"})
         assert error_of(response) == (503, "too-many-sessions") and response.headers["retry-after"] == "5"
 

@@ -20,6 +20,7 @@ from live_helpers import Browser, Camera, serve
 
 from face3d_live.codes import ARKIT, INDEX
 from face3d_live.live.hosts import is_loopback
+from face3d_live.live.limits import Limits
 from face3d_live.live.network import listen, page_url
 from face3d_live.live.worker.process import Worker
 from face3d_live.protocols import binary_stream, json_stream
@@ -94,7 +95,7 @@ async def test_an_endless_body_is_cut_off():
 
 
 async def test_the_number_of_sessions_is_limited():
-    async with serve(max_sessions=1) as served, Browser(served) as browser:
+    async with serve(limits=Limits(sessions=1)) as served, Browser(served) as browser:
         with pytest.raises(AssertionError, match="too-many-sessions"):
             await Browser(served).__aenter__()
         response = await served.http.post("/api/sessions", content=browser.pc.localDescription.sdp, headers=SDP)
@@ -117,7 +118,7 @@ async def test_a_session_can_be_ended():
 
 
 async def test_nobody_connects_and_the_session_ends():
-    async with serve(connect_seconds=0.5) as served:
+    async with serve(limits=Limits(connect_seconds=0.5)) as served:
         browser = Browser(served)
         browser.pc.addTransceiver(browser.camera, direction="sendrecv")
         await browser.pc.setLocalDescription(await browser.pc.createOffer())

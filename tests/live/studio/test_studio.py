@@ -17,6 +17,7 @@ from live_helpers import Browser, serve
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.http import studio_routes
+from face3d_live.live.limits import Limits
 from face3d_live.live.studio import jobs as jobs_module
 from face3d_live.live.studio import photos as photos_module
 from face3d_live.live.studio import tasks
@@ -123,21 +124,19 @@ async def test_many_uploads_at_once_are_served_or_turned_away():
         posts = [served.http.post("/api/faces", files={"photo": ("a.png", PNG + b"slow")}) for _ in range(9)]
         answers = await asyncio.gather(*posts)
         codes = [answer.status_code for answer in answers]
-        assert set(codes) == {200, 503} and codes.count(200) >= studio_view.MAX_UPLOADS
+        assert set(codes) == {200, 503} and codes.count(200) == Limits().requests_per_address
         refused = next(answer for answer in answers if answer.status_code == 503)
-        assert error_of(refused) == (503, "too-many-uploads") and refused.headers["retry-after"]
+        assert error_of(refused) == (503, "too-many-requests") and refused.headers["retry-after"]
         assert (await served.http.post("/api/faces", files={"photo": ("a", PNG)})).status_code == 200
 
 
-async def test_an_upload_that_does_not_end_gives_its_place_back(monkeypatch):
-    monkeypatch.setattr(studio_routes, "UPLOAD_SECONDS", 0.3)
-
+async def test_an_upload_that_does_not_end_gives_its_place_back():
     async def drip():
         yield b"--abc\r\n" + PHOTO
         await asyncio.sleep(1)
         yield PNG
 
-    async with studio() as served:
+    async with studio(limits=Limits(photo_seconds=0.3)) as served:
         response = await served.http.post("/api/faces", content=drip(), headers=FORM)
         assert error_of(response) == (400, "slow-upload")
 
