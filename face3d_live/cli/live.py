@@ -16,6 +16,7 @@ from face3d_live.cli.network_options import (
     IceServers,
     Insecure,
     Key,
+    LogFormat,
     Port,
     Tls,
     Token,
@@ -46,6 +47,7 @@ def live(
     frame_ancestors: FrameAncestors = None,
     ice_server: IceServers = None,
     source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="of the lines on stderr")] = LogFormat.text,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
     takes: Annotated[Path | None, typer.Option(help=TAKES_HELP)] = None,
     output: Annotated[list[str] | None, typer.Option(metavar="URL", help=OUTPUT_HELP)] = None,
@@ -82,5 +84,6 @@ def live(
         avatar=avatar,
         precision=precision.value,
         limits=limit or (),
+        log_format=log_format.value,
     )
     raise typer.Exit(status)

@@ -16,6 +16,13 @@ class Tls(StrEnum):
     auto = "auto"
 
 
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    text = "text"
+    json = "json"
+
+
 Host = Annotated[
     str, typer.Option(help="address to listen on; 0.0.0.0 for the whole network: a token is made then, see --tls, too")
 ]

@@ -14,11 +14,11 @@ from pathlib import Path
 import uvicorn
 
 from face3d_live.errors import Face3DError
+from face3d_live.live import logs
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, raise_descriptor_limit, server_options
 from face3d_live.live.limits import parse_limits
-from face3d_live.live.log_limiter import LogLimiter
 from face3d_live.live.network import Network, NetworkOptions, own_certificate, prepare
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
@@ -51,12 +51,10 @@ def run(
     avatar: Path | None = None,
     precision: Precision = "auto",
     limits: Sequence[str] = (),
+    log_format: logs.Format = "text",
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(LogLimiter())
-    logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
+    logs.configure(log_format, verbose)
     try:
         bounds = parse_limits(limits)
         person = load_profile(calibration) if calibration is not None else None
@@ -67,6 +65,7 @@ def run(
         for url in outputs:
             check.add(url, enabled=False)  # a wrong URL is reported before the model loads
         network = prepare(options)
+        logs.configure(log_format, verbose, [network.access.token])
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
