@@ -39,7 +39,7 @@ def numpy_table() -> None:
         ("478 points of vertices", lambda: head.points(neutral), 300),
     ]
     for level in ("low", "medium", "high"):
-        mesh = head.topology(level)  # type: ignore[arg-type]
+        mesh = head.topology(level)
         refined = mesh.refine(neutral)
         rows.append((f"{level}: refine to {len(refined)} vertices", lambda m=mesh: m.refine(neutral), 100))  # type: ignore[misc]
         rows.append((f"{level}: normals", lambda m=mesh, r=refined: m.normals(r), 100))  # type: ignore[misc]

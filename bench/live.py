@@ -96,7 +96,7 @@ class Viewer:
         await self._pc.close()
 
     def _spawn(self, work: object) -> None:
-        self._tasks.append(asyncio.ensure_future(work))  # type: ignore[arg-type]
+        self._tasks.append(asyncio.ensure_future(work))
 
     async def _watch(self, track: MediaStreamTrack) -> None:
         while True:

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -153,17 +154,13 @@ def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], n
         return np.abs(texels.of(a[..., :3].astype(np.float32)) - texels.of(b[..., :3])).mean(1)[face]
 
     found, truth = made(pair.covered).texture, made(pair.bare)
-    judged = portrait.occlusion_mask
-    portrait.occlusion_mask = lambda picture, known, head, albedo: np.zeros((SIZE, SIZE), np.float32)  # type: ignore[assignment]
-    try:
+    with patch.object(portrait, "occlusion_mask", lambda *_: np.zeros((SIZE, SIZE), np.float32)):
         untouched, plain = made(pair.bare).texture, made(pair.covered).texture
-    finally:
-        portrait.occlusion_mask = judged
     error, without = off(found, untouched), off(plain, untouched)
     marked = observe_texture(pair.covered, pair.codes, pair.camera, head, albedo, SIZE).occlusion
     known = project_texels(pair.codes, pair.camera, head, texels).weight[face] > JUDGED
     asked = known & ((pair.cover == "glasses") | (share_of(head, texels, ("forehead",))[face] > 0.5))
-    taken = texels.of(marked)[face] > 0.5  # type: ignore[arg-type]
+    taken = texels.of(marked)[face] > 0.5
     figures = {
         "recall": 100 * _share(taken, hidden & asked),
         "precision": 100 * _share(hidden, taken & asked),
@@ -200,7 +197,7 @@ def sitters(data: Path, head: Head, albedo: Albedo) -> None:
         asked = forehead & (project_texels(found.codes, found.camera, head, texels).weight > JUDGED)
         name, tone = sitter.image.stem, "dark skin" if sitter.tone < 10 else "others"
         over = "covered in part" if name in COVERED else "bare, glasses" if name in GLASSES else "bare"
-        shares[f"{over}, {tone}"].append(_share(texels.of(hidden) > 0.5, asked))  # type: ignore[arg-type]
+        shares[f"{over}, {tone}"].append(_share(texels.of(hidden) > 0.5, asked))
     print("\n| forehead | people | taken | of it |\n|---|---|---|---|")
     for kind, each in sorted(shares.items()):
         some = sum(share > MUCH for share in each)
@@ -226,8 +223,8 @@ def main() -> None:
         rows.append((found["hidden"], row))
     names = list(next(iter(figures.values()))[0])
     print(f"{options.count} people of each kind\n\n| cover | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
-    for cover, found in figures.items():
-        print(f"| {cover} | {' | '.join(f'{np.nanmean([each[name] for each in found]):.2f}' for name in names)} |")
+    for cover, rows_of in figures.items():
+        print(f"| {cover} | {' | '.join(f'{np.nanmean([each[name] for each in rows_of]):.2f}' for name in names)} |")
     if options.portraits:
         sitters(options.data, head, albedo)
     if options.sheet:

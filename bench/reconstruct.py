@@ -62,7 +62,7 @@ class Evaluator:
     """Makes heads and compares them with their photos."""
 
     def __init__(self, data: Path, device: str, refine: bool) -> None:
-        self._maker = Reconstructor(device)  # type: ignore[arg-type]
+        self._maker = Reconstructor(device)
         self._head = self._maker.head
         self._fitter = Fitter(self._head)
         self._renderer = Renderer(self._head, SIDE, SIDE, level="medium")

@@ -10,6 +10,7 @@ processor to older instructions. `auto` is every device there is.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import os
 import time
@@ -56,7 +57,7 @@ def regressors(devices: Sequence[str], threads: int) -> dict[str, Regressor]:
     for device in devices:
         for precision in PRECISIONS[device]:
             try:
-                made = Regressor.load(device, threads=threads, precision=precision)  # type: ignore[arg-type]
+                made = Regressor.load(device, threads=threads, precision=precision)
             except AssetError as error:
                 if len(devices) == 1 and precision == "fp32":
                     raise SystemExit(f"error: {error}") from error
@@ -76,7 +77,7 @@ def network_table(devices: Sequence[str], threads: int, frames: int, crop: np.nd
     """Print a row for each run time and precision."""
     found = regressors(devices, threads)
     print(f"\n{f'network, threads: {threads}':24} {COLUMNS}")
-    for name, row in times({name: lambda r=r: r.predict(crop) for name, r in found.items()}, frames).items():
+    for name, row in times({name: functools.partial(r.predict, crop) for name, r in found.items()}, frames).items():
         print(f"{name:24} {row}")
 
 

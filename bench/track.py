@@ -65,6 +65,7 @@ class Canned:
             residual=0.02,
             predicted=codes,
             point_offsets=np.zeros_like(points, shape=(478, 3)),
+            coefficients=np.zeros(0, np.float32),
         )
 
     def estimate(self, *_: object) -> Estimate:

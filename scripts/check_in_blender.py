@@ -22,7 +22,7 @@ UV_MAP, TARGETS, SPOKEN = "UVMap", 52, {"jawOpen": 0.5, "mouthSmileLeft": 0.6, "
 def imported(load: object, path: Path) -> bpy.types.Object:
     """The one mesh that a file brings."""
     before = set(bpy.data.objects)
-    load(filepath=str(path))  # type: ignore[operator]
+    load(filepath=str(path))
     (mesh,) = (thing for thing in set(bpy.data.objects) - before if thing.type == "MESH")
     return mesh
 

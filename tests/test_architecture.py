@@ -1,15 +1,20 @@
-"""The packages' order: each imports only what stands before it, so that no import cycle can exist between them."""
+"""The packages' order: each imports only what stands before it, so that no import cycle can exist between them.
+
+Also what the tests themselves keep to: no sleeps, no private names.
+"""
 
 import ast
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1] / "face3d_live"
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "face3d_live"
 
 #: Lowest first. Modules of a folder belong to the folder's room; those named here are rooms by themselves.
 ROOMS = (
     # values and small tools
     "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes", "rotations",
-    "camera", "lighting", "raster", "video",
+    "camera", "lighting", "raster", "triangles", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes
@@ -107,3 +112,66 @@ def test_the_order_would_notice_a_cycle() -> None:
     assert place("takes") < place("live.takes") and place("live.outputs") < place("live.sessions") < place("live.http")
     assert room("live.takes.player") == "live.takes" and room("head.build.measure") == "head.build"
     assert room("takes.model") == "takes" and "ROOMS" in room("somewhere.new")
+
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+
+#: The only one that waits for time to pass.
+WAITING = "support/waiting.py"
+#: Private names of other packages: what the server overrides in aiortc is tested by taking it away, Click tells the
+#: arguments that are left nowhere else, and `_exit` is how a process dies without saying goodbye.
+FOREIGN = {
+    "live/webrtc/test_aiortc_patches.py": {"_encode_frame"},
+    "live/webrtc/test_media.py": {"_data"},
+    "support/live_fakes.py": {"_exit"},
+    "support/studio_fakes.py": {"_exit"},
+    "test_docs.py": {"_protected_args"},
+}
+#: Functions that take the name of an attribute, or a dotted path, as text.
+BY_NAME = {"setattr", "getattr", "delattr", "hasattr"}
+
+
+def in_tests(find: Callable[[ast.AST], Iterator[str]]) -> list[tuple[str, str]]:
+    """(file, what was found) of every node of every test."""
+    return [
+        (path.relative_to(TESTS).as_posix(), found)
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for found in find(node)
+    ]
+
+
+def sleeps(node: ast.AST) -> Iterator[str]:
+    """Calls of `sleep` and of Playwright's `wait_for_timeout`; `asyncio.sleep(0)` only lets other tasks run."""
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        yields = [ast.unparse(argument) for argument in node.args] == ["0"]
+        if name == "wait_for_timeout" or (name == "sleep" and not yields):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def private_names(node: ast.AST) -> Iterator[str]:
+    """Names with one leading underscore of what is not the code's own `self` or `cls`."""
+    names: list[str] = []
+    if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+        names = [node.attr]
+    elif isinstance(node, ast.ImportFrom):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in BY_NAME:
+        texts = [each.value for each in node.args[:2] if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        names = [part for text in texts for part in text.split(".")]
+    elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith(".__dict__"):
+        names = [str(node.slice.value)] if isinstance(node.slice, ast.Constant) else []
+    yield from (name for name in names if name.startswith("_") and not name.startswith("__"))
+
+
+def test_no_test_sleeps() -> None:
+    assert [(file, found) for file, found in in_tests(sleeps) if file != WAITING] == []
+    waiting = ast.parse("time.sleep(0.1)\nasyncio.sleep(x)\npage.wait_for_timeout(1)\nasyncio.sleep(0)")
+    assert len([found for node in ast.walk(waiting) for found in sleeps(node)]) == 3
+
+
+def test_no_test_uses_private_names() -> None:
+    assert [(file, name) for file, name in in_tests(private_names) if name not in FOREIGN.get(file, ())] == []
+    peeping = ast.parse("a._b\nfrom c import _d\npatch.setattr(e, '_f', 1)\npatch.setattr('g._h', 1)\ni.__dict__['_j']")
+    assert {name for node in ast.walk(peeping) for name in private_names(node)} == {"_b", "_d", "_f", "_h", "_j"}

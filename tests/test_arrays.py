@@ -39,7 +39,7 @@ USES = [lambda s: s["none"], lambda s: s["a"].reshape(5), lambda s: s["a"][9], l
 
 
 @pytest.mark.parametrize("use", USES)
-def test_unexpected_arrays_are_damage_too(tmp_path: Path, use) -> None:  # type: ignore[no-untyped-def]
+def test_unexpected_arrays_are_damage_too(tmp_path: Path, use) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(WHOLE)
     with pytest.raises(AssetError) as caught, arrays.asset(path, "thing", "restore it", "make it") as stored:
@@ -51,7 +51,7 @@ def test_an_error_of_the_program_is_not_called_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(WHOLE)
     with pytest.raises(AttributeError), arrays.asset(path, "thing", "restore it", "make it") as stored:
-        stored["a"].no_such_method()
+        stored["a"].no_such_method()  # type: ignore[attr-defined]
 
 
 def test_one_bare_array_and_pickles_are_refused() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -17,7 +18,8 @@ from face3d_live.cli.app import app
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 ROOT = DEPLOY.parent
-OPTIONS = {name for each in typer.main.get_command(app).commands["live"].params for name in each.opts}
+CLI: Any = typer.main.get_command(app)
+OPTIONS = {name for each in CLI.commands["live"].params for name in each.opts}
 
 
 def unit():

@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import av
@@ -177,7 +178,8 @@ def misread(arguments: list[str], whole: bool) -> str | None:
         if kinds & {"MissingParameter", "BadOptionUsage"} and not whole:  # BadOptionUsage: an option's value is missing
             return None
         if "UsageError" in kinds:
-            return error.format_message()
+            message: Any = error
+            return str(message.format_message())
         raise
 
 

@@ -99,5 +99,5 @@ def test_takes_in_utf_16_are_refused_with_a_cure(tmp_path):
 
 def test_tokens_of_vtube_studio(tmp_path):
     tokens = TokenStore(tmp_path)
-    tokens._path.write_bytes(saved(json.dumps({"localhost:8001": "secret"}), "utf-8-sig"))
+    (tmp_path / "vtube-studio.json").write_bytes(saved(json.dumps({"localhost:8001": "secret"}), "utf-8-sig"))
     assert tokens.get("localhost:8001") == "secret"

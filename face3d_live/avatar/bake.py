@@ -16,8 +16,9 @@ from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.fields import Json, broken
 from face3d_live.avatar.model import BONES
 from face3d_live.avatar.nodes import Nodes
-from face3d_live.avatar.surface import Surface, vertex_normals
+from face3d_live.avatar.surface import Surface
 from face3d_live.errors import InputError
+from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array
 
 #: Numbers in all morph targets that are followed: 192 MB.

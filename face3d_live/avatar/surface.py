@@ -13,6 +13,7 @@ from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.fields import Json, broken
 from face3d_live.avatar.textures import Layer
 from face3d_live.errors import InputError
+from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array
 
 MAX_TRIANGLES = 600_000
@@ -98,15 +99,6 @@ def read_surface(accessors: Accessors, primitive: Json, wanted: list[int], layer
         weights,
         _deltas(accessors, primitive, wanted, used, count),
     )
-
-
-def vertex_normals(positions: Array, faces: AnyArray) -> Array:  # (N, 3), (F, 3) -> (N, 3) unit
-    """Mean of the adjacent faces' normals, weighted by area."""
-    a, b, c = (positions[faces[:, corner]].astype(np.float64) for corner in range(3))
-    across = np.cross(b - a, c - a)
-    flat, repeated = faces.ravel(), np.repeat(across, 3, axis=0)
-    total = np.stack([np.bincount(flat, repeated[:, axis], len(positions)) for axis in range(3)], axis=1)
-    return np.asarray((total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-30)).astype(np.float32))
 
 
 def _faces(accessors: Accessors, primitive: Json, count: int, mode: int) -> NDArray[np.int64]:  # -> (F, 3)

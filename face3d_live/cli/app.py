@@ -18,7 +18,7 @@ from face3d_live.cli.bench import bench
 from face3d_live.cli.live import live
 from face3d_live.cli.reconstruct import reconstruct, render
 from face3d_live.cli.track import track
-from face3d_live.cli.train import evaluate, train
+from face3d_live.cli.train import EvaluateCommand, evaluate, train
 from face3d_live.errors import Face3DError
 from face3d_live.text import print_any_name
 
@@ -46,8 +46,9 @@ def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-for _command in (live, track, reconstruct, render, train, evaluate):
+for _command in (live, track, reconstruct, render, train):
     app.command()(reports_errors(_command))
+app.command(cls=EvaluateCommand)(reports_errors(evaluate))
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(reports_errors(bench))
 app.command()(reports_errors(takes_commands.record))
 app.command()(reports_errors(takes_commands.play))

@@ -23,6 +23,7 @@ from face3d_live.cli.network_options import (
     TokenFile,
 )
 from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.regressor import Regressor, prepared
 
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
 OUTPUT_HELP = (
@@ -55,6 +56,7 @@ def live(
     avatar: Annotated[Path | None, typer.Option(help="a .glb or .vrm file shown instead of your own head")] = None,
     precision: AnyPrecision = Precision.auto,
     limit: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=LIMIT_HELP)] = None,
+    regressor: Regressor = "own",
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -85,5 +87,6 @@ def live(
         precision=precision.value,
         limits=limit or (),
         log_format=log_format.value,
+        regressor=prepared(regressor),
     )
     raise typer.Exit(status)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from face3d_live.cli.options import AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.regressor import Regressor, prepared
 
 FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
 
@@ -37,6 +38,13 @@ class Only(StrEnum):
     structure = "structure"
 
 
+class Topology(StrEnum):
+    """Whose mesh mesh.obj is."""
+
+    own = "own"
+    bfm = "bfm"
+
+
 class RenderMode(StrEnum):
     """How a head is drawn."""
 
@@ -62,14 +70,23 @@ def reconstruct(
     force: Annotated[bool, typer.Option("--force", help="make heads again that are there already")] = False,
     device: AnyDevice = Device.auto,
     precision: AnyPrecision = Precision.auto,
+    regressor: Regressor = "own",
+    topology: Annotated[
+        Topology, typer.Option(help="bfm: mesh.obj is the Basel Face Model's mesh (deep3d alone)")
+    ] = Topology.own,
 ) -> None:
     """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
-    from face3d_live.reconstruct import Options, face_choice, reconstruct_person, reconstruct_photos
+    from face3d_live.reconstruct import Options, RunsOn, face_choice, reconstruct_person, reconstruct_photos
+    from face3d_live.reconstruct.own_topology import check_topology
 
-    options = Options(mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen)
+    options = Options(
+        mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen, topology.value
+    )
+    check_topology(options, regressor == "own")
+    runs_on = RunsOn(device.value, precision.value, prepared(regressor))
     if fuse:
-        raise typer.Exit(reconstruct_person(photos, out, options, device.value, force, precision.value))
-    raise typer.Exit(reconstruct_photos(photos, out, options, device.value, jobs, force, precision.value))
+        raise typer.Exit(reconstruct_person(photos, out, options, runs_on, force))
+    raise typer.Exit(reconstruct_photos(photos, out, options, runs_on, jobs, force))
 
 
 def render(

@@ -9,6 +9,7 @@ import typer
 
 from face3d_live.cli.network_options import Host, Insecure, Port, Token, TokenFile
 from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.regressor import Regressor, prepared
 
 TakePath = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl)")]
 AnyTake = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl), or an .npz of record or track")]
@@ -25,6 +26,7 @@ def record(
     precision: AnyPrecision = Precision.auto,
     calibration: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
     sound: Annotated[bool, typer.Option("--sound", help="keep the video's sound too, as .wav beside the take")] = False,
+    regressor: Regressor = "own",
 ) -> None:
     """Record a face without a browser: every frame of a video or a camera into a take."""
     from face3d_live.takes import record as recording
@@ -32,7 +34,7 @@ def record(
     from face3d_live.track.tracker import Tracker
 
     person = load_profile(calibration).calibration if calibration is not None else None
-    tracker = Tracker.load(device.value, precision.value, smooth=smooth)
+    tracker = Tracker.load(device.value, precision.value, smooth=smooth, regressor=prepared(regressor))
     tracker.calibration = person
     print(recording.record(source, out, seconds, tracker, sound))
 

@@ -5,28 +5,45 @@ from __future__ import annotations
 import importlib.util
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from face3d_live import paths
 from face3d_live.cli.options import AnyDevice, AnyPrecision, Device, Precision
-from face3d_live.errors import AssetError
+from face3d_live.cli.regressor import Regressor, prepared
+from face3d_live.errors import AssetError, InputError
 
 DataFolder = Annotated[Path, typer.Option(help="the folder of faces and clips")]
 TrainingFolder = Annotated[Path, typer.Option(help="what a run keeps: its samples, skins, checkpoint, figures")]
 
 REGRESSOR = paths.MODELS / "regressor.npz"
 COMPARE_HELP = (
-    "have MediaPipe answer to the clips, once (it must be installed, its model in FOLDER/teacher); without it they "
-    "are measured where its answers are kept"
+    "mediapipe: have it answer to the clips, once (it must be installed, its model in FOLDER/teacher); without it they "
+    "are measured where its answers are kept. own, or nothing: the project's weights beside --regressor, in one table. "
+    "May be repeated"
 )
 
 
 class Compare(StrEnum):
-    """The tracker that ours is compared with."""
+    """What a regressor is compared with."""
 
     mediapipe = "mediapipe"
+    own = "own"
+
+
+class EvaluateCommand(TyperCommand):
+    """`--compare` may stand without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Click's, with the value `own` put after a bare `--compare`."""
+        filled = []
+        for place, word in enumerate(args):
+            filled.append(word)
+            if word == "--compare" and (place + 1 == len(args) or args[place + 1].startswith("-")):
+                filled.append(Compare.own.value)
+        return list(super().parse_args(ctx, filled))
 
 
 def train(
@@ -56,16 +73,24 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="samples of each kind at most")] = None,
     device: AnyDevice = Device.auto,
     precision: AnyPrecision = Precision.auto,
-    compare: Annotated[Compare | None, typer.Option(help=COMPARE_HELP)] = None,
+    compare: Annotated[list[Compare] | None, typer.Option(help=COMPARE_HELP)] = None,
+    regressor: Regressor = "own",
 ) -> None:
-    """Measure the network on faces, heads and clips it has never seen, beside what is asked of it.
+    """Measure a network on faces, heads and clips it has never seen, beside what is asked of it.
 
     Needs face3d-live[train]. What the folder lacks of the held-out faces is made first.
     """
     _need_torch()
-    from face3d_live.train.command import evaluate_weights
+    from face3d_live.train.command import compare_regressors, evaluate_weights
 
-    evaluate_weights(weights, folder, data, limit, device.value, compare is not None, precision.value)
+    mediapipe, own = (kind in (compare or ()) for kind in (Compare.mediapipe, Compare.own))
+    if prepared(regressor) == "own":
+        if own:
+            raise InputError("nothing-to-compare", "own is compared with another --regressor: name one, deep3d:FOLDER")
+        evaluate_weights(weights, folder, data, limit, device.value, mediapipe, precision.value)
+    else:
+        beside = weights if own else None
+        compare_regressors(regressor, beside, folder, data, limit, device.value, mediapipe, precision.value)
 
 
 def _need_torch() -> None:

@@ -40,6 +40,24 @@ def obj_text(
     return "\n".join(parts) + "\n"
 
 
+def coloured_obj_text(vertices: AnyArray, faces: AnyArray, normals: AnyArray, colours: AnyArray, name: str) -> str:
+    """One object without texture: x, y, z, r, g, b of each vertex, as MeshLab, Blender and others read it.
+
+    vertices, normals, colours: (V, 3), colours 0..1; faces: (F, 3). Raises as `obj_text`.
+    """
+    _check(vertices, faces, np.zeros((0, 2)), np.zeros_like(faces[:0]), normals, textured=False)
+    rows = np.concatenate([vertices, colours], 1)
+    parts = [
+        f"# {name}, metres, y up, facing +z; colours after the coordinates",
+        f"o {name}",
+        *_rows("v %.6f %.6f %.6f %.4f %.4f %.4f", rows),
+        *_rows("vn %.4f %.4f %.4f", normals),
+        "s 1",
+        *_rows("f %d//%d %d//%d %d//%d", np.repeat(faces, 2, axis=1) + 1),
+    ]
+    return "\n".join(parts) + "\n"
+
+
 def mtl_text(texture_file: str = "texture.png", normal_file: str | None = None) -> str:
     """The material of `obj_text`: a matt skin with a little gloss. Its texture's alpha is not used: skin is opaque.
 
@@ -56,9 +74,11 @@ def _rows(pattern: str, array: AnyArray) -> list[str]:
     return [pattern % tuple(row) for row in np.asarray(array).tolist()]
 
 
-def _check(vertices: AnyArray, faces: AnyArray, uv: AnyArray, face_uv: AnyArray, normals: AnyArray) -> None:
+def _check(
+    vertices: AnyArray, faces: AnyArray, uv: AnyArray, face_uv: AnyArray, normals: AnyArray, textured: bool = True
+) -> None:
     shapes = (vertices.shape[1:], faces.shape[1:], uv.shape[1:], face_uv.shape, normals.shape)
-    if shapes != ((3,), (3,), (2,), faces.shape, vertices.shape):
+    if shapes != ((3,), (3,), (2,), faces.shape if textured else (0, 3), vertices.shape):
         raise ValueError(f"mesh arrays of unexpected shapes: {shapes}")
     for index, count in ((faces, len(vertices)), (face_uv, len(uv))):
         if len(index) and (index.min() < 0 or index.max() >= count):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,17 +21,21 @@ MAX_BYTES = 10_000_000
 
 @dataclass(frozen=True)
 class Params:
-    """codes; landmarks: (68, 3) iBUG points, head frame, metres; camera: of the photo; version: of the program."""
+    """codes; landmarks: (68, 3) iBUG points, head frame, metres; camera: of the photo; version: of the program.
+
+    coefficients: (n,) the regressor's own numbers where it has others than the codes (257 of Deep3D), else (0,).
+    """
 
     codes: HeadCodes
     landmarks: Array
     camera: Camera
     version: str = __version__
+    coefficients: Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 def params_bytes(params: Params) -> bytes:
     """An .npz: the arrays of `HeadCodes.to_arrays`, `expression_names`, `landmarks`, `camera` (width, height, focal in
-    pixels) and `version`."""
+    pixels), `version` and, where there are any, `coefficients`."""
     out = io.BytesIO()
     camera = np.array([params.camera.width, params.camera.height, params.camera.focal], np.float64)
     stored: dict[str, Any] = {
@@ -41,6 +45,8 @@ def params_bytes(params: Params) -> bytes:
         "camera": camera,
         "version": np.array(params.version),
     }
+    if len(params.coefficients):
+        stored["coefficients"] = np.asarray(params.coefficients, np.float32)
     np.savez_compressed(out, **stored)
     return out.getvalue()
 
@@ -58,7 +64,8 @@ def params_from(data: bytes) -> Params:
             np.isfinite(a).all() for a in (landmarks, *codes.to_arrays().values())
         ):
             raise ValueError("a number is missing or not finite")
-        return Params(codes, landmarks, camera, str(stored["version"]))
+        own = stored.get("coefficients", np.zeros(0, np.float32))
+        return Params(codes, landmarks, camera, str(stored["version"]), own)
     except arrays.DAMAGE as error:
         raise InputError(
             "not-params", "this is no params.npz of face3d-live: give the file as it was written"

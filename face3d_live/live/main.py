@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -24,8 +25,10 @@ from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.sessions.avatars import load_stored
 from face3d_live.live.sessions.source import open_source
+from face3d_live.live.studio.view import StudioTasks
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.worker import tasks
+from face3d_live.regress.choose import OWN
 from face3d_live.track.profile import load_profile
 from face3d_live.typing import Device, Precision
 
@@ -52,6 +55,7 @@ def run(
     precision: Precision = "auto",
     limits: Sequence[str] = (),
     log_format: logs.Format = "text",
+    regressor: str = OWN,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logs.configure(log_format, verbose)
@@ -73,10 +77,7 @@ def run(
         text = "everyone who reaches this machine can watch, record and play back faces on it: --insecure was given"
         print(f"warning: NO TOKEN IS NEEDED: {text}", file=sys.stderr)
     settings = Settings(
-        pipeline=functools.partial(make_pipeline, device, precision),
-        snapshot=tasks.snapshot,
-        reconstruct=tasks.reconstruct_photo,
-        texture=tasks.fuse_texture,
+        **running_on(device, precision, regressor),
         access=network.access,
         addresses=network.addresses,
         ice_servers=network.ice_servers,
@@ -96,11 +97,22 @@ def run(
             return 0
 
 
-def make_pipeline(device: Device, precision: Precision) -> Pipeline:
+def running_on(device: Device, precision: Precision, regressor: str) -> dict[str, Any]:
+    """The settings that name a network: the engine's pipeline and the worker's tasks, picklable."""
+    return {
+        "pipeline": functools.partial(make_pipeline, device, precision, regressor),
+        "snapshot": functools.partial(tasks.snapshot, regressor=regressor),
+        "reconstruct": functools.partial(tasks.reconstruct_photo, regressor=regressor),
+        "texture": functools.partial(tasks.fuse_texture, regressor=regressor),
+        "studio": StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
+    }
+
+
+def make_pipeline(device: Device, precision: Precision, regressor: str = OWN) -> Pipeline:
     """Called in the engine process, the only one that imports the network and OpenGL."""
     from face3d_live.live.engine.head_pipeline import HeadPipeline
 
-    return HeadPipeline(device, precision)
+    return HeadPipeline(device, precision, regressor)
 
 
 async def _serve(settings: Settings, network: Network) -> int:

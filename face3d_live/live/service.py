@@ -147,8 +147,11 @@ class LiveService:
         await self.supervisor.stop()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(self.engine.stop(), self.worker.stop(), self.files.stop(), self.studio.worker.stop())
+        # All at once: a cancelled task waits for its worker to have stopped what it does.
+        cancelled = asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(
+            cancelled, self.engine.stop(), self.worker.stop(), self.files.stop(), self.studio.worker.stop()
+        )
 
     async def connect(self, offer: str) -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors."""

@@ -10,6 +10,7 @@ rotation_consistency    rejects false detections
 quality_gate            whether the face is good enough
 refine                  codes fitted to the photo's pixels
 fusing                  several pictures of one person
+own_topology            a face in another regressor's own numbers and mesh
 reconstructor           `Reconstructor`: a picture to files
 advice                  every refusal and warning in words, English and Chinese
 batch                   the command: many photos
@@ -18,11 +19,12 @@ batch                   the command: many photos
 from face3d_live.reconstruct.advice import advice
 from face3d_live.reconstruct.batch import reconstruct_person, reconstruct_photos
 from face3d_live.reconstruct.find import Face, Found, face_choice
-from face3d_live.reconstruct.options import Options
+from face3d_live.reconstruct.options import Options, RunsOn
 from face3d_live.reconstruct.photo import Photo, load_photo, read_photo
-from face3d_live.reconstruct.reconstructor import FILES, Progress, Reconstruction, Reconstructor
+from face3d_live.reconstruct.reconstructor import FILES, Reconstruction, Reconstructor
+from face3d_live.reconstruct.run import Progress
 
 __all__ = [
-    "FILES", "Face", "Found", "Options", "Photo", "Progress", "Reconstruction", "Reconstructor", "advice",
+    "FILES", "Face", "Found", "Options", "Photo", "Progress", "Reconstruction", "Reconstructor", "RunsOn", "advice",
     "face_choice", "load_photo", "read_photo", "reconstruct_person", "reconstruct_photos",
 ]  # fmt: skip

@@ -52,6 +52,10 @@ REFUSALS: dict[str, Advice] = {
     "no-such-face": Advice(
         "the photo has no face of that number: choose a smaller one", "照片中没有该序号的人脸：请选择较小的序号"
     ),
+    "bad-topology": Advice(
+        "only another regressor has that topology: use --regressor deep3d:FOLDER, too, or leave it out",
+        "只有其他回归器才有这种网格拓扑：请同时使用 --regressor deep3d:FOLDER，或去掉该选项",
+    ),
     "blurred": Advice(
         "the face is too blurred: give a sharp photo, taken with a steady hand",
         "人脸过于模糊：请提供清晰、未抖动的照片",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,13 +18,12 @@ from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
-from face3d_live.reconstruct.options import Options
+from face3d_live.reconstruct.options import ANYWHERE, Options, RunsOn
 from face3d_live.reconstruct.photo import MOST_BYTES, load_photo
 from face3d_live.reconstruct.reconstructor import Reconstructor
+from face3d_live.reconstruct.report import finished
 from face3d_live.text import shown
 from face3d_live.typing import Device, Precision
-
-RunsOn = tuple[Device, Precision]
 
 STDIN = Path("-")
 SUMMARY = "summary.csv"
@@ -78,10 +76,9 @@ def reconstruct_photos(
     sources: Sequence[Path],
     out: Path,
     options: Options,
-    device: Device = "auto",
+    runs_on: RunsOn = ANYWHERE,
     jobs: int = 1,
     force: bool = False,
-    precision: Precision = "auto",
 ) -> int:
     """One photo into `out`; several, a folder or a pattern into a folder each inside it, with summary.csv.
 
@@ -93,12 +90,12 @@ def reconstruct_photos(
     tasks = [Task(photo, folder) for photo, folder in zip(photos, folders(photos, out, many), strict=True)]
     outcomes = []
     with _Progress(len(tasks)) as progress:
-        for outcome in _outcomes(tasks, options, (device, precision), jobs, force):
+        for outcome in _outcomes(tasks, options, runs_on, jobs, force):
             outcomes.append(outcome)
             progress.tell(outcome, options)
     if many:
         order = {task: i for i, task in enumerate(tasks)}
-        _write_summary(sorted(outcomes, key=lambda outcome: order[outcome.task]), out)
+        write_summary(sorted(outcomes, key=lambda outcome: order[outcome.task]), out)
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
@@ -106,9 +103,8 @@ def reconstruct_person(
     sources: Sequence[Path],
     out: Path,
     options: Options,
-    device: Device = "auto",
+    runs_on: RunsOn = ANYWHERE,
     force: bool = False,
-    precision: Precision = "auto",
 ) -> int:
     """Photos, folders, patterns and videos of one person into one head in `out`. Returns the exit code.
 
@@ -116,11 +112,11 @@ def reconstruct_person(
     """
     photos, _ = expand(sources, _SUFFIXES | VIDEO_SUFFIXES)
     task = Task(photos[0], out)
-    report = None if force else _finished(out, options)
+    report = None if force else finished(out, options, runs_on.regressor)
     if report is not None:
         outcome = Outcome(task, "skipped", report=report)
     else:
-        made = Reconstructor(device, precision).person(read_pictures(photos), options)
+        made = Reconstructor(*runs_on).person(read_pictures(photos), options)
         try:
             write_folder(made.files, out)
         except OSError as error:
@@ -175,7 +171,7 @@ def _outcomes(tasks: Sequence[Task], options: Options, runs_on: RunsOn, jobs: in
     """In the order in which they are done."""
     due = []
     for task in tasks:
-        report = None if force else _finished(task.folder, options)
+        report = None if force else finished(task.folder, options, runs_on.regressor)
         if report is None:
             due.append(task)
         else:
@@ -202,9 +198,9 @@ def _in_processes(due: Sequence[Task], options: Options, runs_on: RunsOn, jobs: 
 _maker: Reconstructor | None = None
 
 
-def _prepare(device: Device, precision: Precision) -> None:
+def _prepare(device: Device, precision: Precision, regressor: str) -> None:
     global _maker
-    _maker = Reconstructor(device, precision)
+    _maker = Reconstructor(device, precision, regressor)
 
 
 def _make_there(task: Task, options: Options) -> Outcome:
@@ -238,16 +234,8 @@ def _stdin() -> bytes:
     return data
 
 
-def _finished(folder: Path, options: Options) -> dict[str, Any] | None:
-    """The report of a head that is there already, made with the same options; report.json is written with the rest."""
-    try:
-        report = json.loads((folder / "report.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return report if isinstance(report, dict) and report.get("options") == options.to_json() else None
-
-
-def _write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
+def write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
+    """Write `summary.csv`: one row a photo."""
     text = io.StringIO()
     table = csv.DictWriter(text, _COLUMNS)
     table.writeheader()

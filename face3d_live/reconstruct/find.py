@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -56,7 +56,8 @@ class Found:
     """A face with its codes. codes: camera frame; points: (478, 2) the network's, pixels, with sigma (478,).
 
     confidence: 0..1; others: number of further faces that were left out; frame: the part of the photo that camera and
-    points refer to, None: the photo itself; steady: whether estimates in rotated crops agreed closely.
+    points refer to, None: the photo itself; steady: whether estimates in rotated crops agreed closely. coefficients:
+    (n,) the network's own numbers, see `Prediction`.
     """
 
     codes: HeadCodes
@@ -67,6 +68,7 @@ class Found:
     others: int = 0
     frame: PhotoFrame | None = None
     steady: bool = True
+    coefficients: Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def picture(self, photo: Picture) -> Picture:
         """What the camera took."""
@@ -80,7 +82,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """The network's estimate of a face in a frame. valid: whether it passed `validate_estimate`."""
 
     frame: PhotoFrame
@@ -121,18 +123,18 @@ class Finder:
         else:
             candidates = detections[:_TRIES]
         for detection in candidates:
-            read = self._upright(rgb, detection)
+            read = self.upright(rgb, detection)
             found = None if read is None else self._refined(read)
             if found is not None:
                 return replace(found, others=max(len(sure) - 1, 0))
         raise refusal("no-face")
 
-    def _upright(self, rgb: Picture, face: Detection) -> _Reading | None:
+    def upright(self, rgb: Picture, face: Detection) -> Reading | None:
         """The estimate of the face as it is, or turned upright where that is more confident; None without a face."""
-        plain = self._read(frame_around(rgb, face), face) if abs(face.roll) <= LEANING else None
+        plain = self.read_frame(frame_around(rgb, face), face) if abs(face.roll) <= LEANING else None
         if plain is not None and plain.estimate.confidence >= _CONVINCED:
             return plain if plain.valid else None
-        turned = [self._read(frame_around(rgb, face, roll), face) for roll in _rolls(face)]
+        turned = [self.read_frame(frame_around(rgb, face, roll), face) for roll in _rolls(face)]
         others = [read for read in turned if read is not None and read.valid]
         best = max(others, key=lambda read: read.estimate.confidence, default=None)
         best = best if best is None else self._straightened(rgb, face, best)
@@ -141,17 +143,17 @@ class Finder:
         better = best is not None and best.estimate.confidence > plain.estimate.confidence + _BETTER
         return best if better else plain
 
-    def _straightened(self, rgb: Picture, face: Detection, read: _Reading) -> _Reading:
+    def _straightened(self, rgb: Picture, face: Detection, read: Reading) -> Reading:
         """Estimated again with the roll left between its eye corners undone, where that is more confident."""
         x, y = read.estimate.points_px[EYE_CORNERS[1]] - read.estimate.points_px[EYE_CORNERS[0]]
         leaning = -math.atan2(y, x)  # y down
         if abs(leaning) <= LEANING / 2:
             return read
-        again = self._read(frame_around(rgb, face, read.frame.roll + leaning), face)
+        again = self.read_frame(frame_around(rgb, face, read.frame.roll + leaning), face)
         better = again is not None and again.estimate.confidence > read.estimate.confidence
         return again if again is not None and better else read
 
-    def _read(self, frame: PhotoFrame, face: Detection) -> _Reading | None:
+    def read_frame(self, frame: PhotoFrame, face: Detection) -> Reading | None:
         """The network's second estimate in a frame, in the crop given by the first; None where it is "lost"."""
         centre, side = frame.here(face)
         near = self._detector.detect_near(frame.picture, centre, side) if frame.roll else None
@@ -161,20 +163,27 @@ class Finder:
         first = self._estimator.estimate(frame.picture, crop_from_detection(here), frame.camera)
         if validate_estimate(first, None, 0.0, size) == "lost":
             return None
-        second = self._estimator.estimate(frame.picture, crop_from_points(first.points_px), frame.camera)
+        again = crop_from_points(first.points_px)
+        second = self._estimator.estimate(frame.picture, again, frame.camera, points=first.points_px)
         verdict = validate_estimate(second, None, 0.0, size)
-        return _Reading(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
+        return Reading(frame, second, verdict == "good" or (verdict == "doubtful" and here.score >= SURE))
 
-    def _refined(self, read: _Reading) -> Found | None:
+    def _refined(self, read: Reading) -> Found | None:
         """The face with its codes by test-time augmentation; None where estimates in rotated crops disagree."""
         frame = read.frame
         augmented = estimate_augmented(self._estimator, frame.picture, read.estimate.codes, frame.camera)
         apart = disagreement(self._estimator.regressor, frame.picture, augmented.points)
         if apart > _NO_FACE:
             return None
-        confidence = float(read.estimate.confidence)
         return Found(
-            augmented.codes, frame.camera, confidence, augmented.points, augmented.sigma, 0, frame, apart <= _HARD
+            augmented.codes,
+            frame.camera,
+            float(read.estimate.confidence),
+            augmented.points,
+            augmented.sigma,
+            frame=frame,
+            steady=apart <= _HARD,
+            coefficients=augmented.coefficients,
         )
 
 

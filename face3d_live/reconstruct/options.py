@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from face3d_live.checks import checked_size
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.find import Choice
+from face3d_live.regress.choose import OWN
+from face3d_live.typing import Device, Precision
 
 Only = Literal["all", "structure"]
+Topology = Literal["own", "bfm"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Options:
     mesh: level of mesh.obj. texture: side in texels, a power of two. face: which one, see `find.Choice`. frontal: the
     head looks straight into the camera, in render.png and params.npz. only: "structure" makes structure.png, params.npz
     and report.json, no texture. refine: the codes are refined on the photo, see `refine`. sharpen: the texture is
-    sharpened where it is finer than the photo, see `texture.sharpen`.
+    sharpened where it is finer than the photo, see `texture.sharpen`. topology: of mesh.obj; "bfm" is the Basel Face
+    Model's, which a `deep3d` regressor has.
     """
 
     mesh: Level = "medium"
@@ -29,9 +33,10 @@ class Options:
     only: Only = "all"
     refine: bool = True
     sharpen: bool = False
+    topology: Topology = "own"
 
     def __post_init__(self) -> None:
-        for name, known in (("mesh", get_args(Level)), ("only", get_args(Only))):
+        for name, known in (("mesh", get_args(Level)), ("only", get_args(Only)), ("topology", get_args(Topology))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
         if checked_size(self.texture, "texture").bit_count() != 1:
@@ -42,3 +47,14 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """For report.json, where a later run looks whether it would make the same."""
         return asdict(self)
+
+
+class RunsOn(NamedTuple):
+    """The arguments of a `Reconstructor`."""
+
+    device: Device = "auto"
+    precision: Precision = "auto"
+    regressor: str = OWN
+
+
+ANYWHERE = RunsOn()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +21,14 @@ from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, str
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
 from face3d_live.reconstruct.options import Options
+from face3d_live.reconstruct.own_topology import check_topology, coefficients_of, own_mesh_file
 from face3d_live.reconstruct.quality_gate import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.reconstruct.report import described, part_of_photo
+from face3d_live.reconstruct.run import Progress, Run, silent
+from face3d_live.regress.choose import OWN, deep3d_folder, load_regressor
 from face3d_live.regress.fit import Fitter
+from face3d_live.regress.interface import FaceRegressor
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
@@ -34,10 +36,7 @@ from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_tex
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
 from face3d_live.track.detector import Detection
-from face3d_live.typing import Device, Picture, Precision
-
-#: progress(stage, share done 0..1); stages: face, geometry, texture, detail, files, done.
-Progress = Callable[[str, float], None]
+from face3d_live.typing import Array, Device, Picture, Precision
 
 CONSERVATIVE_TEXTURE = 512
 COVERED = 0.03  # occluded share of the visible face from which the warning "covered" is given
@@ -58,38 +57,24 @@ class Reconstruction:
     report: dict[str, Any]
 
 
-@dataclass
-class _Run:
-    """One reconstruction under way: its clock and who watches."""
-
-    options: Options
-    tell: Progress
-    ms: dict[str, float] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)  # for the report
-
-    @contextmanager
-    def stage(self, name: str, share: float) -> Iterator[None]:
-        """Announce a stage and measure it."""
-        self.tell(name, share)
-        begun = time.perf_counter()
-        yield
-        self.ms[name] = round((time.perf_counter() - begun) * 1e3, 1)
-
-
 class Reconstructor:
     """Everything that reconstruction needs, loaded when first used. For one thread.
 
-    Raises AssetError when a model file or OpenGL is missing.
+    regressor: "own", or "deep3d:FOLDER". Raises InputError "bad-regressor"; AssetError when a model file or OpenGL is
+    missing.
     """
 
-    def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
+    _own = True  # whether the regressor is this project's
+
+    def __init__(self, device: Device = "auto", precision: Precision = "auto", regressor: str = OWN) -> None:
         self._device: Device = device
         self._precision: Precision = precision
+        self._name, self._own = regressor, deep3d_folder(regressor) is None
 
     @classmethod
-    def load(cls, device: Device = "auto", precision: Precision = "auto") -> Reconstructor:
+    def load(cls, device: Device = "auto", precision: Precision = "auto", regressor: str = OWN) -> Reconstructor:
         """The same as the constructor: nothing is read before it is needed."""
-        return cls(device, precision)
+        return cls(device, precision, regressor)
 
     @cached_property
     def head(self) -> Head:
@@ -100,12 +85,17 @@ class Reconstructor:
         return Albedo.load()
 
     @cached_property
-    def _finder(self) -> Finder:
+    def regressor(self) -> FaceRegressor:
+        """The network, loaded at the first use."""
+        return load_regressor(self._name, self.head, self._device, self._precision)
+
+    @cached_property
+    def finder(self) -> Finder:
+        """Detector and network, loaded at the first use."""
         from face3d_live.regress.estimate import Estimator
-        from face3d_live.regress.runtime import Regressor
         from face3d_live.track.detector import Detector
 
-        return Finder(Detector.load(), Estimator(Regressor.load(self._device, precision=self._precision), self.head))
+        return Finder(Detector.load(), Estimator(self.regressor, self.head))
 
     @cached_property
     def _refiner(self) -> Refiner:
@@ -123,14 +113,14 @@ class Reconstructor:
 
     def faces(self, rgb: Picture) -> list[Face]:
         """The faces of a picture, the largest first: what `Options.face` chooses from. Raises ValueError as `photo`."""
-        return self._finder.faces(checked_rgb(rgb, "photo"))
+        return self.finder.faces(checked_rgb(rgb, "photo"))
 
     def find(self, rgb: Picture, choice: Choice, detections: Sequence[Detection] | None = None) -> Found:
         """One face of a picture with its codes. detections: of `search`, where it was done before.
 
         Raises ValueError for what is no picture, InputError: see `Finder.find`.
         """
-        return self._finder.find(checked_rgb(rgb, "photo"), choice, detections)
+        return self.finder.find(checked_rgb(rgb, "photo"), choice, detections)
 
     def photo(
         self, rgb: Picture, options: Options | None = None, progress: Progress | None = None,
@@ -142,19 +132,17 @@ class Reconstructor:
 
         Raises InputError: see `Finder.find` and `quality_gate.assess`; ValueError: see `checks.checked_rgb`.
         """
-        run, rgb = _Run(options or Options(), progress or _silent), checked_rgb(rgb, "photo")
+        run, rgb = self._run(options, progress), checked_rgb(rgb, "photo")
         found, quality = self._geometry(rgb, run, detections)
         quality = replace(quality, warnings=(*warnings, *quality.warnings))
         run.notes |= part_of_photo(found)
-        return self._finish(found.picture(rgb), found.codes, found.camera, run, quality)
+        return self._finish(found.picture(rgb), found.codes, found.camera, run, quality, found.coefficients)
 
     def geometry(self, rgb: Picture, options: Options | None = None) -> Found:
         """The face of a picture with the codes that its files would hold. Raises as `photo` does."""
-        return self._geometry(checked_rgb(rgb, "photo"), _Run(options or Options(), _silent))[0]
+        return self._geometry(checked_rgb(rgb, "photo"), self._run(options, None))[0]
 
-    def _geometry(
-        self, rgb: Picture, run: _Run, detections: Sequence[Detection] | None = None
-    ) -> tuple[Found, Quality]:
+    def _geometry(self, rgb: Picture, run: Run, detections: Sequence[Detection] | None = None) -> tuple[Found, Quality]:
         """The first two stages."""
         with run.stage("face", 0.0):
             found = self.find(rgb, run.options.face, detections)
@@ -176,9 +164,10 @@ class Reconstructor:
 
         Raises InputError of the first picture where every one is refused.
         """
-        run = _Run(options or Options(), progress or _silent)
+        run = self._run(options, progress)
         with run.stage("face", 0.0):
-            views, refused = self._usable_views([(shown(n), checked_rgb(rgb, n)) for n, rgb in pictures], run.options)
+            named = [(shown(name), rgb) for name, rgb in pictures]
+            views, refused = self._usable_views([(name, checked_rgb(rgb, name)) for name, rgb in named], run.options)
         with run.stage("geometry", 0.25):
             if run.options.refine and run.options.only == "all":
                 views = [
@@ -191,7 +180,8 @@ class Reconstructor:
                 views = [replace(one, found=self._held_back(one.found)) for one in views]
                 best = views[0]
         run.notes["fused"] = {"pictures": [one.name for one in views], "left_out": refused}
-        return self._finish(best.rgb, best.found.codes, best.found.camera, run, best.quality, views[1:])
+        found = best.found
+        return self._finish(best.rgb, found.codes, found.camera, run, best.quality, found.coefficients, views[1:])
 
     def _usable_views(
         self, pictures: Sequence[tuple[str, Picture]], options: Options
@@ -218,17 +208,24 @@ class Reconstructor:
         """
         rgb = checked_rgb(rgb, "frame")
         height, width = rgb.shape[:2]
-        run = _Run(options or Options(), progress or _silent)
-        return self._finish(rgb, codes, Camera.webcam(width, height), run, None)
+        run, camera, coefficients = self._run(options, progress), Camera.webcam(width, height), np.zeros(0, np.float32)
+        if not self._own:
+            coefficients = coefficients_of(self.regressor, self._fitter, rgb, codes, camera)
+        return self._finish(rgb, codes, camera, run, None, coefficients)
+
+    def _run(self, options: Options | None, progress: Progress | None) -> Run:
+        check_topology(options or Options(), self._own)
+        return Run(options or Options(), progress or silent)
 
     def _finish(
-        self, rgb: Picture, codes: HeadCodes, camera: Camera, run: _Run, quality: Quality | None,
+        self, rgb: Picture, codes: HeadCodes, camera: Camera, run: Run, quality: Quality | None, coefficients: Array,
         others: Sequence[PersonView] = (),
     ) -> Reconstruction:  # fmt: skip
         options = run.options
         if quality is not None and quality.conservative:
             options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
-        report: dict[str, Any] = {"options": run.options.to_json()} | described(options.mesh, options.texture, quality)
+        report: dict[str, Any] = {"options": run.options.to_json(), "regressor": "own" if self._own else "deep3d"}
+        report |= described(options.mesh, options.texture, quality)
         files: dict[str, bytes] = {}
         if options.only == "all":
             with run.stage("texture", 0.4):
@@ -258,9 +255,12 @@ class Reconstructor:
         with run.stage("files", 0.7):
             if options.only == "all":
                 files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement)
+                if options.topology == "bfm":
+                    files["mesh.obj"] = own_mesh_file(self.regressor, coefficients)
+                    del files["mesh.mtl"]
                 files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
-            files["params.npz"] = params_bytes(self._params(codes, camera))
+            files["params.npz"] = params_bytes(self._params(codes, camera, coefficients))
         report |= run.notes
         report["ms"] = run.ms
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
@@ -274,8 +274,9 @@ class Reconstructor:
     def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> ObservedTexture:
         return observe_texture(rgb, codes, camera, self.head, self._albedo, options.texture)
 
-    def _params(self, codes: HeadCodes, camera: Camera) -> Params:
-        return Params(codes, self.head.landmarks68(self.head.vertices(codes.shape, codes.expression)), camera)
+    def _params(self, codes: HeadCodes, camera: Camera, coefficients: Array) -> Params:
+        landmarks = self.head.landmarks68(self.head.vertices(codes.shape, codes.expression))
+        return Params(codes, landmarks, camera, coefficients=coefficients)
 
 
 def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:
@@ -284,7 +285,3 @@ def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:
     distance = float(np.linalg.norm(codes.translation))
     straight = codes.with_(rotation=np.eye(3, dtype=np.float32), translation=np.array([0, 0, -distance]))
     return straight, Camera(side, side, camera.focal)
-
-
-def _silent(stage: str, share: float) -> None:
-    """Progress that is not reported."""

@@ -85,7 +85,7 @@ class Refined:
 
 
 @dataclass(frozen=True)
-class _State:
+class State:
     """Codes, and what the photo shows and should show at the vertices. seen, model: (N, 3) picture values; slope:
     (N, 3, 2) of the photo per pixel; shading, towards: (N,), (N, 3) light and its derivative by the normal, head axes;
     weight: (N,) robust, 0 where not visible."""
@@ -143,10 +143,10 @@ class Refiner:
         """Refined codes for a face of a picture (H, W, 3), or the same where the cost did not fall."""
         begun = time.perf_counter()
         view = FaceCrop.of(rgb, found)
-        best = start = self._state(view, found, self._first(view, found))
+        best = start = self.state(view, found, self._first(view, found))
         damping = 1.0
         for _ in range(STEPS):
-            tried = self._state(view, found, self._step(view, found, best, start.codes, damping))
+            tried = self.state(view, found, self._step(view, found, best, start.codes, damping))
             if tried.cost < best.cost:
                 gain, best, damping = 1 - tried.cost / best.cost, tried, damping / 4
                 if gain < 1e-3:
@@ -167,7 +167,7 @@ class Refiner:
         """The codes given, with the albedo code that suits them best."""
         codes = found.codes.with_(texture=np.zeros(N_TEXTURE, np.float32))
         for _ in range(2):
-            state = self._state(view, found, codes)
+            state = self.state(view, found, codes)
             g = np.maximum(state.shading, 1e-3)[:, None] ** np.float32(1 / GAMMA)
             scale = np.sqrt(EFFECTIVE * state.weight)[:, None] / COLOUR_SIGMA
             rows = (self._modes * (g * scale)).reshape(N_TEXTURE, -1)
@@ -176,7 +176,8 @@ class Refiner:
             codes = codes.with_(texture=np.linalg.solve(normal, rows @ target))
         return codes
 
-    def _state(self, view: FaceCrop, found: Found, codes: HeadCodes) -> _State:
+    def state(self, view: FaceCrop, found: Found, codes: HeadCodes) -> State:
+        """What the photo shows and should show at the vertices, by these codes."""
         local = self._start + np.concatenate([codes.expression, codes.shape]) @ self._basis  # (3, U)
         for eye, channel in enumerate(BLINKS):
             if codes.expression[channel] > 0:
@@ -200,7 +201,7 @@ class Refiner:
         fit = self._fitter.report(codes, found.points, found.camera)
         agreement = Agreement(fit.residual, float(-10 * np.log10(max(error, 1e-6))))
         cost += self._prior_cost(found, codes)
-        return _State(
+        return State(
             codes, local, normals, seen, slope, albedo, shading, towards, weight.astype(np.float32), cost, agreement
         )
 
@@ -230,7 +231,7 @@ class Refiner:
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
-    def _step(self, view: FaceCrop, found: Found, state: _State, prior: HeadCodes, damping: float) -> HeadCodes:
+    def _step(self, view: FaceCrop, found: Found, state: State, prior: HeadCodes, damping: float) -> HeadCodes:
         fitter, codes = self._fitter, state.codes
         problem = fitter.prepare(found.points, found.sigma, found.camera, found.codes, solve_shape=True)
         here = np.concatenate([codes.expression, codes.shape])
@@ -243,7 +244,7 @@ class Refiner:
             jacobian[: POSE + count, channel] = moved[:, 0] * slope[:, channel, 0] + moved[:, 1] * slope[:, channel, 1]
         g = state.shading ** np.float32(1 / GAMMA)
         lit = state.albedo * (g / (GAMMA * state.shading))[:, None]  # d(picture value) / d(shading)
-        jacobian[: POSE + count] -= self._relit(state)[:, None] * lit.T
+        jacobian[: POSE + count] -= self.shading_jacobian(state)[:, None] * lit.T
         jacobian[POSE + count :] = -(self._modes * g[:, None]).transpose(0, 2, 1)
         scale = np.sqrt(EFFECTIVE * state.weight) / COLOUR_SIGMA
         rows = (jacobian * scale).reshape(total, -1)
@@ -273,7 +274,7 @@ class Refiner:
         texture = codes.texture + delta[rest]
         return updated_codes(codes, delta[: POSE + count]).with_(texture=texture)
 
-    def _relit(self, state: _State) -> Array:  # -> (6 + 132, N)
+    def shading_jacobian(self, state: State) -> Array:  # -> (6 + 132, N)
         """How the shading of each vertex changes with pose, expression and shape: the normals turn."""
         codes, local = state.codes, state.local
         out = np.zeros((POSE + self._basis.shape[1], len(self._ids)), np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,9 @@ from face3d_live.camera import Camera
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.advice import WARNINGS
 from face3d_live.reconstruct.find import Found
+from face3d_live.reconstruct.options import Options
 from face3d_live.reconstruct.quality_gate import Quality
+from face3d_live.regress.choose import OWN
 
 
 def described(mesh: Level, texture: int, quality: Quality | None) -> dict[str, Any]:
@@ -37,3 +41,16 @@ def part_of_photo(found: Found) -> dict[str, Any]:
     corners = frame.in_photo(np.array([[0, 0], [width, 0], [width, height], [0, height]]))
     turned = round(0.0 - float(np.degrees(frame.roll)), 1)  # the file's sense is clockwise
     return {"frame": {"turned_deg": turned, "corners": corners.round(1).tolist()}}
+
+
+def finished(folder: Path, options: Options, regressor: str) -> dict[str, Any] | None:
+    """The report of a head that is there already, made by the same regressor with the same options; report.json is
+    written with the rest. Reports of older versions lack options that did not exist."""
+    try:
+        report = json.loads((folder / "report.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(report, dict) or not isinstance(report.get("options"), dict):
+        return None
+    same = Options().to_json() | report["options"] == options.to_json()
+    return report if same and report.get("regressor", OWN) == regressor.partition(":")[0] else None

@@ -12,9 +12,9 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import rolled
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.fit import FROM_NETWORK, Fitter
+from face3d_live.regress.fit import STEPS, Fitter
+from face3d_live.regress.interface import FaceRegressor
 from face3d_live.regress.prediction import N_POINTS, TYPICAL_HALF_SIDE, Prediction
-from face3d_live.regress.runtime import Regressor
 from face3d_live.rotations import from_euler
 from face3d_live.typing import AnyArray, Array
 
@@ -25,7 +25,8 @@ class Estimate:
 
     residual: distance of the fitted points from these, a fraction of the eye distance (`fit.Fit`). predicted: the
     network's own codes, before the fit. point_offsets: (478, 3) from the fitted head's points to the network's, head
-    frame, metres. A prediction that is not finite gives points of NaN with confidence 0.
+    frame, metres. coefficients: (n,) the network's own numbers, see `Prediction`. A prediction that is not finite gives
+    points of NaN with confidence 0.
     """
 
     codes: HeadCodes
@@ -34,6 +35,7 @@ class Estimate:
     residual: float
     predicted: HeadCodes
     point_offsets: Array
+    coefficients: Array
 
 
 def ray_rotation(crop: Crop, camera: Camera) -> Array:  # (3, 3)
@@ -72,9 +74,9 @@ def codes_from(prediction: Prediction, crop: Crop, camera: Camera) -> HeadCodes:
 class Estimator:
     """Pixels to codes: the network, and the fit of one head model."""
 
-    def __init__(self, regressor: Regressor, head: Head) -> None:
+    def __init__(self, regressor: FaceRegressor, head: Head) -> None:
         self.regressor = regressor
-        self.fitter = Fitter(head, FROM_NETWORK)
+        self.fitter = Fitter(head, regressor.prior)
 
     def estimate(
         self,
@@ -82,13 +84,15 @@ class Estimator:
         crop: Crop,
         camera: Camera,
         identity: AnyArray | None = None,
+        points: AnyArray | None = None,
     ) -> Estimate:
         """The face inside `crop` of a frame (H, W, 3).
 
-        identity: (80,) the shape, where it is known; else the fit also solves for it.
+        identity: (80,) the shape, where it is known; else the fit also solves for it. points: (478, 2) frame pixels, of
+        an estimate before this one, where there is one.
         """
-        prediction = self.regressor.predict(crop.extract(frame_rgb)[None])
-        return self.refine(prediction, crop, camera, identity)
+        picture, shown = self.regressor.cut(frame_rgb, crop, points)
+        return self.refine(self.regressor.predict(picture[None]), shown, camera, identity)
 
     def refine(
         self,
@@ -104,12 +108,16 @@ class Estimator:
         predicted = codes_from(prediction, crop, camera)
         init = predicted if identity is None else predicted.with_(shape=identity)
         sigma = prediction.sigma[0] * crop.half
-        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None)
+        # From the network's pose one step is enough, where the shape stays.
+        steps = STEPS if identity is None else 1
+        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None, steps=steps)
         offsets = fit.offsets_to(points, camera)
-        return Estimate(fit.codes, points, float(prediction.confidence[0]), fit.residual, predicted, offsets)
+        confidence, own = float(prediction.confidence[0]), prediction.coefficients[0]
+        return Estimate(fit.codes, points, confidence, fit.residual, predicted, offsets, own)
 
 
 def _unusable() -> Estimate:
     """The estimate of a prediction that is not finite (float16 overflows); `track_validation` finds it "lost"."""
     nowhere, codes = np.full((N_POINTS, 2), np.nan, np.float32), HeadCodes()
-    return Estimate(codes, nowhere, 0.0, float("inf"), codes, np.zeros((N_POINTS, 3), np.float32))
+    none = np.zeros(0, np.float32)
+    return Estimate(codes, nowhere, 0.0, float("inf"), codes, np.zeros((N_POINTS, 3), np.float32), none)

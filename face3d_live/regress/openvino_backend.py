@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,45 +27,67 @@ logger = logging.getLogger(__name__)
 _TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 
 
+@dataclass(frozen=True)
+class Source:
+    """A graph to compile. build: makes it. made_from: all that it depends on, by name, for the key of the compiled
+    model in the cache. outputs: their names, in order."""
+
+    build: Callable[[], Any]
+    made_from: Mapping[str, str]
+    outputs: tuple[str, ...]
+
+
 class OpenVinoBackend:
     """A compiled network. Several threads may run it at once: each has a request of its own."""
 
-    def __init__(self, compiled: Any, keeps: object = None) -> None:
-        self._compiled = compiled
+    def __init__(self, compiled: Any, outputs: tuple[str, ...], keeps: object = None) -> None:
+        self._compiled, self._outputs = compiled, outputs
         self._keeps = keeps  # the mapped file that the compiled model reads its constants from
         self._requests = threading.local()
 
     @classmethod
-    def load(cls, path: Path, plugin: str, precision: str, threads: int, ranges: Ranges) -> OpenVinoBackend:
-        """plugin: "CPU" or "GPU"; ranges: for "int8". Raises AssetError for the weights file, see `weights.load`."""
-        ranges = ranges if precision == "int8" else {}
+    def load(cls, source: Source, plugin: str, precision: str, threads: int) -> OpenVinoBackend:
+        """plugin: "CPU" or "GPU". Raises what `source.build` raises."""
         settings = {"INFERENCE_PRECISION_HINT": _TYPES[precision], "PERFORMANCE_HINT": "LATENCY"}
         if plugin == "CPU":
             # Threads of two processes might be pinned to the same core while others idle.
             settings |= {"INFERENCE_NUM_THREADS": str(threads), "NUM_STREAMS": "1", "ENABLE_CPU_PINNING": "NO"}
             # Otherwise layers with packed weights would quantise their inputs dynamically, without measured ranges.
             settings |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-        name = _cache_key(path, plugin, precision, ranges)
+        name = _cache_key(source, plugin, precision)
         if (kept := model_cache.read(name)) is not None:
             try:
                 tensor = openvino().Tensor(kept, shared_memory=True)
-                return cls(core().import_model(tensor, plugin, settings), kept)
+                return cls(core().import_model(tensor, plugin, settings), source.outputs, kept)
             except RuntimeError as error:
                 logger.info("a compiled model in the cache does not load and is made anew: %s", error)
-        compiled = core().compile_model(_model(path, ranges), plugin, settings)
+        compiled = core().compile_model(source.build(), plugin, settings)
         model_cache.write(name, compiled.export_model().getvalue())
-        return cls(compiled)
+        return cls(compiled, source.outputs)
 
     def run(self, crops: NDArray[np.uint8]) -> Raw:
-        """(B, size, size, 3) RGB -> each head's raw output (B, n)."""
+        """(B, size, size, 3) RGB -> each output (B, n) by its name."""
         request = getattr(self._requests, "own", None)
         if request is None:
             request = self._requests.own = self._compiled.create_infer_request()
         outputs = request.infer({0: crops}, share_inputs=True)
-        return {name: outputs[i] for i, name in enumerate(HEADS)}
+        return {name: outputs[i] for i, name in enumerate(self._outputs)}
 
 
-def _model(path: Path, ranges: Ranges) -> Any:
+def weights_source(path: Path, ranges: Ranges) -> Source:
+    """Our own network of a weights file; ranges: of the convolutions that compute in int8, `{}` for none.
+
+    Its `build` raises AssetError for the file, see `weights.load`.
+    """
+    made_from = {
+        "weights": model_cache.digest(path),
+        "graph": model_cache.digest(Path(openvino_graph.__file__)),
+        "ranges": json.dumps(dict(ranges), sort_keys=True),
+    }
+    return Source(lambda: build_model(path, ranges), made_from, tuple(HEADS))
+
+
+def build_model(path: Path, ranges: Ranges) -> Any:
     """The graph of a weights file. Raises AssetError, also where the tensors do not fit their architecture."""
     stored = weights.load(path)
     try:
@@ -73,14 +97,12 @@ def _model(path: Path, ranges: Ranges) -> Any:
         raise AssetError("regressor-broken", cure) from error
 
 
-def _cache_key(path: Path, plugin: str, precision: str, ranges: Ranges) -> str:
+def _cache_key(source: Source, plugin: str, precision: str) -> str:
     return model_cache.key(
-        weights=model_cache.digest(path),
-        graph=model_cache.digest(Path(openvino_graph.__file__)),
+        **source.made_from,
         program=__version__,
         openvino=openvino().__version__,
         device=core().get_property(plugin, "FULL_DEVICE_NAME"),
         instructions=instructions(),
         precision=precision,
-        ranges=json.dumps(dict(ranges), sort_keys=True),
     )

@@ -33,7 +33,7 @@ def fold(matrix: Array, tensors: Mapping[str, Array], bn: str) -> tuple[Array, A
     return (matrix * gain.reshape(-1, *[1] * (matrix.ndim - 1))).astype(np.float32), bias.astype(np.float32)
 
 
-class _Graph:
+class Graph:
     """Makes nodes of one opset; every method returns the node it makes. Shapes are (B, C, H, W) and (B, n)."""
 
     def __init__(self, tensors: Mapping[str, Array], ranges: Ranges) -> None:
@@ -151,17 +151,26 @@ class _Graph:
             x = self.conv(x, f"{name}.downsample.0", f"{name}.downsample.1", stride, relu=False)
         return self.ops.relu(self.ops.add(y, x))
 
+    def stage(self, x: Node, number: int, depth: int) -> Node:
+        """The residual blocks of `layer<number + 1>`; all stages but the first halve the picture."""
+        for i in range(depth):
+            x = self.bottleneck(x, f"layer{number + 1}.{i}", 2 if i == 0 and number > 0 else 1)
+        return x
 
-def _trunk(g: _Graph, crops: Node, blocks: Sequence[int], size: int) -> tuple[Node, list[Node]]:
+    def max_pool(self, x: Node) -> Node:
+        """3x3, stride 2, as after the stem of every ResNet."""
+        return self.ops.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
+
+
+def _trunk(g: Graph, crops: Node, blocks: Sequence[int], size: int) -> tuple[Node, list[Node]]:
     """What the heads read, (B, neck * 16), and the levels that windows and points read."""
     x = g.ops.transpose(g.ops.convert(crops, np.float32), g.integers(0, 3, 1, 2))
     x = g.ops.divide(g.ops.subtract(x, g.constant(np.array(127.5, np.float32))), g.constant(np.array(64, np.float32)))
     x = g.conv(x, "conv1", "bn1", 2)
     levels = [g.conv(x, "stem_lateral.conv", "stem_lateral.bn", 2)]
-    x = g.ops.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
+    x = g.max_pool(x)
     for stage, depth in enumerate(blocks):
-        for i in range(depth):
-            x = g.bottleneck(x, f"layer{stage + 1}.{i}", 2 if i == 0 and stage > 0 else 1)
+        x = g.stage(x, stage, depth)
         if stage < 2:
             lateral = f"layer{stage + 1}_lateral"
             levels.append(g.conv(x, f"{lateral}.conv", f"{lateral}.bn"))
@@ -169,7 +178,7 @@ def _trunk(g: _Graph, crops: Node, blocks: Sequence[int], size: int) -> tuple[No
     return g.flat(x if -(-size // 32) == GRID else g.resize(x)), levels
 
 
-def _corrected(g: _Graph, raw: dict[str, Node], levels: list[Node]) -> dict[str, Node]:
+def _corrected(g: Graph, raw: dict[str, Node], levels: list[Node]) -> dict[str, Node]:
     """The heads' outputs with what the windows add, then the features at the points that those found."""
     points = g.shaped_points(raw["points"])
     corrections = g.ops.concat([g.window(window, levels, points) for window in WINDOWS], 1)
@@ -187,7 +196,7 @@ def build(
 
     ranges: of the convolutions that compute in int8. watch: convolutions whose inputs become further outputs.
     """
-    g = _Graph(tensors, ranges)
+    g = Graph(tensors, ranges)
     crops = g.ops.parameter([-1, size, size, 3], np.uint8, INPUT)
     features, levels = _trunk(g, crops, blocks, size)
     raw = _corrected(g, {name: g.linear(features, f"heads.{name}") for name in HEADS}, levels)

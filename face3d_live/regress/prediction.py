@@ -44,7 +44,8 @@ class Prediction:
     seen along the crop's centre ray. scale: (B,) log of (half side of the crop in metres at the depth of the head's
     origin / `TYPICAL_HALF_SIDE`). position: (B, 2) the head's origin in crop coordinates. light: (B, 27).
     points: (B, 478, 2) crop coordinates and sigma: (B, 478) their standard deviation per axis, same unit.
-    confidence: (B,) 0..1, falls with the expected error of the points (`confidence_of_error`).
+    confidence: (B,) 0..1, falls with the expected error of the points (`confidence_of_error`). coefficients: (B, n) the
+    numbers of a regressor that has other ones than these (n = 257 for Deep3D), else (B, 0).
     """
 
     expression: Array
@@ -57,6 +58,7 @@ class Prediction:
     points: Array
     sigma: Array
     confidence: Array
+    coefficients: Array
 
     def __len__(self) -> int:
         return len(self.expression)
@@ -81,4 +83,5 @@ def decode(raw: Mapping[str, AnyArray]) -> Prediction:
         points=out["points"].reshape(batch, N_POINTS, 2),
         sigma=np.exp(np.clip(out["log_sigma"], *LOG_SIGMA)),
         confidence=(1 / (1 + np.exp(-out["confidence"][:, 0]))).astype(np.float32),
+        coefficients=np.zeros((batch, 0), np.float32),
     )

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from face3d_live.checks import checked_size
 from face3d_live.regress import activation_ranges, weights
-from face3d_live.regress.crop import CROP_SIZE
+from face3d_live.regress.crop import CROP_SIZE, Crop
 from face3d_live.regress.devices import resolve
-from face3d_live.regress.openvino_backend import OpenVinoBackend
+from face3d_live.regress.fit import FROM_NETWORK
+from face3d_live.regress.openvino_backend import OpenVinoBackend, weights_source
 from face3d_live.regress.prediction import Prediction, Raw, decode
 from face3d_live.regress.torch_backend import TorchBackend
-from face3d_live.typing import Device, Precision
+from face3d_live.typing import AnyArray, Device, Picture, Precision, Rgb
 
 
 class Backend(Protocol):
@@ -28,6 +29,8 @@ class Regressor:
 
     meta: the weights file's. device: "cpu", "gpu" or "cuda". precision: "fp32", "bf16", "fp16" or "int8".
     """
+
+    prior = FROM_NETWORK
 
     def __init__(self, meta: dict[str, Any], device: str, precision: str, backend: Backend) -> None:
         self.meta, self.device, self.precision, self._backend = meta, device, precision, backend
@@ -51,7 +54,12 @@ class Regressor:
             stored = weights.load(path)
             return cls(stored.meta, found, chosen, TorchBackend(stored, found, chosen))
         meta = weights.load_meta(path)
-        return cls(meta, found, chosen, OpenVinoBackend.load(path, found.upper(), chosen, threads, ranges or {}))
+        source = weights_source(path, (ranges or {}) if chosen == "int8" else {})
+        return cls(meta, found, chosen, OpenVinoBackend.load(source, found.upper(), chosen, threads))
+
+    def cut(self, rgb: Rgb, square: Crop, points: AnyArray | None = None) -> tuple[Picture, Crop]:
+        """The square itself, see `interface.FaceRegressor`: this network was trained on the crop rule's."""
+        return square.extract(rgb), square
 
     def predict(self, crops: NDArray[np.uint8]) -> Prediction:  # (B, 112, 112, 3) RGB
         """Codes and points of each crop. Raises ValueError on another shape or type, and on no crops."""

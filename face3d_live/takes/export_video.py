@@ -68,10 +68,11 @@ def write_video(
     check(out, alpha, size)
     even = resample_uniform(take, take.header.fps)
     with replacing(out) as temporary:
-        _encode(_pictures(even, size, alpha), temporary, even.header.fps, size, alpha, len(even), on_frame, sound)
+        _encode(draw_pictures(even, size, alpha), temporary, even.header.fps, size, alpha, len(even), on_frame, sound)
 
 
-def _pictures(take: Take, size: int, alpha: bool) -> Iterator[Rgba]:
+def draw_pictures(take: Take, size: int, alpha: bool) -> Iterator[Rgba]:
+    """The head at every frame of a take: (size, size, 4), row 0 = top."""
     head = Head.load()
     renderer = Renderer(head, size, size, "medium")
     try:

@@ -51,7 +51,7 @@ class FaceCovering:
 
 
 @dataclass(frozen=True)
-class _Zone:
+class _CoverZones:
     """Masks (SIZE, SIZE). bare: where the skin's colour is measured; under: nose, cheeks, chin, lips; face: all that
     may be covered; lower: the part of it below the eyes; upper: the forehead; deep: below nose and upper lip."""
 
@@ -68,7 +68,7 @@ def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCoveri
 
     linear: (S, S, 3) linear colours as the photo has them, under their light; weight: (S, S) how well they are seen.
     """
-    zone = _zone(head, SIZE)
+    zone = _cover_zones(head, SIZE)
     light = cv2.resize(np.asarray(linear, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     known = cv2.resize(np.asarray(weight, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     seen, shown = known > _SEEN, known > _SHOWN
@@ -111,7 +111,7 @@ def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
     return bool(apart[1:, 1:].max() < _SCARF_ALIKE and unlike[1:].min() > _SCARF_UNLIKE)
 
 
-def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _Zone) -> Mask:
+def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _CoverZones) -> Mask:
     """Texels below the eyes that are nearer to the cloth's colours than to the skin's, or far from its hue; on the
     forehead those that are plainly the cloth's."""
     scale = np.array([1, 1, _BRIGHTNESS], np.float32)
@@ -125,7 +125,7 @@ def _like_cloth(colour: Array, own: Array, under: list[Array], zone: _Zone) -> M
     return np.asarray(cv2.morphologyEx(odd.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0)
 
 
-def _softened(mask: Mask, zone: _Zone) -> Array:
+def _softened(mask: Mask, zone: _CoverZones) -> Array:
     """The mask closed, dilated and blurred."""
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((_CLOSE, _CLOSE), np.uint8))
     wide = cv2.dilate(closed, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH))) > 0
@@ -137,7 +137,7 @@ def _median(colour: Array, where: Mask) -> Array | None:  # -> (3,)
 
 
 @per_head
-def _zone(head: Head, size: int) -> _Zone:
+def _cover_zones(head: Head, size: int) -> _CoverZones:
     texels = texels_of(head, size)
     x, y, _ = np.moveaxis(texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False), -1, 0)
 
@@ -156,4 +156,4 @@ def _zone(head: Head, size: int) -> _Zone:
     face = of(*FACE)
     lower = face & (y < eyes - 0.006) & ~of("forehead", "eyelids_left", "eyelids_right", "brows_left", "brows_right")
     deep = of("lips_upper", "lips_lower", "chin", "cheeks", "jaw") & (y < base - _ALL_BELOW)
-    return _Zone(bare, under, face, lower, of("forehead"), deep)
+    return _CoverZones(bare, under, face, lower, of("forehead"), deep)

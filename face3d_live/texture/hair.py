@@ -40,7 +40,7 @@ _DEEP, _ROUGH, _ROUGH_ALONE, _DEEP_ALONE = 0.9, 0.9, 2.8, 1.15
 
 
 @dataclass(frozen=True)
-class _Zone:
+class _HairZones:
     """Masks (S, S). own: reference skin; over: where hair is searched; deep: the part of that beyond the hairline;
     root: the scalp next to the forehead."""
 
@@ -55,7 +55,7 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
 
     seen: sRGB 0..1, the light divided out; known: how well each texel was seen, 0..1.
     """
-    zone = _zone(head, len(seen))
+    zone = _hair_zones(head, len(seen))
     sure = zone.own & (known > _SEEN)
     candidates = (zone.over | zone.root) & (known > _SEEN)
     if sure.sum() < _FEW or not candidates.any():
@@ -79,7 +79,7 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
     return np.asarray(locks)
 
 
-def _rooted(hair: Mask, zone: _Zone) -> list[Mask]:
+def _rooted(hair: Mask, zone: _HairZones) -> list[Mask]:
     """The connected components that reach the scalp, each as far as it lies over the skin."""
     _, pieces = cv2.connectedComponents(hair.astype(np.uint8), connectivity=8)
     count = int(pieces.max()) + 1
@@ -101,7 +101,7 @@ def _roughness(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
 
 
 @per_head
-def _zone(head: Head, size: int) -> _Zone:
+def _hair_zones(head: Head, size: int) -> _HairZones:
     texels = texels_of(head, size)
     place = texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False)
     x, y, z = np.moveaxis(place, -1, 0)
@@ -120,4 +120,4 @@ def _zone(head: Head, size: int) -> _Zone:
     edge = float(head.template[head.regions["forehead"], 1].max())
     root = of("scalp") & (y < edge + _ROOT) & (z > 0)
     beside = cv2.dilate(of("scalp").astype(np.uint8), np.ones((2 * _EDGE + 1, 2 * _EDGE + 1), np.uint8)) > 0
-    return _Zone(own, over, over & ~beside, root)
+    return _HairZones(own, over, over & ~beside, root)

@@ -34,7 +34,7 @@ _WIDER = 3  # texels around a line that go with it
 
 
 @dataclass(frozen=True)
-class _Zone:
+class _RimZones:
     """Masks (S, S). whole: where rims may run; brow: the part of that where hair is as dark."""
 
     whole: Mask
@@ -46,7 +46,7 @@ def trace_rims(found: Mask, bright: Array, head: Head) -> Mask:  # (S, S) bool, 
 
     bright: logarithm of light relative to the expected skin.
     """
-    zone = _zone(head, len(bright))
+    zone = _rim_zones(head, len(bright))
     seeds = found & zone.whole
     if not seeds.any():
         return seeds
@@ -81,7 +81,7 @@ def _bridged(line: Array, found: Mask, bright: Array) -> bool:  # all (S, S)
 
 
 @per_head
-def _zone(head: Head, size: int) -> _Zone:
+def _rim_zones(head: Head, size: int) -> _RimZones:
     texels = texels_of(head, size)
     place = texels.at(head.topology(LEVEL).refine(head.template))
     points = head.points(head.template)
@@ -99,4 +99,4 @@ def _zone(head: Head, size: int) -> _Zone:
     whole &= share_of(head, texels, ("scalp", "ears")) < 0.5
     brow = share_of(head, texels, ("brows_left", "brows_right"))
     grown = cv2.dilate(texels.image(brow, pad=False), np.ones((5, 5)))
-    return _Zone(texels.image(whole, pad=False), grown > 0.1)
+    return _RimZones(texels.image(whole, pad=False), grown > 0.1)

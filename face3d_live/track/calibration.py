@@ -15,7 +15,7 @@ import numpy as np
 
 from face3d_live.arrays import finite
 from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
-from face3d_live.errors import InputError
+from face3d_live.errors import ConflictError, InputError
 from face3d_live.rotations import angle_between, from_quaternion, to_euler, to_quaternion
 from face3d_live.track.smoothing import signed_gaze, with_gaze
 from face3d_live.typing import AnyArray, Array
@@ -69,10 +69,10 @@ class Calibration:
     def measure(cls, recent: Sequence[HeadCodes]) -> Calibration:
         """The neutral face of the last half second of codes (not calibrated ones).
 
-        Raises InputError: "no-face", "moving", "turned-away".
+        Raises ConflictError: "no-face", "moving", "turned-away".
         """
         if len(recent) < LEAST:
-            raise InputError("no-face", "hold your face in view of the camera for a second, then calibrate again")
+            raise ConflictError("no-face", "hold your face in view of the camera for a second, then calibrate again")
         rotations = np.stack([codes.rotation for codes in recent])
         places = np.stack([codes.translation for codes in recent])
         faces = np.stack([codes.expression for codes in recent])
@@ -80,10 +80,10 @@ class Calibration:
         turn = float(np.max(angle_between(rotations, rotation[None])))
         shift = float(np.linalg.norm(np.ptp(places[:, :2], axis=0)))  # distance is too noisy to judge by
         if turn > TURN or shift > SHIFT or np.ptp(faces, axis=0)[~_RESTLESS].max() > CHANGE:
-            raise InputError("moving", "keep head and face still for a second, then calibrate again")
+            raise ConflictError("moving", "keep head and face still for a second, then calibrate again")
         yaw, pitch, _ = to_euler(rotation)
         if max(abs(yaw), abs(pitch)) > AWAY:
-            raise InputError("turned-away", "look towards the camera, then calibrate again")
+            raise ConflictError("turned-away", "look towards the camera, then calibrate again")
         # The median, not the mean: a blink in the middle must not count.
         return cls(np.median(faces, axis=0).astype(np.float32), rotation, places.mean(0).astype(np.float32))
 
@@ -95,19 +95,21 @@ class Calibration:
     def with_range(self, step: str, recent: Sequence[HeadCodes]) -> Calibration:
         """With the movement of `step` (a key of `STEPS`), held for the last `RANGE_SPAN` seconds of codes, as full.
 
-        Raises InputError: "no-step", "no-face", "turned-away", "no-movement".
+        Raises InputError "no-step"; ConflictError: "no-face", "turned-away", "no-movement".
         """
         if step not in STEPS:
             raise InputError("no-step", f"no movement is called {step[:20]!r}: choose {', '.join(STEPS)}")
         if len(recent) < LEAST:
-            raise InputError("no-face", "hold your face in view of the camera for two seconds, then try again")
+            raise ConflictError("no-face", "hold your face in view of the camera for two seconds, then try again")
         yaw, pitch, _ = to_euler(mean_rotation(np.stack([codes.rotation for codes in recent])))
         if max(abs(yaw), abs(pitch)) > AWAY:
-            raise InputError("turned-away", "look towards the camera, then try again")
+            raise ConflictError("turned-away", "look towards the camera, then try again")
         channels = [ARKIT.index(name) for name in STEPS[step]]
         held = np.percentile([codes.expression[channels] for codes in recent], HELD, axis=0)
         if np.any(held - self.expression[channels] < RISE):
-            raise InputError("no-movement", f"too little was seen to move: {_CURES[step]}, and hold it, then try again")
+            raise ConflictError(
+                "no-movement", f"too little was seen to move: {_CURES[step]}, and hold it, then try again"
+            )
         peak = self.peak.copy()
         peak[channels] = held
         return replace(self, peak=peak)

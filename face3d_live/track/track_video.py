@@ -117,6 +117,7 @@ def track_video(
     tracker: Tracker | None = None,
     calibration: Path | None = None,
     precision: Precision = "auto",
+    regressor: str = "own",
 ) -> Summary:
     """Track the largest face of a video and write `out` (.npz), all of it or nothing.
 
@@ -125,7 +126,7 @@ def track_video(
     """
     person = load_profile(calibration).calibration if calibration is not None else None
     with Video.open(path) as video:
-        tracker = tracker or Tracker.load(device, precision, smooth=smooth)
+        tracker = tracker or Tracker.load(device, precision, smooth=smooth, regressor=regressor)
         tracker.calibration = person or tracker.calibration
         rows = Rows()
         for rgb, t in _with_bar(video, path.name) if progress else video:

@@ -71,14 +71,20 @@ class Tracker:
         self.reset()
 
     @classmethod
-    def load(cls, device: Device = "auto", precision: Precision = "auto", *, smooth: bool = True) -> Tracker:
-        """A tracker on the models that come with the project. Raises AssetError where one is missing."""
+    def load(
+        cls, device: Device = "auto", precision: Precision = "auto", *, smooth: bool = True, regressor: str = "own"
+    ) -> Tracker:
+        """A tracker on the models that come with the project, or on another regressor (`deep3d:FOLDER`).
+
+        Raises AssetError where a file is missing, InputError "bad-regressor".
+        """
         from face3d_live.head.model import Head
+        from face3d_live.regress.choose import load_regressor
         from face3d_live.regress.estimate import Estimator
-        from face3d_live.regress.runtime import Regressor
 
         head = Head.load()
-        return cls(Estimator(Regressor.load(device, precision=precision), head), head, smooth=smooth)
+        network = load_regressor(regressor, head, device, precision)
+        return cls(Estimator(network, head), head, smooth=smooth)
 
     def reset(self) -> None:
         """Forget the face and the person; the calibration stays."""
@@ -161,7 +167,7 @@ class Tracker:
         """
         assert self._previous is not None
         size, roll = (camera.width, camera.height), self._crop.roll
-        estimate = self._estimate(rgb, self._crop, camera)
+        estimate = self._estimate(rgb, self._crop, camera, self._previous.points)
         verdict = validate_estimate(estimate, self._previous, self._now, size)
         face: Detection | None = None
         if verdict == "doubtful" or (verdict == "good" and self._now - self._asked >= DETECTOR_PERIOD):
@@ -218,9 +224,9 @@ class Tracker:
             self._identity = before
         return estimate
 
-    def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera) -> FaceEstimate:
+    def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera, points: AnyArray | None = None) -> FaceEstimate:
         known = self._identity.shape if self._smooth and self._identity.known else None
-        return self._estimator.estimate(rgb, crop, camera, known)
+        return self._estimator.estimate(rgb, crop, camera, known, points)
 
     # --- without a track ----------------------------------------------------------------------------------------------
 
@@ -270,7 +276,7 @@ class Tracker:
         lost = validate_estimate(estimate, None, self._now, (camera.width, camera.height)) == "lost"
         if lost or estimate.confidence < least:
             return None
-        return self._estimate(rgb, crop_from_points(estimate.points_px, roll), camera)
+        return self._estimate(rgb, crop_from_points(estimate.points_px, roll), camera, estimate.points_px)
 
     def _by_preference(self, faces: list[Detection]) -> list[Detection]:
         """Largest first; but a face lost a moment ago before all others, and at first no others at all."""

@@ -37,8 +37,16 @@ class FaceEstimate(Protocol):
 class EstimatesHeads(Protocol):
     """The network with its fit."""
 
-    def estimate(self, frame_rgb: Rgb, crop: Crop, camera: Camera, identity: Array | None = None) -> FaceEstimate:
-        """The head in a crop of a frame; `identity` (80,) is its shape where that is known."""
+    def estimate(
+        self,
+        frame_rgb: Rgb,
+        crop: Crop,
+        camera: Camera,
+        identity: Array | None = None,
+        points: AnyArray | None = None,
+    ) -> FaceEstimate:
+        """The head in a crop of a frame; `identity` (80,) is its shape where that is known; `points` (478, 2) frame
+        pixels are those of the estimate before this one, where there is one."""
 
 
 class DetectsFaces(Protocol):

@@ -33,14 +33,14 @@ MAX_ZOOM = 1.35
 def mirror_shape(head: Head) -> Array:  # -> (80, 80): mirrored code = code @ matrix
     """The shape code of the mirrored head, as a linear map (least squares over the vertices)."""
     flip = np.array([-1, 1, 1], np.float32)
-    partner = _mirror_vertices(head.template)
+    partner = mirror_vertices(head.template)
     basis = head.shape_basis.reshape(len(head.shape_basis), -1)
     mirrored = (head.shape_basis[:, partner] * flip).reshape(len(basis), -1)
     gram = basis @ basis.T
     return np.linalg.solve(gram, basis @ mirrored.T).T.astype(np.float32)
 
 
-def _mirror_vertices(template: AnyArray) -> AnyArray:  # (V, 3) -> (V,)
+def mirror_vertices(template: AnyArray) -> AnyArray:  # (V, 3) -> (V,)
     """The vertex on the other side of each vertex."""
     from scipy.spatial import cKDTree
 
@@ -62,7 +62,7 @@ def plain(batch: Mapping[str, AnyArray], size: int, device: str | torch.device =
     tensors = to_tensors(batch, device)
     count = len(tensors["image"])
     zero = torch.zeros(count, device=device)
-    return _reframe(tensors, size, zoom=zero + 1, shift=torch.zeros(count, 2, device=device), roll=zero)
+    return reframe(tensors, size, zoom=zero + 1, shift=torch.zeros(count, 2, device=device), roll=zero)
 
 
 class Augmenter:
@@ -91,7 +91,7 @@ class Augmenter:
         zoom = torch.exp(self._normal(count) * 0.11 + 0.01).clamp(1 / MAX_ZOOM, MAX_ZOOM)
         shift = (self._normal(count, 2) * 0.09).clamp(-MAX_SHIFT, MAX_SHIFT)
         roll = self._normal(count) * math.radians(8)
-        out = _reframe(out, size, zoom.to(device), shift.to(device), roll.to(device))
+        out = reframe(out, size, zoom.to(device), shift.to(device), roll.to(device))
         out["image"], out["visible"] = damage.occlude(out["image"], out["points"], out["visible"], self._random)
         out["image"] = damage.degrade(out["image"], self._random)
         return out
@@ -134,7 +134,7 @@ def flip(batch: Batch, which: Tensor, mirror: Tensor | None) -> Batch:  # which 
     return out
 
 
-def _reframe(batch: Batch, size: int, zoom: Tensor, shift: Tensor, roll: Tensor) -> Batch:
+def reframe(batch: Batch, size: int, zoom: Tensor, shift: Tensor, roll: Tensor) -> Batch:
     """Cut another square out of the stored pictures.
 
     zoom (B,) of its side, shift (B, 2) of its centre in crop coordinates, roll (B,) radians by which the content turns
@@ -154,8 +154,8 @@ def _reframe(batch: Batch, size: int, zoom: Tensor, shift: Tensor, roll: Tensor)
     out["focal"] = batch["focal"] / zoom
     upright = torch.zeros(len(roll), 3, 3, device=roll.device)
     upright[:, 0, 0], upright[:, 0, 1], upright[:, 1, 0], upright[:, 1, 1], upright[:, 2, 2] = cos, -sin, sin, cos, 1
-    out["rotation"] = upright @ _towards_axis(shift, batch["focal"]) @ batch["rotation"]
-    out["light"] = _roll_light(batch["light"], roll)
+    out["rotation"] = upright @ towards_axis(shift, batch["focal"]) @ batch["rotation"]
+    out["light"] = roll_light(batch["light"], roll)
     return out
 
 
@@ -168,7 +168,7 @@ def _sample(image: Tensor, size: int, matrix: Tensor, shift: Tensor) -> Tensor:
     return nn.avg_pool2d(out, 2) if fine != size else out
 
 
-def _towards_axis(shift: Tensor, focal: Tensor) -> Tensor:  # (B, 2), (B,) -> (B, 3, 3)
+def towards_axis(shift: Tensor, focal: Tensor) -> Tensor:  # (B, 2), (B,) -> (B, 3, 3)
     """The smallest rotation that brings the ray through `shift` onto the optical axis (Rodrigues)."""
     ray = nn.normalize(torch.cat([shift * shift.new_tensor([1.0, -1.0]), -focal[:, None]], -1), dim=-1)
     axis = torch.linalg.cross(ray, ray.new_tensor([0.0, 0.0, -1.0]).expand_as(ray))
@@ -179,7 +179,7 @@ def _towards_axis(shift: Tensor, focal: Tensor) -> Tensor:  # (B, 2), (B,) -> (B
     return torch.eye(3, device=ray.device) + skew + skew @ skew / (1 + cosine)
 
 
-def _roll_light(light: Tensor, roll: Tensor) -> Tensor:  # (B, 27), (B,)
+def roll_light(light: Tensor, roll: Tensor) -> Tensor:  # (B, 27), (B,)
     """Spherical harmonics turned about z: each pair of order m turns by m times the angle."""
     bands = light.reshape(-1, 9, 3)
     out = bands.clone()

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
 from face3d_live.regress import weights
+from face3d_live.regress.choose import OWN, load_regressor
 from face3d_live.regress.devices import cuda_available
 from face3d_live.regress.network import THIN, Architecture
 from face3d_live.regress.runtime import Regressor
@@ -31,8 +32,8 @@ from face3d_live.train.augment import mirror_shape
 from face3d_live.train.data.pool import PORTRAIT_SHARE, Mixture, Pool
 from face3d_live.train.data.prepare import prepare
 from face3d_live.train.evaluate import answers as evaluation
+from face3d_live.train.evaluate import comparison, run
 from face3d_live.train.evaluate import report as evaluate_report
-from face3d_live.train.evaluate import run
 from face3d_live.train.quantise import quantise
 from face3d_live.train.readout import gather, refit
 from face3d_live.train.synthetic import generate
@@ -41,8 +42,8 @@ from face3d_live.typing import Device, Precision
 #: `--quick`: a thin network on a handful of synthetic heads, to see that everything works together. Its point error on
 #: other heads must come down to this part of what it was before (an untrained network answers with the average face).
 QUICK_MARGIN = 0.9
-QUICK_TRAIN, QUICK_TEST = 400, 64
-QUICK = loop.Recipe(THIN, samples=3_200, batch=16, rate=4e-3, warm_up=20, average=0.99, sizes=((1.0, 48),))
+QUICK_TRAIN, QUICK_TEST = 240, 32
+QUICK = loop.Recipe(THIN, samples=2_000, batch=16, rate=6e-3, warm_up=10, average=0.99, sizes=((1.0, 48),))
 
 
 def train_network(
@@ -136,6 +137,35 @@ def evaluate_weights(
     Console().print(evaluate_report.terminal_table(report))
     evaluate_report.save(report, folder, pictures)
     return report
+
+
+def compare_regressors(
+    regressor: str,
+    beside: Path | None,
+    folder: Path = Path("training"),
+    data: Path = Path("../shared/data"),
+    limit: int | None = None,
+    device: Device = "auto",
+    compare: bool = False,
+    precision: Precision = "auto",
+) -> dict[str, dict[str, Any]]:
+    """Measure another regressor (`regress.choose`) as `evaluate_weights` does, and a weights file beside it, if given.
+
+    One table, printed and saved as `comparison.md`, beside each one's own report in `<folder>/evaluation-<name>`.
+    The reports by name.
+    """
+    head = Head.load()
+    loads = {regressor.partition(":")[0]: lambda: load_regressor(regressor, head, device, precision, 2)}
+    if beside is not None:
+        loads[OWN] = lambda: Regressor.load(device, beside, 2, precision)
+    reports = {}
+    for name, load in loads.items():
+        report, pictures = run.evaluate_all(load, folder, data, limit, compare, out=folder / f"evaluation-{name}")
+        evaluate_report.save(report, folder / f"evaluation-{name}", pictures)
+        reports[name], compare = report, False  # MediaPipe has answered by now
+    Console().print(comparison.comparison_table(reports))
+    (folder / "comparison.md").write_text(comparison.comparison_markdown(reports))
+    return reports
 
 
 def run_with_progress(trainer: loop.Trainer, folder: Path) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.regress import activation_ranges, openvino_graph, weights
 from face3d_live.regress.activation_ranges import Ranges
-from face3d_live.regress.openvino_backend import OpenVinoBackend
+from face3d_live.regress.openvino_backend import OpenVinoBackend, weights_source
 from face3d_live.regress.openvino_loader import core
 from face3d_live.regress.prediction import HEADS, Prediction, decode
 from face3d_live.regress.runtime import sized
@@ -58,7 +58,8 @@ def measure(stored: weights.Weights, crops: Crops) -> Ranges:
 
 def answers(path: Path, crops: Crops, precision: str, ranges: Ranges) -> Prediction:
     """Of the weights file, in that precision."""
-    backend, size = OpenVinoBackend.load(path, "CPU", precision, 1, ranges), weights.load_meta(path)["size"]
+    backend = OpenVinoBackend.load(weights_source(path, ranges), "CPU", precision, 1)
+    size = weights.load_meta(path)["size"]
     batches = [backend.run(sized(crops[start : start + BATCH], size)) for start in range(0, len(crops), BATCH)]
     return decode({name: np.concatenate([raw[name] for raw in batches]) for name in HEADS})
 

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 import itertools
 
-from face3d_live.train.command import PORTRAIT_SHARE
+from face3d_live.train.data.pool import PORTRAIT_SHARE
 from face3d_live.train.data.portraits import Portrait
 
 SIZES = {"plain": 50, "real": 50, "clips": 14} | {

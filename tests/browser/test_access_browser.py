@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.LiveSer
     os.environ["FACE3D_TOKEN"] = TOKEN
     try:
         arguments = ("--host", "0.0.0.0", "--tls", "auto", "--frame-ancestors", "*")
-        made = support.LiveServer(folder / "log.txt", *arguments)
+        made = support.LiveServer(folder, *arguments)
         made.url = made.url.replace("http://", "https://")
         made.start()
     finally:

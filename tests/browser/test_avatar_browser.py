@@ -13,6 +13,7 @@ from avatar_pipeline import AvatarPipeline
 from avatar_support import changed, fox
 from live_helpers import serve
 from playwright.async_api import async_playwright, expect
+from waiting import until
 
 pytestmark = [
     pytest.mark.browser,
@@ -39,11 +40,10 @@ async def orange(page) -> float:
 
 
 async def until_orange(page, wanted: bool) -> None:
-    for _ in range(150):
-        if (await orange(page) > 0.1) == wanted:
-            return
-        await page.wait_for_timeout(200)
-    raise AssertionError(f"fur in the video: {await orange(page):.2f}")
+    async def as_wanted() -> bool:
+        return (await orange(page) > 0.1) == wanted
+
+    await until(as_wanted)
 
 
 async def test_the_avatar_tab(tmp_path: Path) -> None:

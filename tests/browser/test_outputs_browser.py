@@ -9,6 +9,7 @@ from live_helpers import serve
 from outputs_helpers import Receiver, blends_of
 from playwright.async_api import async_playwright
 from protocol_frames import frame_of
+from waiting import beats, until
 
 pytestmark = [
     pytest.mark.browser,
@@ -21,9 +22,8 @@ async def frames(served):
     """A face with an open jaw, 30 times a second."""
 
     async def publish():
-        while True:
+        async for _ in beats(30):
             served.live.hub.publish(frame_of(jawOpen=0.4, mouthSmileLeft=0.5))
-            await asyncio.sleep(1 / 30)
 
     publishing = asyncio.create_task(publish())
     try:
@@ -49,12 +49,8 @@ async def page_of(served, width, height):
             await browser.close()
 
 
-async def newest(receiver, name, wanted, seconds=20):
-    async with asyncio.timeout(seconds):
-        while True:
-            if abs(blends_of(receiver.packets()).get(name, -1) - wanted) < 0.011:
-                return
-            await asyncio.sleep(0.05)
+async def newest(receiver, name, wanted):
+    await until(lambda: abs(blends_of(receiver.packets()).get(name, -1) - wanted) < 0.011)
 
 
 async def test_add_tune_save_pause_remove(tmp_path):
@@ -83,8 +79,13 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await page.click("[role=switch]", force=True)
         await page.wait_for_selector("li[data-state=off]")
         receiver.packets()
-        await asyncio.sleep(0.3)
+        other = Receiver()  # one that does get packets meanwhile
+        served.live.outputs.add(f"vmc://127.0.0.1:{other.port}?rate=120")
+        for _ in range(10):
+            await until(other.packets)
         assert receiver.packets() == []
+        await served.live.outputs.remove(next(o for o in served.live.outputs if o.address.port == other.port))
+        other.close()
 
         await page.fill(".out-form input[name=host]", "224.0.0.1")
         await page.click(".out-form button")

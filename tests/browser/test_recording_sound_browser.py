@@ -35,17 +35,9 @@ def beeps(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def page(folder) -> Iterator:
+def page(tmp_path_factory, server, takes) -> Iterator:
+    folder = tmp_path_factory.mktemp("devices")
     camera, microphone = support.camera_file(folder), beeps(folder / "beeps.wav")
-    server = support.LiveServer(folder / "log.txt")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(folder))
-        server.start()
     flags = [
         *support.FLAGS,
         f"--use-file-for-fake-video-capture={camera}",
@@ -54,7 +46,8 @@ def page(folder) -> Iterator:
     with support.running(server.url, flags) as page:
         page.check("#panel-tabs input[value=takes]")
         yield page
-    server.kill()
+    for path in takes.iterdir():
+        path.unlink()
 
 
 def record(page, seconds: int) -> None:
@@ -71,21 +64,19 @@ def test_a_microphone_that_is_not_allowed_is_said(page) -> None:
     expect(page.locator("#with-microphone")).not_to_be_checked()
 
 
-def test_nothing_is_kept_of_what_is_not_ticked(page, folder) -> None:
+def test_nothing_is_kept_of_what_is_not_ticked(page, takes) -> None:
     record(page, 2)
-    assert {path.suffix for path in (folder / "face3d-live" / "takes").iterdir()} == {".jsonl"}
+    assert {path.suffix for path in takes.iterdir()} == {".jsonl"}
 
 
-def test_voice_and_render_are_recorded_in_step(page, folder, tmp_path) -> None:
-    takes = folder / "face3d-live" / "takes"
+def test_voice_and_render_are_recorded_in_step(page, takes, tmp_path) -> None:
     page.context.grant_permissions(["camera", "microphone"])
     page.check("#with-microphone")
     page.check("#with-render")
     expect(page.locator(".extras meter")).to_be_visible(timeout=20_000)
     expect(page.locator(".extras .fine")).to_contain_text("only while it records")
     expect(page.locator("#record")).to_have_attribute("title", re.compile("what is ticked in Takes"))
-    page.wait_for_timeout(6000)  # Chromium reports its clocks every few seconds
-    record(page, 5)
+    record(page, 4)
     (path,) = takes.glob("*.wav")
     take = load(path.with_suffix(".jsonl"))
     with wave.open(str(path)) as file:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from live_helpers import serve
 from playwright.async_api import async_playwright
+from waiting import until
 
 from face3d_live.codes import INDEX
+from face3d_live.live.webrtc.audio_receiver import StreamClock
 from face3d_live.takes.reader import load
 
 pytestmark = [
@@ -19,7 +21,7 @@ pytestmark = [
 ]
 RATE = 48_000
 
-#: A camera and a microphone that flash and beep together, every 1.5 s for 0.3 s. Opening the sound begins them.
+#: A camera and a microphone that flash and beep together, every 1.2 s for 0.3 s. Opening the sound begins them.
 FLASHING = """() => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
   const paint = canvas.getContext("2d"), sound = new AudioContext();
@@ -29,7 +31,7 @@ FLASHING = """() => {
   tone.start();
   let on = false;
   setInterval(() => {
-    const now = performance.now() % 1500 < 300;
+    const now = performance.now() % 1200 < 300;
     if (now !== on) gate.gain.setValueAtTime(now ? 0.8 : 0, sound.currentTime);
     on = now;
     paint.fillStyle = on ? "#e8e8e8" : "#404040";
@@ -40,8 +42,10 @@ FLASHING = """() => {
 }"""
 
 
-async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path) -> None:
+async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path, monkeypatch) -> None:
     """Chromium's own clocks and reports, through the page; the pipeline takes brightness for an open mouth."""
+    reported, clocks = StreamClock.reported, set()
+    monkeypatch.setattr(StreamClock, "reported", lambda clock, *report: (clocks.add(clock), reported(clock, *report)))
     async with serve(takes=tmp_path) as served, async_playwright() as playwright:
         flags = [*support.FLAGS, "--autoplay-policy=no-user-gesture-required"]
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
@@ -52,9 +56,10 @@ async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path)
         await page.wait_for_selector("body[data-state=live]", timeout=40_000)
         await page.check("#panel-tabs input[value=takes]")
         await page.check("#with-microphone")
-        await page.wait_for_timeout(7000)  # Chromium reports its clocks every few seconds
+        await until(lambda: len(clocks) == 2)  # Chromium has told when it sent what, of both tracks
         await page.click("#record")
-        await page.wait_for_timeout(7000)
+        (session,) = served.live.sessions
+        await until(lambda: session.recorder is not None and session.recorder.state()["seconds"] > 5.2)
         await page.click("#record")
         await page.wait_for_selector("#takes li", timeout=20_000)
         await chromium.close()

@@ -9,6 +9,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import browser_support as support
 import cv2
@@ -25,13 +26,6 @@ pytestmark = [
     pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
 
-GRAB = """() => {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 96;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(document.querySelector("#head"), 0, 0, 96, 96);
-  return Array.from(context.getImageData(0, 0, 96, 96).data);
-}"""
 FITS = """() => {
   const parts = document.querySelectorAll("button, a, select, input:not([type=radio]), .views label");
   return document.documentElement.scrollWidth <= innerWidth && [...parts].filter((e) => e.offsetParent).every((e) => {
@@ -46,6 +40,19 @@ window.fetch = (path, options) => {
   if (options?.body instanceof FormData) window.forms.push([path, Object.fromEntries(options.body)]);
   return original(path, options);
 };"""
+#: Counts the pictures of the head: those that were asked for and drawn, and whether the last is a fine one.
+LOOKS = """window.looks = { asked: 0, drawn: 0, fine: false };
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (text) {
+  window.looks.asked++;
+  window.looks.fine = JSON.parse(text).fine;
+  send.call(this, text);
+};
+const draw = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (...args) {
+  if (this.canvas.id === "head") window.looks.drawn++;
+  draw.apply(this, args);
+};"""
 #: Drops a file of these bytes onto the page.
 DROP = """(bytes) => {
   const dataTransfer = new DataTransfer();
@@ -54,14 +61,6 @@ DROP = """(bytes) => {
     document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.LiveServer]:
-    live = support.LiveServer(tmp_path_factory.mktemp("server") / "log.txt")
-    live.start()
-    yield live
-    live.kill()
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +97,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_page(browser, server, *, width: int = 1280, height: int = 800, language: str = "en-US", path="studio.html"):
     """A page in a context of its own, its script errors collected in `page.faults`."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, locale=language)
-    context.add_init_script(FORMS)
+    for script in (FORMS, LOOKS):
+        context.add_init_script(f"{{{script}}}")
     page = context.new_page()
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
@@ -111,28 +111,13 @@ def put(page, photo: Path) -> None:
     page.set_input_files("#file", photo)
 
 
-def make(page, photo: Path) -> None:
-    """From a file to the head."""
-    put(page, photo)
-    page.wait_for_selector("#make:enabled", timeout=40_000)
-    page.click("#make")
-    page.wait_for_selector("body[data-state=live]", timeout=90_000)
-
-
-def grab(page) -> np.ndarray:  # (96, 96, 3)
-    return np.array(page.evaluate(GRAB), np.float64).reshape(96, 96, 4)[..., :3]
-
-
 def settled(page) -> np.ndarray:
     """The head, once its picture does not change any more."""
-    before = grab(page)
-    for _ in range(40):
-        page.wait_for_timeout(400)
-        after = grab(page)
-        if after.std() > 5 and np.array_equal(before, after):
-            return after
-        before = after
-    raise AssertionError("the picture does not come to rest")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    support.until(page, "looks.fine && looks.drawn === looks.asked")
+    shown = support.head_of(page)
+    assert shown.std() > 5
+    return shown
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +212,7 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
     assert download.value.suggested_filename == "face3d-head.zip"
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
         archive.extractall(tmp_path)
-    mesh = trimesh.load(tmp_path / "mesh.obj", force="mesh", process=False)
+    mesh: Any = trimesh.load(tmp_path / "mesh.obj", force="mesh", process=False)
     assert len(mesh.vertices) > 10_000
     texture = np.asarray(mesh.visual.material.image.convert("RGB"), np.float32)
     assert texture.shape[:2] == (1024, 1024) and texture.std() > 10
@@ -240,19 +225,7 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
     described = json.loads(glb[20 : 20 + struct.unpack_from("<I", glb, 12)[0]])
     targets = [target for mesh in described["meshes"] for target in mesh.get("extras", {}).get("targetNames", [])]
     assert set(ARKIT) <= set(targets)
-    assert trimesh.load(tmp_path / "head.glb").geometry
-
-
-def test_a_reload_keeps_the_head_and_delete_ends_it(page, server) -> None:
-    """The last test of the running page."""
-    link = page.get_attribute("#zip", "href")
-    page.reload()
-    page.wait_for_selector("body[data-state=live]", timeout=20_000)
-    assert settled(page).std() > 10
-    page.click("#delete")
-    page.wait_for_selector("body[data-state=idle]")
-    assert page.request.get(server.url + link).status == 404
-    assert "#job" not in page.url
+    assert trimesh.load_scene(tmp_path / "head.glb").geometry
 
 
 def test_refusals_say_their_cure(browser, server, photos) -> None:
@@ -386,12 +359,19 @@ def test_a_camera_that_is_asked_for_twice_is_opened_once(browser, server, photos
 
 
 @pytest.mark.parametrize("size", [(360, 640), (740, 360)])
-def test_phones_never_scroll_sideways(browser, server, photos, size) -> None:
-    page = open_page(browser, server, width=size[0], height=size[1])
-    assert page.evaluate(FITS)
-    make(page, photos / "portrait.jpg")
-    assert page.evaluate(FITS), "something hangs out of the page"
-    page.context.close()
+def test_phones_never_scroll_sideways(browser, server, page, size) -> None:
+    phone = open_page(browser, server, width=size[0], height=size[1])
+    assert phone.evaluate(FITS)
+    show_the_head_of(page, phone)
+    assert phone.evaluate(FITS), "something hangs out of the page"
+    phone.context.close()
+
+
+def show_the_head_of(page, other) -> None:
+    """What a link to a finished head does."""
+    other.goto(page.url)
+    other.reload()  # the address differs in its fragment only
+    other.wait_for_selector("body[data-state=live]", timeout=60_000)
 
 
 #: Texts and names that are shown and have Latin words in them.
@@ -411,12 +391,12 @@ NAMES = r"Face3D|JPEG|PNG|WebP|Blender|Unity|Unreal|Godot|UV|zip|MB|kB|\w+\.(obj
 
 
 @pytest.mark.parametrize("path", ["studio.html", ""])
-def test_the_chinese_pages_have_no_english_left(browser, server, photos, path) -> None:
-    page = open_page(browser, server, language="zh-CN", path=path)
+def test_the_chinese_pages_have_no_english_left(browser, server, page, path) -> None:
+    finished, page = page, open_page(browser, server, language="zh-CN", path=path)
     page.wait_for_selector("#sliders input, .meter", state="attached")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
     if path:
-        make(page, photos / "portrait.jpg")
+        show_the_head_of(finished, page)
         page.click(".single summary")
     left = [text for text in page.evaluate(LATIN) if re.search(r"[A-Za-z]{2}", re.sub(NAMES, "", text))]
     left = [text for text in left if text not in ARKIT]
@@ -428,15 +408,13 @@ def test_the_chinese_pages_have_no_english_left(browser, server, photos, path) -
     page.context.close()
 
 
-def test_a_snapshot_of_the_live_page_opens_in_the_studio(browser, server) -> None:
-    page = open_page(browser, server, path="")
-    page.click("#sample")
-    page.wait_for_selector("body[data-state=live]:has([data-reading=face].seen)", timeout=40_000)
-    with page.expect_download(timeout=60_000):
-        page.click("#snapshot")
-    with page.context.expect_page() as opened:
-        page.click("#to-studio")
-    studio = opened.value
-    studio.wait_for_selector("body[data-state=live]", timeout=20_000)
-    assert settled(studio).std() > 10
-    page.context.close()
+def test_a_reload_keeps_the_head_and_delete_ends_it(page, server) -> None:
+    """The last test of the running page."""
+    link = page.get_attribute("#zip", "href")
+    page.reload()
+    page.wait_for_selector("body[data-state=live]", timeout=20_000)
+    assert settled(page).std() > 10
+    page.click("#delete")
+    page.wait_for_selector("body[data-state=idle]")
+    assert page.request.get(server.url + link).status == 404
+    assert "#job" not in page.url

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 
 import browser_support as support
@@ -13,6 +12,7 @@ from avatar_support import fox
 from live_helpers import Browser, serve
 from PIL import Image
 from playwright.async_api import async_playwright
+from waiting import until
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,9 +27,11 @@ async def picture_of(page, transparent: bool = True) -> np.ndarray:
 
 
 async def fox_on(page) -> np.ndarray:
-    async with asyncio.timeout(30):
-        while not shows_the_fox(picture := await picture_of(page)):
-            await asyncio.sleep(0.2)
+    async def fox() -> list[np.ndarray]:
+        picture = await picture_of(page)
+        return [picture] if shows_the_fox(picture) else []
+
+    (picture,) = await until(fox)
     return picture
 
 
@@ -46,10 +48,16 @@ async def test_the_view_page():
         assert picture[0, 0, 3] == picture[0, -1, 3] == picture[-1, 0, 3] == picture[-1, -1, 3] == 0
         assert picture[110, 150].tolist()[3] == 255, "the head is solid"
         assert not await page.locator("#status").is_visible()
-        count = int(await page.get_attribute("#avatar", "data-pictures"))
-        async with asyncio.timeout(20):
-            while int(await page.get_attribute("#avatar", "data-pictures")) < count + 4:
-                await asyncio.sleep(0.1)
+
+        async def drawn() -> int:
+            return int(await page.get_attribute("#avatar", "data-pictures"))
+
+        count = await drawn()
+
+        async def four_more() -> bool:
+            return await drawn() >= count + 4
+
+        await until(four_more)
 
         await page.goto(f"{served.base}/view?bg=00ff00&ui=0&session={browser.session}&mirror=1")
         picture = await fox_on(page)

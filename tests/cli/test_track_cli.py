@@ -56,15 +56,7 @@ def test_the_file_holds_what_the_contract_says(tmp_path, smooth):
 
 
 def test_a_face_seen_badly_is_said_so(tmp_path):
-    tracker = fake_tracker()
-    sure = tracker._estimator.estimate
-
-    def estimate(*args):
-        found = sure(*args)
-        type(found).confidence = 0.2
-        return found
-
-    tracker._estimator.estimate = estimate
+    tracker = fake_tracker(confidence=0.2)
     summary = track_video(write_video(tmp_path / "a.mp4", [200] * 9), tmp_path / "o.npz", False, tracker=tracker)
     assert summary.warning is not None
     assert "confidence 0.20" in str(summary)

@@ -289,7 +289,7 @@ def test_what_films_cannot_do(talk, tmp_path, monkeypatch):
     for name, options, code in (("a.mp4", {"alpha": True}, "no-alpha"), ("a.webm", {"size": 63}, "bad-size")):
         with pytest.raises(InputError, match=code):
             export_video.write_video(talk, tmp_path / name, **options)
-    monkeypatch.setattr(export_video.av, "codecs_available", {"libvpx-vp9"})
+    monkeypatch.setattr(av, "codecs_available", {"libvpx-vp9"})
     with pytest.raises(AssetError, match=r"no-encoder.*webm"):
         export_video.write_video(talk, tmp_path / "a.mp4", 128)
     assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_trimesh_reads_the_head_with_uv_and_texture(tmp_path):
         "texture.png": png_bytes(texture),
     }
     write_folder(files, tmp_path / "head")
-    loaded = trimesh.load(tmp_path / "head" / "mesh.obj", process=False, force="mesh")
+    loaded: Any = trimesh.load(tmp_path / "head" / "mesh.obj", process=False, force="mesh")
     assert len(loaded.faces) == len(mesh.faces)
     np.testing.assert_allclose(loaded.bounds, [head.template.min(0), head.template.max(0)], atol=1e-5)
     image = np.asarray(loaded.visual.material.image.convert("RGB"))

@@ -1,6 +1,7 @@
 """head.glb: what the file says, and that a stranger can read it."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_little_light_comes_into_the_mouth(parsed, head):
 
 
 def test_trimesh_opens_it(data, head, codes):
-    scene = trimesh.load(io.BytesIO(data), file_type="glb")
+    scene: Any = trimesh.load(io.BytesIO(data), file_type="glb")
     (mesh,) = scene.geometry.values()
     assert len(mesh.faces) == len(head.topology("low").faces)
     np.testing.assert_allclose(mesh.bounds, [f(head.neutral(codes.shape), 0) for f in (np.min, np.max)], atol=1e-5)

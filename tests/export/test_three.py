@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import browser_support as support
 import numpy as np
@@ -113,7 +114,7 @@ def page(codes, take, tmp_path_factory) -> Iterator:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=list(FLAGS))
-        page = chromium.new_page()
+        page: Any = chromium.new_page()
         page.set_default_timeout(120_000)
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))

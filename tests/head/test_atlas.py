@@ -76,7 +76,7 @@ def test_ears_lie_in_the_corners(head):
 
 @pytest.mark.slow
 def test_a_symmetric_head_is_laid_out_again_without_flips_and_exactly_mirrored(head, capsys, monkeypatch):
-    monkeypatch.setattr(packing, "_GRID", 256)  # a coarser search for places is quicker
+    monkeypatch.setattr(packing, "GRID", 256)  # a coarser search for places is quicker
     partner = cKDTree(head.template).query(head.template * [-1, 1, 1])[1]
     pairs = (partner[partner] == np.arange(len(partner))) & (head.part == 0)
     symmetric = head.template.astype(float)

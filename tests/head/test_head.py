@@ -310,7 +310,7 @@ def test_regions_divide_the_head(head: Head) -> None:
     assert {0, 1, 2, 3, 4} == set(head.part.tolist())
 
 
-def test_missing_and_broken_files_say_what_to_do(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_missing_and_broken_files_say_what_to_do(tmp_path) -> None:
     with pytest.raises(AssetError, match="head-missing"):
         Head.load(tmp_path / "head.npz")
     bad = tmp_path / "bad.npz"
@@ -330,7 +330,7 @@ def test_missing_and_broken_files_say_what_to_do(tmp_path) -> None:  # type: ign
 @pytest.mark.parametrize("texture", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), "texture.png"])
 def test_a_mesh_takes_pictures_only_as_its_texture(head: Head, texture: object) -> None:
     with pytest.raises(ValueError, match=r"texture: expected uint8 \(H, W, 3 or 4\), got"):
-        head.mesh(texture=texture)  # type: ignore[arg-type]
+        head.mesh(texture=texture)
 
 
 def test_without_a_blink_nothing_is_computed_for_it(head: Head) -> None:

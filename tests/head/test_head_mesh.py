@@ -79,7 +79,7 @@ def test_head_levels_have_the_promised_sizes_and_agree() -> None:
     head = Head.load()
     v = head.template
     for level, least, most in (("low", 4500, 5000), ("medium", 15_000, 20_000), ("high", 50_000, 72_000)):
-        mesh = head.topology(level)  # type: ignore[arg-type]
+        mesh = head.topology(level)
         refined = mesh.refine(v)
         assert least <= len(refined) <= most
         assert len(mesh.part) == len(mesh.region) == len(refined)
@@ -91,7 +91,7 @@ def test_head_levels_have_the_promised_sizes_and_agree() -> None:
         nose = int(np.argmax(np.where(mesh.part == 0, refined[:, 2], -1)))
         assert normals[nose, 2] > 0.7
     with pytest.raises(KeyError):
-        head.topology("huge")  # type: ignore[arg-type]
+        head.topology("huge")
 
 
 def edges_of(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +159,7 @@ def test_the_high_level_s_texture_covers_what_the_medium_s_does() -> None:
     head = Head.load()
 
     def areas(level: str) -> np.ndarray:
-        mesh = head.topology(level)  # type: ignore[arg-type]
+        mesh = head.topology(level)
         a, b, c = (mesh.uv[mesh.face_uv[:, k]] for k in range(3))
         return 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
 

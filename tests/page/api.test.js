@@ -51,8 +51,8 @@ test("JSON goes out and comes in, and 204 is nothing", async () => {
 test("the server's refusals keep their code and words", async () => {
   answer = refused(404, "{\"error\":{\"code\":\"not-found\",\"message\":\"it is gone\"}}");
   await assert.rejects(ask("GET", "api/x"), { name: "Error", code: "not-found", message: "it is gone", status: 404 });
-  answer = refused(409, "{\"ok\":false,\"reason\":\"hold still\"}");
-  await assert.rejects(ask("POST", "api/x"), { code: "http-error", message: "hold still", status: 409 });
+  answer = refused(409, "{\"ok\":false,\"reason\":\"hold still\",\"error\":{\"code\":\"moving\",\"message\":\"hold still\"}}");
+  await assert.rejects(ask("POST", "api/x"), { code: "moving", message: "hold still", status: 409 });
 });
 
 test("refusals of others than our server are said by their number", async () => {

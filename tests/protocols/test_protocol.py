@@ -108,7 +108,8 @@ def test_garbage_bytes_are_refused_or_read_never_crash(data: bytes) -> None:
 @given(st.binary(min_size=249, max_size=249))
 @settings(max_examples=150, deadline=None)
 def test_random_packets_of_the_right_size(data: bytes) -> None:
-    test_garbage_bytes_are_refused_or_read_never_crash.hypothesis.inner_test(data)
+    inner = test_garbage_bytes_are_refused_or_read_never_crash.hypothesis.inner_test  # type: ignore[attr-defined]
+    inner(data)
 
 
 _JSON = st.recursive(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -80,7 +81,7 @@ def test_pings_are_answered_by_later_pictures_only():
 
 def test_a_channel_that_backs_up_gets_no_frames_and_then_nothing(monkeypatch):
     now = 100.0
-    monkeypatch.setattr(data_channel.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     pipe = Pipe()
     channel = data_channel.ControlChannel(pipe)
     due = []

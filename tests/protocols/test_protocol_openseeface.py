@@ -5,6 +5,7 @@ import struct
 import time
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -131,7 +132,7 @@ def test_anything_is_finite_and_has_its_size(frame):
     if not frame.face:
         assert packet is None
         return
-    face = decode(packet)
+    face: dict[str, Any] = decode(packet)
     assert all(-1 <= value <= 1 for value in face["features"].values()) and all(0 <= v <= 1 for v in face["open"])
     assert math.isclose(float(np.linalg.norm(face["quaternion"])), 1, abs_tol=1e-4)
     assert (np.abs(face["angles"]) <= 180.01).all()
@@ -149,6 +150,7 @@ def test_garbage_is_refused_or_read(data):
 def test_times_are_the_clocks_and_rise_across_sessions():
     """Receivers leave out what is not newer than the last packet; a new session or a looped take begins at 0 again."""
     encoder = make_encoder(parse("osf://127.0.0.1"), ())
+    assert encoder is not None
     frames = [("a", 50.0), ("a", 50.033), ("b", 0.0), ("b", 0.033), ("b", 0.033), ("b", 0.0)]
     packets = [encoder(Mapped(replace(frame_of(t=t), session=s), (), np.zeros(0))) for s, t in frames]
     times = [read_as_unity_does(packet[0])["time"] for packet in packets]

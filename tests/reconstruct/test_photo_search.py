@@ -232,9 +232,9 @@ def test_the_surest_way_up_wins(astronaut, monkeypatch):
         estimate = SimpleNamespace(confidence=sure[abs(turned) if abs(turned) == 180 else turned], points_px=points)
         return SimpleNamespace(frame=frame, estimate=estimate, valid=True)
 
-    monkeypatch.setattr(Finder, "_read", read)
+    monkeypatch.setattr(Finder, "read_frame", read)
     keypoints = np.array([[190, 100], [250, 100], [220, 130], [220, 150], [160, 110], [280, 110]], np.float32)
     face = Detection(np.array([165, 65, 275, 175], np.float32), 0.7, keypoints)
-    assert finder._upright(astronaut, face).frame.roll == -math.pi
+    assert finder.upright(astronaut, face).frame.roll == -math.pi
     sure[0] = 0.7
-    assert finder._upright(astronaut, face).frame.roll == 0
+    assert finder.upright(astronaut, face).frame.roll == 0

@@ -5,6 +5,7 @@ import json
 import struct
 import zlib
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_all_files_are_there_and_open(made, known, head, tmp_path):
     result, stages = made
     assert tuple(result.files) == FILES
     write_folder(result.files, tmp_path / "out")
-    mesh = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
+    mesh: Any = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
     assert len(mesh.faces) == len(head.topology("medium").faces)
     assert mesh.visual.uv.shape == (len(mesh.vertices), 2)
     assert mesh.visual.material.image.size == (512, 512)
@@ -207,7 +208,7 @@ def test_turned_and_small_faces_are_warned_of(maker, known):
 
 def test_no_face_is_found_where_there_is_none():
     maker = Reconstructor("cpu")
-    maker.__dict__["_finder"] = Finder(Detector.load(), None)  # the detector alone says no
+    maker.finder = Finder(Detector.load(), None)  # the detector alone says no
     rng = np.random.default_rng(0)
     for rgb in (np.full((200, 300, 3), 127, np.uint8), rng.integers(0, 255, (128, 128, 3)).astype(np.uint8)):
         with pytest.raises(InputError, match="no-face"):
@@ -226,10 +227,13 @@ def test_a_single_picture_is_looked_at_more_than_once(head):
     where = np.dstack([x // 2, y // 2, np.zeros_like(x)]).astype(np.uint8)  # a crop reads from its pixels where it is
 
     class Errs:
+        def cut(self, rgb, square, points=None):
+            return square.extract(rgb), square
+
         def predict(self, crops):
-            answers = [self._one(crop.astype(float)) for crop in crops]
+            answers = [(*self._one(crop.astype(float)), []) for crop in crops]
             columns = (np.array(column, np.float32) for column in zip(*answers, strict=True))
-            names = ("points", "sigma", "expression", "shape")
+            names = ("points", "sigma", "expression", "shape", "coefficients")
             return SimpleNamespace(**dict(zip(names, columns, strict=True)))
 
         def _one(self, crop):

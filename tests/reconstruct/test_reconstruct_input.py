@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import string
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -108,9 +109,9 @@ def looks(head, monkeypatch):
         return SimpleNamespace(frame=frame_around(rgb, face), estimate=estimate) if face.score > 0.6 else None
 
     def estimate_augmented(estimator, rgb, codes, camera):
-        return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478))
+        return SimpleNamespace(codes=codes, points=np.zeros((478, 2)), sigma=np.ones(478), coefficients=np.zeros(0))
 
-    monkeypatch.setattr(Finder, "_upright", upright)
+    monkeypatch.setattr(Finder, "upright", upright)
     monkeypatch.setattr("face3d_live.reconstruct.find.estimate_augmented", estimate_augmented)
     monkeypatch.setattr("face3d_live.reconstruct.find.disagreement", lambda regressor, rgb, points: 0.01)
     return seen
@@ -300,7 +301,8 @@ def test_processes_share_the_work_and_each_failure_is_its_own(tmp_path, capsys):
     """Real ones; letters fail before any model is loaded."""
     for name in "abc":
         (tmp_path / f"{name}.png").write_text("a letter")
-    assert batch.reconstruct_photos([tmp_path / "*.png"], tmp_path / "out", Options(), "cpu", jobs=2) == 1
+    runs_on = batch.RunsOn("cpu")
+    assert batch.reconstruct_photos([tmp_path / "*.png"], tmp_path / "out", Options(), runs_on, jobs=2) == 1
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
     assert [row["photo"][-5:] for row in rows] == ["a.png", "b.png", "c.png"]
     assert {row["code"] for row in rows} == {"not-an-image"}
@@ -318,7 +320,7 @@ def test_patterns_are_expanded_here_too(album):
 
 def test_a_photo_comes_through_a_pipe(makes, album, tmp_path, monkeypatch):
     piped = SimpleNamespace(buffer=io.BytesIO((album / "a.png").read_bytes()))
-    monkeypatch.setattr(batch.sys, "stdin", piped)
+    monkeypatch.setattr(sys, "stdin", piped)
     assert batch.reconstruct_photos([batch.STDIN], tmp_path / "out", Options()) == 0
     assert (tmp_path / "out" / "mesh.obj").read_bytes() == b"v"
 

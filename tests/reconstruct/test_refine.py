@@ -9,6 +9,7 @@ from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.lighting import ambient, lamp
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.pixels import FaceCrop, projection_jacobian, shading_gradient
+from face3d_live.reconstruct.plausible import evenness, growth
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.regress.fit import Fitter
 from face3d_live.regress.gauss_newton import POSE
@@ -99,7 +100,7 @@ def test_the_size_stays_as_it_was_given(head, refiner, scene, monkeypatch):
 
     step = np.eye(80, dtype=np.float32)[3]
     slope = (size(truth.with_(shape=0.01 * step)) - size(truth.with_(shape=-0.01 * step))) / 0.02
-    assert refiner._growth[3] == pytest.approx(slope, abs=1e-4) and abs(slope) > 1e-3
+    assert growth(head)[3] == pytest.approx(slope, abs=1e-4) and abs(slope) > 1e-3
     found = guess(head, truth)
     held = abs(size(refiner.refine(picture, found).codes) - size(found.codes))
     monkeypatch.setattr("face3d_live.reconstruct.refine.SIZE_SIGMA", 1e3)
@@ -115,8 +116,8 @@ def test_expressions_stay_within_their_bounds_and_the_report_is_plain(head, refi
     assert set(report) == {"kept", "before", "after", "ms"} and set(report["after"]) == {"landmark_error", "psnr"}
 
 
-def test_the_two_sides_are_asked_to_be_alike(refiner):
-    form = refiner._balance
+def test_the_two_sides_are_asked_to_be_alike(head):
+    form = evenness(head)
     np.testing.assert_allclose(form, form.T, atol=1e-3)
     both, one = np.zeros(132, np.float32), np.zeros(132, np.float32)
     both[[INDEX["mouthSmileLeft"], INDEX["mouthSmileRight"]]] = 0.5
@@ -156,8 +157,8 @@ def test_the_shading_of_a_head_changes_as_its_normals_turn(head, refiner, scene)
     picture, truth = scene
     view = FaceCrop.of(picture, guess(head, truth))
     found = guess(head, truth)
-    state = refiner._state(view, found, truth)
-    found_slope = refiner._relit(state)
+    state = refiner.state(view, found, truth)
+    found_slope = refiner.shading_jacobian(state)
     for k in (0, 1, POSE + INDEX["mouthSmileLeft"], POSE + 52, POSE + 55):
         step = 0.02
 
@@ -167,8 +168,8 @@ def test_the_shading_of_a_head_changes_as_its_normals_turn(head, refiner, scene)
                 return state.normals @ rotation.T, truth.rotation
             change = np.zeros(132, np.float32)
             change[k - POSE] = sign * step
-            here = np.concatenate([truth.expression, truth.shape]) + change
-            return refiner._normals(refiner._start + here @ refiner._basis) @ truth.rotation.T, truth.rotation
+            other = truth.with_(expression=truth.expression + change[:52], shape=truth.shape + change[52:])
+            return refiner.state(view, found, other).normals @ truth.rotation.T, truth.rotation
 
         # along the light's own slope: the light itself is held
         change = (turned(1)[0] - turned(-1)[0]) / (2 * step)

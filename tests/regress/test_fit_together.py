@@ -8,7 +8,8 @@ import pytest
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.head.model import Head
-from face3d_live.regress.fit import POSE, SHAPE_SIGMA, Fitter
+from face3d_live.regress.fit import SHAPE_SIGMA, Fitter
+from face3d_live.regress.gauss_newton import POSE
 from face3d_live.rotations import from_euler
 from face3d_live.train.data.shared_shape import EFFECTIVE_PICTURES, fit_together
 

@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from face3d_live.errors import AssetError
 from face3d_live.regress import model_cache, openvino_backend, weights
+from face3d_live.regress.activation_ranges import Ranges
 from face3d_live.regress.crop import CROP_SIZE
 from face3d_live.regress.runtime import Regressor
 
@@ -38,8 +41,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The weights files that a graph was built from."""
     built: list[Path] = []
-    build = openvino_backend._model
-    monkeypatch.setattr(openvino_backend, "_model", lambda path, ranges: (built.append(path), build(path, ranges))[1])
+    build = openvino_backend.build_model
+
+    def building(path: Path, ranges: Ranges) -> Any:
+        built.append(path)
+        return build(path, ranges)
+
+    monkeypatch.setattr(openvino_backend, "build_model", building)
     return built
 
 
@@ -152,6 +160,6 @@ def test_weights_that_do_not_fit_their_architecture_are_named(tmp_path: Path, ca
     stored = weights.load(path)
     del stored.tensors["neck_conv.weight"]
     weights.save(path, stored.tensors, stored.meta)
-    with pytest.raises(weights.AssetError, match=r"regressor-broken: .*restore"):
+    with pytest.raises(AssetError, match=r"regressor-broken: .*restore"):
         answer(path)
     assert not cache.exists()

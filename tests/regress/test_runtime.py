@@ -15,6 +15,7 @@ from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE, Crop, crop_from_points
 from face3d_live.regress.devices import has_bf16, has_int8
 from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.fit import FROM_NETWORK
 from face3d_live.regress.prediction import HEADS, Prediction, decode
 from face3d_live.regress.runtime import Regressor
 from face3d_live.render.renderer import Renderer
@@ -225,6 +226,11 @@ def test_a_prediction_that_is_not_finite_is_lost_and_no_error(head, name, bad):
         prediction = decode(raw)
 
     class Broken:
+        prior = FROM_NETWORK
+
+        def cut(self, rgb, square, points=None):
+            return square.extract(rgb), square
+
         def predict(self, crops):
             return prediction
 

@@ -30,7 +30,7 @@ def renderer(head: Head) -> Iterator[Renderer]:
 ])  # fmt: skip
 def test_backgrounds_that_are_none_are_refused(renderer: Renderer, background: object) -> None:
     with pytest.raises(ValueError, match="background"):
-        renderer.render(HeadCodes(), CAMERA, background=background)  # type: ignore[arg-type]
+        renderer.render(HeadCodes(), CAMERA, background=background)
 
 
 def test_a_strided_background_is_a_picture(renderer: Renderer) -> None:
@@ -49,13 +49,13 @@ def test_modes_and_textures_that_are_none_are_refused(renderer: Renderer, option
 @pytest.mark.parametrize("image", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.full((8, 8, 3), 300), None])
 def test_textures_that_are_no_pictures_are_refused(renderer: Renderer, image: object) -> None:
     with pytest.raises(ValueError, match=r"texture: expected uint8 \(H, W, 3 or 4\), got"):
-        renderer.set_texture(image)  # type: ignore[arg-type]
+        renderer.set_texture(image)
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 48), (64, -1), (64.5, 48), (math.nan, 48), (None, 48)])
 def test_sizes_that_are_none_are_refused(renderer: Renderer, width: object, height: object) -> None:
     with pytest.raises(ValueError, match=r"width|height"):
-        renderer.resize(width, height)  # type: ignore[arg-type]
+        renderer.resize(width, height)
     assert renderer.render(HeadCodes(), CAMERA).shape == (48, 64, 4)
 
 

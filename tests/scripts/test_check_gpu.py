@@ -23,20 +23,20 @@ def check() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("code", "word", "bad"),
+    ("code", "word", "bad", "limit"),
     [
-        ("print('12.5 ms')", "ok", False),
-        ("raise SystemExit(3)", "FAILED", True),
-        ("import no_such_package", "no no_such_package", False),
-        ("import os; os.abort()", "FAILED", True),
-        ("import subprocess as s; s.run(['sleep', '60'])", "TOO LONG", True),
+        ("print('12.5 ms')", "ok", False, 20),
+        ("raise SystemExit(3)", "FAILED", True, 20),
+        ("import no_such_package", "no no_such_package", False, 20),
+        ("import os; os.abort()", "FAILED", True, 20),
+        ("import subprocess as s; s.run(['sleep', '60'])", "TOO LONG", True, 5),
     ],
 )
 @pytest.mark.slow
-def test_how_a_job_ends(check: ModuleType, tmp_path: Path, code: str, word: str, bad: bool) -> None:
+def test_how_a_job_ends(check: ModuleType, tmp_path: Path, code: str, word: str, bad: bool, limit: int) -> None:
     file = tmp_path / "job.py"
     file.write_text(code)
-    outcome = check.run(check.Job("job", (str(file),), 5), 5)
+    outcome = check.run(check.Job("job", (str(file),), limit), limit)
     assert (outcome.word, outcome.bad) == (word, bad)
     assert outcome.seconds < 30
 

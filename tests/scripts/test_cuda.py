@@ -143,3 +143,19 @@ def test_the_gpu_draws() -> None:
     except AssetError as error:
         pytest.skip(f"no EGL here: {error}")
     assert "NVIDIA" in context.info["GL_RENDERER"] or "NVIDIA" in context.info["GL_VENDOR"], context.info
+
+
+def test_deep3d_answers_as_on_the_cpu() -> None:
+    """Other people's network, on random weights: in half precision within a hundredth of the largest coefficient."""
+    from deep3d_support import random_weights
+
+    from face3d_live.regress.deep3d.graph import OUTPUT
+    from face3d_live.regress.deep3d.torch_network import Deep3DTorchBackend
+
+    tensors = random_weights()
+    coarse = np.random.default_rng(0).integers(0, 255, (4, 7, 7, 3), dtype=np.uint8)
+    pictures = np.stack([cv2.resize(c, (224, 224), interpolation=cv2.INTER_CUBIC) for c in coarse])
+    wanted = Deep3DTorchBackend(tensors, "cpu", "fp32").run(pictures)[OUTPUT]
+    for precision, most in (("fp32", 2e-3), ("fp16", 1e-2), ("bf16", 5e-2)):
+        got = Deep3DTorchBackend(tensors, "cuda", precision).run(pictures)[OUTPUT]
+        assert np.abs(got - wanted).max() < most * np.abs(wanted).max(), precision

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -10,7 +12,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,10 +24,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import expect, sync_playwright
+from waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
 CODES = ROOT / "web_client" / "sample" / "sample_codes.npz"
+#: The picture of the sample with the broadest smile.
+BROAD_SMILE = 98
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 FLAGS = (
@@ -105,6 +109,30 @@ GRAB = """() => {
 }"""
 
 
+#: How many pictures the page has sent in its newest connection.
+SENT = """async () => {
+  const stats = [...(await window.connections.at(-1).getStats()).values()];
+  return stats.find(({ type, kind }) => type === "outbound-rtp" && kind === "video").framesSent;
+}"""
+#: Notes the connections for it.
+CONNECTIONS = """window.connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...args) {
+    super(...args);
+    window.connections.push(this);
+  }
+};"""
+
+#: The studio's head, 96 x 96 RGBA.
+GRAB_HEAD = """() => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 96;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(document.querySelector("#head"), 0, 0, 96, 96);
+  return Array.from(context.getImageData(0, 0, 96, 96).data);
+}"""
+
+
 def camera_file(folder: Path) -> Path:
     """The sample as Motion JPEG, which Chromium's fake camera plays in a loop at 30 frames per second."""
     path = folder / "camera.mjpeg"
@@ -116,19 +144,24 @@ def camera_file(folder: Path) -> Path:
     return path
 
 
-def still_jpeg() -> str:
-    """The sample's first picture, a face at rest, as base64 of a JPEG."""
+def still_jpeg(number: int = 0) -> str:
+    """One of the sample's pictures, by default the first one, a face at rest, as base64 of a JPEG."""
     with av.open(str(SAMPLE)) as source:
-        ok, jpeg = cv2.imencode(".jpg", next(source.decode(video=0)).to_ndarray(format="bgr24"))
+        frame = next(itertools.islice(source.decode(video=0), number, None))
+    ok, jpeg = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"))
     assert ok
     return base64.b64encode(jpeg.tobytes()).decode()
 
 
 class LiveServer:
-    """`run_live.py` in a process of its own on a free port; may be killed and started again on the same one."""
+    """`run_live.py` in a process of its own on a free port; may be killed and started again on the same one.
 
-    def __init__(self, log: Path, *arguments: str) -> None:
-        self._log = log
+    data_home: where its takes and its log go.
+    """
+
+    def __init__(self, data_home: Path, *arguments: str) -> None:
+        self._data_home = data_home
+        self._log = data_home / "log.txt"
         self._arguments = arguments
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -141,13 +174,14 @@ class LiveServer:
         command = [sys.executable, str(ROOT / "run_live.py"), "--port", str(self.port), "--device", "cpu"]
         command += self._arguments
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-        end = time.monotonic() + timeout
-        while time.monotonic() < end and self._process.poll() is None:
-            if self.healthy():
-                return
-            time.sleep(0.2)
-        raise RuntimeError(f"the server did not start:\n{self._log.read_text()[-3000:]}")
+            environment = os.environ | {"XDG_DATA_HOME": str(self._data_home)}
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: self.healthy() or self._process is None or self._process.poll() is not None, timeout)
+        if not self.healthy():
+            raise RuntimeError(f"the server did not start:\n{self._log.read_text()[-3000:]}")
 
     def healthy(self) -> bool:
         try:
@@ -166,11 +200,20 @@ class LiveServer:
 
 def until(page: Any, expression: str) -> None:
     """Wait for a condition. Playwright's own way is against the page's content security policy."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never: {expression}")
+    wait_until(lambda: page.evaluate(expression))
+
+
+def later(page: Any, pictures: int = 4) -> NDArray[np.float64]:  # (64, 64, 3)
+    """What the avatar video shows so many pictures later."""
+    shown = "document.querySelector('#avatar').getVideoPlaybackQuality().totalVideoFrames"
+    wanted = page.evaluate(shown) + pictures
+    wait_until(lambda: page.evaluate(shown) >= wanted)
+    return grab(page)
+
+
+def head_of(page: Any) -> NDArray[np.float64]:  # (96, 96, 3)
+    """The studio's head."""
+    return np.array(page.evaluate(GRAB_HEAD), np.float64).reshape(96, 96, 4)[..., :3]
 
 
 def grab(page: Any) -> NDArray[np.float64]:  # (64, 64, 3)
@@ -214,6 +257,7 @@ def running(url: str, flags: list[str]) -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
         context.grant_permissions(["camera"])
+        context.add_init_script(CONNECTIONS)
         page = context.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))

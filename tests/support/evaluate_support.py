@@ -8,6 +8,8 @@ import numpy as np
 from face3d_live import rotations
 from face3d_live.codes import N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE
 from face3d_live.head.model import Head
+from face3d_live.regress.crop import Crop
+from face3d_live.regress.fit import FROM_NETWORK
 from face3d_live.regress.prediction import Prediction
 from face3d_live.train.data.pool import KEYS, ShardWriter
 from face3d_live.train.synthetic.scene import place
@@ -59,9 +61,14 @@ class Knowing:
     labels: arrays of a pool; shift: added to the points, in half sides; mix: the expression's share that is noise.
     """
 
+    prior = FROM_NETWORK
+
     def __init__(self, labels: dict[str, np.ndarray], shift: float = 0.0, mix: float = 0.0) -> None:
         self.labels, self.shift, self.mix = labels, shift, mix
         self.meta: dict[str, Any] = {"samples": 0, "note": "knows"}
+
+    def cut(self, rgb: np.ndarray, square: Crop, points: np.ndarray | None = None) -> tuple[np.ndarray, Crop]:
+        return square.extract(rgb), square
 
     def predict(self, crops: np.ndarray) -> Prediction:
         which = crops[:, 56, 56, 0].astype(int) % len(self.labels["source"])
@@ -79,4 +86,5 @@ class Knowing:
             points=take["points"] + np.float32([self.shift, 0]),
             sigma=np.full((count, 478), 0.004, np.float32),
             confidence=np.full(count, np.exp(-self.shift / 0.06), np.float32),
+            coefficients=np.zeros((count, 0), np.float32),
         )

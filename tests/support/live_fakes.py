@@ -5,13 +5,14 @@ grey of the same brightness (a colour that survives video coding), and black fra
 """
 
 import os
-import time
+import signal
 from dataclasses import dataclass, field
 
 import numpy as np
+from waiting import take
 
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
-from face3d_live.errors import AssetError, InputError
+from face3d_live.errors import AssetError, ConflictError, InputError
 from face3d_live.export.bundle import zip_bytes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
 
@@ -37,7 +38,7 @@ class FakePipeline:
         self.skin.pop(session, None)
 
     def process(self, session, rgb, t, view):
-        time.sleep(self.delay)
+        take(self.delay)
         if rgb is not None:
             self.level[session] = float(rgb[rgb.shape[0] // 4 : -rgb.shape[0] // 4].mean()) / 255
         level = self.level[session]
@@ -69,11 +70,11 @@ class FakePipeline:
     def calibrate(self, session, request):
         if request.step == "load":
             self.neutral[session] = 0.0 if request.state is None else float(request.state.expression[INDEX["jawOpen"]])
-            return CalibrationResult(True, state=request.state)
+            return CalibrationResult(request.state)
         if self.level[session] < 0.02:
-            return CalibrationResult(False, "no face to calibrate on")
+            return CalibrationResult(error=ConflictError("no-face", "no face to calibrate on"))
         self.neutral[session] = self.level[session]
-        return CalibrationResult(True, state=self.level[session])
+        return CalibrationResult(self.level[session])
 
     def _misbehave(self, level):
         """Hook for the wicked one."""
@@ -86,7 +87,7 @@ class WickedPipeline(FakePipeline):
         if abs(level - 0.2) < 0.01:
             raise RuntimeError("a wicked frame")
         if abs(level - 0.4) < 0.01:
-            time.sleep(60)
+            signal.pause()  # for ever
         if abs(level - 0.8) < 0.01:
             os._exit(7)
 
@@ -132,6 +133,6 @@ def fake_reconstruct(report, photo):
     if photo.endswith(b"bug"):
         raise RuntimeError("a bug")
     if photo.endswith(b"slow"):
-        time.sleep(2)
+        signal.pause()  # for ever
     report("rendering", 0.9)
     return zip_bytes({"photo.bin": photo[:4]})

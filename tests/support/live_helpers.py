@@ -15,6 +15,7 @@ import live_fakes
 import numpy as np
 import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from waiting import beats, until
 
 from face3d_live.live.access import Access
 from face3d_live.live.http.app import create_app
@@ -58,9 +59,8 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **server_options(connections)))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        assert not serving.done(), serving
-        await asyncio.sleep(0.01)
+    await until(lambda: server.started or serving.done())
+    assert not serving.done(), serving
     if ready:
         await app.state.live.engine.wait_ready()
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -72,9 +72,13 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
         async with asyncio.timeout(30):
             await serving
         own.cleanup()
-    await asyncio.sleep(0.05)
-    left = {t for t in asyncio.all_tasks() - tasks if t is not asyncio.current_task() and not t.done()}
-    assert not left, f"tasks left: {left}"
+
+    def left():
+        return {task for task in asyncio.all_tasks() - tasks if task is not asyncio.current_task() and not task.done()}
+
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: not left(), 5)
+    assert not left(), f"tasks left: {left()}"
 
 
 class Camera(MediaStreamTrack):
@@ -85,13 +89,12 @@ class Camera(MediaStreamTrack):
     def __init__(self, level=0.5, size=(640, 480)):
         super().__init__()
         self.level, self.size, self.paused = level, size, False
-        self._began, self._n = time.monotonic(), 0
+        self._began, self._beats = time.monotonic(), beats(30)
 
     async def recv(self):
-        while self.paused:
-            await asyncio.sleep(0.02)
-        self._n += 1
-        await asyncio.sleep(max(0.0, self._began + self._n / 30 - time.monotonic()))
+        if self.paused:
+            await until(lambda: not self.paused)
+        await anext(self._beats)
         width, height = self.size
         frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), round(255 * self.level), np.uint8), "rgb24")
         # Real time, so that a pause does not count as played.

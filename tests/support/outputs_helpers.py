@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from pythonosc.osc_bundle import OscBundle
+from waiting import beats
 
 
 class Receiver:
@@ -30,15 +30,11 @@ class Receiver:
 
 
 async def play(offer, frames, fps=60):
-    for frame in frames:
-        offer(frame)
-        await asyncio.sleep(1 / fps)
-
-
-async def until(condition, seconds=8.0):
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+    """Offer frames in real time; returns when the next one would be due."""
+    async for number in beats(fps):
+        if number == len(frames):
+            return
+        offer(frames[number])
 
 
 def blends_of(packets):

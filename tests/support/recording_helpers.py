@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import time
 
 from live_fakes import grey
+from waiting import until
+
+
+def is_past(session, frame):
+    return session.state()["frame"] != frame
 
 
 async def play(served, session, count, start=0.0):
@@ -13,9 +18,7 @@ async def play(served, session, count, start=0.0):
     for i in range(count):
         before = session.state()["frame"]
         session.submit(grey(0.1 + i / 100), start + i / 30, time.monotonic())
-        async with asyncio.timeout(10):
-            while session.state()["frame"] == before:
-                await asyncio.sleep(0.002)
+        await until(functools.partial(is_past, session, before))
 
 
 def code_of(response):

@@ -2,7 +2,8 @@
 
 import json
 import os
-import time
+
+from waiting import take
 
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.bundle import zip_bytes
@@ -12,7 +13,7 @@ known = {}
 
 def faces(report, photo):
     if photo.endswith(b"slow"):
-        time.sleep(0.5)
+        take(0.5)
     if not photo.startswith(b"\x89PNG"):
         raise InputError("not-an-image", "this is no picture")
     face = {"number": 1, "box": [0, 0, 1, 1], "score": 0.9}
@@ -26,7 +27,7 @@ def render(report, key, view, files):
         known[key] = files
     if key not in known:
         raise AssetError("not-loaded", "send it")
-    time.sleep(0.05 if view.fine else 0)
+    take(0.05 if view.fine else 0)
     return f"{view.mode} {view.yaw} {known[key][0].decode()} {len(known)}".encode()
 
 
@@ -42,9 +43,9 @@ def nothing(report):
 def make(report, photo, face=0, mesh="medium", texture=1024, sharpen=False, refine=True, detections=None):
     for stage in ("face", "geometry", "texture"):
         report(stage, 0.3)
-        time.sleep(0.06)
+        take(0.04)
     if photo.endswith(b"slow"):
-        time.sleep(1)
+        take(1)
     wanted = f"{face} {mesh} {texture}{' sharp' * sharpen}{' plain' * (not refine)}"
     wanted = (wanted + (f", {len(detections)} found before" if detections is not None else "")).encode()
     return zip_bytes({"params.npz": wanted, "texture.png": b"png", "mesh.obj": b"v 0 0 0"})

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
@@ -53,3 +59,30 @@ def write(path, records, header=HEADER):
         for record in records:
             writer.write(record)
     return path
+
+
+class FullDisk:
+    """A file on a disk that fills: it takes so many writes, and so many bytes, and then part of a record."""
+
+    closed = False
+
+    def __init__(self, path: Path, writes: int = 10**9) -> None:
+        self.file = path.open("xb", buffering=0)
+        self.writes, self.left = writes, 10**9
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def write(self, data: memoryview) -> int:
+        if self.left == 0 or self.writes == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = self.file.write(data[: self.left])
+        self.left, self.writes = self.left - taken, self.writes - 1
+        return taken
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """What is opened meanwhile is this file."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "open", lambda *_, **__: self)
+            yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -32,24 +33,30 @@ class FlatHead:
 class Bright:
     """Sees a face at a fixed place in every frame that is not dark; its jaw opens with the frame's brightness."""
 
+    def __init__(self, confidence: float = 0.9) -> None:
+        self.confidence = confidence
+
     def _codes(self, rgb):
         e = np.zeros(52, np.float32)
         e[ARKIT.index("jawOpen")] = rgb.mean() / 255
         return HeadCodes(expression=e, shape=np.full(80, 0.5))
 
-    def estimate(self, frame_rgb, crop, camera, identity=None):
+    def estimate(self, frame_rgb, crop, camera, identity=None, points=None):
         codes = self._codes(frame_rgb)
         points = camera.project(FlatHead.mean + codes.translation)
+
+        sure = self.confidence
 
         class Estimate:
             predicted = codes
             points_px = points
-            confidence = 0.9 if frame_rgb.mean() > 30 else 0.0
+            confidence = sure if frame_rgb.mean() > 30 else 0.0
             residual = 0.02
             point_offsets = np.zeros((478, 3), np.float32)
 
-        Estimate.codes = codes
-        return Estimate()
+        found: Any = Estimate()
+        found.codes = codes
+        return found
 
     def detect(self, rgb, *, finest=2):
         if rgb.mean() <= 30:
@@ -61,15 +68,16 @@ class Bright:
         return next(iter(self.detect(rgb)), None)
 
 
-def fake_tracker(smooth: bool = True) -> Tracker:
-    world = Bright()
+def fake_tracker(smooth: bool = True, confidence: float = 0.9) -> Tracker:
+    world = Bright(confidence)
     return Tracker(world, FlatHead(), world, smooth=smooth)
 
 
 def write_video(path: Path, levels: list[int], size=(128, 96), fps=30) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "12", "g": "8"})
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
         for level in levels:
             frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), level, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))

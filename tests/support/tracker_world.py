@@ -86,7 +86,7 @@ class World:
         found = {name: face(self.t) for name, face in self.faces.items()}
         return {name: codes for name, codes in found.items() if codes is not None}
 
-    def estimate(self, frame_rgb, crop, camera, identity=None):
+    def estimate(self, frame_rgb, crop, camera, identity=None, points=None):
         self.estimates += 1
         self.identities.append(identity)
         best = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from takes_support import CAMERA, HEADER, expression, frames, with_gap, write
+from takes_support import CAMERA, HEADER, FullDisk, expression, frames, with_gap, write
 
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
@@ -262,34 +261,18 @@ def test_the_disk_is_asked_once_a_second(tmp_path, monkeypatch):
 # --- the disk -------------------------------------------------------------------------------------------------------
 
 
-def test_a_full_disk_says_so_and_leaves_a_readable_take(tmp_path, monkeypatch):
+def test_a_full_disk_says_so_and_leaves_a_readable_take(tmp_path):
     path = tmp_path / "a.jsonl"
-    writer = TakeWriter(path, HEADER)
+    disk = FullDisk(path)
+    with disk.opened():
+        writer = TakeWriter(path, HEADER)
     good = frames(4)
     for frame in good[:3]:
         writer.write(frame)
-    file = writer._file
-
-    class Full:
-        """Takes half of what it is given, then nothing."""
-
-        left = 500
-        closed = False
-
-        def __getattr__(self, name):
-            return getattr(file, name)
-
-        def write(self, data):
-            if self.left == 0:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            taken = file.write(data[: self.left])
-            self.left -= taken
-            return taken
-
-    monkeypatch.setattr(writer, "_file", Full())
+    disk.left = 500
     with pytest.raises(InputError, match="disk-full"):
         writer.write(good[3])
-    file.close()
+    disk.file.close()
     take = load(path)
     assert len(take) == 3 and take.notes == ("the take was not closed: its recording was interrupted",)
 

@@ -99,9 +99,9 @@ def test_the_aim_is_the_farthest_that_costs_no_skin_its_nearness(monkeypatch):
     monkeypatch.setattr(build_sharpen, "RATIOS", (2.0,))
     where = np.ones((SIZE, SIZE), bool)
     modest = build_sharpen.aims(skins, where)
-    monkeypatch.setattr(build_sharpen, "_LEAST_GAIN", -99.0)
+    monkeypatch.setattr(build_sharpen, "LEAST_GAIN", -99.0)
     assert build_sharpen.aims(skins, where) == [0.4]
-    monkeypatch.setattr(build_sharpen, "_LEAST_GAIN", 99.0)
+    monkeypatch.setattr(build_sharpen, "LEAST_GAIN", 99.0)
     assert build_sharpen.aims(skins, where) == [0.0]
     assert 0.0 <= modest[0] <= 0.4
 

@@ -94,7 +94,7 @@ def test_what_the_network_does_not_believe_gets_nothing():
     })  # fmt: skip
     honest = world.estimate
 
-    def estimate(frame_rgb, crop, camera, identity=None):
+    def estimate(frame_rgb, crop, camera, identity=None, points=None):
         found = honest(frame_rgb, crop, camera, identity)
         found.confidence = 0.2 if crop.x < 320 else 0.9
         return found

@@ -60,7 +60,7 @@ def test_the_crop_loop_converges_from_a_poor_box(shift, growth):
     world.box = lambda codes: Detection(box, 0.9, np.zeros((6, 2), np.float32))
     crops, honest = [], world.estimate
 
-    def estimate(frame_rgb, crop, camera, identity=None):
+    def estimate(frame_rgb, crop, camera, identity=None, points=None):
         crops.append(crop)
         return honest(frame_rgb, crop, camera, identity)
 
@@ -253,7 +253,7 @@ def test_a_jump_of_the_fit_is_put_right():
     world.play(tracker, 1)
     honest, astray = world.estimate, [True]
 
-    def estimate(frame_rgb, crop, camera, identity=None):
+    def estimate(frame_rgb, crop, camera, identity=None, points=None):
         if astray.pop() if astray else False:
             return FakeEstimate(at(x=0.25), Points.of(at(x=0.25), camera), 0.9, 0.03)
         return honest(frame_rgb, crop, camera, identity)
@@ -300,7 +300,7 @@ def test_whatever_the_network_says_the_output_is_finite(script):
     rest = iter(script)
     honest = world.estimate
 
-    def estimate(frame_rgb, crop: Crop, camera, identity=None):
+    def estimate(frame_rgb, crop: Crop, camera, identity=None, points=None):
         x, y, z, confidence, scale, value = next(rest, (0, 0, -0.6, 0.9, 1, 0.5))
         turn = np.eye(3) * (scale if np.isfinite(scale) else 1)
         codes = HeadCodes(expression=np.full(52, value), rotation=turn, translation=np.array([x, y, z]))

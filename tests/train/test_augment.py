@@ -60,7 +60,7 @@ def moved(batch: Samples, seed: int, size: int, mirror: np.ndarray | None = None
     tensors = augment.flip(tensors, torch.rand(count, generator=random) < 0.5, matrix)
     zoom = torch.exp(torch.randn(count, generator=random) * 0.1)
     shift = torch.randn(count, 2, generator=random).clamp(-1.5, 1.5) * 0.08
-    out = augment._reframe(tensors, size, zoom, shift, torch.randn(count, generator=random) * 0.2)
+    out = augment.reframe(tensors, size, zoom, shift, torch.randn(count, generator=random) * 0.2)
     return {key: value.numpy() for key, value in out.items()}
 
 
@@ -107,7 +107,7 @@ def test_flipping_twice_changes_nothing(head: Head, batch: Samples) -> None:
 def test_a_mirrored_shape_is_the_mirrored_head(head: Head) -> None:
     rng = np.random.default_rng(4)
     code = rng.normal(size=80).astype(np.float32)
-    partner = augment._mirror_vertices(head.template)
+    partner = augment.mirror_vertices(head.template)
     expected = head.neutral(code)[partner] * (-1, 1, 1)
     found = head.neutral(code @ augment.mirror_shape(head))
     face = head.regions["face"]
@@ -121,7 +121,7 @@ def test_light_turns_and_mirrors_with_the_picture() -> None:
     light, angle = rng.normal(size=(1, 27)).astype(np.float32), 0.7
     normals = rng.normal(size=(50, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    rolled = augment._roll_light(torch.from_numpy(light), torch.tensor([angle])).numpy()
+    rolled = augment.roll_light(torch.from_numpy(light), torch.tensor([angle])).numpy()
     turn = from_euler(0, 0, angle)
     before = sh_basis(normals) @ light.reshape(9, 3)
     np.testing.assert_allclose(sh_basis(normals @ turn.T) @ rolled.reshape(9, 3), before, atol=2e-4)
@@ -131,7 +131,7 @@ def test_light_turns_and_mirrors_with_the_picture() -> None:
 
 def test_the_axis_rotation_brings_the_shifted_centre_to_the_middle() -> None:
     shift, focal = torch.tensor([[0.3, -0.2]]), torch.tensor([2.5])
-    turn = augment._towards_axis(shift, focal)[0].numpy()
+    turn = augment.towards_axis(shift, focal)[0].numpy()
     ray = np.array([0.3, 0.2, -2.5])
     np.testing.assert_allclose(turn @ ray / np.linalg.norm(ray), (0, 0, -1), atol=1e-6)
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-6)

@@ -1,5 +1,8 @@
 """Muon: its matrices are orthogonal, its steps as large as promised, and it goes downhill where directions differ."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -37,7 +40,7 @@ def test_directions_with_little_gradient_are_learned_too() -> None:
     torch.manual_seed(0)
     target, steepness = torch.randn(16, 16), torch.logspace(0, -4, 16)
 
-    def left(optimiser: type[torch.optim.Optimizer], **options: float) -> float:
+    def left(optimiser: Callable[..., Any], **options: float) -> float:
         weight = torch.zeros(16, 16, requires_grad=True)
         steps = optimiser([weight], **options)
         for step in range(150):

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def trainer(folder: Path, head: Head, recipe: loop.Recipe = RECIPE) -> loop.Trai
     return loop.Trainer(recipe, Mixture([(Pool(folder), 1.0)], 0), head, np.eye(N_SHAPE, dtype=np.float32))
 
 
-def perfect(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def perfect(batch: dict[str, Any]) -> dict[str, Any]:
     """What a network that knows the labels would answer."""
     count = len(batch["points"])
     rotation = batch["rotation"]
@@ -68,7 +69,7 @@ def perfect(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def some_labels(folder: Path) -> dict[str, torch.Tensor]:
+def some_labels(folder: Path) -> dict[str, Any]:
     batch = Pool(folder).take(np.arange(8))
     return {key: torch.from_numpy(value) for key, value in batch.items() if key != "image"}
 

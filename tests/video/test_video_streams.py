@@ -161,9 +161,9 @@ def pulses(path: Path, brightest: int, *, begin: float = 0.0) -> Path:
             target.mux(film.encode(frame))
         samples = np.zeros(48_000, np.int16)
         samples[1600 * brightest :][:1600] = LOUD
-        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 48_000, round(48_000 * begin), Fraction(1, 48_000)
-        target.mux([*film.encode(None), *voice.encode(frame), *voice.encode(None)])
+        heard = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        heard.sample_rate, heard.pts, heard.time_base = 48_000, round(48_000 * begin), Fraction(1, 48_000)
+        target.mux([*film.encode(None), *voice.encode(heard), *voice.encode(None)])
     return path
 
 

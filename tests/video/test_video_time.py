@@ -106,7 +106,7 @@ class Pipe:
 def write_like_a_browser(path: Path, count: int) -> Path:
     """WebM without a rate or a length, with uneven milliseconds."""
     pipe = Pipe(path)
-    with av.open(pipe, "w", format="webm", options={"live": "1"}) as target:  # type: ignore[arg-type]
+    with av.open(pipe, "w", format="webm", options={"live": "1"}) as target:
         stream = target.add_stream("libvpx", rate=1000, options={"deadline": "realtime", "cpu-used": "8"})
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         stream.time_base = stream.codec_context.time_base = MS

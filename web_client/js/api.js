@@ -88,8 +88,8 @@ function unanswered(error) {
 async function refusal(response) {
   const fallback = phrase("error.http", { status: response.status });
   try {
-    const { error, reason } = await response.json(); // `reason`: a calibration that was not possible
-    return new ApiError(error?.code ?? "http-error", error?.message || reason || fallback, response.status);
+    const { error } = await response.json();
+    return new ApiError(error?.code ?? "http-error", error?.message || fallback, response.status);
   } catch {
     return new ApiError("http-error", fallback, response.status); // a proxy's HTML page, or nothing
   }

@@ -156,7 +156,7 @@ export type ControlMessage =
   | { type: "hello"; session: string; device: string; names: string[]; version: string }
   | { type: "frame"; frame: number; t: number; face: boolean; expression: number[]; fps: number; ms: Record<string, number> }
   | { type: "pong"; id: number; t: number; rtt: number }
-  | { type: "calibrated"; ok: boolean; reason: string }
+  | { type: "calibrated"; ok: boolean; reason: string; error?: ServerError }
   | { type: "notice"; code: string; message: string };
 
 /** Text of the view socket of a session: whose pictures follow, null for nobody's. */

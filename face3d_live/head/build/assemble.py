@@ -16,11 +16,12 @@ from face3d_live.head.build import mouth, region_labels
 from face3d_live.head.build.atlas import build_atlas
 from face3d_live.head.build.bend import Bender
 from face3d_live.head.build.closing import MARGINS, closing
-from face3d_live.head.build.geometry import sphere_through, vertex_normals
+from face3d_live.head.build.geometry import sphere_through
 from face3d_live.head.build.iris import iris_points
 from face3d_live.head.build.source import COMPONENT_SIZES, N_ANNY, Source, load_source
 from face3d_live.head.points import BROW_LEFT, N_SKIN
 from face3d_live.head.subdivide import Quads, quads_from_pairs, triangles_from_quads
+from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array, Mask
 
 N_HEADS, N_HEADS_QUICK = 20_000, 2_000

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face3d_live.typing import AnyArray, Array
-
-
-def vertex_normals(vertices: Array, faces: AnyArray) -> AnyArray:  # (V, 3), (F, 3) -> (V, 3)
-    """Unit normals, area weighted."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    total = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(total, faces[:, k], np.cross(b - a, c - a))
-    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20))
+from face3d_live.typing import AnyArray
 
 
 def sphere_through(points: AnyArray) -> tuple[AnyArray, float]:

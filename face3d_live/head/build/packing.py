@@ -12,7 +12,7 @@ from face3d_live.head.build.charts import Chart
 from face3d_live.raster import rasterize
 from face3d_live.typing import AnyArray, Mask
 
-_GRID = 512
+GRID = 512
 _GAP = 2  # cells left free around everything: 4 texels at 1024
 _HEAD = 0.965  # of the square's side
 
@@ -47,10 +47,10 @@ def pack(head: Chart, islands: list[Island], faces: AnyArray) -> list[Island]:
     raise ValueError("the islands of the atlas do not fit around the head")
 
 
-def _mask(chart: Chart, faces: AnyArray) -> Mask:  # (_GRID, _GRID), row 0 = bottom
+def _mask(chart: Chart, faces: AnyArray) -> Mask:  # (GRID, GRID), row 0 = bottom
     corner = np.searchsorted(chart.vertices, faces[chart.faces])
-    covered = rasterize(chart.uv * _GRID, corner, _GRID, _GRID).triangle >= 0
-    touched = np.clip((chart.uv * _GRID).astype(int), 0, _GRID - 1)
+    covered = rasterize(chart.uv * GRID, corner, GRID, GRID).triangle >= 0
+    touched = np.clip((chart.uv * GRID).astype(int), 0, GRID - 1)
     covered[touched[:, 1], touched[:, 0]] = True
     return np.asarray(binary_dilation(covered, iterations=_GAP))
 
@@ -60,16 +60,16 @@ def _try(room: AnyArray, islands: list[Island], faces: AnyArray, unit: float) ->
     placed = []
     for island in islands:
         uv = island.chart.uv * unit * island.scale
-        uv = uv - uv.min(0) + (_GAP + 1) / _GRID
-        cells = np.ceil(uv.max(0) * _GRID).astype(int) + _GAP + 1
-        if (cells > _GRID // 2).any():
+        uv = uv - uv.min(0) + (_GAP + 1) / GRID
+        cells = np.ceil(uv.max(0) * GRID).astype(int) + _GAP + 1
+        if (cells > GRID // 2).any():
             return None
         shape = _mask(island.chart._replace(uv=uv), faces)[: cells[1], : cells[0]]
         taken = room | room[:, ::-1] if island.mirrored else room
         clash = fftconvolve(taken.astype(np.float32), shape[::-1, ::-1].astype(np.float32), mode="valid") > 0.5
         rows, columns = np.nonzero(~clash)
-        centre = np.stack([columns + cells[0] / 2, rows + cells[1] / 2], 1) / _GRID - 0.5
-        right = columns >= _GRID // 2 if island.mirrored else np.ones(len(columns), bool)
+        centre = np.stack([columns + cells[0] / 2, rows + cells[1] / 2], 1) / GRID - 0.5
+        right = columns >= GRID // 2 if island.mirrored else np.ones(len(columns), bool)
         if not right.any():
             return None
         corner = np.where(right, np.abs(centre).sum(1) + 0.02 * (centre[:, 1] > 0), -1)
@@ -78,5 +78,5 @@ def _try(room: AnyArray, islands: list[Island], faces: AnyArray, unit: float) ->
         room[row : row + cells[1], column : column + cells[0]] |= shape
         if island.mirrored:
             room |= room[:, ::-1]
-        placed.append(island._replace(chart=island.chart._replace(uv=uv + np.array([column, row]) / _GRID)))
+        placed.append(island._replace(chart=island.chart._replace(uv=uv + np.array([column, row]) / GRID)))
     return placed

@@ -15,8 +15,8 @@ from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import SessionRenderers
+from face3d_live.regress.choose import OWN, load_regressor
 from face3d_live.regress.estimate import Estimator
-from face3d_live.regress.runtime import Regressor
 from face3d_live.render.pictures import resized_to_cover
 from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
@@ -43,14 +43,14 @@ class _Face:
 class HeadPipeline:
     """See `pipeline.Pipeline`. Raises AssetError when a model file, libEGL or a wanted GPU is missing."""
 
-    def __init__(self, device: Device = "auto", precision: Precision = "auto") -> None:
+    def __init__(self, device: Device = "auto", precision: Precision = "auto", regressor: str = OWN) -> None:
         head = Head.load()
         # Network, OpenGL and video each keep a thread busy, so on two cores the network gets one thread.
         threads = max(1, min(4, (os.cpu_count() or 1) // 2))
-        regressor = Regressor.load(device, threads=threads, precision=precision)
-        self.device, self.precision = regressor.device, regressor.precision
+        network = load_regressor(regressor, head, device, precision, threads)
+        self.device, self.precision = network.device, network.precision
         self._head = head
-        self._estimator = Estimator(regressor, head)
+        self._estimator = Estimator(network, head)
         # Stateless between pictures, so all sessions share one.
         self._detector = Detector.load()
         # Where the CPU also draws, the coarse mesh gives a quarter more frames; at this size it looks the same.
@@ -116,11 +116,11 @@ class HeadPipeline:
         tracker = self._faces[session].tracker
         if request.step == "load":
             tracker.calibration = request.state  # type: ignore[assignment]  # parsed by the server
-            return CalibrationResult(True, state=request.state)
+            return CalibrationResult(request.state)
         try:
-            return CalibrationResult(True, state=tracker.calibrate(request.step))
+            return CalibrationResult(tracker.calibrate(request.step))
         except InputError as error:
-            return CalibrationResult(False, error.message)
+            return CalibrationResult(error=error)
 
     def _track(self, face: _Face, rgb: Rgb | None, t: float) -> Tracked:
         if rgb is not None:

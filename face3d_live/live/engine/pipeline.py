@@ -15,6 +15,7 @@ import numpy as np
 
 from face3d_live.checks import checked_finite
 from face3d_live.codes import HeadCodes
+from face3d_live.errors import Face3DError
 from face3d_live.typing import Rgb
 
 Mode = Literal["avatar", "overlay", "wireframe"]
@@ -93,12 +94,25 @@ NEUTRAL = CalibrationRequest()
 
 @dataclass(frozen=True)
 class CalibrationResult:
-    """The outcome of a request. state: picklable, accepted by `Pipeline.open`. step: the request's."""
+    """The outcome of a request. state: picklable, accepted by `Pipeline.open`. step: the request's.
 
-    ok: bool
-    reason: str = ""
+    error: why it was refused; the state is then as it was before.
+    """
+
     state: object = None
     step: str = "neutral"
+    error: Face3DError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return self.error is None
+
+    def to_json(self) -> dict[str, object]:
+        """`{"ok", "reason"}`, and for a refusal `error`, in the form of every other: `{"code", "message"}`."""
+        if self.error is None:
+            return {"ok": True, "reason": ""}
+        return {"ok": False, "reason": self.error.message, "error": self.error.to_json()}
 
 
 class Pipeline(Protocol):

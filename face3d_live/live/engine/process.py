@@ -17,7 +17,7 @@ from time import perf_counter
 
 import numpy as np
 
-from face3d_live.errors import Face3DError
+from face3d_live.errors import ConflictError, Face3DError
 from face3d_live.live.child_process import end_with_parent
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.fair_queue import FairQueue, RenderBudget
@@ -134,7 +134,8 @@ class Engine:
             return replace(self._pipeline.calibrate(session, request), step=request.step)
         except Exception as error:
             logger.exception("session %s: calibration failed", session)
-            return CalibrationResult(False, f"calibration failed: {error}", step=request.step)
+            failed = ConflictError("calibration-failed", f"calibration failed: {error}; the server's log says more")
+            return CalibrationResult(step=request.step, error=failed)
 
     def _set_texture(self, session: str) -> None:
         memory = self._memories.get(session)

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import InputError, NotFoundError
-from face3d_live.live.engine.pipeline import CalibrationRequest
+from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResult
 from face3d_live.live.http.requests import NO_STORE, body_of, object_of, session_of
 from face3d_live.track.calibration import STEPS, Calibration
 from face3d_live.track.profile import MAX_BYTES, Profile
@@ -18,12 +18,12 @@ async def calibrate(request: Request) -> JSONResponse:
     session = session_of(request)
     step = await _step(request)
     outcome = await session.calibrate(CalibrationRequest(step))
-    plain: dict[str, object] = {"ok": outcome.ok, "reason": outcome.reason}
+    plain = outcome.to_json()
     if outcome.ok and isinstance(outcome.state, Calibration) and step != "neutral":
         full = outcome.state.to_json()["range"]
         assert isinstance(full, dict)
         plain["range"] = {name: round(full[name], 4) for name in STEPS[step] if name in full}
-    return JSONResponse(plain, 200 if outcome.ok else 409, headers=NO_STORE)
+    return JSONResponse(plain, _status(outcome), headers=NO_STORE)
 
 
 async def calibration(request: Request) -> Response:
@@ -40,16 +40,20 @@ async def load_calibration(request: Request) -> JSONResponse:
     session = session_of(request)
     profile = Profile.parse(await body_of(request, "application/json", MAX_BYTES))
     outcome = await session.calibrate(CalibrationRequest("load", profile.calibration))
-    plain = {"ok": outcome.ok, "reason": outcome.reason, "person": profile.person}
-    return JSONResponse(plain, 200 if outcome.ok else 409, headers=NO_STORE)
+    plain = outcome.to_json() | {"person": profile.person}
+    return JSONResponse(plain, _status(outcome), headers=NO_STORE)
 
 
 async def forget_calibration(request: Request) -> Response:
     """Remove the calibration: coefficients and pose are as estimated from now on."""
     outcome = await session_of(request).calibrate(CalibrationRequest("load", None))
-    if not outcome.ok:
-        raise NotFoundError("not-calibrated", outcome.reason)
+    if outcome.error is not None:
+        raise outcome.error
     return Response(status_code=204)
+
+
+def _status(outcome: CalibrationResult) -> int:
+    return 200 if outcome.error is None else outcome.error.status
 
 
 async def _step(request: Request) -> str:

@@ -126,14 +126,14 @@ def _options(fields: dict[str, str]) -> dict[str, Any]:
 async def faces(request: Request) -> JSONResponse:
     """Where the faces of a photo are (multipart field "photo"), so that one can be chosen.
 
-    With a field "keep" the photo and its faces are cached for a later reconstruction, under the name in the answer's
-    "photo". Otherwise nothing is stored.
+    A text field "photo" names a cached one, which is not searched again. With a field "keep" the photo and its faces
+    are cached for a later reconstruction, under the name in the answer's "photo". Otherwise nothing is stored.
     """
     live = live_of(request)
     with _counted(request) as upload:
         photo, fields = await _photo(request, upload)
         with slots_of(request).slot(request):
-            found, photo = await while_connected(request, live.studio.faces(photo.data))
+            found, photo = await while_connected(request, live.studio.faces(photo))
     live.studio.preload(live.worker)
     if fields.get("keep") == "true":
         found["photo"] = live.studio.photos.add(photo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from face3d_live.errors import ConflictError
 from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResult
 from face3d_live.live.engine.session import EngineSession
 
@@ -27,7 +28,7 @@ class PendingCalibrations:
             async with asyncio.timeout(CALIBRATION_SECONDS):
                 return await answer
         except TimeoutError:
-            return CalibrationResult(False, "the engine does not answer; try again")
+            return CalibrationResult(error=ConflictError("engine-silent", "the engine does not answer: try again"))
         finally:
             self._pending.remove(entry)
 

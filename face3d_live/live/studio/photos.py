@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from face3d_live.errors import NotFoundError
 from face3d_live.live.worker.tasks import Detections
@@ -23,10 +25,11 @@ KEEP_SECONDS = 600.0
 class Photo:
     """data: the file.
 
-    detections: what the studio's `faces` task found in it, plain data for the worker; None: unknown.
+    answer, detections: what the studio's `faces` task found in it, for the page and for the worker; None: unknown.
     """
 
     data: bytes
+    answer: Mapping[str, Any] | None = None
     detections: Detections | None = None
 
 
@@ -46,7 +49,11 @@ class PhotoCache:
         return len(self._entries)
 
     def add(self, photo: Photo) -> str:
-        """Keep a photo. Returns its name, which cannot be guessed."""
+        """Keep a photo. Returns its name, which cannot be guessed; one that is kept already has its name."""
+        for name, entry in self._entries.items():
+            if entry.photo is photo:
+                self.get(name)
+                return name
         name = secrets.token_hex(16)
         self._entries[name] = _Entry(photo, self._expiry_of(name))
         while len(self._entries) > MAX_PHOTOS or (len(self._entries) > 1 and self._bytes() > MAX_BYTES):

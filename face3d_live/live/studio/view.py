@@ -54,10 +54,14 @@ class Studio:
         self._loaded: set[str] = set()
         self.photos = PhotoCache()
 
-    async def faces(self, photo: bytes) -> tuple[dict[str, Any], Photo]:
+    async def faces(self, photo: Photo) -> tuple[dict[str, Any], Photo]:
         """A photo's faces, the answer of POST /api/faces, and the photo with them. Raises what the task raises."""
-        found: dict[str, Any] = json.loads(await self.worker.run(self._tasks.faces, photo))
-        return found, Photo(photo, found.pop("detections", None))
+        if photo.answer is None:
+            found: dict[str, Any] = json.loads(await self.worker.run(self._tasks.faces, photo.data))
+            detections = found.pop("detections", None)
+            photo = Photo(photo.data, found, detections)
+        assert photo.answer is not None
+        return dict(photo.answer), photo
 
     def preload(self, worker: Worker) -> None:
         """A photo was uploaded: have the worker and the studio load their models in the background."""

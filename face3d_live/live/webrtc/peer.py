@@ -230,7 +230,7 @@ class Peer:
             calibration = await self._session.calibrate()
         finally:
             self._calibrating = False
-        self._send("calibrated", ok=calibration.ok, reason=calibration.reason)
+        self._send("calibrated", **calibration.to_json())
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 

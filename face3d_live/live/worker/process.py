@@ -38,6 +38,8 @@ ABANDONED_SECONDS = 3.0
 #: Memory of the process's own (RLIMIT_DATA: heap, stacks, private mappings), bytes.
 MEMORY_BYTES = 4 << 30
 
+_STOPPING = "the server is shutting down"
+
 
 def _serve(connection: Connection, memory_bytes: int) -> None:
     """The child's main function."""
@@ -161,7 +163,7 @@ class Worker:
         except (EOFError, OSError) as error:
             self._end()
             if self._closing.is_set():
-                raise AssetError("stopping", "the server is shutting down") from error
+                raise AssetError("stopping", _STOPPING) from error
             if late.is_set():
                 raise AssetError("too-slow", f"gave up after {self.task_seconds:.0f} s") from error
             raise AssetError("worker-died", "the process that did this crashed; the log says why") from error
@@ -171,7 +173,7 @@ class Worker:
     def _connected(self) -> Connection:
         """Raises OSError when no process can be started."""
         if self._closing.is_set():
-            raise OSError("the server is shutting down")
+            raise OSError(_STOPPING)
         if self._connection is None or self._process is None or not self._process.is_alive():
             self._end()
             context = multiprocessing.get_context("spawn")
@@ -184,7 +186,7 @@ class Worker:
             finally:
                 theirs.close()
             if self._closing.is_set():  # it was started when `stop` had nothing to kill yet
-                raise OSError("the server is shutting down")
+                raise OSError(_STOPPING)
         return self._connection
 
     def _kill(self) -> None:

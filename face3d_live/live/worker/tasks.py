@@ -13,6 +13,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.process import Report
+from face3d_live.regress.choose import OWN
 from face3d_live.typing import Rgb
 
 if TYPE_CHECKING:
@@ -23,19 +24,19 @@ if TYPE_CHECKING:
 
 
 @cache
-def _reconstructor() -> Reconstructor:
+def _reconstructor(regressor: str) -> Reconstructor:
     from face3d_live.reconstruct import Reconstructor
 
     # On the CPU, as the engine uses the GPU.
-    return Reconstructor("cpu")
+    return Reconstructor("cpu", regressor=regressor)
 
 
 @cache
-def _fuser() -> TextureFuser:
+def _fuser(regressor: str) -> TextureFuser:
     from face3d_live.texture.albedo import Albedo
     from face3d_live.texture.fuse import TextureFuser
 
-    return TextureFuser(_reconstructor().head, Albedo.load(), TEXTURE_SIZE)
+    return TextureFuser(_reconstructor(regressor).head, Albedo.load(), TEXTURE_SIZE)
 
 
 #: Faces of a photo as plain data: box, score and keypoints of each `Detection`.
@@ -54,14 +55,14 @@ def from_plain(plain: Detections) -> list[Detection]:
     return [Detection(np.array(p["box"], np.float32), p["score"], np.array(p["keypoints"], np.float32)) for p in plain]
 
 
-def snapshot(report: Report, rgb: Rgb, codes: HeadCodes) -> bytes:
+def snapshot(report: Report, rgb: Rgb, codes: HeadCodes, *, regressor: str = OWN) -> bytes:
     """A zip of the files for a picture (H, W, 3), with the codes that the tracker has found."""
-    return _zip(_reconstructor().frame(rgb, codes, progress=report))
+    return _zip(_reconstructor(regressor).frame(rgb, codes, progress=report))
 
 
-def warm_up(report: Report) -> bytes:
+def warm_up(report: Report, *, regressor: str = OWN) -> bytes:
     """Load the models of `reconstruct_photo` ahead of the first photo."""
-    _reconstructor().faces(np.zeros((64, 64, 3), np.uint8))
+    _reconstructor(regressor).faces(np.zeros((64, 64, 3), np.uint8))
     return b""
 
 
@@ -75,6 +76,7 @@ def reconstruct_photo(
     texture: int = 1024,
     sharpen: bool = False,
     refine: bool = True,
+    regressor: str = OWN,
 ) -> bytes:
     """A zip of the files for a face of a photo: the one that is clearly meant, or number `face`, see `find.Choice`.
 
@@ -88,15 +90,15 @@ def reconstruct_photo(
         options = replace(options, face=face)
     read = load_photo(photo)
     found = None if detections is None else from_plain(detections)
-    return _zip(_reconstructor().photo(read.rgb, options, report, read.warnings, found))
+    return _zip(_reconstructor(regressor).photo(read.rgb, options, report, read.warnings, found))
 
 
-def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]]) -> bytes:
+def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]], *, regressor: str = OWN) -> bytes:
     """The head's texture from keyframes of one person: (picture (H, W, 3), codes, weight).
 
     Returns (TEXTURE_SIZE, TEXTURE_SIZE, 4) uint8 as raw bytes.
     """
-    fuser = _fuser()
+    fuser = _fuser(regressor)
     fuser.reset()
     for rgb, codes, weight in keyframes:
         height, width = rgb.shape[:2]

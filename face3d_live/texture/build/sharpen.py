@@ -29,7 +29,7 @@ from face3d_live.typing import AnyArray, Array, Mask, Picture
 SIZE = 512
 _NOISES, _JPEGS = (1.0, 2.5), (95, 88)
 _AIMS = (0.4, 0.3, 0.2, 0.1, 0.0)  # shares of the fine detail to aim beyond the truth by
-_LEAST_GAIN = 0.05  # dB on bicubic, of the skin that gains least
+LEAST_GAIN = 0.05  # dB on bicubic, of the skin that gains least
 _RIDGE = 3e-4  # of the mean square of a neighbour
 
 
@@ -86,7 +86,7 @@ def aims(skins: Sequence[Picture], where: Mask, seed: int = 1) -> list[float]:
                     gain = 10 * np.log10(plain / np.mean((sharper - truth)[where] ** 2))
                     gains[at, k] = min(gains[at, k], gain)
     print("least gain on bicubic, dB, by ratio and aim:\n", gains.round(3))
-    return [next((aim for aim, gain in zip(_AIMS, row, strict=True) if gain > _LEAST_GAIN), 0.0) for row in gains]
+    return [next((aim for aim, gain in zip(_AIMS, row, strict=True) if gain > LEAST_GAIN), 0.0) for row in gains]
 
 
 def _grey(picture: Picture) -> Array:

@@ -74,14 +74,14 @@ def steady_answers(video: Path, folder: Path) -> tuple[Array, Array, Array]:
     if not kept.is_file():
         rough = teacher_answers(video, folder)[0][..., :2]
         with landmarker(folder / MODEL, "IMAGE") as teacher, _opened(video) as frames:
-            rows = [_steady(teacher, rgb, points) for (rgb, _), points in zip(frames, rough, strict=True)]
+            rows = [average_answer(teacher, rgb, points) for (rgb, _), points in zip(frames, rough, strict=True)]
         points, scores, spread = (np.array(column, np.float32) for column in zip(*rows, strict=True))
         _keep(kept, points=points, scores=scores, spread=spread)
     with arrays.asset(kept, "teacher", "delete it", "run this again") as stored:
         return stored["points"], stored["scores"], stored["spread"]
 
 
-def _steady(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[AnyArray, AnyArray, AnyArray]:
+def average_answer(teacher: Landmarker, rgb: NDArray[np.uint8], rough: Array) -> tuple[AnyArray, AnyArray, AnyArray]:
     """One frame of `steady_answers`. rough: (478, 2) where its face is."""
     nothing = np.full((N_POINTS, 2), np.nan), np.full(N_EXPRESSION, np.nan), np.full(N_POINTS, np.nan)
     if np.isnan(rough).any():

@@ -6,7 +6,7 @@ The other figures are in the modules beside this one: `evaluate_faces` (syntheti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,9 +18,9 @@ from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import CROP_SIZE, Crop
-from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.estimate import Estimator, ray_rotation
+from face3d_live.regress.interface import FaceRegressor
 from face3d_live.regress.prediction import Prediction
-from face3d_live.regress.runtime import Regressor
 from face3d_live.train.augment import plain
 from face3d_live.train.data.pool import Batch, Pool
 from face3d_live.train.evaluate import metrics
@@ -87,9 +87,9 @@ class Samples:
 
 
 class Evaluator:
-    """Runs the weights over samples. regressor: anything with the `predict` of `regress.runtime.Regressor`."""
+    """Runs a regressor over samples, whose pictures are squares of the crop rule."""
 
-    def __init__(self, regressor: Regressor, head: Head) -> None:
+    def __init__(self, regressor: FaceRegressor, head: Head) -> None:
         self.regressor, self.head = regressor, head
         self.estimator = Estimator(regressor, head)
 
@@ -105,19 +105,38 @@ class Evaluator:
         return _joined(parts)
 
     def _measure(self, batch: Batch) -> Measured:
-        prediction = self.regressor.predict(crops(batch))
-        network = Answers(prediction.points, prediction.expression, prediction.shape, prediction.rotation)
-        fit, codes, residual = self.fitted(prediction, batch["focal"])
+        prediction, shown = self.predict(crops(batch), batch["points"])
+        points, turned = [], []
+        for i, crop in enumerate(shown):
+            offset = np.array([crop.x - CENTRED.x, crop.y - CENTRED.y], np.float32) / np.float32(CENTRED.half)
+            points.append(prediction.points[i] * np.float32(crop.half / CENTRED.half) + offset)
+            turned.append(ray_rotation(crop, crop_camera(float(batch["focal"][i]))) @ prediction.rotation[i])
+        network = Answers(np.stack(points), prediction.expression, prediction.shape, np.stack(turned))
+        fit, codes, residual = self.fitted(prediction, batch["focal"], shown)
         labels = {key: value for key, value in batch.items() if key != "image"}
         return Measured(labels, network, fit, prediction.confidence, residual, codes)
 
-    def fitted(self, prediction: Prediction, focal: AnyArray) -> tuple[Answers, list[HeadCodes], AnyArray]:
-        """The fit of each face by a camera along its crop's centre ray, focal (N,) in half sides of the crop: answers,
-        codes, residuals (N,)."""
+    def predict(self, pictures: AnyArray, points: AnyArray) -> tuple[Prediction, list[Crop]]:
+        """What the regressor makes of pictures (N, 112, 112, 3), and the part of each that it was shown.
+
+        points: (N, 478, 2) in half sides, where the faces truly are: a regressor that is aligned by points is given
+        them, as the pictures themselves were cut by them.
+        """
+        cuts = [
+            self.regressor.cut(picture, CENTRED, CENTRED.to_frame(where))
+            for picture, where in zip(pictures, points, strict=True)
+        ]
+        return self.regressor.predict(np.stack([picture for picture, _ in cuts])), [crop for _, crop in cuts]
+
+    def fitted(
+        self, prediction: Prediction, focal: AnyArray, shown: Sequence[Crop]
+    ) -> tuple[Answers, list[HeadCodes], AnyArray]:
+        """The fit of each face by a camera along its picture's centre ray, focal (N,) in half sides of the picture:
+        answers, codes, residuals (N,). shown: of `predict`."""
         points, codes, residuals = [], [], []
         for i in range(len(prediction)):
             camera = crop_camera(float(focal[i]))
-            estimate = self.estimator.refine(prediction.row(i), CENTRED, camera)
+            estimate = self.estimator.refine(prediction.row(i), shown[i], camera)
             space = self.estimator.fitter.points3d(estimate.codes)
             points.append(CENTRED.from_frame(camera.project(space)))
             codes.append(estimate.codes)
@@ -200,7 +219,7 @@ def _against_true_codes(head: Head, answers: Answers, labels: Batch) -> dict[str
     }
 
 
-def evaluate_pool(regressor: Regressor, head: Head, pool: Pool, limit: int | None = None) -> dict[str, Any]:
+def evaluate_pool(regressor: FaceRegressor, head: Head, pool: Pool, limit: int | None = None) -> dict[str, Any]:
     """Compare with the labels of a pool, as predicted ("network") and after the fit ("fit"); see `compare`."""
     return describe(head, Evaluator(regressor, head).measure(pool, limit))
 

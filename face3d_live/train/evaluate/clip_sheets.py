@@ -11,6 +11,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.regress.crop import Crop
 from face3d_live.render.renderer import Renderer
@@ -73,13 +74,15 @@ def find_moments(tracker: Tracker, clip: Path, theirs: Track) -> list[Moment]:
     return [found[name] for name in MOMENTS if name in found]
 
 
-def sheet(head: Head, clips: Mapping[str, Sequence[Moment]], path: Path, shown: bool) -> None:
-    """Write a PNG: a row for each clip, for each of its moments the face and our head in the same pose and crop.
+def sheet(head: Head, clips: Mapping[str, Sequence[Moment]], path: Path, shown: bool) -> bool:
+    """Write a PNG: a row for each clip, for each of its moments the face and our head. False where there is no OpenGL.
 
     shown: the camera's picture; else the other tracker's landmarks as lines, where the picture may not be published.
-    Raises AssetError "egl-missing" where there is no OpenGL.
     """
-    renderer = Renderer(head, SIDE, SIDE, "low")
+    try:
+        renderer = Renderer(head, SIDE, SIDE, "low")
+    except AssetError:
+        return False
     rows = []
     for name, moments in clips.items():
         tiles = [np.hstack([_face(m, shown), _head(renderer, m)]) for m in moments]
@@ -89,7 +92,7 @@ def sheet(head: Head, clips: Mapping[str, Sequence[Moment]], path: Path, shown: 
         rows.append(row)
     renderer.close()
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    return bool(cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)))
 
 
 def _crop(moment: Moment) -> Crop:

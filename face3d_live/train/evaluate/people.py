@@ -44,15 +44,18 @@ def measure_pairs(
     pairs = find_pairs(data)[:limit]
     with np.load(data / "faces" / "teacher.npz") as teacher:
         landmarks = teacher["landmarks"][..., :2]
-    pictures = []
+    pictures, points = [], []
     for portrait in (p for pair in pairs for p in pair):
         rgb = np.asarray(cv2.cvtColor(cv2.imread(str(portrait.image)), cv2.COLOR_BGR2RGB), np.uint8)
-        pictures.append(crop_from_points(landmarks[portrait.row]).extract(rgb))
+        crop = crop_from_points(landmarks[portrait.row])
+        pictures.append(crop.extract(rgb))
+        points.append(crop.from_frame(landmarks[portrait.row]))
     codes: dict[str, list[AnyArray]] = {"network": [], "fit": []}
     for start in range(0, len(pictures), CHUNK):
-        prediction = evaluator.regressor.predict(np.stack(pictures[start : start + CHUNK]))
+        part = slice(start, start + CHUNK)
+        prediction, shown = evaluator.predict(np.stack(pictures[part]), np.stack(points[part]))
         codes["network"].append(prediction.shape)
-        codes["fit"].append(evaluator.fitted(prediction, np.full(len(prediction), FOCAL))[0].shape)
+        codes["fit"].append(evaluator.fitted(prediction, np.full(len(prediction), FOCAL), shown)[0].shape)
         if progress is not None:
             progress(len(prediction))
     held_out = np.array([portrait.held_out for portrait, _ in pairs])

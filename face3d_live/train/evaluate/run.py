@@ -10,16 +10,16 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from face3d_live.head.model import Head
-from face3d_live.regress.runtime import Regressor
+from face3d_live.regress.interface import FaceRegressor
 from face3d_live.texture.build.library import build_library
 from face3d_live.track.tracker import Tracker
 from face3d_live.train.data import portraits
 from face3d_live.train.data.clips import TRAINING_CLIPS, find_clips, frame_size
 from face3d_live.train.data.pool import Pool
 from face3d_live.train.data.teacher import teacher_answers
+from face3d_live.train.evaluate import clip_sheets, faces, people, rendered_clips, scans, true_points
 from face3d_live.train.evaluate import clips as clip_figures
 from face3d_live.train.evaluate import contact_sheets as pictures
-from face3d_live.train.evaluate import faces, people, rendered_clips, scans, true_points
 from face3d_live.train.evaluate.answers import Evaluator, Measured, Source
 from face3d_live.train.evaluate.clips import Track
 from face3d_live.train.synthetic import generate
@@ -31,10 +31,11 @@ Step = Callable[[int], None]
 
 
 class Run:
-    """One evaluation. folder: the training folder; data: the folder of faces and clips; limit: faces of each kind."""
+    """One evaluation. folder: the training folder; data: the folder of faces and clips; limit: faces of each kind; out:
+    where contact sheets and plots go."""
 
-    def __init__(self, head: Head, folder: Path, data: Path, limit: int | None, progress: Progress) -> None:
-        self.head, self.folder, self.data, self.limit = head, folder, data, limit
+    def __init__(self, head: Head, folder: Path, data: Path, limit: int | None, progress: Progress, out: Path) -> None:
+        self.head, self.folder, self.data, self.limit, self.out = head, folder, data, limit, out
         self.pool, self.answers = folder / "pool", folder / "teacher"
         self._progress = progress
         self.pictures: list[Path] = []
@@ -93,7 +94,7 @@ class Run:
 
     def look(self, name: str, measured: Measured, samples: Source) -> None:
         """A contact sheet."""
-        path = self.folder / "evaluation" / f"{name}.png"
+        path = self.out / f"{name}.png"
         pictures.contact_sheet(self.head, measured, samples, path)
         self.pictures.append(path)
 
@@ -144,6 +145,28 @@ class Run:
         }
         return {**{name: clip_figures.group_figures(part) for name, part in split.items() if part}, "each": each}
 
+    def moments(self, evaluator: Evaluator) -> None:
+        """Contact sheets of the held-out clips and the moving heads, where there is OpenGL: with the camera's pictures
+        and with lines in their place."""
+        videos = [c for c in find_clips(self.data) if c.stem in self.tracks and c.stem not in TRAINING_CLIPS]
+        heads = rendered_clips.find_rendered(self.pool / "drawn_clips")
+        step, tracker = self.step("contact sheets", len(videos) + len(heads)), Tracker(evaluator.estimator, self.head)
+        rows: dict[str, dict[str, list[clip_sheets.Moment]]] = {"clips": {}, "moving_heads": {}}
+        for clip in (*videos, *heads):
+            theirs = self.tracks[clip.stem][1] if clip in videos else rendered_clips.truth(clip)
+            kind = "clips" if clip in videos else "moving_heads"
+            rows[kind][clip.stem] = clip_sheets.find_moments(tracker, clip, theirs)
+            step(1)
+        sheets = (
+            ("clips", "clips_moments", True),
+            ("clips", "clips_lines", False),
+            ("moving_heads", "moving_heads", True),
+        )
+        for kind, name, shown in sheets:
+            path = self.out / f"{name}.png"
+            if rows[kind] and clip_sheets.sheet(self.head, rows[kind], path, shown):
+                self.pictures.append(path)
+
     def drawn(self, evaluator: Evaluator) -> dict[str, Any]:
         """The moving heads against the truth: this tracker and, where it has answered, MediaPipe."""
         found = rendered_clips.find_rendered(self.pool / "drawn_clips")
@@ -161,17 +184,23 @@ class Run:
 
 
 def evaluate_all(
-    load: Callable[[], Regressor], folder: Path, data: Path, limit: int | None = None, compare: bool = False
+    load: Callable[[], FaceRegressor],
+    folder: Path,
+    data: Path,
+    limit: int | None = None,
+    compare: bool = False,
+    out: Path | None = None,
 ) -> tuple[dict[str, Any], list[Path]]:
     """Every figure there is to have, and the pictures made.
 
     load: gives the weights to measure, called once the faces are there. compare: have MediaPipe answer to the clips;
-    without it they are judged where its answers are kept. Raises InputError "data-missing", AssetError
-    "teacher-missing" or what the weights raise.
+    without it they are judged where its answers are kept. out: for the pictures, `folder / "evaluation"` by default.
+    Raises InputError "data-missing", AssetError "teacher-missing" or what the weights raise.
     """
+    out = out or folder / "evaluation"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as progress:
-        run = Run(Head.load(), folder, data, limit, progress)
+        run = Run(Head.load(), folder, data, limit, progress, out)
         portraits.load_index(data)  # this and MediaPipe say what is missing before minutes are spent on drawing
         if compare:
             run.ask("clips", find_clips(data))
@@ -186,7 +215,8 @@ def evaluate_all(
         if watched is not None:
             report["clips"] = watched
         report["drawn"] = run.drawn(evaluator)
-    return report, run.pictures + _plots(report, run.tracks, folder / "evaluation")
+        run.moments(evaluator)
+    return report, run.pictures + _plots(report, run.tracks, out)
 
 
 def _plots(report: dict[str, Any], tracks: dict[str, tuple[Track, Track]], folder: Path) -> list[Path]:

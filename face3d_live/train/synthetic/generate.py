@@ -66,7 +66,7 @@ class Generator:
         place = person.subject.placement
         rgba, depth = self.painter.draw(person.subject)
         seen = place.project(points)
-        visible = self._visible(points, place, depth)
+        visible = self.visible(points, place, depth)
         image, covered = compose(rng, rgba, self.backgrounds.sample(rng, SIZE), seen, person)
         visible[covered] = 0
         visible[person.hidden] = 0
@@ -93,7 +93,7 @@ class Generator:
             "worn": _worn(person.subject.look, bool(covered.any())),
         }
 
-    def _visible(self, points: AnyArray, place: Placement, depth: AnyArray) -> Array:  # (478, 3) -> (478,)
+    def visible(self, points: AnyArray, place: Placement, depth: AnyArray) -> Array:  # (478, 3) -> (478,)
         """1 where nothing drawn lies more than `HIDDEN` before the point."""
         distance = -(points @ place.rotation.T + place.translation)[:, 2]
         clip = place.clip_matrix()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from face3d_live.head.model import Head
+from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array
 
 #: hm08 file coordinates (decimetres, y up) -> head frame, least squares over the head's skin.
@@ -108,12 +109,7 @@ def _outside(vertices: AnyArray, head: Head, skin: AnyArray) -> AnyArray:
 
 def _normals(vertices: AnyArray, faces: AnyArray) -> Array:
     """Half the surface's own normal, half the direction away from the head's middle: soft, as hair shades."""
-    corners = vertices[faces]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    own = np.zeros_like(vertices)
-    for i in range(3):
-        np.add.at(own, faces[:, i], face)
-    own /= np.linalg.norm(own, axis=1, keepdims=True) + 1e-12
+    own = vertex_normals(vertices, faces).astype(vertices.dtype)
     away = vertices - vertices.mean(0)
     away /= np.linalg.norm(away, axis=1, keepdims=True) + 1e-12
     own *= np.sign((own * away).sum(1, keepdims=True) + 1e-9)

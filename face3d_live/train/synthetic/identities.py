@@ -28,7 +28,7 @@ class IdentitySampler:
 
     def __init__(self, head: Head, scans: Path, share: float = 0.5) -> None:
         self.head, self.share = head, share
-        self._scans = _Scans(head, scans) if scans.is_file() else None
+        self._scans = Scans(head, scans) if scans.is_file() else None
 
     def sample(self, rng: np.random.Generator) -> Identity:
         if self._scans is not None and rng.random() < self.share:
@@ -37,7 +37,7 @@ class IdentitySampler:
         return Identity(shape, self.head.neutral(shape))
 
 
-class _Scans:
+class Scans:
     """A linear model of scans on the first vertices of the head, fitted once by the head's own basis.
 
     The fit may shift a scan: its origin is where the head's basis would put it. Teeth, tongue and mouth, which scans

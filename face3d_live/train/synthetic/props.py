@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array
 
 
@@ -22,13 +23,7 @@ class Shape:
 
     @property
     def normals(self) -> Array:
-        corners = self.vertices[self.faces]
-        face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        out = np.zeros_like(self.vertices)
-        for i in range(3):
-            np.add.at(out, self.faces[:, i], face)
-        result: Array = (out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
-        return result
+        return vertex_normals(self.vertices, self.faces)
 
 
 def join(shapes: list[Shape]) -> Shape:

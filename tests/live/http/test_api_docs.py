@@ -128,7 +128,8 @@ def test_every_code_is_documented_with_its_status_and_every_documented_code_exis
 
 #: Refusals of files, folders and videos, which only commands read.
 NOT_SERVED = {
-    "empty-video", "missing-video", "no-file", "no-photos", "no-such-expression", "not-a-video", "not-written",
+    "bad-topology", "empty-video", "missing-video", "no-file", "no-photos", "no-such-expression", "not-a-video",
+    "not-written",
     "process-died", "too-many-photos",
 }  # fmt: skip
 

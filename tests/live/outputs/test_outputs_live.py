@@ -12,17 +12,19 @@ import math
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import websockets
 from live_helpers import serve
-from outputs_helpers import Receiver, until
+from outputs_helpers import Receiver
 from protocol_frames import LEFT, TILT_LEFT, UP
 from pylivelinkface import FaceBlendShape, PyLiveLinkFace
 from pythonosc.osc_bundle import OscBundle
 from takes_support import expression
 from vts_mock import VTubeStudio
+from waiting import until
 
 from face3d_live.codes import ARKIT
 from face3d_live.live.main import make_pipeline
@@ -49,7 +51,7 @@ def pictures() -> dict[str, np.ndarray]:  # (480, 640, 3) each
     """The acts, drawn as the sample clip is."""
     sys.path.insert(0, str(SAMPLE))
     try:
-        import make_sample
+        import make_sample  # type: ignore[import-not-found]
     finally:
         sys.path.remove(str(SAMPLE))
     person = make_sample.codes()[0].with_(expression=expression(), rotation=np.eye(3))
@@ -115,7 +117,7 @@ def from_ifacialmocap(packet: bytes) -> dict[str, float]:
 
 
 def from_osf(packet: bytes) -> dict[str, float]:
-    read = openseeface.decode(packet)
+    read: dict[str, Any] = openseeface.decode(packet)
     x, y, z = read["angles"]
     right, left = read["open"]
     angles = {"yaw": y, "pitch": (180 - x + 180) % 360 - 180, "roll": 90 - z}
@@ -172,7 +174,11 @@ async def act(served, session, audience: Audience, picture: np.ndarray, first: i
     sent = session.state()["frame"]
     await until(lambda: json.loads(audience.heard["json"][-1])["frame"] == sent, 20)
     await until(lambda: len(audience.heard["binary"]) == len(audience.heard["json"]), 20)
-    await asyncio.sleep(0.3)  # outputs send within a sixtieth of a second
+    outputs = list(served.live.outputs)
+    await until(lambda: all(output.mapped is not None and output.mapped.frame.frame == sent for output in outputs))
+    (plugin,) = (output.mapped for output in outputs if output.address.kind == "vts")
+    values = dict(zip(plugin.names, plugin.values.tolist(), strict=True))
+    await until(lambda: audience.studio.values == pytest.approx(values, abs=1e-3))
     assert all(output.error is None for output in served.live.outputs)
     return audience.newest()
 

@@ -1,6 +1,5 @@
 """Outputs are remembered over restarts; a file that is broken, foreign or cannot be written is no obstacle."""
 
-import asyncio
 import json
 import logging
 import tempfile
@@ -10,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_helpers import serve
-from outputs_helpers import Receiver, blends_of, play, until
+from outputs_helpers import Receiver, blends_of, play
 from protocol_frames import frame_of
+from waiting import LoopClock, until
 
 from face3d_live.live.outputs import manager
 from face3d_live.live.outputs.manager import OutputManager
@@ -64,7 +64,7 @@ async def test_a_restart_finds_them_as_they_were(tmp_path):
 
 
 async def test_it_is_written_soon_and_not_at_every_step(tmp_path, monkeypatch):
-    saves = []
+    saves, clock = [], LoopClock()
     save = OutputStore.save
     monkeypatch.setattr(OutputStore, "save", lambda self, outputs: (saves.append(1), save(self, outputs))[1])
     outputs = OutputManager(tmp_path)
@@ -72,7 +72,7 @@ async def test_it_is_written_soon_and_not_at_every_step(tmp_path, monkeypatch):
     outputs.persist(output)
     for i in range(20):
         await outputs.change(output, {"rate": 10 + i})
-    await asyncio.sleep(manager.SAVE_SECONDS + 0.2)
+    await clock.forward(manager.SAVE_SECONDS)
     assert len(saves) == 1 and written(tmp_path) == [{"url": "vmc://127.0.0.1:23460?rate=29", "enabled": False}]
     await outputs.change(output, {"rate": 60})
     await outputs.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_helpers import Browser, Camera, serve
 from takes_support import HEADER, frames, write
+from waiting import at, until
 
 from face3d_live.camera import Camera as Sight
 from face3d_live.codes import INDEX, HeadCodes
@@ -212,7 +212,7 @@ def test_a_film_that_is_drawn_anew_has_the_sound(tmp_path, monkeypatch, suffix):
         for i in range(len(take)):
             yield np.full((size, size, 4), 20 + 200 * take.expression[i, INDEX["jawOpen"]], np.uint8)
 
-    monkeypatch.setattr(export_video, "_pictures", pictures)
+    monkeypatch.setattr(export_video, "draw_pictures", pictures)
     out = tmp_path / f"film{suffix}"
     tools.export(recorded(tmp_path), out, size=64)
     start, end = loud(np.concatenate(list(sound.chunks(out))))
@@ -265,9 +265,9 @@ def test_the_sound_of_a_video_keeps_step_with_its_pictures(tmp_path, late):
             container.mux(picture.encode(frame))
         samples = np.zeros(round((2 - late) * 44_100), np.int16)
         samples[round((at - late) * 44_100) :][:4410] = LOUD
-        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = 44_100, round((1 + late) * 44_100), Fraction(1, 44_100)
-        container.mux(voice.encode(frame))
+        tone = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        tone.sample_rate, tone.pts, tone.time_base = 44_100, round((1 + late) * 44_100), Fraction(1, 44_100)
+        container.mux(voice.encode(tone))
         container.mux([*picture.encode(), *voice.encode()])
     said = record(str(path), tmp_path / "talk.jsonl", None, Blind(), with_sound=True)
     assert "sound 2.0" in said and len(load(tmp_path / "talk.jsonl")) == 60
@@ -380,7 +380,7 @@ class Microphone(MediaStreamTrack):
             raise av.error.EOFError(0, "stopped")
         # What a busy machine does not fetch in time is lost, as with real ones.
         self._n = max(self._n + 1, round((time.monotonic() - self._began - 0.04) / 0.02))
-        await asyncio.sleep(max(0.0, self._began + self._n * 0.02 - time.monotonic()))
+        await at(self._began + self._n * 0.02)
         times = self._began + (self._n - 1) * 0.02 + np.arange(960) / RATE
         on = (times >= self.loud[0]) & (times < self.loud[1])
         wave = on * LOUD * np.sin(2 * np.pi * 440 * times)
@@ -400,24 +400,29 @@ class Actor(Camera):
         return frame
 
 
-async def recorded_live(served, browser, seconds, **wanted):
+async def recorded_live(served, browser, seconds, once_started=lambda: None, **wanted):
     started = await served.http.post(f"{browser.location}/recording", json={"action": "start", **wanted})
     assert started.status_code == 201, started.text
-    await asyncio.sleep(seconds)
+    once_started()
+    session = served.live.sessions.get(browser.session)
+    await until(lambda: session.recorder.state()["seconds"] >= seconds)
     stopped = await served.http.post(f"{browser.location}/recording", json={"action": "stop"})
     return f"/api/takes/{stopped.json()['take']}", stopped.json()
 
 
-async def test_a_click_and_an_expression_at_the_same_moment(tmp_path):
+async def test_a_click_and_an_expression_at_the_same_moment(tmp_path, monkeypatch):
     microphone, camera = Microphone(), Actor()
+    reported, clocks = StreamClock.reported, set()
+    monkeypatch.setattr(StreamClock, "reported", lambda clock, *report: (clocks.add(clock), reported(clock, *report)))
+
+    def act():
+        moment = time.monotonic() + 0.7
+        microphone.loud = camera.loud = moment, moment + 0.5
+
     async with serve(takes=tmp_path) as served, Browser(served, camera, more=[microphone]) as browser:
         await browser.until(lambda: len(browser.of("frame")) > 5)
-        await asyncio.sleep(2.5)  # the sender reports its clocks
-        (peer,) = served.live._peers.values()
-        assert peer._sync.audio.sent is not None and peer._sync.video.sent is not None
-        moment = time.monotonic() + 1.5
-        microphone.loud = camera.loud = moment, moment + 0.5
-        url, state = await recorded_live(served, browser, 3.0, sound=True, render=True)
+        await until(lambda: len(clocks) == 2)  # the sender has told when it sent what, of both tracks
+        url, state = await recorded_live(served, browser, 1.8, act, sound=True, render=True)
         assert state["sound"]["seconds"] == pytest.approx(state["seconds"], abs=1) and state["sound"]["left_out"] == 0
 
         take_id = url.rpartition("/")[2]
@@ -470,14 +475,14 @@ async def test_a_microphone_that_stops_midway(tmp_path):
     microphone.loud = 0.0, 1e12
     async with serve(takes=tmp_path) as served, Browser(served, more=[microphone]) as browser:
         await browser.until(lambda: len(browser.of("frame")) > 3)
-        await asyncio.sleep(0.5)
         url = f"{browser.location}/recording"
         assert (await served.http.post(url, json={"action": "start", "sound": True})).status_code == 201
-        await asyncio.sleep(1.0)
+        recorder = served.live.sessions.get(browser.session).recorder
+        await until(lambda: recorder.state()["sound"]["seconds"] > 0.6)
         for sender in browser.pc.getSenders():
             if sender.kind == "audio":
                 sender.replaceTrack(None)
-        await asyncio.sleep(1.0)
+        await until(lambda: recorder.state()["seconds"] > recorder.state()["sound"]["seconds"] + 0.6)
         state = (await served.http.post(url, json={"action": "stop"})).json()
         assert 0.5 < state["sound"]["seconds"] < state["seconds"] - 0.5 and "error" not in state
         samples = heard(tmp_path / f"{state['take']}.wav")

@@ -16,6 +16,7 @@ from avatar_pipeline import AvatarPipeline, NoHead, shows_the_fox
 from avatar_support import changed, fox, pack, tiny
 from live_helpers import Browser, serve
 from PIL import Image
+from waiting import until
 
 from face3d_live.avatar.load import load_avatar
 from face3d_live.camera import Camera as Lens
@@ -35,12 +36,6 @@ def error_of(response):
 async def still(served, location) -> np.ndarray:
     response = await served.http.get(location + "/avatar.jpg")
     return cv2.imdecode(np.frombuffer(response.content, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-
-
-async def until(condition, timeout=15.0):
-    async with asyncio.timeout(timeout):
-        while not await condition():
-            await asyncio.sleep(0.05)
 
 
 async def test_an_avatar_is_shown_and_taken_off_again():
@@ -197,7 +192,7 @@ async def test_who_does_not_draw_gets_no_more_and_a_view_of_one_session_ends_wit
                     got += 1
             except TimeoutError:
                 assert got == viewers.MAX_IN_FLIGHT
-        await until(lambda: asyncio.sleep(0, served.live.viewers.count == 0))
+        await until(lambda: served.live.viewers.count == 0)
         session = served.live.sessions.get(browser.session)
         assert session.engine.cutouts == 0, "nobody looks, nothing is cut out"
         async with websockets.connect(url) as viewer:

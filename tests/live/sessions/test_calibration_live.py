@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from dataclasses import dataclass, field
@@ -15,11 +14,13 @@ from live_fakes import grey
 from live_helpers import serve
 from recording_helpers import code_of, play
 from tracker_world import World, at
+from waiting import until
 
 import face3d_live
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.live.engine.pipeline import CalibrationResult as Outcome
+from face3d_live.live.sessions import pending_calibrations
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.takes.reader import load
 from face3d_live.takes.record import record
@@ -48,16 +49,16 @@ class JawPipeline(live_fakes.FakePipeline):
     def calibrate(self, session, request):
         if request.step == "load":
             self.known[session] = request.state
-            return Outcome(True, state=request.state)
+            return Outcome(request.state)
         seen = np.zeros(52, np.float32)
         seen[JAW] = self.level[session]
         known, recent = self.known[session] or Calibration.identity(), [HeadCodes(expression=seen)] * 20
         try:
             done = known.with_neutral(recent) if request.step == "neutral" else known.with_range(request.step, recent)
         except InputError as error:
-            return Outcome(False, error.message)
+            return Outcome(error=error)
         self.known[session] = done
-        return Outcome(True, state=done)
+        return Outcome(done)
 
 
 async def show(served, session, level):
@@ -65,8 +66,7 @@ async def show(served, session, level):
     await play(served, session, 1)  # a different one first
     before = session.state()["frame"]
     session.submit(grey(level), 1.0, 0.0)
-    while session.state()["frame"] == before:
-        await asyncio.sleep(0.002)
+    await until(lambda: session.state()["frame"] != before)
     return session.last.result.codes.expression[JAW]
 
 
@@ -80,7 +80,8 @@ async def test_steps_file_and_forgetting(tmp_path):
         assert (await http.post(url + "/calibrate")).json() == {"ok": True, "reason": ""}
         await show(served, session, 0.25)
         refused = await http.post(url + "/calibrate", json={"step": "jaw"})
-        assert refused.status_code == 409 and "as wide as you can" in refused.json()["reason"]
+        assert code_of(refused) == (409, "no-movement")
+        assert "as wide as you can" in refused.json()["reason"] == refused.json()["error"]["message"]
         await show(served, session, 0.6)
         done = (await http.post(url + "/calibrate", json={"step": "jaw"})).json()
         assert done["ok"] is True and done["range"] == {"jawOpen": pytest.approx(0.6, abs=0.01)}
@@ -120,6 +121,27 @@ async def test_wrong_requests():
         for method in ("GET", "PUT", "DELETE"):
             got = await http.request(method, "/api/sessions/nope/calibration", json={})
             assert code_of(got) == (404, "not-found")
+
+
+class BrokenPipeline(JawPipeline):
+    """Its calibration has a bug."""
+
+    def calibrate(self, session, request):
+        raise RuntimeError("a bug")
+
+
+async def test_every_refusal_has_a_code_whoever_refuses(monkeypatch):
+    async with serve(BrokenPipeline) as served:
+        session = served.live.sessions.open("browser")
+        url, file = f"/api/sessions/{session.id}", json.loads(Profile.fresh(Calibration.identity()).to_text())
+        for method, path, body in (
+            ("POST", "/calibrate", None),
+            ("PUT", "/calibration", file),
+            ("DELETE", "/calibration", None),
+        ):
+            assert code_of(await served.http.request(method, url + path, json=body)) == (409, "calibration-failed")
+        monkeypatch.setattr(pending_calibrations, "CALIBRATION_SECONDS", 0.0)
+        assert code_of(await served.http.post(url + "/calibrate")) == (409, "engine-silent")
 
 
 async def test_sessions_begin_with_the_given_calibration():
@@ -243,7 +265,8 @@ def test_the_page_says_in_chinese_why_it_did_not_measure_or_record() -> None:
     """Every code of measuring, recording, playing; three of them only a program that calls us wrongly gets to see."""
     package = Path(face3d_live.__file__).parent
     sources = (
-        "track/calibration", "takes/writer", "live/takes/recordings", "live/http/take_routes", "live/takes/player",
+        "track/calibration", "live/sessions/pending_calibrations", "live/engine/process", "takes/writer",
+        "live/takes/recordings", "live/http/take_routes", "live/takes/player",
     )  # fmt: skip
     texts = [(package / f"{name}.py").read_text() for name in sources]
     raised = {code for text in texts for code in re.findall(r'\w+Error\(\s*"([a-z-]+)"', text)}

@@ -1,6 +1,5 @@
 """The avatar puts on its user's skin: which frames are chosen, how it gets to the engine, what a failure costs."""
 
-import asyncio
 import os
 import signal
 
@@ -8,6 +7,7 @@ import live_fakes
 import numpy as np
 import pytest
 from live_helpers import Browser, Camera, serve
+from waiting import until
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.live.sessions import texture_capture
@@ -119,10 +119,9 @@ async def test_without_a_texture_everything_else_goes_on(monkeypatch, caplog):
     monkeypatch.setattr(texture_capture, "INTERVAL_SECONDS", 0.1)
     async with serve(texture=live_fakes.no_texture) as served, Browser(served, Camera(0.15)) as browser:
         await browser.until_brightness(0.15)
-        async with asyncio.timeout(20):
-            while "texture capture is switched off" not in caplog.text:
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)
+        await until(lambda: "texture capture is switched off" in caplog.text)
+        seen = browser.avatars
+        await browser.until(lambda: browser.avatars > seen + 12)  # four times the interval
         assert caplog.text.count("texture capture is switched off") == 1
         browser.camera.level = 0.3
         await browser.until_brightness(0.3)

@@ -13,6 +13,7 @@ import websockets
 from hypothesis import given
 from hypothesis import strategies as st
 from live_helpers import Browser, serve
+from waiting import LoopClock, until
 
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.errors import InputError
@@ -147,6 +148,12 @@ async def test_a_photo_that_is_kept_is_sent_once(monkeypatch):
         name = found.json()["photo"]
         assert found.json().keys() == {"width", "height", "faces", "photo"}
         assert len(name) == 32 and found.headers["cache-control"] == "no-store"
+        with pytest.MonkeyPatch.context() as patch:  # its faces are known
+            patch.setattr(served.live.studio.worker, "run", None)
+            for fields in ({}, {"keep": "true"}):
+                again = await served.http.post("/api/faces", files={"photo": (None, name)}, data=fields)
+                assert again.json() == {**found.json(), "photo": name} if fields else "photo" not in again.json()
+            assert again.json()["faces"] == found.json()["faces"] and len(served.live.studio.photos) == 1
         for wanted in ("low", "high"):  # as often as one likes
             job = await made_of(served, name, mesh=wanted, refine="false")
             params = await served.http.get(f"/api/jobs/{job['job']}/files/params.npz")
@@ -172,8 +179,7 @@ async def made_of(served, name, **fields):
 async def test_kept_photos_are_few_small_and_short_lived(monkeypatch):
     monkeypatch.setattr(photos_module, "MAX_PHOTOS", 3)
     monkeypatch.setattr(photos_module, "MAX_BYTES", 100)
-    monkeypatch.setattr(photos_module, "KEEP_SECONDS", 0.2)
-    photos = photos_module.PhotoCache()
+    clock, photos = LoopClock(), photos_module.PhotoCache()
     first, second, third = [photos.add(photos_module.Photo(bytes([i]))) for i in range(3)]
     assert photos.get(first).data == b"\0"  # now the second was used longest ago
     fourth = photos.add(photos_module.Photo(b"d"))
@@ -183,11 +189,11 @@ async def test_kept_photos_are_few_small_and_short_lived(monkeypatch):
     assert len(photos) == 2 and photos.get(fourth)
     huge = photos.add(photos_module.Photo(bytes(1000)))
     assert len(photos) == 1 and photos.get(huge)  # the newest is kept whatever its size
-    await asyncio.sleep(0.12)
+    await clock.forward(0.6 * photos_module.KEEP_SECONDS)
     photos.get(huge)
-    await asyncio.sleep(0.12)
+    await clock.forward(0.6 * photos_module.KEEP_SECONDS)
     assert len(photos) == 1
-    await asyncio.sleep(0.2)
+    await clock.forward(0.6 * photos_module.KEEP_SECONDS)
     assert len(photos) == 0 and third != first
 
 
@@ -258,16 +264,19 @@ async def test_results_are_forgotten_in_time_and_number(monkeypatch):
     monkeypatch.setattr(jobs_module, "EXPIRE_SECONDS", 0.05)
     monkeypatch.setattr(jobs_module, "MAX_RESULTS", 2)
     async with studio() as served:
-        first, second, third = [await made(served) for _ in range(3)]
-        await asyncio.sleep(0.2)
+        first, *others = [await made(served) for _ in range(3)]
+        await until(lambda: len(served.live.jobs) == 2)
         assert error_of(await served.http.get(f"/api/jobs/{first['job']}"))[0] == 404
-        monkeypatch.setattr(jobs_module, "KEEP_SECONDS", 0.5)
-        for _ in range(4):  # what is looked at stays
-            assert (await served.http.get(f"/api/jobs/{third['job']}")).status_code == 200
-            await asyncio.sleep(0.2)
-        assert error_of(await served.http.get(f"/api/jobs/{second['job']}"))[0] == 404
-        await asyncio.sleep(0.7)
-        assert len(served.live.jobs) == 0
+        second, third = (served.live.jobs.get(job["job"]) for job in others)
+        for job in (second, third):  # as if time had passed
+            job.used -= 0.9 * jobs_module.KEEP_SECONDS
+        assert (await served.http.get(f"/api/jobs/{third.id}")).status_code == 200
+        for job in (second, third):
+            job.used -= 0.2 * jobs_module.KEEP_SECONDS
+        await until(lambda: len(served.live.jobs) == 1)
+        assert (await served.http.get(f"/api/jobs/{third.id}")).status_code == 200  # what is looked at stays
+        third.used -= 1.1 * jobs_module.KEEP_SECONDS
+        await until(lambda: len(served.live.jobs) == 0)
 
 
 async def test_results_take_a_bounded_part_of_the_memory(monkeypatch):
@@ -341,8 +350,7 @@ async def test_views_are_limited_and_leave_no_place_taken(monkeypatch):
             async with websockets.connect(url) as c:
                 with pytest.raises(websockets.ConnectionClosed):
                     await c.recv()
-        await asyncio.sleep(0.3)
-        assert served.live.studio.views == 0
+        await until(lambda: served.live.studio.views == 0)
         async with websockets.connect(url) as again:
             await again.send("{}")
             assert await again.recv()

@@ -146,7 +146,7 @@ def test_a_placement_is_what_the_program_reads_back() -> None:
     prediction = Prediction(
         expression=np.zeros((1, 52)), shape=np.zeros((1, 80)), texture=np.zeros((1, 50)), rotation=where.rotation[None],
         scale=np.array([where.scale]), position=where.position[None], light=np.zeros((1, 27)), points=one, sigma=one,
-        confidence=one,
+        confidence=one, coefficients=one,
     )  # fmt: skip
     back = codes_from(prediction, crop, CAMERA)
     np.testing.assert_allclose(back.rotation, codes.rotation, atol=1e-5)
@@ -258,11 +258,11 @@ def test_steady_answers_average_cuts_and_mirrors(head: Head) -> None:
         points[MIRROR_478[33] if mirrored else 33] += 6
         return teacher.Answer(points, [0.8], ["eyeBlinkRight" if mirrored else "eyeBlinkLeft"])
 
-    points, scores, spread = teacher._steady(answer, rgb, rough.astype(np.float32))
+    points, scores, spread = teacher.average_answer(answer, rgb, rough.astype(np.float32))
     assert len(looks) == len(teacher.VIEWS)
     assert np.abs(points[152] - (x + 0.5, y + 0.5)).max() < 0.5
     assert scores[INDEX["eyeBlinkLeft"]] == pytest.approx(0.8) and scores[INDEX["eyeBlinkRight"]] == 0
     assert spread[33] > spread[152], "it put the eye's corner elsewhere in the mirror"
     assert MIRROR[INDEX["eyeBlinkLeft"]] == INDEX["eyeBlinkRight"]
-    blind = teacher._steady(lambda *_: None, rgb, rough.astype(np.float32))
+    blind = teacher.average_answer(lambda *_: None, rgb, rough.astype(np.float32))
     assert all(np.isnan(part).all() for part in blind)

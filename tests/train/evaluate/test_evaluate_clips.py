@@ -203,7 +203,7 @@ def test_a_clip_says_its_size() -> None:
 
 
 def test_every_frame_of_a_file_is_followed() -> None:
-    ours, sharp, fps = clips.follow(Seeing(), SAMPLE)  # type: ignore[arg-type]
+    ours, sharp, fps = clips.follow(Seeing(), SAMPLE)
     assert len(ours.expression) == len(ours.rotation) == len(sharp) > 100 and fps == pytest.approx(30, abs=1)
     assert np.isnan(ours.expression[0]).all() and np.isnan(ours.rotation[0]).all()
     assert (ours.expression[1:] == 0.5).all() and (sharp[1:] == 0.25).all()

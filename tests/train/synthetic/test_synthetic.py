@@ -107,7 +107,7 @@ def test_the_iris_looks_where_the_code_says(generator: Generator) -> None:
 def test_the_far_side_of_a_turned_head_is_hidden(generator: Generator) -> None:
     _, depth, subject = draw(generator, {}, yaw=np.radians(55))
     points = generator.head.points(subject.vertices)
-    visible = generator._visible(points, subject.placement, depth)
+    visible = generator.visible(points, subject.placement, depth)
     assert visible[234] == 1 and visible[454] == 0, "turned to its left, the head shows its right cheek"
 
 
@@ -139,9 +139,9 @@ def test_the_same_seed_gives_the_same_sample(generator: Generator) -> None:
 
 
 def test_scans_are_labelled_with_their_nearest_code(head: Head, shared_data: Path) -> None:
-    from face3d_live.train.synthetic.identities import _Scans
+    from face3d_live.train.synthetic.identities import Scans
 
-    scans, rng = _Scans(head, shared_data / "scan_heads.npz"), np.random.default_rng(0)
+    scans, rng = Scans(head, shared_data / "scan_heads.npz"), np.random.default_rng(0)
     face = head.regions["face"]
     for _ in range(20):
         identity = scans.sample(rng)

@@ -57,6 +57,8 @@ export const ZH_SERVER = {
   "not-vts": "那边不是 VTube Studio 的插件接口",
   "no-mapping": "没有这个名称的映射",
   "no-face": "没有看到人脸：请让脸在画面中停留一秒，再试一次",
+  "engine-silent": "服务器的引擎没有回答：请再试一次",
+  "calibration-failed": "校准出错：请查看服务器日志",
   "moving": "请让头和脸保持不动一秒，再试一次",
   "turned-away": "请正对摄像头，再试一次",
   "no-movement": "动作太小：请尽量做大，再试一次",
@@ -128,4 +130,9 @@ export const ZH_SERVER = {
   "regressor-format": "服务器的网络模型与程序版本不符：请一起更新",
   "shader-missing": "服务器缺少着色器：请恢复 shaders 文件夹",
   "sharpen-missing": "服务器缺少锐化模型：请恢复 models 文件夹",
+  "deep3d-missing": "服务器找不到 Deep3D 权重：请将 epoch_20.pth（Deep3DFaceRecon_pytorch）或 pytorch_model.pt（ModelScope）放入所给文件夹，并遵守其许可",
+  "deep3d-foreign": "该文件不是 Deep3D 网络的权重，或已损坏：请使用 Deep3DFaceRecon_pytorch 或 ModelScope 的原始文件",
+  "bfm-missing": "服务器缺少巴塞尔人脸模型 2009 的文件：请向巴塞尔大学注册获取（仅限研究用途），放入所给文件夹",
+  "bfm-foreign": "人脸模型文件已损坏或属于其他模型：请使用巴塞尔人脸模型 2009",
+  "torch-missing": "首次读取权重需要 PyTorch：请运行 pip install 'face3d-live[deep3d]'",
 };
