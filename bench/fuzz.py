@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
@@ -72,7 +73,7 @@ def _alarm(*_: object) -> None:
     raise TooSlow
 
 
-def fuzz(name: str, seconds: float, seed: int, tell: multiprocessing.SimpleQueue) -> None:  # type: ignore[type-arg]
+def fuzz(name: str, seconds: float, seed: int, tell: Any) -> None:
     """Run one target; tells its counts at the end, and the input at hand before each that may kill the process."""
     import logging
 

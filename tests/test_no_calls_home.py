@@ -11,12 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 from takes_support import frames, write
+from waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
@@ -182,10 +182,7 @@ def test_no_process_of_the_server_talks_to_anybody(watch):
         while "open http" not in (line := process.stdout.readline()):
             assert line, "the server ended"
         session = json.loads(ask("/api/sessions"))["sessions"][0]["session"]
-        end = time.monotonic() + 60
-        while not json.loads(ask(f"/api/sessions/{session}"))["face"]:
-            assert time.monotonic() < end, "no face is seen"
-            time.sleep(0.2)
+        wait_until(lambda: json.loads(ask(f"/api/sessions/{session}"))["face"])
         ask(f"/api/sessions/{session}/recording", "POST", b'{"action": "start", "render": true}')
         ask(f"/api/sessions/{session}/snapshot?keep=true", "POST")
         picture = ask(f"/api/sessions/{session}/avatar.jpg")

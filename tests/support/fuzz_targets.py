@@ -25,7 +25,7 @@ from face3d_live import strict_json
 from face3d_live.avatar.load import load_avatar
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes, params_from
-from face3d_live.live.http.studio_routes import _MemoryParser
+from face3d_live.live.http.studio_routes import MemoryParser
 from face3d_live.live.ice import IceServer
 from face3d_live.live.outputs import address
 from face3d_live.live.stream.subscription import Subscription
@@ -115,7 +115,7 @@ async def _parsed(data: bytes) -> FormData:
         yield data
 
     headers = Headers({"content-type": "multipart/form-data; boundary=abc"})
-    return await _MemoryParser(headers, stream(), max_files=1, max_fields=6, max_part_size=1024).parse()
+    return await MemoryParser(headers, stream(), max_files=1, max_fields=6, max_part_size=1024).parse()
 
 
 def _multipart(data: bytes) -> None:

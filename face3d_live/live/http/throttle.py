@@ -22,6 +22,10 @@ class Throttle:
         self._clock = clock
         self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Addresses remembered."""
+        return len(self._wrong)
+
     def wait(self, address: str) -> float:
         """Seconds until a token of this address is compared again; 0: at once."""
         times = self._wrong.get(_group(address))

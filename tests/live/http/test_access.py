@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import websockets
 from live_helpers import serve
+from websockets.typing import Subprotocol
 
 from face3d_live import files
 from face3d_live.errors import Face3DError, InputError
@@ -112,7 +113,7 @@ def test_ps_does_not_show_the_token():
 
 
 def subprotocols(token):
-    return ["face3d", "face3d.token." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")]
+    return [Subprotocol("face3d"), "face3d.token." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")]
 
 
 async def test_a_page_shows_the_token_in_headers_and_subprotocols():
@@ -131,7 +132,7 @@ async def test_a_page_shows_the_token_in_headers_and_subprotocols():
 async def test_without_a_token_the_subprotocol_is_agreed_to_as_well():
     async with (
         serve(ready=False) as served,
-        websockets.connect(served.ws + "/api/expressions", subprotocols=["face3d"]) as socket,
+        websockets.connect(served.ws + "/api/expressions", subprotocols=[Subprotocol("face3d")]) as socket,
     ):
         assert socket.subprotocol == "face3d"
 
@@ -181,7 +182,7 @@ def test_throttling_forgets_counts_networks_and_is_bounded():
     assert guard.wait("2001:db8::1") == 0
     for number in range(throttle.REMEMBERED + 10):
         guard.wrong(f"10.0.{number // 256}.{number % 256}")
-    assert len(guard._wrong) == throttle.REMEMBERED
+    assert len(guard) == throttle.REMEMBERED
 
 
 # --- names: DNS rebinding ---------------------------------------------------------------------------------------------

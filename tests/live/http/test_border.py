@@ -14,6 +14,7 @@ from takes_support import frames, write
 
 from face3d_live.codes import ARKIT
 from face3d_live.live.http.app import ROUTES
+from face3d_live.live.limits import Limits
 
 BIG = "1" + "0" * 400
 #: As raw JSON, since no JSON library writes most of them.
@@ -182,7 +183,8 @@ async def test_no_control_message_meets_a_bug(caplog):
             for body in hostile(valid):
                 if len(body) < 60_000:
                     browser.channel.send(body)
-            await asyncio.sleep(0.1)
+            browser.send(type="ping", id=valid["type"], t=0)
+            await browser.until(lambda: any(pong["id"] == valid["type"] for pong in browser.of("pong")))  # noqa: B023
         for raw in (b"\xff", b"", "\ud7ff"):
             browser.channel.send(raw)
         browser.send(type="ping", id="last", t=0)
@@ -212,7 +214,7 @@ async def offers(served):
 
 
 async def test_no_offer_meets_a_bug(caplog):
-    async with serve(max_sessions=1000, connect_seconds=0.2) as served:
+    async with serve(limits=Limits(sessions=1000, connect_seconds=0.2)) as served:
         async for lines in offers(served):
             body = "\r\n".join(lines).encode() + b"\r\n"
             answer = await served.http.post("/api/sessions", content=body, headers={"Content-Type": "application/sdp"})
