@@ -25,15 +25,21 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def load(source: Path | IO[bytes], keys: Collection[str] | None = None) -> Arrays:
+#: Bytes that an .npz may unpack to: the longest take has 400 MB.
+MAX_BYTES = 1_000_000_000
+
+
+def load(source: Path | IO[bytes], keys: Collection[str] | None = None, limit: int = MAX_BYTES) -> Arrays:
     """Arrays of an .npz, all or those named; pickled objects are refused.
 
-    Raises one of `DAMAGE` (FileNotFoundError among them).
+    limit: bytes that all of them may unpack to. Raises one of `DAMAGE` (FileNotFoundError among them).
     """
     stored = np.load(source, allow_pickle=False)
     if not isinstance(stored, NpzFile):
         raise ValueError("one bare array, not an .npz")
     with stored:
+        if stored.zip is None or sum(info.file_size for info in stored.zip.infolist()) > limit:
+            raise ValueError(f"more than {limit} bytes when unpacked")
         return {key: stored[key] for key in (stored.files if keys is None else keys)}
 
 

@@ -45,7 +45,10 @@ def checked_finite(value: object, what: str) -> float:
     """A real number that is finite, as a float. Raises ValueError."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise ValueError(f"{what}: expected a number, got {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{what}: expected a finite number, got {number}")
     return number

@@ -9,6 +9,7 @@ Face3DError
 │   ├── ConflictError    409  not possible in the present state
 │   ├── TooLargeError    413  a body or file exceeds its limit
 │   ├── MediaTypeError   415  the body has another type than expected
+│   ├── ThrottledError   429  too many wrong tokens from one address
 │   └── StorageError     507  a file cannot be written
 ├── LimitError           503  too much at once: try again later
 ├── OutputError          503  a receiver of an output cannot be reached
@@ -102,6 +103,13 @@ class MediaTypeError(InputError):
     """The body has another type than expected."""
 
     status = 415
+
+
+class ThrottledError(InputError):
+    """Too many attempts from one address. Trying again later works."""
+
+    status = 429
+    close_code = 1013
 
 
 class StorageError(InputError):

@@ -13,17 +13,17 @@ PACKAGE = TESTS.parent / "face3d_live"
 #: Lowest first. Modules of a folder belong to the folder's room; those named here are rooms by themselves.
 ROOMS = (
     # values and small tools
-    "version", "typing", "text", "errors", "paths", "files", "checks", "arrays", "codes", "rotations", "camera",
-    "lighting", "raster", "triangles", "video",
+    "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes", "rotations",
+    "camera", "lighting", "raster", "triangles", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes
     "head", "regress", "track", "render", "texture", "export", "reconstruct", "takes",
     # the live server
-    "live.child_process", "live.limits", "live.log_limiter", "live.supervisor", "live.rate_limiter",
-    "live.frame_rate", "live.hosts", "live.engine", "live.worker", "live.stream", "live.outputs", "live.metrics",
-    "live.recording", "live.sessions", "live.takes", "live.studio", "live.webrtc", "live.service", "live.http",
-    "live.main",
+    "live.log_limiter", "live.logs", "live.child_process", "live.limits", "live.supervisor",
+    "live.rate_limiter", "live.frame_rate", "live.hosts", "live.access", "live.ice", "live.tls", "live.network",
+    "live.engine", "live.worker", "live.stream", "live.outputs", "live.metrics", "live.recording", "live.sessions",
+    "live.takes", "live.studio", "live.webrtc", "live.service", "live.http", "live.main",
     # what makes the models, never imported at run time
     "head.build", "texture.build", "train",
     # entry points

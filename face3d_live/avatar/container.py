@@ -6,11 +6,11 @@ are too small or too large, bytes after the last chunk. A .gltf file is the JSON
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from typing import Any
 
+from face3d_live import strict_json
 from face3d_live.errors import InputError, TooLargeError
 
 #: Larger files are refused before anything is read: avatars people use have 1 to 60 MB.
@@ -105,13 +105,9 @@ def _parse(chunk: memoryview) -> dict[str, Any]:
     if size > MAX_JSON_BYTES:
         raise TooLargeError("avatar-too-large", f"the scene description has {size / 1e6:.0f} MB: simplify the scene")
     try:
-        root = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        root = strict_json.loads(text.decode("utf-8"), repair=True)
+    except ValueError as error:
         raise InputError("avatar-broken", f"the scene description cannot be read ({error}): {_EXPORT}") from error
     if not isinstance(root, dict):
         raise InputError("avatar-broken", f"the scene description is no object: {_EXPORT}")
     return root
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

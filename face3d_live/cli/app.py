@@ -5,6 +5,7 @@ Each command imports what it runs when it runs, so that `--help` is quick and no
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -35,6 +36,7 @@ def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         print_any_name()
+        os.umask(0o077)  # whatever a command or one of its libraries writes is of a person, and its owner's alone
         try:
             return command(*args, **kwargs)
         except Face3DError as error:

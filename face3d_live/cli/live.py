@@ -7,13 +7,24 @@ from typing import Annotated
 
 import typer
 
+from face3d_live.cli.network_options import (
+    AllowHost,
+    AnyTls,
+    Cert,
+    FrameAncestors,
+    Host,
+    IceServers,
+    Insecure,
+    Key,
+    LogFormat,
+    Port,
+    Tls,
+    Token,
+    TokenFile,
+)
 from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
 from face3d_live.cli.regressor import Regressor, prepared
 
-HOST_HELP = (
-    "address to listen on; 0.0.0.0 for the whole network: use --token then, and a proxy with HTTPS, "
-    "as browsers give the camera to no other page"
-)
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
 OUTPUT_HELP = (
     "send the face to a program, may be repeated: vmc://127.0.0.1:39539?names=vrm1, livelink://HOST?subject=Face, "
@@ -24,11 +35,20 @@ SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session 
 
 
 def live(
-    host: Annotated[str, typer.Option(help=HOST_HELP)] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 picks a free one")] = 8080,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
     device: AnyDevice = Device.auto,
-    token: Annotated[str | None, typer.Option(help="a secret that the page and every request must carry")] = None,
+    token: Token = None,
+    token_file: TokenFile = None,
+    insecure: Insecure = False,
+    allow_host: AllowHost = None,
+    tls: AnyTls = Tls.off,
+    cert: Cert = None,
+    key: Key = None,
+    frame_ancestors: FrameAncestors = None,
+    ice_server: IceServers = None,
     source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="of the lines on stderr")] = LogFormat.text,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
     takes: Annotated[Path | None, typer.Option(help=TAKES_HELP)] = None,
     output: Annotated[list[str] | None, typer.Option(metavar="URL", help=OUTPUT_HELP)] = None,
@@ -40,12 +60,24 @@ def live(
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
+    from face3d_live.live.network import NetworkOptions
 
+    options = NetworkOptions(
+        host=host,
+        port=port,
+        token=token,
+        token_file=token_file,
+        insecure=insecure,
+        allow_hosts=allow_host or (),
+        frame_ancestors=frame_ancestors or (),
+        tls=tls.value,
+        cert=cert,
+        key=key,
+        ice_servers=ice_server or (),
+    )
     status = run(
-        host,
-        port,
+        options,
         device.value,
-        token,
         source,
         verbose,
         takes,
@@ -54,6 +86,7 @@ def live(
         avatar=avatar,
         precision=precision.value,
         limits=limit or (),
+        log_format=log_format.value,
         regressor=prepared(regressor),
     )
     raise typer.Exit(status)

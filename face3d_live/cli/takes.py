@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from face3d_live.cli.network_options import Host, Insecure, Port, Token, TokenFile
 from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
 from face3d_live.cli.regressor import Regressor, prepared
 
@@ -47,13 +48,16 @@ def play(
     output: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="as in live; may be repeated; docs/outputs.md")
     ] = None,
-    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 picks a free one")] = 8080,
-    token: Annotated[str | None, typer.Option(help="a secret that every request must carry")] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    token: Token = None,
+    token_file: TokenFile = None,
+    insecure: Insecure = False,
 ) -> None:
     """Play a take through the live server: to every output and stream, at exactly its own times."""
     from face3d_live.errors import ConflictError
     from face3d_live.live.main import run
+    from face3d_live.live.network import NetworkOptions
     from face3d_live.live.takes.playback import Playback
     from face3d_live.takes import formats, tools
 
@@ -61,7 +65,8 @@ def play(
     if not len(whole):
         raise ConflictError("empty-take", f"{take} holds no frame: record it again")
     playback = Playback(tools.cut(whole, start, end), loop, speed, start)
-    raise typer.Exit(run(host, port, "cpu", token, None, False, None, output or (), playback=playback))
+    options = NetworkOptions(host=host, port=port, token=token, token_file=token_file, insecure=insecure)
+    raise typer.Exit(run(options, "cpu", None, False, None, output or (), playback=playback))
 
 
 def info(take: AnyTake) -> None:

@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from face3d_live.files import make_folder, open_new
+
 #: Already compressed: packing it again costs time and gains nothing.
 _PACKED = (".png", ".npz", ".jpg", ".glb")
 
@@ -26,18 +28,19 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
 def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
     """Write the files into `folder`, made when missing. They are complete before the first one appears there.
 
-    Raises OSError when the disk refuses; a folder that was not there before is then not there after.
+    New ones are for their owner alone. Raises OSError when the disk refuses; a folder that was not there before is
+    then not there after.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         for name, data in files.items():
-            (draft / name).write_bytes(data)
+            with open(draft / name, "xb", opener=open_new) as file:
+                file.write(data)
         if folder.is_dir():
             for name in files:
                 (draft / name).replace(folder / name)
         else:
-            draft.chmod(0o755)
             draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

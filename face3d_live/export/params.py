@@ -15,6 +15,9 @@ from face3d_live.errors import InputError
 from face3d_live.typing import Array
 from face3d_live.version import __version__
 
+#: A file has 20 kB; this is what it may unpack to.
+MAX_BYTES = 10_000_000
+
 
 @dataclass(frozen=True)
 class Params:
@@ -51,13 +54,18 @@ def params_bytes(params: Params) -> bytes:
 def params_from(data: bytes) -> Params:
     """The inverse. Raises InputError("not-params") for other bytes."""
     try:
-        stored = arrays.load(io.BytesIO(data))
+        stored = arrays.load(io.BytesIO(data), limit=MAX_BYTES)
         names = [str(name) for name in stored["expression_names"]]
         stored["expression"] = stored["expression"][[names.index(name) for name in ARKIT]]
         width, height, focal = stored["camera"].tolist()
         camera = Camera(int(width), int(height), focal)
+        codes, landmarks = HeadCodes.from_arrays(stored), np.asarray(stored["landmarks"], np.float32)
+        if landmarks.shape != (68, 3) or not all(
+            np.isfinite(a).all() for a in (landmarks, *codes.to_arrays().values())
+        ):
+            raise ValueError("a number is missing or not finite")
         own = stored.get("coefficients", np.zeros(0, np.float32))
-        return Params(HeadCodes.from_arrays(stored), stored["landmarks"], camera, str(stored["version"]), own)
+        return Params(codes, landmarks, camera, str(stored["version"]), own)
     except arrays.DAMAGE as error:
         raise InputError(
             "not-params", "this is no params.npz of face3d-live: give the file as it was written"

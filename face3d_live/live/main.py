@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
 import logging
 import signal
-import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import uvicorn
 
-from face3d_live.errors import Face3DError, InputError
+from face3d_live.errors import Face3DError
+from face3d_live.live import logs
 from face3d_live.live.engine.pipeline import Pipeline
-from face3d_live.live.hosts import is_loopback, parse_ip, without_brackets
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, raise_descriptor_limit, server_options
 from face3d_live.live.limits import parse_limits
-from face3d_live.live.log_limiter import LogLimiter
+from face3d_live.live.network import Network, NetworkOptions, own_certificate, prepare
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.service import LiveService, Settings
 from face3d_live.live.sessions.avatars import load_stored
@@ -40,13 +38,13 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 3
 #: Exit status when the engine does not start any more: a supervisor (systemd, Docker) may try again later.
 ENGINE_GONE = 3
+#: How often an automatic certificate is compared with the machine's addresses and the calendar.
+RENEW_SECONDS = 900.0
 
 
 def run(
-    host: str,
-    port: int,
+    options: NetworkOptions,
     device: Device,
-    token: str | None,
     source: str | None,
     verbose: bool,
     takes: Path | None = None,
@@ -56,13 +54,11 @@ def run(
     avatar: Path | None = None,
     precision: Precision = "auto",
     limits: Sequence[str] = (),
+    log_format: logs.Format = "text",
     regressor: str = OWN,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(LogLimiter())
-    logging.getLogger("face3d_live").setLevel(logging.INFO if verbose else logging.WARNING)
+    logs.configure(log_format, verbose)
     try:
         bounds = parse_limits(limits)
         person = load_profile(calibration) if calibration is not None else None
@@ -72,16 +68,20 @@ def run(
         check = OutputManager()
         for url in outputs:
             check.add(url, enabled=False)  # a wrong URL is reported before the model loads
-        listener = listen(host, port)
+        network = prepare(options)
+        logs.configure(log_format, verbose, [network.access.token])
     except Face3DError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not is_loopback(host) and token is None:
-        print("warning: everyone in the network can use this server: start it with --token", file=sys.stderr)
+    if not network.access.loopback and network.access.token is None:
+        text = "everyone who reaches this machine can watch, record and play back faces on it: --insecure was given"
+        print(f"warning: NO TOKEN IS NEEDED: {text}", file=sys.stderr)
     settings = Settings(
         **running_on(device, precision, regressor),
-        token=token,
-        loopback=is_loopback(host),
+        access=network.access,
+        addresses=network.addresses,
+        ice_servers=network.ice_servers,
+        certificate=network.certificate,
         source=source,
         takes=takes,
         outputs=tuple(outputs),
@@ -90,9 +90,9 @@ def run(
         avatar=shown,
         limits=bounds,
     )
-    with listener:
+    with network.listener:
         try:
-            return asyncio.run(_serve(settings, listener, page_url(host, listener, token)))
+            return asyncio.run(_serve(settings, network))
         except KeyboardInterrupt:
             return 0
 
@@ -115,7 +115,7 @@ def make_pipeline(device: Device, precision: Precision, regressor: str = OWN) ->
     return HeadPipeline(device, precision, regressor)
 
 
-async def _serve(settings: Settings, listener: socket.socket, address: str) -> int:
+async def _serve(settings: Settings, network: Network) -> int:
     raise_descriptor_limit()
     connections = Connections(settings.limits)
     app = create_app(settings, connections)
@@ -129,16 +129,21 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
         timeout_graceful_shutdown=GRACE_SECONDS,
         # Compressing 2 kB thirty times a second for every client costs more than it saves on the loopback or a LAN.
         ws_per_message_deflate=False,
+        server_header=False,
     )
+    config.load()
+    context = network.certificate.context() if network.certificate is not None else None
+    config.ssl = context
+    renewing = asyncio.create_task(_renew(network, context), name="certificate")
     server = uvicorn.Server(config)
     _handle_hangup(server)
-    server_task = asyncio.create_task(server.serve(sockets=[listener]))
+    server_task = asyncio.create_task(server.serve(sockets=[network.listener]))
     while not server.started and not server_task.done():
         await asyncio.sleep(0.02)
     status = 0
     if not server_task.done():
         try:
-            await _announce(app.state.live, server_task, address)
+            await _announce(app.state.live, server_task, network)
         except Face3DError as error:
             print(f"error: {error}", file=sys.stderr)
             server.should_exit = True
@@ -150,7 +155,7 @@ async def _serve(settings: Settings, listener: socket.socket, address: str) -> i
     if not status and app.state.live.engine.given_up:
         print(f"error: {app.state.live.engine.failure}", file=sys.stderr)
         status = ENGINE_GONE
-    for task in (playback_over, engine_over):
+    for task in (playback_over, engine_over, renewing):
         task.cancel()
     server.should_exit = True
     await server_task
@@ -175,8 +180,8 @@ def _handle_hangup(server: uvicorn.Server) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
 
 
-async def _announce(live: LiveService, server_task: asyncio.Task[None], address: str) -> None:
-    """Print the address as soon as the engine is ready. Raises AssetError when it cannot load."""
+async def _announce(live: LiveService, server_task: asyncio.Task[None], network: Network) -> None:
+    """Print the addresses as soon as the engine is ready. Raises AssetError when it cannot load."""
     print("Loading the model ...", flush=True)
     ready = asyncio.create_task(live.engine.wait_ready())
     await asyncio.wait({ready, server_task}, return_when=asyncio.FIRST_COMPLETED)
@@ -184,11 +189,13 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], address:
         ready.cancel()
         return
     await ready
+    address = network.page_url()
     if live.engine.state == "ready":
         print(
             f"Face3D Live on {live.engine.device} ({live.engine.precision}): open {address}  (Ctrl-C ends it)",
             flush=True,
         )
+        _announce_network(network)
     for session in live.sessions:
         if session.kind == "source":
             print(
@@ -198,36 +205,33 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], address:
         print(f"{live.settings.playback.take.header.name} plays to the outputs and the expression stream")
 
 
+def _announce_network(network: Network) -> None:
+    """How the network's other machines come in, and what their browsers will say."""
+    for url in network.other_urls():
+        print(f"From other machines: {url}")
+    if network.access.token is not None and not network.tells_token:
+        print("The token is not shown: end the address with #token=..., as --token-file or FACE3D_TOKEN has it")
+    fingerprint = network.certificate.fingerprint() if network.certificate is not None else None
+    if fingerprint is not None:
+        print(
+            "Browsers warn of the certificate until they trust the authority that this machine made: get it at "
+            f"{network.scheme}://.../ca.crt and install it. Its SHA-256 fingerprint is\n{fingerprint}"
+        )
+    sys.stdout.flush()
+
+
+async def _renew(network: Network, context: ssl.SSLContext | None) -> None:
+    """An automatic certificate follows the machine's addresses, and never expires while the server runs."""
+    if context is None or network.certificate is None or network.certificate.authority is None:
+        return
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            certificate = await asyncio.to_thread(own_certificate, network.access)
+            certificate.load_into(context)
+        except Face3DError as error:
+            logger.warning("the certificate is not renewed: %s", error)
+
+
 def _avatar_url(address: str, session_id: str) -> str:
-    base, mark, query = address.partition("?")
-    return f"{base}api/sessions/{session_id}/avatar.jpg{mark}{query}"
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InputError "port-taken", "port-forbidden" or "bad-host"."""
-    address = parse_ip(host)
-    if address is not None:  # the zone stays: a link-local address needs it
-        host = host.strip("[]") if "%" in host else str(address)
-    try:
-        family, _, _, _, where = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server((where[0], port, *where[2:]), family=family)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            cure = f"port {port} is in use: end the other program, or choose another with --port {port + 1}"
-            raise InputError("port-taken", cure) from error
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise InputError("port-forbidden", f"port {port} needs more rights: use one above 1023") from error
-        raise InputError("bad-host", f"cannot listen on {host}: {error.strerror or error}") from error
-    except OverflowError as error:
-        raise InputError("bad-port", f"{port} is no port: use 1 to 65535") from error
-    # A small send buffer, so that a client that stops reading is noticed after seconds, not after megabytes.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
-    return listener
-
-
-def page_url(host: str, listener: socket.socket, token: str | None) -> str:
-    port = listener.getsockname()[1]
-    name = str(parse_ip(host) or without_brackets(host))
-    name = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(name, name)
-    name = f"[{name}]" if ":" in name else name
-    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
+    return f"{address.partition('#')[0]}api/sessions/{session_id}/avatar.jpg"

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from face3d_live.errors import AssetError, LimitError
+from face3d_live.live.access import Access
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.engine.stored_avatar import StoredAvatar
+from face3d_live.live.ice import IceServer
 from face3d_live.live.limits import Limits
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.outputs.manager import OutputManager
@@ -30,7 +32,8 @@ from face3d_live.live.supervisor import TaskSupervisor
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.takes.player import Player
 from face3d_live.live.takes.recordings import Recordings
-from face3d_live.live.webrtc.peer import Peer
+from face3d_live.live.tls import Certificate
+from face3d_live.live.webrtc.peer import IceOptions, Peer
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.paths import WEB_CLIENT
 
@@ -49,7 +52,8 @@ class Settings:
     pipeline: makes the engine's pipeline; picklable, called in the engine process.
     snapshot, reconstruct, texture: the worker's tasks: (report, rgb, codes) -> zip, (report, photo) -> zip, and
     (report, keyframes) -> texture, see `sessions.texture_capture`. studio: the tasks of the studio's process.
-    token: needed for /api when set. loopback: the server is bound to the loopback address only.
+    access: who may use the server. addresses: that WebRTC may bind, None: all of the machine's. ice_servers: STUN and
+    TURN. certificate: of TLS, None without it.
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
@@ -61,8 +65,10 @@ class Settings:
     reconstruct: Task
     texture: Task
     studio: StudioTasks = field(default_factory=StudioTasks)
-    token: str | None = None
-    loopback: bool = True
+    access: Access = field(default_factory=Access)
+    addresses: tuple[str, ...] | None = None
+    ice_servers: tuple[IceServer, ...] = ()
+    certificate: Certificate | None = None
     source: str | None = None
     takes: Path | None = None
     outputs: tuple[str, ...] = ()
@@ -159,7 +165,8 @@ class LiveService:
             raise self.engine.failure
         session = self.sessions.open("browser")
         session.address = address
-        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits)
+        ice = IceOptions(self.settings.addresses, self.settings.ice_servers)
+        peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits, ice)
         self._peers[session.id] = peer
         try:
             return session, await peer.answer(offer)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path
 
 import platformdirs
 
+from face3d_live import files
 from face3d_live.errors import InputError, NotFoundError
 from face3d_live.mapping.profile import MAX_BYTES, Profile
 from face3d_live.text import decoded
@@ -57,10 +57,7 @@ class ProfileStore:
         if not path.exists() and len(self.names()) >= MAX_PROFILES:
             raise InputError("bad-mapping", f"{MAX_PROFILES} mappings are saved: delete one first")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
-                file.write(profile.to_toml())
-            Path(file.name).replace(path)
+            files.write(path, profile.to_toml().encode())
         except OSError as error:
             raise InputError("bad-mapping", f"{path} cannot be written: {error.strerror}") from error
         return path

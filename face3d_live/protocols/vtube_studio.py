@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from face3d_live import strict_json
+
 PORT = 8001
 API_NAME, API_VERSION = "VTubeStudioPublicAPI", "1.0"
 PLUGIN, DEVELOPER = "Face3D Live", "Face3D Live project"
@@ -72,7 +74,7 @@ class Plugin:
         Raises ValueError for one that is not VTube Studio's.
         """
         try:
-            message = json.loads(text)
+            message = strict_json.loads(text, repair=True)
             kind, about, data = message["messageType"], message.get("requestID", ""), message.get("data", {})
             if not (isinstance(kind, str) and isinstance(about, str) and isinstance(data, dict)):
                 raise TypeError("fields of the wrong kind")
@@ -85,7 +87,7 @@ class Plugin:
                 "InjectParameterDataResponse": self._on_injected,
             }
             return answers[kind](about, data) if kind in answers else []
-        except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a message of VTube Studio: {error!r}") from error
 
     def inject(self, values: Iterable[float], face: bool) -> str | None:

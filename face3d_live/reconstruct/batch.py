@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from face3d_live import files
 from face3d_live.errors import AssetError, Face3DError
 from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
@@ -240,8 +241,7 @@ def write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
     table.writeheader()
     table.writerows(outcome.row() for outcome in outcomes)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / SUMMARY).write_text(text.getvalue(), encoding="utf-8", newline="")
+        files.write(out / SUMMARY, text.getvalue().encode())
     except OSError as error:
         raise refusal("not-written", f"{out / SUMMARY} ({error.strerror})") from error
 

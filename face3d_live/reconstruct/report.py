@@ -48,7 +48,7 @@ def finished(folder: Path, options: Options, regressor: str) -> dict[str, Any] |
     written with the rest. Reports of older versions lack options that did not exist."""
     try:
         report = json.loads((folder / "report.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(report, dict) or not isinstance(report.get("options"), dict):
         return None

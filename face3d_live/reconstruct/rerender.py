@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from face3d_live import files
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_from
@@ -100,10 +100,6 @@ def parse_coefficient(text: str) -> tuple[str, float]:
 def _write(path: Path, data: bytes) -> None:
     """All or nothing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as draft:
-            draft.write(data)
-        Path(draft.name).chmod(0o644)
-        Path(draft.name).replace(path)
+        files.write(path, data)
     except OSError as error:
         raise refusal("not-written", f"{path} ({error.strerror})") from error

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from face3d_live import arrays
 from face3d_live.errors import AssetError
+from face3d_live.files import replacing
 from face3d_live.paths import MODELS
 from face3d_live.typing import AnyArray, Array
 
@@ -57,10 +58,8 @@ def save(path: Path, tensors: Mapping[str, AnyArray], meta: Mapping[str, Any]) -
             stored[name], stored[name + _SCALE] = quantise(tensor)
         else:
             stored[name] = np.asarray(tensor, np.float32)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.stem + ".partial.npz")
-    np.savez_compressed(partial, allow_pickle=False, **stored)
-    partial.replace(path)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **stored)
 
 
 def load(path: Path | None = None) -> Weights:

@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from face3d_live import strict_json
 from face3d_live.arrays import finite
 from face3d_live.camera import Camera
+from face3d_live.checks import checked_finite
 from face3d_live.codes import ARKIT, N_EXPRESSION, N_LIGHT, N_SHAPE, N_TEXTURE, HeadCodes
 from face3d_live.takes.model import LONGEST, REASONS, VERSION, End, Gap, Header, Record, TakeFrame, are_rotations
 from face3d_live.typing import AnyArray
@@ -82,7 +84,7 @@ class Decoder:
 
     def header(self, line: str) -> Header:
         """The first line."""
-        plain = _load(line)
+        plain = _load_header(line)
         if plain.get("face3d_take") != VERSION:
             raise ValueError(f"version {plain.get('face3d_take')!r}; this reads {VERSION}")
         try:
@@ -91,7 +93,7 @@ class Decoder:
             if len(names) != N_EXPRESSION:
                 raise ValueError(f"{len(names)} names")
             created = datetime.fromisoformat(plain["created"])
-            return Header(str(plain["name"]), created, float(plain["fps"]), str(plain["source"]))
+            return Header(str(plain["name"]), created, checked_finite(plain["fps"], "fps"), str(plain["source"]))
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"header: {error!r}") from error
 
@@ -125,7 +127,7 @@ class Decoder:
             raise ValueError("rotation: not a rotation")
         if not isinstance(plain["face"], bool):
             raise ValueError("face: expected true or false")
-        if not 0 <= plain["t"] <= LONGEST:
+        if isinstance(plain["t"], bool) or not 0 <= plain["t"] <= LONGEST:
             raise ValueError(f"t: expected 0 to {LONGEST:.0f} seconds")
         codes = HeadCodes(shape=self._shape, texture=self._texture, **arrays)
         return TakeFrame(_count(plain["n"]), float(plain["t"]), plain["face"], codes, self._camera)
@@ -149,7 +151,7 @@ def _count(value: object) -> int:
 
 
 def _camera(plain: dict[str, Any]) -> Camera:
-    width, height, focal = _count(plain["width"]), _count(plain["height"]), float(plain["focal"])
+    width, height, focal = _count(plain["width"]), _count(plain["height"]), checked_finite(plain["focal"], "focal")
     if not (1 <= width <= 65536 and 1 <= height <= 65536 and 1 <= focal <= 1e7):
         raise ValueError("camera: out of range")
     return Camera(width, height, focal)
@@ -161,7 +163,17 @@ def _gap(plain: dict[str, Any]) -> Gap:
     return Gap(_count(plain["pictures"]), plain["why"])
 
 
+def _load_header(line: str) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line of {len(line)} characters")
+    plain = strict_json.loads(line)
+    if not isinstance(plain, dict):
+        raise ValueError("not an object")
+    return plain
+
+
 def _load(line: str) -> dict[str, Any]:
+    """A record. Its fields are numbers that are checked one by one: twice as fast as `strict_json`."""
     if len(line) > MAX_LINE:
         raise ValueError(f"a line of {len(line)} characters")
     try:

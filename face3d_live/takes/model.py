@@ -61,8 +61,9 @@ def now() -> datetime:
 
 def are_rotations(matrices: AnyArray) -> bool:  # (..., 3, 3)
     """Whether they are orthonormal with determinant 1, within 0.01."""
-    unit = np.abs(np.swapaxes(matrices, -1, -2) @ matrices - np.eye(3)).max(initial=0) < 0.01
-    return bool(unit and (np.linalg.det(matrices) > 0).all())
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers from a file, up to the largest float32
+        unit = np.abs(np.swapaxes(matrices, -1, -2) @ matrices - np.eye(3)).max(initial=0) < 0.01
+        return bool(unit and (np.linalg.det(matrices) > 0).all())
 
 
 @dataclass(frozen=True)

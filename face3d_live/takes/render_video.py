@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from face3d_live.errors import InputError, NotFoundError
+from face3d_live.files import open_new
 from face3d_live.takes import sound
 from face3d_live.takes.files import replacing
 from face3d_live.takes.writer import SYNC_SECONDS, write_error
@@ -91,7 +92,7 @@ class RenderWriter:
             self._file.close()
 
     def _open(self, width: int, height: int) -> None:
-        self._file = FileIO(self.path, "xb")
+        self._file = FileIO(self.path, "xb", opener=open_new)
         self._container = av.open(self._file, "w", format="matroska", options=_CONTAINER)
         stream = self._container.add_stream("libx264", rate=30, options=_ENCODER)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

@@ -25,6 +25,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from face3d_live.errors import InputError, NotFoundError
+from face3d_live.files import open_new
 from face3d_live.takes.files import replacing
 from face3d_live.takes.writer import SYNC_SECONDS, write_error
 from face3d_live.video import Video
@@ -86,7 +87,7 @@ class SoundWriter:
             raise InputError("sound-too-long", "a take has sound for twelve hours at most: record it in parts")
         try:
             if self._file is None:
-                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+                self._file = open_new(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
                 _write(self._file, _header(0), 0)
             _write(self._file, np.ascontiguousarray(samples, "<i2").tobytes(), _HEADER.size + 2 * start)
         except OSError as error:

@@ -6,10 +6,12 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
 from face3d_live.errors import ConflictError, InputError, StorageError
+from face3d_live.files import make_folder, open_new
 from face3d_live.takes.jsonl import Encoder
 from face3d_live.takes.model import End, Header, Record, TakeFrame
 
@@ -33,9 +35,9 @@ class TakeWriter:
         self._encoder, self._clock = Encoder(), clock
         self._start: float | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             # Unbuffered: written data are in the system's cache, which survives a crash of this process.
-            self._file = path.open("xb", buffering=0)
+            self._file = FileIO(path, "xb", opener=open_new)
         except OSError as error:
             raise write_error(path, error) from error
         self._synced = clock()

@@ -156,7 +156,7 @@ class Calibration:
             expression = finite([named[name] for name in ARKIT], N_EXPRESSION)
             peak = finite([full.get(name, 0) for name in ARKIT], N_EXPRESSION)
             rotation, translation = finite(plain["rotation"], 4), finite(plain["translation"], 3)
-            if not 0.5 < np.linalg.norm(rotation) < 2 or np.abs(translation).max() > 100:
+            if np.abs(rotation).max() > 2 or not 0.5 < np.linalg.norm(rotation) < 2 or np.abs(translation).max() > 100:
                 raise ValueError("a number is out of range")
             if min(expression.min(), peak.min()) < 0 or max(expression.max(), peak.max()) > 1:
                 raise ValueError("a number is out of range")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from face3d_live import strict_json
 from face3d_live.errors import InputError
 from face3d_live.text import decoded
 from face3d_live.track.calibration import Calibration
@@ -41,12 +42,12 @@ class Profile:
         if len(data) > MAX_BYTES:
             raise InputError("bad-calibration", f"a calibration has at most {MAX_BYTES} bytes: give the file as saved")
         try:
-            plain = json.loads(decoded(data) if isinstance(data, bytes) else data)
+            plain = strict_json.loads(decoded(data) if isinstance(data, bytes) else data)
             version = plain["face3d_calibration"]
             person, created = plain.get("person", ""), plain.get("created", "")
         except UnicodeDecodeError as error:
             raise InputError("bad-calibration", "this is not UTF-8 text: save the calibration as UTF-8") from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError("bad-calibration", "this is no calibration file: give one saved by face3d-live") from error
         if version != VERSION:
             text = f"the calibration has version {str(version)[:20]}, this reads {VERSION}: calibrate again"

@@ -25,11 +25,11 @@ def test_it_starts_serves_and_ends_on_ctrl_c():
         line = process.stdout.readline()
         assert line.startswith("Face3D Live on c"), line + process.stderr.read()
         address = next(word for word in line.split() if word.startswith("http://"))
-        assert address.startswith("http://localhost:") and address.endswith("/?token=a%20b")
-        base, _, query = address.partition("?")
+        assert address.startswith("http://localhost:") and address.endswith("/#token=a%20b")
+        base, _, fragment = address.partition("#")
         with urllib.request.urlopen(base + "healthz") as response:
             assert json.load(response)["status"] == "ok"
-        with urllib.request.urlopen(f"{base}api/sessions?{query}") as response:
+        with urllib.request.urlopen(f"{base}api/sessions?{fragment}") as response:
             assert json.load(response) == {"sessions": []}
         with urllib.request.urlopen(base) as response:
             assert b"<script" in response.read()

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { install, page } from "./fake_dom.js";
 
-page("", { search: "?token=a%2Bb" });
-const { ApiError, ask, received, request, said, socketUrl, why, withToken } = await import("../../web_client/js/api.js");
+page("", { hash: "#token=a%2Bb%C3%A9&job=7" });
+const { ApiError, ask, received, request, said, why } = await import("../../web_client/js/api.js");
+const { inFragment, openSocket, withFragment } = await import("../../web_client/js/token.js");
 const i18n = await import("../../web_client/js/i18n.js");
 
 /** The requests that were made, and how the next ones are answered. */
@@ -22,14 +23,19 @@ beforeEach(() => {
 
 const refused = (status, body, type = "application/json") => () => new Response(body, { status, headers: { "Content-Type": type } });
 
-test("the token goes along, with links and sockets as well", async () => {
+test("the token goes along in headers, subprotocols and fragments, and never in a query", async () => {
   await request("POST", "api/x", { body: "b", type: "text/plain" });
   const [{ path, method, body, headers, cache }] = sent;
   assert.deepEqual({ path, method, body, cache }, { path: "api/x", method: "POST", body: "b", cache: "no-store" });
-  assert.deepEqual(headers, { Authorization: "Bearer a+b", "Content-Type": "text/plain" });
-  assert.equal(withToken("api/x"), "api/x?token=a%2Bb");
-  assert.equal(withToken("view?ui=0"), "view?ui=0&token=a%2Bb");
-  assert.equal(socketUrl("api/x"), "ws://127.0.0.1:8080/api/x?token=a%2Bb");
+  assert.deepEqual(headers, { Authorization: "Bearer a+bé", "Content-Type": "text/plain" });
+  assert.equal(withFragment("view?ui=0"), "view?ui=0#token=a%2Bb%C3%A9");
+  assert.equal(withFragment("studio.html", { job: "8" }), "studio.html#token=a%2Bb%C3%A9&job=8");
+  assert.equal(inFragment("job"), "7");
+  const opened = [];
+  install({ WebSocket: class { constructor(...args) { opened.push(args); } } });
+  openSocket("api/x");
+  const word = Buffer.from("a+bé").toString("base64url");
+  assert.deepEqual(opened, [["ws://127.0.0.1:8080/api/x", ["face3d", `face3d.token.${word}`]]]);
 });
 
 test("JSON goes out and comes in, and 204 is nothing", async () => {

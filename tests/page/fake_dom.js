@@ -123,10 +123,10 @@ export function install(names) {
 /**
  * A browser that shows a page. The modules that are imported afterwards find it.
  *
- * @param {string} html @param {{language?: string, search?: string, storage?: object}} of the browser
+ * @param {string} html @param {{language?: string, search?: string, hash?: string, storage?: object}} of the browser
  * @returns {HTMLElement} the document
  */
-export function page(html = "", { language = "en-US", search = "", storage = memory() } = {}) {
+export function page(html = "", { language = "en-US", search = "", hash = "", storage = memory() } = {}) {
   const root = parse(html), events = new EventTarget();
   const document = Object.assign(root, {
     documentElement: root.querySelector("html") ?? root,
@@ -137,7 +137,7 @@ export function page(html = "", { language = "en-US", search = "", storage = mem
   });
   install({
     document, HTMLElement, Node: { TEXT_NODE: 3 }, navigator: { language }, localStorage: storage,
-    location: { search, href: `http://127.0.0.1:8080/${search}` },
+    location: { search, hash, pathname: "/", href: `http://127.0.0.1:8080/${search}${hash}` },
     addEventListener: events.addEventListener.bind(events), removeEventListener: events.removeEventListener.bind(events),
     dispatchEvent: events.dispatchEvent.bind(events),
     CustomEvent: globalThis.CustomEvent ?? class CustomEvent extends Event {

@@ -17,6 +17,7 @@ import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from waiting import beats, until
 
+from face3d_live.live.access import Access
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, server_options
 from face3d_live.live.service import Settings
@@ -44,11 +45,12 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, **settings):
-    """Yield a `Served`; afterwards nothing may be left running."""
+async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token=None, access=None, **settings):
+    """Yield a `Served`; afterwards nothing may be left running. token: short for an access with it on the loopback."""
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
     settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
+    settings["access"] = access or Access(token)
     made = Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings)
     connections = Connections(made.limits)
     app = create_app(made, connections)

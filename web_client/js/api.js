@@ -1,23 +1,15 @@
 /** The server's HTTP side: every request, its token, its errors. */
 import { language, Phrase, phrase } from "./i18n.js";
 import { ZH_SERVER } from "./i18n/zh_server.js";
+import { TOKEN } from "./token.js";
 
 /**
  * @typedef {import("./types.js").ServerError} ServerError
  * @typedef {import("./types.js").Wording} Wording
  */
 
-const TOKEN = new URLSearchParams(location.search).get("token");
-
-/** @param {string} path @returns {string} for links and pictures, whose requests carry no headers of ours */
-export function withToken(path) {
-  return TOKEN ? `${path}${path.includes("?") ? "&" : "?"}token=${encodeURIComponent(TOKEN)}` : path;
-}
-
-/** @param {string} path from the page's own folder @returns {string} a WebSocket's address */
-export function socketUrl(path) {
-  return new URL(withToken(path), location.href).href.replace(/^http/, "ws");
-}
+/** Longest wait for a file, in ms. */
+const FILE_MS = 60000;
 
 /** What went wrong: `{"error": {"code", "message"}}` of the server, or what the page itself found. */
 export class ApiError extends Error {
@@ -62,6 +54,22 @@ export async function received(read) {
   } catch (error) {
     throw unanswered(error);
   }
+}
+
+/**
+ * What an element that makes its own requests, which carry no headers of ours, can show or save: with a token a copy.
+ *
+ * @param {string} path @returns {Promise<string>} an address; `release` it when it is of no more use @throws {ApiError}
+ */
+export async function fetchable(path) {
+  if (!TOKEN) return path;
+  const response = await request("GET", path, { timeout: FILE_MS });
+  return URL.createObjectURL(await received(() => response.blob()));
+}
+
+/** @param {string | null} url of `fetchable` */
+export function release(url) {
+  if (url?.startsWith("blob:")) URL.revokeObjectURL(url);
 }
 
 /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} JSON; null for 204 @throws {ApiError} */

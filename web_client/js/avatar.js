@@ -1,8 +1,9 @@
 /** Avatars from files: dropped on the page or chosen in the Avatar tab, sent again to every new session. */
-import { ApiError, ask, received, request, said, withToken } from "./api.js";
+import { ApiError, ask, received, request, said } from "./api.js";
 import { $ } from "./dom.js";
 import { make } from "./elements.js";
 import { phrase, write } from "./i18n.js";
+import { withFragment } from "./token.js";
 
 const MAX_MB = 100;
 const SEND_MS = 120000;
@@ -32,7 +33,7 @@ export class Avatars {
   constructor(notice) {
     this.#notice = notice;
     const choose = make("button", { type: "button", className: "small", onclick: () => this.#input.click() }, phrase("avatar.choose"));
-    const view = new URL(withToken("view?bg=transparent&ui=0"), location.href).href;
+    const view = new URL(withFragment("view?bg=transparent&ui=0"), location.href).href;
     $("avatar-file").append(
       this.#state, make("div", { className: "avatar-tools" }, choose, this.#own), this.#input, this.#details,
       make("p", { className: "fine avatar-view" }, make("a", { href: view, target: "_blank" }, phrase("avatar.alone"))));

@@ -11,6 +11,7 @@
  */
 import { EN } from "./i18n/en.js";
 import { ZH } from "./i18n/zh.js";
+import { withFragment } from "./token.js";
 
 const STORE = "face3d-language";
 const ATTRIBUTES = ["aria-label", "title", "alt", "placeholder"];
@@ -137,5 +138,8 @@ for (const button of document.querySelectorAll("[data-language]")) {
   button.addEventListener("click", () => setLanguage(language === "zh" ? "en" : "zh"));
 }
 // Links between the pages keep the token.
-for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a[data-page]"))) link.search = location.search;
+for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a[data-page]"))) {
+  link.search = location.search;
+  link.hash = withFragment("");
+}
 showLanguage();

@@ -1,5 +1,5 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
-import { ApiError, received, request, said, why } from "./api.js";
+import { ApiError, ask, received, request, said, why } from "./api.js";
 import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
@@ -7,10 +7,12 @@ import { cameraTrouble, openCamera } from "./camera.js";
 import { $, button, byId, chosen } from "./dom.js";
 import { phrase, write } from "./i18n.js";
 import { Recording, save } from "./record.js";
+import "./phone.js";
 import { openSample } from "./sample.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
+import { inFragment, TOKEN, withFragment } from "./token.js";
 
 /** @typedef {import("./types.js").Trouble} Trouble */
 
@@ -86,7 +88,8 @@ async function startCamera() {
   const mine = starting("camera");
   notice.show(phrase("camera.asking"), { busy: true });
   try {
-    start(mine, { stream: await openCamera(), stop() {} });
+    const [stream, ice] = await Promise.all([openCamera(), iceServers()]);
+    start(mine, { stream, stop() {} }, ice);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     if (mine === turn) idle(cameraTrouble(error, "sample"));
@@ -97,7 +100,8 @@ async function startSample() {
   const mine = starting("sample");
   notice.show(phrase("session.connecting"), { busy: true });
   try {
-    start(mine, await openSample());
+    const [sample, ice] = await Promise.all([openSample(), iceServers()]);
+    start(mine, sample, ice);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     if (mine === turn) idle([phrase("error.sample"), phrase("error.sample_cure")]);
@@ -111,8 +115,13 @@ function starting(source) {
   return ++turn;
 }
 
-/** @param {number} mine @param {import("./sample.js").Source} source what the server shall see */
-function start(mine, { stream, stop }) {
+/** @returns {Promise<RTCIceServer[]>} that the server names; none where it does not answer, which the session will say */
+async function iceServers() {
+  return ask("GET", "api/ice").then((answer) => answer.iceServers ?? [], () => []);
+}
+
+/** @param {number} mine @param {import("./sample.js").Source} source what the server shall see @param {RTCIceServer[]} ice */
+function start(mine, { stream, stop }, ice) {
   const [track] = stream.getVideoTracks();
   const release = () => { track?.stop(); stop(); };
   if (mine !== turn) return release(); // stopped while the browser asked
@@ -121,7 +130,7 @@ function start(mine, { stream, stop }) {
     if (!track) throw new DOMException("", "NotFoundError");
     return idle([phrase("error.webrtc"), phrase("error.webrtc_cure")]);
   }
-  const session = new Session(stream, track);
+  const session = new Session(stream, track, ice);
   track.addEventListener("ended", () => idle([phrase("camera.stopped"), phrase("camera.stopped_cure")]));
   running = { session, stop() { session.stop(); release(); } };
   camera.srcObject = stream;
@@ -225,7 +234,7 @@ async function snapshot() {
     kept = response.headers.get("Location");
     const file = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
     save(zip, null, file);
-    notice.show(phrase("snapshot.done", { file }), { link: kept ? `studio.html${location.search}#job=${kept.split("/").pop()}` : "" });
+    notice.show(phrase("snapshot.done", { file }), { link: kept ? withFragment(`studio.html${location.search}`, { job: kept.split("/").pop() ?? "" }) : "" });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     notice.show(phrase("snapshot.failed", { why: why(error) }), { warn: true });
@@ -258,3 +267,5 @@ setInterval(() => {
 }, 1000);
 addEventListener("pagehide", () => running && idle());
 setMirror(true);
+// A phone that has scanned the code. Only whom the server knows by its token: no link of others starts a camera.
+if (TOKEN && inFragment("camera")) ask("GET", "api/playing").then(startCamera, () => {});

@@ -1,5 +1,7 @@
 /** An avatar alone, with alpha, in a canvas: WebP pictures over a WebSocket, of which the newest is shown. */
 
+import { openSocket } from "./token.js";
+
 /** Draws pictures in the order in which they came, one at a time. */
 export class Painter {
   #canvas;
@@ -42,12 +44,12 @@ export class Painter {
 /**
  * Each picture drawn is acknowledged, and the server sends the next only then: what is shown is always the newest.
  *
- * @param {URL | string} url of a session's view @param {Painter} painter
+ * @param {string} path of a session's view @param {Painter} painter
  * @param {{painted?: () => void, told?: (message: import("./types.js").ViewMessage) => void}} [news]
  * @returns {WebSocket} to be closed, and to hear that it was
  */
-export function watch(url, painter, { painted = () => {}, told = () => {} } = {}) {
-  const socket = new WebSocket(url);
+export function watch(path, painter, { painted = () => {}, told = () => {} } = {}) {
+  const socket = openSocket(path);
   socket.binaryType = "blob";
   socket.onmessage = ({ data }) => {
     if (typeof data === "string") return told(JSON.parse(data));

@@ -1,5 +1,5 @@
 /** Plays takes: the avatar acts, and the outputs get the take instead of the camera's face. One block in the Takes tab. */
-import { ask, socketUrl } from "./api.js";
+import { ask } from "./api.js";
 import { attempt, make } from "./elements.js";
 import { phrase, write, writeAttribute } from "./i18n.js";
 import { Painter, watch } from "./painter.js";
@@ -151,7 +151,7 @@ export class Player {
   #look(session) {
     if ((this.#shown?.session ?? null) === session) return;
     this.#shown?.socket.close();
-    this.#shown = session ? { session, socket: watch(socketUrl(`api/sessions/${session}/view`), this.#painter) } : null;
+    this.#shown = session ? { session, socket: watch(`api/sessions/${session}/view`, this.#painter) } : null;
     if (!session) this.#painter.clear();
   }
 

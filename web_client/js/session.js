@@ -25,6 +25,7 @@ const MAX_BITRATE = 2_500_000;
 export class Session extends Emitter {
   #camera;
   #track;
+  #iceServers;
   #stopped = false;
   /** @type {string | null} */
   #url = null;
@@ -41,9 +42,13 @@ export class Session extends Emitter {
   #wake = () => {};
   #lastSign = 0;
 
-  /** @param {MediaStream} camera @param {MediaStreamTrack} track of it, what is sent; both outlive every connection */
-  constructor(camera, track) {
+  /**
+   * @param {MediaStream} camera @param {MediaStreamTrack} track of it, what is sent; both outlive every connection
+   * @param {RTCIceServer[]} iceServers STUN and TURN, which the server names
+   */
+  constructor(camera, track, iceServers = []) {
     super();
+    this.#iceServers = iceServers;
     this.#camera = camera;
     this.#track = track;
   }
@@ -127,7 +132,7 @@ export class Session extends Emitter {
 
   /** @returns {Promise<RTCPeerConnection>} to which the server has answered @throws {ApiError | DOMException} */
   async #connect() {
-    const connection = new RTCPeerConnection();
+    const connection = new RTCPeerConnection({ iceServers: this.#iceServers });
     this.#connection = connection;
     const control = new Control(connection);
     this.#control = control;

@@ -4,7 +4,7 @@
  * Pictures come as WebP over a WebSocket, as WebRTC's video has no alpha.
  *
  * bg: transparent (default), studio, or a colour such as 00ff00. ui: 0 shows no text, whatever happens. session: an id;
- * without it the newest session. mirror: 1. fit: contain (default) or cover. token: as everywhere.
+ * without it the newest session. mirror: 1. fit: contain (default) or cover. The fragment has the token: #token=...
  */
 import { $, byId } from "./dom.js";
 import { Painter, watch } from "./painter.js";
@@ -16,7 +16,7 @@ const TEXT = {
   connecting: "Connecting to Face3D Live …",
   waiting: "No session yet: start the camera on the main page.",
   ended: "That session has ended, or there is none of that name.",
-  away: "The server does not answer, or wants &token=… in this address. Trying again …",
+  away: "The server does not answer, or wants #token=… at the end of this address. Trying again …",
 };
 
 const query = new URLSearchParams(location.search);
@@ -36,11 +36,7 @@ function background(wanted) {
 
 function address() {
   const session = query.get("session");
-  const url = new URL(session ? `api/sessions/${encodeURIComponent(session)}/view` : "api/view", location.href);
-  url.protocol = url.protocol.replace("http", "ws");
-  const token = query.get("token");
-  if (token) url.searchParams.set("token", token);
-  return url;
+  return session ? `api/sessions/${encodeURIComponent(session)}/view` : "api/view";
 }
 
 const painter = new Painter(byId("avatar", HTMLCanvasElement));

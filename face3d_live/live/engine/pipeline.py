@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
+from face3d_live.checks import checked_finite
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
 from face3d_live.typing import Rgb
@@ -48,10 +49,8 @@ class ViewRequest:
         if mode not in MODES:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}")
         yaw, pitch, zoom = (
-            float(message.get(key, default)) for key, default in (("yaw", 0), ("pitch", 0), ("zoom", 1))
+            checked_finite(message.get(key, default), key) for key, default in (("yaw", 0), ("pitch", 0), ("zoom", 1))
         )
-        if not all(map(math.isfinite, (yaw, pitch, zoom))):
-            raise ValueError("yaw, pitch, zoom: expected finite numbers")
         # Yaw wraps. Pitch stops short of the poles. Zoom ends where one eye, or a small head, fills the picture.
         return cls(mode, math.remainder(yaw, 2 * math.pi), min(max(pitch, -1.4), 1.4), min(max(zoom, 0.3), 5.0))
 

@@ -18,6 +18,7 @@ from face3d_live.errors import Face3DError
 from face3d_live.live.http import (
     avatar_routes,
     calibration_routes,
+    network_routes,
     output_routes,
     playback_routes,
     routes,
@@ -27,6 +28,7 @@ from face3d_live.live.http import (
 from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.errors import deny, no_route, on_face3d_error, on_http_exception, on_unexpected
 from face3d_live.live.http.guard import Guard
+from face3d_live.live.http.headers import SecurityHeaders
 from face3d_live.live.http.ranges import drop_bad_range
 from face3d_live.live.http.slots import Slots
 from face3d_live.live.service import LiveService, Settings
@@ -41,6 +43,7 @@ ROUTES = (
     *playback_routes.ROUTES,
     *studio_routes.ROUTES,
     *output_routes.ROUTES,
+    *network_routes.ROUTES,
 )
 
 
@@ -72,12 +75,14 @@ def create_app(settings: Settings, connections: Connections | None = None) -> St
     app = Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, token=settings.token, loopback=settings.loopback)],
+        middleware=[Middleware(Guard, access=settings.access)],
         exception_handlers=handlers,
     )
     # Not a mount at "/": that would match every address, and hide that one exists but takes another method.
     app.router.default = Page(directory=settings.web_client, html=True, check_dir=False)
     app.router.redirect_slashes = False
+    # Outermost, where the answer to a bug gets its headers, too: Starlette makes it outside of all `middleware`.
+    app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), settings.access)
     return app
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import InputError, NotFoundError
 from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResult
-from face3d_live.live.http.requests import NO_STORE, body_of, session_of
+from face3d_live.live.http.requests import NO_STORE, body_of, object_of, session_of
 from face3d_live.track.calibration import STEPS, Calibration
 from face3d_live.track.profile import MAX_BYTES, Profile
 
@@ -62,11 +60,7 @@ async def _step(request: Request) -> str:
     """The step that the body names; an empty body means neutral. Raises InputError "bad-request"."""
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
         return "neutral"
-    body = await body_of(request, "application/json", 1024)
-    try:
-        step = json.loads(body)["step"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError("bad-request", 'the body is not like {"step": "neutral"}') from error
+    step = (await object_of(request, 1024)).get("step")
     if not isinstance(step, str) or (step != "neutral" and step not in STEPS):
         raise InputError("bad-request", f"step: expected neutral, {', '.join(STEPS)}")
     return step

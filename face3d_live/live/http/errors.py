@@ -16,12 +16,22 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from face3d_live.errors import Face3DError, InputError, LimitError, MethodError, NotFoundError, TooLargeError
+from face3d_live.errors import (
+    Face3DError,
+    InputError,
+    LimitError,
+    MethodError,
+    NotFoundError,
+    ThrottledError,
+    TooLargeError,
+)
 
 logger = logging.getLogger(__name__)
 
 #: Seconds after which a client that was refused for lack of room may try again.
 RETRY_SECONDS = 5
+#: The same for one that has sent too many wrong tokens.
+THROTTLED_SECONDS = 60
 #: RFC 6455 limits a close frame's reason to so many bytes.
 _MAX_REASON = 123
 
@@ -31,6 +41,8 @@ def error_response(error: Face3DError, headers: Mapping[str, str] | None = None)
     more = {"Cache-Control": "no-store", **(headers or {})}
     if isinstance(error, LimitError):
         more["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, ThrottledError):
+        more["Retry-After"] = str(THROTTLED_SECONDS)
     if isinstance(error, TooLargeError):
         more["Connection"] = "close"  # the rest of the body is not read
     return JSONResponse({"error": error.to_json()}, error.status, more)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import math
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import ConflictError, InputError
-from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of
+from face3d_live.live.http.requests import NO_STORE, live_of, number_of, object_of, path_of
 from face3d_live.live.takes.playback import MAX_SPEED, MIN_SPEED, Playback
 from face3d_live.takes import formats, tools
 
@@ -27,8 +26,8 @@ async def play(request: Request) -> JSONResponse:
     loop = plain.get("loop", False)
     if not isinstance(loop, bool):
         raise InputError("bad-request", "loop: write true or false")
-    start, speed = _number(plain, "start", 0.0), _number(plain, "speed", 1.0)
-    end = _number(plain, "end", 0.0) if plain.get("end") is not None else None
+    start, speed = number_of(plain, "start", 0.0), number_of(plain, "speed", 1.0)
+    end = number_of(plain, "end", 0.0) if plain.get("end") is not None else None
     if start < 0 or (end is not None and end <= start):
         raise InputError("bad-range", "start must be at least 0 and end after it, in seconds")
     if not MIN_SPEED <= speed <= MAX_SPEED:
@@ -51,14 +50,6 @@ async def stop(request: Request) -> Response:
     """Stop it."""
     await live_of(request).player.stop()
     return Response(status_code=204)
-
-
-def _number(plain: dict[str, object], key: str, default: float) -> float:
-    value = plain.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        unit = "" if key == "speed" else " of seconds"
-        raise InputError("bad-request", f"{key}: write a number{unit}")
-    return float(value)
 
 
 ROUTES: tuple[BaseRoute, ...] = (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from starlette.requests import HTTPConnection, Request
 
+from face3d_live import strict_json
+from face3d_live.checks import checked_finite
 from face3d_live.errors import Face3DError, InputError, MediaTypeError, NotFoundError, TooLargeError
 from face3d_live.live.http.connections import Connections
+from face3d_live.live.http.guard import AUTHORIZED
 from face3d_live.live.http.slots import Slots, Upload
 from face3d_live.live.service import LiveService
 from face3d_live.live.sessions.session import Session
@@ -21,6 +24,19 @@ NO_STORE = {"Cache-Control": "no-store"}
 def live_of(connection: HTTPConnection) -> LiveService:
     """The service behind the server that was asked."""
     return cast("LiveService", connection.app.state.live)
+
+
+def is_authorized(connection: HTTPConnection) -> bool:
+    """Whether the request had the token, or none is needed: only such ones get to see states that concern users."""
+    return bool(connection.scope[AUTHORIZED])
+
+
+def number_of(plain: Mapping[str, object], key: str, default: float) -> float:
+    """A number of a body, finite. Raises InputError "bad-request"."""
+    try:
+        return checked_finite(plain.get(key, default), key)
+    except ValueError as error:
+        raise InputError("bad-request", f"{error}: write a number") from error
 
 
 def slots_of(connection: HTTPConnection) -> Slots:
@@ -102,11 +118,9 @@ async def object_of(request: Request, limit: int) -> dict[str, Any]:
     """The body, a JSON object. Raises "wrong-type", "too-large" or InputError "bad-request"."""
     body = await body_of(request, "application/json", limit)
     try:
-        plain = json.loads(body)
-        # An escaped lone surrogate is valid JSON, but can be neither stored nor sent as UTF-8.
-        json.dumps(plain, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise InputError("bad-request", "the body is not JSON") from error
+        plain = strict_json.loads(body)
+    except ValueError as error:
+        raise InputError("bad-request", f"the body is not JSON that can be used: {error}") from error
     if not isinstance(plain, dict):
         raise InputError("bad-request", "the body is not a JSON object")
     return plain

@@ -16,6 +16,7 @@ from face3d_live.live.http.requests import (
     body_of,
     connections_of,
     flag_of,
+    is_authorized,
     live_of,
     path_of,
     session_of,
@@ -29,19 +30,23 @@ from face3d_live.live.webrtc import sdp
 
 
 async def health(request: Request) -> JSONResponse:
-    """200 while all that the server lives on is there, and the engine ready or getting ready; 503 otherwise."""
+    """200 while all that the server lives on is there, and the engine ready or getting ready; 503 otherwise.
+
+    Without the token, where one is needed: the status alone.
+    """
     live = live_of(request)
     failure = live.engine.failure or _missing(live)
-    plain: dict[str, object] = {
-        "status": _status(live),
-        "device": live.engine.device,
-        "precision": live.engine.precision,
-        "sessions": len(live.sessions),
-        "engine_restarts": live.engine.restarts,
-    }
-    if failure is not None:
-        plain["error"] = failure.to_json()
-    return JSONResponse(plain, 503 if failure is not None else 200)
+    plain: dict[str, object] = {"status": _status(live)}
+    if is_authorized(request):
+        plain |= {
+            "device": live.engine.device,
+            "precision": live.engine.precision,
+            "sessions": len(live.sessions),
+            "engine_restarts": live.engine.restarts,
+        }
+        if failure is not None:
+            plain["error"] = failure.to_json()
+    return JSONResponse(plain, 503 if failure is not None else 200, NO_STORE)
 
 
 async def ready(request: Request) -> JSONResponse:

@@ -46,7 +46,7 @@ def _state(live: LiveService, job: Job) -> dict[str, object]:
 # --- photos in --------------------------------------------------------------------------------------------------------
 
 
-class _MemoryParser(MultiPartParser):
+class MemoryParser(MultiPartParser):
     """Never spools an upload to disk: a user's photo stays in memory."""
 
     spool_max_size = MAX_PHOTO_BYTES + 1
@@ -75,7 +75,7 @@ async def _photo(request: Request, upload: Upload) -> tuple[Photo, dict[str, str
         yield body
 
     try:
-        form = await _MemoryParser(request.headers, stream(), max_files=1, max_fields=6, max_part_size=1024).parse()
+        form = await MemoryParser(request.headers, stream(), max_files=1, max_fields=6, max_part_size=1024).parse()
     except (MultiPartException, ValueError, KeyError) as error:
         raise InputError("bad-form", f"the form cannot be read: {error}") from error
     try:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from face3d_live import strict_json
 from face3d_live.errors import InputError
 from face3d_live.files import replacing
 from face3d_live.live.outputs.output import Output
@@ -59,7 +60,7 @@ class OutputStore:
             items = self._items()
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             renamed = self.path.with_suffix(".broken.json")
             with suppress(OSError):
                 self.path.replace(renamed)
@@ -93,7 +94,7 @@ class OutputStore:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES} bytes")
-        plain = json.loads(decoded(data))
+        plain = strict_json.loads(decoded(data))
         if not isinstance(plain, dict) or plain.get("face3d_outputs") != VERSION:
             raise ValueError(f"not outputs of version {VERSION}")
         if not isinstance(plain.get("outputs"), list):

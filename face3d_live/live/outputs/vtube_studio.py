@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from face3d_live import files, strict_json
 from face3d_live.errors import OutputError
 from face3d_live.live.outputs.address import Address
 from face3d_live.live.outputs.udp import output_error, resolve
@@ -44,19 +44,14 @@ class TokenStore:
             return
         tokens[where] = token
         saved = {k: v for k, v in tokens.items() if v is not None}
-        new = self._path.with_suffix(".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            new.unlink(missing_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(saved, file)
-            new.replace(self._path)
+            files.write(self._path, json.dumps(saved).encode())
         except OSError as error:
             raise OutputError("token-file", f"the token cannot be kept in {self._path}: {error.strerror}") from error
 
     def _all(self) -> dict[str, object]:
         try:
-            tokens = json.loads(decoded(self._path.read_bytes()))
+            tokens = strict_json.loads(decoded(self._path.read_bytes()))
         except (OSError, ValueError):
             return {}
         return tokens if isinstance(tokens, dict) else {}

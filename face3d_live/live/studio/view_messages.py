@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from face3d_live import strict_json
+from face3d_live.checks import checked_finite
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import InputError
 
@@ -41,8 +42,8 @@ class StudioView:
         try:
             if len(text) > MAX_MESSAGE:
                 raise ValueError(f"a message may have {MAX_MESSAGE} characters")
-            return cls._from_message(json.loads(text))
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            return cls._from_message(strict_json.loads(text))
+        except (ValueError, TypeError, AttributeError) as error:
             raise InputError("bad-look", f"the view cannot be drawn: {error}") from error
 
     @classmethod
@@ -50,8 +51,13 @@ class StudioView:
         mode = message.get("mode", "avatar")
         if mode not in MODES:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}")
-        yaw, pitch, zoom = (_number(message.get(key, given)) for key, given in (("yaw", 0), ("pitch", 0), ("zoom", 1)))
-        expression = {str(name): _clamp(_number(value), 0, 1) for name, value in message.get("expression", {}).items()}
+        yaw, pitch, zoom = (
+            checked_finite(message.get(key, given), key) for key, given in (("yaw", 0), ("pitch", 0), ("zoom", 1))
+        )
+        expression = {
+            str(name): _clamp(checked_finite(value, str(name)[:40]), 0, 1)
+            for name, value in message.get("expression", {}).items()
+        }
         if not INDEX.keys() >= expression.keys():
             raise ValueError(f"expression: {sorted(expression.keys() - INDEX.keys())[0][:40]!r} is no coefficient")
         turn = math.remainder(yaw, 2 * math.pi)
@@ -63,12 +69,6 @@ class StudioView:
         for name, value in self.expression.items():
             expression[INDEX[name]] = value
         return replace(codes, expression=expression)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("expected finite numbers")
-    return float(value)
 
 
 def _clamp(value: float, low: float, high: float) -> float:

@@ -5,7 +5,8 @@
 * A received frame is released when its own last packet (RTP marker bit) has arrived, not when the next frame's first
   packet has: one frame, 33 ms, less delay.
 * A peer that has vanished is noticed within 10 s, not 33.
-* ICE offers the loopback address when the machine has no other, so that the page works without any network.
+* ICE binds and offers only the addresses that the server listens on; of all addresses the loopback one alone when the
+  machine has no other, so that the page works without any network.
 * The sender's reports (RTCP SR), which relate sound and pictures, are passed on. aiortc keeps no more of them than the
   round-trip time needs.
 
@@ -18,6 +19,8 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -148,8 +151,25 @@ class PromptJitterBuffer(JitterBuffer):
 host_addresses = aioice.ice.get_host_addresses
 
 
-def addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """The machine's addresses; the loopback address when it has no other."""
+#: The addresses that connections made in this context may bind; None: all of the machine's.
+_bindable: ContextVar[tuple[str, ...] | None] = ContextVar("bindable", default=None)
+
+
+@contextmanager
+def binding(addresses: tuple[str, ...] | None) -> Iterator[None]:
+    """ICE candidates gathered in the block are of these addresses alone; None: of all that the machine has."""
+    token = _bindable.set(addresses)
+    try:
+        yield
+    finally:
+        _bindable.reset(token)
+
+
+def ice_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """The addresses to bind: those of `binding`, else the machine's, the loopback address when it has no other."""
+    chosen = _bindable.get()
+    if chosen is not None:
+        return list(chosen)
     return host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
 
 
@@ -219,4 +239,4 @@ def install() -> None:
     sender.get_encoder = _encoder
     receiver.JitterBuffer = PromptJitterBuffer
     aioice.ice.CONSENT_FAILURES, aioice.ice.CONSENT_INTERVAL = CONSENT_FAILURES, CONSENT_INTERVAL  # type: ignore[assignment]
-    aioice.ice.get_host_addresses = addresses_or_loopback
+    aioice.ice.get_host_addresses = ice_addresses

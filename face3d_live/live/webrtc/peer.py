@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from aiortc import (
@@ -22,6 +24,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from face3d_live.codes import ARKIT
 from face3d_live.errors import InputError
+from face3d_live.live.ice import IceServer
 from face3d_live.live.limits import Limits
 from face3d_live.live.sessions.observer import SessionFrame
 from face3d_live.live.sessions.session import Session
@@ -45,14 +48,26 @@ NOTICE_SECONDS = 1.0
 _convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
 
 
+@dataclass(frozen=True)
+class IceOptions:
+    """addresses: that may be bound and offered; None: all of the machine's. servers: STUN and TURN, none by default."""
+
+    addresses: tuple[str, ...] | None = None
+    servers: tuple[IceServer, ...] = ()
+
+
 class Peer:
     """Calls `on_end` when the connection fails, closes or is not made in time, or when the camera track ends."""
 
-    def __init__(self, session: Session, on_end: Callable[[], None], limits: Limits) -> None:
+    def __init__(
+        self, session: Session, on_end: Callable[[], None], limits: Limits, ice: IceOptions | None = None
+    ) -> None:
         self._session = session
         self._on_end = on_end
-        # No STUN server: no other machine learns of the connection, and a local network needs none.
-        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._addresses = ice.addresses if ice is not None else None
+        # Without servers, which is the default, no other machine learns of the connection.
+        servers = [server.for_aiortc() for server in ice.servers] if ice is not None else []
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         self._avatar = AvatarTrack(self._on_encode)
         self._control: data_channel.ControlChannel | None = None
         self._limits = limits
@@ -74,8 +89,9 @@ class Peer:
         self._pc.on("datachannel", self._on_channel)
         self._pc.on("connectionstatechange", self._on_state)
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_mdns(offer), "offer"))
-            await self._pc.setLocalDescription(await self._pc.createAnswer())
+            with aiortc_patches.binding(self._addresses):
+                await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_names(offer), "offer"))
+                await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:
             # aiortc raises whatever its parts raise: ValueError, AssertionError, KeyError, AttributeError, ...
             logger.info("session %s: the offer cannot be answered: %r", self._session.id, error)
@@ -98,7 +114,21 @@ class Peer:
         for task in self._tasks - {current}:
             task.cancel()
         self._avatar.stop()
-        await self._pc.close()
+        try:
+            await self._pc.close()
+        except Exception as error:
+            # aiortc raises whatever its parts raise where an odd offer was answered halfway, and leaves the rest open.
+            logger.info("session %s: closed in parts: %r", self._session.id, error)
+            await self._close_parts()
+
+    async def _close_parts(self) -> None:
+        """Stop what transports there are, one by one."""
+        owners: list[Any] = [each.receiver for each in self._pc.getTransceivers()]
+        owners += [self._pc.sctp] if self._pc.sctp is not None else []
+        for transport in {owner.transport for owner in owners} - {None}:
+            for part in (transport, transport.transport):
+                with contextlib.suppress(Exception):
+                    await part.stop()
 
     # --- the session's events (SessionObserver) -----------------------------------------------------------------------
 

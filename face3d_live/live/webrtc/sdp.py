@@ -7,6 +7,7 @@ import re
 from aiortc import sdp
 
 from face3d_live.errors import InputError
+from face3d_live.live.hosts import parse_ip
 
 #: An offer with a camera, a data channel and every codec of Chromium is about 7 kB.
 MAX_BYTES = 64 * 1024
@@ -40,18 +41,25 @@ def check_offer(offer: str) -> None:
     raise InputError("no-video", "the offer sends no video: add a camera track (sendrecv) before making the offer")
 
 
-def without_mdns(offer: str) -> str:
-    """The offer without its mDNS candidates (`.local`), which browsers offer in place of their addresses.
+def without_names(offer: str) -> str:
+    """The offer without the candidates that are names: mDNS names (`.local`), which browsers offer in place of their
+    addresses, and whatever else would be looked up.
 
     Resolving them needs multicast, takes seconds where that is blocked, and is not needed: the browser connects to the
     answer's addresses, which reveals its own. End-of-candidates is removed, too, as ICE would otherwise fail for lack
     of candidates before the browser's first packet.
     """
     lines = offer.splitlines()
-    kept = [line for line in lines if not re.match(r"a=candidate:.*\.local\s", line)]
+    kept = [line for line in lines if not line.startswith("a=candidate:") or _has_address(line)]
     if len(kept) < len(lines):
         kept = [line for line in kept if line != "a=end-of-candidates"]
     return "\r\n".join(kept) + "\r\n"
+
+
+def _has_address(candidate: str) -> bool:
+    """Whether the fifth field of a candidate line (RFC 8839 section 5.1) is an IP address."""
+    fields = candidate.split()
+    return len(fields) > 4 and parse_ip(fields[4]) is not None
 
 
 def with_bitrate(answer: str) -> str:

@@ -27,8 +27,12 @@ SERVED = (
     "export/params.py",
 )
 COMMANDS = {
+    "live/access.py",
+    "live/ice.py",
     "live/main.py",
     "live/limits.py",
+    "live/network.py",
+    "live/tls.py",
     "live/sessions/source.py",
     "takes/record.py",
     "takes/export_video.py",

@@ -22,7 +22,7 @@ from waiting import beats, until
 from face3d_live.codes import ARKIT, INDEX
 from face3d_live.live.hosts import is_loopback
 from face3d_live.live.limits import Limits
-from face3d_live.live.main import listen, page_url
+from face3d_live.live.network import listen, page_url
 from face3d_live.live.worker.process import Worker
 from face3d_live.protocols import binary_stream, json_stream
 
@@ -365,7 +365,7 @@ def test_the_loopback_address_is_listened_on_however_it_is_spelt(host):
             pytest.skip("no IPv6 on this machine")
     with listen(host, 0) as listener:
         assert is_loopback(listener.getsockname()[0])
-        address = page_url(host, listener, None)
+        address = page_url("http", host, listener.getsockname()[1], None)
         assert is_loopback(urlsplit(address).hostname)
 
 

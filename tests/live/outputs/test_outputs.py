@@ -23,6 +23,7 @@ from waiting import beats, until
 from face3d_live.codes import INDEX
 from face3d_live.errors import InputError
 from face3d_live.live import main
+from face3d_live.live.network import NetworkOptions
 from face3d_live.live.outputs import output as output_module
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import MAX_OUTPUTS, OutputManager
@@ -499,7 +500,7 @@ def test_a_wrong_output_ends_the_program_before_the_model_loads(capsys):
         (["vmc://localhost?names=vrm9"], "vrm1"),
         (["vmc://localhost", "vmc://localhost:39539"], "output-exists"),
     ):
-        assert main.run("127.0.0.1", 0, "cpu", None, None, False, None, urls) == 1
+        assert main.run(NetworkOptions(port=0), "cpu", None, False, None, urls) == 1
         assert words in capsys.readouterr().err
 
 

@@ -360,9 +360,9 @@ def test_install_is_idempotent():
 def test_mdns_candidates_are_left_out():
     offer = "a=candidate:1 1 udp 1 abc-def.local 1000 typ host\r\na=candidate:2 1 udp 1 10.0.0.1 1 typ host\r\n"
     offer = "v=0\r\n" + offer + "a=end-of-candidates\r\na=mid:0\r\n"
-    assert sdp.without_mdns(offer) == "v=0\r\na=candidate:2 1 udp 1 10.0.0.1 1 typ host\r\na=mid:0\r\n"
+    assert sdp.without_names(offer) == "v=0\r\na=candidate:2 1 udp 1 10.0.0.1 1 typ host\r\na=mid:0\r\n"
     plain = offer.replace("abc-def.local", "10.0.0.2")
-    assert sdp.without_mdns(plain) == plain
+    assert sdp.without_names(plain) == plain
 
 
 async def test_sessions_leave_nothing_behind():

@@ -8,6 +8,14 @@ export const EN = /** @type {const} */ ({
   "view.help": "3D view. Drag or use the arrow keys to turn it, wheel or plus and minus to zoom, double click or 0 to reset.",
   "notice.retry": "Retry now",
 
+  // A phone as the camera
+  "phone.button": "Use a phone", "phone.title": "A phone as the camera", "phone.close": "Close",
+  "phone.scan": "Scan this with the phone's camera. The phone must be in this machine's network.",
+  "phone.trust": "This server made its certificate itself, so the phone will warn of it. Continue there, or open {address} on the phone once and install the authority that signed it.",
+  "phone.fingerprint": "The authority's SHA-256 fingerprint: {fingerprint}",
+  "phone.loopback": "This server listens on this machine alone. Start it with --host 0.0.0.0 --tls auto, and open this again.",
+  "phone.no_https": "Phones give their camera only to pages over https. Start the server with --tls auto as well.",
+
   // What stops a camera
   "camera.yours": "Your camera", "camera.asking": "Waiting for your permission to use the camera…",
   "camera.denied": "The camera is blocked",
@@ -26,7 +34,7 @@ export const EN = /** @type {const} */ ({
   // What goes wrong between the page and the server
   "error.server_away": "The server is not answering.", "error.http": "The server answered with error {status}.",
   "error.timeout": "The server took too long to answer.", "error.token": "This server wants its token",
-  "error.token_cure": "Open the page with the address that the server printed when it started; it ends in ?token=…",
+  "error.token_cure": "Open the page with the address that the server printed when it started; it ends in #token=…",
   "error.codec": "This browser has no video codec in common with the server",
   "error.codec_cure": "It offers neither H264 nor VP8. A current Chrome, Edge, Firefox or Safari does.",
   "error.webrtc": "This browser has no WebRTC",

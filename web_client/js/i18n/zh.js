@@ -10,6 +10,14 @@ export const ZH = {
   "view.help": "三维视图：拖动或用方向键旋转，滚轮或加减键缩放，双击或按 0 复位。",
   "notice.retry": "立即重试",
 
+  // A phone as the camera
+  "phone.button": "使用手机", "phone.title": "用手机作摄像头", "phone.close": "关闭",
+  "phone.scan": "用手机相机扫描此二维码。手机必须与本机在同一网络。",
+  "phone.trust": "服务器的证书由它自己签发，因此手机会发出警告。可以在手机上选择继续，或在手机上打开一次 {address} 并安装签发它的机构证书。",
+  "phone.fingerprint": "机构证书的 SHA-256 指纹：{fingerprint}",
+  "phone.loopback": "此服务器只在本机监听。请用 --host 0.0.0.0 --tls auto 启动它，然后重新打开此处。",
+  "phone.no_https": "手机只允许 https 页面使用摄像头。请同时用 --tls auto 启动服务器。",
+
   // What stops a camera
   "camera.yours": "你的摄像头", "camera.asking": "等待你允许使用摄像头…", "camera.denied": "摄像头被禁止使用",
   "camera.denied_cure": "浏览器不允许此页面使用摄像头。请在地址栏旁允许，然后重试。",
@@ -23,7 +31,7 @@ export const ZH = {
   // What goes wrong between the page and the server
   "error.server_away": "服务器没有响应。", "error.http": "服务器返回错误 {status}。",
   "error.timeout": "服务器响应超时。", "error.token": "此服务器需要令牌",
-  "error.token_cure": "请使用服务器启动时显示的地址打开页面；它以 ?token=… 结尾",
+  "error.token_cure": "请使用服务器启动时显示的地址打开页面；它以 #token=… 结尾",
   "error.codec": "此浏览器与服务器没有共同的视频编码",
   "error.codec_cure": "它既不支持 H264 也不支持 VP8。请使用较新的 Chrome、Edge、Firefox 或 Safari。",
   "error.webrtc": "此浏览器不支持 WebRTC",

@@ -1,8 +1,12 @@
 /** What can be downloaded, and the texture laid flat. */
-import { withToken } from "../api.js";
+import { fetchable, release } from "../api.js";
 import { $, byId, within } from "../dom.js";
 import { make } from "../elements.js";
 import { phrase } from "../i18n.js";
+import { TOKEN } from "../token.js";
+
+/** So long a copy is kept for the browser to save it, in ms. */
+const KEPT_MS = 30000;
 
 /** What each file is; those that are not named here are listed by their names alone. */
 /** @type {Record<string, import("../types.js").PlainKey>} */
@@ -15,40 +19,65 @@ const ABOUT = {
 export class Files {
   /** @type {string | null} */
   #id = null;
+  /** @type {string | null} the path of the picture that is shown, or will be */
+  #shown = null;
   #map = within($("uv"), "img", HTMLImageElement);
 
   /** @param {string} id of a finished job @param {Record<string, number>} files name -> bytes */
   show(id, files) {
     this.#id = id;
-    byId("zip", HTMLAnchorElement).href = withToken(`api/jobs/${id}/result`);
+    offer(byId("zip", HTMLAnchorElement), `api/jobs/${id}/result`, "face3d-head.zip");
     const known = Object.keys(ABOUT), place = (/** @type {string} */ name) => (known.includes(name) ? known.indexOf(name) : known.length);
     const sorted = Object.entries(files).sort(([a], [b]) => place(a) - place(b));
     $("files").replaceChildren(...sorted.map(([name, bytes]) => this.#item(name, bytes)));
   }
 
   /** @param {boolean} grid with the wires */
-  showMap(grid) {
-    const url = this.#url(grid ? "texture_grid.png" : "texture.png");
-    if (this.#map.getAttribute("src") !== url) this.#map.src = url;
+  async showMap(grid) {
+    const path = this.#path(grid ? "texture_grid.png" : "texture.png");
+    if (this.#shown === path) return;
+    this.#shown = path;
+    const url = await fetchable(path).catch(() => null); // the head is gone: so will be all else that is shown of it
+    if (this.#shown !== path) return release(url);
+    release(this.#map.getAttribute("src"));
+    if (url) this.#map.src = url;
+    else this.#shown = null;
   }
 
   clear() {
-    this.#id = null;
+    this.#id = this.#shown = null;
+    release(this.#map.getAttribute("src"));
     this.#map.removeAttribute("src");
     $("files").replaceChildren();
   }
 
   /** @param {string} name of a file */
-  #url(name) { return withToken(`api/jobs/${this.#id}/files/${name}`); }
+  #path(name) { return `api/jobs/${this.#id}/files/${name}`; }
 
   /** @param {string} name @param {number} bytes */
   #item(name, bytes) {
     const about = ABOUT[name];
-    return make("li", {}, make("a", { href: this.#url(name), download: name },
+    const link = make("a", {},
       make("span", { className: "name" }, name),
       make("span", { className: "size" }, size(bytes)),
-      make("span", { className: "about" }, about ? phrase(about) : "")));
+      make("span", { className: "about" }, about ? phrase(about) : ""));
+    offer(link, this.#path(name), name);
+    return make("li", {}, link);
   }
+}
+
+/** A link that saves a file, with the token if there is one. @param {HTMLAnchorElement} link @param {string} path @param {string} name */
+function offer(link, path, name) {
+  link.href = path;
+  link.download = name;
+  link.onclick = (event) => {
+    if (!TOKEN) return;
+    event.preventDefault();
+    fetchable(path).then((url) => {
+      make("a", { href: url, download: name }).click();
+      setTimeout(() => release(url), KEPT_MS);
+    }, () => {}); // gone: the page says so elsewhere
+  };
 }
 
 /** @param {number} bytes */

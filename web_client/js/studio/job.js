@@ -1,5 +1,6 @@
 /** A reconstruction on the server: from the photo to a finished head, with what happens in between. */
-import { ApiError, ask, received, request, socketUrl } from "../api.js";
+import { ApiError, ask, received, request } from "../api.js";
+import { openSocket } from "../token.js";
 
 /** @typedef {import("../types.js").Job} Job */
 
@@ -89,7 +90,7 @@ export function forget(id) {
 function listen(state, tell) {
   return new Promise((resolve) => {
     let last = state;
-    const socket = new WebSocket(socketUrl(`api/jobs/${state.job}`));
+    const socket = openSocket(`api/jobs/${state.job}`);
     socket.onmessage = (event) => {
       last = JSON.parse(event.data);
       tell(last);

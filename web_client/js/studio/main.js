@@ -6,6 +6,7 @@ import { make as element } from "../elements.js";
 import { Phrase, phrase, write } from "../i18n.js";
 import { Stage } from "../stage.js";
 import { Notice } from "../status.js";
+import { inFragment, withFragment } from "../token.js";
 import { Chooser } from "./chooser.js";
 import { Faces } from "./faces.js";
 import { Files } from "./files.js";
@@ -92,7 +93,7 @@ function leave() {
   files.clear();
   if (shown) forget(shown);
   shown = null;
-  history.replaceState(null, "", location.pathname + location.search);
+  history.replaceState(null, "", withFragment(location.pathname + location.search));
 }
 
 /** The photo is of no more use. */
@@ -170,7 +171,7 @@ async function showHead(state) {
   const [expression, report] = await Promise.all([fetched(state.job, "expression"), fetched(state.job, "files/report.json")]);
   if (turn !== mine) return;
   shown = state.job;
-  history.replaceState(null, "", `#job=${shown}`);
+  history.replaceState(null, "", withFragment(location.pathname + location.search, { job: shown }));
   progress.show(photo ? state : null);
   files.show(shown, state.files ?? {});
   sliders.start(expression);
@@ -262,5 +263,5 @@ view.on("gone", gone);
 view.on("trouble", async (error) => notice.show(await sentence(error), { warn: true }));
 
 setState("idle");
-const linked = location.hash.match(/^#job=(\w+)$/)?.[1];
-if (linked) reopen(linked);
+const linked = inFragment("job");
+if (linked && /^\w+$/.test(linked)) reopen(linked);

@@ -3,7 +3,7 @@
  *
  * While the head moves small pictures come, which are quick; once it rests, a large one.
  */
-import { socketUrl } from "../api.js";
+import { openSocket } from "../token.js";
 import { Emitter } from "../emitter.js";
 
 /** @typedef {import("../types.js").HeadLook} HeadLook */
@@ -75,7 +75,7 @@ export class HeadView extends Emitter {
 
   /** @param {string} id */
   #connect(id) {
-    const socket = new WebSocket(socketUrl(`api/jobs/${id}/view`));
+    const socket = openSocket(`api/jobs/${id}/view`);
     this.#socket = socket;
     socket.binaryType = "blob";
     socket.onopen = () => this.#request(true);

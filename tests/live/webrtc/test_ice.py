@@ -1,0 +1,74 @@
+"""Which addresses ICE binds and offers, which remote candidates are used, and STUN and TURN servers."""
+
+import re
+
+import pytest
+from live_helpers import Browser, serve
+
+from face3d_live.errors import InputError
+from face3d_live.live import access
+from face3d_live.live.ice import IceServer, parse_all
+from face3d_live.live.webrtc import aiortc_patches, sdp
+
+
+def offered(answer):
+    return {line.split()[4] for line in answer.splitlines() if line.startswith("a=candidate:")}
+
+
+@pytest.mark.parametrize("bound", [("127.0.0.1",), ("127.0.0.2",), ("127.0.0.1", "127.0.0.3")])
+async def test_only_the_addresses_that_are_listened_on_are_bound_and_offered(monkeypatch, bound):
+    monkeypatch.setattr(aiortc_patches, "host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.9", "127.0.0.1"])
+    async with serve(addresses=bound) as served, Browser(served) as browser:
+        await browser.until_brightness(0.5)
+        assert offered(browser.answer) == set(bound)
+        assert re.search(r"^c=IN IP4 127\.0\.0\.[123]", browser.answer, re.M)
+    async with serve(addresses=None) as served, Browser(served) as browser:
+        assert offered(browser.answer) == {"127.0.0.9", "127.0.0.1"}
+
+
+def test_what_a_host_implies():
+    assert access.implied_addresses("127.0.0.1") == ("127.0.0.1",)
+    assert access.implied_addresses("::1") == ("::1",)
+    assert access.implied_addresses("192.168.1.5") == ("192.168.1.5",)
+    assert access.implied_addresses("0.0.0.0") is access.implied_addresses("::") is None
+
+
+@pytest.mark.parametrize("name", ["x.local", "X.LOCAL", "evil.example", "1.2.3", "", "0x7f.1", "::g", "localhost"])
+def test_candidates_that_would_be_looked_up_are_left_out(name):
+    kept = "a=candidate:2 1 udp 1 10.0.0.1 1 typ host"
+    offer = f"v=0\r\na=candidate:1 1 udp 1 {name} 1 typ host\r\n{kept}\r\na=candidate:3 1\r\na=end-of-candidates\r\n"
+    assert sdp.without_names(offer) == f"v=0\r\n{kept}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [
+        ("stun:stun.example.org", {"urls": "stun:stun.example.org"}),
+        ("stun:[2001:db8::1]:3478", {"urls": "stun:[2001:db8::1]:3478"}),
+        (
+            "turn:me:p%40ss@turn.example.org:3478?transport=tcp",
+            {"urls": "turn:turn.example.org:3478?transport=tcp", "username": "me", "credential": "p@ss"},
+        ),
+        (
+            "turns:me:x@192.0.2.1",
+            {"urls": "turns:192.0.2.1?transport=tcp", "username": "me", "credential": "x"},
+        ),
+    ],
+)
+async def test_ice_servers_reach_the_page_and_aiortc(text, page):
+    server = IceServer.parse(text)
+    assert server.for_page() == page and server.for_aiortc().urls == page["urls"]
+    async with serve(ready=False, ice_servers=(server,)) as served:
+        assert (await served.http.get("/api/ice")).json() == {"iceServers": [page]}
+
+
+@pytest.mark.parametrize("text", [
+    "", "stun:", "http://x", "stun:a b", "stun:x:0", "stun:x:99999", "turn:x", "stun:u:p@x", "stuns:x", "turn:u@x",
+    "turns:u:p@x?transport=udp", "turn:u:p@x?transport=sctp", "stun:x/y", "stun:" + "x" * 500, "stun:\udcff",
+])  # fmt: skip
+def test_what_is_no_ice_server_is_refused_without_repeating_its_secret(text):
+    with pytest.raises(InputError, match="bad-ice-server") as caught:
+        IceServer.parse(text.replace("p@", "hunter2@"))
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(InputError, match="bad-ice-server"):
+        parse_all(["stun:x"] * 9)
