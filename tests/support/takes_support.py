@@ -84,5 +84,5 @@ class FullDisk:
     def opened(self) -> Iterator[None]:
         """What is opened meanwhile is this file."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Path, "open", lambda *_, **__: self)
+            patch.setattr("face3d_live.takes.writer.FileIO", lambda *_, **__: self)
             yield
