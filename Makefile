@@ -1,5 +1,5 @@
-# Processes that run tests side by side.
-WORKERS ?= 2
+# Processes that run tests side by side: one more than cores, as tests of a server wait a lot.
+WORKERS ?= 3
 PYTEST = .venv/bin/python -m pytest -n $(WORKERS)
 
 .PHONY: live test quick coverage lint page docs clean

@@ -110,10 +110,9 @@ async def test_no_value_of_a_json_body_meets_a_bug(method, path, valid, tmp_path
 
 async def test_no_name_in_an_address_meets_a_bug(tmp_path):
     async with serve(ready=False, takes=tmp_path) as served:
-        for route in ROUTES:
-            if not isinstance(route, Route) or "{" not in route.path:
-                continue
-            for name in NAMES:
+        named = [route for route in ROUTES if isinstance(route, Route) and "{" in route.path]
+        for at, route in enumerate(named):
+            for name in NAMES[at % 3 :: 3]:
                 path = route.path
                 for parameter in route.param_convertors:
                     path = path.replace(f"{{{parameter}}}", name)
