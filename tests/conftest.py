@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Tests run side by side: the threads of one would wait for those of another, spinning.
@@ -13,6 +14,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import face3d_live.cli  # noqa: F401  as in every program: one BLAS thread
 from face3d_live.head.model import Head
 from face3d_live.texture.albedo import Albedo
+
+# An example has no deadline: on a busy machine any takes long.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
