@@ -11,7 +11,7 @@ live:  ## set up what is missing, then serve the page
 test: lint page  ## set up what is missing, then lint, type-check and test
 	$(PYTEST)
 
-quick:  ## the unit tests alone, in less than a minute
+quick:  ## the unit tests alone, in about a minute
 	@scripts/setup.sh test
 	@$(PYTEST) -q -m "not (slow or server or browser or data or cuda)"
 

@@ -49,7 +49,7 @@ def test_what_can_be_used_comes_through():
     assert strict_json.loads('["\\ud83d x", "\\u0000", "\\ud83d\\ude00"]', repair=True) == ["\ufffd x", "\ufffd", "😀"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()), lambda each: (
     st.lists(each) | st.dictionaries(st.text(st.characters()), each))), st.booleans())  # fmt: skip
 def test_what_comes_through_can_be_written_again(plain, repair):

@@ -29,6 +29,7 @@ def test_layers_are_bounded_however_they_are_made(what):
         load_avatar(layered(**what))
 
 
+@pytest.mark.slow
 def test_what_avatars_have_is_let_in():
     for data in (fox("glb"), fox("vrm0"), fox("vrm1"), layered(10), layered(60, side=0.1), layered(60, blend=False)):
         assert load_avatar(data).parts

@@ -21,6 +21,8 @@ from face3d_live.head.points import N_SKIN
 from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.reconstruct.report import finished
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = Options(mesh="low", texture=512, topology="bfm", refine=False)
 
 

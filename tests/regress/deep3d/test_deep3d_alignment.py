@@ -10,6 +10,8 @@ from face3d_live.head.points import EYE_CORNERS
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.deep3d.alignment import MEAN_POINTS, Placement, aligned_crop, extract, five_points, pos
 
+pytestmark = pytest.mark.slow
+
 
 def plainly(rgb: np.ndarray, five: np.ndarray) -> np.ndarray:
     """The whole frame scaled, then cut, as the paper's code does it; five: (5, 2) pixel indices, y down."""

@@ -34,6 +34,8 @@ from face3d_live.regress.deep3d.morphable_model import (
 from face3d_live.regress.deep3d.registration import register, registered, similarity
 from face3d_live.regress.deep3d.surface import closest_weights, outward, vertex_normals
 
+pytestmark = pytest.mark.slow
+
 
 def some_coefficients(count: int = 2) -> np.ndarray:
     rng = np.random.default_rng(3)

@@ -17,6 +17,8 @@ from face3d_live.regress.deep3d.checkpoint import checked, digest, find_checkpoi
 from face3d_live.regress.deep3d.layout import BLOCKS, HEADS, N_COEFFICIENTS, tensor_shapes
 from face3d_live.regress.openvino_loader import core
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, np.ndarray]:

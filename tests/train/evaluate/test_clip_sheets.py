@@ -17,6 +17,8 @@ from face3d_live.head.points import IBUG68_FROM_478
 from face3d_live.train.evaluate import clip_sheets
 from face3d_live.train.evaluate.clips import Track
 
+pytestmark = pytest.mark.slow
+
 CAMERA = Camera.webcam(320, 240)
 
 

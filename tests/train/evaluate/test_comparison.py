@@ -19,6 +19,8 @@ from face3d_live.train.data.pool import Pool
 from face3d_live.train.evaluate.answers import CENTRED, Evaluator, describe
 from face3d_live.train.evaluate.comparison import comparison_markdown, comparison_table
 
+pytestmark = pytest.mark.slow
+
 
 def report(points: float, jitter: float) -> dict[str, Any]:
     one = {"points_percent": points, "channels": 50, "landmarks_percent": points}
