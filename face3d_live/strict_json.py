@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+from face3d_live.text import is_text
+
 #: Whole numbers beyond ±2^64 are refused: nothing that is read here has any.
 _MOST_DIGITS = 20
 _MOST = 2**64
@@ -27,7 +29,7 @@ def loads(data: str | bytes, repair: bool = False) -> Any:
         text = data if isinstance(data, str) else data.decode(json.detect_encoding(data))
         plain = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=_constant)
         # Only an escape can bring a NUL into a string, and a surrogate into the text of bytes.
-        if "\\u" in text or not _is_whole(text):
+        if "\\u" in text or not is_text(text):
             plain = _checked(plain, repair)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
@@ -68,14 +70,6 @@ def _text(text: str, repair: bool) -> str:
         return _UNUSABLE.sub("\ufffd", text)
     if "\0" in text:
         raise ValueError("a string holds a NUL character")
-    if not _is_whole(text):
+    if not is_text(text):
         raise ValueError("a string holds half a character (a lone surrogate)")
     return text
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

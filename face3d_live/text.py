@@ -38,7 +38,7 @@ def shown(name: str | os.PathLike[str]) -> str:
     text = os.fspath(name)
     return (
         text
-        if _is_text(text)
+        if is_text(text)
         else text.encode("utf-8", "surrogateescape_or_backslash").decode("utf-8", "backslashreplace")
     )
 
@@ -50,7 +50,8 @@ def print_any_name() -> None:
             stream.reconfigure(errors="surrogateescape_or_backslash")
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Whether a string can be written as UTF-8: no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

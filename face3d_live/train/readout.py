@@ -37,6 +37,7 @@ from face3d_live.train import checkpoint
 from face3d_live.train.augment import Augmenter, mirror_shape
 from face3d_live.train.data.pool import Pool
 from face3d_live.train.expression_readers import Readers
+from face3d_live.train.loop import as_crops
 from face3d_live.typing import AnyArray, Array
 
 #: What a picture counts: a portrait, a frame of a clip, a real one turned by drawing, a drawn face. Size is measured on
@@ -79,7 +80,7 @@ class Samples:
 @dataclass(frozen=True)
 class Measured:
     """Of each channel, on pictures that the regression had not seen: correlation and slope on the truth, and the gain
-    that was applied; (52,), NaN without a truth that varies."""
+    that was applied; (52,), NaN without a truth, r -1 where truth or answers do not vary."""
 
     r: AnyArray
     slope: AnyArray
@@ -196,9 +197,8 @@ def gather(
     parts: list[tuple[AnyArray, ...]] = []
     for kind, pool, rows, folds in track(plan, "features of the last layers", console=Console(stderr=True)):
         batch = augment(pool.take(rows), size, device)
-        crops = batch["image"].permute(0, 2, 3, 1).contiguous() * 255
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            raw, _, features = network.forward_features(crops)
+            raw, _, features = network.forward_features(as_crops(batch["image"]))
         tensors = (features, raw["expression"], batch["expression"], batch["expression_weight"])
         parts.append((*(t.float().cpu().numpy() for t in tensors), np.repeat(kind, len(rows)), folds))
     features, answers, truth, weight, kinds, fold = (np.concatenate(column) for column in zip(*parts, strict=True))
