@@ -37,11 +37,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks by folder: what lies in `browser` needs Chromium, what lies in `live` starts processes (but outputs)."""
+    """Marks by folder: what lies in `live` starts processes (but outputs). Modules that take long come first, so that
+    the processes which run tests end together.
+    """
     for item in items:
         folder = item.path.parent.relative_to(ROOT / "tests").parts
         if folder[:1] == ("live",) and folder != ("live", "outputs"):
             item.add_marker("server")
+    heavy = {item.path for item in items if any(item.get_closest_marker(mark) for mark in ("server", "slow"))}
+    items.sort(key=lambda item: (not _in_browser(item), item.path not in heavy))
+
+
+def _in_browser(item: pytest.Item) -> bool:
+    return item.path.parent.name == "browser"
 
 
 @pytest.fixture(scope="session", autouse=True)

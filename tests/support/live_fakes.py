@@ -28,6 +28,9 @@ class FakePipeline:
     level: dict[str, float] = field(default_factory=dict)
     skin: dict[str, float] = field(default_factory=dict)
 
+    def start(self):
+        """There is nothing to wait for."""
+
     def open(self, session, state):
         self.neutral[session] = float(state) if state is not None else 0.0
         self.level[session] = 0.0

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Literal
 
-from face3d_live.live.engine import process as engine
+from face3d_live.live.engine import messages as m
+from face3d_live.live.engine.child import EngineProcess, Reserve
 from face3d_live.live.engine.outbox import Outbox
 from face3d_live.live.engine.pipeline import Pipeline
-from face3d_live.live.engine.progress import Progress, Work
+from face3d_live.live.engine.progress import Work
 from face3d_live.live.engine.watchdog import HANG_SECONDS, START_SECONDS, Watchdog
 
 State = Literal["starting", "ready", "failed", "stopped"]
@@ -35,19 +33,20 @@ class Death:
 
 @dataclass(frozen=True)
 class _Running:
-    process: BaseProcess
-    connection: Connection
+    child: EngineProcess
     outbox: Outbox
-    progress: Progress
     watchdog: Watchdog
 
 
 class EngineLink:
-    """lock: guards `state` and the `EngineSession`s; nothing that may block happens under it."""
+    """lock: guards `state` and the `EngineSession`s; nothing that may block happens under it. reserve: what replaces
+    the engine.
+    """
 
     def __init__(self, hang_seconds: float = HANG_SECONDS, start_seconds: float = START_SECONDS) -> None:
         self.lock = threading.RLock()
         self.state: State = "starting"
+        self.reserve = Reserve()
         self._hang_seconds, self._start_seconds = hang_seconds, start_seconds
         self._running: _Running | None = None
 
@@ -55,36 +54,28 @@ class EngineLink:
     def pid(self) -> int | None:
         """The process id of the engine that runs now."""
         running = self._running
-        return running.process.pid if running is not None else None
+        return running.child.pid if running is not None else None
 
     def spawn(self, factory: Callable[[], Pipeline]) -> None:
-        """Start the process. It sends `Ready` when it has loaded. Raises OSError when no process can be made."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = None
+        """Start the engine: with what is in reserve, or a new process. It sends `Ready` when it has loaded.
+
+        Raises OSError when no process can be made.
+        """
+        child = self.reserve.take() or EngineProcess.spawn(factory)
         try:
-            progress = Progress()
-            process = context.Process(
-                target=engine.run, args=(theirs, factory, progress), name="face3d-engine", daemon=True
-            )
-            process.start()
-            assert process.pid is not None
-            outbox = Outbox(ours)
+            outbox = Outbox(child.connection)
         except BaseException:
-            ours.close()
-            if process is not None and process.pid is not None:
-                process.kill()
+            child.discard()
             raise
-        finally:
-            theirs.close()
-        watchdog = Watchdog(process.pid, progress, self._hang_seconds, self._start_seconds)
+        outbox.put(m.Start())
+        watchdog = Watchdog(child.pid, child.progress, self._hang_seconds, self._start_seconds)
         with self.lock:
-            self._running = _Running(process, ours, outbox, progress, watchdog)
+            self._running = _Running(child, outbox, watchdog)
 
     def receive(self, seconds: float) -> object | None:
         """The next message; None when none comes in time. Raises EOFError or OSError when the engine has ended."""
         assert self._running is not None
-        connection = self._running.connection
+        connection = self._running.child.connection
         return connection.recv() if connection.poll(seconds) else None
 
     @property
@@ -100,19 +91,13 @@ class EngineLink:
         if running is None:
             return None
         running.watchdog.end()
-        killed = running.watchdog.hung
-        running.process.join(0.0 if killed else 2.0)
-        if running.process.is_alive():
-            killed = True
-            running.process.kill()
-            running.process.join(5.0)
-        code = running.process.exitcode
-        outside = running.watchdog.suspended or (not killed and code in (-signal.SIGKILL, -signal.SIGTERM))
+        hung = running.watchdog.hung
+        killed, code = running.child.end(0.0 if hung else 2.0)
         running.outbox.close()
-        running.connection.close()
-        if code is not None:  # otherwise not even SIGKILL has ended it: a driver holds it
-            running.process.close()
-        return Death(running.watchdog.hung, outside, *running.progress.current)
+        running.child.release()
+        by_others = not killed and not hung and code in (-signal.SIGKILL, -signal.SIGTERM)
+        outside = running.watchdog.suspended or by_others
+        return Death(hung, outside, *running.child.progress.current)
 
     # --- under the lock --------------------------------------------------------------------------------------------
 

@@ -16,7 +16,9 @@ from face3d_live.head.topology import Level
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import SessionRenderers
 from face3d_live.regress.choose import OWN, load_regressor
+from face3d_live.regress.devices import cuda_available
 from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.interface import FaceRegressor
 from face3d_live.render.pictures import resized_to_cover
 from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
@@ -41,25 +43,36 @@ class _Face:
 
 
 class HeadPipeline:
-    """See `pipeline.Pipeline`. Raises AssetError when a model file, libEGL or a wanted GPU is missing."""
+    """See `pipeline.Pipeline`. Raises AssetError when a model file or a wanted GPU is missing."""
 
     def __init__(self, device: Device = "auto", precision: Precision = "auto", regressor: str = OWN) -> None:
-        head = Head.load()
-        # Network, OpenGL and video each keep a thread busy, so on two cores the network gets one thread.
-        threads = max(1, min(4, (os.cpu_count() or 1) // 2))
-        network = load_regressor(regressor, head, device, precision, threads)
-        self.device, self.precision = network.device, network.precision
-        self._head = head
-        self._estimator = Estimator(network, head)
+        self._head = Head.load()
         # Stateless between pictures, so all sessions share one.
         self._detector = Detector.load()
-        # Where the CPU also draws, the coarse mesh gives a quarter more frames; at this size it looks the same.
-        level: Level = "low" if self.device == "cpu" else "medium"
-        self._renderer = Renderer(head, AVATAR_SIZE, AVATAR_SIZE, level)
-        self._renderers = SessionRenderers(self._renderer)
-        self.drawn_by_cpu = self._renderer.software
+        self._network: FaceRegressor | None = None
+        self._wanted = device, precision, regressor
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
+        if device == "cpu" or not cuda_available():  # a GPU's memory is for the engine that works
+            self._load_network()
+
+    def _load_network(self) -> FaceRegressor:
+        device, precision, regressor = self._wanted
+        # Network, OpenGL and video each keep a thread busy, so on two cores the network gets one thread.
+        threads = max(1, min(4, (os.cpu_count() or 1) // 2))
+        self._network = network = load_regressor(regressor, self._head, device, precision, threads)
+        self.device, self.precision = network.device, network.precision
+        self._estimator = Estimator(network, self._head)
+        return network
+
+    def start(self) -> None:
+        """See `pipeline.Pipeline`. Raises AssetError when libEGL is missing, and for a network on a GPU."""
+        network = self._network or self._load_network()
+        # Where the CPU also draws, the coarse mesh gives a quarter more frames; at this size it looks the same.
+        level: Level = "low" if network.device == "cpu" else "medium"
+        self._renderer = Renderer(self._head, AVATAR_SIZE, AVATAR_SIZE, level)
+        self._renderers = SessionRenderers(self._renderer)
+        self.drawn_by_cpu = self._renderer.software
         self._warm_up()
 
     def _warm_up(self) -> None:

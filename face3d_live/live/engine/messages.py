@@ -16,6 +16,11 @@ from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResu
 
 
 @dataclass(frozen=True)
+class Start:
+    """Become the engine: the first message to a process, which until then is kept in reserve."""
+
+
+@dataclass(frozen=True)
 class Open:
     """Begin a session. The file descriptor of its shared memory follows on the same socket.
 

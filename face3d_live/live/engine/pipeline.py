@@ -118,11 +118,16 @@ class CalibrationResult:
 class Pipeline(Protocol):
     """Lives on the main thread of the engine process. Sessions are named; each has its own tracker and view.
 
-    A pipeline may say `drawn_by_cpu`: drawing then costs the process's own processor time.
+    Making one loads what may wait in a process kept in reserve (`engine.child`): files, the network on a processor.
+    device, precision: of the network, once it is started. A pipeline may say `drawn_by_cpu`: drawing then costs the
+    process's own processor time.
     """
 
     device: str
     precision: str
+
+    def start(self) -> None:
+        """Take OpenGL and the GPU, and compile what the first picture would wait for. Called once, before `open`."""
 
     def open(self, session: str, state: object) -> None:
         """Begin a session. state: None, or an earlier `CalibrationResult.state` of it."""

@@ -35,16 +35,18 @@ IDLE_SECONDS = 0.25
 
 
 def run(connection: Connection, factory: Callable[[], Pipeline], progress: Progress) -> None:
-    """The child process's main function: load the pipeline, then serve until `Stop` or until the parent is gone."""
+    """The child process's main function: load the pipeline, wait for `Start`, then serve until `Stop` or until the
+    parent is gone.
+    """
     end_with_parent()
     try:
         pipeline = factory()
-    except Face3DError as error:
-        connection.send(m.Failed(error.code, error.message))
-        return
-    try:
+        connection.recv()  # `Start` is the first message
+        pipeline.start()
         connection.send(m.Ready(pipeline.device, pipeline.precision))
         Engine(connection, pipeline, progress).serve()
+    except Face3DError as error:
+        connection.send(m.Failed(error.code, error.message))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         logger.info("the server is gone; the engine ends")
 

@@ -29,6 +29,7 @@ def test_the_engine_follows_a_face_with_it(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(head_pipeline, "load_regressor", load)
     monkeypatch.setattr(Detector, "load", DotDetector)
     pipeline = HeadPipeline("cpu", "auto", "deep3d:files")
+    pipeline.start()
     assert asked == [("deep3d:files", "cpu", "auto")] and pipeline.device == "cpu"
     pipeline.open("a", None)
     for i in range(5):

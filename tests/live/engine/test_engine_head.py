@@ -22,7 +22,9 @@ from face3d_live.video import Video
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return HeadPipeline("cpu")
+    pipeline = HeadPipeline("cpu")
+    pipeline.start()
+    return pipeline
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from live_fakes import grey
 from waiting import beats, until
 
 from face3d_live.codes import INDEX
+from face3d_live.live.engine import child
 from face3d_live.live.engine import client as engine_client
 from face3d_live.live.engine import messages as m
+from face3d_live.live.engine.child import Reserve
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.fair_queue import MAX_PICTURE_SECONDS, MAX_SLOW, PICTURE_SECONDS, FairQueue, RenderBudget
@@ -126,6 +128,51 @@ async def test_a_supervisor_that_can_start_nothing_tries_again(monkeypatch):
     assert client.state == "ready" and client.supervised and client.faults == 2
     await client.stop()
     assert not client.supervised
+
+
+async def test_a_process_in_reserve_replaces_the_engine(monkeypatch):
+    """It has loaded already: what is slow about a start has been done."""
+    monkeypatch.setattr(engine_client, "RESERVE_SECONDS", 0.0)
+    async with engine() as client:
+        session, ear = await first_result(client)
+        await until(lambda: client.reserve_pid)
+        reserve = client.reserve_pid
+        os.kill(client.pid, signal.SIGKILL)
+        await ear.until(lambda: ear.restarts == 1)
+        assert client.pid == reserve
+        session.submit(grey(0.75), 1)
+        await ear.until(lambda: ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.75, abs=0.01))
+        await until(lambda: client.reserve_pid not in (None, reserve))  # and has one itself
+        last = client.reserve_pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(last, 0)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_reserve_that_has_died_or_is_stopped_keeps_nobody_waiting(monkeypatch, end):
+    monkeypatch.setattr(engine_client, "RESERVE_SECONDS", 0.0)
+    async with engine() as client:
+        _, ear = await first_result(client)
+        await until(lambda: client.reserve_pid)
+        reserve = client.reserve_pid
+        os.kill(reserve, end)
+        os.kill(client.pid, signal.SIGKILL)
+        await ear.until(lambda: ear.restarts == 1)
+        assert client.pid != reserve and client.state == "ready"
+
+
+def test_a_reserve_that_keeps_dying_is_not_tried_all_the_time():
+    times = iter([0.0, 1.0, child.RETRY_SECONDS - 1, child.RETRY_SECONDS + 1])
+    reserve = Reserve(lambda: next(times))
+    reserve.fill(live_fakes.pipeline_that_crashes)
+    reserve.discard()
+    for _ in range(2):
+        reserve.fill(live_fakes.FakePipeline)
+        assert reserve.pid is None
+    reserve.fill(live_fakes.FakePipeline)
+    assert reserve.pid is not None
+    reserve.discard()
+    assert reserve.pid is None
 
 
 async def test_an_engine_that_does_not_start_for_a_while_comes_back(monkeypatch, tmp_path):

@@ -162,6 +162,7 @@ def test_the_real_pipeline_draws_a_take():
     from face3d_live.live.engine.pipeline import ViewRequest
 
     pipeline, view = HeadPipeline("cpu"), ViewRequest()
+    pipeline.start()
     pipeline.open("take", None)
     shut = pipeline.render_codes("take", HeadCodes(), view)
     wide = pipeline.render_codes("take", HeadCodes(expression=expression(jawOpen=1)), view)
