@@ -3,10 +3,9 @@
  * proxy and no other site gets it. Requests carry it in a header, WebSockets as a subprotocol.
  */
 const fragment = new URLSearchParams(location.hash.slice(1));
-const query = new URLSearchParams(location.search);
 
 /** @type {string | null} */
-export const TOKEN = fragment.get("token") || query.get("token") || null;
+export const TOKEN = fragment.get("token") || null;
 
 /** Another value of the fragment. @param {string} name @returns {string | null} */
 export const inFragment = (name) => fragment.get(name);
@@ -31,11 +30,6 @@ function base64url(text) {
   return btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
-if (query.has("token")) {
-  query.delete("token"); // of an old link: on from here it is sent nowhere
-  const rest = query.toString();
-  history.replaceState(null, "", withFragment(location.pathname + (rest ? `?${rest}` : ""), Object.fromEntries(fragment)));
-}
 // An address with a token that is opened in a tab of this page changes the fragment alone.
 addEventListener("hashchange", () => {
   if (new URLSearchParams(location.hash.slice(1)).get("token") !== TOKEN) location.reload();

@@ -5,8 +5,8 @@ every page of every browser there. Two checks keep those out: the Host header mu
 rebinding), and a request with an Origin header must come from the page's own origin. Programs send no Origin and are
 not stopped. A valid token replaces both checks.
 
-A token comes as `Authorization: Bearer`, as the WebSocket subprotocol `face3d.token.<base64url>` (a browser can set no
-header there), or, from programs that can do neither, as `?token=`. The page's files need none.
+A token comes as `Authorization: Bearer`, or as the WebSocket subprotocol `face3d.token.<base64url>` (a browser can set
+no header there); never in an address, as those are logged. The page's files need none.
 """
 
 from __future__ import annotations
@@ -60,11 +60,13 @@ class Guard:
         """Raises TokenError "token", ThrottledError "too-many-attempts", ForbiddenError "bad-host", "bad-origin"."""
         headers = Headers(scope=scope)
         if self._access.token is not None and _is_guarded(scope["path"]):
-            offered = _offered(scope, headers)
-            if offered:
+            if offered := _offered(scope, headers):
                 self._compare(offered, self._access.token, (scope.get("client") or ("", 0))[0])
                 scope[AUTHORIZED] = True
                 return
+            if "token" in parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True):
+                cure = "send the header Authorization: Bearer ..., or the WebSocket subprotocol of docs/api.md"
+                raise TokenError("token", f"addresses are logged, a token in one is not taken: {cure}")
             if scope["path"] not in HEALTH:
                 raise TokenError("token", "a token is needed: send the header Authorization: Bearer ...")
         host = headers.get("host", "")
@@ -110,12 +112,8 @@ def _offered(scope: Scope, headers: Headers) -> list[bytes]:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     # Programs write UTF-8, browsers Latin-1.
     found = [bearer.strip().encode(coding) for coding in ("latin-1", "utf-8")] if scheme.lower() == "bearer" else []
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), errors="replace")
-    found += [token.encode() for token in query.get("token", [])]
     protocols = scope.get("subprotocols", ()) if scope["type"] == "websocket" else ()
-    for protocol in protocols:
-        if protocol.startswith(TOKEN_PROTOCOL):
-            found.append(_decoded(protocol.removeprefix(TOKEN_PROTOCOL)))
+    found += [_decoded(name.removeprefix(TOKEN_PROTOCOL)) for name in protocols if name.startswith(TOKEN_PROTOCOL)]
     return [token for token in found if token]
 
 

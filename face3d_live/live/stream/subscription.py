@@ -13,7 +13,7 @@ from face3d_live.errors import InputError
 from face3d_live.live.rate_limiter import MAX_RATE
 from face3d_live.typing import AnyArray
 
-_KNOWN = {"format", "session", "rate", "names", "token"}
+_KNOWN = {"format", "session", "rate", "names"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Subscription:
         """Raises InputError "bad-option", "bad-format", "bad-rate" or "bad-names". session: the one in the path."""
         for key in query:
             if key not in _KNOWN:
-                raise InputError("bad-option", f"{key[:20]}: unknown; use {', '.join(sorted(_KNOWN - {'token'}))}")
+                raise InputError("bad-option", f"{key[:20]}: unknown; use {', '.join(sorted(_KNOWN))}")
         form = query.get("format", "json")
         if form not in ("json", "binary"):
             raise InputError("bad-format", "format: json or binary")

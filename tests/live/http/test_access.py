@@ -142,7 +142,15 @@ async def test_nothing_is_no_token(value):
     async with serve(ready=False, token="x") as served:
         got = await served.http.get("/api/sessions", headers={"Authorization": value})
         assert error_of(got) == (401, "token")
-        assert error_of(await served.http.get("/api/sessions?token=")) == (401, "token")
+
+
+async def test_a_token_in_an_address_is_refused():
+    async with serve(ready=False, token="x") as served:
+        for query in ("token=x", "token=", "format=arkit&token=x"):
+            answer = await served.http.get(f"/api/sessions?{query}")
+            assert error_of(answer) == (401, "token") and "Authorization" in answer.json()["error"]["message"]
+            with pytest.raises(websockets.InvalidStatus):
+                await websockets.connect(f"{served.ws}/api/expressions?{query}")
 
 
 async def test_all_but_the_page_is_behind_the_token():
@@ -165,7 +173,8 @@ async def test_wrong_tokens_are_throttled_by_address_and_none_is_not_wrong():
         for _ in range(3 * throttle.WRONG):
             assert error_of(await get("/api/sessions")) == (401, "token")
         for number in range(throttle.WRONG):
-            assert error_of(await get(f"/api/sessions?token={number}")) == (401, "token")
+            wrong = {"Authorization": f"Bearer {number}"}
+            assert error_of(await get("/api/sessions", headers=wrong)) == (401, "token")
         answer = await get("/api/sessions", headers=right)  # else a guess that is right would be seen to be
         assert error_of(answer) == (429, "too-many-attempts") and int(answer.headers["retry-after"]) > 0
         assert (await get("/")).status_code == 200

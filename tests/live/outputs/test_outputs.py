@@ -514,7 +514,9 @@ async def test_strangers_may_not_make_outputs(tmp_path):
         assert len(served.live.outputs) == 0
     async with serve(ready=False, config=tmp_path, token="s") as served:
         assert (await served.http.post("/api/outputs", json=body)).status_code == 401
-        assert (await served.http.post("/api/outputs?token=s", json=body)).status_code == 201
+        assert (
+            await served.http.post("/api/outputs", json=body, headers={"Authorization": "Bearer s"})
+        ).status_code == 201
 
 
 # --- filters of the expression stream -------------------------------------------------------------------------------

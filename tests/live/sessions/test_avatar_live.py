@@ -99,7 +99,9 @@ async def test_the_token_guards_avatars_and_views():
         assert error_of(await served.http.post("/api/sessions/x/avatar", content=b"")) == (401, "token")
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(served.ws + "/api/view").__aenter__()
-        async with websockets.connect(served.ws + "/api/view?token=secret") as viewer:
+        async with websockets.connect(
+            served.ws + "/api/view", additional_headers={"Authorization": "Bearer secret"}
+        ) as viewer:
             assert json.loads(await viewer.recv()) == {"session": None, "size": AVATAR_SIZE}
 
 
