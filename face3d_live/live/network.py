@@ -140,6 +140,9 @@ def listen(host: str, port: int) -> socket.socket:
         raise InputError("bad-host", f"cannot listen on {host[:80]!r}: {error}") from error
     # A small send buffer, so that a client that stops reading is noticed after seconds, not after megabytes.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
+    # Inherited by connections. asyncio sets it for sockets that name their protocol, which `create_server` does not:
+    # a head and its body, or two messages of a stream, would wait 40 ms for each other's acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 

@@ -20,6 +20,7 @@ from waiting import beats, until
 from face3d_live.live.access import Access
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, server_options
+from face3d_live.live.network import listen
 from face3d_live.live.service import Settings
 from face3d_live.live.webrtc import aiortc_patches
 
@@ -54,7 +55,7 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
     made = Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings)
     connections = Connections(made.limits)
     app = create_app(made, connections)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     if sndbuf:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", **server_options(connections)))
@@ -82,14 +83,14 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
 
 
 class Camera(MediaStreamTrack):
-    """A flat grey picture at 30 fps, as bright as `level` says at that moment. `paused` freezes it."""
+    """A flat grey picture, as bright as `level` says at that moment. `paused` freezes it."""
 
     kind = "video"
 
-    def __init__(self, level=0.5, size=(640, 480)):
+    def __init__(self, level=0.5, size=(320, 240), fps=15):
         super().__init__()
         self.level, self.size, self.paused = level, size, False
-        self._began, self._beats = time.monotonic(), beats(30)
+        self._began, self._beats = time.monotonic(), beats(fps)
 
     async def recv(self):
         if self.paused:

@@ -86,6 +86,7 @@ def refused_or_done(answer):
 async def test_no_value_of_a_json_body_meets_a_bug(method, path, valid, tmp_path):
     async with serve(takes=tmp_path) as served, Browser(served) as browser:
         await browser.until_brightness(0.5)
+        browser.camera.paused = True
         write(tmp_path / "one.jsonl", frames(4))
         made = await served.http.post("/api/outputs", json={"url": "osf://127.0.0.1:39538", "enabled": False})
         url = path.format(take="one", session=browser.session, output=made.json()["id"])
@@ -131,6 +132,7 @@ QUERIES = ("keep={}", "format={}", "person={}", "token={}", "{}=1", "rate={}", "
 async def test_no_query_meets_a_bug(tmp_path):
     async with serve(takes=tmp_path) as served, Browser(served) as browser:
         await browser.until_brightness(0.5)
+        browser.camera.paused = True
         write(tmp_path / "one.jsonl", frames(4))
         await served.http.post(browser.location + "/calibrate")
         at = browser.location

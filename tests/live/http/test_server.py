@@ -460,3 +460,15 @@ async def test_a_file_plays_in_real_time_and_loops(tmp_path):
         still = await served.http.get(f"/api/sessions/{state['session']}/avatar.jpg")
         picture = cv2.imdecode(np.frombuffer(still.content, np.uint8), cv2.IMREAD_COLOR)
         assert picture.shape == (512, 512, 3) and min(abs(picture.mean() / 255 - level) for level in (0.3, 0.9)) < 0.05
+
+
+async def test_answers_do_not_wait_for_acknowledgements():
+    """Without TCP_NODELAY the second of two writes waits 40 ms, for each request and many a message of a stream."""
+    connected = asyncio.get_running_loop().create_future()
+    listener = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(lambda _, writer: connected.set_result(writer), sock=listener):
+        _, client = await asyncio.open_connection(*listener.getsockname())
+        writer = await connected
+        assert writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for one in (client, writer):
+            one.close()
