@@ -30,7 +30,10 @@ from typing import Any
 import httpx
 from soak_parts import Client, Relay, Usage, children, slope, usage
 
+from face3d_live.live.engine.client import RESERVE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[1]
+SERVER = ROOT / "bench" / "soak_server.py"
 #: Settling time after a fault before what is left is counted, at most.
 SETTLE_SECONDS = 20.0
 
@@ -75,6 +78,11 @@ async def engine_stopped(soak: Soak) -> None:
     os.kill(soak.engine(), signal.SIGSTOP)
 
 
+async def gl_lost(soak: Soak) -> None:
+    """The driver was reset: OpenGL draws nothing any more, and says nothing."""
+    os.kill(soak.engine(), signal.SIGUSR1)
+
+
 # --- one's own --------------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +108,37 @@ async def bad_network(soak: Soak) -> None:
     await client.close()
     await asyncio.sleep(0.2)
     relay.close()
+
+
+async def network_changes(soak: Soak) -> None:
+    """A phone leaves the WLAN: its packets go nowhere, and it makes a new offer, as the page does in place of an ICE
+    restart."""
+    relay = Relay(0.0, 0)
+    client = await Client(soak.url, relay.edit).open()
+    await client.until_pictures(5, 20)
+    relay.loss = 1.0
+    await soak.new_own(await Client(soak.url).open())
+    await client.close()
+    relay.close()
+
+
+async def clocks_jump(soak: Soak) -> None:
+    """The server's time of day and the camera's time stamps go on by an hour, and back."""
+    for hours in (1, 0):
+        os.kill(soak.pid, signal.SIGUSR2)
+        soak.own.camera.ahead = 3600.0 * hours
+        await soak.own.until_pictures(5, 20)
+
+
+async def hostile_takes(soak: Soak) -> None:
+    """Files in the folder of takes that are none."""
+    places = [soak.takes / f"bad{i}.jsonl" for i in range(4)]
+    bodies = (b"", os.urandom(5000), b'{"face3d_take":1e400}\n' * 3, b"[" * 100_000)
+    for place, body in zip(places, bodies, strict=True):
+        place.write_bytes(body)
+        assert (status := await soak.post(f"/api/takes/{place.stem}/play", json={})) in range(400, 500), status
+    for place in places:
+        place.unlink()
 
 
 async def hostile_files(soak: Soak) -> None:
@@ -163,10 +202,10 @@ async def snapshot_abandoned(soak: Soak) -> None:
 
 
 Fault = Callable[[Soak], Awaitable[None]]
-EVERYBODYS: tuple[Fault, ...] = (engine_killed, engine_stopped)
+EVERYBODYS: tuple[Fault, ...] = (engine_killed, engine_stopped, gl_lost)
 FAULTS: tuple[Fault, ...] = (
-    *EVERYBODYS, client_vanishes, resolution_changes, bad_network, hostile_files, connections_pile_up, pages_reload,
-    disk_full, snapshot_abandoned,
+    *EVERYBODYS, client_vanishes, resolution_changes, bad_network, network_changes, clocks_jump, hostile_files,
+    hostile_takes, connections_pile_up, pages_reload, disk_full, snapshot_abandoned,
 )  # fmt: skip
 
 
@@ -184,12 +223,11 @@ def _bomb() -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def server(program: Path | None, takes: Path) -> AsyncIterator[tuple[str, int]]:
+async def server(program: Path, takes: Path) -> AsyncIterator[tuple[str, int]]:
     """A server of our own: its address and process id."""
-    start = [str(program)] if program is not None else [str(ROOT / "run_live.py"), "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "FACE3D_CONFIG": str(takes / "config")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *start, "--takes", str(takes), stdout=asyncio.subprocess.PIPE, env=environment
+        sys.executable, str(program), "--takes", str(takes), stdout=asyncio.subprocess.PIPE, env=environment
     )
     assert process.stdout is not None
     try:
@@ -260,6 +298,7 @@ async def run(arguments: argparse.Namespace) -> int:
             print(f"seed {arguments.seed}; without a fault the longest gap is {quiet:.2f} s")
             print(f"| {'fault':20} | {'others':>6} | {'back':>6} | {'took':>5} | {'MB':>6} | left behind")
             print(f"|{'-' * 22}|{'-' * 7}:|{'-' * 7}:|{'-' * 6}:|{'-' * 7}:|---")
+            await asyncio.sleep(RESERVE_SECONDS + 5)  # until an engine is held in reserve
             before, began, todo = usage(pid), time.monotonic(), []
             before.processes += 3  # the processes for tasks start with their first one
             before.threads += 3 * 12
@@ -285,7 +324,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--program", type=Path, help="a server in place of run_live.py, such as the tests' cheap one")
+    parser.add_argument("--program", type=Path, default=SERVER, help="another server, such as the tests' cheap one")
     parser.add_argument("--faults", nargs="*", help="only these")
     parser.add_argument("--gap", type=float, default=0.5, help="seconds that the others may be without a picture")
     parser.add_argument("--back", type=float, default=3.0, help="seconds until the own session is back")

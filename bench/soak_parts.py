@@ -21,13 +21,13 @@ from aiortc.mediastreams import MediaStreamError
 
 
 class Camera(MediaStreamTrack):
-    """A grey picture at 20 fps, whose size may change."""
+    """A grey picture at 20 fps, whose size may change. ahead: of its time stamps, seconds."""
 
     kind = "video"
 
     def __init__(self) -> None:
         super().__init__()
-        self.size = (320, 240)
+        self.size, self.ahead = (320, 240), 0.0
         self._began, self._n = time.monotonic(), 0
 
     async def recv(self) -> av.VideoFrame:
@@ -37,7 +37,7 @@ class Camera(MediaStreamTrack):
         width, height = self.size
         picture = np.full((height, width, 3), 60 + self._n % 120, np.uint8)
         frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-        frame.pts, frame.time_base = int((time.monotonic() - self._began) * 90_000), Fraction(1, 90_000)
+        frame.pts, frame.time_base = int((time.monotonic() - self._began + self.ahead) * 90_000), Fraction(1, 90_000)
         return frame
 
 

@@ -1,5 +1,6 @@
 """`run_live.py` as a user starts it, with the real model."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -14,8 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, str(ROOT / "run_live.py")]
 
 
+@contextlib.contextmanager
 def start(*arguments):
-    return subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/")
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*PROGRAM, *arguments], stdout=pipe, stderr=pipe, text=True, cwd="/") as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # where the test has failed
 
 
 def test_it_starts_serves_and_ends_on_ctrl_c():
@@ -26,10 +33,12 @@ def test_it_starts_serves_and_ends_on_ctrl_c():
         assert line.startswith("Face3D Live on c"), line + process.stderr.read()
         address = next(word for word in line.split() if word.startswith("http://"))
         assert address.startswith("http://localhost:") and address.endswith("/#token=a%20b")
-        base, _, fragment = address.partition("#")
+        base = address.partition("#")[0]
         with urllib.request.urlopen(base + "healthz") as response:
             assert json.load(response)["status"] == "ok"
-        with urllib.request.urlopen(f"{base}api/sessions?{fragment}") as response:
+        with urllib.request.urlopen(
+            urllib.request.Request(base + "api/sessions", headers={"Authorization": "Bearer a b"})
+        ) as response:
             assert json.load(response) == {"sessions": []}
         with urllib.request.urlopen(base) as response:
             assert b"<script" in response.read()

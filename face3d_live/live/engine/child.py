@@ -16,7 +16,7 @@ from face3d_live.live.engine.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between attempts to have a process in reserve.
+#: Seconds until the next attempt to have a process in reserve, when one has died.
 RETRY_SECONDS = 30.0
 
 
@@ -116,6 +116,7 @@ class Reserve:
         if waiting is not None and not waiting.process.is_alive():
             waiting.discard()
             return None
+        self._tried = None  # it was good: the next one may be made at once
         return waiting
 
     def discard(self) -> None:

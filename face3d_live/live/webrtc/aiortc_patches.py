@@ -7,6 +7,8 @@
 * A peer that has vanished is noticed within 10 s, not 33.
 * ICE binds and offers only the addresses that the server listens on; of all addresses the loopback one alone when the
   machine has no other, so that the page works without any network.
+* Its clock does not jump with the time of day. Its bandwidth estimate counts milliseconds one by one: when the clock of
+  a machine is set an hour on, that would block the event loop for seconds, and a year for ever.
 * The sender's reports (RTCP SR), which relate sound and pictures, are passed on. aiortc keeps no more of them than the
   round-trip time needs.
 
@@ -18,9 +20,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
@@ -43,7 +47,7 @@ def _changed(what: str) -> AssetError:
 
 try:
     import aioice.ice
-    from aiortc import rtcrtpreceiver, rtcrtpsender
+    from aiortc import clock, rtcdtlstransport, rtcrtpreceiver, rtcrtpsender
     from aiortc.codecs import get_encoder as standard_encoder
     from aiortc.codecs.base import Encoder
     from aiortc.codecs.h264 import MAX_FRAME_RATE, H264Encoder
@@ -173,6 +177,14 @@ def ice_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     return host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
 
 
+_BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+
+
+def steady_datetime() -> datetime:
+    """The time of day when this process began, and the seconds since."""
+    return _BEGAN + timedelta(seconds=time.monotonic())
+
+
 def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int], None]) -> None:
     """Call `on_report` (RTP timestamp, NTP time in 2**-32 s, RTP timestamp of time 0) at each report of the sender."""
     handle = receiver._handle_rtcp_packet
@@ -190,6 +202,8 @@ def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int],
 _SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (rtcrtpsender, "get_encoder", ("codec",)),
     (aioice.ice, "get_host_addresses", ("use_ipv4", "use_ipv6")),
+    (clock, "current_datetime", ()),
+    (clock, "current_ms", ()),
     (rtcrtpreceiver, "JitterBuffer", ("capacity", "prefetch", "is_video")),
     (JitterBuffer, "_remove_frame", ("self", "sequence_number")),
     (JitterBuffer, "remove", ("self", "count")),
@@ -225,6 +239,8 @@ def check() -> None:
         raise _changed(f"{type(error).__name__}: {error}") from error
     if "packet._data" not in inspect.getsource(RTCRtpReceiver):
         raise _changed("RTCRtpReceiver sets no packet._data")
+    if getattr(rtcdtlstransport, "clock", None) is not clock:
+        raise _changed("rtcdtlstransport has another clock")
     for instance, names in parts:
         for name in names:
             if not hasattr(instance, name):
@@ -238,5 +254,6 @@ def install() -> None:
     receiver: Any = rtcrtpreceiver
     sender.get_encoder = _encoder
     receiver.JitterBuffer = PromptJitterBuffer
+    clock.current_datetime = steady_datetime
     aioice.ice.CONSENT_FAILURES, aioice.ice.CONSENT_INTERVAL = CONSENT_FAILURES, CONSENT_INTERVAL  # type: ignore[assignment]
     aioice.ice.get_host_addresses = ice_addresses

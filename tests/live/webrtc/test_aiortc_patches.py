@@ -1,12 +1,13 @@
 """Private parts of aiortc that the overrides rely on: another aiortc is refused at start-up, by name."""
 
+import datetime
 import inspect
 import tomllib
 from pathlib import Path
 
 import aioice.ice
 import pytest
-from aiortc import rtcrtpreceiver, rtcrtpsender
+from aiortc import clock, rtcrtpreceiver, rtcrtpsender
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
@@ -23,6 +24,21 @@ def test_the_installed_aiortc_is_as_it_was_tested():
     assert rtcrtpreceiver.JitterBuffer is aiortc_patches.PromptJitterBuffer
 
 
+def test_the_clock_does_not_jump_with_the_time_of_day(monkeypatch):
+    """An hour is 3.6 million steps of aiortc's bandwidth estimate, in the event loop."""
+    aiortc_patches.install()
+    before = clock.current_ms()
+
+    class AnHourOn(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + datetime.timedelta(hours=1)
+
+    for module in (clock.datetime, aiortc_patches):
+        monkeypatch.setattr(module, "datetime", AnHourOn)
+    assert 0 <= clock.current_ms() - before < 600_000
+
+
 def test_the_tested_version_is_the_one_that_may_be_installed():
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     major, minor, _ = aiortc_patches.TESTED.split(".")
@@ -35,6 +51,7 @@ MISSING = [
     (rtcrtpreceiver, "JitterBuffer"),
     (rtcrtpreceiver, "TimestampMapper"),
     (aioice.ice, "get_host_addresses"),
+    (clock, "current_datetime"),
     (JitterBuffer, "_remove_frame"),
     (JitterBuffer, "remove"),
     (JitterBuffer, "capacity"),

@@ -1,0 +1,68 @@
+"""`run_live.py` for `bench/soak.py`, with two faults that only the program can cause in itself.
+
+SIGUSR1 to the engine takes its OpenGL context away, as a driver that was reset or updated does; SIGUSR2 to the server
+puts the clock that tells the time of day an hour on, and back the next time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+import aiortc.clock
+
+from face3d_live.live import main
+from face3d_live.live.engine.pipeline import Pipeline
+
+HOUR = 3600.0
+_make_pipeline = main.make_pipeline
+
+
+def make_pipeline(*arguments: Any) -> Pipeline:
+    """In the engine's process."""
+    signal.signal(signal.SIGUSR1, lose_context)
+    return _make_pipeline(*arguments)
+
+
+def lose_context(number: int, frame: FrameType | None) -> None:
+    """No context is current any more: every call of OpenGL does nothing, and nobody is told."""
+    egl = ctypes.CDLL("libEGL.so.1")
+    for function in (egl.eglGetCurrentDisplay, egl.eglMakeCurrent):
+        function.restype = ctypes.c_void_p
+    nothing = ctypes.c_void_p(None)
+    egl.eglMakeCurrent(ctypes.c_void_p(egl.eglGetCurrentDisplay()), nothing, nothing, nothing)
+
+
+class Jumps:
+    """The time of day, which jumps."""
+
+    def __init__(self) -> None:
+        self._true, self._ahead = time.time, 0.0
+
+    def __call__(self) -> float:
+        return self._true() + self._ahead
+
+    def jump(self, number: int, frame: FrameType | None) -> None:
+        """On by an hour, or back."""
+        self._ahead = HOUR - self._ahead
+
+    def date(self) -> datetime.datetime:
+        """What aiortc writes into its reports."""
+        return datetime.datetime.fromtimestamp(self(), datetime.UTC)
+
+
+if __name__ == "__main__":
+    clock = Jumps()
+    setattr(time, "time", clock)  # noqa: B010  of the module
+    signal.signal(signal.SIGUSR2, clock.jump)
+    setattr(aiortc.clock, "current_datetime", clock.date)  # noqa: B010
+    setattr(main, "make_pipeline", make_pipeline)  # noqa: B010
+    from face3d_live.cli.app import app
+
+    sys.argv[1:] = ["live", "--port", "0", *sys.argv[1:]]
+    app()
