@@ -100,7 +100,7 @@ class LiveService:
         self.worker = Worker(limits.task_seconds, int(limits.task_memory))
         self.files = Worker(limits.avatar_read_seconds, int(limits.file_memory))
         capture = TextureCapture(self.worker, settings.texture, self.spawn)
-        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, int(limits.sessions))
+        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, limits)
         self.sessions.on_expelled = self._expel
         self._expelled: dict[str, float] = {}  # address -> monotonic seconds
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
@@ -163,8 +163,7 @@ class LiveService:
             raise LimitError("session-quarantined", text)
         if self.engine.failure is not None:  # new ones are let in again when it has started
             raise self.engine.failure
-        session = self.sessions.open("browser")
-        session.address = address
+        session = self.sessions.open("browser", address)
         ice = IceOptions(self.settings.addresses, self.settings.ice_servers)
         peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits, ice)
         self._peers[session.id] = peer

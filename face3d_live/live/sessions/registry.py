@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 from face3d_live.errors import LimitError
 from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.hosts import is_loopback
+from face3d_live.live.limits import Limits
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.sessions.texture_capture import TextureCapture
@@ -16,16 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 class SessionRegistry:
-    """All open sessions by id, in the order of their opening. limit: how many there may be.
+    """All open sessions by id, in the order of their opening.
 
     on_expelled: called with a session that has to end.
     """
 
     def __init__(
-        self, client: EngineClient, hub: Hub, metrics: Metrics, texture_capture: TextureCapture, limit: int
+        self, client: EngineClient, hub: Hub, metrics: Metrics, texture_capture: TextureCapture, limits: Limits
     ) -> None:
         self._create: Callable[[str], Session] = lambda kind: Session(client, hub, metrics, texture_capture, kind)
-        self._limit = limit
+        self._limits = limits
         self.on_expelled: Callable[[Session], None] = self.close
         self._sessions: dict[str, Session] = {}
 
@@ -35,16 +37,22 @@ class SessionRegistry:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, kind: str) -> Session:
-        """Begin a session. Raises LimitError "too-many-sessions" or "no-resources"."""
-        if len(self._sessions) >= self._limit:
-            text = f"{self._limit} sessions are open, which is the limit; close one or try again later"
+    def open(self, kind: str, address: str = "") -> Session:
+        """Begin a session. address: of its client. Raises LimitError "too-many-sessions" or "no-resources"."""
+        most, where = int(self._limits.sessions), "are open"
+        taken = len(self._sessions)
+        if taken < most and address and not is_loopback(address):
+            most, where = int(self._limits.sessions_per_address), "are open from your address"
+            taken = sum(session.address == address for session in self)
+        if taken >= most:
+            text = f"{most} sessions {where}, which is the limit; close one or try again later"
             raise LimitError("too-many-sessions", text)
         try:
             session = self._create(kind)
         except OSError as error:
             text = "the server has no descriptors or memory left; close a session or try again later"
             raise LimitError("no-resources", text) from error
+        session.address = address
         session.on_expelled = lambda: self.on_expelled(session)
         self._sessions[session.id] = session
         logger.info("session %s opened (%s)", session.id, kind)

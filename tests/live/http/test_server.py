@@ -20,6 +20,7 @@ from live_helpers import Browser, Camera, serve
 from waiting import beats, until
 
 from face3d_live.codes import ARKIT, INDEX
+from face3d_live.errors import LimitError
 from face3d_live.live.hosts import is_loopback
 from face3d_live.live.limits import Limits
 from face3d_live.live.network import listen, page_url
@@ -289,6 +290,21 @@ async def test_a_task_that_takes_too_long_is_killed():
     await worker.run(live_fakes.fake_snapshot, grey(0.5), None, report=lambda *r: reports.append(r))
     assert await until(lambda: reports) == [("halfway", 0.5)]
     await worker.stop()
+
+
+async def test_one_address_cannot_take_every_place():
+    async with serve(ready=False, limits=Limits(sessions=5, sessions_per_address=2)) as served:
+        sessions = served.live.sessions
+        first = sessions.open("browser", "192.168.1.7")
+        sessions.open("browser", "192.168.1.7")
+        with pytest.raises(LimitError, match="2 sessions are open from your address"):
+            sessions.open("browser", "192.168.1.7")
+        sessions.open("browser", "192.168.1.8")
+        sessions.close(first)
+        sessions.open("browser", "192.168.1.7")
+        sessions.open("browser", "127.0.0.1")  # this machine's own programs share an address
+        with pytest.raises(LimitError, match="5 sessions are open, "):
+            sessions.open("browser", "127.0.0.1")
 
 
 # --- who is kept out ------------------------------------------------------------------------------------------------
