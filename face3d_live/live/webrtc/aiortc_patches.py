@@ -5,6 +5,7 @@
 * A received frame is released when its own last packet (RTP marker bit) has arrived, not when the next frame's first
   packet has: one frame, 33 ms, less delay.
 * A peer that has vanished is noticed within 10 s, not 33.
+* A connection that is closed while it connects stays closed; it would go on asking for consent for 10 s.
 * ICE binds and offers only the addresses that the server listens on; of all addresses the loopback one alone when the
   machine has no other, so that the page works without any network.
 * Its clock does not jump with the time of day. Its bandwidth estimate counts milliseconds one by one: when the clock of
@@ -153,6 +154,7 @@ class PromptJitterBuffer(JitterBuffer):
 
 
 host_addresses = aioice.ice.get_host_addresses
+connect_only = aioice.ice.Connection.connect
 
 
 #: The addresses that connections made in this context may bind; None: all of the machine's.
@@ -175,6 +177,14 @@ def ice_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     if chosen is not None:
         return list(chosen)
     return host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+async def connect_or_close(self: aioice.ice.Connection) -> None:
+    """`Connection.connect`. Raises ConnectionError when it fails, also where `close` was called meanwhile."""
+    await connect_only(self)
+    if self._closing:
+        await self.close()
+        raise ConnectionError("closed while it connected")
 
 
 _BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -202,6 +212,8 @@ def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int],
 _SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (rtcrtpsender, "get_encoder", ("codec",)),
     (aioice.ice, "get_host_addresses", ("use_ipv4", "use_ipv6")),
+    (aioice.ice.Connection, "connect", ("self",)),
+    (aioice.ice.Connection, "close", ("self",)),
     (clock, "current_datetime", ()),
     (clock, "current_ms", ()),
     (rtcrtpreceiver, "JitterBuffer", ("capacity", "prefetch", "is_video")),
@@ -229,6 +241,7 @@ def check() -> None:
     transport: Any = SimpleNamespace(state="new")
     try:
         parts: tuple[tuple[object, tuple[str, ...]], ...] = (
+            (aioice.ice.Connection(True), ("_closing",)),
             (JitterBuffer(4, is_video=True), ("capacity", "_capacity", "_origin", "_packets", "_is_video")),
             (RtpPacket(), ("marker", "timestamp")),
             (H264Encoder(), ("codec",)),
@@ -255,5 +268,6 @@ def install() -> None:
     sender.get_encoder = _encoder
     receiver.JitterBuffer = PromptJitterBuffer
     clock.current_datetime = steady_datetime
+    aioice.ice.Connection.connect = connect_or_close  # type: ignore[method-assign]
     aioice.ice.CONSENT_FAILURES, aioice.ice.CONSENT_INTERVAL = CONSENT_FAILURES, CONSENT_INTERVAL  # type: ignore[assignment]
     aioice.ice.get_host_addresses = ice_addresses

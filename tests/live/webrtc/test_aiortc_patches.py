@@ -1,5 +1,6 @@
 """Private parts of aiortc that the overrides rely on: another aiortc is refused at start-up, by name."""
 
+import asyncio
 import datetime
 import inspect
 import tomllib
@@ -37,6 +38,23 @@ def test_the_clock_does_not_jump_with_the_time_of_day(monkeypatch):
     for module in (clock.datetime, aiortc_patches):
         monkeypatch.setattr(module, "datetime", AnHourOn)
     assert 0 <= clock.current_ms() - before < 600_000
+
+
+async def test_a_connection_that_is_closed_while_it_connects_stays_closed(monkeypatch):
+    """Its last check may have succeeded in the very moment: then it would ask for consent until that runs out."""
+    aiortc_patches.install()
+
+    asking = asyncio.create_task(asyncio.Event().wait())
+
+    async def connect(connection):
+        await connection.close()
+        vars(connection)["_query_consent_task"] = asking
+
+    monkeypatch.setattr(aiortc_patches, "connect_only", connect)
+    connection = aioice.ice.Connection(ice_controlling=True)
+    with pytest.raises(ConnectionError):
+        await connection.connect()
+    assert asking.cancelled()
 
 
 def test_the_tested_version_is_the_one_that_may_be_installed():
