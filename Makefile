@@ -1,6 +1,8 @@
 # Processes that run tests side by side: one more than cores, as tests of a server wait a lot.
 WORKERS ?= 3
 PYTEST = .venv/bin/python -m pytest -n $(WORKERS)
+# The tests start some two hundred Python programs: without compiled files each would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: live test quick coverage lint page docs clean
 

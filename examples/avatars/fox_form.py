@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from fox_pictures import CELL, PALETTE, TEXTURE
@@ -47,6 +48,7 @@ def on_face(x: np.ndarray, y: np.ndarray, out: float | np.ndarray = 0.0) -> np.n
     return p + np.asarray(out)[..., None] * p / np.linalg.norm(p, axis=-1, keepdims=True)
 
 
+@cache
 def eye_centre(side: int) -> np.ndarray:  # +1 left, -1 right
     at = on_face(side * EYE[0], EYE[1])
     outwards = np.array([0.35 * side, 0.05, 1.0])

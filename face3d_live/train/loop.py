@@ -12,10 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
-# Optimisers import it at their first use. Its compiler, in torch's builds for CUDA, crashes when it is loaded into a
-# process in which Mesa's software OpenGL has drawn already: load it first.
-import torch._dynamo
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,6 +24,11 @@ from face3d_live.train.data.pool import Mixture
 from face3d_live.train.losses import Losses, total
 from face3d_live.train.muon import Muon
 from face3d_live.typing import AnyArray
+
+if torch.version.cuda is not None:
+    # Optimisers import it at their first use. Its compiler, in torch's builds for CUDA, crashes when it is loaded into
+    # a process in which Mesa's software OpenGL has drawn already: load it first.
+    import torch._dynamo
 
 #: One sample of so many is turned into something that is no face.
 NEGATIVE_EVERY = 32

@@ -10,8 +10,8 @@ import io
 import json
 import tempfile
 from collections.abc import AsyncGenerator, Callable
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -78,11 +78,19 @@ a=max-message-size:262144
 """
 
 
-class Target(NamedTuple):
-    """seeds: sound inputs. run: reads one."""
+Seeds = tuple[bytes, ...]
 
-    seeds: tuple[bytes, ...]
-    run: Callable[[bytes], object]
+
+class Target:
+    """run: reads one input. seeds: sound ones, or what makes them at their first use."""
+
+    def __init__(self, seeds: Seeds | Callable[[], Seeds], run: Callable[[bytes], object]) -> None:
+        self._given, self.run = seeds, run
+
+    @cached_property
+    def seeds(self) -> Seeds:
+        """Not empty."""
+        return self._given() if callable(self._given) else self._given
 
 
 def _text(data: bytes) -> str:
@@ -205,11 +213,11 @@ def targets() -> dict[str, Target]:
         "control": Target(tuple(json.dumps(each).encode() for each in control), _control),
         "websocket": Target((json.dumps(view).encode(), b"format=binary&rate=15&names=jawOpen,jawLeft"), _sockets),
         "multipart": Target((form + field,), _multipart),
-        "take": Target(_takes(), _take),
-        "avatar": Target((pack(*tiny()), fox("glb"), fox("vrm")), load_avatar),
+        "take": Target(_takes, _take),
+        "avatar": Target(lambda: (pack(*tiny()), fox("glb"), fox("vrm")), load_avatar),
         "profile": Target((person, mapping), _profile),
-        "params": Target((_params(),), params_from),
-        "picture": Target(_pictures(), load_photo),
+        "params": Target(lambda: (_params(),), params_from),
+        "picture": Target(_pictures, load_photo),
         "address": Target((b"vmc://127.0.0.1:39539?names=vrm1&rate=60", b"livelink://[fe80::1]:11111?subject=Face%20A",
                            b"turn:me:secret@turn.example.org:3478?transport=tcp"), _address),
         "vtube-studio": Target((json.dumps(vts).encode(),), _vts),
