@@ -6,19 +6,22 @@ puts the clock that tells the time of day an hour on, and back the next time.
 
 from __future__ import annotations
 
-import ctypes
 import datetime
+import gc
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import aiortc.clock
+import moderngl
 
 from face3d_live.live import main
 from face3d_live.live.engine.pipeline import Pipeline
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 HOUR = 3600.0
 _make_pipeline = main.make_pipeline
 
@@ -30,12 +33,10 @@ def make_pipeline(*arguments: Any) -> Pipeline:
 
 
 def lose_context(number: int, frame: FrameType | None) -> None:
-    """No context is current any more: every call of OpenGL does nothing, and nobody is told."""
-    egl = ctypes.CDLL("libEGL.so.1")
-    for function in (egl.eglGetCurrentDisplay, egl.eglMakeCurrent):
-        function.restype = ctypes.c_void_p
-    nothing = ctypes.c_void_p(None)
-    egl.eglMakeCurrent(ctypes.c_void_p(egl.eglGetCurrentDisplay()), nothing, nothing, nothing)
+    """All contexts of this process are gone."""
+    from lost_gl import lose
+
+    lose([thing for thing in gc.get_objects() if isinstance(thing, moderngl.Context)])
 
 
 class Jumps:

@@ -131,6 +131,12 @@ class OutputError(Face3DError):
     status = 503
 
 
+class GpuLostError(Face3DError):
+    """OpenGL draws no more: the driver was reset, updated, or took the context away. A new process gets a new one."""
+
+    status = 503
+
+
 class AssetError(Face3DError):
     """A model file or a system library is missing or broken, or a process failed."""
 

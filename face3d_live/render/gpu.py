@@ -15,7 +15,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.errors import AssetError
+from face3d_live.errors import AssetError, GpuLostError
 from face3d_live.paths import SHADERS
 from face3d_live.typing import AnyArray
 
@@ -29,6 +29,10 @@ class Releasable(Protocol):
 
 
 _INCLUDE = re.compile(r'^#include "([\w./]+)"$', re.MULTILINE)
+
+
+#: Two colours; a pixel that has the one by chance has not the other.
+_MARKS = (165, 90, 165, 90), (90, 165, 90, 165)
 
 
 def create_context() -> moderngl.Context:
@@ -147,11 +151,19 @@ class Target:
         self._drawn.clear(*colour)
 
     def read(self) -> NDArray[np.uint8]:  # -> (height, width, 4), row 0 at the top
-        """The picture drawn so far. OpenGL's row 0 is at the bottom: the rows are reversed."""
+        """The picture drawn so far. OpenGL's row 0 is at the bottom: the rows are reversed.
+
+        Raises GpuLostError "gpu-lost" when OpenGL has written nothing.
+        """
         if self._drawn is not self._plain:
             self._ctx.copy_framebuffer(self._plain, self._drawn)
-        self._plain.read_into(self._bytes, components=4)
-        return self._bytes[::-1].copy()
+        # A lost context is not told of: its functions return, and do nothing.
+        for mark in _MARKS:
+            self._bytes[0, 0] = mark
+            self._plain.read_into(self._bytes, components=4)
+            if tuple(self._bytes[0, 0]) != mark:
+                return self._bytes[::-1].copy()
+        raise GpuLostError("gpu-lost", "OpenGL draws no more, as its driver was reset or replaced: start again")
 
     def release(self) -> None:
         release(self._owned)

@@ -10,10 +10,11 @@ import moderngl
 import numpy as np
 import pytest
 from golden_pictures import CAMERA, expression
+from lost_gl import lose
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.errors import AssetError
+from face3d_live.errors import AssetError, GpuLostError
 from face3d_live.head.model import Head
 from face3d_live.render import gpu
 from face3d_live.render.antialias import antialias
@@ -281,3 +282,18 @@ def test_a_machine_without_egl_says_what_to_install(monkeypatch: pytest.MonkeyPa
 def test_a_missing_shader_is_named() -> None:
     with pytest.raises(AssetError, match=r"nowhere\.frag"):
         gpu.shader_source("nowhere.frag")
+
+
+def test_a_lost_context_is_noticed_at_the_next_picture(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
+    """Its functions return as if they had drawn: the picture before would be shown for ever."""
+    made: list[moderngl.Context] = []
+    create = gpu.create_context
+    monkeypatch.setattr(gpu, "create_context", lambda: made.append(create()) or made[-1])  # type: ignore[func-returns-value]
+    lost, other = (Renderer(head, 64, 64, "low") for _ in range(2))
+    for renderer in (lost, other):
+        renderer.render(HeadCodes(), Camera.webcam(64, 64))
+    lose(made[:1])
+    with pytest.raises(GpuLostError, match="gpu-lost"):
+        lost.render(HeadCodes(), Camera.webcam(64, 64))
+    assert other.render(HeadCodes(), Camera.webcam(64, 64)).std() > 5
+    other.close()

@@ -12,7 +12,7 @@ import numpy as np
 from waiting import take
 
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
-from face3d_live.errors import AssetError, ConflictError, InputError
+from face3d_live.errors import AssetError, ConflictError, GpuLostError, InputError
 from face3d_live.export.bundle import zip_bytes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
 
@@ -84,13 +84,15 @@ class FakePipeline:
 
 
 class WickedPipeline(FakePipeline):
-    """Some brightnesses break it: 0.2 raises, 0.4 hangs, 0.8 kills the process."""
+    """Some brightnesses break it: 0.2 raises, 0.4 hangs, 0.8 kills the process, 0.9 has no OpenGL any more."""
 
     def _misbehave(self, level):
         if abs(level - 0.2) < 0.01:
             raise RuntimeError("a wicked frame")
         if abs(level - 0.4) < 0.01:
             signal.pause()  # for ever
+        if abs(level - 0.9) < 0.01:
+            raise GpuLostError("gpu-lost", "OpenGL draws no more")
         if abs(level - 0.8) < 0.01:
             os._exit(7)
 

@@ -12,6 +12,7 @@ from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.child import EngineProcess, Reserve
 from face3d_live.live.engine.outbox import Outbox
 from face3d_live.live.engine.pipeline import Pipeline
+from face3d_live.live.engine.process import GPU_LOST
 from face3d_live.live.engine.progress import Work
 from face3d_live.live.engine.watchdog import HANG_SECONDS, START_SECONDS, Watchdog
 
@@ -20,7 +21,8 @@ State = Literal["starting", "ready", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class Death:
-    """How an engine ended. hung: by the watchdog. outside: by a signal that nobody here has sent, or while suspended.
+    """How an engine ended. hung: by the watchdog. outside: by a signal that nobody here has sent, while suspended, or
+    as OpenGL was lost.
 
     session: number of the session that it was working for, 0 for none. work: at what.
     """
@@ -95,7 +97,7 @@ class EngineLink:
         killed, code = running.child.end(0.0 if hung else 2.0)
         running.outbox.close()
         running.child.release()
-        by_others = not killed and not hung and code in (-signal.SIGKILL, -signal.SIGTERM)
+        by_others = not killed and not hung and code in (-signal.SIGKILL, -signal.SIGTERM, GPU_LOST)
         outside = running.watchdog.suspended or by_others
         return Death(hung, outside, *running.child.progress.current)
 

@@ -8,6 +8,7 @@ fork. `engine.client` is the other end.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from face3d_live.errors import ConflictError, Face3DError
+from face3d_live.errors import ConflictError, Face3DError, GpuLostError
 from face3d_live.live.child_process import end_with_parent
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.fair_queue import FairQueue, RenderBudget
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 #: After so many failed frames in a row the process ends; the server then starts a new one.
 MAX_FAILURES = 10
+#: Exit status of an engine whose OpenGL context was lost. Whose picture that was says little about why.
+GPU_LOST = 4
 #: Interval of the signs of life while there is nothing to do.
 IDLE_SECONDS = 0.25
 
@@ -45,6 +48,9 @@ def run(connection: Connection, factory: Callable[[], Pipeline], progress: Progr
         pipeline.start()
         connection.send(m.Ready(pipeline.device, pipeline.precision))
         Engine(connection, pipeline, progress).serve()
+    except GpuLostError as error:
+        logger.error("the engine ends: %s", error.message)
+        sys.exit(GPU_LOST)
     except Face3DError as error:
         connection.send(m.Failed(error.code, error.message))
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -202,6 +208,8 @@ class Engine:
             memory.write_output(result.image)
             if result.cutout is not None:
                 memory.write_cutout(result.cutout)
+        except GpuLostError:
+            raise  # the next picture would be no better
         except Exception as error:
             logger.exception("session %s: a frame failed", frame.session)
             self._failures += 1

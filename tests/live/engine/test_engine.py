@@ -141,6 +141,17 @@ async def test_wicked_frames_cost_only_themselves():
         assert client.restarts == 2
 
 
+async def test_an_engine_without_opengl_is_replaced_at_once():
+    async with engine(live_fakes.WickedPipeline) as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        session.submit(grey(0.9), 0)
+        await ear.until(lambda: ear.restarts == 1)
+        session.submit(grey(0.6), 1)
+        await ear.until(lambda: ear.results)
+        assert session.failed == 0 and ear.measures == [], "it was nobody's fault"
+
+
 async def test_an_engine_that_cannot_load_says_why():
     client = EngineClient(live_fakes.pipeline_without_egl)
     client.start()

@@ -37,6 +37,7 @@ export const ZH_SERVER = {
   "empty-take": "录制内容是空的：请重新录制",
   "take-in-use": "正在录制：请先停止",
   "egl-missing": "服务器缺少 OpenGL：请安装 libegl1",
+  "gpu-lost": "显卡驱动已重置，无法继续绘图：请再试一次",
   "no-face-yet": "还没有看到人脸：请看着摄像头再试",
   "too-many-sessions": "同时使用的人太多：请稍后再试",
   "no-codec": "此浏览器既不提供 H264 也不提供 VP8：请使用较新的 Chrome、Edge、Firefox 或 Safari",
