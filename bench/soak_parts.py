@@ -194,7 +194,8 @@ def usage(pid: int) -> Usage:
             total.threads += int(re.findall(r"^Threads:\t(\d+)", status, re.M)[0])
             total.descriptors += len(links)
             total.memfds += sum(name.startswith("memfd:") or "/memfd:" in name for name in links)
-            total.megabytes += int(re.findall(r"^VmRSS:\s+(\d+)", status, re.M)[0]) / 1024
+            shares = (one / "smaps_rollup").read_text()  # what processes share counts once in all
+            total.megabytes += int(re.findall(r"^Pss:\s+(\d+)", shares, re.M)[0]) / 1024
             for task in (one / "task").iterdir():
                 todo += [int(child) for child in (task / "children").read_text().split()]
     return total

@@ -13,6 +13,7 @@ Face3DError
 │   └── StorageError     507  a file cannot be written
 ├── LimitError           503  too much at once: try again later
 ├── OutputError          503  a receiver of an output cannot be reached
+├── GpuLostError         503  OpenGL draws no more
 └── AssetError           503  a model file or a system library is missing or broken, or a process failed
 
 The numbers are `Face3DError.status`, the HTTP status of the live server's answer.

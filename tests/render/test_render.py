@@ -288,7 +288,7 @@ def test_a_lost_context_is_noticed_at_the_next_picture(monkeypatch: pytest.Monke
     """Its functions return as if they had drawn: the picture before would be shown for ever."""
     made: list[moderngl.Context] = []
     create = gpu.create_context
-    monkeypatch.setattr(gpu, "create_context", lambda: made.append(create()) or made[-1])  # type: ignore[func-returns-value]
+    monkeypatch.setattr(gpu, "create_context", lambda: made.append(create()) or made[-1])
     lost, other = (Renderer(head, 64, 64, "low") for _ in range(2))
     for renderer in (lost, other):
         renderer.render(HeadCodes(), Camera.webcam(64, 64))

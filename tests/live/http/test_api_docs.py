@@ -96,7 +96,8 @@ def runtime_files() -> list[Path]:
 
 def raised() -> set[tuple[str, type[errors.Face3DError]]]:
     """(code, class) of every error that a literal code is given to."""
-    return errors_in(served_files()) | {(c, k) for c, k in errors_in(runtime_files()) if k is errors.AssetError}
+    of_models = (errors.AssetError, errors.GpuLostError)
+    return errors_in(served_files()) | {(c, k) for c, k in errors_in(runtime_files()) if k in of_models}
 
 
 def errors_in(files: list[Path]) -> set[tuple[str, type[errors.Face3DError]]]:
