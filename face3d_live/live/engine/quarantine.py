@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from face3d_live.live.engine.progress import Work
 
-#: Deaths that are so far apart have nothing to do with each other.
+#: Deaths count for so long: those that are farther apart have nothing to do with each other.
 FORGET_SECONDS = 60.0
 #: A death that somebody else may have caused (a signal from outside) counts less than one that the work has caused.
 CERTAIN, UNCERTAIN = 1.0, 0.5
@@ -37,7 +37,7 @@ class Quarantine:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.count = 0
         self._clock = clock
-        self._strikes: dict[str, tuple[float, float]] = {}  # session -> sum, time of the last one
+        self._deaths: list[tuple[float, str, float]] = []  # time, session, how much it counts
         self._avatars: OrderedDict[str, None] = OrderedDict()
 
     def holds(self, key: str) -> bool:
@@ -56,14 +56,13 @@ class Quarantine:
         A first picture without an avatar costs nothing more: the picture itself is gone already.
         """
         now = self._clock()
-        self._strikes = {name: of for name, of in self._strikes.items() if now - of[1] < FORGET_SECONDS}
-        before = self._strikes.get(session, (0.0, now))[0]
-        strikes = before + (CERTAIN if certain else UNCERTAIN)
-        self._strikes[session] = strikes, now
+        self._deaths.append((now, session, CERTAIN if certain else UNCERTAIN))
+        self._deaths = [death for death in self._deaths if now - death[0] < FORGET_SECONDS]
+        strikes = sum(weight for _, of, weight in self._deaths if of == session)
         if strikes < 1 or (strikes < 2 and work == "frame" and not has_avatar):
             return Measure.NOTHING
         self.count += 1
         if strikes >= 3:
-            self._strikes.pop(session)
+            self._deaths = [death for death in self._deaths if death[1] != session]
             return Measure.PLACE
         return Measure.AVATAR if has_avatar else Measure.EVERYTHING

@@ -293,3 +293,12 @@ def test_strikes_are_forgotten_and_signals_from_outside_count_half():
     assert quarantine.measure("c", True, False, "calibration") is Measure.EVERYTHING
     now[0] += FORGET_SECONDS + time.get_clock_info("monotonic").resolution
     assert quarantine.measure("a", True, False, "frame") is Measure.NOTHING
+
+
+def test_who_is_only_there_when_others_end_the_engine_keeps_its_place():
+    """Every 21 seconds for some minutes: more than a minute ago has nothing to do with now."""
+    now = [0.0]
+    quarantine = Quarantine(lambda: now[0])
+    for _ in range(20):
+        assert quarantine.measure("a", False, False, "frame") is Measure.NOTHING
+        now[0] += 21.0
