@@ -7,6 +7,8 @@ uniform vec3 key;
 uniform vec3 key_colour;
 uniform vec3 eye_centre[2]; // left, right, at rest, head frame
 uniform vec3 gaze[2];       // where they look, camera axes
+uniform vec3 iris_colour;   // linear
+uniform vec3 sclera_colour; // linear
 
 in vec3 eye_normal;
 in vec3 eye_position;
@@ -26,9 +28,9 @@ void main() {
     float pixel = max(fwidth(r), 0.04); // no edge is sharper than the picture
     float angle = atan(e.y, e.x);
     float spokes = 0.6 * noise(vec2(angle * 14.0, r * 3.0)) + 0.4 * noise(vec2(angle * 31.0, r * 5.0));
-    vec3 iris = mix(vec3(0.24, 0.13, 0.05), vec3(0.08, 0.042, 0.02), smoothstep(0.35, 1.0, r)) * (0.5 + spokes);
+    vec3 iris = iris_colour * mix(1.5, 0.7, smoothstep(0.35, 1.0, r)) * (0.5 + spokes);
     float across = abs(e.x);
-    vec3 white = mix(vec3(0.60, 0.58, 0.56), vec3(0.50, 0.31, 0.28), smoothstep(0.5, 0.85, across));
+    vec3 white = sclera_colour * mix(vec3(1.0), vec3(0.83, 0.53, 0.50), smoothstep(0.5, 0.85, across));
     float ring = (r - 0.97) / 0.12;
     float rim_width = max(pixel, 0.07);
     vec3 base = mix(iris, white, smoothstep(1.0 - rim_width, 1.0 + rim_width, r));
@@ -39,7 +41,7 @@ void main() {
     vec3 lit = base * irradiance * mix(0.22, 1.0, shadow);
     // Light gathered by the lens on the side away from the lamp.
     float gathered = max(0.0, dot(n - axis, -key)) * smoothstep(0.40, 0.6, r) * (1.0 - smoothstep(0.8, 1.0, r));
-    lit += iris * key_colour * 4.0 * gathered;
+    lit += iris * key_colour * 1.5 * gathered;
     vec3 wet = normalize(n + CORNEA_BULGE * (n - axis) * (1.0 - smoothstep(0.95, 1.2, r)));
     float lamp = dot(wet, normalize(view + key));
     float fill = dot(wet, normalize(view + vec3(-key.x, -0.4 * key.y, key.z)));

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
+from face3d_live.head.hairline import above_hairline
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, LIPS_OUTER
 from face3d_live.head.regions import PARTS
@@ -19,12 +20,6 @@ from face3d_live.typing import AnyArray, Array
 #: MediaPipe points in the middle of the upper and the lower inner lip.
 UPPER_LIP, LOWER_LIP = 13, 14
 
-#: The hairline around the head: degrees from the front (0) past the ear (about 95) to the nape (180), and its height
-#: as a share of the way from the chin (0) to the top of the skull (1).
-_HAIRLINE = np.array(
-    [(0, 0.765), (14, 0.775), (27, 0.79), (36, 0.765), (47, 0.67), (58, 0.575), (68, 0.47), (76, 0.43), (85, 0.47),
-     (95, 0.55), (108, 0.48), (120, 0.35), (140, 0.22), (160, 0.17), (180, 0.16)]
-)  # fmt: skip
 #: Hair is drawn on triangles that reach this far below the hairline, metres: strands end unevenly, and cast a shadow.
 _HAIR_REACH = 0.013
 #: Occlusion is measured with closed lips: there it is reduced by this share, as they part.
@@ -36,8 +31,8 @@ _LIP_TO_MOUTH = 0.010
 _LIP_EDGE = 0.0022
 _MOUTH_INTERIOR = PARTS.index("mouth_interior")
 
-#: MediaPipe points: chin, nose tip, middle of the left cheek.
-_CHIN, _NOSE_TIP, _CHEEK = 152, 4, 425
+#: MediaPipe points: nose tip, middle of the left cheek.
+_NOSE_TIP, _CHEEK = 4, 425
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,7 @@ def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Feat
     """Everything that does not change, for one mesh level."""
     rest = mesh.refine(head.template)
     points = head.points(head.template)
-    chin, top = float(points[_CHIN, 1]), float(head.template[:, 1].max())
-    hair = hairline(rest, chin, top)
+    hair = above_hairline(head, rest)
     lips = lip_colour(mesh, points, rest)
     lining = mesh.part == _MOUTH_INTERIOR
     behind_lips = np.where(lining, cKDTree(rest[mesh.part == 0]).query(rest)[0], 0)
@@ -100,13 +94,6 @@ def _pole(mesh: MeshTopology, rest: AnyArray, centre: AnyArray) -> int:
     away = rest - centre
     ahead = np.where(mesh.part == 1, away[:, 2] - 10 * np.hypot(away[:, 0], away[:, 1]), -np.inf)
     return int(np.flatnonzero(mesh.split_vertex == ahead.argmax())[0])
-
-
-def hairline(rest: AnyArray, chin: float, top: float) -> Array:  # (U, 3) -> (U,)
-    """Height in metres above the hairline, negative below it. chin, top: heights of chin and skull top."""
-    around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))
-    share: AnyArray = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
-    return np.asarray(rest[:, 1] - (chin + share * (top - chin)), np.float32)
 
 
 def brows(points: AnyArray) -> dict[str, object]:  # (478, 3)

@@ -1,9 +1,12 @@
-"""Hair colour of the rendered hair, from the scalp's albedo where that shows hair."""
+"""How the rendered hair looks, from the scalp of the texture."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
 from face3d_live.lighting import to_linear
 from face3d_live.render.features import Features
 from face3d_live.typing import AnyArray, Array, Picture
@@ -19,9 +22,29 @@ _KNOWN = 0.3
 _BRIGHTEST = 0.35
 
 
-def colour_in(image: Picture, uv: AnyArray, drawn: Features) -> Array:  # (S, S, 3|4), (U, 2) -> (3,) linear
-    """The scalp's median colour in an albedo, or `DARK_BROWN`; where alpha is low the albedo is not known."""
-    scalp = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0.012) & (drawn.rest[:, 2] > -0.03)])
+@dataclass(frozen=True)
+class HairLook:
+    """colour: (3,) linear. amount: 0 bald .. 1."""
+
+    colour: Array
+    amount: float = 1.0
+
+
+def look_in(image: Picture, uv: AnyArray, drawn: Features) -> HairLook:  # (S, S, 3|4), (U, 2)
+    """What a texture of this project says by its alpha (`head.hairline`); of others the scalp's median colour where
+    that is no skin's, else `DARK_BROWN`. Where alpha is low the albedo is not known.
+    """
+    places = uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0.012) & (drawn.rest[:, 2] > -0.03)]
+    said = np.median(_at(image, places)[:, 3]) if image.shape[2] == 4 else 255
+    if said == BALD_ALPHA:
+        return HairLook(DARK_BROWN, 0.0)
+    if said == HAIR_ALPHA:
+        return HairLook(_linear(_at(image, places)))
+    return HairLook(_guess(image, places, uv, drawn))
+
+
+def _guess(image: Picture, places: AnyArray, uv: AnyArray, drawn: Features) -> Array:
+    scalp = _median(image, places)
     cheeks = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
     if scalp is None or cheeks is None:
         return DARK_BROWN
@@ -32,12 +55,20 @@ def colour_in(image: Picture, uv: AnyArray, drawn: Features) -> Array:  # (S, S,
 
 def _median(image: Picture, uv: AnyArray) -> Array | None:  # (N, 2) -> (3,) linear
     """The median over the known texels at these places; None when too few are known."""
-    height, width = image.shape[:2]
-    column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
-    row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)
-    found = image[row, column]
+    found = _at(image, uv)
     if image.shape[2] == 4:
         found = found[found[:, 3] > 127]
     if len(found) < _KNOWN * len(uv):
         return None
+    return _linear(found)
+
+
+def _at(image: Picture, uv: AnyArray) -> Picture:  # (N, 2) -> (N, 3|4)
+    height, width = image.shape[:2]
+    column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
+    row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)
+    return np.asarray(image[row, column])
+
+
+def _linear(found: Picture) -> Array:  # (N, 3|4) -> (3,)
     return np.maximum(to_linear(np.median(found[:, :3], axis=0) / 255), 1e-3)

@@ -15,6 +15,8 @@ from face3d_live.head.topology import LEVELS, Level
 from face3d_live.render import features, gpu, hair, lashes, pictures, wires
 from face3d_live.render.ambient_occlusion import ambient_occlusion
 from face3d_live.render.antialias import antialias
+from face3d_live.render.eyes import EyeLook, EyePlaces
+from face3d_live.render.hair import HairLook
 from face3d_live.render.paint import paint
 from face3d_live.render.view import (
     Background,
@@ -40,7 +42,8 @@ _STUDIO_MODES = ("avatar", "wireframe")
 
 class _Texture(NamedTuple):
     table: moderngl.Texture
-    hair: Array  # (3,) linear
+    hair: HairLook
+    eyes: EyeLook
 
 
 class Renderer:
@@ -86,6 +89,7 @@ class Renderer:
         rest = mesh.refine(head.template)
         occlusion = ambient_occlusion(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
         self._drawn = features.measure(head, mesh, occlusion)
+        self._eyes = EyePlaces(head, mesh)
         self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), hair.DARK_BROWN)
         moving = {"position": 3, "normal": 3}
         fixed: dict[str, AnyArray] = {
@@ -112,16 +116,17 @@ class Renderer:
     def set_texture(self, image: Picture, key: str = "default") -> None:
         """Keep an albedo (S, S, 3 or 4) sRGB uint8, row 0 on top, under `key`; it replaces an older one.
 
-        Where its alpha is low the default skin shows. The hair takes the colour that the texture has on the scalp.
+        Where its alpha is low the default skin shows. Hair and eyes take the colours that the texture has on scalp and
+        eyeballs.
         Raises ValueError for other arrays.
         """
         image = checked_picture(image, (3, 4), "texture")
         roots = pictures.roots(pictures.over(image, self._plain_skin))
-        colour = hair.colour_in(image, self._mesh.uv, self._drawn)
+        hair_look, eye_look = hair.look_in(image, self._mesh.uv, self._drawn), self._eyes.look_in(image)
         with self._ctx:
             if key in self._textures:
                 self._textures.pop(key).table.release()
-            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), colour)
+            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), hair_look, eye_look)
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on. Raises ValueError for sizes that are no whole numbers above zero."""
@@ -225,7 +230,9 @@ class Renderer:
         albedo = self._textures[texture]
         albedo.table.use(0)
         uniforms |= _lamp(light)
-        uniforms |= {"hair_volume": HAIR_VOLUME, "hair_colour": albedo.hair}
+        uniforms |= {"hair_volume": HAIR_VOLUME * albedo.hair.amount, "hair_amount": albedo.hair.amount}
+        uniforms |= {"hair_colour": albedo.hair.colour}
+        uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
         uniforms["gaze"] = _unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
         for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:

@@ -13,12 +13,11 @@ from face3d_live.takes.model import Take
 from face3d_live.takes.resample import quaternions
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
-from face3d_live.texture.eyes import paint_eyes
+from face3d_live.texture.eyes import DARK_BROWN_EYES, paint_eyes
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray
 
 TEXTURE_SIZE = 1024
-_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
 
 
 def take_texture(take: Take, head: Head) -> NDArray[np.uint8]:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
@@ -31,7 +30,7 @@ def texture_from_code(code: AnyArray, head: Head, size: int) -> NDArray[np.uint8
     texels = texels_of(head, size)
     plain = Albedo.load().plain(code, size)
     nothing = np.zeros((size, size), np.float32)
-    return paint_eyes(complete(plain, nothing, plain, texels), head, texels, _IRIS)
+    return paint_eyes(complete(plain, nothing, plain, texels), head, texels, DARK_BROWN_EYES)
 
 
 def take_glb(take: Take, model: bytes | None = None) -> bytes:

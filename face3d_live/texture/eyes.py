@@ -1,6 +1,9 @@
-"""Eyeballs in the texture: sclera, iris and pupil around each eye's axis, the iris in the photo's colour."""
+"""Eyeballs in the texture: sclera, iris and pupil around each eye's axis, in the colours that a photo shows."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,13 +15,16 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels
-from face3d_live.typing import AnyArray, Array, Picture
+from face3d_live.typing import Array, Picture
 
 EYES = 1  # `head.regions.PARTS`
 _IRIS, _PUPIL, _RIM = 0.46, 0.17, 0.06  # angles from the eye's axis, radians: outer edges, and the dark rim's width
 _LEAST_PIXELS = 24  # of iris, in both eyes together
-_SCLERA = np.array([0.90, 0.87, 0.85], np.float32)
-_PLAIN_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
+_IRIS_RANGE, _SCLERA_RANGE = (0.1, 0.6), (0.5, 0.95)  # quantiles of brightness
+_SCLERA_LIMITS = 0.45, 0.80  # sRGB: seen through few pixels it is mixed with lids and lashes
+_SCLERA_TINT = np.array([1.05, 0.99, 0.96], np.float32)  # its hue is not measured: lids are all around
+_LIT = 0.8, 1.25  # how much of the light is believed
+_LIDS_SHADE = np.float32(1.25)  # and how much of it the lids keep off the iris
 
 
 def eye_angles(head: Head, texels: Texels) -> tuple[NDArray[np.intp], Array]:
@@ -29,20 +35,54 @@ def eye_angles(head: Head, texels: Texels) -> tuple[NDArray[np.intp], Array]:
     return mine, np.arccos(np.clip(arm[:, 2] / np.maximum(np.linalg.norm(arm, axis=1), 1e-9), -1, 1))
 
 
-def iris_colour(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> Array:
-    """(3,) sRGB 0..1 of the irises in a frame; brown where too little of them is seen."""
+@dataclass(frozen=True)
+class EyeColours:
+    """iris, sclera: (3,) sRGB 0..1."""
+
+    iris: Array
+    sclera: Array
+
+
+#: Where a picture does not tell.
+DARK_BROWN_EYES = EyeColours(np.array([0.26, 0.17, 0.11], np.float32), np.array([0.74, 0.70, 0.68], np.float32))
+
+
+def eye_colours(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> EyeColours | None:
+    """The colours of the eyes in a frame (H, W, 3); None where too little of the irises is seen.
+
+    Highlights are brighter than the iris, lashes and the pupil darker: what lies between is its own. Only a part of the
+    light is divided out, as lids and brows keep some of it off.
+    """
     view = project_texels(codes, camera, head, texels, part=EYES)
     mine, angle = eye_angles(head, texels)
-    ring = mine[(angle > _PUPIL * 1.3) & (angle < _IRIS * 0.85) & (view.weight[mine] > 0.2)]
-    if len(np.unique(view.pixel[ring].astype(int), axis=0)) < _LEAST_PIXELS:
-        return _PLAIN_IRIS
-    light = np.maximum(shade(codes.light, view.normals[ring]), 0.3)
-    colour = to_linear(sample_pixels(frame_rgb, view.pixel[ring], 1.0)) / light
-    # lids and lashes shade the iris, highlights whiten it: the middle of the range is its own
-    return np.clip(np.asarray(np.median(to_srgb(colour), axis=0), np.float32), 0.06, 0.75)
+    seen = view.weight[mine] > 0.1
+    ring = mine[seen & (angle > _PUPIL * 1.1) & (angle < _IRIS * 0.8)]
+    white = mine[seen & (angle > _IRIS * 1.15)]
+    if len(np.unique(view.pixel[ring].astype(int), axis=0)) < _LEAST_PIXELS or len(white) < _LEAST_PIXELS:
+        return None
+    light = np.clip(shade(codes.light, view.normals), *_LIT)
+    colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) / light
+    iris = to_srgb(_middle(colour[ring], *_IRIS_RANGE) * _LIDS_SHADE)
+    sclera = np.clip(to_srgb(_middle(colour[white], *_SCLERA_RANGE)).mean(), *_SCLERA_LIMITS) * _SCLERA_TINT
+    return EyeColours(np.clip(iris, 0.04, 0.75), sclera)
 
 
-def paint_eyes(texture: Picture, head: Head, texels: Texels, iris: AnyArray) -> Picture:
+def middle_of(found: Sequence[EyeColours | None]) -> EyeColours:
+    """One of several frames of a person; `DARK_BROWN_EYES` where none tells."""
+    known = [each for each in found if each is not None]
+    if not known:
+        return DARK_BROWN_EYES
+    return EyeColours(np.median([k.iris for k in known], 0), np.median([k.sclera for k in known], 0))
+
+
+def _middle(colour: Array, low: float, high: float) -> Array:  # (N, 3) linear -> (3,)
+    """The median of what lies between two quantiles of brightness."""
+    bright = colour.mean(1)
+    least, most = np.quantile(bright, (low, high))
+    return np.asarray(np.median(colour[(bright >= least) & (bright <= most)], 0), np.float32)
+
+
+def paint_eyes(texture: Picture, head: Head, texels: Texels, colours: EyeColours) -> Picture:
     """A copy of a texture (S, S, 3 or 4) with sclera, iris and pupil on its eyeballs."""
     mine, angle = eye_angles(head, texels)
     soft = 0.02
@@ -50,8 +90,8 @@ def paint_eyes(texture: Picture, head: Head, texels: Texels, iris: AnyArray) -> 
     pupil = np.clip((_PUPIL - angle) / soft + 0.5, 0, 1)[:, None]
     rim = np.clip(1 - np.abs(angle - (_IRIS - _RIM / 2)) / _RIM, 0, 1)[:, None]
     brightness = 0.85 + 0.35 * np.clip((angle - _PUPIL) / (_IRIS - _PUPIL), 0, 1)[:, None]
-    ring = np.asarray(iris, np.float32) * brightness * (1 - 0.6 * rim)
-    colour = _SCLERA * (1 - inside) + (ring * (1 - pupil) + 0.03 * pupil) * inside
+    ring = colours.iris * brightness * (1 - 0.6 * rim)
+    colour = colours.sclera * (1 - inside) + (ring * (1 - pupil) + 0.03 * pupil) * inside
     eyes = np.zeros((texels.size * texels.size, 3), np.float32)
     eyes[texels.index[mine]] = colour
     shown = np.zeros(texels.size * texels.size, bool)

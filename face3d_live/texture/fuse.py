@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from face3d_live.camera import Camera
@@ -11,7 +13,8 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
-from face3d_live.texture.eyes import paint_eyes
+from face3d_live.texture.eyes import EyeColours, eye_colours, middle_of, paint_eyes
+from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import DARKEST, density, project_texels, sample_pixels
@@ -22,7 +25,7 @@ _MEMORY = 30.0  # frames seen head-on after which older ones start to fade
 _DEPTH_SIDE = 96  # a coarse depth buffer does: only the nose hides parts of the face
 _LIGHT_TEXELS = 4000
 _TRUSTED = 3.0  # frames seen head-on after which a texel is as good as known
-_IRIS = np.array([0.33, 0.23, 0.16], np.float32)
+_TONES = 8  # frames of which the colours of eyes and hair are kept
 
 
 class TextureFuser:
@@ -46,6 +49,8 @@ class TextureFuser:
         """Forget the person."""
         self._colour = np.zeros((len(self._texels.index), 3), np.float32)  # linear albedo times weight
         self._weight = np.zeros(len(self._texels.index), np.float32)
+        self._eyes: deque[EyeColours | None] = deque(maxlen=_TONES)
+        self._hair: deque[HairTone | None] = deque(maxlen=_TONES)
 
     @property
     def seen(self) -> float:
@@ -69,6 +74,9 @@ class TextureFuser:
         fade = np.minimum(1, _MEMORY / np.maximum(self._weight, 1e-6))
         self._colour *= fade[:, None]
         self._weight *= fade
+        lit = codes.with_(light=light)
+        self._eyes.append(eye_colours(frame_rgb, lit, camera, self._head, self._whole))
+        self._hair.append(hair_tone(frame_rgb, lit, camera, self._head))
 
     def texture(self) -> Picture:  # (S, S, 4)
         """The texture so far, completed. Too slow for every frame."""
@@ -77,4 +85,6 @@ class TextureFuser:
         known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)
         code = self._albedo.encode(picture.astype(np.float32) / 255, known)
         plain = self._albedo.plain(code, self._whole.size)
-        return paint_eyes(complete(picture, known, plain, self._whole), self._head, self._whole, _IRIS)
+        whole = complete(picture, known, plain, self._whole)
+        whole = paint_eyes(whole, self._head, self._whole, middle_of(self._eyes))
+        return paint_scalp(whole, together(self._hair), self._head, self._whole)

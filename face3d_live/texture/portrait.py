@@ -13,8 +13,9 @@ from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.complete import complete
-from face3d_live.texture.eyes import iris_colour, paint_eyes
+from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
 from face3d_live.texture.face_coverings import detect_face_covering
+from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.occlusion import occlusion_mask
 from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
@@ -99,7 +100,7 @@ def observe_texture(
 def complete_texture(
     seen: ObservedTexture, rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo
 ) -> PhotoTexture:
-    """The rest completed, and eyes painted in the colour that the photo (H, W, 3) shows."""
+    """The rest completed, eyes and scalp painted in the colours that the photo (H, W, 3) shows."""
     size = len(seen.picture)
     texels = texels_of(head, size)
     lit = codes.with_(light=seen.light)
@@ -111,9 +112,10 @@ def complete_texture(
         share = seen.occlusion[..., None]
         whole[..., :3] = (whole[..., :3] * (1 - share) + bare[..., :3] * share + 0.5).astype(np.uint8)
     eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
-    whole = paint_eyes(whole, head, texels, iris_colour(rgb, lit, camera, head, eyes))
+    whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, camera, head, eyes)]))
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
+    whole = paint_scalp(whole, hair_tone(rgb, lit, camera, head), head, texels)
     return PhotoTexture(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded)
 
 

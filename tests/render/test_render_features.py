@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from face3d_live.codes import INDEX
+from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, LIPS_OUTER
 from face3d_live.render import features, gpu, hair, lashes
 from face3d_live.render.ambient_occlusion import ambient_occlusion
+from face3d_live.render.eyes import EyePlaces
 from face3d_live.render.pictures import over, resized_to_cover, roots, studio, unmultiply
+from face3d_live.texture.eyes import EyeColours, paint_eyes
+from face3d_live.texture.texels import texels_of
 
 CHIN, NOSE_TIP, FOREHEAD, LOWER_LIP_MIDDLE = 152, 4, 151, 17
 
@@ -127,13 +131,32 @@ def test_textures_in_and_alpha_out() -> None:
 def test_hair_takes_the_colour_of_the_scalp(head: Head, drawn: features.Features) -> None:
     uv = head.topology("low").uv
     skin = np.full((256, 256, 4), (200, 150, 130, 255), np.uint8)
-    np.testing.assert_array_equal(hair.colour_in(skin, uv, drawn), hair.DARK_BROWN)
+    np.testing.assert_array_equal(hair.look_in(skin, uv, drawn).colour, hair.DARK_BROWN)
     blond = skin.copy()
     scalp = uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0)]
     middles = np.rint(np.stack([scalp[:, 0], 1 - scalp[:, 1]], -1) * 256).astype(int).tolist()
     for middle in middles:
         cv2.circle(blond, middle, 3, (150, 110, 60, 255), -1)
-    np.testing.assert_allclose(hair.colour_in(blond, uv, drawn), (np.array([150, 110, 60]) / 255) ** 2.2, rtol=0.02)
+    np.testing.assert_allclose(
+        hair.look_in(blond, uv, drawn).colour, (np.array([150, 110, 60]) / 255) ** 2.2, rtol=0.02
+    )
     for middle in middles:
         cv2.circle(blond, middle, 3, (150, 110, 60, 0), -1)  # never seen
-    np.testing.assert_array_equal(hair.colour_in(blond, uv, drawn), hair.DARK_BROWN)
+    np.testing.assert_array_equal(hair.look_in(blond, uv, drawn).colour, hair.DARK_BROWN)
+    for alpha, amount in ((HAIR_ALPHA, 1.0), (BALD_ALPHA, 0.0)):  # as our own textures say it
+        for middle in middles:
+            cv2.circle(blond, middle, 3, (230, 230, 230, alpha), -1)
+        look = hair.look_in(blond, uv, drawn)
+        assert look.amount == amount
+        assert (look.colour > 0.7).all() == bool(amount)
+
+
+def test_eyes_take_the_colours_of_the_eyeballs(head: Head) -> None:
+    places = EyePlaces(head, head.topology("low"))
+    skin = np.full((256, 256, 3), (200, 150, 130), np.uint8)
+    plain = places.look_in(skin)
+    assert plain.iris[0] > plain.iris[2] and plain.sclera.min() > 0.3, "a texture without eyes gets brown ones"
+    colours = EyeColours(np.array([0.2, 0.35, 0.6], np.float32), np.array([0.7, 0.7, 0.7], np.float32))
+    blue = places.look_in(paint_eyes(skin, head, texels_of(head, 256), colours))
+    assert blue.iris[2] > 2 * blue.iris[0]
+    np.testing.assert_allclose(blue.sclera, 0.7**2.2, atol=0.05)

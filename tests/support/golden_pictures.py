@@ -1,6 +1,6 @@
 """The reference pictures of the shaders: what they show, how far a picture may stray, and how they are made anew.
 
-Look at every picture after `python tests/golden_pictures.py`, which overwrites tests/golden/.
+Look at every picture after `python tests/support/golden_pictures.py`, which overwrites tests/golden/.
 """
 
 from __future__ import annotations

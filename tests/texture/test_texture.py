@@ -7,14 +7,16 @@ from texture_support import BACKGROUND, mottled, picture_of, posed
 from face3d_live.camera import Camera
 from face3d_live.codes import N_TEXTURE
 from face3d_live.errors import AssetError
+from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
 from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
 from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.build.albedo import left_over, principal_components, tone_weights
 from face3d_live.texture.build.lift import Lifter, portraits
 from face3d_live.texture.complete import blend, complete, pull_push
-from face3d_live.texture.eyes import iris_colour, paint_eyes
+from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
+from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import texture_from_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of
@@ -266,26 +268,74 @@ def test_tones_weigh_alike():
 # --- eyes -------------------------------------------------------------------------------------------------------------
 
 
+BLUE_EYES = EyeColours(np.array([0.2, 0.4, 0.7], np.float32), np.array([0.8, 0.78, 0.76], np.float32))
+
+
 def test_eyes_get_pupils_irises_and_sclera(head):
     texels = texels_of(head, 512)
-    painted = paint_eyes(np.full((512, 512, 3), 99, np.uint8), head, texels, np.array([0.2, 0.4, 0.7]))
+    painted = paint_eyes(np.full((512, 512, 3), 99, np.uint8), head, texels, BLUE_EYES)
     on_eye = painted[texels.image(texels.part, pad=False) == 1].astype(int)
     assert (on_eye.max(1) < 40).sum() > 8  # pupils
     assert ((on_eye[:, 2] - on_eye[:, 0]) > 60).sum() > 40  # blue irises
-    assert (on_eye.min(1) > 200).mean() > 0.5  # sclera
+    assert (on_eye.min(1) > 180).mean() > 0.5  # sclera
     assert (painted[texels.covered & (texels.image(texels.part) == 0)] == 99).mean() > 0.995
 
 
-def test_the_iris_colour_is_read_from_the_photo(head):
+def test_the_colours_of_the_eyes_are_read_from_the_photo(head):
     texels = texels_of(head, 512)
-    blue = paint_eyes(mottled(512), head, texels, np.array([0.2, 0.35, 0.6]))
+    blue = paint_eyes(mottled(512), head, texels, BLUE_EYES)
     codes, camera = posed(distance=0.3), Camera.webcam(512, 512)
     frame = picture_of(head, codes, camera, blue)
-    found = iris_colour(frame, codes, camera, head, texels)
-    assert found[2] > found[0] + 0.15
+    found = eye_colours(frame, codes, camera, head, texels)
+    assert found.iris[2] > found.iris[0] + 0.15
+    assert found.sclera.min() > 0.55 and np.ptp(found.sclera) < 0.1
     far = posed(distance=3.0)
-    brown = iris_colour(picture_of(head, far, camera, blue), far, camera, head, texels)
-    assert brown[0] > brown[2]
+    unknown = eye_colours(picture_of(head, far, camera, blue), far, camera, head, texels)
+    assert unknown is None
+    assert middle_of([unknown]) is DARK_BROWN_EYES
+    assert middle_of([found, None, found]).iris[2] == found.iris[2]
+
+
+# --- hair -------------------------------------------------------------------------------------------------------------
+
+
+def with_scalp(head, colour, texels):
+    """A mottled skin whose scalp has one colour."""
+    skin = np.dstack([mottled(texels.size), np.full((texels.size, texels.size), 255, np.uint8)])
+    return paint_scalp(skin, None if colour is None else HairTone(np.float32(colour) / 255), head, texels)
+
+
+@pytest.mark.parametrize("colour", [(25, 20, 18), (150, 105, 50), (110, 50, 25), (235, 235, 235)])
+def test_the_hairs_colour_is_read_from_the_photo_and_painted(head, colour):
+    texels, camera, codes = texels_of(head, 512), Camera.webcam(512, 512), posed(distance=0.5)
+    shown = with_scalp(head, colour, texels)
+    tone = hair_tone(picture_of(head, codes, camera, shown[..., :3]), codes, camera, head)
+    assert not tone.bald
+    np.testing.assert_allclose(255 * tone.colour, colour, atol=22)
+    assert (shown[..., 3] == HAIR_ALPHA).mean() > 0.1
+
+
+def test_a_scalp_of_skin_is_bald(head):
+    texels, camera, codes = texels_of(head, 512), Camera.webcam(512, 512), posed(distance=0.5)
+    bare = with_scalp(head, None, texels)
+    tone = hair_tone(picture_of(head, codes, camera, bare[..., :3]), codes, camera, head)
+    assert tone.bald
+    painted = paint_scalp(bare, tone, head, texels)
+    assert (painted[..., 3] == BALD_ALPHA).mean() > 0.1
+    np.testing.assert_array_equal(painted[..., :3], bare[..., :3])
+
+
+def test_a_head_cut_off_above_the_brows_says_nothing_about_its_hair(head):
+    codes, camera = posed(distance=0.5).with_(translation=np.float32([0, 0.16, -0.5])), Camera.webcam(512, 512)
+    frame = picture_of(head, codes, camera, mottled(512))
+    assert hair_tone(frame, codes, camera, head) is None
+    assert together([None]) is None
+
+
+def test_most_pictures_decide_about_hair():
+    dark, bald = HairTone(np.float32([0.1, 0.1, 0.1])), HairTone(np.float32([0.8, 0.6, 0.5]), bald=True)
+    assert together([dark, bald, None, dark]).bald is False
+    assert together([bald, bald, dark]).bald is True
 
 
 # --- whole textures ---------------------------------------------------------------------------------------------------

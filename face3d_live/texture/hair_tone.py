@@ -1,0 +1,107 @@
+"""The colour of a person's hair in a picture, or that they have none; and the scalp of a texture painted with it.
+
+The renderer, and whoever else draws hair on a texture, finds both there: the scalp's colour is the hair's, and its
+alpha says whether hair grows or not (`head.hairline`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from face3d_live.camera import Camera
+from face3d_live.codes import HeadCodes
+from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA, above_hairline
+from face3d_live.head.model import Head
+from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.texture.regions import share_of
+from face3d_live.texture.sample import project_texels, sample_pixels
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
+from face3d_live.typing import Array, Mask, Picture
+
+_SIZE = 256  # of the table of texels that are looked up
+_ABOVE, _BELOW = 0.012, 0.07  # metres above the hairline between which the scalp is looked at
+_FRONT = -0.06  # metres: what lies farther back is mostly hidden
+_LEAST = 60  # texels
+_AS_BRIGHT, _SAME_HUE = 0.45, 0.18  # log differences up to which a pixel looks like skin
+_SHINES, _SHINING_BRIGHT, _SHINING_HUE = 0.1, 1.0, 0.33  # from so much brighter on, up to these
+_HIGH, _BALD_SHARE = 0.6, 0.62  # bald: so much of the upper part of the scalp looks like skin
+_SOFT = 0.012  # metres over which the paint fades in from the hairline
+_LIT = 0.6, 2.0  # how much of the light is believed
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+@dataclass(frozen=True)
+class HairTone:
+    """colour: (3,) sRGB 0..1. bald: the scalp is skin, and the colour of no meaning."""
+
+    colour: Array
+    bald: bool = False
+
+
+def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> HairTone | None:
+    """What a picture (H, W, 3) shows above the hairline; None where too little of that is seen.
+
+    Bald is who shows skin there: what has the brightness and hue of this person's cheeks and forehead.
+    """
+    texels = texels_of(head, _SIZE)
+    view = project_texels(codes, camera, head, texels)
+    above = _above(head, texels)
+    rest = texels.at(head.topology(LEVEL).refine(head.template))
+    scalp = (above > _ABOVE) & (above < _BELOW) & (rest[:, 2] > _FRONT) & (view.weight > 0.01)
+    skin = (share_of(head, texels, ("forehead", "cheeks")) > 0.9) & (above < -_ABOVE) & (view.weight > 0.3)
+    if scalp.sum() < _LEAST or skin.sum() < _LEAST:
+        return None
+    colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) + np.float32(1e-3)
+    found, own = colour[scalp], np.median(colour[skin], 0)
+    bare, brighter, unlike = _compared(found, own)
+    if bare[above[scalp] >= np.quantile(above[scalp], _HIGH)].mean() > _BALD_SHARE:
+        return HairTone(np.asarray(to_srgb(own), np.float32), bald=True)
+    # Between hair and forehead, and where a parting runs, pixels show both; and skin may shine.
+    hair = ~bare & ((brighter > 0) == (np.median(brighter[~bare]) > 0))
+    pure = hair & (unlike >= np.median(unlike[hair]))
+    light = np.clip(shade(codes.light, view.normals[scalp][pure]), *_LIT)
+    return HairTone(np.asarray(to_srgb(np.median(found[pure] / light, 0)), np.float32))
+
+
+def together(tones: Sequence[HairTone | None]) -> HairTone | None:
+    """One of several pictures of a person: what most of them show, in the colour in the middle."""
+    known = [tone for tone in tones if tone is not None]
+    if not known:
+        return None
+    bald = 2 * sum(tone.bald for tone in known) > len(known)
+    return HairTone(np.median([tone.colour for tone in known if tone.bald == bald], 0), bald)
+
+
+def paint_scalp(texture: Picture, tone: HairTone | None, head: Head, texels: Texels) -> Picture:
+    """A copy of a texture (S, S, 4) with the hair's colour on the scalp, its fine detail kept, and its alpha set."""
+    painted = texture.copy()
+    if tone is None:
+        return painted
+    share = np.clip(_above(head, texels) / _SOFT, 0, 1) * (texels.part == 0)
+    soft = texels.image(share.astype(np.float32))
+    if not tone.bald:
+        rgb = texture[..., :3].astype(np.float32)
+        detail = rgb - cv2.GaussianBlur(rgb, (0, 0), texels.size / 60)
+        hair = np.clip(255 * tone.colour + detail * np.minimum(1, tone.colour.mean() / 0.5), 0, 255)
+        painted[..., :3] = rgb + (hair - rgb) * soft[..., None] + 0.5
+    painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = BALD_ALPHA if tone.bald else HAIR_ALPHA
+    return painted
+
+
+def _above(head: Head, texels: Texels) -> Array:  # (N,) metres
+    return above_hairline(head, texels.at(head.topology(LEVEL).refine(head.template)))
+
+
+def _compared(colour: Array, skin: Array) -> tuple[Mask, Array, Array]:  # (N, 3), (3,) linear
+    """(N,) which look like this skin; how much brighter all are, as a logarithm; and how unlike it, 1 = just so."""
+    brightness = np.log(colour @ _LUMINANCE / (skin @ _LUMINANCE))
+    ratio = np.log(colour / skin)
+    hue = np.abs(ratio - ratio.mean(1, keepdims=True)).max(1)
+    # A bare scalp shines: there it is brighter, and whiter.
+    most = np.where(brightness > _SHINES, [[_SHINING_BRIGHT], [_SHINING_HUE]], [[_AS_BRIGHT], [_SAME_HUE]])
+    unlike = np.maximum(np.abs(brightness) / most[0], hue / most[1])
+    return np.asarray(unlike < 1), np.asarray(brightness), np.asarray(unlike)
