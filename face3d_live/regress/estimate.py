@@ -42,9 +42,8 @@ def ray_rotation(crop: Crop, camera: Camera) -> Array:  # (3, 3)
     """The smallest rotation of the optical axis onto the ray through the crop's centre."""
     ray = _ray(crop, camera)
     ray = ray / np.linalg.norm(ray)
-    axis = np.cross([0, 0, -1], ray)
-    x, y, z = axis
-    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    x, y = ray[1], -ray[0]  # the axis: (0, 0, -1) x ray, so that its z is 0
+    skew = np.array([[0, 0, y], [0, 0, -x], [-y, x, 0]])
     return np.asarray((np.eye(3) + skew + skew @ skew / (1 - ray[2])).astype(np.float32))
 
 
@@ -60,7 +59,9 @@ def codes_from(prediction: Prediction, crop: Crop, camera: Camera) -> HeadCodes:
     focal = camera.focal * float(np.linalg.norm(_ray(crop, camera))) / crop.half
     x, y = prediction.position[0]
     # A turned crop is one of a camera turned about its axis. The axis stays, so that the ray's own turn comes last.
-    turn = ray_rotation(crop, camera) @ from_euler(0, 0, crop.roll)
+    turn = ray_rotation(crop, camera)
+    if crop.roll != 0:
+        turn = turn @ from_euler(0, 0, crop.roll)
     return HeadCodes(
         shape=prediction.shape[0],
         expression=prediction.expression[0],

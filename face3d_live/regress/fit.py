@@ -22,6 +22,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_SHAPE, HeadCodes
 from face3d_live.head.model import BLINKS, PointBasis
 from face3d_live.head.points import EYE_CORNERS
+from face3d_live.regress.crop import extent
 from face3d_live.regress.gauss_newton import POSE, Problem, bounded_solve, bounds, linearise, updated_codes
 from face3d_live.typing import AnyArray, Array
 
@@ -115,7 +116,7 @@ class Fitter:
         basis = head.point_basis()
         self.mean, self.shape_basis = basis.mean, basis.shape
         self.points = basis
-        self._shape = np.zeros(N_SHAPE, np.float32)  # that the blinks of the arrays below belong to
+        self._shape = np.zeros(N_SHAPE, np.float32)  # that the blinks of the arrays and the two heads at rest belong to
         self.usable = np.asarray(head.point_usable, np.float32)
         self.rows = np.flatnonzero(self.usable > 0.02)
         # (3, 52 + 80, N): planes of x, y and z, so that the products in `linearise` run along memory.
@@ -125,6 +126,7 @@ class Fitter:
         self.basis = np.ascontiguousarray(pieces.transpose(2, 0, 1))
         self.start = np.ascontiguousarray(self.mean[self.rows].T)  # (3, N)
         self._blinks = np.ascontiguousarray(basis.blink[:, :, self.rows].transpose(0, 3, 1, 2))  # (2, 3, 80, N)
+        self._rest, self._rest_everywhere = self.start, self.mean.reshape(-1)  # (3, N), (1434,)
         self.fixed = np.array([INDEX[name] for name in UNSEEN])
         self.precision = prior.precision(head)
         self.precision[self.fixed] = self.precision[:, self.fixed] = 0
@@ -146,6 +148,7 @@ class Fitter:
         """
         problem = self.prepare(points_px, sigma_px, camera, init, solve_shape)
         codes, wall = init, np.zeros(POSE + len(problem.center), np.int8)
+        wall[POSE : POSE + N_EXPRESSION][init.expression <= 0] = -1  # most of these stay at 0
         for _ in range(steps):
             codes = self._step(problem, codes, wall)
         return self.report(codes, np.asarray(points_px), camera)
@@ -160,7 +163,8 @@ class Fitter:
     ) -> Problem:
         """The objective of the module docstring as arrays."""
         observed = np.asarray(points_px, np.float32)[self.rows]
-        size = float(np.ptp(observed, axis=0).max())
+        low, high = extent(observed)
+        size = float((high - low).max())
         variance = np.asarray(sigma_px, np.float32)[self.rows] ** 2 + (MODEL_ERROR * size) ** 2
         weight = np.sqrt(EFFECTIVE * self.usable[self.rows] / variance)
         center, precision = init.expression, self.precision
@@ -186,9 +190,9 @@ class Fitter:
         shape (80) where the problem has it.
         """
         count = len(problem.center)
-        self._blink_as(codes.shape)
+        self._set_shape(codes.shape)
         current = np.concatenate([codes.expression, codes.shape])
-        local = self.start + current @ self.basis  # (3, N)
+        local = self._rest + codes.expression @ self.basis[:, :N_EXPRESSION]  # (3, N)
         basis = self.basis[:, :count]
         if count > N_EXPRESSION:  # the reach of a blink depends on the shape
             basis = basis.copy()
@@ -202,10 +206,12 @@ class Fitter:
         gradient[POSE:] += problem.precision @ (current[:count] - problem.center)
         return normal, gradient
 
-    def _blink_as(self, shape: AnyArray) -> None:
-        """Write the blinks of a head of this shape into the solver's arrays; kept, as an identity changes rarely."""
+    def _set_shape(self, shape: AnyArray) -> None:
+        """Write what depends on the shape into the solver's arrays; kept, as an identity changes rarely."""
         if np.array_equal(shape, self._shape):
             return
+        self._rest = self.start + shape @ self.basis[:, N_EXPRESSION:]
+        self._rest_everywhere = self.mean.reshape(-1) + shape @ self._flat[N_EXPRESSION:]
         blinks = self.points.units(shape)[list(BLINKS)]  # (2, 478, 3)
         self._flat[list(BLINKS)] = blinks.reshape(2, -1)
         self.basis[:, list(BLINKS)] = blinks[:, self.rows].transpose(2, 0, 1)
@@ -213,9 +219,8 @@ class Fitter:
 
     def points3d(self, codes: HeadCodes) -> Array:  # (478, 3) camera frame
         """The 478 points of a head."""
-        self._blink_as(codes.shape)
-        moved = np.concatenate([codes.expression, codes.shape]) @ self._flat
-        local = self.mean + moved.reshape(self.mean.shape)
+        self._set_shape(codes.shape)
+        local = (self._rest_everywhere + codes.expression @ self._flat[:N_EXPRESSION]).reshape(self.mean.shape)
         return np.asarray((local @ codes.rotation.T + codes.translation).astype(np.float32))
 
     def report(self, codes: HeadCodes, points_px: AnyArray, camera: Camera) -> Fit:

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from face3d_live.codes import HeadCodes
+from face3d_live.regress.crop import extent
 from face3d_live.rotations import angle_between, to_euler
 from face3d_live.track.types import FaceEstimate
 from face3d_live.typing import AnyArray
@@ -53,7 +54,7 @@ class PreviousFrame:
 
 def box_of(points: AnyArray) -> tuple[AnyArray, float]:  # (N, 2) -> centre (2,), longer side
     """The box around the points."""
-    low, high = points.min(0), points.max(0)
+    low, high = extent(points)
     return (low + high) / 2, float((high - low).max())
 
 
@@ -62,11 +63,11 @@ def validate_estimate(
 ) -> Verdict:
     """Verdict on an estimate at `t` seconds in a frame of `size` (width, height); `previous`: the frame before."""
     points, codes = estimate.points_px, estimate.codes
-    numbers = (points, codes.rotation, codes.translation, codes.expression, codes.shape)
-    if not all(np.isfinite(part).all() for part in numbers):
+    if not np.isfinite(points).all():  # codes always are
         return "lost"
     _, side = box_of(points)
-    inside = ((points >= 0) & (points < size)).all(-1).mean()
+    x, y = points.T
+    inside = np.count_nonzero((x >= 0) & (y >= 0) & (x < size[0]) & (y < size[1])) / len(points)
     if side < SMALLEST or inside < INSIDE or not NEAREST < -codes.translation[2] < FARTHEST:
         return "lost"
     if estimate.confidence < LOW_CONFIDENCE or estimate.residual > HIGH_RESIDUAL:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face3d_live.regress.crop import CROP_SIZE, Crop, crop_from_points
+from face3d_live.regress.crop import CROP_SIZE, Crop, crop_from_points, extent
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -48,3 +48,10 @@ def test_fine_stripes_become_grey() -> None:
 def test_rule() -> None:
     crop = crop_from_points(np.array([[10.0, 20.0], [50.0, 120.0], [30.0, 40.0]]))
     assert (crop.x, crop.y, crop.half) == (30.0, 70.0, 70.0)
+
+
+def test_extent_is_that_of_the_columns() -> None:
+    points = np.random.default_rng(3).normal(size=(478, 2)).astype(np.float32)
+    low, high = extent(points)
+    np.testing.assert_array_equal(low, points.min(0))
+    np.testing.assert_array_equal(high, points.max(0))

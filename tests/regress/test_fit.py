@@ -169,3 +169,14 @@ def test_bounded_solve_meets_the_optimality_conditions() -> None:
         free = (x > low) & (x < high)
         assert np.abs(pull[free]).max(initial=0) < 1e-8
         assert (pull[x <= low] <= 1e-8).all() and (pull[x >= high] >= -1e-8).all()
+
+
+def test_what_is_kept_of_one_shape_does_not_reach_the_next(head: Head, fitter: Fitter) -> None:
+    """Rest positions and blinks are kept between fits of one shape."""
+    codes = face(4, jawOpen=0.5, eyeBlinkLeft=0.7)
+    points, sigma = seen(head, codes, 0.005, 1), np.full(478, 1.0)
+    fresh = Fitter(head).fit(points, sigma, CAMERA, start(codes))
+    fitter.fit(points, sigma, CAMERA, start(face(9)))
+    used = fitter.fit(points, sigma, CAMERA, start(codes))
+    np.testing.assert_array_equal(used.codes.expression, fresh.codes.expression)
+    np.testing.assert_array_equal(used.points, fresh.points)
