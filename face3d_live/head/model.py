@@ -6,6 +6,7 @@ ears at the height of the eyes, about where a head turns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -178,15 +179,14 @@ class Head:
         """Centres of the left and the right eyeball."""
         return self.eye_centers + np.tensordot(np.asarray(shape, np.float32), self.eye_center_basis, 1)
 
-    def points(self, vertices: Array) -> Array:  # (..., V, 3) -> (..., 478, 3)
-        """MediaPipe's points on these low-level vertices."""
-        return np.asarray(np.einsum("...pkc,pk->...pc", vertices[..., self.point_faces, :], self.point_weights))
+    def points(self, vertices: Array, chosen: Sequence[int] | slice = slice(None)) -> Array:  # -> (..., 478, 3)
+        """MediaPipe's points, or the chosen ones of them, on low-level vertices (..., V, 3)."""
+        corners = vertices[..., self.point_faces[chosen], :]
+        return np.asarray(np.einsum("...pkc,pk->...pc", corners, self.point_weights[chosen]))
 
     def landmarks68(self, vertices: Array) -> Array:  # (..., V, 3) -> (..., 68, 3)
         """iBUG's points on these low-level vertices."""
-        chosen = list(IBUG68_FROM_478)
-        corners = vertices[..., self.point_faces[chosen], :]
-        return np.asarray(np.einsum("...pkc,pk->...pc", corners, self.point_weights[chosen]))
+        return self.points(vertices, list(IBUG68_FROM_478))
 
     def point_basis(self) -> PointBasis:
         """The points as a function of the codes; the eyes' turning is replaced by its chord at coefficient 1."""

@@ -19,7 +19,9 @@ _REACH = 8.0
 _REDUCE = 1 / 8
 _REDUCE_LEAST = 2.0  # grey values
 _AROUND = np.ones((3, 3), np.uint8)
-_TALL = 64  # rows of the maps given to OpenCV, which takes no list longer than 32767
+_SHARES = (-1 / 6, 1 / 6, -0.5, 0.5)
+_GREY = np.array([0.299, 0.587, 0.114, 0.0], np.float32)
+_TALL = 64  # rows of the maps for one sample: OpenCV takes no list longer than 32767
 
 
 def antialias(picture: Picture) -> None:  # (H, W, 4) uint8, in place
@@ -28,31 +30,33 @@ def antialias(picture: Picture) -> None:  # (H, W, 4) uint8, in place
     highest, lowest = cv2.dilate(grey, _AROUND), cv2.erode(grey, _AROUND)
     drawn = cv2.dilate(cv2.extractChannel(picture, 3), _AROUND)
     edges = cv2.min(cv2.subtract(highest, lowest), drawn)
-    rows, columns = np.nonzero(edges[1:-1, 1:-1] > _CONTRAST)
-    if not len(rows):
+    edges[[0, -1]] = edges[:, [0, -1]] = 0
+    at = np.flatnonzero(edges > _CONTRAST)  # a tenth of the time of `nonzero` in two dimensions
+    if not len(at):
         return
-    rows, columns = rows + 1, columns + 1
-    step = _along_edge(grey, rows, columns)
+    rows, columns = np.divmod(at, edges.shape[1])
+    step = _along_edge(grey, at)
 
-    def sample(share: float) -> Array:  # -> (N, 4), bilinear, at that share of the step
-        x, y = (columns + share * step[:, 0]).astype(np.float32), (rows + share * step[:, 1]).astype(np.float32)
-        tall = np.pad(np.stack([x, y]), ((0, 0), (0, -len(x) % _TALL))).reshape(2, _TALL, -1)
-        found = cv2.remap(picture, tall[0], tall[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(found.reshape(-1, 4)[: len(x)].astype(np.float32))
+    place = np.stack([columns, rows]).astype(np.float32)
+    # Two pairs of samples, at these shares of the step: x, then y, of each (2, 4, N).
+    maps = place[:, None] + np.array(_SHARES, np.float32)[:, None] * step[:, None]
+    maps = np.pad(maps, ((0, 0), (0, 0), (0, -len(at) % _TALL)), mode="edge").reshape(2, 4 * _TALL, -1)
+    found = cv2.remap(picture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    samples = found.reshape(4, -1, 4)[:, : len(at)].astype(np.float32)  # (4, N, RGBA)
+    near = (samples[0] + samples[1]) / 2
+    wide = near / 2 + (samples[2] + samples[3]) / 4
+    level = wide @ _GREY
+    stays = (level >= lowest.reshape(-1)[at]) & (level <= highest.reshape(-1)[at])
+    near[stays] = wide[stays]
+    picture.reshape(-1, 4).view(np.uint32)[at] = (near + 0.5).astype(np.uint8).view(np.uint32)
 
-    near = (sample(-1 / 6) + sample(1 / 6)) / 2
-    wide = near / 2 + (sample(-0.5) + sample(0.5)) / 4
-    level = wide[:, :3] @ np.array([0.299, 0.587, 0.114], np.float32)
-    stays = (level >= lowest[rows, columns]) & (level <= highest[rows, columns])
-    picture[rows, columns] = np.where(stays[:, None], wide, near) + 0.5
 
-
-def _along_edge(grey: Picture, rows: AnyArray, columns: AnyArray) -> Array:  # -> (N, 2) x, y in pixels
-    """The edge's direction, from the four diagonal neighbours, as long as the edge is straight (at most `_REACH`)."""
-    width = grey.shape[1]
-    at, flat = rows * width + columns, grey.reshape(-1)
+def _along_edge(grey: Picture, at: AnyArray) -> Array:  # -> (2, N) x, y in pixels
+    """The edge's direction at flat indices (N,), from the four diagonal neighbours, as long as the edge is straight (at
+    most `_REACH`)."""
+    width, flat = grey.shape[1], grey.reshape(-1)
     a, b, c, d = (flat[at + offset].astype(np.float32) for offset in (-width - 1, -width + 1, width - 1, width + 1))
     x, y = (c + d) - (a + b), (a + c) - (b + d)
     reduce = np.maximum((a + b + c + d) * 0.25 * _REDUCE, _REDUCE_LEAST)
     scale = 1 / (np.minimum(np.abs(x), np.abs(y)) + reduce)
-    return np.asarray(np.clip(np.stack([x * scale, y * scale], -1), -_REACH, _REACH).astype(np.float32))
+    return np.asarray(np.clip(np.stack([x, y]) * scale, -_REACH, _REACH).astype(np.float32))

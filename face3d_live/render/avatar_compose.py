@@ -28,6 +28,6 @@ def onto(premultiplied: Picture, background: Picture | tuple[float, float, float
 def straight_onto(straight: Picture, background: Picture) -> Picture:
     """(H, W, 4) with colours as they are, over a picture (h, w, 3): -> (H, W, 3)."""
     alpha = cv2.merge([cv2.extractChannel(straight, 3)] * 3)
-    figure = cv2.multiply(np.ascontiguousarray(straight[..., :3]), alpha, scale=1 / 255)
+    figure = cv2.multiply(cv2.cvtColor(straight, cv2.COLOR_RGBA2RGB), alpha, scale=1 / 255)
     below = resized_to_cover(background, straight.shape[1], straight.shape[0])
     return np.asarray(cv2.add(figure, cv2.multiply(below, cv2.bitwise_not(alpha), scale=1 / 255)))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Protocol
 
+import cv2
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +151,11 @@ class Target:
         self._drawn.use()
         self._drawn.clear(*colour)
 
+    def begin_over(self, backdrop: Backdrop) -> None:
+        """Bind this target and fill it with a backdrop of its size."""
+        self._ctx.copy_framebuffer(self._drawn, backdrop.framebuffer)
+        self._drawn.use()
+
     def read(self) -> NDArray[np.uint8]:  # -> (height, width, 4), row 0 at the top
         """The picture drawn so far. OpenGL's row 0 is at the bottom: the rows are reversed.
 
@@ -167,6 +173,28 @@ class Target:
 
     def release(self) -> None:
         release(self._owned)
+
+
+class Backdrop:
+    """What a `Target` begins with: a picture with alpha 0 at the farthest depth.
+
+    llvmpipe copies it in a tenth of the time in which it draws a textured triangle over the whole picture.
+    """
+
+    def __init__(self, ctx: moderngl.Context, width: int, height: int) -> None:
+        size = (width, height)
+        self._colour, self._depth = ctx.texture(size, 4, alignment=1), ctx.depth_renderbuffer(size)
+        self.framebuffer = ctx.framebuffer([self._colour], self._depth)
+        self.framebuffer.clear(depth=1.0)
+
+    def write(self, picture: NDArray[np.uint8]) -> None:  # (height, width, 3), row 0 at the top
+        """Replace the picture."""
+        rgba = cv2.cvtColor(cv2.flip(picture, 0), cv2.COLOR_RGB2RGBA)
+        rgba[..., 3] = 0
+        self._colour.write(rgba)
+
+    def release(self) -> None:
+        release([self.framebuffer, self._colour, self._depth])
 
 
 def texture_from(ctx: moderngl.Context, image: NDArray[np.uint8]) -> moderngl.Texture:  # (H, W, 1|3|4), row 0 on top

@@ -55,7 +55,7 @@ def over(image: Picture, below: Picture) -> Picture:  # (S, S, 3|4), (T, T, 3) -
 
 def unmultiply(picture: Picture) -> None:  # (H, W, 4), in place
     """Premultiplied to straight alpha, as PNG stores it."""
-    rows, columns = np.nonzero(cv2.inRange(cv2.extractChannel(picture, 3), 1, 254))
-    thin = picture[rows, columns].astype(np.float32)
+    at, flat = np.flatnonzero(cv2.inRange(cv2.extractChannel(picture, 3), 1, 254)), picture.reshape(-1, 4)
+    thin = flat[at].astype(np.float32)
     thin[:, :3] = np.minimum(thin[:, :3] * 255 / np.maximum(thin[:, 3:], 1) + 0.5, 255)
-    picture[rows, columns] = thin
+    flat[at] = thin

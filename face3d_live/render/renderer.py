@@ -70,7 +70,7 @@ class Renderer:
         with self._ctx:
             self._load(head)
             self._target = gpu.Target(self._ctx, width, height, samples)
-            self._behind = self._ctx.texture((width, height), 3, alignment=1)
+            self._behind = gpu.Backdrop(self._ctx, width, height)
         self._behind_is_studio = False
         self.set_texture(self._plain_skin)
 
@@ -85,7 +85,6 @@ class Renderer:
         self._programs = {name: gpu.load_program(ctx, "head.vert", f"{name}.frag") for name in (*_MATERIALS, "clay")}
         self._programs["lash"] = gpu.load_program(ctx, "lash.vert", "lash.frag")
         self._programs["wires"] = gpu.load_program(ctx, "wires.vert", "wires.frag")
-        self._programs["fill"] = gpu.load_program(ctx, "fill.vert", "fill.frag")
         rest = mesh.refine(head.template)
         occlusion = ambient_occlusion(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
         self._drawn = features.measure(head, mesh, occlusion)
@@ -105,7 +104,6 @@ class Renderer:
         tints = wires.region_tints(head)[self._corner_vertex]
         apart = np.arange(len(self._corner_vertex)).reshape(-1, 3)
         self._wires = gpu.MovingMesh(ctx, {"all": apart}, {"tint": tints, "corner": wires.corners(head)}, moving)
-        self._fill = ctx.vertex_array(self._programs["fill"], [])
 
     def _identity(self, shape: Array) -> None:
         """Compute the neutral head of a shape and its box. They are kept, as an identity rarely changes."""
@@ -134,14 +132,14 @@ class Renderer:
         with self._ctx:
             gpu.release([self._target, self._behind])
             self._target = gpu.Target(self._ctx, width, height, self._samples)
-            self._behind = self._ctx.texture((width, height), 3, alignment=1)
+            self._behind = gpu.Backdrop(self._ctx, width, height)
         self._behind_is_studio = False
 
     def close(self) -> None:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
             gpu.release(texture.table for texture in self._textures.values())
-            solids = self._fill, self._solid, self._ribbons, self._wires
+            solids = self._solid, self._ribbons, self._wires
             gpu.release([*solids, self._target, self._behind, *self._programs.values()])
         self._ctx.release()
 
@@ -204,21 +202,19 @@ class Renderer:
         return picture
 
     def _begin(self, background: Background) -> None:
-        """Clear the target and draw the background with alpha 0: alpha is the head's coverage."""
+        """Clear the target to the background with alpha 0: alpha is the head's coverage."""
         if isinstance(background, tuple):
             self._target.begin((*background, 0.0))
             return
-        self._target.begin()
         if isinstance(background, str):
+            self._target.begin()
             return
         size = self._target.width, self._target.height
         if background is not None or not self._behind_is_studio:
             picture = pictures.studio(*size) if background is None else pictures.resized_to_cover(background, *size)
-            self._behind.write(picture[::-1].tobytes())
+            self._behind.write(picture)
             self._behind_is_studio = background is None
-        self._ctx.enable_only(moderngl.NOTHING)
-        self._behind.use(0)
-        self._fill.render(moderngl.TRIANGLES, vertices=3)
+        self._target.begin_over(self._behind)
 
     def _draw_solid(self, vertices: AnyArray, pose: Pose, light: AnyArray, mode: Mode, texture: str) -> None:
         """Skin, hair, eyes and mouth; or all of them in clay."""
@@ -252,7 +248,7 @@ class Renderer:
 
     def _mouth_open(self, vertices: AnyArray) -> float:
         """How much light falls into the mouth, 0..1."""
-        upper, lower = self._head.points(vertices)[[features.UPPER_LIP, features.LOWER_LIP], 1]
+        upper, lower = self._head.points(vertices, [features.UPPER_LIP, features.LOWER_LIP])[:, 1]
         return float(np.clip((upper - lower) / _OPEN_MOUTH, 0, 1))
 
     def _draw(self, program: str, groups: tuple[str, ...], uniforms: dict[str, object]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, ViewRequest
@@ -59,7 +61,7 @@ class SessionRenderers:
         else:
             drawn = self._avatars[key].render(codes, camera, view=orbit, mode=view.mode, background=background)
         if not view.cutout:
-            return drawn[..., :3], None
+            return cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), None  # 0.03 ms; NumPy's copy of three channels of four 1.2
         return straight_onto(drawn, self._background if below is None else below), drawn
 
     def _close_unused(self) -> None:

