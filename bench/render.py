@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 
+import face3d_live.cli  # isort: skip  # noqa: F401  # one thread for OpenBLAS, as the program has it
 import numpy as np
 
 from face3d_live.camera import Camera

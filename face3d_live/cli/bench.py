@@ -16,6 +16,7 @@ from face3d_live.errors import AssetError
 class Bench(StrEnum):
     """What there is to measure."""
 
+    engine = "engine"
     head = "head"
     regress = "regress"
     track = "track"

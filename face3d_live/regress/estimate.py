@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,11 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import rolled
 from face3d_live.regress.crop import Crop
-from face3d_live.regress.fit import STEPS, Fitter
+from face3d_live.regress.fit import STEPS, Fit, Fitter
 from face3d_live.regress.interface import FaceRegressor
 from face3d_live.regress.prediction import N_POINTS, TYPICAL_HALF_SIDE, Prediction
 from face3d_live.rotations import from_euler
-from face3d_live.typing import AnyArray, Array
+from face3d_live.typing import AnyArray, Array, Picture, Rgb
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ class Estimate:
     predicted: HeadCodes
     point_offsets: Array
     coefficients: Array
+
+
+@dataclass(frozen=True)
+class EstimateRequest:
+    """The arguments of `Estimator.estimate`: what a tracker will ask for in a frame."""
+
+    rgb: Rgb
+    crop: Crop
+    camera: Camera
+    identity: AnyArray | None = None
+    points: AnyArray | None = None
 
 
 def ray_rotation(crop: Crop, camera: Camera) -> Array:  # (3, 3)
@@ -72,12 +85,32 @@ def codes_from(prediction: Prediction, crop: Crop, camera: Camera) -> HeadCodes:
     )
 
 
+class FitsTogether(Protocol):
+    """`torch_fit.TorchFitter`."""
+
+    def fit_all(
+        self, points_px: AnyArray, sigma_px: AnyArray, cameras: Sequence[Camera], inits: Sequence[HeadCodes]
+    ) -> list[Fit]: ...
+
+
 class Estimator:
     """Pixels to codes: the network, and the fit of one head model."""
 
     def __init__(self, regressor: FaceRegressor, head: Head) -> None:
         self.regressor = regressor
         self.fitter = Fitter(head, regressor.prior)
+        self._together: FitsTogether | None = None
+
+    @property
+    def fits_together(self) -> bool:
+        """`refine_all` takes less time than `refine` of each row."""
+        return self._together is not None
+
+    def fit_together(self, device: str) -> None:
+        """From now on `refine_all` fits in PyTorch, on that device."""
+        from face3d_live.regress.torch_fit import TorchFitter
+
+        self._together = TorchFitter(self.fitter, device)
 
     def estimate(
         self,
@@ -95,6 +128,38 @@ class Estimator:
         picture, shown = self.regressor.cut(frame_rgb, crop, points)
         return self.refine(self.regressor.predict(picture[None]), shown, camera, identity)
 
+    def estimate_all(self, requests: Sequence[EstimateRequest]) -> list[Estimate]:
+        """Faces of one or several frames by one call of the network, which takes three quarters of the time of single
+        calls on a processor. Equal to `estimate` up to rounding."""
+        pictures, crops = self.cut(requests)
+        return self.refine_all(self.regressor.predict(pictures), crops, requests)
+
+    def cut(self, requests: Sequence[EstimateRequest]) -> tuple[Picture, list[Crop]]:
+        """What the network reads of each, (B, size, size, 3), and the squares that it shows."""
+        cuts = [self.regressor.cut(each.rgb, each.crop, each.points) for each in requests]
+        return np.stack([picture for picture, _ in cuts]), [shown for _, shown in cuts]
+
+    def refine_all(
+        self, prediction: Prediction, crops: Sequence[Crop], requests: Sequence[EstimateRequest]
+    ) -> list[Estimate]:
+        """`refine` of each row. Faces of known shape are fitted all at once where `fit_together` was called."""
+        starts = [
+            self._start(prediction.row(i), crop, request.camera, request.identity)
+            for i, (crop, request) in enumerate(zip(crops, requests, strict=True))
+        ]
+        together = [i for i, start in enumerate(starts) if start is not None and requests[i].identity is not None]
+        fits: dict[int, Fit] = {}
+        if self._together is not None and together:
+            found = [start for start in starts if start is not None and not start.solve_shape]
+            cameras = [requests[i].camera for i in together]
+            points, sigmas = np.stack([s.points for s in found]), np.stack([s.sigma for s in found])
+            made = self._together.fit_all(points, sigmas, cameras, [s.init for s in found])
+            fits = dict(zip(together, made, strict=True))
+        return [
+            self._finish(start, fits.get(i), request.camera)
+            for i, (start, request) in enumerate(zip(starts, requests, strict=True))
+        ]
+
     def refine(
         self,
         prediction: Prediction,
@@ -103,18 +168,48 @@ class Estimator:
         identity: AnyArray | None = None,
     ) -> Estimate:
         """The part of `estimate` after the network: the first row of `prediction` fitted to the head."""
+        return self._finish(self._start(prediction, crop, camera, identity), None, camera)
+
+    def _start(self, prediction: Prediction, crop: Crop, camera: Camera, identity: AnyArray | None) -> _Start | None:
+        """What the fit begins with; None for a prediction that is not finite."""
         if not all(np.isfinite(values[0]).all() for values in vars(prediction).values()):
-            return _unusable()
-        points = crop.to_frame(prediction.points[0])
+            return None
         predicted = codes_from(prediction, crop, camera)
-        init = predicted if identity is None else predicted.with_(shape=identity)
-        sigma = prediction.sigma[0] * crop.half
-        # From the network's pose one step is enough, where the shape stays.
-        steps = STEPS if identity is None else 1
-        fit = self.fitter.fit(points, sigma, camera, init, solve_shape=identity is None, steps=steps)
+        return _Start(
+            points=crop.to_frame(prediction.points[0]),
+            sigma=prediction.sigma[0] * crop.half,
+            predicted=predicted,
+            init=predicted if identity is None else predicted.with_(shape=identity),
+            solve_shape=identity is None,
+            confidence=float(prediction.confidence[0]),
+            coefficients=prediction.coefficients[0],
+        )
+
+    def _finish(self, start: _Start | None, fit: Fit | None, camera: Camera) -> Estimate:
+        """The estimate of a fit, made here where it is not yet."""
+        if start is None:
+            return _unusable()
+        points = start.points
+        if fit is None:
+            # From the network's pose one step is enough, where the shape stays.
+            steps = STEPS if start.solve_shape else 1
+            fit = self.fitter.fit(points, start.sigma, camera, start.init, solve_shape=start.solve_shape, steps=steps)
         offsets = fit.offsets_to(points, camera)
-        confidence, own = float(prediction.confidence[0]), prediction.coefficients[0]
-        return Estimate(fit.codes, points, confidence, fit.residual, predicted, offsets, own)
+        predicted, own = start.predicted, start.coefficients
+        return Estimate(fit.codes, points, start.confidence, fit.residual, predicted, offsets, own)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Points (478, 2) and their sigma (478,), frame pixels; codes as predicted, and as the fit begins with them."""
+
+    points: Array
+    sigma: Array
+    predicted: HeadCodes
+    init: HeadCodes
+    solve_shape: bool
+    confidence: float
+    coefficients: Array
 
 
 def _unusable() -> Estimate:

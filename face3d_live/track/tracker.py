@@ -17,6 +17,7 @@ from face3d_live.camera import Camera
 from face3d_live.checks import checked_finite, checked_rgb
 from face3d_live.codes import HeadCodes
 from face3d_live.regress.crop import Crop, crop_from_points
+from face3d_live.regress.estimate import EstimateRequest
 from face3d_live.track import calibration as neutral
 from face3d_live.track.calibration import Calibration
 from face3d_live.track.candidates import FORGOTTEN, Candidates
@@ -98,18 +99,26 @@ class Tracker:
         self._end_track()
         self._previous_place: tuple[AnyArray, float] | None = None
 
-    def update(self, rgb: Rgb, t: float) -> Tracked:
+    def request(self, rgb: Rgb) -> EstimateRequest | None:
+        """What the next `update` will ask the estimator first, for estimates of several faces at once; None while no
+        face is tracked, and for a frame (H, W, 3) of another size than the last."""
+        camera = self._camera
+        if self._previous is None or camera is None or rgb.shape[1::-1] != (camera.width, camera.height):
+            return None
+        return EstimateRequest(rgb, self._crop, camera, self._known_shape, self._previous.points)
+
+    def update(self, rgb: Rgb, t: float, estimate: FaceEstimate | None = None) -> Tracked:
         """The face in a frame (H, W, 3) uint8 RGB of any size, taken at `t` seconds.
 
-        Raises ValueError, and changes nothing, for other arrays (see `checks.checked_rgb`) and for a `t` that is not
-        finite.
+        estimate: of this frame's `request`, where it was made. Raises ValueError, and changes nothing, for other arrays
+        (see `checks.checked_rgb`) and for a `t` that is not finite.
         """
         begun = time.perf_counter()
         rgb, t = checked_rgb(rgb, "frame"), checked_finite(t, "t")
         if self._clock.advance(t):
             self._end_track()
         camera = self._camera_of(rgb)
-        estimate = self._follow(rgb, camera) if self._previous is not None else None
+        estimate = self._follow(rgb, camera, estimate) if self._previous is not None else None
         if self._previous is None:
             estimate = self._acquire(rgb, camera)
         elif estimate is not None and (self._sweep.due(self._now) or self._candidates.due(self._now)):
@@ -160,14 +169,15 @@ class Tracker:
 
     # --- with a track -------------------------------------------------------------------------------------------------
 
-    def _follow(self, rgb: Rgb, camera: Camera) -> FaceEstimate | None:
+    def _follow(self, rgb: Rgb, camera: Camera, estimate: FaceEstimate | None) -> FaceEstimate | None:
         """This frame's estimate in the crop given by the last frame's points.
 
         None where it is not to be used: the track then ends, or tries the same place again in the next frame.
         """
         assert self._previous is not None
         size, roll = (camera.width, camera.height), self._crop.roll
-        estimate = self._estimate(rgb, self._crop, camera, self._previous.points)
+        if estimate is None:
+            estimate = self._estimate(rgb, self._crop, camera, self._previous.points)
         verdict = validate_estimate(estimate, self._previous, self._now, size)
         face: Detection | None = None
         if verdict == "doubtful" or (verdict == "good" and self._now - self._asked >= DETECTOR_PERIOD):
@@ -225,8 +235,11 @@ class Tracker:
         return estimate
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera, points: AnyArray | None = None) -> FaceEstimate:
-        known = self._identity.shape if self._smooth and self._identity.known else None
-        return self._estimator.estimate(rgb, crop, camera, known, points)
+        return self._estimator.estimate(rgb, crop, camera, self._known_shape, points)
+
+    @property
+    def _known_shape(self) -> AnyArray | None:
+        return self._identity.shape if self._smooth and self._identity.known else None
 
     # --- without a track ----------------------------------------------------------------------------------------------
 

@@ -40,6 +40,9 @@ class FakePipeline:
         self.level.pop(session, None)
         self.skin.pop(session, None)
 
+    def prepare(self, pictures):
+        """There is no network."""
+
     def process(self, session, rgb, t, view):
         take(self.delay)
         if rgb is not None:
@@ -56,7 +59,8 @@ class FakePipeline:
         if session in self.skin:
             image[:32, :32] = self.skin[session]
         codes = HeadCodes(expression=expression)
-        return Result(level > 0.02, codes, codes, 0.9, image, {"track": 1.0, "render": 2.0})
+        drawn = image if view.picture else None
+        return Result(level > 0.02, codes, codes, 0.9, drawn, {"track": 1.0, "render": 2.0})
 
     def render_codes(self, session, codes, view):
         level = float(codes.expression[INDEX["jawOpen"]])

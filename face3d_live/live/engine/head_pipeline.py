@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -13,11 +15,12 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
+from face3d_live.live.engine.face_batch import FaceBatch
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import SessionRenderers
 from face3d_live.regress.choose import OWN, load_regressor
 from face3d_live.regress.devices import cuda_available
-from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.estimate import Estimate, Estimator
 from face3d_live.regress.interface import FaceRegressor
 from face3d_live.render.pictures import resized_to_cover
 from face3d_live.render.renderer import Renderer
@@ -28,6 +31,9 @@ from face3d_live.typing import Device, Precision, Rgb
 
 #: After so long without a picture the tracker is given black ones, so that the face is lost and relaxes as usual.
 SILENT_SECONDS = 0.5
+#: Pictures that the network is given at once. On a processor more are not faster, and the first waits for the last.
+MAX_BATCH = {"cpu": 8}
+MAX_BATCH_GPU = 64
 
 
 @dataclass
@@ -40,6 +46,7 @@ class _Face:
     tracked: Tracked | None = None
     texture: str = "default"
     played: Tracked | None = None  # a take's frame, in place of a picture's
+    begun: FaceBatch | None = None  # of the picture that comes next
 
 
 class HeadPipeline:
@@ -53,6 +60,7 @@ class HeadPipeline:
         self._wanted = device, precision, regressor
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
+        self._network_thread = ThreadPoolExecutor(1, thread_name_prefix="network")
         if device == "cpu" or not cuda_available():  # a GPU's memory is for the engine that works
             self._load_network()
 
@@ -62,7 +70,10 @@ class HeadPipeline:
         threads = max(1, min(4, (os.cpu_count() or 1) // 2))
         self._network = network = load_regressor(regressor, self._head, device, precision, threads)
         self.device, self.precision = network.device, network.precision
+        self.max_batch = MAX_BATCH.get(self.device, MAX_BATCH_GPU)
         self._estimator = Estimator(network, self._head)
+        if self.device == "cuda":
+            self._estimator.fit_together("cuda")
         return network
 
     def start(self) -> None:
@@ -96,13 +107,27 @@ class HeadPipeline:
             self._free.append(face.texture)
             self._renderer.set_texture(np.zeros((4, 4, 4), np.uint8), face.texture)
 
+    def prepare(self, pictures: Mapping[str, Rgb]) -> None:
+        """Give the network the pictures of tracked faces; others are looked at one by one."""
+        faces = {session: self._faces[session] for session in pictures}
+        found = {session: face.tracker.request(pictures[session]) for session, face in faces.items()}
+        requests = {session: request for session, request in found.items() if request is not None}
+        if requests:
+            batch = FaceBatch(self._estimator, requests, self._network_thread)
+            for session in requests:
+                faces[session].begun = batch
+
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
         """Track and draw."""
         face = self._faces[session]
         start = perf_counter()
-        tracked = face.played if rgb is None and face.played is not None else self._track(face, rgb, t)
+        begun, face.begun = face.begun, None
+        if rgb is None and face.played is not None:
+            tracked = face.played
+        else:
+            tracked = self._track(face, rgb, t, begun.take(session) if begun is not None else None)
         middle = perf_counter()
-        image, cutout = self._draw(session, face, tracked, view)
+        image, cutout = self._draw(session, face, tracked, view) if view.picture else (None, None)
         end = perf_counter()
         ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}
         return Result(tracked.face, tracked.codes, tracked.seen, tracked.confidence, image, ms, cutout)
@@ -136,9 +161,9 @@ class HeadPipeline:
         except InputError as error:
             return CalibrationResult(error=error)
 
-    def _track(self, face: _Face, rgb: Rgb | None, t: float) -> Tracked:
+    def _track(self, face: _Face, rgb: Rgb | None, t: float, estimate: Estimate | None) -> Tracked:
         if rgb is not None:
-            face.tracked, face.t = face.tracker.update(rgb, t), t
+            face.tracked, face.t = face.tracker.update(rgb, t, estimate), t
             # A copy, because the server writes the next picture to this shared memory.
             face.picture = rgb.copy()
         elif face.tracked is None or t - face.t > SILENT_SECONDS:

@@ -108,11 +108,12 @@ class Failed:
 class Processed:
     """A frame is processed. `result` comes without its pictures; they lie in the shared memory.
 
-    cutout: whether the shared memory also holds the head on a transparent background.
+    image, cutout: whether the shared memory holds the avatar, and the head on a transparent background.
     """
 
     session: str
     result: Result
+    image: bool
     cutout: bool
 
 

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
 
-import numpy as np
-
 from face3d_live.checks import checked_finite
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
@@ -26,14 +24,12 @@ AVATAR_SIZE = 512
 #: The head's texture, as a session's keyframes give it, is a square of this many texels, RGBA.
 TEXTURE_SIZE = 512
 
-_NO_PICTURE: Rgb = np.empty((0, 0, 3), np.uint8)
-
 
 @dataclass(frozen=True)
 class ViewRequest:
     """How to draw a session's avatar. yaw, pitch: orbit in radians. zoom: 1 = the head fits the picture.
 
-    cutout: draw it on a transparent background as well.
+    cutout: draw it on a transparent background as well. picture: draw it at all; without, there are codes alone.
     """
 
     mode: Mode = "avatar"
@@ -41,6 +37,7 @@ class ViewRequest:
     pitch: float = 0.0
     zoom: float = 1.0
     cutout: bool = False
+    picture: bool = True
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ViewRequest:
@@ -60,22 +57,22 @@ class Result:
     """One processed picture: the only record of a frame's answer, from the pipeline to the observers of a session.
 
     face: a face was found. codes: smoothed and calibrated, what the streams send. raw: as estimated, for a snapshot.
-    confidence: 0..1. image: (AVATAR_SIZE, AVATAR_SIZE, 3) uint8 sRGB, row 0 = top. ms: wall-clock milliseconds by
-    stage, at least "track" and "render". cutout: (AVATAR_SIZE, AVATAR_SIZE, 4), on a transparent background, when the
-    view asked for it.
+    confidence: 0..1. image: (AVATAR_SIZE, AVATAR_SIZE, 3) uint8 sRGB, row 0 = top; None when the view asked for none.
+    ms: wall-clock milliseconds by stage, at least "track" and "render". cutout: (AVATAR_SIZE, AVATAR_SIZE, 4), on a
+    transparent background, when the view asked for it.
     """
 
     face: bool
     codes: HeadCodes
     raw: HeadCodes
     confidence: float
-    image: Rgb
+    image: Rgb | None
     ms: Mapping[str, float] = field(default_factory=dict)
     cutout: Rgb | None = None
 
     def without_pictures(self) -> Result:
-        """The same without its pictures, which travel in shared memory. image: (0, 0, 3)."""
-        return replace(self, image=_NO_PICTURE, cutout=None)
+        """The same without its pictures, which travel in shared memory."""
+        return replace(self, image=None, cutout=None)
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class Pipeline(Protocol):
 
     Making one loads what may wait in a process kept in reserve (`engine.child`): files, the network on a processor.
     device, precision: of the network, once it is started. A pipeline may say `drawn_by_cpu`: drawing then costs the
-    process's own processor time.
+    process's own processor time; and `max_batch`: how many pictures it works on together.
     """
 
     device: str
@@ -134,6 +131,12 @@ class Pipeline(Protocol):
 
     def close(self, session: str) -> None:
         """End a session and delete all data of its user. Unknown sessions are no error."""
+
+    def prepare(self, pictures: Mapping[str, Rgb]) -> None:
+        """Begin with pictures (H, W, 3) by their sessions, which are given to `process` next, while others are drawn.
+
+        What is computed for all of them together need not be finished on return.
+        """
 
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
         """Track and draw one picture (H, W, 3) taken at `t` seconds.

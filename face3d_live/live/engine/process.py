@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +30,8 @@ from face3d_live.live.engine.stored_avatar import read_descriptor
 
 logger = logging.getLogger(__name__)
 
+#: Pictures that are worked on together, where the pipeline does not say.
+MAX_BATCH = 8
 #: After so many failed frames in a row the process ends; the server then starts a new one.
 MAX_FAILURES = 10
 #: Exit status of an engine whose OpenGL context was lost. Whose picture that was says little about why.
@@ -64,7 +67,12 @@ def _check(result: Result) -> None:
 
 
 class Engine:
-    """Handles control messages at once, and frames so that each session gets its share of the time."""
+    """Handles control messages between frames, and frames so that each session gets its share of the time.
+
+    Frames that wait are taken as a batch (`Pipeline.prepare`). When half of a batch is done, the frames that have come
+    meanwhile are begun with, so that the network runs while the rest is drawn. A frame that comes when no other waits
+    is a batch of its own and is not prepared: that would only cost a change of threads.
+    """
 
     def __init__(self, connection: Connection, pipeline: Pipeline, progress: Progress) -> None:
         self._connection = connection
@@ -75,6 +83,9 @@ class Engine:
         self._numbers: dict[str, int] = {}
         self._avatars: dict[str, tuple[str, RenderBudget]] = {}  # session -> key of its avatar
         self._waiting = FairQueue()
+        self._batch, self._next = deque[m.ProcessFrame](), deque[m.ProcessFrame]()
+        self._batched = 0  # frames that the batch had at first
+        self._max_batch = int(getattr(pipeline, "max_batch", MAX_BATCH))
         self._failures = 0
         self._stopped = False
 
@@ -82,12 +93,39 @@ class Engine:
         """Until `Stop`. Raises EOFError or OSError when the server is gone, RuntimeError after `MAX_FAILURES`."""
         while not self._stopped:
             self._progress.beat()
-            if self._connection.poll(0.0 if self._waiting else IDLE_SECONDS):
+            busy = bool(self._waiting or self._batch or self._next)
+            if self._connection.poll(0.0 if busy else IDLE_SECONDS):
                 self._handle(self._connection.recv())
-            elif self._waiting:
-                self._process(self._waiting.pop())
+            elif busy:
+                self._step()
         for session in list(self._memories):
             self._close(session)
+
+    def _step(self) -> None:
+        """Process the next frame of the batch."""
+        if not self._batch:
+            self._batch, self._next = self._next or self._begin(), deque()
+            self._batched = len(self._batch)
+        if not self._next and self._waiting and 2 * len(self._batch) <= self._batched:
+            self._next = self._begin(beside=True)
+        self._process(self._batch.popleft())
+
+    def _begin(self, beside: bool = False) -> deque[m.ProcessFrame]:
+        """Take what waits as a batch. beside: there is something else to do meanwhile."""
+        frames = deque(self._waiting.pop() for _ in range(min(len(self._waiting), self._max_batch)))
+        pictures = {
+            frame.session: memory.view_input(frame.width, frame.height)
+            for frame in frames
+            if frame.width and (memory := self._memories.get(frame.session)) is not None
+        }
+        if len(pictures) > 1 or (pictures and beside):
+            self._progress.begin(0, "frame")
+            try:
+                self._pipeline.prepare(pictures)
+            except Exception:
+                logger.exception("a batch failed; its pictures are processed one by one")
+            self._progress.end()
+        return frames
 
     def _handle(self, message: object) -> None:
         match message:
@@ -131,6 +169,9 @@ class Engine:
 
     def _close(self, session: str) -> None:
         self._waiting.forget(session)
+        for frames in (self._batch, self._next):
+            for frame in [each for each in frames if each.session == session]:
+                frames.remove(frame)
         self._numbers.pop(session, None)
         self._avatars.pop(session, None)
         memory = self._memories.pop(session, None)
@@ -205,7 +246,8 @@ class Engine:
             else:
                 result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
             _check(result)
-            memory.write_output(result.image)
+            if result.image is not None:
+                memory.write_output(result.image)
             if result.cutout is not None:
                 memory.write_cutout(result.cutout)
         except GpuLostError:
@@ -220,5 +262,6 @@ class Engine:
         self._failures = 0
         ms = {**result.ms, "engine": 1000 * (perf_counter() - start)}
         answer = replace(result.without_pictures(), ms=ms)
-        self._connection.send(m.Processed(frame.session, answer, result.cutout is not None))
+        drawn = result.image is not None, result.cutout is not None
+        self._connection.send(m.Processed(frame.session, answer, *drawn))
         return float(result.ms.get("render", ms["engine"]))

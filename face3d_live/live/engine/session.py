@@ -54,7 +54,8 @@ class EngineSession:
     """Sends a session's frames to the engine: at most one is there and one waits here; a newer one replaces the latter.
 
     view: may be set at any time, holds from the next frame on. cutouts: how many observers want the avatar on a
-    transparent background. dropped, failed: counts of pictures.
+    transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. dropped, failed:
+    counts of pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
     in_engine: frames. calibrating: steps without an answer. opened: the present engine knows the session. texture: the
@@ -77,6 +78,7 @@ class EngineSession:
         self.number = number
         self.view = ViewRequest()
         self.cutouts = 0
+        self.wants_picture: Callable[[], bool] = lambda: True
         self.dropped = 0
         self.failed = 0
         self._link = link
@@ -150,7 +152,7 @@ class EngineSession:
         if frame.rgb is not None:
             self.memory.write_input(frame.rgb)
         self.waiting = None
-        view = replace(self.view, cutout=self.cutouts > 0)
+        view = replace(self.view, cutout=self.cutouts > 0, picture=self.wants_picture())
         if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes)):
             self.in_engine = frame
 
@@ -160,8 +162,9 @@ class EngineSession:
         if answer is None:
             self.failed += 1
             return frame, None
+        image = self.memory.read_output() if answer.image else None
         cutout = self.memory.read_cutout() if answer.cutout else None
-        return frame, replace(answer.result, image=self.memory.read_output(), cutout=cutout)
+        return frame, replace(answer.result, image=image, cutout=cutout)
 
     def open(self) -> bool:
         """Whether a ready engine knows the session: it is told, with the avatar and texture from before a restart."""

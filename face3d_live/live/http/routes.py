@@ -122,7 +122,7 @@ async def end_session(request: Request) -> Response:
 
 async def avatar(request: Request) -> Response:
     """The newest drawn picture as a JPEG, for sessions that no browser shows."""
-    image = session_of(request).avatar
+    image = await session_of(request).still()
     if image is None:
         raise ConflictError("no-avatar-yet", "the engine has drawn nothing yet: try again in a moment")
     jpeg = await asyncio.to_thread(cv2.imencode, ".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])

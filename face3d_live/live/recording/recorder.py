@@ -119,6 +119,11 @@ class Recorder:
         """Whether sound is recorded."""
         return self._sound is not None and not self._frames.ending
 
+    @property
+    def records_pictures(self) -> bool:
+        """Whether drawn pictures are recorded."""
+        return self._render is not None and not self._frames.ending
+
     def add_sound(self, samples: sound.Samples, t: float) -> None:
         """Sound that starts at `t`, session time. Never waits. What comes before the first frame is left out."""
         if self._sound is not None and self._origin is not None:

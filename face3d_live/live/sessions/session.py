@@ -28,6 +28,7 @@ from face3d_live.live.frame_rate import CameraRate
 from face3d_live.live.metrics import Metrics
 from face3d_live.live.rate_limiter import FrameRateCounter
 from face3d_live.live.recording.recorder import Recorder
+from face3d_live.live.sessions.notices import ENGINE_RESTARTED, QUARANTINED
 from face3d_live.live.sessions.observer import SessionFrame, SessionObserver
 from face3d_live.live.sessions.pending_calibrations import PendingCalibrations
 from face3d_live.live.sessions.texture_capture import FrameSelector, TextureCapture
@@ -44,19 +45,10 @@ class Portrait:
     codes: HeadCodes
 
 
+#: Seconds for which a session that nobody looks at is drawn after a still was asked for.
+STILL_SECONDS = 2.0
 #: Seconds from the notice to the end of a session that loses its place, so that the notice arrives.
 EXPEL_SECONDS = 1.0
-_QUARANTINED = {
-    Measure.AVATAR: (
-        "avatar-quarantined",
-        "This avatar stopped the engine and is not drawn again. You see your own head.",
-    ),
-    Measure.EVERYTHING: (
-        "session-reset",
-        "Something in this session stopped the engine. It goes on without its texture and calibration.",
-    ),
-    Measure.PLACE: ("session-quarantined", "This session stopped the engine again and again, and was ended."),
-}
 
 
 class Session:
@@ -80,6 +72,9 @@ class Session:
         self._hub = hub
         self._metrics = metrics
         self.engine = client.attach(self.id, self)
+        self.engine.wants_picture = self._wants_picture
+        self._picture: Rgb | None = None  # the newest drawn
+        self._still_until = 0.0  # monotonic seconds: a still is wanted
         self._texture_capture = texture_capture
         self._selector = FrameSelector(self.engine.set_texture)
         self._number = 0
@@ -154,10 +149,30 @@ class Session:
             await self._new_frame.wait()
         return None if self._closed else self.last
 
-    @property
-    def avatar(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
-        """The newest drawn picture; None before the first."""
-        return self.last.result.image if self.last is not None else None
+    async def still(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+        """The newest picture, drawn now where nobody else looks; None when none comes in `STILL_SECONDS`."""
+        if not self._wants_picture():
+            self._picture = None
+        self._still_until = time.monotonic() + STILL_SECONDS
+        try:
+            async with asyncio.timeout(STILL_SECONDS):
+                while self._picture is None:
+                    self.draw_again()
+                    if await self.next_frame(self.last.number if self.last is not None else 0) is None:
+                        break
+        except TimeoutError:
+            pass
+        return self._picture
+
+    def _wants_picture(self) -> bool:
+        """Whether anybody looks at this session: otherwise its codes are computed alone. Any thread."""
+        recorder = self._recorder
+        return (
+            self.observer is not None
+            or self.engine.cutouts > 0
+            or (recorder is not None and recorder.records_pictures)
+            or time.monotonic() < self._still_until
+        )
 
     async def calibrate(self, request: CalibrationRequest = NEUTRAL) -> CalibrationResult:
         """Calibrate: by default the current face becomes neutral."""
@@ -216,7 +231,7 @@ class Session:
         self.record(None)
         self.engine.close()
         self._hub.end(self.id)
-        self.portrait = None
+        self.portrait = self._picture = None
         self._selector.clear()
         self._metrics.sessions.dec()
         if self._number:
@@ -233,9 +248,12 @@ class Session:
         fresh = of.rgb is not None
         if fresh:
             self._counter.add(now)
+        if result.image is not None:
+            self._picture = result.image
         if of.rgb is not None and result.face:
             self.portrait = Portrait(of.rgb, result.raw)
-            self._texture_capture.add_frame(self._selector, of.rgb, result.raw, result.confidence)
+            if result.image is not None:
+                self._texture_capture.add_frame(self._selector, of.rgb, result.raw, result.confidence)
         fps, total_ms = self._counter.fps(now), 1000 * (now - of.arrived)
         self.last = SessionFrame(self._number, of.t, result, of.arrived, fresh, fps, total_ms)
         self._new_frame.set()
@@ -262,12 +280,11 @@ class Session:
         """Tell the observer why the avatar stood still, unless it was told more than that."""
         told, self._told = self._told, False
         if not told:
-            text = "The engine stopped and was started again. Your session and its calibration go on."
-            self.notify("engine-restarted", text)
+            self.notify("engine-restarted", ENGINE_RESTARTED)
 
     def on_quarantined(self, measure: Measure) -> None:
         """The engine died while it worked for this session: say what is gone."""
-        code, message = _QUARANTINED[measure]
+        code, message = QUARANTINED[measure]
         self._told = True
         self.notify(code, message)
         if measure is Measure.PLACE and not self._closed:

@@ -134,7 +134,8 @@ class Peer:
 
     def on_frame(self, frame: SessionFrame) -> None:
         """Send the avatar, and at most 15 times a second the numbers."""
-        self._avatar.push(frame.result.image, frame)
+        if frame.result.image is not None:  # else begun before this observer came
+            self._avatar.push(frame.result.image, frame)
         if self._control is None or not self._control.wants_frame():
             return
         result = frame.result

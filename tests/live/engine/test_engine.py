@@ -46,9 +46,9 @@ async def test_a_frame_comes_back_as_codes_and_picture():
 def test_a_result_crosses_the_process_border_without_its_pictures():
     picture = np.zeros((512, 512, 4), np.uint8)
     result = Result(True, HeadCodes(), HeadCodes(), 0.9, picture[..., :3], {"track": 1.0}, picture)
-    message = Processed("a", result.without_pictures(), cutout=True)
+    message = Processed("a", result.without_pictures(), image=True, cutout=True)
     assert len(pickle.dumps(message)) < 8192, "the socket holds many of them"
-    assert message.result.ms == result.ms and message.result.image.size == 0 and message.result.cutout is None
+    assert message.result.ms == result.ms and message.result.image is None and message.result.cutout is None
 
 
 async def test_the_view_reaches_the_renderer_without_a_new_picture():
@@ -229,3 +229,37 @@ def test_views_are_clamped():
     assert view.mode == "overlay" and view.pitch == -1.4 and view.zoom == 5
     assert view.yaw == pytest.approx(7 - 2 * np.pi)
     assert ViewRequest.from_message({}) == ViewRequest()
+
+
+async def test_an_overloaded_engine_drops_old_frames_and_keeps_every_session_alive():
+    """Six cameras at an engine that is too slow for one: each session gets answers, its newest picture among them."""
+    async with engine(live_fakes.slow_pipeline) as client:
+        ears = [Ear() for _ in range(6)]
+        sessions = [client.attach(f"s{i}", ear) for i, ear in enumerate(ears)]
+        number = 0
+        async for _ in beats(30):
+            number += 1
+            for session in sessions:
+                session.submit(grey(0.3 + 0.2 * (number % 2)), float(number))
+            if all(len(ear.results) >= 3 for ear in ears):
+                break
+        for session in sessions:
+            session.submit(grey(0.9), float(number + 1))
+        for ear, session in zip(ears, sessions, strict=True):
+            await ear.until(lambda ear=ear: ear.results[-1][1].t == number + 1)
+            times = [of.t for _, of in ear.results]
+            assert times == sorted(times) and session.dropped > 0 and session.failed == 0
+            assert ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.9, abs=0.01)
+        assert client.restarts == 0
+        assert max(len(ear.results) for ear in ears) <= 2 * min(len(ear.results) for ear in ears)
+
+
+async def test_what_nobody_looks_at_is_not_drawn():
+    async with engine() as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        session.wants_picture = lambda: False
+        session.submit(grey(0.5), 0.0)
+        await ear.until(lambda: ear.results)
+        result, _ = ear.results[0]
+        assert result.image is None and result.codes.expression[JAW] == pytest.approx(0.5, abs=0.01)
