@@ -11,10 +11,11 @@ import pytest
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
+from face3d_live.paths import WEB_CLIENT
 from face3d_live.regress import activation_ranges, weights
 from face3d_live.regress.crop import CROP_SIZE, Crop, crop_from_points
 from face3d_live.regress.devices import has_bf16, has_int8
-from face3d_live.regress.estimate import Estimator
+from face3d_live.regress.estimate import EstimateRequest, Estimator
 from face3d_live.regress.fit import FROM_NETWORK
 from face3d_live.regress.prediction import HEADS, Prediction, decode
 from face3d_live.regress.runtime import Regressor
@@ -22,6 +23,8 @@ from face3d_live.render.renderer import Renderer
 from face3d_live.rotations import from_euler
 from face3d_live.track.track_validation import validate_estimate
 from face3d_live.train.evaluate.metrics import landmark_errors
+from face3d_live.typing import Precision
+from face3d_live.video import Video
 
 
 def crops(count: int = 2) -> np.ndarray:
@@ -239,3 +242,24 @@ def test_a_prediction_that_is_not_finite_is_lost_and_no_error(head, name, bad):
     if not all(np.isfinite(part).all() for part in vars(prediction).values()):
         assert estimate.confidence == 0 and validate_estimate(estimate, None, 0.0, (64, 64)) == "lost"
     assert np.isfinite(estimate.codes.expression).all()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.slow
+def test_a_batch_equals_single_frames_up_to_rounding(head: Head, precision: Precision) -> None:
+    """The shipped network and its fit, in every other frame of the sample: one call for all, or one for each."""
+    if precision == "int8" and not has_int8():
+        pytest.skip("this processor gains nothing by int8")
+    estimator, camera = Estimator(Regressor.load("cpu", precision=precision), head), Camera.webcam(640, 480)
+    with Video.open(WEB_CLIENT / "sample" / "sample.mp4") as video:
+        frames = [rgb for i, (rgb, _) in enumerate(video) if i in (0, 40, 80)]
+    known = np.full(80, 0.1, np.float32)
+    requests = [
+        EstimateRequest(rgb, Crop(320 + 5 * i, 240, 130), camera, known if i else None) for i, rgb in enumerate(frames)
+    ]
+    for together, request in zip(estimator.estimate_all(requests), requests, strict=True):
+        alone = estimator.estimate(request.rgb, request.crop, camera, request.identity)
+        np.testing.assert_allclose(together.points_px, alone.points_px, atol=1e-3)
+        np.testing.assert_allclose(together.codes.expression, alone.codes.expression, atol=1e-4)
+        np.testing.assert_allclose(together.codes.rotation, alone.codes.rotation, atol=1e-5)
+        assert together.confidence == pytest.approx(alone.confidence, abs=1e-4)

@@ -473,6 +473,8 @@ async def test_a_file_plays_in_real_time_and_loops(tmp_path):
         assert 0.5 < (t[-1] - t[0]) / 2.5 < 1.6 and (np.diff(t) > 0).all()
         assert np.ptp(jaw) > 0.5 and (np.abs(np.diff(jaw)) > 0.4).sum() >= 4
         assert (await served.http.post(f"/api/sessions/{state['session']}/snapshot")).status_code == 200
+        session = served.live.sessions.get(state["session"])
+        assert session.last.result.image is None, "nobody looks, nothing is drawn"
         still = await served.http.get(f"/api/sessions/{state['session']}/avatar.jpg")
         picture = cv2.imdecode(np.frombuffer(still.content, np.uint8), cv2.IMREAD_COLOR)
         assert picture.shape == (512, 512, 3) and min(abs(picture.mean() / 255 - level) for level in (0.3, 0.9)) < 0.05
