@@ -1,4 +1,4 @@
-"""The frame rate of a camera, measured by its pictures' timestamps."""
+"""The frame rate of a camera: what it is asked for, and what its pictures' timestamps say."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ _PICTURES = 90
 _ENOUGH = 6
 #: A rate this near to a whole number is rounded to it, relative.
 _NEAR = 0.02
+
+
+#: Frames a second that the page asks the camera for, and where the machine has the time.
+USUAL_RATE, FAST_RATE = 30, 60
+#: With so many cores network, rendering and video of a frame take less than a sixtieth of a second together.
+FAST_CORES = 8
+
+
+def wanted_rate(device: str, cores: int) -> int:
+    """What a browser should ask its camera for. device: what the network runs on, "" before it is known."""
+    return FAST_RATE if device in ("cuda", "gpu") or cores >= FAST_CORES else USUAL_RATE
 
 
 class CameraRate:

@@ -12,6 +12,9 @@ scatter explains: root mean square over the 80 components above `FAR` and above 
 frames, for `PATIENCE` good frames in a row (`PATIENCE_NEW` when a new track has just begun, as then it is likelier).
 A face after `ABSENT` seconds without one is taken for another person.
 
+Frames are those of a camera of 30 a second: of a faster one each counts for its share of a thirtieth of a second
+(`frame_share`), of a slower one as a whole.
+
 The part of the face that 80 components cannot express is a running mean, too: `offset`, from the points of the fitted
 head to those of the network. It is added to the landmarks. The fit does not use it: subtracted from the points before
 the fit, it removed slow expressions as well (on held-out clips r fell by 0.04).
@@ -24,6 +27,7 @@ import numpy as np
 from face3d_live.codes import INDEX, N_SHAPE, N_TEXTURE, HeadCodes
 from face3d_live.head.points import N_POINTS
 from face3d_live.rotations import to_euler
+from face3d_live.track.filters import NOMINAL_STEP
 from face3d_live.track.smoothing import ramp
 from face3d_live.typing import AnyArray, Array
 
@@ -38,6 +42,11 @@ ABSENT = 4.0
 SLOWLY = 120.0  # frames of full weight that the offset remembers
 FARTHEST = 0.006  # metres: limit of a point's offset, per axis
 _JAW = INDEX["jawOpen"]
+
+
+def frame_share(dt: float) -> float:
+    """What a frame counts that comes `dt` seconds after the last: 1 at 30 a second and less, a half at 60."""
+    return min(1.0, dt / NOMINAL_STEP)
 
 
 def goodness(codes: HeadCodes, confidence: float) -> float:
@@ -74,25 +83,26 @@ class IdentityAverage:
             self.reset()
         self._recent = np.zeros(N_SHAPE, np.float32)
         self._recent_weight = 0.0
-        self._away = 0
+        self._away = 0.0
         self._patience = patience
 
-    def update(self, own: HeadCodes, confidence: float) -> None:
-        """Take in one frame: the network's own codes, and `confidence` 0..1 of them."""
+    def update(self, own: HeadCodes, confidence: float, share: float = 1.0) -> None:
+        """Take in one frame: the network's own codes, and `confidence` 0..1 of them. share: see `frame_share`."""
         weight = goodness(own, confidence)
         if weight < LEAST_WEIGHT:
             if self._weight == 0:  # until a good frame comes; better than the mean head
                 self.shape, self.texture, self.known = own.shape, own.texture, True
             return
-        self._compare(own.shape, weight)
+        self._compare(own.shape, weight, share)
         if not self.frozen:
-            self._average(own, weight)
+            self._average(own, weight * share)
 
-    def update_offset(self, point_offsets: AnyArray, codes: HeadCodes, confidence: float) -> None:
+    def update_offset(self, point_offsets: AnyArray, codes: HeadCodes, confidence: float, share: float = 1.0) -> None:
         """Take in a frame's offsets from the fitted head's points to the network's: (478, 3) metres, head frame."""
         weight = goodness(codes, confidence)
         if weight < LEAST_WEIGHT or not self.known:
             return
+        weight *= share
         self._offset_weight = min(self._offset_weight + weight, SLOWLY)
         step = np.float32(weight / max(self._offset_weight, weight + 10.0))  # small for the first frames
         self.offset = np.clip(self.offset + step * (point_offsets - self.offset), -FARTHEST, FARTHEST)
@@ -112,15 +122,16 @@ class IdentityAverage:
         self._scatter += weight * float(np.mean(step * (own.shape - self.shape)))
         self.known, self.frozen = True, self._weight >= ENOUGH
 
-    def _compare(self, shape: Array, weight: float) -> None:
+    def _compare(self, shape: Array, weight: float, share: float) -> None:
         """Update the mean of recent frames, and reset when it shows another person."""
-        self._recent_weight = self._recent_weight * (1 - 1 / RECENT) + weight
+        weight *= share
+        self._recent_weight = self._recent_weight * (1 - share / RECENT) + weight
         self._recent = self._recent + np.float32(weight / self._recent_weight) * (shape - self._recent)
         if not self.frozen:
             return
         distance = float(np.sqrt(np.mean((self._recent - self.shape) ** 2)))
         far = max(FAR, SPREADS * self.spread)
-        self._away = self._away + 1 if distance > far else 0
+        self._away = self._away + share if distance > far else 0.0
         if distance < far / 2:
             self._patience = PATIENCE  # the same person as before this track: no need to be quick any more
         if self._away >= self._patience:

@@ -25,7 +25,7 @@ from face3d_live.track.clock import FAMILIAR, FrameClock
 from face3d_live.track.crop_placement import anchored, centre_of, crop_from_detection, strayed
 from face3d_live.track.detector import SURE, Detection, Detector
 from face3d_live.track.detector_schedule import DetectorSchedule
-from face3d_live.track.identity import IdentityAverage
+from face3d_live.track.identity import IdentityAverage, frame_share
 from face3d_live.track.landmarks import N_LANDMARKS, Landmarks
 from face3d_live.track.observation import Observation
 from face3d_live.track.smoothing import RELAXED, FaceSmoother, relaxed
@@ -91,7 +91,7 @@ class Tracker:
         """Forget the face and the person; the calibration stays."""
         self._identity.reset()
         self._camera: Camera | None = None
-        self._clock = FrameClock()
+        self._clock, self._share = FrameClock(), 1.0
         self._shown = HeadCodes()
         self._shown_at = -RELAXED
         self._schedule = DetectorSchedule()
@@ -115,8 +115,10 @@ class Tracker:
         """
         begun = time.perf_counter()
         rgb, t = checked_rgb(rgb, "frame"), checked_finite(t, "t")
+        before = self._now
         if self._clock.advance(t):
             self._end_track()
+        self._share = frame_share(self._now - before)
         camera = self._camera_of(rgb)
         estimate = self._follow(rgb, camera, estimate) if self._previous is not None else None
         if self._previous is None:
@@ -164,7 +166,7 @@ class Tracker:
         self._previous: PreviousFrame | None = None
         self._recent: deque[tuple[float, HeadCodes]] = deque()
         self._asked = self._seen_at = self._believed = self._now
-        self._misses = 0
+        self._misses = 0.0
         self._smoother.reset()
 
     # --- with a track -------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class Tracker:
             face = detect_near_turned(self._detector, rgb, *box_of(self._previous.points), roll)
             self._asked = self._now
             if face is not None:
-                self._seen_at, self._misses = self._now, 0
+                self._seen_at, self._misses = self._now, 0.0
                 if verdict == "doubtful":
                     roll = stepped(face.midline_roll, roll)
                 # The points of a poor fit may drift away from the face from frame to frame.
@@ -192,7 +194,7 @@ class Tracker:
                     estimate = self._estimate(rgb, crop_from_detection(face, roll), camera)
                     verdict = validate_estimate(estimate, None, self._now, size)
             elif verdict == "doubtful":
-                self._misses += 1
+                self._misses += self._share
                 if self._misses < MAX_MISSES:
                     return None
                 verdict = "lost"
@@ -305,8 +307,8 @@ class Tracker:
 
     def _smoothed(self, estimate: FaceEstimate) -> HeadCodes:
         """The codes smoothed, with the averaged identity. Updates the identity, the candidates and the recent codes."""
-        self._identity.update(estimate.predicted, estimate.confidence)
-        self._identity.update_offset(estimate.point_offsets, estimate.codes, estimate.confidence)
+        self._identity.update(estimate.predicted, estimate.confidence, self._share)
+        self._identity.update_offset(estimate.point_offsets, estimate.codes, estimate.confidence, self._share)
         seen = estimate.codes
         if self._smooth:
             seen = seen.with_(shape=self._identity.shape, texture=self._identity.texture)

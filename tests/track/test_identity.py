@@ -7,7 +7,7 @@ import pytest
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.rotations import from_euler
-from face3d_live.track.identity import PATIENCE, PATIENCE_NEW, IdentityAverage, goodness
+from face3d_live.track.identity import PATIENCE, PATIENCE_NEW, IdentityAverage, frame_share, goodness
 
 RNG = np.random.default_rng(0)
 ALICE, BOB = RNG.normal(0, 0.8, 80).astype(np.float32), RNG.normal(0, 0.8, 80).astype(np.float32)
@@ -118,3 +118,22 @@ def test_whoever_comes_after_a_long_absence_is_another():
     watch(average, ALICE, 1, noise=0.0)
     assert average.known
     assert average.shape == pytest.approx(ALICE, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [15, 30, 60, 120])
+def test_an_identity_takes_its_time_at_any_rate(rate: int) -> None:
+    """Seconds until it is frozen, and until another person is noticed: at 60 frames a second as at 30."""
+    average, share = IdentityAverage(), frame_share(1 / rate)
+
+    def seconds(person: np.ndarray, done) -> float:
+        for i in range(20 * rate):
+            average.update(frame(person, 0.05, seed=i), 0.9, share)
+            if done():
+                return (i + 1) / rate
+        raise AssertionError("never")
+
+    frozen = seconds(ALICE, lambda: average.frozen)
+    noticed = seconds(BOB, lambda: not average.frozen)
+    slower = 2 if rate == 15 else 1  # as many frames, at least
+    assert frozen == pytest.approx(slower * 34 / 30, rel=0.05)
+    assert noticed == pytest.approx(slower * PATIENCE_NEW / 30 if noticed < 0.5 else slower * PATIENCE / 30, rel=0.25)

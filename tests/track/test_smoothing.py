@@ -227,3 +227,32 @@ def test_a_clock_that_stands_still_still_moves_the_face():
     for _ in range(60):
         out = smoother(HeadCodes(expression=expression(jawOpen=1.0)), 5.0)
     assert out.expression[INDEX["jawOpen"]] > 0.98
+
+
+def test_sixty_frames_a_second_are_smoothed_as_thirty():
+    """The same movement, with the same jitter in both: a blink, a turning head, a smile, seen at either rate."""
+
+    def shown(rate: int) -> np.ndarray:  # (90, 52 + 9 + 3) at 30 a second
+        smoother, out = FaceSmoother(), []
+        for i in range(3 * rate):
+            t = i / rate
+            shake = 0.01 * np.sin(2 * np.pi * 11 * t)
+            blink = lid(t, 1.5, 0.15)
+            smile = 0.4 + 0.3 * np.sin(2 * np.pi * 0.7 * t) + shake
+            codes = HeadCodes(
+                expression=expression(eyeBlinkLeft=blink, eyeBlinkRight=blink, mouthSmileLeft=smile),
+                rotation=from_euler(0.4 * np.sin(t) + shake, 0.1 * shake, 0),
+                translation=np.array([0.05 * np.sin(2 * t), 0, -0.6 - 0.02 * np.cos(t)]),
+            )
+            seen = smoother(codes, t)
+            if i % (rate // 30) == 0:
+                out.append(np.concatenate([seen.expression, seen.rotation.ravel(), seen.translation]))
+        return np.stack(out)
+
+    usual, fast = shown(30), shown(60)
+    apart = np.abs(usual - fast)[15:]
+    assert apart[:, 52:].max() < 0.02  # rotation and place
+    assert np.delete(apart, [*BLINK, INDEX["mouthSmileLeft"]], axis=1).max() < 0.05
+    assert apart[:, INDEX["mouthSmileLeft"]].max() < 0.05
+    peaks = usual[:, BLINK[0]].max(), fast[:, BLINK[0]].max()
+    assert peaks[1] == pytest.approx(peaks[0], abs=0.15) and peaks[1] > 0.6  # sampled at other moments

@@ -15,9 +15,9 @@ const TROUBLES = {
   insecure: { title: "camera.insecure", sample: "camera.insecure_cure", photo: "camera.insecure_cure_photo" },
 };
 
-/** @returns {Promise<MediaStream>} @throws {DOMException} */
-export async function openCamera() {
-  const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30, max: 30 }, facingMode: "user" };
+/** @param {number} rate frames a second, at most @returns {Promise<MediaStream>} @throws {DOMException} */
+export async function openCamera(rate) {
+  const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: rate, max: rate }, facingMode: "user" };
   return detailed(await openDevices({ audio: false, video }));
 }
 

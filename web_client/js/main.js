@@ -88,8 +88,8 @@ async function startCamera() {
   const mine = starting("camera");
   notice.show(phrase("camera.asking"), { busy: true });
   try {
-    const [stream, ice] = await Promise.all([openCamera(), iceServers()]);
-    start(mine, { stream, stop() {} }, ice);
+    const { ice, rate } = await connecting();
+    start(mine, { stream: await openCamera(rate), stop() {} }, ice);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     if (mine === turn) idle(cameraTrouble(error, "sample"));
@@ -100,7 +100,7 @@ async function startSample() {
   const mine = starting("sample");
   notice.show(phrase("session.connecting"), { busy: true });
   try {
-    const [sample, ice] = await Promise.all([openSample(), iceServers()]);
+    const [sample, { ice }] = await Promise.all([openSample(), connecting()]);
     start(mine, sample, ice);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
@@ -115,9 +115,14 @@ function starting(source) {
   return ++turn;
 }
 
-/** @returns {Promise<RTCIceServer[]>} that the server names; none where it does not answer, which the session will say */
-async function iceServers() {
-  return ask("GET", "api/ice").then((answer) => answer.iceServers ?? [], () => []);
+/**
+ * What the server names: ICE servers, and frames a second to ask the camera for. None where it does not answer, which the
+ * session will say.
+ * @returns {Promise<{ice: RTCIceServer[], rate: number}>}
+ */
+async function connecting() {
+  const answer = await ask("GET", "api/ice").catch(() => /** @type {Record<string, never>} */ ({}));
+  return { ice: answer.iceServers ?? [], rate: answer.frameRate ?? 30 };
 }
 
 /** @param {number} mine @param {import("./sample.js").Source} source what the server shall see @param {RTCIceServer[]} ice */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 
 import segno
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import NotFoundError
 from face3d_live.live.access import machine_addresses
+from face3d_live.live.frame_rate import wanted_rate
 from face3d_live.live.hosts import is_loopback, parse_ip
 from face3d_live.live.http.guard import hostname
 from face3d_live.live.http.requests import NO_STORE, live_of
@@ -19,9 +21,11 @@ from face3d_live.live.network import page_url
 
 
 async def ice(request: Request) -> JSONResponse:
-    """The STUN and TURN servers, as a browser's RTCPeerConnection takes them."""
-    servers = [server.for_page() for server in live_of(request).settings.ice_servers]
-    return JSONResponse({"iceServers": servers}, headers=NO_STORE)
+    """The STUN and TURN servers, as a browser's RTCPeerConnection takes them, and the rate to ask the camera for."""
+    live = live_of(request)
+    servers = [server.for_page() for server in live.settings.ice_servers]
+    rate = wanted_rate(live.engine.device, os.cpu_count() or 1)
+    return JSONResponse({"iceServers": servers, "frameRate": rate}, headers=NO_STORE)
 
 
 async def phone(request: Request) -> JSONResponse:

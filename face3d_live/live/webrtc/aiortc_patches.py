@@ -22,6 +22,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -63,16 +64,22 @@ except ImportError as error:
 #: bit/s. A 512x512 head at 30 fps looks clean from about 1.5 Mbit/s; below 0.8 it smears.
 START_BITRATE = 2_000_000
 MIN_BITRATE = 800_000
+#: Frames by which the rate is measured; frames a second, and from and to which rate the faster one holds.
+RATE_FRAMES, FAST_RATE, FAST_ABOVE, SLOW_BELOW = 31, 60, 48.0, 38.0
 #: Consent checks (RFC 7675) are answered within half a second or have failed; after so many failures in a row the other
 #: side is gone: 9 to 10 s. Where 20 % of the packets are lost, that many fail by chance once in a day.
 CONSENT_FAILURES, CONSENT_INTERVAL = 12, 0.25
 
 
 class LiveH264Encoder(H264Encoder):
-    """aiortc's packetiser with an x264 that is configured for low delay."""
+    """aiortc's packetiser with an x264 that is configured for low delay.
+
+    x264 gives each frame its share of the bitrate by the rate that it was told: 30, or 60 where frames come as fast.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._rate, self._times = MAX_FRAME_RATE, deque[float](maxlen=RATE_FRAMES)
         self.codec: av.VideoCodecContext | None = None
         self.target_bitrate = START_BITRATE
 
@@ -86,6 +93,7 @@ class LiveH264Encoder(H264Encoder):
         self._set_bitrate(max(bitrate, MIN_BITRATE))
 
     def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
+        self._measure(frame)
         # The base class creates a codec when it has none of the right size and bitrate, so it is given one. It is shown
         # only bitrate changes that are worth a new codec, which begins with a key frame.
         if self.codec is None or not self._fits(self.codec, frame):
@@ -98,16 +106,27 @@ class LiveH264Encoder(H264Encoder):
         setter: Any = vars(H264Encoder)["target_bitrate"].fset
         setter(self, bitrate)
 
+    def _measure(self, frame: av.VideoFrame) -> None:
+        """Choose the rate by the newest frames' times. Between the bounds it stays: a change costs a key frame."""
+        if frame.time is None:
+            return
+        self._times.append(frame.time)
+        spent = self._times[-1] - self._times[0]
+        if len(self._times) == RATE_FRAMES and spent > 0:
+            rate = (RATE_FRAMES - 1) / spent
+            faster, slower = rate > FAST_ABOVE, rate < SLOW_BELOW
+            self._rate = FAST_RATE if faster else MAX_FRAME_RATE if slower else self._rate
+
     def _fits(self, codec: av.VideoCodecContext, frame: av.VideoFrame) -> bool:
-        same_size = (frame.width, frame.height) == (codec.width, codec.height)
+        same_size = (frame.width, frame.height, self._rate) == (codec.width, codec.height, codec.framerate)
         return same_size and abs(self.target_bitrate / (codec.bit_rate or START_BITRATE) - 1) < 0.25
 
     def _open(self, width: int, height: int) -> av.VideoCodecContext:
         codec = av.CodecContext.create("libx264", "w")
         codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
         codec.bit_rate = self.target_bitrate
-        codec.framerate = Fraction(MAX_FRAME_RATE, 1)
-        codec.time_base = Fraction(1, MAX_FRAME_RATE)
+        codec.framerate = Fraction(self._rate, 1)
+        codec.time_base = Fraction(1, self._rate)
         # One thread: at this size a second one costs more in synchronisation than it saves, and the engine needs it.
         codec.thread_count = 1
         # VBV of half a second: it limits the burst of a key frame, which the network would queue.

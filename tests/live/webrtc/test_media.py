@@ -308,6 +308,21 @@ def test_the_h264_encoder_has_quick_settings_and_holds_its_bitrate():
     assert max(map(len, encoder.encode(next(_noise_frames(1)), force_keyframe=True)[0])) <= 1300
 
 
+def test_sixty_frames_a_second_take_the_bitrate_of_thirty():
+    """x264 divides the bitrate by the rate that it was told; told 30, it would send twice as much."""
+    encoder, sizes = aiortc_patches.LiveH264Encoder(), []
+    for i, frame in enumerate(_noise_frames(120)):
+        frame.pts, frame.time_base = 1500 * i, Fraction(1, 90_000)
+        sizes.append(sum(map(len, encoder.encode(frame)[0])))
+    assert encoder.codec.framerate == 60
+    assert 8 * 60 * np.mean(sizes[60:]) < 1.3 * aiortc_patches.START_BITRATE
+    codec = encoder.codec
+    for i, frame in enumerate(_noise_frames(40)):  # the camera slows down a little: no key frame for that
+        frame.pts, frame.time_base = 1500 * 120 + 2100 * i, Fraction(1, 90_000)
+        encoder.encode(frame)
+    assert encoder.codec is codec
+
+
 def test_the_h264_bitrate_moves_but_not_to_the_floor_and_not_for_trifles():
     encoder = aiortc_patches.LiveH264Encoder()
     frames = _noise_frames(6)
