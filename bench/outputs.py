@@ -22,7 +22,7 @@ import numpy as np
 from websockets.asyncio.server import serve
 
 from face3d_live.codes import HeadCodes
-from face3d_live.live.main import make_pipeline
+from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.live.outputs.address import KINDS, parse
 from face3d_live.live.outputs.manager import OutputManager
 from face3d_live.live.outputs.senders import make_encoder, prepare

@@ -19,11 +19,12 @@ import aiortc.clock
 import moderngl
 
 from face3d_live.live import main
+from face3d_live.live.engine import factory
 from face3d_live.live.engine.pipeline import Pipeline
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 HOUR = 3600.0
-_make_pipeline = main.make_pipeline
+_make_pipeline = factory.make_pipeline
 
 
 def make_pipeline(*arguments: Any) -> Pipeline:

@@ -16,7 +16,7 @@ import uvicorn
 
 from face3d_live.errors import Face3DError
 from face3d_live.live import logs
-from face3d_live.live.engine.pipeline import Pipeline
+from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, raise_descriptor_limit, server_options
 from face3d_live.live.limits import parse_limits
@@ -106,13 +106,6 @@ def running_on(device: Device, precision: Precision, regressor: str) -> dict[str
         "texture": functools.partial(tasks.fuse_texture, regressor=regressor),
         "studio": StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
     }
-
-
-def make_pipeline(device: Device, precision: Precision, regressor: str = OWN) -> Pipeline:
-    """Called in the engine process, the only one that imports the network and OpenGL."""
-    from face3d_live.live.engine.head_pipeline import HeadPipeline
-
-    return HeadPipeline(device, precision, regressor)
 
 
 async def _serve(settings: Settings, network: Network) -> int:

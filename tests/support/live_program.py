@@ -10,11 +10,12 @@ from typing import Any
 import live_fakes
 
 from face3d_live.live import main
+from face3d_live.live.engine.factory import make_pipeline
 
 
 def partial(function: Callable[..., Any], *arguments: Any, **options: Any) -> Callable[..., Any]:
     """`functools.partial`, but for what makes the pipeline."""
-    if function is main.make_pipeline:
+    if function is make_pipeline:
         return live_fakes.FakePipeline
     return functools.partial(function, *arguments, **options)
 

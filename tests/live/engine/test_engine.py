@@ -263,3 +263,14 @@ async def test_what_nobody_looks_at_is_not_drawn():
         await ear.until(lambda: ear.results)
         result, _ = ear.results[0]
         assert result.image is None and result.codes.expression[JAW] == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_engine_process_does_not_import_the_server():
+    """The pipeline's factory is imported in it, by the name of its module."""
+    code = """
+        import sys
+        from face3d_live.live.engine import factory, process
+        print(*{"starlette", "uvicorn", "aiortc", "av", "prometheus_client"} & set(sys.modules))
+    """
+    run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

@@ -12,6 +12,7 @@ from deep3d_support import DotDetector, dot_regressor, dotted
 from face3d_live.errors import AssetError
 from face3d_live.live import main
 from face3d_live.live.engine import head_pipeline
+from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.live.engine.head_pipeline import HeadPipeline
 from face3d_live.live.engine.pipeline import ViewRequest
 from face3d_live.track.detector import Detector
@@ -42,7 +43,7 @@ def test_the_engine_follows_a_face_with_it(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_engine_without_its_files_says_which(tmp_path) -> None:
     with pytest.raises(AssetError, match="deep3d-missing"):
-        main.make_pipeline("cpu", "auto", f"deep3d:{tmp_path}")
+        make_pipeline("cpu", "auto", f"deep3d:{tmp_path}")
 
 
 def test_the_servers_tasks_carry_the_regressor_to_their_processes() -> None:

@@ -27,7 +27,7 @@ from vts_mock import VTubeStudio
 from waiting import until
 
 from face3d_live.codes import ARKIT
-from face3d_live.live.main import make_pipeline
+from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.protocols import ifacialmocap, openseeface
 
 SAMPLE = Path(__file__).resolve().parents[3] / "web_client" / "sample"
