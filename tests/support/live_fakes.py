@@ -101,6 +101,21 @@ class WickedPipeline(FakePipeline):
             os._exit(7)
 
 
+class StagedPipeline(FakePipeline):
+    """Says when a picture is tracked, draws slowly, and keeps in the precision what was prepared while it drew."""
+
+    def prepare(self, pictures):
+        self.prepared = getattr(self, "prepared", 0) + len(pictures)
+
+    def process(self, session, rgb, t, view):
+        result = super().process(session, rgb, t, view)
+        before = getattr(self, "prepared", 0)
+        self.on_tracked()
+        take(0.03)
+        result.ms["prepared"] = float(getattr(self, "prepared", 0) - before)
+        return result
+
+
 def slow_pipeline():
     return FakePipeline(delay=0.1)
 

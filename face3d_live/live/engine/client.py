@@ -245,6 +245,10 @@ class EngineClient:
                 self.failure = AssetError(code, text)
             case m.Processed(session=name):
                 self._on_answer(name, message)
+            case m.Taken(session=name):
+                with self._link.lock:
+                    if (session := self._sessions.get(name)) is not None:
+                        session.on_taken()
             case m.FrameFailed(session=name, message=text):
                 logger.warning("session %s: a frame failed: %s", name, text)
                 self._on_answer(name, None)

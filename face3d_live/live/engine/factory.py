@@ -1,4 +1,4 @@
-"""Makes the engine's pipeline. A module of its own, as the engine process imports the factory's module: not the server."""
+"""Makes the engine's pipeline. A module of its own: the engine process imports it by its name, and not the server."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
@@ -58,6 +58,7 @@ class HeadPipeline:
         self._detector = Detector.load()
         self._network: FaceRegressor | None = None
         self._wanted = device, precision, regressor
+        self.on_tracked: Callable[[], None] = lambda: None
         self._faces: dict[str, _Face] = {}
         self._free: list[str] = []
         self._network_thread = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -127,6 +128,7 @@ class HeadPipeline:
         else:
             tracked = self._track(face, rgb, t, begun.take(session) if begun is not None else None)
         middle = perf_counter()
+        self.on_tracked()
         image, cutout = self._draw(session, face, tracked, view) if view.picture else (None, None)
         end = perf_counter()
         ms = {"track": 1000 * (middle - start), "render": 1000 * (end - middle)}

@@ -1,7 +1,7 @@
 """The messages between the server and the engine process, pickled over a socket pair.
 
 Every message is small, because pictures and textures lie in the session's `SharedFrameMemory`. A session has at most
-one `ProcessFrame` without an answer (see `engine.session`). A thread writes them (`engine.outbox`), so that an engine
+two `ProcessFrame`s without an answer (see `engine.session`). A thread writes them (`engine.outbox`), so that an engine
 that reads nothing blocks nobody.
 """
 
@@ -44,6 +44,7 @@ class ProcessFrame:
     """Process the picture in the shared memory. Always answered, by `Processed` or `FrameFailed`.
 
     width, height: of the picture, pixels; width 0 means that there is none: draw `codes`, or draw the last frame again.
+    place: where the answer's pictures go, 0 or 1.
     """
 
     session: str
@@ -52,6 +53,7 @@ class ProcessFrame:
     t: float
     view: ViewRequest
     codes: HeadCodes | None = None
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,13 @@ class Failed:
 
     code: str
     message: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The picture that was sent last is not needed any more: the one that waits may follow before the answer."""
+
+    session: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ of the frozen dataclasses below. Pictures cross it in shared memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
 
@@ -122,6 +122,8 @@ class Pipeline(Protocol):
 
     device: str
     precision: str
+    on_tracked: Callable[[], None]
+    """Set by the engine; `process` may call it between tracking and drawing, when it needs the picture no more."""
 
     def start(self) -> None:
         """Take OpenGL and the GPU, and compile what the first picture would wait for. Called once, before `open`."""

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from time import perf_counter, process_time
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 #: Pictures that are worked on together, where the pipeline does not say.
 MAX_BATCH = 8
+#: How long a picture may take from the server's memory to here, where one waits.
+NEXT_SECONDS = 0.003
 #: After so many failed frames in a row the process ends; the server then starts a new one.
 MAX_FAILURES = 10
 #: Exit status of an engine whose OpenGL context was lost. Whose picture that was says little about why.
@@ -69,9 +72,10 @@ def _check(result: Result) -> None:
 class Engine:
     """Handles control messages between frames, and frames so that each session gets its share of the time.
 
-    Frames that wait are taken as a batch (`Pipeline.prepare`). When half of a batch is done, the frames that have come
-    meanwhile are begun with, so that the network runs while the rest is drawn. A frame that comes when no other waits
-    is a batch of its own and is not prepared: that would only cost a change of threads.
+    Frames that wait are taken as a batch (`Pipeline.prepare`). When half of a batch is tracked, the frames that have
+    come meanwhile are begun with, so that the network runs while the rest is drawn; a session alone is asked for its
+    next picture then, if there is one already. A frame that comes when nothing else is to be done is not prepared:
+    that would only cost a change of threads.
     """
 
     def __init__(self, connection: Connection, pipeline: Pipeline, progress: Progress) -> None:
@@ -86,6 +90,7 @@ class Engine:
         self._batch, self._next = deque[m.ProcessFrame](), deque[m.ProcessFrame]()
         self._batched = 0  # frames that the batch had at first
         self._max_batch = int(getattr(pipeline, "max_batch", MAX_BATCH))
+        self._inbox: deque[tuple[object, int | None]] = deque()  # messages that came while a frame was processed
         self._failures = 0
         self._stopped = False
 
@@ -93,9 +98,11 @@ class Engine:
         """Until `Stop`. Raises EOFError or OSError when the server is gone, RuntimeError after `MAX_FAILURES`."""
         while not self._stopped:
             self._progress.beat()
-            busy = bool(self._waiting or self._batch or self._next)
-            if self._connection.poll(0.0 if busy else IDLE_SECONDS):
-                self._handle(self._connection.recv())
+            busy = bool(self._inbox or self._waiting or self._batch or self._next)
+            if self._inbox:
+                self._handle(*self._inbox.popleft())
+            elif self._connection.poll(0.0 if busy else IDLE_SECONDS):
+                self._handle(*self._receive())
             elif busy:
                 self._step()
         for session in list(self._memories):
@@ -106,12 +113,10 @@ class Engine:
         if not self._batch:
             self._batch, self._next = self._next or self._begin(), deque()
             self._batched = len(self._batch)
-        if not self._next and self._waiting and 2 * len(self._batch) <= self._batched:
-            self._next = self._begin(beside=True)
         self._process(self._batch.popleft())
 
     def _begin(self, beside: bool = False) -> deque[m.ProcessFrame]:
-        """Take what waits as a batch. beside: there is something else to do meanwhile."""
+        """Take what waits as a batch. beside: while a frame is being processed."""
         frames = deque(self._waiting.pop() for _ in range(min(len(self._waiting), self._max_batch)))
         pictures = {
             frame.session: memory.view_input(frame.width, frame.height)
@@ -119,20 +124,42 @@ class Engine:
             if frame.width and (memory := self._memories.get(frame.session)) is not None
         }
         if len(pictures) > 1 or (pictures and beside):
-            self._progress.begin(0, "frame")
             try:
                 self._pipeline.prepare(pictures)
             except Exception:
                 logger.exception("a batch failed; its pictures are processed one by one")
-            self._progress.end()
         return frames
 
-    def _handle(self, message: object) -> None:
+    def _look_ahead(self, frame: m.ProcessFrame) -> None:
+        """A frame is tracked and will be drawn: begin with the next ones, once half of the batch is done."""
+        if self._next or 2 * len(self._batch) > self._batched:
+            return
+        memory = self._memories.get(frame.session)
+        if not self._waiting and not self._batch and memory is not None and memory.newer_waits:
+            self._connection.send(m.Taken(frame.session))
+            until = perf_counter() + NEXT_SECONDS
+            while not (self._waiting or self._inbox) and self._connection.poll(max(0.0, until - perf_counter())):
+                message, fd = self._receive()
+                if isinstance(message, m.ProcessFrame):
+                    self._waiting.put(message)
+                else:  # it must not change what is being drawn
+                    self._inbox.append((message, fd))
+        if self._waiting:
+            self._next = self._begin(beside=True)
+
+    def _receive(self) -> tuple[object, int | None]:
+        """The next message, and the descriptor that follows it."""
+        message = self._connection.recv()
+        follows = isinstance(message, m.Open) or (isinstance(message, m.ShowAvatar) and message.key is not None)
+        return message, recv_handle(self._connection) if follows else None
+
+    def _handle(self, message: object, fd: int | None) -> None:
         match message:
             case m.ProcessFrame(session=session):
                 self._waiting.put(message)
             case m.Open(session=session, state=state, number=number):
-                self._memories[session] = SharedFrameMemory(recv_handle(self._connection))
+                assert fd is not None
+                self._memories[session] = SharedFrameMemory(fd)
                 self._numbers[session] = number
                 with self._working(session, "open"):
                     self._open(session, state)
@@ -146,7 +173,6 @@ class Engine:
                 with self._working(session, "texture"):
                     self._set_texture(session)
             case m.ShowAvatar(session=session, key=key):
-                fd = recv_handle(self._connection) if key is not None else None
                 with self._working(session, "avatar"):
                     self._show_avatar(session, key, read_descriptor(fd) if fd is not None else b"")
             case m.Stop():
@@ -214,6 +240,7 @@ class Engine:
 
     def _process(self, frame: m.ProcessFrame) -> None:
         start, used = perf_counter(), process_time()
+        self._pipeline.on_tracked = partial(self._look_ahead, frame)
         with self._working(frame.session, "frame"):
             seconds = self._answer(frame) / 1000
         used = process_time() - used
@@ -247,9 +274,9 @@ class Engine:
                 result = self._pipeline.process(frame.session, rgb, frame.t, frame.view)
             _check(result)
             if result.image is not None:
-                memory.write_output(result.image)
+                memory.write_output(result.image, frame.place)
             if result.cutout is not None:
-                memory.write_cutout(result.cutout)
+                memory.write_cutout(result.cutout, frame.place)
         except GpuLostError:
             raise  # the next picture would be no better
         except Exception as error:

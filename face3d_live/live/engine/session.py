@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -12,7 +13,7 @@ from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.quarantine import Measure
-from face3d_live.live.engine.shared_memory import SharedFrameMemory
+from face3d_live.live.engine.shared_memory import PLACES, SharedFrameMemory
 from face3d_live.live.engine.stored_avatar import StoredAvatar
 from face3d_live.typing import Rgb
 
@@ -51,16 +52,20 @@ class Listener(Protocol):
 
 
 class EngineSession:
-    """Sends a session's frames to the engine: at most one is there and one waits here; a newer one replaces the latter.
+    """Sends a session's frames to the engine. One waits here at most: a newer one replaces it.
+
+    One is in the engine; a second follows before the first is answered when the engine has taken that one's picture
+    (`messages.Taken`), so that it is tracked while the first is drawn.
 
     view: may be set at any time, holds from the next frame on. cutouts: how many observers want the avatar on a
     transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. dropped, failed:
     counts of pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
-    in_engine: frames. calibrating: steps without an answer. opened: the present engine knows the session. texture: the
-    newest one. texture_waits: the engine has not been given it. texture_in_engine: it is not acknowledged. avatar:
-    shown instead of the own head.
+    in_engine: frames, the latter with the places of their answers. taken: the camera picture's memory is free.
+    calibrating: steps without an answer. opened: the present engine knows the session. texture: the newest one.
+    texture_waits: the engine has not been given it. texture_in_engine: it is not acknowledged. avatar: shown instead of
+    the own head.
     """
 
     def __init__(
@@ -87,7 +92,8 @@ class EngineSession:
         self.memory = SharedFrameMemory()
         self.saved = saved
         self.waiting: Submitted | None = None
-        self.in_engine: Submitted | None = None
+        self.in_engine: deque[tuple[Submitted, int]] = deque()
+        self.taken = True
         self.opened = False
         self.calibrating: set[str] = set()
         self.texture: Rgb | None = None
@@ -99,7 +105,7 @@ class EngineSession:
     @property
     def idle(self) -> bool:
         """No frame is being processed, and none waits."""
-        return self.in_engine is None and self.waiting is None
+        return not self.in_engine and self.waiting is None
 
     def submit(self, rgb: Rgb | None, t: float, arrived: float | None = None, codes: HeadCodes | None = None) -> None:
         """Send a picture, or replace the one that waits. The array must not be changed afterwards. None draws again."""
@@ -109,6 +115,8 @@ class EngineSession:
                 self.dropped += 1
             self.waiting = frame
             self.send_waiting()
+            if not self.closed:
+                self.memory.newer_waits = self.waiting is not None and rgb is not None
 
     def calibrate(self, request: CalibrationRequest = NEUTRAL) -> None:
         """Ask for a calibration; `Listener.on_calibrated` answers. A step in progress is not sent a second time."""
@@ -139,31 +147,42 @@ class EngineSession:
             if not self._link.withdraw(self.name) and self.opened:
                 self._link.send(m.Close(self.name))
             self.memory.close()
-            self.waiting = self.in_engine = self.avatar = None
+            self.in_engine.clear()
+            self.waiting = self.avatar = None
 
     # --- under the link's lock ---------------------------------------------------------------------------------------
 
     def send_waiting(self) -> None:
-        """Send the waiting frame if the engine has none of this session."""
+        """Send the waiting frame if the engine has none of this session, or has taken the one that it has."""
         frame = self.waiting
-        if frame is None or self.in_engine is not None or self.closed or not self.open():
+        busy = not self.taken or len(self.in_engine) >= PLACES
+        if frame is None or busy or self.closed or not self.open():
             return
         height, width = frame.rgb.shape[:2] if frame.rgb is not None else (0, 0)
         if frame.rgb is not None:
             self.memory.write_input(frame.rgb)
         self.waiting = None
+        self.memory.newer_waits = False
+        place = 1 - self.in_engine[-1][1] if self.in_engine else 0
         view = replace(self.view, cutout=self.cutouts > 0, picture=self.wants_picture())
-        if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes)):
-            self.in_engine = frame
+        if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes, place)):
+            self.in_engine.append((frame, place))
+            self.taken = False
+
+    def on_taken(self) -> None:
+        """The picture in the shared memory is not needed any more."""
+        self.taken = True
+        self.send_waiting()
 
     def take_answer(self, answer: m.Processed | None) -> tuple[Submitted | None, Result | None]:
         """The frame that was in the engine and its result with pictures. answer None: the frame failed."""
-        frame, self.in_engine = self.in_engine, None
+        frame, place = self.in_engine.popleft() if self.in_engine else (None, 0)
+        self.taken = self.taken or not self.in_engine
         if answer is None:
             self.failed += 1
             return frame, None
-        image = self.memory.read_output() if answer.image else None
-        cutout = self.memory.read_cutout() if answer.cutout else None
+        image = self.memory.read_output(place) if answer.image else None
+        cutout = self.memory.read_cutout(place) if answer.cutout else None
         return frame, replace(answer.result, image=image, cutout=cutout)
 
     def open(self) -> bool:
@@ -179,7 +198,8 @@ class EngineSession:
 
     def lose_engine(self) -> None:
         """The process is gone with its frame. Calibration, texture and avatar are kept for the next one."""
-        self.in_engine = None
+        self.in_engine.clear()
+        self.taken = True
         self.opened = False
         self.calibrating.clear()
         self.texture_in_engine = False

@@ -3,9 +3,9 @@
 The memory is anonymous (`memfd_create`) and reaches the engine process as a file descriptor. It has no name in any file
 system, so nothing has to be unlinked: the kernel frees it with the last process that maps it, also after a crash.
 
-There are no locks; the messages decide who may access what. A session has at most one frame in the engine. From
-`ProcessFrame` until its answer the engine owns the picture regions, at all other times the server does. The texture's
-region likewise belongs to the engine from `SetTexture` until `TextureSet`.
+There are no locks; the messages decide who may access what. From `ProcessFrame` until its answer the engine owns the
+frame's place for the answer, and until `Taken` or the answer, whichever comes first, the camera picture; at all other
+times the server does. The texture's region likewise belongs to the engine from `SetTexture` until `TextureSet`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _INPUT_BYTES = MAX_SIDE * MAX_SIDE * 3
 _OUTPUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 3
 _TEXTURE_BYTES = TEXTURE_SIZE * TEXTURE_SIZE * 4
 _CUTOUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 4
-_BYTES = _INPUT_BYTES + _OUTPUT_BYTES + _TEXTURE_BYTES + _CUTOUT_BYTES
+#: Of answers: while the server copies one picture, the next is drawn beside it.
+PLACES = 2
+_FLAGS = 64
+_BYTES = _FLAGS + _INPUT_BYTES + _TEXTURE_BYTES + PLACES * (_OUTPUT_BYTES + _CUTOUT_BYTES)
 
 
 class SharedFrameMemory:
@@ -36,10 +39,10 @@ class SharedFrameMemory:
         if fd is None:
             os.ftruncate(self.fd, _BYTES)
         self._map = mmap.mmap(self.fd, _BYTES)
-        self._input = np.frombuffer(self._map, np.uint8, _INPUT_BYTES)
-        self._output = np.frombuffer(self._map, np.uint8, _OUTPUT_BYTES, _INPUT_BYTES)
-        self._texture = np.frombuffer(self._map, np.uint8, _TEXTURE_BYTES, _INPUT_BYTES + _OUTPUT_BYTES)
-        self._cutout = np.frombuffer(self._map, np.uint8, _CUTOUT_BYTES, _BYTES - _CUTOUT_BYTES)
+        whole, sides = np.frombuffer(self._map, np.uint8), (PLACES, AVATAR_SIZE, AVATAR_SIZE)
+        parts = (_FLAGS, _INPUT_BYTES, _TEXTURE_BYTES, PLACES * _OUTPUT_BYTES, PLACES * _CUTOUT_BYTES)
+        self._flags, self._input, self._texture, output, cutout = np.split(whole, np.cumsum(parts)[:-1])
+        self._output, self._cutout = output.reshape(*sides, 3), cutout.reshape(*sides, 4)
 
     def write_input(self, rgb: Rgb) -> None:  # (H, W, 3)
         """Copy a picture in. Raises ValueError when it is too large."""
@@ -51,21 +54,30 @@ class SharedFrameMemory:
         """The picture, without a copy. Valid until the frame is answered."""
         return self._input[: height * width * 3].reshape(height, width, 3)
 
-    def write_output(self, rgb: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    @property
+    def newer_waits(self) -> bool:
+        """Whether the server has a newer picture: a hint, which the server writes at any time."""
+        return bool(self._flags[0])
+
+    @newer_waits.setter
+    def newer_waits(self, waits: bool) -> None:
+        self._flags[0] = waits
+
+    def write_output(self, rgb: Rgb, place: int) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """Copy an avatar in."""
-        self._output.reshape(AVATAR_SIZE, AVATAR_SIZE, 3)[...] = rgb
+        self._output[place] = rgb
 
-    def read_output(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    def read_output(self, place: int) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """A copy of the avatar."""
-        return self._output.reshape(AVATAR_SIZE, AVATAR_SIZE, 3).copy()
+        return self._output[place].copy()
 
-    def write_cutout(self, rgba: Rgb) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+    def write_cutout(self, rgba: Rgb, place: int) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
         """Copy an avatar on a transparent background in."""
-        self._cutout.reshape(AVATAR_SIZE, AVATAR_SIZE, 4)[...] = rgba
+        self._cutout[place] = rgba
 
-    def read_cutout(self) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+    def read_cutout(self, place: int) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
         """A copy of the avatar on a transparent background."""
-        return self._cutout.reshape(AVATAR_SIZE, AVATAR_SIZE, 4).copy()
+        return self._cutout[place].copy()
 
     def write_texture(self, rgba: Rgb) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
         """Copy a texture in."""
@@ -79,7 +91,7 @@ class SharedFrameMemory:
         """Unmap the memory and close the descriptor. Idempotent."""
         if self.fd < 0:
             return
-        del self._input, self._output, self._texture, self._cutout
+        del self._flags, self._input, self._output, self._texture, self._cutout
         try:
             self._map.close()
         except BufferError:

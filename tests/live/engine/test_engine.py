@@ -274,3 +274,36 @@ def test_the_engine_process_does_not_import_the_server():
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+async def test_the_next_picture_is_begun_while_one_is_drawn():
+    """One session, a camera faster than the engine: in order, the newest, and each answer of its own picture."""
+    async with engine(live_fakes.StagedPipeline) as client:
+        ear = Ear()
+        session = client.attach("a", ear)
+        async for i in beats(200):
+            session.submit(grey(0.1 + 0.005 * (i % 100)), i / 200)
+            if len(ear.results) >= 12:
+                break
+        last = i
+        await ear.until(lambda: ear.results[-1][1].t == last / 200)
+        times = [of.t for _, of in ear.results]
+        assert times == sorted(set(times)) and session.dropped == last + 1 - len(times)
+        for result, of in ear.results:
+            level = 0.1 + 0.005 * (round(200 * of.t) % 100)
+            assert result.codes.expression[JAW] == pytest.approx(level, abs=0.01)
+            assert abs(int(result.image[256, 256, 0]) - 255 * level) < 2
+        assert sum(result.ms["prepared"] for result, _ in ear.results) >= 6
+        # What is calibrated or closed while a picture is drawn waits for its turn.
+        session.submit(grey(0.5), 100.0)
+        session.submit(grey(0.5), 101.0)
+        session.calibrate()
+        await ear.until(lambda: ear.calibrations)
+        assert ear.calibrations[0].ok
+        session.submit(grey(0.5), 102.0)
+        session.submit(grey(0.5), 103.0)
+        session.close()
+        other = client.attach("b", ear)
+        other.submit(grey(0.7), 200.0)
+        await ear.until(lambda: ear.results[-1][1].t == 200.0)
+        assert client.restarts == 0
