@@ -42,7 +42,20 @@ class Job:
 
 
 JOBS = (
-    Job("tests", ("-m", "pytest", "tests/scripts/test_cuda.py", "-q", "-rs", "-p", "no:cacheprovider"), 120),
+    Job(
+        "tests",
+        (
+            "-m",
+            "pytest",
+            "tests/scripts/test_cuda.py",
+            "tests/regress/test_torch_fit.py",
+            "-q",
+            "-rs",
+            "-p",
+            "no:cacheprovider",
+        ),
+        120,
+    ),
     Job("network, CUDA", ("bench/regress.py", "--device", "cuda"), 40, cuda=True),
     Job("network, CPU", ("bench/regress.py", "--device", "cpu", "--threads", "2", "--frames", "50"), 60),
     Job("pictures", ("bench/render.py", "--frames", "20"), 90),
