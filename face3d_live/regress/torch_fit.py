@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -20,7 +21,6 @@ from face3d_live.regress.fit import EFFECTIVE, MODEL_ERROR, Fit, Fitter
 from face3d_live.regress.gauss_newton import POSE, updated_codes
 from face3d_live.typing import AnyArray
 
-Tensor = torch.Tensor
 _ROUNDS = 12
 
 
@@ -54,7 +54,7 @@ class TorchFitter:
 
         points, sigma = tensor(list(points_px)), tensor(list(sigma_px))
         shape, expression = tensor([c.shape for c in inits]), tensor([c.expression for c in inits])
-        lens = tensor([(c.focal, c.width / 2, c.height / 2) for c in cameras])
+        lens = tensor([np.array([c.focal, c.width / 2, c.height / 2]) for c in cameras])
         basis = self._expression.repeat(len(inits), 1, 1, 1)  # (B, 52, 3, 478)
         for i, channel in enumerate(BLINKS):
             basis[:, channel] += (shape @ self._blink[i]).view(-1, *self._mean.shape)

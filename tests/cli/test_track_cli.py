@@ -99,7 +99,7 @@ def test_an_existing_file_survives_a_failure(tmp_path):
     video = write_video(tmp_path / "a.mp4", LEVELS)
 
     class Failing(Tracker):
-        def update(self, rgb, t):
+        def update(self, rgb, t, estimate=None):
             raise RuntimeError("no")
 
     world = Bright()

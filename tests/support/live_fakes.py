@@ -6,6 +6,7 @@ grey of the same brightness (a colour that survives video coding), and black fra
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,10 @@ from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.errors import AssetError, ConflictError, GpuLostError, InputError
 from face3d_live.export.bundle import zip_bytes
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
+
+
+def nothing():
+    """The engine has not said what to do."""
 
 
 @dataclass
@@ -27,6 +32,7 @@ class FakePipeline:
     neutral: dict[str, float] = field(default_factory=dict)
     level: dict[str, float] = field(default_factory=dict)
     skin: dict[str, float] = field(default_factory=dict)
+    on_tracked: Callable[[], None] = nothing
 
     def start(self):
         """There is nothing to wait for."""
@@ -102,17 +108,19 @@ class WickedPipeline(FakePipeline):
 
 
 class StagedPipeline(FakePipeline):
-    """Says when a picture is tracked, draws slowly, and keeps in the precision what was prepared while it drew."""
+    """Says when a picture is tracked, draws slowly, and tells how many pictures were prepared while it drew."""
+
+    prepared = 0
 
     def prepare(self, pictures):
-        self.prepared = getattr(self, "prepared", 0) + len(pictures)
+        self.prepared += len(pictures)
 
     def process(self, session, rgb, t, view):
         result = super().process(session, rgb, t, view)
-        before = getattr(self, "prepared", 0)
+        before = self.prepared
         self.on_tracked()
         take(0.03)
-        result.ms["prepared"] = float(getattr(self, "prepared", 0) - before)
+        result.ms["prepared"] = float(self.prepared - before)
         return result
 
 

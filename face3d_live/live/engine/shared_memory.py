@@ -69,7 +69,7 @@ class SharedFrameMemory:
 
     def read_output(self, place: int) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
         """A copy of the avatar."""
-        return self._output[place].copy()
+        return np.array(self._output[place])
 
     def write_cutout(self, rgba: Rgb, place: int) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
         """Copy an avatar on a transparent background in."""
@@ -77,7 +77,7 @@ class SharedFrameMemory:
 
     def read_cutout(self, place: int) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
         """A copy of the avatar on a transparent background."""
-        return self._cutout[place].copy()
+        return np.array(self._cutout[place])
 
     def write_texture(self, rgba: Rgb) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
         """Copy a texture in."""

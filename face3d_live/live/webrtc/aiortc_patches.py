@@ -118,8 +118,8 @@ class LiveH264Encoder(H264Encoder):
             self._rate = FAST_RATE if faster else MAX_FRAME_RATE if slower else self._rate
 
     def _fits(self, codec: av.VideoCodecContext, frame: av.VideoFrame) -> bool:
-        same_size = (frame.width, frame.height, self._rate) == (codec.width, codec.height, codec.framerate)
-        return same_size and abs(self.target_bitrate / (codec.bit_rate or START_BITRATE) - 1) < 0.25
+        same = (frame.width, frame.height) == (codec.width, codec.height) and codec.framerate == self._rate
+        return same and abs(self.target_bitrate / (codec.bit_rate or START_BITRATE) - 1) < 0.25
 
     def _open(self, width: int, height: int) -> av.VideoCodecContext:
         codec = av.CodecContext.create("libx264", "w")

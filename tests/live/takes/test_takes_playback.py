@@ -268,8 +268,7 @@ async def test_a_take_goes_before_the_camera_and_gives_way_again(tmp_path, monke
         await until(lambda: 0.9 in jaw())
         for _ in range(8):
             assert await until(jaw) == {0.9}
-        await until(lambda: served.live.sessions.get(started["session"]).avatar is not None)
-        drawn = served.live.sessions.get(started["session"]).avatar
+        drawn = await served.live.sessions.get(started["session"]).still()
         assert drawn.mean() / 255 == pytest.approx(0.9, abs=0.05)
         await served.http.delete("/api/playing")
         jaw()
