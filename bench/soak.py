@@ -329,7 +329,7 @@ def main() -> None:
     parser.add_argument("--gap", type=float, default=0.5, help="seconds that the others may be without a picture")
     parser.add_argument("--back", type=float, default=3.0, help="seconds until the own session is back")
     parser.add_argument("--hung", type=float, default=5.0, help="the same after the engine was stopped")
-    parser.add_argument("--pause", type=float, default=1.0, help="seconds between faults")
+    parser.add_argument("--pause", type=float, default=3.0, help="seconds between faults")
     raise SystemExit(asyncio.run(run(parser.parse_args())))
 
 

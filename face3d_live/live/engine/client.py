@@ -40,7 +40,7 @@ BACKOFF = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: An engine that was ready for so long had started well: what ended it is something new.
 STEADY_SECONDS = 5.0
 #: An engine that has been ready for so long gets a process in reserve: starting takes no time from a start.
-RESERVE_SECONDS = 5.0
+RESERVE_SECONDS = 2.0
 #: A supervising thread that has done nothing for so long is not there any more, as far as `/healthz` is concerned.
 SILENT_SECONDS = 15.0
 
