@@ -35,7 +35,7 @@ export class Avatars {
     const choose = make("button", { type: "button", className: "small", onclick: () => this.#input.click() }, phrase("avatar.choose"));
     const view = new URL(withFragment("view?bg=transparent&ui=0"), location.href).href;
     $("avatar-file").append(
-      this.#state, make("div", { className: "avatar-tools" }, choose, this.#own), this.#input, this.#details,
+      this.#state, make("div", { className: "buttons" }, choose, this.#own), this.#input, this.#details,
       make("p", { className: "fine avatar-view" }, make("a", { href: view, target: "_blank" }, phrase("avatar.alone"))));
     this.#input.addEventListener("change", () => {
       this.#take(this.#input.files?.[0]);

@@ -60,9 +60,9 @@ export class Calibration {
     this.#person.value = this.#profile?.person ?? "";
     $("calibration").append(
       make("p", { className: "fine" }, phrase("calibrate.text")),
-      make("ul", { className: "cal-steps" }, ...this.#rows.map(({ row }) => row)),
+      make("ul", { className: "cal-steps cards" }, ...this.#rows.map(({ row }) => row)),
       make("label", { className: "cal-person" }, make("span", {}, phrase("calibrate.person")), this.#person),
-      make("div", { className: "cal-actions" }, this.#saving, this.#loading, this.#forgetting), this.#file,
+      make("div", { className: "buttons" }, this.#saving, this.#loading, this.#forgetting), this.#file,
       make("p", { className: "fine" }, phrase("calibrate.kept")));
     this.#show();
   }

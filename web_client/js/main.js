@@ -1,18 +1,22 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
-import { ApiError, ask, received, request, said, why } from "./api.js";
+import { ask, said, why } from "./api.js";
 import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
 import { $, button, byId, chosen } from "./dom.js";
 import { phrase, write } from "./i18n.js";
-import { Recording, save } from "./record.js";
+import { keep, kept } from "./kept.js";
+import { Outputs } from "./outputs.js";
+import { restoreTab } from "./panel.js";
+import { Recording } from "./record.js";
 import "./phone.js";
 import { openSample } from "./sample.js";
 import { Session } from "./session.js";
+import { Snapshot } from "./snapshot.js";
 import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
-import { inFragment, TOKEN, withFragment } from "./token.js";
+import { inFragment, TOKEN } from "./token.js";
 
 /** @typedef {import("./types.js").Trouble} Trouble */
 
@@ -29,6 +33,7 @@ const avatars = new Avatars(notice);
 const readings = new Readings();
 const recording = new Recording(notice);
 const calibration = new Calibration(notice);
+const snapshot = new Snapshot(notice);
 const camera = byId("camera", HTMLVideoElement);
 const avatar = byId("avatar", HTMLVideoElement);
 
@@ -56,8 +61,7 @@ let heard = false;
 function setState(state) {
   const live = state === "live" ? (running?.session ?? null) : null;
   document.body.dataset.state = state;
-  button("snapshot").disabled = !live;
-  recording.session = calibration.session = live;
+  snapshot.session = recording.session = calibration.session = live;
   button("stop").disabled = state === "idle";
   avatars.session = live;
   $("view").tabIndex = live ? 0 : -1;
@@ -68,7 +72,7 @@ function idle(trouble) {
   turn++;
   running?.stop();
   running = null;
-  forgetSnapshot();
+  snapshot.forget();
   wasLive = false;
   camera.srcObject = avatar.srcObject = null;
   bars.clear();
@@ -219,32 +223,20 @@ function onFace(seen) {
   }
 }
 
-/** @type {string | null} the newest snapshot's place on the server, which keeps it for the studio */
-let kept = null;
-
-/** Nobody wanted it in the studio: the server need not keep it. */
-function forgetSnapshot() {
-  if (kept) request("DELETE", kept.replace(/^\//, ""), { keepalive: true }).catch(() => {});
-  kept = null;
+/** @param {string} mode how the avatar is drawn */
+function setMode(mode) {
+  document.body.dataset.view = mode;
+  stage.setMode(mode);
+  keep("view", mode);
 }
 
-async function snapshot() {
-  if (!running) return;
-  button("snapshot").disabled = true;
-  notice.show(phrase("snapshot.taking"), { busy: true });
-  try {
-    const response = await running.session.post("snapshot?keep=true", 60000);
-    const zip = await received(() => response.blob());
-    forgetSnapshot();
-    kept = response.headers.get("Location");
-    const file = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
-    save(zip, null, file);
-    notice.show(phrase("snapshot.done", { file }), { link: kept ? withFragment(`studio.html${location.search}`, { job: kept.split("/").pop() ?? "" }) : "" });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    notice.show(phrase("snapshot.failed", { why: why(error) }), { warn: true });
-  }
-  button("snapshot").disabled = document.body.dataset.state !== "live";
+/** What was chosen at the last visit. */
+function restoreChoices() {
+  setMirror(kept("mirror") !== false);
+  const mode = [...$("views").querySelectorAll("input")].find(({ value }) => value === kept("view"));
+  if (mode) mode.checked = true;
+  setMode(mode?.value ?? "avatar");
+  restoreTab();
 }
 
 /** @param {boolean} on */
@@ -252,25 +244,22 @@ function setMirror(on) {
   document.body.classList.toggle("mirrored", on);
   $("mirror").setAttribute("aria-pressed", String(on));
   stage.mirrored = on;
+  keep("mirror", on);
 }
 
 $("start").addEventListener("click", startCamera);
 $("sample").addEventListener("click", startSample);
 $("stop").addEventListener("click", () => idle());
 $("retry").addEventListener("click", () => running?.session.retry());
-$("snapshot").addEventListener("click", snapshot);
-$("to-studio").addEventListener("click", () => { kept = null; }); // the studio's from now on
 $("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
-$("views").addEventListener("change", (event) => {
-  document.body.dataset.view = chosen(event);
-  stage.setMode(chosen(event));
-});
+$("views").addEventListener("change", (event) => setMode(chosen(event)));
 stage.on("view", () => running?.session.setView(stage.view));
 setInterval(() => {
   const connection = running?.session.connection;
   if (connection && document.body.dataset.state === "live") readings.measure(connection);
 }, 1000);
 addEventListener("pagehide", () => running && idle());
-setMirror(true);
+new Outputs();
+restoreChoices();
 // A phone that has scanned the code. Only whom the server knows by its token: no link of others starts a camera.
 if (TOKEN && inFragment("camera")) ask("GET", "api/playing").then(startCamera, () => {});

@@ -1,6 +1,6 @@
 /** The Outputs panel: which programs get the face, whether they do, and a way to add, pause and tune them. */
 import { ApiError, ask, said } from "./api.js";
-import { $, chosen, within } from "./dom.js";
+import { $, chosen } from "./dom.js";
 import { make } from "./elements.js";
 import { Phrase, phrase, tr, write } from "./i18n.js";
 import { Tuning } from "./tuning.js";
@@ -19,9 +19,9 @@ const STATES = {
   off: "outputs.off", connecting: "outputs.connecting", waiting: "outputs.waiting", sending: "outputs.sending", failing: "outputs.failing",
 };
 
-class Outputs {
+export class Outputs {
   #root = $("outputs");
-  #list = make("ul", { className: "outputs" });
+  #list = make("ul", { className: "cards" });
   #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });
   #empty = make("p", { className: "fine" }, phrase("outputs.empty"));
   /** @type {Map<string, {item: HTMLElement, show: (output: Output) => void}>} by id */
@@ -43,7 +43,6 @@ class Outputs {
 
   /** @param {string} tab */
   #open(tab) {
-    within(document, ".panel", HTMLElement).dataset.tab = tab;
     clearTimeout(this.#timer);
     this.#opened = tab === "outputs";
     if (this.#opened) this.#poll();
@@ -228,5 +227,3 @@ function choice(value) {
   if (value.startsWith("p:")) return { names: value.slice(2), mapping: null };
   return { mapping: value ? value.slice(2) : null };
 }
-
-new Outputs();

@@ -42,7 +42,7 @@ export class Player {
     type: "button", className: "small", title: phrase("player.close"), ariaLabel: phrase("player.close"), onclick: () => this.#act(() => this.#leave()),
   }, "✕");
   /** To stand above the list. */
-  element = make("section", { className: "player", hidden: true },
+  element = make("section", { className: "player box", hidden: true },
     make("div", { className: "take-head" }, this.#name, this.#clock),
     this.#canvas,
     make("div", { className: "player-bar" }, this.#bar),

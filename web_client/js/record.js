@@ -42,7 +42,7 @@ export class Recording {
   #timer;
   #button = button("record");
   #state = make("p", { className: "fine" });
-  #list = make("ul", { className: "takes" });
+  #list = make("ul", { className: "takes cards" });
   #player = new Player();
   #extras = new Extras(() => this.#show());
   #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });

@@ -3,6 +3,7 @@ export const EN = /** @type {const} */ ({
   // Both pages: navigation and tools
   "title.live": "Face3D Live", "title.studio": "Face3D Studio",
   "nav.pages": "Pages", "nav.live": "Live", "nav.studio": "Studio",
+  "side.left": "L", "side.right": "R",
   "tools.group": "Tools",
   "view.group": "View", "view.wireframe": "Wireframe",
   "view.help": "3D view. Drag or use the arrow keys to turn it, wheel or plus and minus to zoom, double click or 0 to reset.",
@@ -17,7 +18,7 @@ export const EN = /** @type {const} */ ({
   "phone.no_https": "Phones give their camera only to pages over https. Start the server with --tls auto as well.",
 
   // What stops a camera
-  "camera.yours": "Your camera", "camera.asking": "Waiting for your permission to use the camera…",
+  "camera.tab": "Camera", "camera.yours": "Your camera", "camera.asking": "Waiting for your permission to use the camera…",
   "camera.denied": "The camera is blocked",
   "camera.denied_cure": "Your browser did not let this page use the camera. Allow it next to the address, then try again.",
   "camera.missing": "No camera found",
@@ -120,7 +121,7 @@ export const EN = /** @type {const} */ ({
   "player.hint": "While it plays, the outputs get the take instead of the camera's face.",
 
   // The live page's panel: calibration
-  "calibrate.tab": "Calibrate", "calibrate.button": "Calibrate", "calibrate.button_neutral": "neutral",
+  "calibrate.tab": "Calibrate", "calibrate.button": "Calibrate",
   "calibrate.title": "Take your resting face as the neutral one",
   "calibrate.text": "So that your resting face is 0 and your fullest movement 1. Each step can be repeated.",
   "calibrate.kept": "Kept in this browser, and in the file that you save.", "calibrate.person": "Whose face",

@@ -5,6 +5,7 @@ export const ZH = {
   // Both pages: navigation and tools
   "title.live": "Face3D 实时", "title.studio": "Face3D 工作室",
   "nav.pages": "页面", "nav.live": "实时", "nav.studio": "工作室",
+  "side.left": "左", "side.right": "右",
   "tools.group": "工具",
   "view.group": "显示方式", "view.wireframe": "线框",
   "view.help": "三维视图：拖动或用方向键旋转，滚轮或加减键缩放，双击或按 0 复位。",
@@ -19,7 +20,7 @@ export const ZH = {
   "phone.no_https": "手机只允许 https 页面使用摄像头。请同时用 --tls auto 启动服务器。",
 
   // What stops a camera
-  "camera.yours": "你的摄像头", "camera.asking": "等待你允许使用摄像头…", "camera.denied": "摄像头被禁止使用",
+  "camera.tab": "摄像头", "camera.yours": "你的摄像头", "camera.asking": "等待你允许使用摄像头…", "camera.denied": "摄像头被禁止使用",
   "camera.denied_cure": "浏览器不允许此页面使用摄像头。请在地址栏旁允许，然后重试。",
   "camera.missing": "未找到摄像头", "camera.missing_cure": "请接好摄像头再试，或观看示例：用渲染的人脸代替你的脸。",
   "camera.missing_cure_photo": "请接好摄像头再试，或选择一张照片。", "camera.busy": "摄像头正被占用",
@@ -106,7 +107,7 @@ export const ZH = {
   "player.hint": "播放时，各输出收到的是录制内容，而不是摄像头前的脸。",
 
   // The live page's panel: calibration
-  "calibrate.tab": "校准", "calibrate.button": "校准", "calibrate.button_neutral": "中性",
+  "calibrate.tab": "校准", "calibrate.button": "校准",
   "calibrate.title": "把你放松的脸作为中性表情",
   "calibrate.text": "让放松的脸为 0，最大的动作为 1。每一步都可以重做。",
   "calibrate.kept": "保存在此浏览器以及你保存的文件中。", "calibrate.person": "这是谁的脸",
