@@ -30,17 +30,17 @@ SET_FONT = """(font) => {
 
 #: What hangs out of the window, of its button, or of the scrolling panel. Texts for screen readers alone are left out.
 OUTSIDE = """() => {
-  const found = [];
-  const name = (element) => `${element.localName}#${element.id}.${element.className} ${element.textContent.trim().slice(0, 30)}`;
-  const page = document.documentElement;
-  if (page.scrollWidth > innerWidth) found.push(`the page is ${page.scrollWidth} wide`);
+  const found = [], page = document.documentElement;
+  const say = (what, at) => found.push(`${what} ${at.localName}#${at.id} ${at.textContent.trim().slice(0, 30)}`);
+  const whole = "button, a, dd, h1, h2, h3, p, legend, li, .panel, fieldset span, .group-head, .out-row, .buttons";
+  if (page.scrollWidth > innerWidth) say(`${page.scrollWidth} wide:`, page);
   for (const element of document.querySelectorAll("body *")) {
-    if (!element.checkVisibility({ visibilityProperty: true }) || getComputedStyle(element).position === "absolute") continue;
-    const box = element.getBoundingClientRect();
-    if (!box.width) continue;
-    if (box.left < -0.5 || box.right > innerWidth + 0.5) found.push(`outside: ${name(element)}`);
-    const cut = element.matches("button, a, dd, h1, h2, h3, p, legend, .panel, .views span, .panel-tabs span, .group-head, .coef > span, .out-row, .buttons, li");
-    if (cut && element.scrollWidth > element.clientWidth + 1 && element.clientWidth) found.push(`cut off: ${name(element)}`);
+    const shown = element.checkVisibility({ visibilityProperty: true });
+    if (!shown || getComputedStyle(element).position === "absolute") continue;
+    const { left, right, width } = element.getBoundingClientRect();
+    if (width && (left < -0.5 || right > innerWidth + 0.5)) say("outside:", element);
+    const cut = element.clientWidth && element.scrollWidth > element.clientWidth + 1;
+    if (cut && element.matches(whole)) say("cut off:", element);
   }
   return found;
 }"""
