@@ -72,6 +72,7 @@ def test_calibrating_in_steps(page, tmp_path) -> None:
     page.check("#panel-tabs input[value=calibration]")
     steps = page.locator(".cal-steps li")
     expect(steps).to_have_count(5)
+    page.click(".cal-single summary")
     said = page.locator("#notice-text")
     value = page.locator('[data-step="smile"] .cal-value')
     page.click("#stop")

@@ -5,6 +5,7 @@
  * @property {string} panel the tab that is open
  * @property {boolean} mirror
  * @property {string} view how the avatar is drawn
+ * @property {boolean} guided the guided calibration was offered and taken or put off
  */
 
 const STORE = "face3d-choices";

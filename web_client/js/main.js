@@ -6,6 +6,7 @@ import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
 import { $, button, byId, chosen } from "./dom.js";
 import { phrase, write } from "./i18n.js";
+import { Intro } from "./intro.js";
 import { keep, kept } from "./kept.js";
 import { Outputs } from "./outputs.js";
 import { restoreTab } from "./panel.js";
@@ -31,6 +32,7 @@ const ENDINGS = new Set(["no-pictures", "session-quarantined"]);
 const notice = new Notice();
 const avatars = new Avatars(notice);
 const readings = new Readings();
+const intro = new Intro(bars);
 const recording = new Recording(notice);
 const calibration = new Calibration(notice);
 const snapshot = new Snapshot(notice);
@@ -61,6 +63,8 @@ let heard = false;
 function setState(state) {
   const live = state === "live" ? (running?.session ?? null) : null;
   document.body.dataset.state = state;
+  if (state === "idle") intro.start();
+  else intro.stop();
   snapshot.session = recording.session = calibration.session = live;
   button("stop").disabled = state === "idle";
   avatars.session = live;
@@ -261,5 +265,6 @@ setInterval(() => {
 addEventListener("pagehide", () => running && idle());
 new Outputs();
 restoreChoices();
+intro.start();
 // A phone that has scanned the code. Only whom the server knows by its token: no link of others starts a camera.
 if (TOKEN && inFragment("camera")) ask("GET", "api/playing").then(startCamera, () => {});

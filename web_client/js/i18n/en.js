@@ -46,8 +46,8 @@ export const EN = /** @type {const} */ ({
   "error.try_again": "Try again",
 
   // The live page
-  "live.welcome": "A head that follows\u00a0yours",
-  "live.welcome_text": "Jaw, lips, lids, brows and gaze, read from your camera and rendered live in 3D.",
+  "live.welcome": "Your face moves a 3D\u00a0head",
+  "live.welcome_text": "Live from a plain webcam, for streams, games and recordings.",
   "live.start": "Start camera", "live.sample": "Play the sample",
   "live.privacy": "Your picture goes to this server only, and is never stored unless you take a snapshot.",
   "live.avatar": "Avatar", "live.your_avatar": "Your avatar", "live.over_camera": "Over camera",
@@ -121,8 +121,12 @@ export const EN = /** @type {const} */ ({
   "player.hint": "While it plays, the outputs get the take instead of the camera's face.",
 
   // The live page's panel: calibration
-  "calibrate.tab": "Calibrate", "calibrate.button": "Calibrate",
-  "calibrate.title": "Take your resting face as the neutral one",
+  "guide.start": "Calibrate me", "guide.skip": "Skip this", "guide.later": "Not now", "guide.end": "End",
+  "guide.offer": "Five short movements, half a minute, and the avatar follows your face in full.",
+  "guide.step": "{n} of {all}: {name}", "guide.done": "Calibrated: {n} of {all} movements measured.",
+  "guide.single": "Each movement by itself",
+  "calibrate.tab": "Calibrate", "calibrate.button": "Neutral face",
+  "calibrate.title": "Take the face that you make now, at rest, as the neutral one",
   "calibrate.text": "So that your resting face is 0 and your fullest movement 1. Each step can be repeated.",
   "calibrate.kept": "Kept in this browser, and in the file that you save.", "calibrate.person": "Whose face",
   "calibrate.save": "Save to a file", "calibrate.load": "Load a file", "calibrate.forget": "Forget",

@@ -41,8 +41,8 @@ export const ZH = {
   "error.refused": "服务器拒绝了此页面", "error.title": "无法完成", "error.try_again": "重试",
 
   // The live page
-  "live.welcome": "跟随你的三维头像",
-  "live.welcome_text": "从摄像头读取下颌、嘴唇、眼睑、眉毛和视线，并实时渲染为三维画面。", "live.start": "打开摄像头",
+  "live.welcome": "你的脸，带动三维头像",
+  "live.welcome_text": "只需普通摄像头，实时用于直播、游戏和录制。", "live.start": "打开摄像头",
   "live.sample": "播放示例", "live.privacy": "你的画面只会发送到此服务器；除非你拍快照，否则绝不保存。",
   "live.avatar": "虚拟形象", "live.your_avatar": "你的虚拟形象", "live.over_camera": "叠加画面",
   "live.mirror": "镜像", "live.mirror_title": "像照镜子一样显示两个画面", "live.stop": "停止",
@@ -107,8 +107,12 @@ export const ZH = {
   "player.hint": "播放时，各输出收到的是录制内容，而不是摄像头前的脸。",
 
   // The live page's panel: calibration
-  "calibrate.tab": "校准", "calibrate.button": "校准",
-  "calibrate.title": "把你放松的脸作为中性表情",
+  "guide.start": "校准我的表情", "guide.skip": "跳过此步", "guide.later": "以后再说", "guide.end": "结束",
+  "guide.offer": "五个简短动作，约半分钟，虚拟形象就能完整跟随你的脸。",
+  "guide.step": "第 {n} 步，共 {all} 步：{name}", "guide.done": "校准完成：已测量 {all} 个动作中的 {n} 个。",
+  "guide.single": "单独测量每个动作",
+  "calibrate.tab": "校准", "calibrate.button": "中性表情",
+  "calibrate.title": "把你此刻放松的脸作为中性表情",
   "calibrate.text": "让放松的脸为 0，最大的动作为 1。每一步都可以重做。",
   "calibrate.kept": "保存在此浏览器以及你保存的文件中。", "calibrate.person": "这是谁的脸",
   "calibrate.save": "保存为文件", "calibrate.load": "载入文件", "calibrate.forget": "清除",

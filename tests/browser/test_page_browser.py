@@ -1,0 +1,67 @@
+"""What a new user meets on the live page, in its order, in one page whose camera plays the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import browser_support as support
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
+]
+
+BARS = "[...document.querySelectorAll('.meter > i')].map((bar) => bar.style.transform).join()"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, server) -> Iterator:
+    camera = support.camera_file(tmp_path_factory.mktemp("camera"))
+    with sync_playwright() as playwright:
+        flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={camera}"]
+        chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
+        context = chromium.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+        context.grant_permissions(["camera", "microphone", "clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(server.url)
+        yield page
+        assert faults == []
+        chromium.close()
+
+
+def start(page) -> None:
+    page.click("#start")
+    page.wait_for_selector("body[data-state=live]:has([data-reading=face].seen)", timeout=120_000)
+
+
+def test_before_the_start_a_head_moves_silently(page) -> None:
+    support.until(page, "document.querySelector('#intro').currentTime > 0.2")
+    assert page.evaluate("(({ muted, loop }) => muted && loop)(document.querySelector('#intro'))")
+    support.until(page, f"(window.before ??= {BARS}) !== {BARS}")
+    expect(page.locator("#card-text")).to_contain_text("webcam")
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    assert page.evaluate("document.querySelector('#intro').paused")
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def test_the_first_start_offers_a_calibration_once(page) -> None:
+    start(page)
+    assert page.locator("#intro").is_hidden()
+    guide = page.locator("#guide")
+    expect(guide).to_contain_text("Five short movements")
+    page.click("#guide-start")
+    expect(page.locator("#guide-text")).to_have_text("1 of 5: Neutral")
+    expect(page.locator("#countdown")).to_be_visible()
+    page.click("#guide-skip")
+    expect(page.locator("#guide-text")).to_have_text("2 of 5: Open mouth")
+    page.click("#guide-end")
+    expect(guide).to_be_hidden()
+    expect(page.locator("#countdown")).to_be_hidden()
+    page.click("#stop")
+    start(page)
+    assert guide.is_hidden()
