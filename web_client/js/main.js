@@ -195,6 +195,9 @@ function onMessage(session, message) {
     case "pong":
       readings.pong(message.rtt);
       break;
+    case "quality":
+      readings.quality(message.hints);
+      break;
     case "notice":
       // The server ends the session after these: another one at once would end in the same way.
       if (ENDINGS.has(message.code)) idle([phrase("error.title"), said(message)]);

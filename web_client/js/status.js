@@ -43,8 +43,15 @@ export class Notice {
   }
 }
 
+/** @type {Record<string, import("./types.js").PlainKey>} by the server's name */
+const HINTS = {
+  dark: "hint.dark", bright: "hint.bright", far: "hint.far", "side-light": "hint.side_light", blurred: "hint.blurred",
+  "look-once": "hint.look_once", "slow-camera": "hint.slow_camera",
+};
+
 export class Readings {
   #root = $("readings");
+  #hint = $("quality");
   /** @type {RTCInboundRtpStreamStats | null} */
   #previous = null;
   /** @type {number | null} */
@@ -56,6 +63,14 @@ export class Readings {
     item.classList.toggle("seen", seen === true);
     item.classList.toggle("unseen", seen === false);
     this.#write("face", seen === null ? "–" : phrase(seen ? "reading.face" : "reading.no_face"));
+  }
+
+  /** What keeps the picture from being better: the weightiest is said. @param {string[]} hints of the server */
+  quality(hints) {
+    const known = hints.map((hint) => HINTS[hint]).find(Boolean);
+    this.#item("face").classList.toggle("poor", Boolean(known));
+    this.#hint.hidden = !known;
+    write(this.#hint, known ? phrase(known) : "");
   }
 
   /** @param {string} name such as "cpu" @param {string} [precision] such as "bf16" */
@@ -85,6 +100,7 @@ export class Readings {
   clear() {
     this.#previous = this.#rtt = null;
     this.face(null);
+    this.quality([]);
     for (const name of ["fps", "delay"]) this.#value(name).replaceChildren("–");
   }
 

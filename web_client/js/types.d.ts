@@ -155,6 +155,7 @@ export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } |
 export type ControlMessage =
   | { type: "hello"; session: string; device: string; names: string[]; version: string }
   | { type: "frame"; frame: number; t: number; face: boolean; expression: number[]; fps: number; ms: Record<string, number> }
+  | { type: "quality"; hints: string[] }
   | { type: "pong"; id: number; t: number; rtt: number }
   | { type: "calibrated"; ok: boolean; reason: string; error?: ServerError }
   | { type: "notice"; code: string; message: string };

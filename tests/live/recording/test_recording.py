@@ -202,6 +202,9 @@ async def test_a_failing_disk_is_told_to_the_user(tmp_path, monkeypatch):
             def on_notice(self, code, message):
                 heard.append((code, message))
 
+            def on_quality(self, hints):
+                pass
+
         session.observer = Observer()
         url = f"/api/sessions/{session.id}/recording"
         assert (await served.http.post(url, json={"action": "start"})).status_code == 201

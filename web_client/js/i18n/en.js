@@ -66,6 +66,15 @@ export const EN = /** @type {const} */ ({
   "snapshot.taking": "Taking a snapshot…", "snapshot.done": "Saved as {file}.",
   "snapshot.failed": "No snapshot: {why}", "snapshot.to_studio": "Open in studio",
 
+  // The live page: what keeps the picture from being better
+  "hint.dark": "Your face is dark: turn on a light in front of you.",
+  "hint.bright": "Your face is too bright: less light, or turn it away from you.",
+  "hint.far": "Come closer: your face is small in the picture.",
+  "hint.side_light": "The light comes from one side: turn towards it.",
+  "hint.blurred": "The picture is blurred: wipe the lens, or let the camera focus.",
+  "hint.look_once": "Look straight at the camera once.",
+  "hint.slow_camera": "The camera gives few pictures a second: more light, or a higher rate in Camera.",
+
   // The live page's panel: outputs and their tuning
   "outputs.tab": "Outputs", "outputs.empty": "Send your face to other programs: add one below and start it there.",
   "outputs.off": "Off", "outputs.connecting": "Connecting", "outputs.waiting": "Waiting for a face",

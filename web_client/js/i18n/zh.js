@@ -57,6 +57,15 @@ export const ZH = {
   "snapshot.button": "快照", "snapshot.title": "下载此刻的网格、纹理和参数", "snapshot.taking": "正在生成快照…",
   "snapshot.done": "已保存为 {file}。", "snapshot.failed": "快照失败：{why}", "snapshot.to_studio": "在工作室中打开",
 
+  // The live page: what keeps the picture from being better
+  "hint.dark": "脸部太暗：请打开面前的灯。",
+  "hint.bright": "脸部过亮：请减弱光线或避免直射。",
+  "hint.far": "请靠近一些：脸在画面中太小。",
+  "hint.side_light": "光线来自一侧：请转向光源。",
+  "hint.blurred": "画面模糊：请擦拭镜头或等待对焦。",
+  "hint.look_once": "请正视一次摄像头。",
+  "hint.slow_camera": "摄像头每秒画面太少：请增加光线，或在“摄像头”中选择更高帧率。",
+
   // The live page's panel: outputs and their tuning
   "outputs.tab": "输出", "outputs.empty": "把你的表情发送到其他程序：在下方添加，并在那边启动接收。",
   "outputs.off": "已关闭", "outputs.connecting": "正在连接", "outputs.waiting": "等待人脸",
