@@ -67,6 +67,27 @@ def test_the_first_start_offers_a_calibration_once(page) -> None:
     assert guide.is_hidden()
 
 
+def test_the_camera_is_chosen_and_kept(page) -> None:
+    page.check("input[value=camera-tab]", force=True)
+    given = page.locator("#camera-tab [role=status]")
+    expect(given).to_contain_text("640 × 480")
+    expect(page.locator("select[name=camera] option")).not_to_have_count(1)
+    page.get_by_label("Resolution").select_option("320x240")
+    expect(given).to_contain_text("320 × 240")
+    support.until(page, "document.querySelector('#camera').videoWidth === 320")
+    assert page.get_attribute("body", "data-state") == "live"
+    page.check("input[value=wireframe]", force=True)
+    page.click("#camera")
+    expect(page.locator("#notice-text")).to_have_text("Looking for a face where you clicked.")
+    page.reload()
+    assert page.locator("#camera-tab").is_visible()
+    assert page.get_by_label("Resolution").input_value() == "320x240"
+    assert page.is_checked("input[value=wireframe]")
+    page.get_by_label("Resolution").select_option("640x480")
+    page.check("input[value=avatar]", force=True)
+    start(page)
+
+
 def test_a_dark_face_is_told_what_to_do(page) -> None:
     page.click("#stop")
     page.evaluate(support.STILL_CAMERA, support.still_jpeg(light=0.3))

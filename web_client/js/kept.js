@@ -5,6 +5,11 @@
  * @property {string} panel the tab that is open
  * @property {boolean} mirror
  * @property {string} view how the avatar is drawn
+ * @property {string} avatar the gallery's key of what is worn
+ * @property {string} camera its device id
+ * @property {string} microphone its device id
+ * @property {string} resolution such as "640x480"
+ * @property {number} rate frames per second
  * @property {boolean} guided the guided calibration was offered and taken or put off
  */
 

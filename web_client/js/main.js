@@ -4,8 +4,10 @@ import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
+import { Devices } from "./devices.js";
 import { $, button, byId, chosen } from "./dom.js";
-import { phrase, write } from "./i18n.js";
+import { placeOf } from "./follow.js";
+import { Phrase, phrase, write } from "./i18n.js";
 import { Intro } from "./intro.js";
 import { keep, kept } from "./kept.js";
 import { Outputs } from "./outputs.js";
@@ -38,6 +40,7 @@ const calibration = new Calibration(notice);
 const snapshot = new Snapshot(notice);
 const camera = byId("camera", HTMLVideoElement);
 const avatar = byId("avatar", HTMLVideoElement);
+const devices = new Devices(() => reopenCamera());
 
 /** @type {Trouble} what the card says before anything went wrong */
 const WELCOME = [phrase("live.welcome"), phrase("live.welcome_text")];
@@ -48,7 +51,7 @@ const REFUSED = {
   "no-codec": [phrase("error.codec"), phrase("error.codec_cure")],
 };
 
-/** @type {{session: Session, stop: () => void} | null} what runs now */
+/** @type {{session: Session, stop: () => void, use: (stream: MediaStream, track: MediaStreamTrack) => void} | null} what runs now */
 let running = null;
 /** Counts the starts and stops, so that a camera that is opened too late is not used. */
 let turn = 0;
@@ -135,7 +138,7 @@ async function connecting() {
 
 /** @param {number} mine @param {import("./sample.js").Source} source what the server shall see @param {RTCIceServer[]} ice */
 function start(mine, { stream, stop }, ice) {
-  const [track] = stream.getVideoTracks();
+  let [track] = stream.getVideoTracks();
   const release = () => { track?.stop(); stop(); };
   if (mine !== turn) return release(); // stopped while the browser asked
   if (!track || !globalThis.RTCPeerConnection) {
@@ -144,14 +147,37 @@ function start(mine, { stream, stop }, ice) {
     return idle([phrase("error.webrtc"), phrase("error.webrtc_cure")]);
   }
   const session = new Session(stream, track, ice);
-  track.addEventListener("ended", () => idle([phrase("camera.stopped"), phrase("camera.stopped_cure")]));
-  running = { session, stop() { session.stop(); release(); } };
-  camera.srcObject = stream;
+  /** @param {MediaStream} shown @param {MediaStreamTrack} used of it */
+  const use = (shown, used) => {
+    if (track !== used) track?.stop();
+    track = used;
+    used.addEventListener("ended", () => idle([phrase("camera.stopped"), phrase("camera.stopped_cure")]));
+    camera.srcObject = shown;
+    devices.show(document.body.dataset.source === "camera" ? used : null);
+  };
+  running = { session, stop() { session.stop(); release(); }, use };
+  use(stream, track);
   session.on("state", (state) => running?.session === session && onState(state));
   session.on("stream", (pictures) => { if (running?.session === session) avatar.srcObject = pictures; });
   session.on("message", (message) => running?.session === session && onMessage(session, message));
   session.setView(stage.view);
   session.run();
+}
+
+/** Another camera, or the same one with another size or rate, in the same session. */
+async function reopenCamera() {
+  const before = running;
+  if (!before || document.body.dataset.source !== "camera") return;
+  try {
+    const stream = await openCamera(), [track] = stream.getVideoTracks();
+    if (!track || running !== before) return track?.stop();
+    before.use(stream, track);
+    await before.session.setCamera(stream, track);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    const [title, cure] = cameraTrouble(error, "sample");
+    notice.show(new Phrase(() => `${title}. ${cure}`), { warn: true });
+  }
 }
 
 /** @param {import("./types.js").SessionEvent} event */
@@ -260,6 +286,10 @@ $("stop").addEventListener("click", () => idle());
 $("retry").addEventListener("click", () => running?.session.retry());
 $("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
 $("views").addEventListener("change", (event) => setMode(chosen(event)));
+camera.addEventListener("click", (event) => {
+  running?.session.follow(...placeOf(camera.getBoundingClientRect(), camera, event, stage.mirrored));
+  notice.show(phrase("camera.following"));
+});
 stage.on("view", () => running?.session.setView(stage.view));
 setInterval(() => {
   const connection = running?.session.connection;

@@ -149,7 +149,7 @@ export type Advice = Record<string, Record<Language, string>>;
 export interface View { mode: string; yaw: number; pitch: number; zoom: number }
 
 /** The control channel, page to server. */
-export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } | { type: "ping"; id: number; t: number };
+export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } | { type: "follow"; x: number; y: number } | { type: "ping"; id: number; t: number };
 
 /** The control channel, server to page; `rtt` is added by the page, in ms. */
 export type ControlMessage =

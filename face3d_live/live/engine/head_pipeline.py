@@ -47,6 +47,7 @@ class _Face:
     texture: str = "default"
     played: Tracked | None = None  # a take's frame, in place of a picture's
     begun: FaceBatch | None = None  # of the picture that comes next
+    follow: tuple[float, float] | None = None  # the newest place that the tracker was told
 
 
 class HeadPipeline:
@@ -122,6 +123,9 @@ class HeadPipeline:
         """Track and draw."""
         face = self._faces[session]
         start = perf_counter()
+        if view.follow is not None and view.follow != face.follow:
+            face.follow = view.follow
+            face.tracker.follow(*view.follow)
         begun, face.begun = face.begun, None
         if rgb is None and face.played is not None:
             tracked = face.played

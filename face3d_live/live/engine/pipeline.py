@@ -30,6 +30,8 @@ class ViewRequest:
     """How to draw a session's avatar. yaw, pitch: orbit in radians. zoom: 1 = the head fits the picture.
 
     cutout: draw it on a transparent background as well. picture: draw it at all; without, there are codes alone.
+    follow: where in the camera's picture the person to be followed was last clicked, fractions from its left and its
+    top; each new place is tried once.
     """
 
     mode: Mode = "avatar"
@@ -38,6 +40,7 @@ class ViewRequest:
     zoom: float = 1.0
     cutout: bool = False
     picture: bool = True
+    follow: tuple[float, float] | None = None
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ViewRequest:

@@ -182,6 +182,8 @@ class Peer:
         match command:
             case data_channel.SetView(view=view):
                 self._session.set_view(view)
+            case data_channel.Follow(x=x, y=y):
+                self._session.engine.follow = (x, y)
             case data_channel.CalibrateNow():
                 if not self._calibrating:
                     self._calibrating = True

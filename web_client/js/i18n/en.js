@@ -18,6 +18,12 @@ export const EN = /** @type {const} */ ({
   "phone.no_https": "Phones give their camera only to pages over https. Start the server with --tls auto as well.",
 
   // What stops a camera
+  "camera.device": "Camera", "camera.resolution": "Resolution", "camera.rate": "Rate", "camera.microphone": "Microphone",
+  "camera.automatic": "Automatic", "camera.given": "The camera gives {size} at {rate} pictures a second.",
+  "camera.microphone_text": "Used only while you record with it: tick it in Takes.",
+  "camera.person_text": "Several people in the picture? Click the one to follow in your small camera picture.",
+  "camera.following": "Looking for a face where you clicked.",
+  "camera.follow": "Click the person to follow",
   "camera.tab": "Camera", "camera.yours": "Your camera", "camera.asking": "Waiting for your permission to use the camera…",
   "camera.denied": "The camera is blocked",
   "camera.denied_cure": "Your browser did not let this page use the camera. Allow it next to the address, then try again.",
@@ -90,13 +96,16 @@ export const EN = /** @type {const} */ ({
   "tuning.saved": "Saved as {name}.",
 
   // The live page's panel: avatars
+  "avatar.gallery": "Avatars to choose from", "avatar.fox": "Cartoon fox", "avatar.forget": "Remove from this browser",
+  "avatar.forget_name": "Remove {name} from this browser",
+  "avatar.drop_file": "Drop it, and this avatar takes the head's place (.glb or .vrm)",
+  "avatar.drop_photo": "A photo becomes a head in the studio: drop it there",
   "avatar.choose": "Choose a file", "avatar.own": "Own head",
   "avatar.drop": "Drop a .glb with ARKit shape names or a .vrm on the picture, and it moves instead of your own head.",
   "avatar.wrong_type": "An avatar is a .glb or .vrm file.", "avatar.too_large": "An avatar has at most {mb} MB.",
   "avatar.later": "{file} is shown when the camera starts.", "avatar.reading": "Reading {file}…",
   "avatar.found": "{file}: {found} of {all} shapes found.", "avatar.shapes": "Shapes",
   "avatar.expressions": "VRM expressions", "avatar.bones": "Bones", "avatar.missing": "Missing: {n}",
-  "avatar.alone": "Avatar alone, for OBS",
 
   // The live page's panel: recording, takes, playing them
   "record.start": "Record", "record.stop": "Stop the recording",

@@ -20,6 +20,12 @@ export const ZH = {
   "phone.no_https": "手机只允许 https 页面使用摄像头。请同时用 --tls auto 启动服务器。",
 
   // What stops a camera
+  "camera.device": "摄像头", "camera.resolution": "分辨率", "camera.rate": "帧率", "camera.microphone": "麦克风设备",
+  "camera.automatic": "自动", "camera.given": "摄像头提供 {size}，每秒 {rate} 帧。",
+  "camera.microphone_text": "只有在录制并勾选时才会使用：请在“录制内容”中勾选。",
+  "camera.person_text": "画面中有多个人？请在你的小摄像头画面中点击要跟随的人。",
+  "camera.following": "正在你点击的位置寻找人脸。",
+  "camera.follow": "点击要跟随的人",
   "camera.tab": "摄像头", "camera.yours": "你的摄像头", "camera.asking": "等待你允许使用摄像头…", "camera.denied": "摄像头被禁止使用",
   "camera.denied_cure": "浏览器不允许此页面使用摄像头。请在地址栏旁允许，然后重试。",
   "camera.missing": "未找到摄像头", "camera.missing_cure": "请接好摄像头再试，或观看示例：用渲染的人脸代替你的脸。",
@@ -79,13 +85,16 @@ export const ZH = {
   "tuning.name": "此映射的名称", "tuning.save": "保存", "tuning.saved": "已保存为 {name}。",
 
   // The live page's panel: avatars
+  "avatar.gallery": "可选的虚拟形象", "avatar.fox": "卡通狐狸", "avatar.forget": "从此浏览器移除",
+  "avatar.forget_name": "从此浏览器移除 {name}",
+  "avatar.drop_file": "松开后，此虚拟形象将代替头部（.glb 或 .vrm）",
+  "avatar.drop_photo": "照片请放到工作室页面，在那里生成头部模型",
   "avatar.choose": "选择文件", "avatar.own": "自己的头像",
   "avatar.drop": "把带有 ARKit 形态键名称的 .glb 或 .vrm 拖到画面上，它就会代替你的头像活动。",
   "avatar.wrong_type": "虚拟形象是 .glb 或 .vrm 文件。", "avatar.too_large": "虚拟形象最大 {mb} MB。",
   "avatar.later": "摄像头启动后将显示 {file}。", "avatar.reading": "正在读取 {file}…",
   "avatar.found": "{file}：找到 {all} 个形态键中的 {found} 个。", "avatar.shapes": "形态键",
   "avatar.expressions": "VRM 表情", "avatar.bones": "骨骼", "avatar.missing": "缺少：{n}",
-  "avatar.alone": "仅虚拟形象（用于 OBS）",
 
   // The live page's panel: recording, takes, playing them
   "record.start": "录制", "record.stop": "停止录制", "record.only_title": "录制你的面部动作，而不是你的画面",
