@@ -93,7 +93,7 @@ def test_a_dark_face_is_told_what_to_do(page) -> None:
     page.evaluate(support.STILL_CAMERA, support.still_jpeg(light=0.3))
     start(page)
     expect(page.locator("#quality")).to_contain_text("turn on a light", timeout=60_000)
-    expect(page.locator("[data-reading=face]")).to_have_class("seen poor")
+    expect(page.locator("[data-reading=face]")).to_have_attribute("data-quality", "poor")
     page.evaluate("document.querySelector('[data-language]').click()")
     expect(page.locator("#quality")).to_contain_text("脸部太暗")
     page.reload()

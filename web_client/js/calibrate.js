@@ -4,7 +4,7 @@ import { $, button, within } from "./dom.js";
 import { make } from "./elements.js";
 import { Guide } from "./guide.js";
 import { phrase, write } from "./i18n.js";
-import { save } from "./record.js";
+import { save } from "./formatting.js";
 
 /**
  * @typedef {import("./types.js").CalibrationProfile} Profile

@@ -2,7 +2,7 @@
 import { ApiError, received, request, why } from "./api.js";
 import { $, button } from "./dom.js";
 import { phrase } from "./i18n.js";
-import { save } from "./record.js";
+import { save } from "./formatting.js";
 import { withFragment } from "./token.js";
 
 const TAKING_MS = 60000;

@@ -1,7 +1,7 @@
 """What keeps the camera's picture from being better, of what the tracker knows: light, distance, sharpness, rate.
 
 A picture is judged a few times a second, in the face's own rectangle. What is wrong for `PATIENCE` seconds becomes a
-hint, and stays one until it has been right for as long. While a hint of `SPOILS_TEXTURE` stands, no keyframes are taken.
+hint, and stays one until it has been right for as long. While one of `SPOILS_TEXTURE` stands, no keyframes are taken.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ SLOW = 20.0
 
 @dataclass(frozen=True)
 class Measurement:
-    """One picture's face. width: pixels. light: median luma. clipped: share of white pixels. sides: of the darker half's
-    luma over the brighter's. sharpness: see `BLURRED`; None where it cannot be told. front: seen so."""
+    """One picture's face.
+
+    width: pixels. light: median luma. clipped: share of white pixels. sides: luma of the darker half over the other's.
+    sharpness: see `BLURRED`; None where it cannot be told. front: it is seen from there.
+    """
 
     width: float
     light: float

@@ -13,8 +13,9 @@
 * The sender's reports (RTCP SR), which relate sound and pictures, are passed on. aiortc keeps no more of them than the
   round-trip time needs.
 
-`close_parts` closes what aiortc leaves open. The overrides rely on private parts of aiortc. `install` checks that all of them are as in the tested version, so that
+The overrides rely on private parts of aiortc. `install` checks that all of them are as in the tested version, so that
 another one is refused at start-up, rather than being slow or out of sync without notice.
+`close_parts` closes what aiortc leaves open.
 """
 
 from __future__ import annotations

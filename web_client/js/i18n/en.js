@@ -7,7 +7,7 @@ export const EN = /** @type {const} */ ({
   "tools.group": "Tools",
   "view.group": "View", "view.wireframe": "Wireframe",
   "view.help": "3D view. Drag or use the arrow keys to turn it, wheel or plus and minus to zoom, double click or 0 to reset.",
-  "notice.retry": "Retry now",
+  "notice.undo": "Undo", "notice.retry": "Retry now",
 
   // A phone as the camera
   "phone.button": "Use a phone", "phone.title": "A phone as the camera", "phone.close": "Close",
@@ -127,8 +127,12 @@ export const EN = /** @type {const} */ ({
   "microphone.missing": "There is no microphone: plug one in, then tick again.",
   "microphone.insecure": "Browsers give the microphone only to https pages and to localhost.",
   "microphone.other": "The microphone cannot be opened: see that no other program uses it, then tick again.",
+  "record.stop_short": "Stop recording",
+  "takes.empty": "No takes yet. A take holds what your face did, to be played to your programs again, or taken to Blender, Unity and Unreal. Press Record to make one.",
+  "takes.name": "Name of the take", "takes.deleted": "Deleted {name}.",
+  "player.position": "Position", "player.trim": "Save this part", "player.trimmed": "{name}, part",
   "takes.tab": "Takes", "takes.format": "Format", "takes.download": "Download", "takes.delete": "Delete",
-  "takes.delete_name": "Delete {name}", "takes.sure": "Sure?", "takes.recording": "being recorded",
+  "takes.delete_name": "Delete {name}", "takes.recording": "being recorded",
   "takes.interrupted": "interrupted", "takes.jsonl": "JSON Lines", "takes.csv": "Live Link CSV",
   "takes.glb": "Animated GLB", "takes.npz": "NumPy NPZ", "takes.bvh": "Bones as BVH", "takes.vrma": "VRM animation",
   "takes.arkit_vrma": "VRM animation, ARKit names", "takes.mp4": "Render, MP4",

@@ -9,7 +9,7 @@ export const ZH = {
   "tools.group": "工具",
   "view.group": "显示方式", "view.wireframe": "线框",
   "view.help": "三维视图：拖动或用方向键旋转，滚轮或加减键缩放，双击或按 0 复位。",
-  "notice.retry": "立即重试",
+  "notice.undo": "撤销", "notice.retry": "立即重试",
 
   // A phone as the camera
   "phone.button": "使用手机", "phone.title": "用手机作摄像头", "phone.close": "关闭",
@@ -113,8 +113,12 @@ export const ZH = {
   "microphone.missing": "没有找到麦克风：请连接麦克风，然后重新勾选。",
   "microphone.insecure": "浏览器只允许 https 页面和 localhost 使用麦克风。",
   "microphone.other": "无法打开麦克风：请确认没有其他程序正在使用，然后重新勾选。",
+  "record.stop_short": "停止录制",
+  "takes.empty": "还没有录制内容。录制内容保存你的面部动作，可再次播放给其他程序，或用于 Blender、Unity 和 Unreal。按“录制”即可开始。",
+  "takes.name": "录制内容的名称", "takes.deleted": "已删除 {name}。",
+  "player.position": "位置", "player.trim": "保存这一段", "player.trimmed": "{name}（片段）",
   "takes.tab": "录制内容", "takes.format": "格式", "takes.download": "下载", "takes.delete": "删除",
-  "takes.delete_name": "删除“{name}”", "takes.sure": "确定？", "takes.recording": "录制中",
+  "takes.delete_name": "删除“{name}”", "takes.recording": "录制中",
   "takes.interrupted": "曾中断", "takes.jsonl": "JSON Lines", "takes.csv": "Live Link CSV", "takes.glb": "动画 GLB",
   "takes.npz": "NumPy NPZ", "takes.bvh": "骨骼 BVH", "takes.vrma": "VRM 动画",
   "takes.arkit_vrma": "VRM 动画（ARKit 名称）", "takes.mp4": "渲染画面，MP4",
