@@ -88,6 +88,38 @@ def test_the_camera_is_chosen_and_kept(page) -> None:
     start(page)
 
 
+#: The newest coefficient of a name, as the bar shows it.
+LENGTH = "Number(document.querySelector('[data-name=jawOpen] > i').style.transform.match(/[\\d.]+/)[0])"
+
+
+def test_keys(page) -> None:
+    page.check("input[value=expression]", force=True)
+    page.keyboard.press("2")
+    assert page.get_attribute("body", "data-view") == "overlay"
+    page.keyboard.press("1")
+    page.keyboard.press("m")
+    expect(page.locator("#acting")).to_be_visible()
+    support.until(page, LENGTH + " === 0")
+    page.keyboard.press("m")
+    expect(page.locator("#acting")).to_be_hidden()
+    page.evaluate("""localStorage.setItem("face3d-choices", JSON.stringify(
+      { ...JSON.parse(localStorage["face3d-choices"]), expressions: { 4: { jawOpen: 0.97 } } }))""")
+    page.reload()
+    start(page)
+    page.keyboard.press("4")
+    support.until(page, LENGTH + " >= 0.96")
+    page.keyboard.press("h")
+    page.keyboard.press("4")
+    support.until(page, LENGTH + " >= 0.96")  # held
+    page.keyboard.press("h")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_contain_text("Hold the expression")
+    expect(page.locator("#keys .own-keys")).to_contain_text("jawOpen")
+    page.get_by_role("button", name="Take my face now").nth(1).click()
+    expect(page.locator(".own-keys li").nth(1)).not_to_contain_text("free")
+    page.keyboard.press("Escape")
+
+
 def test_a_dark_face_is_told_what_to_do(page) -> None:
     page.click("#stop")
     page.evaluate(support.STILL_CAMERA, support.still_jpeg(light=0.3))

@@ -10,6 +10,7 @@
  * @property {string} microphone its device id
  * @property {string} resolution such as "640x480"
  * @property {number} rate frames per second
+ * @property {Record<string, Record<string, number>>} expressions the user's own, by key
  * @property {boolean} guided the guided calibration was offered and taken or put off
  */
 

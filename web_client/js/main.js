@@ -5,11 +5,11 @@ import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
 import { Devices } from "./devices.js";
-import { $, button, byId, chosen } from "./dom.js";
+import { $, button, byId } from "./dom.js";
 import { placeOf } from "./follow.js";
 import { Phrase, phrase, write } from "./i18n.js";
+import { Acting, Hotkeys, worthKeeping } from "./hotkeys.js";
 import { Intro } from "./intro.js";
-import { keep, kept } from "./kept.js";
 import { Outputs } from "./outputs.js";
 import { restoreTab } from "./panel.js";
 import { Recording } from "./record.js";
@@ -20,6 +20,7 @@ import { Snapshot } from "./snapshot.js";
 import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
 import { inFragment, TOKEN } from "./token.js";
+import { Views } from "./views.js";
 
 /** @typedef {import("./types.js").Trouble} Trouble */
 
@@ -28,6 +29,7 @@ const LOADING_MS = 6000;
 
 const bars = new Bars($("bars"));
 const stage = new Stage($("view"));
+const views = new Views(stage);
 /** Notices that come before the server ends the session. */
 const ENDINGS = new Set(["no-pictures", "session-quarantined"]);
 
@@ -61,6 +63,11 @@ let lastFace = Infinity;
 let greeting;
 /** Whether a message about a frame has come in this connection. */
 let heard = false;
+/** The newest coefficients and their names. @type {number[]} */
+let face = [];
+/** @type {string[]} */
+let names = [];
+const acting = new Acting((message) => running?.session.act(message));
 
 /** @param {"idle" | "starting" | "live" | "away"} state */
 function setState(state) {
@@ -80,6 +87,7 @@ function idle(trouble) {
   running?.stop();
   running = null;
   snapshot.forget();
+  acting.reset();
   wasLive = false;
   camera.srcObject = avatar.srcObject = null;
   bars.clear();
@@ -209,13 +217,15 @@ function onState(event) {
 function onMessage(session, message) {
   switch (message.type) {
     case "hello":
-      bars.setNames(message.names);
+      bars.setNames(names = message.names);
+      acting.tell();
       break;
     case "frame":
       if (!heard) showDevice(session);
       heard = true;
       greet();
       bars.show(message.expression);
+      face = message.expression;
       onFace(message.face);
       break;
     case "pong":
@@ -256,36 +266,10 @@ function onFace(seen) {
   }
 }
 
-/** @param {string} mode how the avatar is drawn */
-function setMode(mode) {
-  document.body.dataset.view = mode;
-  stage.setMode(mode);
-  keep("view", mode);
-}
-
-/** What was chosen at the last visit. */
-function restoreChoices() {
-  setMirror(kept("mirror") !== false);
-  const mode = [...$("views").querySelectorAll("input")].find(({ value }) => value === kept("view"));
-  if (mode) mode.checked = true;
-  setMode(mode?.value ?? "avatar");
-  restoreTab();
-}
-
-/** @param {boolean} on */
-function setMirror(on) {
-  document.body.classList.toggle("mirrored", on);
-  $("mirror").setAttribute("aria-pressed", String(on));
-  stage.mirrored = on;
-  keep("mirror", on);
-}
-
 $("start").addEventListener("click", startCamera);
 $("sample").addEventListener("click", startSample);
 $("stop").addEventListener("click", () => idle());
 $("retry").addEventListener("click", () => running?.session.retry());
-$("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
-$("views").addEventListener("change", (event) => setMode(chosen(event)));
 camera.addEventListener("click", (event) => {
   running?.session.follow(...placeOf(camera.getBoundingClientRect(), camera, event, stage.mirrored));
   notice.show(phrase("camera.following"));
@@ -296,8 +280,16 @@ setInterval(() => {
   if (connection && document.body.dataset.state === "live") readings.measure(connection);
 }, 1000);
 addEventListener("pagehide", () => running && idle());
+new Hotkeys([
+  { key: "1", name: "keys.avatar", act: () => views.choose("avatar") }, { key: "2", name: "keys.overlay", act: () => views.choose("overlay") },
+  { key: "3", name: "keys.wireframe", act: () => views.choose("wireframe") }, { key: "r", name: "keys.record", act: () => recording.toggle() },
+  { key: "s", name: "keys.snapshot", act: () => snapshot.take() }, { key: "n", name: "keys.neutral", act: () => button("calibrate").click() },
+  { key: "m", name: "keys.mute", act: () => acting.toggle("rest") }, { key: "h", name: "keys.hold", act: () => acting.toggle("hold") },
+  { key: "x", name: "keys.mirror", act: () => views.mirror() },
+], acting, () => worthKeeping(names, face));
 new Outputs();
-restoreChoices();
+views.restore();
+restoreTab();
 intro.start();
 // A phone that has scanned the code. Only whom the server knows by its token: no link of others starts a camera.
 if (TOKEN && inFragment("camera")) ask("GET", "api/playing").then(startCamera, () => {});

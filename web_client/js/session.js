@@ -118,6 +118,9 @@ export class Session extends Emitter {
     if (this.#sender) await keepSharp(this.#sender);
   }
 
+  /** @param {import("./types.js").ActMessage} message what keys do to the face */
+  act(message) { this.#control?.send(message); }
+
   /** Follow the person there. @param {number} x @param {number} y fractions of the camera's picture */
   follow(x, y) { this.#control?.send({ type: "follow", x, y }); }
 

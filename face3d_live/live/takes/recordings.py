@@ -131,7 +131,7 @@ class Recordings:
                 raise write_error(path, error) from error
 
     async def rename(self, take_id: str, name: str) -> dict[str, object]:
-        """Give a take another name; its description. Raises as `path` does, InputError "bad-name" and those of writing."""
+        """Give a take another name; its description. Raises as `path` and writing do, and InputError "bad-name"."""
         path = self.path(take_id)
         await asyncio.to_thread(tools.rename, path, _checked_name(name))
         return await self._described(path)

@@ -184,6 +184,8 @@ class Peer:
                 self._session.set_view(view)
             case data_channel.Follow(x=x, y=y):
                 self._session.engine.follow = (x, y)
+            case data_channel.Act(acting=acting):
+                self._session.engine.acting = acting
             case data_channel.CalibrateNow():
                 if not self._calibrating:
                     self._calibrating = True

@@ -81,6 +81,13 @@ export const EN = /** @type {const} */ ({
   "hint.look_once": "Look straight at the camera once.",
   "hint.slow_camera": "The camera gives few pictures a second: more light, or a higher rate in Camera.",
 
+  // The live page: keys
+  "keys.title": "Keys", "keys.list": "This list", "keys.avatar": "Avatar", "keys.overlay": "Over camera", "keys.wireframe": "Wireframe",
+  "keys.record": "Record, and stop recording", "keys.snapshot": "Snapshot", "keys.neutral": "Neutral face",
+  "keys.mute": "Mute tracking: the avatar rests", "keys.hold": "Hold the expression", "keys.mirror": "Mirror",
+  "keys.own": "Expressions of your own", "keys.own_text": "Make a face and take it. Its key puts it on, and takes it off again.",
+  "keys.empty": "free", "keys.take": "Take my face now", "keys.forget": "Empty this key", "keys.acting": "Not your own face",
+
   // The live page's panel: outputs and their tuning
   "outputs.tab": "Outputs", "outputs.empty": "Send your face to other programs: add one below and start it there.",
   "outputs.off": "Off", "outputs.connecting": "Connecting", "outputs.waiting": "Waiting for a face",
@@ -90,9 +97,13 @@ export const EN = /** @type {const} */ ({
   "outputs.remove_name": "Remove {name}", "outputs.format": "Format", "outputs.address": "Address",
   "outputs.port": "Port", "outputs.add": "Add",
   "outputs.anyone": "With the address 0.0.0.0 it goes to every program in the local network that asks for it, as the phone app's does.",
+  "tuning.dead_zone": "Dead zone", "tuning.curve": "Curve", "tuning.min": "Minimum", "tuning.max": "Maximum",
+  "tuning.yaw": "Head: turn", "tuning.pitch": "Head: nod", "tuning.roll": "Head: tilt", "tuning.reset": "Reset",
+  "tuning.together": "Change left and right together", "tuning.preset_plain": "As it is", "tuning.preset_lively": "Lively",
+  "tuning.preset_calm": "Calm", "tuning.preset_lids": "Steady lids",
   "tuning.mirror": "Mirror", "tuning.blink": "Both eyes blink together", "tuning.find": "Find a channel",
-  "tuning.gain": "Gain", "tuning.gain_of": "Gain of {name}", "tuning.offset": "Offset",
-  "tuning.offset_of": "Offset of {name}", "tuning.name": "Name of this mapping", "tuning.save": "Save",
+  "tuning.gain": "Gain", "tuning.offset": "Offset",
+  "tuning.name": "Name of this mapping", "tuning.save": "Save",
   "tuning.saved": "Saved as {name}.",
 
   // The live page's panel: avatars

@@ -72,6 +72,13 @@ export const ZH = {
   "hint.look_once": "请正视一次摄像头。",
   "hint.slow_camera": "摄像头每秒画面太少：请增加光线，或在“摄像头”中选择更高帧率。",
 
+  // The live page: keys
+  "keys.title": "快捷键", "keys.list": "此列表", "keys.avatar": "虚拟形象", "keys.overlay": "叠加画面", "keys.wireframe": "线框",
+  "keys.record": "录制与停止录制", "keys.snapshot": "快照", "keys.neutral": "中性表情",
+  "keys.mute": "暂停跟踪：虚拟形象保持放松", "keys.hold": "保持表情", "keys.mirror": "镜像",
+  "keys.own": "你自己的表情", "keys.own_text": "做出表情并保存。按对应的键即可戴上，再按一次取下。",
+  "keys.empty": "空", "keys.take": "保存此刻的表情", "keys.forget": "清空此键", "keys.acting": "当前不是你的实时表情",
+
   // The live page's panel: outputs and their tuning
   "outputs.tab": "输出", "outputs.empty": "把你的表情发送到其他程序：在下方添加，并在那边启动接收。",
   "outputs.off": "已关闭", "outputs.connecting": "正在连接", "outputs.waiting": "等待人脸",
@@ -80,9 +87,12 @@ export const ZH = {
   "outputs.mapping": "映射", "outputs.unmapped": "保持原样", "outputs.tune": "调节", "outputs.remove": "移除",
   "outputs.remove_name": "移除 {name}", "outputs.format": "格式", "outputs.address": "地址", "outputs.port": "端口",
   "outputs.add": "添加", "outputs.anyone": "地址填 0.0.0.0 时，会像手机应用那样发送给局域网内请求它的每个程序。",
+  "tuning.dead_zone": "死区", "tuning.curve": "曲线", "tuning.min": "最小值", "tuning.max": "最大值",
+  "tuning.yaw": "头部：转动", "tuning.pitch": "头部：点头", "tuning.roll": "头部：侧倾", "tuning.reset": "重置",
+  "tuning.together": "左右一起修改", "tuning.preset_plain": "原样", "tuning.preset_lively": "生动",
+  "tuning.preset_calm": "平稳", "tuning.preset_lids": "稳定眼睑",
   "tuning.mirror": "镜像", "tuning.blink": "双眼同时眨", "tuning.find": "查找通道", "tuning.gain": "增益",
-  "tuning.gain_of": "{name} 的增益", "tuning.offset": "偏移", "tuning.offset_of": "{name} 的偏移",
-  "tuning.name": "此映射的名称", "tuning.save": "保存", "tuning.saved": "已保存为 {name}。",
+  "tuning.offset": "偏移", "tuning.name": "此映射的名称", "tuning.save": "保存", "tuning.saved": "已保存为 {name}。",
 
   // The live page's panel: avatars
   "avatar.gallery": "可选的虚拟形象", "avatar.fox": "卡通狐狸", "avatar.forget": "从此浏览器移除",
