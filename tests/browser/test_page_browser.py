@@ -120,6 +120,18 @@ def test_keys(page) -> None:
     page.keyboard.press("Escape")
 
 
+def test_the_address_for_obs(page) -> None:
+    page.check("input[value=outputs]", force=True)
+    address = page.get_by_label("Address of the avatar alone")
+    plain = page.evaluate("location.href").partition("#")[0]
+    expect(address).to_have_value(f"{plain}view?bg=transparent&ui=0")
+    page.get_by_role("button", name="Green").click()
+    page.locator(".obs").get_by_label("Mirror").check()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == f"{plain}view?bg=00ff00&ui=0&mirror=1"
+
+
 def test_a_dark_face_is_told_what_to_do(page) -> None:
     page.click("#stop")
     page.evaluate(support.STILL_CAMERA, support.still_jpeg(light=0.3))

@@ -11,6 +11,8 @@
  * @property {string} resolution such as "640x480"
  * @property {number} rate frames per second
  * @property {Record<string, Record<string, number>>} expressions the user's own, by key
+ * @property {string} viewBackground of the address for OBS
+ * @property {boolean} viewMirror of the address for OBS
  * @property {boolean} guided the guided calibration was offered and taken or put off
  */
 

@@ -3,6 +3,7 @@ import { ApiError, ask, said } from "./api.js";
 import { $, chosen } from "./dom.js";
 import { make } from "./elements.js";
 import { Phrase, phrase, tr, write } from "./i18n.js";
+import { ObsCard } from "./obs.js";
 import { Tuning } from "./tuning.js";
 
 /**
@@ -33,11 +34,12 @@ export class Outputs {
   /** @type {import("./types.js").Mappings} */
   #mappings = { saved: [], presets: {}, channels: [] };
   #tuning = new Tuning((name) => this.#saved(name));
+  #form = make("div");
   #opened = false;
   #prepared = false;
 
   constructor() {
-    this.#root.append(this.#list, this.#empty, this.#trouble);
+    this.#root.append(this.#list, this.#empty, this.#trouble, this.#form, new ObsCard().element);
     $("panel-tabs").addEventListener("change", (event) => this.#open(chosen(event)));
   }
 
@@ -64,7 +66,7 @@ export class Outputs {
     this.#prepared = true;
     this.#kinds = kinds;
     this.#mappings = mappings;
-    this.#root.append(this.#makeForm());
+    this.#form.append(this.#makeForm());
   }
 
   async #refresh() { this.#show((await ask("GET", "api/outputs")).outputs); }

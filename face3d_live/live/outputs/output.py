@@ -147,7 +147,7 @@ class Output:
         if mapped is None or came is None:
             return {"input": None, "expression": None, "outputs": None}
         x = np.clip(came.expression, 0, 1)
-        x = x[MIRROR] if self.profile.mirror else x
+        x = x[MIRROR] if self.mapping.profile.mirror else x
         named = dict(zip(mapped.names, mapped.values.tolist(), strict=True))
         return {
             "input": [round(v, 4) for v in x.tolist()],

@@ -106,6 +106,13 @@ export const EN = /** @type {const} */ ({
   "tuning.name": "Name of this mapping", "tuning.save": "Save",
   "tuning.saved": "Saved as {name}.",
 
+  // The live page's panel: the avatar in streaming programs
+  "obs.title": "OBS and other streaming programs", "obs.transparent": "Transparent", "obs.green": "Green, for chroma key",
+  "obs.magenta": "Magenta, for chroma key", "obs.studio": "Studio light", "obs.background": "Background",
+  "obs.address": "Address of the avatar alone", "obs.copy": "Copy", "obs.copied": "Copied", "obs.size": "Size in OBS",
+  "obs.step_source": "Sources, +, Browser", "obs.step_address": "Paste the address", "obs.step_size": "Enter the size",
+  "obs.enter": "Enter {side} as width and height. Leave this page open: it brings your camera.", "obs.open": "Open it here",
+
   // The live page's panel: avatars
   "avatar.gallery": "Avatars to choose from", "avatar.fox": "Cartoon fox", "avatar.forget": "Remove from this browser",
   "avatar.forget_name": "Remove {name} from this browser",

@@ -94,6 +94,13 @@ export const ZH = {
   "tuning.mirror": "镜像", "tuning.blink": "双眼同时眨", "tuning.find": "查找通道", "tuning.gain": "增益",
   "tuning.offset": "偏移", "tuning.name": "此映射的名称", "tuning.save": "保存", "tuning.saved": "已保存为 {name}。",
 
+  // The live page's panel: the avatar in streaming programs
+  "obs.title": "OBS 与其他直播程序", "obs.transparent": "透明", "obs.green": "绿色（用于抠像）",
+  "obs.magenta": "品红（用于抠像）", "obs.studio": "影棚光", "obs.background": "背景",
+  "obs.address": "仅虚拟形象的地址", "obs.copy": "复制", "obs.copied": "已复制", "obs.size": "在 OBS 中的尺寸",
+  "obs.step_source": "来源，+，浏览器", "obs.step_address": "粘贴地址", "obs.step_size": "填写尺寸",
+  "obs.enter": "宽度和高度都填 {side}。请保持此页面打开：它提供你的摄像头。", "obs.open": "在此打开",
+
   // The live page's panel: avatars
   "avatar.gallery": "可选的虚拟形象", "avatar.fox": "卡通狐狸", "avatar.forget": "从此浏览器移除",
   "avatar.forget_name": "从此浏览器移除 {name}",
