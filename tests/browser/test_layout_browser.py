@@ -132,3 +132,27 @@ def test_text_of_twice_the_size_and_forced_colours(browser, server) -> None:
     chosen = "getComputedStyle(document.querySelector('.panel-tabs input:checked + span')).outlineStyle"
     assert page.evaluate(chosen) == "solid"
     page.close()
+
+
+def test_a_phone_as_the_camera(browser, server) -> None:
+    """Only what a camera needs, in either direction; every target is large enough for a finger."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    targets = """[...document.querySelectorAll("button, a, .views label, .panel-tabs label")].filter((b) => b.checkVisibility())
+      .map((b) => [b.id || b.textContent.trim(), Math.round(b.getBoundingClientRect().height)])"""
+    for fragment, sizes in (("#camera=1", ((390, 844), (844, 390))), ("", ((360, 640), (740, 360)))):
+        page.goto("about:blank")
+        page.goto(server.url + fragment)
+        for width, height in sizes:
+            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate("document.body.dataset.state = 'idle'")
+            assert page.evaluate(OUTSIDE) == [], (fragment, width)
+            found = page.evaluate(targets)
+            assert [pair for pair in found if pair[1] < 44] == [], (fragment, width)
+            page.evaluate(PRETEND_LIVE)
+            assert page.evaluate(OUTSIDE) == [], (fragment, width)
+            if fragment:
+                assert [name for name, _ in page.evaluate(targets)] == ["中文", "mirror", "stop"]
+                below = "document.querySelector('.tools').getBoundingClientRect().bottom"
+                assert page.evaluate(below) <= height
+    context.close()

@@ -67,8 +67,7 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await gain.evaluate("slider => { slider.value = 2; slider.dispatchEvent(new Event('input')); }")
         await newest(receiver, "JawOpen", 0.8)
         await page.wait_for_selector("[data-channel=jawOpen] summary output:has-text('0.80')")
-        await page.wait_for_selector("[data-channel=jawOpen] .dot[cx='40']", state="attached")  # 0.4 came, 0.8 is sent
-        await page.wait_for_selector("[data-channel=jawOpen] .dot[cy^='2']", state="attached")
+        await page.wait_for_selector("[data-channel=jawOpen] .dot[cx='40.0'][cy='20.0']")  # 0.4 came, 0.8 is sent
         await page.check(".tuning label:has-text('Mirror') input")
         await newest(receiver, "MouthSmileRight", 0.5)
         await page.fill(".out-save input", "Loud jaw")
@@ -94,6 +93,6 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await page.click(".out-form button")
         await page.wait_for_selector(".out-trouble:has-text('not one machine')")
         await page.click("button[aria-label='Remove VMC']")
-        await page.wait_for_selector("#outputs li", state="detached")
+        await page.wait_for_selector("#outputs [data-id]", state="detached")
         assert len(served.live.outputs) == 0
     receiver.close()

@@ -41,7 +41,7 @@ export class Curve {
 
   /** Where the face is now. @param {number} x @param {number} y 0..1 */
   point(x, y) {
-    this.#dot.setAttribute("cx", String(SIZE * clamp(x, 0, 1)));
-    this.#dot.setAttribute("cy", String(SIZE * (1 - clamp(y, 0, 1))));
+    this.#dot.setAttribute("cx", (SIZE * clamp(x, 0, 1)).toFixed(1));
+    this.#dot.setAttribute("cy", (SIZE * (1 - clamp(y, 0, 1))).toFixed(1));
   }
 }

@@ -291,5 +291,7 @@ new Outputs();
 views.restore();
 restoreTab();
 intro.start();
+// A phone that is the camera shows the camera, the mirror and the state, and nothing else.
+document.body.classList.toggle("is-camera", Boolean(inFragment("camera")));
 // A phone that has scanned the code. Only whom the server knows by its token: no link of others starts a camera.
 if (TOKEN && inFragment("camera")) ask("GET", "api/playing").then(startCamera, () => {});
