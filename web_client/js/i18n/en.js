@@ -212,6 +212,7 @@ export const EN = /** @type {const} */ ({
   "progress.waiting": "Waiting: {count} photos are ahead.", "progress.loading": "Loading the model…",
 
   // The studio: the finished head
+  "head.use_live": "Use this head live", "order.blurred": "This face is blurred or small: a sharper photo gives a better head.",
   "head.label": "The finished head", "head.drawing": "Drawing the head…",
   "head.gone": "The head was deleted: results are kept for ten minutes. Make it again.",
   "head.deleted": "Deleted: the head is gone from the server.", "head.textured": "Textured",

@@ -191,6 +191,7 @@ export const ZH = {
   "progress.waiting": "排队中：前面还有 {count} 张照片。", "progress.loading": "正在加载模型…",
 
   // The studio: the finished head
+  "head.use_live": "在实时页面使用此头像", "order.blurred": "这张脸模糊或太小：更清晰的照片会得到更好的头部模型。",
   "head.label": "完成的头部模型", "head.drawing": "正在绘制…",
   "head.gone": "头部模型已删除：结果只保留十分钟。请重新生成。",
   "head.deleted": "已删除：服务器上不再有这个头部模型。", "head.textured": "纹理显示", "head.geometry": "几何",
