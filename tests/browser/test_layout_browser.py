@@ -139,7 +139,8 @@ def test_a_phone_as_the_camera(browser, server) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     targets = """[...document.querySelectorAll("button, a, .views label, .panel-tabs label")]
-      .filter((b) => b.checkVisibility()).map((b) => [b.id || b.textContent.trim(), Math.round(b.getBoundingClientRect().height)])"""
+      .filter((target) => target.checkVisibility())
+      .map((target) => [target.id || target.textContent.trim(), Math.round(target.getBoundingClientRect().height)])"""
     for fragment, sizes in (("#camera=1", ((390, 844), (844, 390))), ("", ((360, 640), (740, 360)))):
         page.goto("about:blank")
         page.goto(server.url + fragment)
