@@ -122,10 +122,8 @@ class Tracker:
         self._share = frame_share(self._now - before)
         camera = self._camera_of(rgb)
         wanted = self._begin_wanted(rgb, camera)
-        if wanted is not None or self._previous is None:
-            estimate = wanted
-        else:
-            estimate = self._follow(rgb, camera, estimate)
+        begins = wanted is not None or self._previous is None
+        estimate = wanted if begins else self._follow(rgb, camera, estimate)
         if self._previous is None:
             estimate = self._acquire(rgb, camera)
         elif (

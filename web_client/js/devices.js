@@ -17,14 +17,14 @@ export class Devices {
   #resolution = make("select", { onchange: () => this.#changed("resolution", this.#resolution.value) },
     ...RESOLUTIONS.map((value) => make("option", { value }, value.replace("x", " × "))));
   #rate = make("select", { onchange: () => this.#changed("rate", Number(this.#rate.value)) },
-    ...RATES.map((rate) => make("option", { value: String(rate) }, `${rate} fps`)));
+    make("option", { value: "" }, phrase("camera.automatic")), ...RATES.map((rate) => make("option", { value: String(rate) }, `${rate} fps`)));
   #given = make("p", { className: "fine", role: "status" });
 
   /** @param {() => void} reopen called when the camera shall be opened as chosen now */
   constructor(reopen) {
     this.#reopen = reopen;
     this.#resolution.value = String(kept("resolution") ?? RESOLUTIONS[0]);
-    this.#rate.value = String(kept("rate") ?? RATES[0]);
+    this.#rate.value = String(kept("rate") ?? "");
     $("camera-tab").append(
       field("camera.device", this.#camera),
       make("div", { className: "out-row" }, field("camera.resolution", this.#resolution, "wide"), field("camera.rate", this.#rate, "wide")),

@@ -177,7 +177,8 @@ async function reopenCamera() {
   const before = running;
   if (!before || document.body.dataset.source !== "camera") return;
   try {
-    const stream = await openCamera(), [track] = stream.getVideoTracks();
+    const { rate } = await connecting();
+    const stream = await openCamera(rate), [track] = stream.getVideoTracks();
     if (!track || running !== before) return track?.stop();
     before.use(stream, track);
     await before.session.setCamera(stream, track);
