@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,13 +21,29 @@ from face3d_live.cli.track import track
 from face3d_live.cli.train import EvaluateCommand, evaluate, train
 from face3d_live.errors import Face3DError
 from face3d_live.text import print_any_name
+from face3d_live.version import __version__
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="A webcam in, a living 3D head out.",
+    epilog="Examples: face3d-live live; face3d-live reconstruct me.jpg -o head; face3d-live play talk.jsonl --loop",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"face3d-live {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and end")
+    ] = False,
+) -> None:
+    """A webcam in, a living 3D head out."""
 
 
 def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Operations on take files: describe, trim, recover, export. All but `export` in bounded memory."""
+"""Operations on take files: describe, trim, rename, recover, export. All but `export` in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 from face3d_live.errors import ConflictError, InputError
 from face3d_live.takes import formats, render_video, sound
 from face3d_live.takes.files import replacing, save
+from face3d_live.takes.jsonl import Encoder
 from face3d_live.takes.model import Gap, Header, Take, TakeFrame
-from face3d_live.takes.reader import TakeReader
+from face3d_live.takes.reader import TakeReader, read_summary
 from face3d_live.takes.writer import SUFFIX, TakeWriter
 
 
@@ -66,6 +67,18 @@ def trim(path: Path, out: Path, start: float, end: float | None) -> str:
     if start < 0 or (end is not None and end <= start):
         raise InputError("bad-range", "--start must be at least 0 and --end after it, in seconds")
     return _rewrite(path, out, start, end)
+
+
+def rename(path: Path, name: str) -> None:
+    """Give a take another name; nothing else of the file changes, an unfinished end included.
+
+    Raises InputError "missing-take", "not-a-take" and those of writing.
+    """
+    header = replace(read_summary(path).header, name=name)
+    with replacing(path) as temporary, path.open("rb") as before, temporary.open("wb") as after:
+        before.readline()
+        after.write(Encoder().header(header).encode())
+        shutil.copyfileobj(before, after)
 
 
 def recover(path: Path, out: Path | None) -> str:

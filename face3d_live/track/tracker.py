@@ -96,6 +96,7 @@ class Tracker:
         self._shown_at = -RELAXED
         self._schedule = DetectorSchedule()
         self._candidates, self._sweep = Candidates(), Sweep()
+        self._wanted: tuple[float, float] | None = None
         self._end_track()
         self._previous_place: tuple[AnyArray, float] | None = None
 
@@ -120,10 +121,16 @@ class Tracker:
             self._end_track()
         self._share = frame_share(self._now - before)
         camera = self._camera_of(rgb)
-        estimate = self._follow(rgb, camera, estimate) if self._previous is not None else None
+        wanted = self._begin_wanted(rgb, camera)
+        begins = wanted is not None or self._previous is None
+        estimate = wanted if begins else self._follow(rgb, camera, estimate)
         if self._previous is None:
             estimate = self._acquire(rgb, camera)
-        elif estimate is not None and (self._sweep.due(self._now) or self._candidates.due(self._now)):
+        elif (
+            estimate is not None
+            and not self._chosen
+            and (self._sweep.due(self._now) or self._candidates.due(self._now))
+        ):
             estimate = self._switch_face(rgb, camera) or estimate
         if estimate is None:
             codes = relaxed(self._shown, self._now - self._shown_at)
@@ -137,6 +144,12 @@ class Tracker:
             self._shown, self._shown_at = codes, self._now
         ms, shape = (time.perf_counter() - begun) * 1e3, self._identity.shape.copy()
         return Tracked(estimate is not None, codes, seen, raw, own, landmarks, confidence, ms, camera, shape)
+
+    def follow(self, x: float, y: float) -> None:
+        """Follow the person there: at the next frame the face nearest to the place gets the track, if it is within its
+        own size of it, as a person of its own. No other one takes the track while it lasts. x, y: fractions of the
+        frame, from its left and its top."""
+        self._wanted = x, y
 
     def calibrate(self, step: str = "neutral") -> Calibration:
         """Take the face of the last half second as neutral, or that of the last second and a half as the full movement
@@ -164,6 +177,7 @@ class Tracker:
 
     def _end_track(self) -> None:
         self._previous: PreviousFrame | None = None
+        self._chosen = False  # by `follow`: no other face is compared with it
         self._recent: deque[tuple[float, HeadCodes]] = deque()
         self._asked = self._seen_at = self._believed = self._now
         self._misses = 0.0
@@ -234,6 +248,23 @@ class Tracker:
         estimate = self._begin_track(rgb, camera, winner.face)
         if estimate is None:
             self._identity = before
+        return estimate
+
+    def _begin_wanted(self, rgb: Rgb, camera: Camera) -> FaceEstimate | None:
+        """The estimate of the face that `follow` asked for; None where nothing was asked, or nobody is there."""
+        if self._wanted is None:
+            return None
+        place = np.array(self._wanted) * (camera.width, camera.height)
+        self._wanted = None
+        away = [(float(np.linalg.norm(centre_of(face)[0] - place)), face) for face in self._detector.detect(rgb)]
+        distance, nearest = min(away, key=lambda pair: pair[0], default=(np.inf, None))
+        if nearest is None or distance > centre_of(nearest)[1]:
+            return None
+        before, self._identity = self._identity, IdentityAverage()
+        estimate = self._begin_track(rgb, camera, nearest)
+        if estimate is None:
+            self._identity = before
+        self._chosen |= estimate is not None
         return estimate
 
     def _estimate(self, rgb: Rgb, crop: Crop, camera: Camera, points: AnyArray | None = None) -> FaceEstimate:

@@ -64,7 +64,7 @@ async def test_the_avatar_tab(tmp_path: Path) -> None:
         await expect(notice).to_contain_text(".glb or .vrm")
         await page.evaluate(DROP, ["none.glb", encoded(changed(lambda d: d["meshes"][0].pop("extras")))])
         await expect(notice).to_contain_text("shape key", timeout=120_000)
-        await expect(own).to_be_hidden()
+        await expect(own).to_have_attribute("aria-pressed", "true")
 
         await page.set_input_files("#avatar-file input[type=file]", tmp_path / "fox.glb")
         await expect(page.locator(".avatar-report")).to_contain_text(re.compile(r"Shapes 4\d / 52"), timeout=120_000)
@@ -77,7 +77,15 @@ async def test_the_avatar_tab(tmp_path: Path) -> None:
         await page.evaluate(DROP, ["fox.vrm", encoded(fox("vrm0"))])
         await expect(page.locator(".avatar-report")).to_contain_text("VRM expressions", timeout=120_000)
         await until_orange(page, True)
-        assert await page.locator(".avatar-view a").get_attribute("href") == f"{served.base}/view?bg=transparent&ui=0"
+        await expect(page.get_by_role("button", name="fox.vrm", exact=True)).to_be_visible(timeout=120_000)
+        await page.get_by_role("button", name="Cartoon fox").click()
+        await expect(page.locator(".avatar-report")).to_contain_text(re.compile(r"Shapes 4\d / 52"), timeout=120_000)
+        await page.reload()
+        await expect(page.get_by_role("button", name="Cartoon fox")).to_have_attribute("aria-pressed", "true")
+        await page.click("#start")
+        await until_orange(page, True)
+        await page.get_by_role("button", name="Remove fox.vrm").click()
+        await expect(page.locator(".gallery button[data-key]")).to_have_count(2)
         assert faults == []
         await chromium.close()
 

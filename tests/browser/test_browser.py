@@ -298,7 +298,7 @@ def test_a_blocked_camera_leads_to_the_sample(browser, server) -> None:
     assert support.grab(page).std() > 8
     page.click("#stop")
     page.wait_for_selector("body[data-state=idle]")
-    assert page.inner_text("#card-title").startswith("A head") and page.inner_text("#start") == "Start camera"
+    assert page.inner_text("#card-title").startswith("Your face") and page.inner_text("#start") == "Start camera"
     assert page.faults == []
     page.context.close()
 

@@ -62,10 +62,12 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await newest(receiver, "JawOpen", 0.4)
 
         await page.click("button:has-text('Tune')")
-        gain = page.locator("[data-channel=jawOpen] input").first
+        await page.click("[data-channel=jawOpen] summary")
+        gain = page.locator("[data-channel=jawOpen] [data-knob=gain]")
         await gain.evaluate("slider => { slider.value = 2; slider.dispatchEvent(new Event('input')); }")
         await newest(receiver, "JawOpen", 0.8)
-        await page.wait_for_selector("[data-channel=jawOpen] output:has-text('0.80')")
+        await page.wait_for_selector("[data-channel=jawOpen] summary output:has-text('0.80')")
+        await page.wait_for_selector("[data-channel=jawOpen] .dot[cx='40.0'][cy='20.0']")  # 0.4 came, 0.8 is sent
         await page.check(".tuning label:has-text('Mirror') input")
         await newest(receiver, "MouthSmileRight", 0.5)
         await page.fill(".out-save input", "Loud jaw")
@@ -73,7 +75,7 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await page.wait_for_selector("text=Saved as Loud jaw.")
         saved = served.live.outputs.profiles.load("Loud jaw")
         assert saved.mirror and saved.channels["jawOpen"].gain == 2
-        await page.wait_for_selector(".outputs select >> text=Loud jaw", state="attached")
+        await page.wait_for_selector("#outputs li select >> text=Loud jaw", state="attached")
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
 
         await page.click("[role=switch]", force=True)
@@ -91,6 +93,6 @@ async def test_add_tune_save_pause_remove(tmp_path):
         await page.click(".out-form button")
         await page.wait_for_selector(".out-trouble:has-text('not one machine')")
         await page.click("button[aria-label='Remove VMC']")
-        await page.wait_for_selector(".outputs li", state="detached")
+        await page.wait_for_selector("#outputs [data-id]", state="detached")
         assert len(served.live.outputs) == 0
     receiver.close()

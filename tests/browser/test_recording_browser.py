@@ -39,7 +39,8 @@ def test_record_stop_download_delete(page, takes, tmp_path) -> None:
     page.click("#record")
     expect(page.locator("#record")).to_have_attribute("aria-pressed", "true", timeout=120_000)
     before = page.evaluate(support.SENT)
-    expect(page.locator("#record span")).to_have_text(re.compile("0:0[3-9]"), timeout=120_000)
+    expect(page.locator("#record span")).to_have_text("Stop recording")
+    expect(page.locator("#recording")).to_have_text(re.compile(r"0:0[3-9] · \d+ kB"), timeout=120_000)
     sent = page.evaluate(support.SENT) - before
     page.click("#record")
     card = page.locator("#takes li")
@@ -60,18 +61,26 @@ def test_record_stop_download_delete(page, takes, tmp_path) -> None:
     assert (tmp_path / "take.csv").read_text().count("\n") == len(take) + 1
     assert (tmp_path / "take.jsonl").read_bytes() == path.read_bytes()
 
+    name = card.get_by_label("Name of the take")
+    name.fill("The first one")
+    name.press("Enter")
+    wait_until(lambda: load(path).header.name == "The first one")
     remove = card.get_by_role("button").last
     remove.click()
-    expect(remove).to_have_text("Sure?")
-    remove.click()
     expect(card).to_have_count(0, timeout=120_000)
-    assert list(takes.iterdir()) == []
+    expect(page.locator("#takes")).to_contain_text("No takes yet")
+    page.click("#undo")
+    expect(name).to_have_value("The first one")
+    remove.click()
+    expect(page.locator("#notice-text")).to_have_text("Deleted The first one.")
+    wait_until(lambda: list(takes.iterdir()) == [])
 
 
 def test_calibrating_in_steps(page, tmp_path) -> None:
     page.check("#panel-tabs input[value=calibration]")
     steps = page.locator(".cal-steps li")
     expect(steps).to_have_count(5)
+    page.click(".cal-single summary")
     said = page.locator("#notice-text")
     value = page.locator('[data-step="smile"] .cal-value')
     page.click("#stop")
@@ -143,6 +152,9 @@ def test_a_take_is_played_from_the_page(page, takes) -> None:
     playing = page.request.get(f"{page.url}api/playing").json()["playing"]
     assert playing["take"] == "wide" and playing["loop"] is True
 
+    position = player.get_by_label("Position")
+    position.fill("2.5")
+    wait_until(lambda: page.request.get(f"{page.url}api/playing").json()["playing"]["position"] > 2.4)
     player.get_by_label("From, s").fill("1")
     player.get_by_label("To, s").fill("2")
     player.get_by_label("To, s").blur()
@@ -154,6 +166,11 @@ def test_a_take_is_played_from_the_page(page, takes) -> None:
         return (playing["start"], playing["speed"], playing["frames"]) == (1, 0.5, 30)
 
     wait_until(as_asked_for)
+    player.get_by_role("button", name="Save this part").click()
+    expect(page.locator("#takes li")).to_have_count(2, timeout=120_000)
+    (part,) = set(takes.iterdir()) - {path}
+    assert load(part).header.name == "hello, part" and len(load(part)) == 30
+    part.unlink()
     player.get_by_label("From, s").fill("99")
     player.get_by_label("From, s").blur()
     expect(player.get_by_role("alert")).to_contain_text("Start must be", timeout=120_000)

@@ -53,7 +53,7 @@ def page(tmp_path_factory, server, takes) -> Iterator:
 def record(page, seconds: int) -> None:
     page.click("#record")
     text = re.compile(rf"0:(0[{seconds}-9]|[1-5]\d)")
-    expect(page.locator("#record span")).to_have_text(text, timeout=120_000)
+    expect(page.locator("#recording")).to_have_text(text, timeout=120_000)
     page.click("#record")
     expect(page.locator("#record span")).to_have_text("Record", timeout=120_000)
 
@@ -92,12 +92,15 @@ def test_voice_and_render_are_recorded_in_step(page, takes, tmp_path) -> None:
 
     card = page.locator("#takes li").first
     expect(card).to_contain_text("♪")
-    card.locator("select").select_option("mp4")
+    assert card.locator("select").input_value() == "mp4", "a film comes first"
     with page.expect_download(timeout=120_000) as download:
         card.get_by_text("Download").click()
     download.value.save_as(tmp_path / "film.mp4")
     with av.open(str(tmp_path / "film.mp4")) as film:
         assert film.streams.video[0].codec_context.name == "h264" and film.streams.audio[0].codec_context.name == "aac"
+    card.get_by_role("button", name="Play").click()
+    support.until(page, "document.querySelector('.player audio').currentTime > 0.2")
+    page.get_by_role("button", name="Stop and close").click()
     page.uncheck("#with-microphone")
     expect(page.locator(".extras meter")).to_be_hidden()
     page.check("#with-microphone")

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from skimage import data
+from waiting import wait_until
 
 from face3d_live.codes import ARKIT
 
@@ -88,6 +89,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     large = cv2.resize(portrait, (1700, 1700)).astype(int) + noise.integers(-9, 9, (1700, 1700, 3))
     Image.fromarray(np.clip(large, 0, 255).astype(np.uint8)).save(folder / "large.png")
     assert 5 < (folder / "large.png").stat().st_size / 2**20 < 20
+    Image.fromarray(cv2.GaussianBlur(portrait, (0, 0), 4)).save(folder / "blurred.jpg")
     (folder / "text.jpg").write_text("this is no photo")
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
@@ -242,6 +244,12 @@ def test_refusals_say_their_cure(browser, server, photos) -> None:
     page.click("[data-language]")
     put(page, photos / "nobody.png")
     expect(page.locator("#card-title")).to_have_text("未找到人脸", timeout=120_000)
+    photo, card = page.locator("#picture"), page.locator("#card-title")
+    expect(photo).to_be_visible()
+    assert photo.bounding_box()["x"] > card.bounding_box()["x"] + card.bounding_box()["width"], "beside the reason"
+    put(page, photos / "blurred.jpg")
+    page.wait_for_selector("#make:enabled", timeout=120_000)
+    expect(page.locator("#trouble")).to_contain_text("这张脸模糊")
     assert page.faults == []
     page.context.close()
 
@@ -406,6 +414,25 @@ def test_the_chinese_pages_have_no_english_left(browser, server, page, path) -> 
     assert not re.search(r"[\u4e00-\u9fff]", page.inner_text("main"))
     assert page.faults == []
     page.context.close()
+
+
+def test_a_server_that_dies_is_said_and_the_head_comes_back(page, server) -> None:
+    before = page.url
+    server.kill()
+    expect(page.locator("#notice-text")).to_contain_text("Connection lost", timeout=120_000)
+    server.start()
+    again = f"location.href !== {before!r} && document.body.dataset.state === 'live'"
+    wait_until(lambda: page.evaluate(again), 120)  # two processes load, and the head is made anew
+    wait_until(lambda: support.head_of(page).std() > 10)
+
+
+def test_the_head_is_used_live(page, server) -> None:
+    page.click("#use-live")
+    worn = page.locator(".gallery [aria-pressed=true]")
+    expect(worn).to_contain_text("head-", timeout=120_000)
+    page.evaluate("localStorage.removeItem('face3d-choices')")
+    page.go_back()
+    page.wait_for_selector("body[data-state=live]", timeout=120_000)
 
 
 def test_a_reload_keeps_the_head_and_delete_ends_it(page, server) -> None:

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from face3d_live.cli.app import app
+from face3d_live.version import __version__
 
 runner = CliRunner()
 
@@ -15,6 +16,11 @@ def test_every_command_explains_itself(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert "--device" in result.output
+
+
+def test_the_version_and_completion_are_offered() -> None:
+    assert runner.invoke(app, ["--version"]).output == f"face3d-live {__version__}\n"
+    assert runner.invoke(app, ["--help"]).output.count("completion") >= 2
 
 
 def test_help_loads_no_rooms() -> None:

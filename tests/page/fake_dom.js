@@ -133,6 +133,7 @@ export function page(html = "", { language = "en-US", search = "", hash = "", st
     body: root.querySelector("body") ?? root,
     activeElement: null,
     createElement: create,
+    createElementNS: (_, tag) => create(tag),
     getElementById: (id) => root.querySelector(`#${id}`),
   });
   install({

@@ -46,7 +46,7 @@ test("the page's own texts change, and change back to what they were", async () 
   const [document, i18n] = await opened(INDEX);
   const before = all(document);
   i18n.setLanguage("zh");
-  assert.equal(document.getElementById("card-title").textContent, "跟随你的三维头像");
+  assert.equal(document.getElementById("card-title").textContent, "你的脸，带动三维头像");
   assert.equal(document.getElementById("mirror").getAttribute("title"), "像照镜子一样显示两个画面");
   assert.equal(document.querySelector("title").textContent, "Face3D 实时");
   const [button] = document.querySelectorAll("[data-language]");

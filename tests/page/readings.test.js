@@ -4,7 +4,7 @@ import { beforeEach, test } from "node:test";
 import { page } from "./fake_dom.js";
 
 const items = ["face", "fps", "delay", "device"].map((name) => `<div data-reading="${name}"><dt></dt><dd>–</dd></div>`);
-const document = page(`<dl id="readings">${items.join("")}</dl>`);
+const document = page(`<dl id="readings">${items.join("")}</dl><p id="quality"></p>`);
 const { Readings } = await import("../../web_client/js/status.js");
 const { setLanguage } = await import("../../web_client/js/i18n.js");
 
@@ -61,4 +61,13 @@ test("the face, in the page's language", () => {
 test("the device", () => {
   readings.device("cpu", "int8");
   assert.equal(shown("device"), "CPU INT8");
+});
+
+test("the weightiest hint is said beside an amber face, and goes with the fault", () => {
+  const hint = document.getElementById("quality"), face = document.querySelector("[data-reading=face]");
+  readings.quality(["a-new-one", "side-light", "blurred"]);
+  assert.match(hint.textContent, /light comes from one side/);
+  assert.deepEqual([hint.hidden, face.dataset.quality], [false, "poor"]);
+  readings.quality([]);
+  assert.deepEqual([hint.hidden, face.dataset.quality], [true, "good"]);
 });

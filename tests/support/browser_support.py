@@ -144,11 +144,14 @@ def camera_file(folder: Path) -> Path:
     return path
 
 
-def still_jpeg(number: int = 0) -> str:
-    """One of the sample's pictures, by default the first one, a face at rest, as base64 of a JPEG."""
+def still_jpeg(number: int = 0, light: float = 1.0) -> str:
+    """One of the sample's pictures, by default the first one, a face at rest, as base64 of a JPEG.
+
+    light: a factor of its brightness.
+    """
     with av.open(str(SAMPLE)) as source:
         frame = next(itertools.islice(source.decode(video=0), number, None))
-    ok, jpeg = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"))
+    ok, jpeg = cv2.imencode(".jpg", (light * frame.to_ndarray(format="bgr24")).astype(np.uint8))
     assert ok
     return base64.b64encode(jpeg.tobytes()).decode()
 

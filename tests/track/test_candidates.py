@@ -129,3 +129,19 @@ def test_two_posters_ask_the_network_seldom():
     world.estimates = 0
     out = world.play(tracker, 20)
     assert world.estimates <= len(out) + 8
+
+
+def test_the_person_who_was_chosen_is_followed_and_kept():
+    """The smaller of two, chosen by a click; the larger one would get the track back otherwise."""
+    world = World({
+        "large": lambda t: live(t, x=-0.2, z=-0.5, person=USER),
+        "small": lambda t: live(t + 0.4, x=0.4, z=-1.2, person=OTHER),
+    })  # fmt: skip
+    tracker = world.tracker()
+    assert (x_of(world.play(tracker, 2)) < 0).all()
+    tracker.follow(0.5, 0.05)  # nobody there
+    assert (x_of(world.play(tracker, 1)) < 0).all()
+    tracker.follow(0.5 + 0.4 / 1.2, 0.5)
+    assert (x_of(world.play(tracker, 10)) > 0).all()
+    tracker.follow(0.5 - 0.2 / 0.5, 0.5)
+    assert (x_of(world.play(tracker, 2)) < 0).all()

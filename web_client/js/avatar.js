@@ -1,13 +1,16 @@
 /** Avatars from files: dropped on the page or chosen in the Avatar tab, sent again to every new session. */
 import { ApiError, ask, received, request, said } from "./api.js";
-import { $ } from "./dom.js";
+import { $, byId } from "./dom.js";
 import { make } from "./elements.js";
+import { Gallery } from "./gallery.js";
 import { phrase, write } from "./i18n.js";
-import { withFragment } from "./token.js";
+import { keep, kept } from "./kept.js";
 
 const MAX_MB = 100;
 const SEND_MS = 120000;
 const SHAPES = 52;
+/** From an avatar's report to its picture in the gallery: until then it has been drawn. */
+const DRAWN_MS = 1500;
 
 /**
  * @typedef {import("./types.js").AvatarReport} AvatarReport
@@ -27,16 +30,14 @@ export class Avatars {
   #input = make("input", { type: "file", accept: ".glb,.vrm,.gltf,model/gltf-binary", hidden: true });
   #state = make("p", { className: "fine" });
   #details = make("div", { className: "avatar-report" });
-  #own = make("button", { type: "button", className: "small", hidden: true, onclick: () => this.#takeOff() }, phrase("avatar.own"));
+  #gallery = new Gallery((entry) => this.#choose(entry));
 
   /** @param {import("./status.js").Notice} notice */
   constructor(notice) {
     this.#notice = notice;
     const choose = make("button", { type: "button", className: "small", onclick: () => this.#input.click() }, phrase("avatar.choose"));
-    const view = new URL(withFragment("view?bg=transparent&ui=0"), location.href).href;
     $("avatar-file").append(
-      this.#state, make("div", { className: "avatar-tools" }, choose, this.#own), this.#input, this.#details,
-      make("p", { className: "fine avatar-view" }, make("a", { href: view, target: "_blank" }, phrase("avatar.alone"))));
+      this.#gallery.element, this.#state, make("div", { className: "buttons" }, choose), this.#input, this.#details);
     this.#input.addEventListener("change", () => {
       this.#take(this.#input.files?.[0]);
       this.#input.value = "";
@@ -45,6 +46,25 @@ export class Avatars {
     addEventListener("dragleave", (event) => event.relatedTarget || this.#mark(false));
     addEventListener("drop", (event) => this.#drop(event));
     this.#show();
+    this.#restore();
+  }
+
+  /** What was worn at the last visit. */
+  async #restore() {
+    await this.#gallery.restore();
+    const entry = this.#gallery.find(String(kept("avatar") ?? ""));
+    if (entry?.load && !this.#file && !this.#report) await this.#choose(entry);
+  }
+
+  /** @param {import("./gallery.js").Entry} entry of the gallery */
+  async #choose({ key, load }) {
+    if (!load) return this.#takeOff();
+    try {
+      this.#take(await load(), key);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.#refuse(phrase("error.server_away"));
+    }
   }
 
   /** @param {import("./session.js").Session | null} session that is live now, or null */
@@ -62,7 +82,9 @@ export class Avatars {
   #over(event) {
     if (![...event.dataTransfer?.items ?? []].some((item) => item.kind === "file")) return;
     event.preventDefault(); // else the browser opens the file in place of the page
+    const photo = [...event.dataTransfer?.items ?? []].some(({ type }) => type.startsWith("image/"));
     this.#mark(true);
+    write($("dropping"), phrase(photo ? "avatar.drop_photo" : "avatar.drop_file"));
   }
 
   /** @param {DragEvent} event */
@@ -74,14 +96,19 @@ export class Avatars {
   }
 
   /** @param {boolean} on */
-  #mark(on) { $("stage").classList.toggle("dropping", on); }
+  #mark(on) {
+    $("stage").classList.toggle("dropped-over", on);
+    $("dropping").hidden = !on;
+  }
 
-  /** @param {File | undefined} file */
-  #take(file) {
+  /** @param {File | undefined} file @param {string} [key] of the gallery's entry that it is */
+  #take(file, key = `file:${file?.name}`) {
     if (!file) return;
     if (!/\.(glb|vrm|gltf)$/i.test(file.name)) return this.#refuse(phrase("avatar.wrong_type"));
     if (file.size > MAX_MB * 1024 * 1024) return this.#refuse(phrase("avatar.too_large", { mb: MAX_MB }));
     this.#file = file;
+    this.#gallery.current = key;
+    keep("avatar", key);
     if (this.#url) this.#send(file, this.#url);
     else this.#notice.show(phrase("avatar.later", { file: file.name }));
     this.#show();
@@ -96,12 +123,21 @@ export class Avatars {
       const { avatar } = await received(() => response.json());
       this.#report = avatar;
       this.#notice.show(phrase("avatar.found", { file: file.name, found: avatar.found.length, all: SHAPES }));
+      this.#picture(file, url);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#file = null;
+      this.#gallery.current = "own";
+      keep("avatar", undefined);
       this.#refuse(said(error));
     }
     this.#show();
+  }
+
+  /** The user's own file goes to the gallery once it is to be seen. @param {File} file @param {string} url of the session */
+  #picture(file, url) {
+    if (!String(kept("avatar")).startsWith("file:")) return;
+    setTimeout(() => { if (this.#file === file && this.#url === url) this.#gallery.keep(file, byId("avatar", HTMLVideoElement)); }, DRAWN_MS);
   }
 
   /** The server may show an avatar from the start. @param {string} url of the session */
@@ -116,6 +152,8 @@ export class Avatars {
 
   async #takeOff() {
     this.#file = this.#report = null;
+    this.#gallery.current = "own";
+    keep("avatar", undefined);
     if (this.#url) {
       try {
         await request("DELETE", `${this.#url}/avatar`);
@@ -132,7 +170,6 @@ export class Avatars {
 
   #show() {
     const name = this.#file?.name ?? this.#report?.name;
-    this.#own.hidden = name === undefined;
     write(this.#state, name ?? phrase("avatar.drop"));
     this.#details.replaceChildren(...(this.#report ? rows(this.#report) : []));
   }

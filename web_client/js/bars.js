@@ -37,6 +37,9 @@ export const GROUPS = [
 
 export const SIDES = /** @type {const} */ (["Left", "Right"]);
 
+/** @type {Record<"Left" | "Right", {short: PlainKey, title: PlainKey}>} */
+const LABELS = { Left: { short: "side.left", title: "live.your_left" }, Right: { short: "side.right", title: "live.your_right" } };
+
 /** @param {string} pattern of a row @returns {string[]} the coefficients it stands for */
 export const coefficients = (pattern) => (pattern.endsWith("*") ? SIDES.map((side) => pattern.slice(0, -1) + side) : [pattern]);
 
@@ -70,7 +73,9 @@ export class Bars {
 
   /** @param {PlainKey} title @param {[PlainKey, string][]} rows */
   #group(title, rows) {
-    return make("section", { className: "group" }, make("h3", {}, phrase(title)), ...rows.map(([label, pattern]) => {
+    const sides = make("div", { className: "sides", ariaHidden: "true" }, ...SIDES.map((side) => make("span", { title: phrase(LABELS[side].title) }, phrase(LABELS[side].short))));
+    const head = make("div", { className: "group-head" }, make("h3", {}, phrase(title)), sides);
+    return make("section", { className: "group" }, head, ...rows.map(([label, pattern]) => {
       const pair = make("div", { className: "pair" }, ...coefficients(pattern).map((name) => this.#meter(name)));
       return make("div", { className: "coef" }, make("span", {}, phrase(label)), pair);
     }));

@@ -2,8 +2,9 @@
 import { ApiError, ask, request, said, why } from "./api.js";
 import { $, button, within } from "./dom.js";
 import { make } from "./elements.js";
+import { Guide } from "./guide.js";
 import { phrase, write } from "./i18n.js";
-import { save } from "./record.js";
+import { save } from "./formatting.js";
 
 /**
  * @typedef {import("./types.js").CalibrationProfile} Profile
@@ -29,8 +30,6 @@ const STEPS = [
   { step: "blink", name: "calibrate.blink", ready: "calibrate.blink_ready", hold: "calibrate.blink_hold", channels: /^eyeBlink/ },
 ];
 
-const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 export class Calibration {
   #notice;
   /** @type {import("./session.js").Session | null} */
@@ -43,6 +42,11 @@ export class Calibration {
   #person = make("input", { maxLength: 80, autocomplete: "off", spellcheck: false });
   #file = make("input", { type: "file", accept: ".json,application/json", hidden: true });
   #rows = STEPS.map((step) => this.#row(step));
+  #guide = new Guide(STEPS, (step) => this.#measure(step), () => this.#skip(), () => this.guide());
+  /** Ends the present wait of a countdown. */
+  #wake = () => {};
+  #skipped = false;
+  #guided = make("button", { type: "button", className: "primary", onclick: () => this.guide() }, phrase("guide.start"));
   #saving = small("calibrate.save", () => this.#save());
   #loading = small("calibrate.load", () => this.#file.click());
   #forgetting = small("calibrate.forget", () => this.#forget());
@@ -60,9 +64,11 @@ export class Calibration {
     this.#person.value = this.#profile?.person ?? "";
     $("calibration").append(
       make("p", { className: "fine" }, phrase("calibrate.text")),
-      make("ul", { className: "cal-steps" }, ...this.#rows.map(({ row }) => row)),
+      make("div", { className: "buttons" }, this.#guided),
+      make("details", { className: "cal-single" }, make("summary", {}, phrase("guide.single")),
+        make("ul", { className: "cal-steps cards" }, ...this.#rows.map(({ row }) => row))),
       make("label", { className: "cal-person" }, make("span", {}, phrase("calibrate.person")), this.#person),
-      make("div", { className: "cal-actions" }, this.#saving, this.#loading, this.#forgetting), this.#file,
+      make("div", { className: "buttons" }, this.#saving, this.#loading, this.#forgetting), this.#file,
       make("p", { className: "fine" }, phrase("calibrate.kept")));
     this.#show();
   }
@@ -77,8 +83,16 @@ export class Calibration {
       this.#person.value = this.#profile?.person ?? "";
       // A new session knows nobody: also after a lost connection the person stays calibrated.
       if (this.#profile) this.#load(JSON.stringify(this.#profile), { quiet: true });
+      else if (!isSample()) this.#guide.offer();
     }
     this.#show();
+  }
+
+  /** All steps one after the other; each can be left out. */
+  async guide() {
+    if (!this.#session || this.#busy) return;
+    const measured = await this.#guide.run();
+    if (this.#session) this.#notice.show(phrase("guide.done", { n: measured, all: STEPS.length }), { warn: measured < STEPS.length });
   }
 
   /** @param {Step} step */
@@ -90,7 +104,7 @@ export class Calibration {
 
   #show() {
     const live = Boolean(this.#session) && !this.#busy;
-    button("calibrate").disabled = !live;
+    button("calibrate").disabled = this.#guided.disabled = !live;
     const { range = {}, expression = {} } = this.#profile ?? {};
     for (const { step: { channels }, value, measure } of this.#rows) {
       measure.disabled = !live;
@@ -103,26 +117,42 @@ export class Calibration {
     this.#loading.disabled = !live;
   }
 
-  /** @param {Step} step */
+  #skip() {
+    this.#skipped = true;
+    this.#wake();
+  }
+
+  /** @param {number} ms @returns {Promise<void>} over at once when it is skipped */
+  #pause(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => { clearTimeout(timer); resolve(); };
+    });
+  }
+
+  /** @param {Step} step @returns {Promise<boolean>} whether it was measured */
   async #measure({ step, name, ready, hold }) {
     const session = this.#session, url = this.#url;
-    if (!session || !url || this.#busy) return;
+    if (!session || !url || this.#busy) return false;
     this.#busy = true;
+    this.#skipped = false;
     this.#show();
-    const still = () => this.#session === session && this.#url === url;
+    const still = () => this.#session === session && this.#url === url && !this.#skipped;
     await this.#count(ready, still);
     if (hold && still()) await this.#hold(hold);
     $("countdown").hidden = true;
     try {
-      if (!still()) return;
+      if (!still()) return false;
       await ask("POST", `${url}/calibrate`, { step });
       this.#keep(await ask("GET", `${url}/calibration?person=${encodeURIComponent(this.#person.value.trim())}`));
       this.#notice.show(hold ? phrase("calibrate.measured", { name: phrase(name) }) : phrase("calibrate.measured_neutral"));
+      return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#notice.show(phrase("calibrate.failed", { why: why(error) }), { warn: true });
+      return false;
     } finally {
-      if (hold) beep();
+      if (hold && !this.#skipped) beep();
       this.#busy = false;
       this.#show();
     }
@@ -135,7 +165,7 @@ export class Calibration {
     for (let left = 3; left > 0 && still(); left--) {
       box.hidden = false;
       within(box, "strong", HTMLElement).textContent = String(left);
-      await pause(COUNT_MS);
+      await this.#pause(COUNT_MS);
     }
   }
 
@@ -144,7 +174,7 @@ export class Calibration {
     const box = $("countdown");
     within(box, "strong", HTMLElement).textContent = "●";
     write(within(box, "span", HTMLElement), phrase(hint));
-    await pause(HOLD_MS);
+    await this.#pause(HOLD_MS);
   }
 
   /** @param {string} text of a file @param {{quiet?: boolean}} how quiet: nothing is said when it was taken */

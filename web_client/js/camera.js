@@ -1,5 +1,6 @@
 /** The own camera, and what can go wrong with it. */
 import { phrase } from "./i18n.js";
+import { kept } from "./kept.js";
 
 /**
  * @typedef {import("./types.js").Trouble} Trouble
@@ -15,9 +16,16 @@ const TROUBLES = {
   insecure: { title: "camera.insecure", sample: "camera.insecure_cure", photo: "camera.insecure_cure_photo" },
 };
 
-/** @param {number} rate frames a second, at most @returns {Promise<MediaStream>} @throws {DOMException} */
-export async function openCamera(rate) {
-  const video = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: rate, max: rate }, facingMode: "user" };
+/**
+ * Of the camera that was chosen, if it is there, else of another.
+ *
+ * @param {number} most frames a second, unless another rate was chosen @returns {Promise<MediaStream>} @throws {DOMException}
+ */
+export async function openCamera(most) {
+  const [width = 640, height = 480] = String(kept("resolution") ?? "").split("x").map(Number).filter((side) => side > 0);
+  const rate = Number(kept("rate")) || most, deviceId = kept("camera");
+  const which = deviceId ? { deviceId: { ideal: deviceId } } : { facingMode: "user" };
+  const video = { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: rate, max: rate }, ...which };
   return detailed(await openDevices({ audio: false, video }));
 }
 

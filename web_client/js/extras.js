@@ -7,6 +7,7 @@
 import { openDevices } from "./camera.js";
 import { make } from "./elements.js";
 import { Phrase, phrase, tr, write } from "./i18n.js";
+import { kept } from "./kept.js";
 
 const METER_MS = 100;
 const LOUD = 0.25; // root mean square that fills the meter
@@ -33,6 +34,7 @@ export class Extras {
     this.#onChange = onChange;
     this.#voice.addEventListener("change", () => (this.#voice.checked ? this.#open() : this.#close()));
     this.#render.addEventListener("change", () => this.#changed());
+    addEventListener("microphonechosen", () => this.#again());
     this.#show();
   }
 
@@ -59,7 +61,9 @@ export class Extras {
     this.#voice.disabled = true;
     try {
       // What makes calls clear makes recordings dull: only what the room's echo needs stays on.
-      const audio = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
+      const deviceId = kept("microphone");
+      const which = deviceId ? { deviceId: { ideal: deviceId } } : {};
+      const audio = { echoCancellation: true, noiseSuppression: false, autoGainControl: false, ...which };
       const stream = await openDevices({ audio, video: false });
       const [own] = stream.getAudioTracks();
       if (!own) throw new DOMException("", "NotFoundError");
@@ -71,6 +75,14 @@ export class Extras {
     }
     this.#voice.disabled = this.#recording;
     this.#changed();
+  }
+
+  /** Another microphone was chosen: from now on that one, unless a recording runs. */
+  async #again() {
+    if (!this.#microphone || this.#recording) return;
+    this.#close();
+    this.#voice.checked = true;
+    await this.#open();
   }
 
   /** @param {MediaStreamTrack} own */

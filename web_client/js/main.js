@@ -1,18 +1,26 @@
 /** Wires the page: buttons, camera or sample, session, stage, bars, readings. */
-import { ApiError, ask, received, request, said, why } from "./api.js";
+import { ask, said, why } from "./api.js";
 import { Avatars } from "./avatar.js";
 import { Bars } from "./bars.js";
 import { Calibration } from "./calibrate.js";
 import { cameraTrouble, openCamera } from "./camera.js";
-import { $, button, byId, chosen } from "./dom.js";
-import { phrase, write } from "./i18n.js";
-import { Recording, save } from "./record.js";
+import { Devices } from "./devices.js";
+import { $, button, byId } from "./dom.js";
+import { placeOf } from "./follow.js";
+import { Phrase, phrase, write } from "./i18n.js";
+import { Acting, Hotkeys, worthKeeping } from "./hotkeys.js";
+import { Intro } from "./intro.js";
+import { Outputs } from "./outputs.js";
+import { restoreTab } from "./panel.js";
+import { Recording } from "./record.js";
 import "./phone.js";
 import { openSample } from "./sample.js";
 import { Session } from "./session.js";
+import { Snapshot } from "./snapshot.js";
 import { Stage } from "./stage.js";
 import { Notice, Readings } from "./status.js";
-import { inFragment, TOKEN, withFragment } from "./token.js";
+import { inFragment, TOKEN } from "./token.js";
+import { Views } from "./views.js";
 
 /** @typedef {import("./types.js").Trouble} Trouble */
 
@@ -21,16 +29,20 @@ const LOADING_MS = 6000;
 
 const bars = new Bars($("bars"));
 const stage = new Stage($("view"));
+const views = new Views(stage);
 /** Notices that come before the server ends the session. */
 const ENDINGS = new Set(["no-pictures", "session-quarantined"]);
 
 const notice = new Notice();
 const avatars = new Avatars(notice);
 const readings = new Readings();
+const intro = new Intro(bars);
 const recording = new Recording(notice);
 const calibration = new Calibration(notice);
+const snapshot = new Snapshot(notice);
 const camera = byId("camera", HTMLVideoElement);
 const avatar = byId("avatar", HTMLVideoElement);
+const devices = new Devices(() => reopenCamera());
 
 /** @type {Trouble} what the card says before anything went wrong */
 const WELCOME = [phrase("live.welcome"), phrase("live.welcome_text")];
@@ -41,7 +53,7 @@ const REFUSED = {
   "no-codec": [phrase("error.codec"), phrase("error.codec_cure")],
 };
 
-/** @type {{session: Session, stop: () => void} | null} what runs now */
+/** @type {{session: Session, stop: () => void, use: (stream: MediaStream, track: MediaStreamTrack) => void} | null} what runs now */
 let running = null;
 /** Counts the starts and stops, so that a camera that is opened too late is not used. */
 let turn = 0;
@@ -51,13 +63,19 @@ let lastFace = Infinity;
 let greeting;
 /** Whether a message about a frame has come in this connection. */
 let heard = false;
+/** The newest coefficients and their names. @type {number[]} */
+let face = [];
+/** @type {string[]} */
+let names = [];
+const acting = new Acting((message) => running?.session.act(message));
 
 /** @param {"idle" | "starting" | "live" | "away"} state */
 function setState(state) {
   const live = state === "live" ? (running?.session ?? null) : null;
   document.body.dataset.state = state;
-  button("snapshot").disabled = !live;
-  recording.session = calibration.session = live;
+  if (state === "idle") intro.start();
+  else intro.stop();
+  snapshot.session = recording.session = calibration.session = live;
   button("stop").disabled = state === "idle";
   avatars.session = live;
   $("view").tabIndex = live ? 0 : -1;
@@ -68,7 +86,8 @@ function idle(trouble) {
   turn++;
   running?.stop();
   running = null;
-  forgetSnapshot();
+  snapshot.forget();
+  acting.reset();
   wasLive = false;
   camera.srcObject = avatar.srcObject = null;
   bars.clear();
@@ -127,7 +146,7 @@ async function connecting() {
 
 /** @param {number} mine @param {import("./sample.js").Source} source what the server shall see @param {RTCIceServer[]} ice */
 function start(mine, { stream, stop }, ice) {
-  const [track] = stream.getVideoTracks();
+  let [track] = stream.getVideoTracks();
   const release = () => { track?.stop(); stop(); };
   if (mine !== turn) return release(); // stopped while the browser asked
   if (!track || !globalThis.RTCPeerConnection) {
@@ -136,14 +155,38 @@ function start(mine, { stream, stop }, ice) {
     return idle([phrase("error.webrtc"), phrase("error.webrtc_cure")]);
   }
   const session = new Session(stream, track, ice);
-  track.addEventListener("ended", () => idle([phrase("camera.stopped"), phrase("camera.stopped_cure")]));
-  running = { session, stop() { session.stop(); release(); } };
-  camera.srcObject = stream;
+  /** @param {MediaStream} shown @param {MediaStreamTrack} used of it */
+  const use = (shown, used) => {
+    if (track !== used) track?.stop();
+    track = used;
+    used.addEventListener("ended", () => idle([phrase("camera.stopped"), phrase("camera.stopped_cure")]));
+    camera.srcObject = shown;
+    devices.show(document.body.dataset.source === "camera" ? used : null);
+  };
+  running = { session, stop() { session.stop(); release(); }, use };
+  use(stream, track);
   session.on("state", (state) => running?.session === session && onState(state));
   session.on("stream", (pictures) => { if (running?.session === session) avatar.srcObject = pictures; });
   session.on("message", (message) => running?.session === session && onMessage(session, message));
   session.setView(stage.view);
   session.run();
+}
+
+/** Another camera, or the same one with another size or rate, in the same session. */
+async function reopenCamera() {
+  const before = running;
+  if (!before || document.body.dataset.source !== "camera") return;
+  try {
+    const { rate } = await connecting();
+    const stream = await openCamera(rate), [track] = stream.getVideoTracks();
+    if (!track || running !== before) return track?.stop();
+    before.use(stream, track);
+    await before.session.setCamera(stream, track);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    const [title, cure] = cameraTrouble(error, "sample");
+    notice.show(new Phrase(() => `${title}. ${cure}`), { warn: true });
+  }
 }
 
 /** @param {import("./types.js").SessionEvent} event */
@@ -175,17 +218,22 @@ function onState(event) {
 function onMessage(session, message) {
   switch (message.type) {
     case "hello":
-      bars.setNames(message.names);
+      bars.setNames(names = message.names);
+      acting.tell();
       break;
     case "frame":
       if (!heard) showDevice(session);
       heard = true;
       greet();
       bars.show(message.expression);
+      face = message.expression;
       onFace(message.face);
       break;
     case "pong":
       readings.pong(message.rtt);
+      break;
+    case "quality":
+      readings.quality(message.hints);
       break;
     case "notice":
       // The server ends the session after these: another one at once would end in the same way.
@@ -219,51 +267,13 @@ function onFace(seen) {
   }
 }
 
-/** @type {string | null} the newest snapshot's place on the server, which keeps it for the studio */
-let kept = null;
-
-/** Nobody wanted it in the studio: the server need not keep it. */
-function forgetSnapshot() {
-  if (kept) request("DELETE", kept.replace(/^\//, ""), { keepalive: true }).catch(() => {});
-  kept = null;
-}
-
-async function snapshot() {
-  if (!running) return;
-  button("snapshot").disabled = true;
-  notice.show(phrase("snapshot.taking"), { busy: true });
-  try {
-    const response = await running.session.post("snapshot?keep=true", 60000);
-    const zip = await received(() => response.blob());
-    forgetSnapshot();
-    kept = response.headers.get("Location");
-    const file = `face3d-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.zip`;
-    save(zip, null, file);
-    notice.show(phrase("snapshot.done", { file }), { link: kept ? withFragment(`studio.html${location.search}`, { job: kept.split("/").pop() ?? "" }) : "" });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    notice.show(phrase("snapshot.failed", { why: why(error) }), { warn: true });
-  }
-  button("snapshot").disabled = document.body.dataset.state !== "live";
-}
-
-/** @param {boolean} on */
-function setMirror(on) {
-  document.body.classList.toggle("mirrored", on);
-  $("mirror").setAttribute("aria-pressed", String(on));
-  stage.mirrored = on;
-}
-
 $("start").addEventListener("click", startCamera);
 $("sample").addEventListener("click", startSample);
 $("stop").addEventListener("click", () => idle());
 $("retry").addEventListener("click", () => running?.session.retry());
-$("snapshot").addEventListener("click", snapshot);
-$("to-studio").addEventListener("click", () => { kept = null; }); // the studio's from now on
-$("mirror").addEventListener("click", () => setMirror(!stage.mirrored));
-$("views").addEventListener("change", (event) => {
-  document.body.dataset.view = chosen(event);
-  stage.setMode(chosen(event));
+camera.addEventListener("click", (event) => {
+  running?.session.follow(...placeOf(camera.getBoundingClientRect(), camera, event, stage.mirrored));
+  notice.show(phrase("camera.following"));
 });
 stage.on("view", () => running?.session.setView(stage.view));
 setInterval(() => {
@@ -271,6 +281,18 @@ setInterval(() => {
   if (connection && document.body.dataset.state === "live") readings.measure(connection);
 }, 1000);
 addEventListener("pagehide", () => running && idle());
-setMirror(true);
+new Hotkeys([
+  { key: "1", name: "keys.avatar", act: () => views.choose("avatar") }, { key: "2", name: "keys.overlay", act: () => views.choose("overlay") },
+  { key: "3", name: "keys.wireframe", act: () => views.choose("wireframe") }, { key: "r", name: "keys.record", act: () => recording.toggle() },
+  { key: "s", name: "keys.snapshot", act: () => snapshot.take() }, { key: "n", name: "keys.neutral", act: () => button("calibrate").click() },
+  { key: "m", name: "keys.mute", act: () => acting.toggle("rest") }, { key: "h", name: "keys.hold", act: () => acting.toggle("hold") },
+  { key: "x", name: "keys.mirror", act: () => views.mirror() },
+], acting, () => worthKeeping(names, face));
+new Outputs();
+views.restore();
+restoreTab();
+intro.start();
+// A phone that is the camera shows the camera, the mirror and the state, and nothing else.
+document.body.classList.toggle("is-camera", Boolean(inFragment("camera")));
 // A phone that has scanned the code. Only whom the server knows by its token: no link of others starts a camera.
 if (TOKEN && inFragment("camera")) ask("GET", "api/playing").then(startCamera, () => {});

@@ -1,8 +1,9 @@
 /** The Outputs panel: which programs get the face, whether they do, and a way to add, pause and tune them. */
 import { ApiError, ask, said } from "./api.js";
-import { $, chosen, within } from "./dom.js";
+import { $, chosen } from "./dom.js";
 import { make } from "./elements.js";
 import { Phrase, phrase, tr, write } from "./i18n.js";
+import { ObsCard } from "./obs.js";
 import { Tuning } from "./tuning.js";
 
 /**
@@ -19,9 +20,9 @@ const STATES = {
   off: "outputs.off", connecting: "outputs.connecting", waiting: "outputs.waiting", sending: "outputs.sending", failing: "outputs.failing",
 };
 
-class Outputs {
+export class Outputs {
   #root = $("outputs");
-  #list = make("ul", { className: "outputs" });
+  #list = make("ul", { className: "cards" });
   #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });
   #empty = make("p", { className: "fine" }, phrase("outputs.empty"));
   /** @type {Map<string, {item: HTMLElement, show: (output: Output) => void}>} by id */
@@ -33,17 +34,17 @@ class Outputs {
   /** @type {import("./types.js").Mappings} */
   #mappings = { saved: [], presets: {}, channels: [] };
   #tuning = new Tuning((name) => this.#saved(name));
+  #form = make("div");
   #opened = false;
   #prepared = false;
 
   constructor() {
-    this.#root.append(this.#list, this.#empty, this.#trouble);
+    this.#root.append(this.#list, this.#empty, this.#trouble, this.#form, new ObsCard().element);
     $("panel-tabs").addEventListener("change", (event) => this.#open(chosen(event)));
   }
 
   /** @param {string} tab */
   #open(tab) {
-    within(document, ".panel", HTMLElement).dataset.tab = tab;
     clearTimeout(this.#timer);
     this.#opened = tab === "outputs";
     if (this.#opened) this.#poll();
@@ -65,7 +66,7 @@ class Outputs {
     this.#prepared = true;
     this.#kinds = kinds;
     this.#mappings = mappings;
-    this.#root.append(this.#makeForm());
+    this.#form.append(this.#makeForm());
   }
 
   async #refresh() { this.#show((await ask("GET", "api/outputs")).outputs); }
@@ -228,5 +229,3 @@ function choice(value) {
   if (value.startsWith("p:")) return { names: value.slice(2), mapping: null };
   return { mapping: value ? value.slice(2) : null };
 }
-
-new Outputs();

@@ -1,13 +1,14 @@
 /** Plays takes: the avatar acts, and the outputs get the take instead of the camera's face. One block in the Takes tab. */
 import { ask } from "./api.js";
 import { attempt, make } from "./elements.js";
-import { phrase, write, writeAttribute } from "./i18n.js";
+import { phrase, tr, write, writeAttribute } from "./i18n.js";
 import { Painter, watch } from "./painter.js";
+import { TakeSound } from "./take_sound.js";
 
 /**
  * @typedef {import("./types.js").Playing} Playing
  * @typedef {import("./types.js").PlainKey} PlainKey
- * @typedef {Pick<import("./types.js").Take, "take" | "name" | "seconds">} Take
+ * @typedef {Pick<import("./types.js").Take, "take" | "name" | "seconds"> & {sound?: boolean}} Take
  */
 
 const POLL_MS = 400;
@@ -30,7 +31,13 @@ export class Player {
   #painter = new Painter(this.#canvas);
   #name = make("b");
   #clock = make("span");
-  #bar = make("i");
+  #bar = make("input", {
+    type: "range", className: "player-bar", min: "0", max: "1", step: "0.01", value: "0", ariaLabel: phrase("player.position"),
+    onpointerdown: () => { this.#dragged = true; }, onchange: () => this.#seek(),
+  });
+  #dragged = false;
+  #sound = new TakeSound();
+  #trim = make("button", { type: "button", className: "small", onclick: () => this.#act(() => this.#save()) }, phrase("player.trim"));
   #trouble = make("p", { className: "out-trouble", hidden: true, role: "alert" });
   #toggle = make("button", { type: "button", className: "small", onclick: () => this.#act(() => (this.#playing ? this.#stop() : this.#start())) });
   #speed = make("select", { onchange: () => this.#again() },
@@ -42,16 +49,21 @@ export class Player {
     type: "button", className: "small", title: phrase("player.close"), ariaLabel: phrase("player.close"), onclick: () => this.#act(() => this.#leave()),
   }, "✕");
   /** To stand above the list. */
-  element = make("section", { className: "player", hidden: true },
+  element = make("section", { className: "player box", hidden: true },
     make("div", { className: "take-head" }, this.#name, this.#clock),
     this.#canvas,
-    make("div", { className: "player-bar" }, this.#bar),
+    this.#bar,
     make("div", { className: "out-row" }, this.#toggle, labelled("player.speed", this.#speed, "wide"),
       labelled("player.from", this.#from), labelled("player.to", this.#to), this.#close),
-    make("label", { className: "check" }, this.#loop, make("span", {}, phrase("player.loop"))),
-    this.#trouble, make("p", { className: "fine" }, phrase("player.hint")));
+    make("div", { className: "out-row player-more" },
+      make("label", { className: "check wide" }, this.#loop, make("span", {}, phrase("player.loop"))), this.#trim),
+    this.#trouble, make("p", { className: "fine" }, phrase("player.hint")), this.#sound.element);
 
-  constructor() {
+  #onNew;
+
+  /** @param {() => void} onNew called when there is a new take */
+  constructor(onNew) {
+    this.#onNew = onNew;
     this.#show(null);
     addEventListener("pagehide", () => this.close());
   }
@@ -93,16 +105,33 @@ export class Player {
     this.#from.max = this.#to.max = take.seconds.toFixed(1);
     this.#to.placeholder = take.seconds.toFixed(1);
     this.#from.placeholder = "0";
-    for (const input of [this.#speed, this.#loop, this.#from, this.#to]) input.disabled = !take.take;
+    for (const input of [this.#speed, this.#loop, this.#from, this.#to, this.#trim]) input.disabled = !take.take;
     this.element.hidden = false;
   }
 
-  async #start() {
+  /** What is between From and To, seconds. */
+  get #part() { return { start: Number(this.#from.value), ...(this.#to.value && { end: Number(this.#to.value) }) }; }
+
+  /** @param {number} [at] seconds into the take */
+  async #start(at) {
     if (!this.#take) return;
-    const part = { start: Number(this.#from.value), ...(this.#to.value && { end: Number(this.#to.value) }) };
-    const wish = { loop: this.#loop.checked, speed: Number(this.#speed.value), ...part };
+    const wish = { loop: this.#loop.checked, speed: Number(this.#speed.value), ...this.#part, ...(at !== undefined && { at }) };
     this.#show(await ask("POST", `api/takes/${this.#take.take}/play`, wish));
     this.#poll();
+  }
+
+  /** The position was dragged: on from there, also when it stood still. */
+  #seek() {
+    this.#dragged = false;
+    const at = Number(this.#bar.value);
+    this.#act(() => this.#start(at));
+  }
+
+  /** The part as a take of its own. */
+  async #save() {
+    if (!this.#take) return;
+    await ask("POST", `api/takes/${this.#take.take}/trim`, { name: tr("player.trimmed", { name: this.#take.name }), ...this.#part });
+    this.#onNew();
   }
 
   async #stop() {
@@ -141,8 +170,12 @@ export class Player {
     write(this.#toggle, phrase(playing ? "player.stop" : "player.play"));
     this.#toggle.disabled = !playing && !this.#take?.take;
     this.element.dataset.playing = String(Boolean(playing));
-    const share = playing ? Math.min(1, (playing.position - playing.start) / Math.max(playing.seconds, 1e-6)) : 0;
-    this.#bar.style.transform = `scaleX(${share})`;
+    this.#trim.disabled = !this.#take?.take;
+    this.#bar.disabled = !this.#take?.take;
+    this.#bar.min = String(playing?.start ?? this.#part.start);
+    this.#bar.max = String(playing ? playing.start + playing.seconds : this.#part.end ?? this.#take?.seconds ?? 1);
+    if (!this.#dragged) this.#bar.value = String(playing?.position ?? this.#part.start);
+    this.#sound.follow(playing, Boolean(this.#take?.sound));
     this.#clock.textContent = playing ? `${tenths(playing.position)} / ${tenths(playing.start + playing.seconds)}` : "";
     this.#look(playing?.session ?? null);
   }

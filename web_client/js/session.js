@@ -34,6 +34,8 @@ export class Session extends Emitter {
   /** @type {Control | null} */
   #control = null;
   /** @type {RTCRtpSender | null} */
+  #sender = null;
+  /** @type {RTCRtpSender | null} */
   #voice = null;
   /** @type {MediaStreamTrack | null} */
   #microphone = null;
@@ -108,6 +110,20 @@ export class Session extends Emitter {
     this.#control?.setView(view);
   }
 
+  /** Another camera from now on, without a new connection. @param {MediaStream} camera @param {MediaStreamTrack} track of it */
+  async setCamera(camera, track) {
+    this.#camera = camera;
+    this.#track = track;
+    await this.#sender?.replaceTrack(track).catch(() => {}); // the connection has just been closed
+    if (this.#sender) await keepSharp(this.#sender);
+  }
+
+  /** @param {import("./types.js").ActMessage} message what keys do to the face */
+  act(message) { this.#control?.send(message); }
+
+  /** Follow the person there. @param {number} x @param {number} y fractions of the camera's picture */
+  follow(x, y) { this.#control?.send({ type: "follow", x, y }); }
+
   /** @param {MediaStreamTrack | null} track sent beside the camera from now on; kept over reconnections */
   setMicrophone(track) {
     this.#microphone = track;
@@ -147,6 +163,7 @@ export class Session extends Emitter {
     };
     const transceiver = connection.addTransceiver(this.#track, { direction: "sendrecv", streams: [this.#camera] });
     preferH264(transceiver);
+    this.#sender = transceiver.sender;
     // Room for a microphone, so that ticking it needs no new connection. Without one nothing is sent.
     const voice = connection.addTransceiver("audio", { direction: "sendonly", streams: [this.#camera] }).sender;
     this.#voice = voice;
@@ -233,7 +250,7 @@ export class Session extends Emitter {
     this.#control?.close();
     this.#connection?.close();
     if (this.#url) end(this.#url);
-    this.#control = this.#connection = this.#voice = this.#url = null;
+    this.#control = this.#connection = this.#sender = this.#voice = this.#url = null;
   }
 }
 
@@ -254,7 +271,7 @@ function preferH264(transceiver) {
 async function keepSharp(sender) {
   const parameters = sender.getParameters();
   parameters.degradationPreference = "maintain-resolution";
-  for (const encoding of parameters.encodings) Object.assign(encoding, { maxBitrate: MAX_BITRATE, maxFramerate: 30, scaleResolutionDownBy: 1 });
+  for (const encoding of parameters.encodings) Object.assign(encoding, { maxBitrate: MAX_BITRATE, maxFramerate: Math.max(30, sender.track?.getSettings().frameRate ?? 0), scaleResolutionDownBy: 1 });
   await sender.setParameters(parameters).catch(() => {}); // a hint: browsers may not know all of it
 }
 

@@ -14,26 +14,28 @@ export class Notice {
   #text = $("notice-text");
   #detail = $("notice-detail");
   #retry = button("retry");
+  #undo = /** @type {HTMLButtonElement | null} */ (document.getElementById("undo")); // the live page's
   #link = /** @type {HTMLAnchorElement | null} */ (document.getElementById("to-studio")); // the live page's
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /**
    * @param {Wording} text
-   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: Wording, link?: string}} look busy: a spinner, and it stays
+   * @param {{busy?: boolean, warn?: boolean, retry?: boolean, detail?: Wording, link?: string, undo?: (() => void) | null, stay?: number}} look busy: a spinner, and it stays
    *   until the next notice; retry: the button; detail: shown after the text, but not read aloud at every change;
-   *   link: where the head can be opened in the studio
+   *   link: where the head can be opened in the studio; undo: takes back what was done; stay: how long, ms
    */
-  show(text, { busy = false, warn = false, retry = false, detail = "", link = "" } = {}) {
+  show(text, { busy = false, warn = false, retry = false, detail = "", link = "", undo = null, stay = 0 } = {}) {
     clearTimeout(this.#timer);
     this.#box.hidden = false;
     this.#box.classList.toggle("busy", busy);
     this.#box.classList.toggle("warn", warn);
     this.#retry.hidden = !retry;
+    if (this.#undo) Object.assign(this.#undo, { hidden: !undo, onclick: undo });
     if (this.#link) Object.assign(this.#link, { hidden: !link, href: link });
     write(this.#text, text);
     write(this.#detail, detail);
-    if (!busy) this.#timer = setTimeout(() => this.hide(), link ? LINK_MS : TOAST_MS);
+    if (!busy) this.#timer = setTimeout(() => this.hide(), stay || (link ? LINK_MS : TOAST_MS));
   }
 
   hide() {
@@ -43,8 +45,15 @@ export class Notice {
   }
 }
 
+/** @type {Record<string, import("./types.js").PlainKey>} by the server's name */
+const HINTS = {
+  dark: "hint.dark", bright: "hint.bright", far: "hint.far", "side-light": "hint.side_light", blurred: "hint.blurred",
+  "look-once": "hint.look_once", "slow-camera": "hint.slow_camera",
+};
+
 export class Readings {
   #root = $("readings");
+  #hint = $("quality");
   /** @type {RTCInboundRtpStreamStats | null} */
   #previous = null;
   /** @type {number | null} */
@@ -56,6 +65,14 @@ export class Readings {
     item.classList.toggle("seen", seen === true);
     item.classList.toggle("unseen", seen === false);
     this.#write("face", seen === null ? "–" : phrase(seen ? "reading.face" : "reading.no_face"));
+  }
+
+  /** What keeps the picture from being better: the weightiest is said. @param {string[]} hints of the server */
+  quality(hints) {
+    const known = hints.map((hint) => HINTS[hint]).find(Boolean);
+    this.#item("face").dataset.quality = known ? "poor" : "good";
+    this.#hint.hidden = !known;
+    write(this.#hint, known ? phrase(known) : "");
   }
 
   /** @param {string} name such as "cpu" @param {string} [precision] such as "bf16" */
@@ -85,6 +102,7 @@ export class Readings {
   clear() {
     this.#previous = this.#rtt = null;
     this.face(null);
+    this.quality([]);
     for (const name of ["fps", "delay"]) this.#value(name).replaceChildren("–");
   }
 

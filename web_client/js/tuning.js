@@ -1,7 +1,8 @@
-/** The sliders of one output: gain and offset of every channel, with what is sent drawn while they move. */
+/** The tuning of one output: curves of every channel, with what is sent drawn while they change, presets, and saving. */
 import { ApiError, ask, said } from "./api.js";
 import { make } from "./elements.js";
 import { phrase, write } from "./i18n.js";
+import { friendly, otherSide, TuneRow } from "./tune_row.js";
 
 /**
  * @typedef {import("./types.js").MappingProfile} Profile
@@ -10,10 +11,14 @@ import { phrase, write } from "./i18n.js";
 
 const LOOK_MS = 120;
 const PUSH_MS = 80;
-/** By kind of channel: least and most gain, offset either way and its step. */
-const COEFFICIENT = { least: 0, most: 3, offset: 0.5, step: 0.01 };
-const ANGLE = { least: -2, most: 3, offset: 45, step: 1 };
 const LINKED = "eyeBlink";
+/** @type {[import("./types.js").PlainKey, (channel: string) => import("./curve.js").Changes][]} what is offered to begin with */
+const PRESETS = [
+  ["tuning.preset_plain", () => ({})],
+  ["tuning.preset_lively", (channel) => (/^(mouth|brow|jawOpen|cheek)/.test(channel) ? { gain: 1.5, dead_zone: 0.03 } : {})],
+  ["tuning.preset_calm", (channel) => (channel.startsWith("head") ? { gain: 0.6 } : { gain: 0.8, dead_zone: 0.08 })],
+  ["tuning.preset_lids", (channel) => (channel.startsWith("eyeBlink") ? { gain: 1.3, dead_zone: 0.12, curve: 1.4 } : {})],
+];
 
 export class Tuning {
   /** @type {HTMLElement | null} */
@@ -26,10 +31,11 @@ export class Tuning {
   #pushing = false;
   /** @type {Profile} */
   #profile = { version: 1, channels: {} };
-  /** @type {Map<string, {row: HTMLElement, fill: HTMLElement, value: HTMLElement}>} by channel */
+  /** @type {Map<string, TuneRow>} by channel */
   #rows = new Map();
   /** @type {string[]} */
   #names = [];
+  #together = make("input", { type: "checkbox", checked: true, autocomplete: "off" });
   #note = make("p", { className: "fine", role: "status" });
   /** @type {string | null} the id of the output that is tuned */
   output = null;
@@ -81,7 +87,8 @@ export class Tuning {
       this.#changed();
     } });
     const filter = make("input", { type: "search", placeholder: phrase("tuning.find"), ariaLabel: phrase("tuning.find"), oninput: () => {
-      for (const [channel, { row }] of this.#rows) row.hidden = !channel.toLowerCase().includes(filter.value.trim().toLowerCase());
+      const wanted = filter.value.trim().toLowerCase();
+      for (const [channel, { element }] of this.#rows) element.hidden = !`${channel} ${friendly(channel)}`.toLowerCase().includes(wanted);
     } });
     const title = make("input", {
       name: "name", value: name, required: true, maxLength: 40, placeholder: phrase("tuning.name"), autocomplete: "off",
@@ -92,41 +99,40 @@ export class Tuning {
     } }, title, make("button", { className: "small", type: "submit" }, phrase("tuning.save")));
     return make("div", { className: "tuning" },
       make("div", { className: "out-row" },
-        make("label", { className: "check" }, mirror, phrase("tuning.mirror")),
-        make("label", { className: "check" }, link, phrase("tuning.blink"))),
+        make("label", { className: "check" }, mirror, make("span", {}, phrase("tuning.mirror"))),
+        make("label", { className: "check" }, link, make("span", {}, phrase("tuning.blink")))),
+      make("div", { className: "out-row" }, make("label", { className: "check" }, this.#together, make("span", {}, phrase("tuning.together")))),
+      make("div", { className: "buttons" }, ...PRESETS.map(([text, changes]) => make("button", {
+        type: "button", className: "small", onclick: () => this.#preset(changes) }, phrase(text)))),
       filter,
-      make("div", { className: "tune-legend", ariaHidden: "true" },
-        make("span", {}, phrase("tuning.gain")), make("span", {}, phrase("tuning.offset"))),
       make("div", { className: "tune-rows" }, ...this.#names.map((channel) => this.#row(channel))),
       save, this.#note);
   }
 
-  /** @param {string} channel */
+  /** @param {string} channel @returns {HTMLElement} */
   #row(channel) {
-    const kind = channel.startsWith("head") ? ANGLE : COEFFICIENT;
-    const fill = make("i"), value = make("output"), how = make("em");
-    const { gain: times = 1, offset: plus = 0 } = this.#profile.channels[channel] ?? {};
-    const gain = slider(phrase("tuning.gain_of", { name: channel }), kind.least, kind.most, 0.05, 1, times);
-    const offset = slider(phrase("tuning.offset_of", { name: channel }), -kind.offset, kind.offset, kind.step, 0, plus);
-    const row = make("div", { className: "tune", dataset: { channel } },
-      make("div", { className: "tune-name" }, make("span", {}, channel, how), make("div", { className: "meter" }, fill), value),
-      make("div", { className: "tune-pair" }, gain, offset));
-    const show = () => {
-      const by = Number(gain.value), add = Number(offset.value);
-      row.classList.toggle("changed", by !== 1 || add !== 0);
-      how.textContent = (by !== 1 ? ` × ${by}` : "") + (add ? ` ${add < 0 ? "−" : "+"} ${Math.abs(add)}` : "");
-    };
-    for (const input of [gain, offset]) {
-      input.addEventListener("input", () => {
-        this.#profile.channels[channel] = { ...this.#profile.channels[channel], gain: Number(gain.value), offset: Number(offset.value) };
-        show();
-        this.#changed();
-      });
-      input.addEventListener("dblclick", () => { input.value = input.dataset.rest ?? ""; input.dispatchEvent(new Event("input")); });
-    }
-    show();
-    this.#rows.set(channel, { row, fill, value });
-    return row;
+    const row = new TuneRow(channel, this.#profile.channels[channel] ?? {}, (changes) => {
+      this.#set(channel, changes);
+      const other = this.#together.checked && otherSide(channel);
+      if (other && this.#rows.has(other)) this.#set(other, changes, true);
+      this.#changed();
+    });
+    this.#rows.set(channel, row);
+    return row.element;
+  }
+
+  /** @param {string} channel @param {import("./curve.js").Changes} changes @param {boolean} [drawn] also in its row */
+  #set(channel, changes, drawn = false) {
+    const { rename, drop } = /** @type {{rename?: string, drop?: boolean}} */ (this.#profile.channels[channel] ?? {});
+    this.#profile.channels[channel] = { ...changes, ...(rename && { rename }), ...(drop && { drop }) };
+    const row = this.#rows.get(channel);
+    if (drawn && row) row.changes = changes;
+  }
+
+  /** @param {(channel: string) => import("./curve.js").Changes} changes of every channel */
+  #preset(changes) {
+    for (const channel of this.#names) this.#set(channel, changes(channel), true);
+    this.#changed();
   }
 
   /** Sends the newest profile, not every step of a slider. */
@@ -152,10 +158,7 @@ export class Tuning {
       const { values } = await ask("GET", `api/outputs/${id}`);
       if (turn !== this.#turn) return;
       this.#names.forEach((channel, i) => {
-        const sent = values.expression?.[i], row = this.#rows.get(channel);
-        if (!row) return;
-        row.fill.style.transform = `scaleX(${(sent ?? 0).toFixed(3)})`;
-        row.value.textContent = sent === undefined ? "" : sent.toFixed(2);
+        this.#rows.get(channel)?.show(values.input?.[i], values.expression?.[i]);
       });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error; // the list says so already
@@ -174,16 +177,4 @@ export class Tuning {
       write(this.#note, said(error));
     }
   }
-}
-
-/**
- * @param {import("./types.js").Wording} label @param {number} min @param {number} max @param {number} step
- * @param {number} rest where it changes nothing @param {number} value
- */
-function slider(label, min, max, step, rest, value) {
-  const made = make("input", {
-    type: "range", min: String(min), max: String(max), step: String(step), ariaLabel: label, dataset: { rest: String(rest) },
-  });
-  made.value = String(value); // after its limits
-  return made;
 }

@@ -94,7 +94,7 @@ export interface MappingProfile {
   preset?: string;
   mirror?: boolean;
   link?: string[];
-  channels: Record<string, { gain?: number; offset?: number }>;
+  channels: Record<string, import("./curve.js").Changes>;
 }
 
 export interface Mappings { saved: string[]; presets: Record<string, { title: string; outputs: string[] }>; channels: string[] }
@@ -121,7 +121,7 @@ export interface Output {
 
 /** One output with what it sent last; null before the first frame. */
 export interface OutputWithValues extends Output {
-  values: { expression: number[] | null; outputs: Record<string, number> | null };
+  values: { input?: number[] | null; expression: number[] | null; outputs: Record<string, number> | null };
 }
 
 /** box: x0, y0, x1, y1 in 0..1 of the upright photo. */
@@ -148,13 +148,17 @@ export type Advice = Record<string, Record<Language, string>>;
 /** How the server draws: radians; zoom 1 is as it is. */
 export interface View { mode: string; yaw: number; pitch: number; zoom: number }
 
+/** What keys do to the face. */
+export interface ActMessage { type: "act"; mode: "track" | "rest" | "hold"; expression: Record<string, number> }
+
 /** The control channel, page to server. */
-export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } | { type: "ping"; id: number; t: number };
+export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } | { type: "follow"; x: number; y: number } | ActMessage | { type: "ping"; id: number; t: number };
 
 /** The control channel, server to page; `rtt` is added by the page, in ms. */
 export type ControlMessage =
   | { type: "hello"; session: string; device: string; names: string[]; version: string }
   | { type: "frame"; frame: number; t: number; face: boolean; expression: number[]; fps: number; ms: Record<string, number> }
+  | { type: "quality"; hints: string[] }
   | { type: "pong"; id: number; t: number; rtt: number }
   | { type: "calibrated"; ok: boolean; reason: string; error?: ServerError }
   | { type: "notice"; code: string; message: string };

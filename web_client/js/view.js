@@ -8,6 +8,7 @@
  */
 import { $, byId } from "./dom.js";
 import { Painter, watch } from "./painter.js";
+import { readOptions } from "./view_options.js";
 
 const RETRY_MS = [250, 500, 1000, 2000, 5000];
 
@@ -19,24 +20,19 @@ const TEXT = {
   away: "The server does not answer, or wants #token=… at the end of this address. Trying again …",
 };
 
-const query = new URLSearchParams(location.search);
+const options = readOptions(location.search);
 const status = $("status");
+/** What is wrong with the address goes before all else. */
+const wrong = options.wrong.length ? `Not an option of this page: ${options.wrong.join(", ")}. See docs/obs.md. ` : "";
 
 /** @param {string} text */
 function say(text) {
-  status.textContent = text;
-  status.hidden = !text || query.get("ui") === "0";
-}
-
-/** @param {string | null} wanted @returns {string} a CSS background; of what is no colour: transparent */
-function background(wanted) {
-  if (wanted === "studio") return "radial-gradient(circle at 50% 42%, rgb(92 99 110), rgb(24 27 33) 75%)";
-  return /^[0-9a-f]{3}([0-9a-f]{3})?$/i.test(wanted ?? "") ? `#${wanted}` : "transparent";
+  status.textContent = wrong + text;
+  status.hidden = !status.textContent || options.quiet;
 }
 
 function address() {
-  const session = query.get("session");
-  return session ? `api/sessions/${encodeURIComponent(session)}/view` : "api/view";
+  return options.session ? `api/sessions/${encodeURIComponent(options.session)}/view` : "api/view";
 }
 
 const painter = new Painter(byId("avatar", HTMLCanvasElement));
@@ -61,8 +57,8 @@ function connect(failures = 0) {
   };
 }
 
-document.body.style.background = background(query.get("bg"));
-document.body.classList.toggle("mirrored", query.get("mirror") === "1");
-document.body.classList.toggle("cover", query.get("fit") === "cover");
+document.body.style.background = options.background;
+document.body.classList.toggle("mirrored", options.mirror);
+document.body.classList.toggle("cover", options.cover);
 say(TEXT.connecting);
 connect();

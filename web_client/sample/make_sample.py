@@ -157,12 +157,12 @@ def frames(clip: list[HeadCodes]) -> Iterator[Rgb]:
     renderer.close()
 
 
-def write_clip(path: Path, pictures: Iterable[Rgb]) -> None:
+def write_clip(path: Path, pictures: Iterable[Rgb], size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
     """H264, or VP9 for browsers without it; one thread, as the encoders' results depend on their number."""
     codec, quality, container = CODECS[path.suffix]
     with av.open(str(path), "w", options=container) as target:
         stream = target.add_stream(codec, rate=FPS, options=quality | {"threads": "1"})
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", 0
+        (stream.width, stream.height), stream.pix_fmt, stream.bit_rate = size, "yuv420p", 0
         for picture in pictures:
             target.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         target.mux(stream.encode(None))

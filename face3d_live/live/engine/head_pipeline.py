@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -15,6 +15,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
+from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.face_batch import FaceBatch
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import SessionRenderers
@@ -27,7 +28,7 @@ from face3d_live.render.renderer import Renderer
 from face3d_live.track.detector import Detector
 from face3d_live.track.tracker import Tracker
 from face3d_live.track.types import Tracked
-from face3d_live.typing import Device, Precision, Rgb
+from face3d_live.typing import Array, Device, Precision, Rgb
 
 #: After so long without a picture the tracker is given black ones, so that the face is lost and relaxes as usual.
 SILENT_SECONDS = 0.5
@@ -47,6 +48,8 @@ class _Face:
     texture: str = "default"
     played: Tracked | None = None  # a take's frame, in place of a picture's
     begun: FaceBatch | None = None  # of the picture that comes next
+    follow: tuple[float, float] | None = None  # the newest place that the tracker was told
+    held: Array | None = None  # the expression (52,) while it is held
 
 
 class HeadPipeline:
@@ -122,11 +125,15 @@ class HeadPipeline:
         """Track and draw."""
         face = self._faces[session]
         start = perf_counter()
+        if view.follow is not None and view.follow != face.follow:
+            face.follow = view.follow
+            face.tracker.follow(*view.follow)
         begun, face.begun = face.begun, None
         if rgb is None and face.played is not None:
             tracked = face.played
         else:
             tracked = self._track(face, rgb, t, begun.take(session) if begun is not None else None)
+            tracked = self._act(face, tracked, view.acting)
         middle = perf_counter()
         self.on_tracked()
         image, cutout = self._draw(session, face, tracked, view) if view.picture else (None, None)
@@ -172,6 +179,14 @@ class HeadPipeline:
             dark = np.zeros_like(face.picture) if face.picture is not None else np.zeros((480, 640, 3), np.uint8)
             face.tracked = face.tracker.update(dark, t)
         return face.tracked
+
+    def _act(self, face: _Face, tracked: Tracked, acting: Acting) -> Tracked:
+        """What the user's keys make of the face, in the avatar and in all that is sent."""
+        if acting.mode != "hold":
+            face.held = None
+        elif face.held is None:
+            face.held = replace(acting, mode="track").apply(tracked.codes, None).expression
+        return replace(tracked, codes=acting.apply(tracked.codes, face.held))
 
     def _draw(self, session: str, face: _Face, tracked: Tracked, view: ViewRequest) -> tuple[Rgb, Rgb | None]:
         """The picture, and the cutout when the view asks for it."""

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, get_args
 from face3d_live.checks import checked_finite
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
+from face3d_live.live.engine.acting import Acting
 from face3d_live.typing import Rgb
 
 Mode = Literal["avatar", "overlay", "wireframe"]
@@ -30,6 +31,8 @@ class ViewRequest:
     """How to draw a session's avatar. yaw, pitch: orbit in radians. zoom: 1 = the head fits the picture.
 
     cutout: draw it on a transparent background as well. picture: draw it at all; without, there are codes alone.
+    follow: where in the camera's picture the person to be followed was last clicked, fractions from its left and its
+    top; each new place is tried once. acting: what the user's keys do to the face.
     """
 
     mode: Mode = "avatar"
@@ -38,6 +41,8 @@ class ViewRequest:
     zoom: float = 1.0
     cutout: bool = False
     picture: bool = True
+    follow: tuple[float, float] | None = None
+    acting: Acting = field(default_factory=Acting)
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ViewRequest:

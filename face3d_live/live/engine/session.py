@@ -10,6 +10,7 @@ from typing import Protocol
 
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine import messages as m
+from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.quarantine import Measure
@@ -58,8 +59,8 @@ class EngineSession:
     (`messages.Taken`), so that it is tracked while the first is drawn.
 
     view: may be set at any time, holds from the next frame on. cutouts: how many observers want the avatar on a
-    transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. dropped, failed:
-    counts of pictures.
+    transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. follow: where the
+    person to be followed was clicked, and acting: see `ViewRequest`. dropped, failed: counts of pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
     in_engine: frames, the latter with the places of their answers. taken: the camera picture's memory is free.
@@ -84,6 +85,8 @@ class EngineSession:
         self.view = ViewRequest()
         self.cutouts = 0
         self.wants_picture: Callable[[], bool] = lambda: True
+        self.follow: tuple[float, float] | None = None
+        self.acting = Acting()
         self.dropped = 0
         self.failed = 0
         self._link = link
@@ -164,7 +167,13 @@ class EngineSession:
         self.waiting = None
         self.memory.newer_waits = False
         place = 1 - self.in_engine[-1][1] if self.in_engine else 0
-        view = replace(self.view, cutout=self.cutouts > 0, picture=self.wants_picture())
+        view = replace(
+            self.view,
+            cutout=self.cutouts > 0,
+            picture=self.wants_picture(),
+            follow=self.follow,
+            acting=self.acting,
+        )
         if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes, place)):
             self.in_engine.append((frame, place))
             self.taken = False
@@ -209,7 +218,7 @@ class EngineSession:
         """Drop everything but the camera: the next engine begins as for a new session."""
         self.saved = self.texture = self.avatar = self.waiting = None
         self.texture_waits = False
-        self.view = ViewRequest()
+        self.view, self.follow, self.acting = ViewRequest(), None, Acting()
 
     def acknowledge_texture(self) -> None:
         """The engine has copied the texture; a newer one that waits is sent."""

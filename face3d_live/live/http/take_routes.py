@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import InputError
 from face3d_live.live.http.ranges import drop_bad_range
-from face3d_live.live.http.requests import NO_STORE, live_of, object_of, path_of, session_of, slots_of
+from face3d_live.live.http.requests import NO_STORE, live_of, number_of, object_of, path_of, session_of, slots_of
 from face3d_live.live.http.slots import while_connected
 from face3d_live.live.takes.recordings import convert, convert_render
 from face3d_live.takes import formats, sound
@@ -41,10 +41,7 @@ async def record(request: Request) -> JSONResponse:
     plain = await object_of(request, MAX_BODY)
     match plain.get("action"):
         case "start":
-            name = plain.get("name", "")
-            if not isinstance(name, str):
-                raise InputError("bad-request", "name: expected text")
-            recorder = await live.recordings.start(session, name, _flag(plain, "sound"), _flag(plain, "render"))
+            recorder = await live.recordings.start(session, _name(plain), _flag(plain, "sound"), _flag(plain, "render"))
             return JSONResponse(recorder.state(), 201, {"Location": f"/api/takes/{recorder.id}", **NO_STORE})
         case "stop":
             recorder = await live.recordings.stop(session)
@@ -90,6 +87,22 @@ async def take_file(request: Request) -> Response:
     return Response(data, 200, headers, _TYPES[suffix])
 
 
+async def rename_take(request: Request) -> JSONResponse:
+    """Another name: {"name": "..."}."""
+    plain = await object_of(request, MAX_BODY)
+    described = await live_of(request).recordings.rename(path_of(request, "take_id"), _name(plain))
+    return JSONResponse(described, headers=NO_STORE)
+
+
+async def trim_take(request: Request) -> JSONResponse:
+    """A part as a take of its own: {"name": "...", "start"?, "end"?}, seconds."""
+    plain = await object_of(request, MAX_BODY)
+    end = number_of(plain, "end", 0.0) if plain.get("end") is not None else None
+    start = number_of(plain, "start", 0.0)
+    described = await live_of(request).recordings.trim(path_of(request, "take_id"), start, end, _name(plain))
+    return JSONResponse(described, 201, {"Location": f"/api/takes/{described['take']}", **NO_STORE})
+
+
 async def delete_take(request: Request) -> Response:
     """Remove it from the disk."""
     await live_of(request).recordings.delete(path_of(request, "take_id"))
@@ -116,6 +129,13 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
             yield chunk
 
 
+def _name(plain: dict[str, Any]) -> str:
+    name = plain.get("name", "")
+    if not isinstance(name, str):
+        raise InputError("bad-request", "name: expected text")
+    return name
+
+
 def _flag(plain: dict[str, Any], key: str) -> bool:
     value = plain.get(key, False)
     if not isinstance(value, bool):
@@ -137,5 +157,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/sessions/{session_id}/recording", recording_state, methods=["GET"]),
     Route("/api/takes", takes, methods=["GET"]),
     Route("/api/takes/{take_id}", take_file, methods=["GET"]),
+    Route("/api/takes/{take_id}", rename_take, methods=["PATCH"]),
     Route("/api/takes/{take_id}", delete_take, methods=["DELETE"]),
+    Route("/api/takes/{take_id}/trim", trim_take, methods=["POST"]),
 )

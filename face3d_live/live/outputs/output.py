@@ -13,6 +13,9 @@ import time
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
+from face3d_live.codes import MIRROR
 from face3d_live.errors import InputError, OutputError
 from face3d_live.live.outputs.address import KINDS, Address
 from face3d_live.live.outputs.handshake import HandshakeReceivers
@@ -57,6 +60,7 @@ class Output:
         self._updated = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._logged: str | None = None
+        self._came: StreamFrame | None = None  # what `mapped` was made of
         self._sent = 0
         self._receivers: HandshakeReceivers | None = None
         self.mapped: Mapped | None = None
@@ -98,7 +102,7 @@ class Output:
     async def stop(self) -> None:
         """Stop sending. Idempotent."""
         task, self._task = self._task, None
-        self._state, self._newest, self.mapped = "off", None, None
+        self._state, self._newest, self.mapped, self._came = "off", None, None, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -135,12 +139,18 @@ class Output:
         }
 
     def values(self) -> dict[str, object]:
-        """What was sent last: the tuned coefficients in ARKit's order, and the outputs by name."""
-        mapped = self.mapped
-        if mapped is None:
-            return {"expression": None, "outputs": None}
+        """What was sent last: the tuned coefficients in ARKit's order, and the outputs by name.
+
+        input: the coefficients before the tuning, with left and right exchanged where the output mirrors.
+        """
+        mapped, came = self.mapped, self._came
+        if mapped is None or came is None:
+            return {"input": None, "expression": None, "outputs": None}
+        x = np.clip(came.expression, 0, 1)
+        x = x[MIRROR] if self.mapping.profile.mirror else x
         named = dict(zip(mapped.names, mapped.values.tolist(), strict=True))
         return {
+            "input": [round(v, 4) for v in x.tolist()],
             "expression": [round(v, 4) for v in mapped.frame.expression.tolist()],
             "outputs": {name: round(value, 4) for name, value in named.items()},
         }
@@ -242,7 +252,7 @@ class Output:
             await asyncio.sleep(wait)
         frame, arrived = self._newest
         self._newest = None
-        self.mapped = self.mapping.apply(frame)
+        self.mapped, self._came = self.mapping.apply(frame), frame
         return self.mapped, arrived
 
     def _count(self, arrived: float) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from face3d_live.live.engine.pipeline import Result
+from face3d_live.live.sessions.picture_quality import Hint
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,6 @@ class SessionObserver(Protocol):
 
     def on_notice(self, code: str, message: str) -> None:
         """Something happened that the user should be told."""
+
+    def on_quality(self, hints: tuple[Hint, ...]) -> None:
+        """What keeps the camera's picture from being better has changed: see `picture_quality`."""

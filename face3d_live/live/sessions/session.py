@@ -31,6 +31,7 @@ from face3d_live.live.recording.recorder import Recorder
 from face3d_live.live.sessions.notices import ENGINE_RESTARTED, QUARANTINED
 from face3d_live.live.sessions.observer import SessionFrame, SessionObserver
 from face3d_live.live.sessions.pending_calibrations import PendingCalibrations
+from face3d_live.live.sessions.picture_quality import PictureQuality
 from face3d_live.live.sessions.texture_capture import FrameSelector, TextureCapture
 from face3d_live.live.stream.hub import Hub
 from face3d_live.protocols.frame import StreamFrame
@@ -54,9 +55,9 @@ EXPEL_SECONDS = 1.0
 class Session:
     """Pictures go in by `submit`; results go to the observer and the hub.
 
-    portrait: the newest picture with a face, in memory only. camera: measures the rate of the pictures. last: the
-    newest frame. engine: the session in the engine. address: the client's. on_expelled: called when the session has to
-    end.
+    portrait: the newest picture with a face, in memory only. camera: measures the rate of the pictures. quality: what
+    keeps them from being better. last: the newest frame. engine: the session in the engine. address: the client's.
+    on_expelled: called when the session has to end.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Session:
         self.observer: SessionObserver | None = None
         self.portrait: Portrait | None = None
         self.camera = CameraRate()
+        self.quality = PictureQuality()
         self._client = client
         self._hub = hub
         self._metrics = metrics
@@ -215,6 +217,7 @@ class Session:
             "fps": round(self._counter.fps(time.monotonic()), 2),
             "face": bool(last and last.result.face),
             "confidence": round(last.result.confidence, 3) if last else 0.0,
+            "hints": list(self.quality.hints),
             "dropped": self.engine.dropped,
             "failed": self.engine.failed,
             "ms": {k: round(v, 2) for k, v in last.result.ms.items()} | {"total": round(last.total_ms, 2)}
@@ -252,8 +255,9 @@ class Session:
             self._picture = result.image
         if of.rgb is not None and result.face:
             self.portrait = Portrait(of.rgb, result.raw)
-            if result.image is not None:
+            if result.image is not None and self.quality.good_for_texture:
                 self._texture_capture.add_frame(self._selector, of.rgb, result.raw, result.confidence)
+        self._judge(of.rgb, result, now)
         fps, total_ms = self._counter.fps(now), 1000 * (now - of.arrived)
         self.last = SessionFrame(self._number, of.t, result, of.arrived, fresh, fps, total_ms)
         self._new_frame.set()
@@ -289,6 +293,14 @@ class Session:
         self.notify(code, message)
         if measure is Measure.PLACE and not self._closed:
             asyncio.get_running_loop().call_later(EXPEL_SECONDS, self.on_expelled)
+
+    def _judge(self, rgb: Rgb | None, result: Result, now: float) -> None:
+        if self.kind == "take" or rgb is None:
+            return
+        fps = self.camera.fps
+        changed = self.quality.add(rgb, result.raw, now, fps) if result.face else self.quality.clear()
+        if changed and self.observer is not None:
+            self.observer.on_quality(self.quality.hints)
 
     def _count(self, frame: SessionFrame) -> None:
         metrics, engine = self._metrics, self.engine

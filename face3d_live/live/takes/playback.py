@@ -41,12 +41,16 @@ class WallClock:
 
 @dataclass(frozen=True)
 class Playback:
-    """What to play: a take with at least one frame, once or in a loop. start: where it was cut out of a longer one."""
+    """What to play: a take with at least one frame, once or in a loop. start: where it was cut out of a longer one.
+
+    at: seconds into the take with which the first lap begins.
+    """
 
     take: Take
     loop: bool = False
     speed: float = 1.0
     start: float = 0.0
+    at: float = 0.0
 
 
 class FrameSink(Protocol):
@@ -62,8 +66,11 @@ async def play(playback: Playback, sink: FrameSink, clock: Clock | None = None) 
     A frame that is late because the event loop was busy is sent at once; the next ones are on time again.
     """
     take, clock = playback.take, clock or WallClock()
-    began = clock.now()
+    skipped = min(playback.at, float(take.t[-1])) / playback.speed
+    began = clock.now() - skipped
     for number, due in enumerate(schedule(take, playback.loop, playback.speed), 1):
+        if due.seconds < skipped:
+            continue
         wait = began + due.seconds - clock.now()
         if wait > 0:
             await clock.sleep(wait)

@@ -14,7 +14,7 @@ from face3d_live.live.limits import Limits
 from face3d_live.live.recording.quota import Quota
 from face3d_live.live.recording.recorder import Recorder
 from face3d_live.live.sessions.session import Session
-from face3d_live.takes import formats, render_video, sound
+from face3d_live.takes import formats, render_video, sound, tools
 from face3d_live.takes.model import FALLBACK_FPS, Header, now
 from face3d_live.takes.reader import read_summary
 from face3d_live.takes.writer import SUFFIX, write_error
@@ -130,6 +130,31 @@ class Recordings:
             except OSError as error:
                 raise write_error(path, error) from error
 
+    async def rename(self, take_id: str, name: str) -> dict[str, object]:
+        """Give a take another name; its description. Raises as `path` and writing do, and InputError "bad-name"."""
+        path = self.path(take_id)
+        await asyncio.to_thread(tools.rename, path, _checked_name(name))
+        return await self._described(path)
+
+    async def trim(self, take_id: str, start: float, end: float | None, name: str) -> dict[str, object]:
+        """Make a take of a part of another one, its sound included, a recorded render not; its description.
+
+        Raises as `path` and `start` do, InputError "bad-range" and "nothing-left".
+        """
+        path = self.path(take_id)
+        await asyncio.to_thread(self._quota.check_disk)
+        out = self.folder / f"{now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}{SUFFIX}"
+        named = _checked_name(name)
+        await asyncio.to_thread(tools.trim, path, out, start, end)
+        await asyncio.to_thread(tools.rename, out, named)
+        return await self._described(out)
+
+    async def _described(self, path: Path) -> dict[str, object]:
+        described = await asyncio.to_thread(_describe, path, False)
+        if described is None:
+            raise NotFoundError("not-found", "the take was deleted meanwhile")
+        return described
+
     def _active(self) -> set[str]:
         return {recorder.id for recorder in self._recorders.values() if recorder.state()["recording"]}
 
@@ -146,6 +171,13 @@ class Recordings:
         except OSError:
             return []
         return [plain for path in paths[:MAX_LISTED] if (plain := _describe(path, path.stem in active)) is not None]
+
+
+def _checked_name(name: str) -> str:
+    plain = " ".join(name.split())[:MAX_NAME]
+    if not plain:
+        raise InputError("bad-name", f"a take's name has 1 to {MAX_NAME} characters")
+    return plain
 
 
 def _describe(path: Path, recording: bool) -> dict[str, object] | None:

@@ -15,6 +15,7 @@
 
 The overrides rely on private parts of aiortc. `install` checks that all of them are as in the tested version, so that
 another one is refused at start-up, rather than being slow or out of sync without notice.
+`close_parts` closes what aiortc leaves open.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -32,6 +33,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import av
+from aiortc import RTCPeerConnection
 
 from face3d_live.errors import AssetError
 
@@ -290,3 +292,13 @@ def install() -> None:
     aioice.ice.Connection.connect = connect_or_close  # type: ignore[method-assign]
     aioice.ice.CONSENT_FAILURES, aioice.ice.CONSENT_INTERVAL = CONSENT_FAILURES, CONSENT_INTERVAL  # type: ignore[assignment]
     aioice.ice.get_host_addresses = ice_addresses
+
+
+async def close_parts(connection: RTCPeerConnection) -> None:
+    """Stop what transports there are, one by one, where the connection's own `close` failed halfway."""
+    owners: list[Any] = [each.receiver for each in connection.getTransceivers()]
+    owners += [connection.sctp] if connection.sctp is not None else []
+    for transport in {owner.transport for owner in owners} - {None}:
+        for part in (transport, transport.transport):
+            with suppress(Exception):
+                await part.stop()

@@ -1,6 +1,7 @@
 """The data channel "control": JSON text between a page and its session. Parsing and a rate limit; no sockets.
 
-Page to server: view, calibrate, ping. Server to page: hello, frame, pong, calibrated, notice. docs/api.md has them all.
+Page to server: view, calibrate, follow, act, ping. Server to page: hello, frame, quality, pong, calibrated, notice.
+docs/api.md has them all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from face3d_live import strict_json
+from face3d_live.checks import checked_finite
 from face3d_live.errors import InputError
+from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.pipeline import ViewRequest
 
 #: A control message is a few dozen bytes.
@@ -35,6 +38,21 @@ class CalibrateNow:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """Follow the face there. x, y: fractions of the camera's picture, from its left and its top."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Act:
+    """What the user's keys do to the face from now on."""
+
+    acting: Acting
+
+
+@dataclass(frozen=True)
 class Ping:
     """Answered when a picture that arrived after it is sent. id, t: the page's own, returned unchanged."""
 
@@ -43,7 +61,7 @@ class Ping:
     arrived: float
 
 
-Command = SetView | CalibrateNow | Ping
+Command = SetView | CalibrateNow | Follow | Act | Ping
 
 
 def parse(message: str | bytes, now: float) -> Command | None:
@@ -57,6 +75,10 @@ def parse(message: str | bytes, now: float) -> Command | None:
             return SetView(ViewRequest.from_message(plain))
         if kind == "calibrate":
             return CalibrateNow()
+        if kind == "follow":
+            return Follow(*(min(max(checked_finite(plain[key], key), 0.0), 1.0) for key in ("x", "y")))
+        if kind == "act":
+            return Act(Acting.from_message(plain))
         if kind == "ping":
             return Ping(_scalar(plain.get("id")), _scalar(plain.get("t")), now)
         if kind == "size":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -27,6 +26,7 @@ from face3d_live.errors import InputError
 from face3d_live.live.ice import IceServer
 from face3d_live.live.limits import Limits
 from face3d_live.live.sessions.observer import SessionFrame
+from face3d_live.live.sessions.picture_quality import Hint
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
 from face3d_live.live.webrtc.audio_receiver import AudioReceiver, AudioVideoSync
@@ -119,16 +119,7 @@ class Peer:
         except Exception as error:
             # aiortc raises whatever its parts raise where an odd offer was answered halfway, and leaves the rest open.
             logger.info("session %s: closed in parts: %r", self._session.id, error)
-            await self._close_parts()
-
-    async def _close_parts(self) -> None:
-        """Stop what transports there are, one by one."""
-        owners: list[Any] = [each.receiver for each in self._pc.getTransceivers()]
-        owners += [self._pc.sctp] if self._pc.sctp is not None else []
-        for transport in {owner.transport for owner in owners} - {None}:
-            for part in (transport, transport.transport):
-                with contextlib.suppress(Exception):
-                    await part.stop()
+            await aiortc_patches.close_parts(self._pc)
 
     # --- the session's events (SessionObserver) -----------------------------------------------------------------------
 
@@ -153,6 +144,10 @@ class Peer:
     def on_notice(self, code: str, message: str) -> None:
         """Send the page a notice."""
         self._send("notice", code=code, message=message)
+
+    def on_quality(self, hints: tuple[Hint, ...]) -> None:
+        """Tell the page what keeps its picture from being better."""
+        self._send("quality", hints=hints)
 
     # --- the browser's events --------------------------------------------------------------------------------------
 
@@ -187,6 +182,10 @@ class Peer:
         match command:
             case data_channel.SetView(view=view):
                 self._session.set_view(view)
+            case data_channel.Follow(x=x, y=y):
+                self._session.engine.follow = (x, y)
+            case data_channel.Act(acting=acting):
+                self._session.engine.acting = acting
             case data_channel.CalibrateNow():
                 if not self._calibrating:
                     self._calibrating = True

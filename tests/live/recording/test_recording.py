@@ -142,6 +142,19 @@ async def test_record_stop_download_delete(tmp_path):
         assert csv.text.count("\n") == 21 and csv.headers["content-type"].startswith("text/csv")
         assert code_of(await http.get(f"/api/takes/{take_id}?format=docx")) == (400, "unknown-format")
 
+        renamed = await http.patch(f"/api/takes/{take_id}", json={"name": " Hello  there "})
+        assert renamed.status_code == 200 and renamed.json()["name"] == "Hello there" and renamed.json()["frames"] == 20
+        assert code_of(await http.patch(f"/api/takes/{take_id}", json={"name": " "})) == (400, "bad-name")
+        body = (await http.get(f"/api/takes/{take_id}")).content
+        assert body.split(b"\n", 1)[1] == got.content.split(b"\n", 1)[1], "the frames are untouched"
+        part = {"start": 0.2, "end": 0.45, "name": "The best of it"}
+        trimmed = await http.post(f"/api/takes/{take_id}/trim", json=part)
+        assert trimmed.status_code == 201 and trimmed.json()["name"] == "The best of it"
+        assert trimmed.json()["seconds"] == pytest.approx(0.233, abs=0.04)
+        assert code_of(await http.post(f"/api/takes/{take_id}/trim", json=part | {"start": 9})) == (400, "bad-range")
+        assert len((await http.get("/api/takes")).json()["takes"]) == 2
+        assert (await http.delete(trimmed.headers["location"])).status_code == 204
+
         assert (await http.delete(f"/api/takes/{take_id}")).status_code == 204
         assert code_of(await http.delete(f"/api/takes/{take_id}")) == (404, "not-found")
         assert list((tmp_path / "takes").iterdir()) == []
@@ -201,6 +214,9 @@ async def test_a_failing_disk_is_told_to_the_user(tmp_path, monkeypatch):
 
             def on_notice(self, code, message):
                 heard.append((code, message))
+
+            def on_quality(self, hints):
+                pass
 
         session.observer = Observer()
         url = f"/api/sessions/{session.id}/recording"

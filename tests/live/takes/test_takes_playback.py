@@ -91,6 +91,16 @@ async def test_a_loop_has_no_seam(take):
     assert np.array_equal(stage.shown[45][4].expression, take.expression[5])
 
 
+async def test_it_may_begin_in_the_middle(take):
+    clock = FakeClock()
+    stage = Stage(clock, until=30)
+    with pytest.raises(asyncio.CancelledError):
+        await play(Playback(take, loop=True, at=float(take.t[12])), stage, clock)
+    assert [number for _, number, *_ in stage.shown[:8]] == list(range(13, 21))
+    assert [at for at, *_ in stage.shown[:3]] == pytest.approx(take.t[12:15] - take.t[12], abs=1e-6)
+    assert np.array_equal(stage.shown[8][4].expression, take.expression[0]), "the next lap is a whole one"
+
+
 async def test_after_a_stall_it_catches_up_without_losing_a_frame(take):
     clock = FakeClock(stalls=[(0.2, 0.15)])
     stage = Stage(clock)

@@ -3,10 +3,11 @@ export const EN = /** @type {const} */ ({
   // Both pages: navigation and tools
   "title.live": "Face3D Live", "title.studio": "Face3D Studio",
   "nav.pages": "Pages", "nav.live": "Live", "nav.studio": "Studio",
+  "side.left": "L", "side.right": "R",
   "tools.group": "Tools",
   "view.group": "View", "view.wireframe": "Wireframe",
   "view.help": "3D view. Drag or use the arrow keys to turn it, wheel or plus and minus to zoom, double click or 0 to reset.",
-  "notice.retry": "Retry now",
+  "notice.undo": "Undo", "notice.retry": "Retry now",
 
   // A phone as the camera
   "phone.button": "Use a phone", "phone.title": "A phone as the camera", "phone.close": "Close",
@@ -17,7 +18,13 @@ export const EN = /** @type {const} */ ({
   "phone.no_https": "Phones give their camera only to pages over https. Start the server with --tls auto as well.",
 
   // What stops a camera
-  "camera.yours": "Your camera", "camera.asking": "Waiting for your permission to use the camera…",
+  "camera.device": "Camera", "camera.resolution": "Resolution", "camera.rate": "Rate", "camera.microphone": "Microphone",
+  "camera.automatic": "Automatic", "camera.given": "The camera gives {size} at {rate} pictures a second.",
+  "camera.microphone_text": "Used only while you record with it: tick it in Takes.",
+  "camera.person_text": "Several people in the picture? Click the one to follow in your small camera picture.",
+  "camera.following": "Looking for a face where you clicked.",
+  "camera.follow": "Click the person to follow",
+  "camera.tab": "Camera", "camera.yours": "Your camera", "camera.asking": "Waiting for your permission to use the camera…",
   "camera.denied": "The camera is blocked",
   "camera.denied_cure": "Your browser did not let this page use the camera. Allow it next to the address, then try again.",
   "camera.missing": "No camera found",
@@ -45,8 +52,8 @@ export const EN = /** @type {const} */ ({
   "error.try_again": "Try again",
 
   // The live page
-  "live.welcome": "A head that follows\u00a0yours",
-  "live.welcome_text": "Jaw, lips, lids, brows and gaze, read from your camera and rendered live in 3D.",
+  "live.welcome": "Your face moves a 3D\u00a0head",
+  "live.welcome_text": "Live from a plain webcam, for streams, games and recordings.",
   "live.start": "Start camera", "live.sample": "Play the sample",
   "live.privacy": "Your picture goes to this server only, and is never stored unless you take a snapshot.",
   "live.avatar": "Avatar", "live.your_avatar": "Your avatar", "live.over_camera": "Over camera",
@@ -65,6 +72,22 @@ export const EN = /** @type {const} */ ({
   "snapshot.taking": "Taking a snapshot…", "snapshot.done": "Saved as {file}.",
   "snapshot.failed": "No snapshot: {why}", "snapshot.to_studio": "Open in studio",
 
+  // The live page: what keeps the picture from being better
+  "hint.dark": "Your face is dark: turn on a light in front of you.",
+  "hint.bright": "Your face is too bright: less light, or turn it away from you.",
+  "hint.far": "Come closer: your face is small in the picture.",
+  "hint.side_light": "The light comes from one side: turn towards it.",
+  "hint.blurred": "The picture is blurred: wipe the lens, or let the camera focus.",
+  "hint.look_once": "Look straight at the camera once.",
+  "hint.slow_camera": "The camera gives few pictures a second: more light, or a higher rate in Camera.",
+
+  // The live page: keys
+  "keys.title": "Keys", "keys.list": "This list", "keys.avatar": "Avatar", "keys.overlay": "Over camera", "keys.wireframe": "Wireframe",
+  "keys.record": "Record, and stop recording", "keys.snapshot": "Snapshot", "keys.neutral": "Neutral face",
+  "keys.mute": "Mute tracking: the avatar rests", "keys.hold": "Hold the expression", "keys.mirror": "Mirror",
+  "keys.own": "Expressions of your own", "keys.own_text": "Make a face and take it. Its key puts it on, and takes it off again.",
+  "keys.empty": "free", "keys.take": "Take my face now", "keys.forget": "Empty this key", "keys.acting": "Not your own face",
+
   // The live page's panel: outputs and their tuning
   "outputs.tab": "Outputs", "outputs.empty": "Send your face to other programs: add one below and start it there.",
   "outputs.off": "Off", "outputs.connecting": "Connecting", "outputs.waiting": "Waiting for a face",
@@ -74,19 +97,33 @@ export const EN = /** @type {const} */ ({
   "outputs.remove_name": "Remove {name}", "outputs.format": "Format", "outputs.address": "Address",
   "outputs.port": "Port", "outputs.add": "Add",
   "outputs.anyone": "With the address 0.0.0.0 it goes to every program in the local network that asks for it, as the phone app's does.",
+  "tuning.dead_zone": "Dead zone", "tuning.curve": "Curve", "tuning.min": "Minimum", "tuning.max": "Maximum",
+  "tuning.yaw": "Head: turn", "tuning.pitch": "Head: nod", "tuning.roll": "Head: tilt", "tuning.reset": "Reset",
+  "tuning.together": "Change left and right together", "tuning.preset_plain": "As it is", "tuning.preset_lively": "Lively",
+  "tuning.preset_calm": "Calm", "tuning.preset_lids": "Steady lids",
   "tuning.mirror": "Mirror", "tuning.blink": "Both eyes blink together", "tuning.find": "Find a channel",
-  "tuning.gain": "Gain", "tuning.gain_of": "Gain of {name}", "tuning.offset": "Offset",
-  "tuning.offset_of": "Offset of {name}", "tuning.name": "Name of this mapping", "tuning.save": "Save",
+  "tuning.gain": "Gain", "tuning.offset": "Offset",
+  "tuning.name": "Name of this mapping", "tuning.save": "Save",
   "tuning.saved": "Saved as {name}.",
 
+  // The live page's panel: the avatar in streaming programs
+  "obs.title": "OBS and other streaming programs", "obs.transparent": "Transparent", "obs.green": "Green, for chroma key",
+  "obs.magenta": "Magenta, for chroma key", "obs.studio": "Studio light", "obs.background": "Background",
+  "obs.address": "Address of the avatar alone", "obs.copy": "Copy", "obs.copied": "Copied", "obs.size": "Size in OBS",
+  "obs.step_source": "Sources, +, Browser", "obs.step_address": "Paste the address", "obs.step_size": "Enter the size",
+  "obs.enter": "Enter {side} as width and height. Leave this page open: it brings your camera.", "obs.open": "Open it here",
+
   // The live page's panel: avatars
+  "avatar.gallery": "Avatars to choose from", "avatar.fox": "Cartoon fox", "avatar.forget": "Remove from this browser",
+  "avatar.forget_name": "Remove {name} from this browser",
+  "avatar.drop_file": "Drop it, and this avatar takes the head's place (.glb or .vrm)",
+  "avatar.drop_photo": "A photo becomes a head in the studio: drop it there",
   "avatar.choose": "Choose a file", "avatar.own": "Own head",
   "avatar.drop": "Drop a .glb with ARKit shape names or a .vrm on the picture, and it moves instead of your own head.",
   "avatar.wrong_type": "An avatar is a .glb or .vrm file.", "avatar.too_large": "An avatar has at most {mb} MB.",
   "avatar.later": "{file} is shown when the camera starts.", "avatar.reading": "Reading {file}…",
   "avatar.found": "{file}: {found} of {all} shapes found.", "avatar.shapes": "Shapes",
   "avatar.expressions": "VRM expressions", "avatar.bones": "Bones", "avatar.missing": "Missing: {n}",
-  "avatar.alone": "Avatar alone, for OBS",
 
   // The live page's panel: recording, takes, playing them
   "record.start": "Record", "record.stop": "Stop the recording",
@@ -108,8 +145,12 @@ export const EN = /** @type {const} */ ({
   "microphone.missing": "There is no microphone: plug one in, then tick again.",
   "microphone.insecure": "Browsers give the microphone only to https pages and to localhost.",
   "microphone.other": "The microphone cannot be opened: see that no other program uses it, then tick again.",
+  "record.stop_short": "Stop recording",
+  "takes.empty": "No takes yet. A take holds what your face did, to be played to your programs again, or taken to Blender, Unity and Unreal. Press Record to make one.",
+  "takes.name": "Name of the take", "takes.deleted": "Deleted {name}.",
+  "player.position": "Position", "player.trim": "Save this part", "player.trimmed": "{name}, part",
   "takes.tab": "Takes", "takes.format": "Format", "takes.download": "Download", "takes.delete": "Delete",
-  "takes.delete_name": "Delete {name}", "takes.sure": "Sure?", "takes.recording": "being recorded",
+  "takes.delete_name": "Delete {name}", "takes.recording": "being recorded",
   "takes.interrupted": "interrupted", "takes.jsonl": "JSON Lines", "takes.csv": "Live Link CSV",
   "takes.glb": "Animated GLB", "takes.npz": "NumPy NPZ", "takes.bvh": "Bones as BVH", "takes.vrma": "VRM animation",
   "takes.arkit_vrma": "VRM animation, ARKit names", "takes.mp4": "Render, MP4",
@@ -120,8 +161,12 @@ export const EN = /** @type {const} */ ({
   "player.hint": "While it plays, the outputs get the take instead of the camera's face.",
 
   // The live page's panel: calibration
-  "calibrate.tab": "Calibrate", "calibrate.button": "Calibrate", "calibrate.button_neutral": "neutral",
-  "calibrate.title": "Take your resting face as the neutral one",
+  "guide.start": "Calibrate me", "guide.skip": "Skip this", "guide.later": "Not now", "guide.end": "End",
+  "guide.offer": "Five short movements, half a minute, and the avatar follows your face in full.",
+  "guide.step": "{n} of {all}: {name}", "guide.done": "Calibrated: {n} of {all} movements measured.",
+  "guide.single": "Each movement by itself",
+  "calibrate.tab": "Calibrate", "calibrate.button": "Neutral face",
+  "calibrate.title": "Take the face that you make now, at rest, as the neutral one",
   "calibrate.text": "So that your resting face is 0 and your fullest movement 1. Each step can be repeated.",
   "calibrate.kept": "Kept in this browser, and in the file that you save.", "calibrate.person": "Whose face",
   "calibrate.save": "Save to a file", "calibrate.load": "Load a file", "calibrate.forget": "Forget",
@@ -167,6 +212,7 @@ export const EN = /** @type {const} */ ({
   "progress.waiting": "Waiting: {count} photos are ahead.", "progress.loading": "Loading the model…",
 
   // The studio: the finished head
+  "head.use_live": "Use this head live", "order.blurred": "This face is blurred or small: a sharper photo gives a better head.",
   "head.label": "The finished head", "head.drawing": "Drawing the head…",
   "head.gone": "The head was deleted: results are kept for ten minutes. Make it again.",
   "head.deleted": "Deleted: the head is gone from the server.", "head.textured": "Textured",

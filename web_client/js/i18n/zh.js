@@ -5,10 +5,11 @@ export const ZH = {
   // Both pages: navigation and tools
   "title.live": "Face3D 实时", "title.studio": "Face3D 工作室",
   "nav.pages": "页面", "nav.live": "实时", "nav.studio": "工作室",
+  "side.left": "左", "side.right": "右",
   "tools.group": "工具",
   "view.group": "显示方式", "view.wireframe": "线框",
   "view.help": "三维视图：拖动或用方向键旋转，滚轮或加减键缩放，双击或按 0 复位。",
-  "notice.retry": "立即重试",
+  "notice.undo": "撤销", "notice.retry": "立即重试",
 
   // A phone as the camera
   "phone.button": "使用手机", "phone.title": "用手机作摄像头", "phone.close": "关闭",
@@ -19,7 +20,13 @@ export const ZH = {
   "phone.no_https": "手机只允许 https 页面使用摄像头。请同时用 --tls auto 启动服务器。",
 
   // What stops a camera
-  "camera.yours": "你的摄像头", "camera.asking": "等待你允许使用摄像头…", "camera.denied": "摄像头被禁止使用",
+  "camera.device": "摄像头", "camera.resolution": "分辨率", "camera.rate": "帧率", "camera.microphone": "麦克风设备",
+  "camera.automatic": "自动", "camera.given": "摄像头提供 {size}，每秒 {rate} 帧。",
+  "camera.microphone_text": "只有在录制并勾选时才会使用：请在“录制内容”中勾选。",
+  "camera.person_text": "画面中有多个人？请在你的小摄像头画面中点击要跟随的人。",
+  "camera.following": "正在你点击的位置寻找人脸。",
+  "camera.follow": "点击要跟随的人",
+  "camera.tab": "摄像头", "camera.yours": "你的摄像头", "camera.asking": "等待你允许使用摄像头…", "camera.denied": "摄像头被禁止使用",
   "camera.denied_cure": "浏览器不允许此页面使用摄像头。请在地址栏旁允许，然后重试。",
   "camera.missing": "未找到摄像头", "camera.missing_cure": "请接好摄像头再试，或观看示例：用渲染的人脸代替你的脸。",
   "camera.missing_cure_photo": "请接好摄像头再试，或选择一张照片。", "camera.busy": "摄像头正被占用",
@@ -40,8 +47,8 @@ export const ZH = {
   "error.refused": "服务器拒绝了此页面", "error.title": "无法完成", "error.try_again": "重试",
 
   // The live page
-  "live.welcome": "跟随你的三维头像",
-  "live.welcome_text": "从摄像头读取下颌、嘴唇、眼睑、眉毛和视线，并实时渲染为三维画面。", "live.start": "打开摄像头",
+  "live.welcome": "你的脸，带动三维头像",
+  "live.welcome_text": "只需普通摄像头，实时用于直播、游戏和录制。", "live.start": "打开摄像头",
   "live.sample": "播放示例", "live.privacy": "你的画面只会发送到此服务器；除非你拍快照，否则绝不保存。",
   "live.avatar": "虚拟形象", "live.your_avatar": "你的虚拟形象", "live.over_camera": "叠加画面",
   "live.mirror": "镜像", "live.mirror_title": "像照镜子一样显示两个画面", "live.stop": "停止",
@@ -56,6 +63,22 @@ export const ZH = {
   "snapshot.button": "快照", "snapshot.title": "下载此刻的网格、纹理和参数", "snapshot.taking": "正在生成快照…",
   "snapshot.done": "已保存为 {file}。", "snapshot.failed": "快照失败：{why}", "snapshot.to_studio": "在工作室中打开",
 
+  // The live page: what keeps the picture from being better
+  "hint.dark": "脸部太暗：请打开面前的灯。",
+  "hint.bright": "脸部过亮：请减弱光线或避免直射。",
+  "hint.far": "请靠近一些：脸在画面中太小。",
+  "hint.side_light": "光线来自一侧：请转向光源。",
+  "hint.blurred": "画面模糊：请擦拭镜头或等待对焦。",
+  "hint.look_once": "请正视一次摄像头。",
+  "hint.slow_camera": "摄像头每秒画面太少：请增加光线，或在“摄像头”中选择更高帧率。",
+
+  // The live page: keys
+  "keys.title": "快捷键", "keys.list": "此列表", "keys.avatar": "虚拟形象", "keys.overlay": "叠加画面", "keys.wireframe": "线框",
+  "keys.record": "录制与停止录制", "keys.snapshot": "快照", "keys.neutral": "中性表情",
+  "keys.mute": "暂停跟踪：虚拟形象保持放松", "keys.hold": "保持表情", "keys.mirror": "镜像",
+  "keys.own": "你自己的表情", "keys.own_text": "做出表情并保存。按对应的键即可戴上，再按一次取下。",
+  "keys.empty": "空", "keys.take": "保存此刻的表情", "keys.forget": "清空此键", "keys.acting": "当前不是你的实时表情",
+
   // The live page's panel: outputs and their tuning
   "outputs.tab": "输出", "outputs.empty": "把你的表情发送到其他程序：在下方添加，并在那边启动接收。",
   "outputs.off": "已关闭", "outputs.connecting": "正在连接", "outputs.waiting": "等待人脸",
@@ -64,18 +87,31 @@ export const ZH = {
   "outputs.mapping": "映射", "outputs.unmapped": "保持原样", "outputs.tune": "调节", "outputs.remove": "移除",
   "outputs.remove_name": "移除 {name}", "outputs.format": "格式", "outputs.address": "地址", "outputs.port": "端口",
   "outputs.add": "添加", "outputs.anyone": "地址填 0.0.0.0 时，会像手机应用那样发送给局域网内请求它的每个程序。",
+  "tuning.dead_zone": "死区", "tuning.curve": "曲线", "tuning.min": "最小值", "tuning.max": "最大值",
+  "tuning.yaw": "头部：转动", "tuning.pitch": "头部：点头", "tuning.roll": "头部：侧倾", "tuning.reset": "重置",
+  "tuning.together": "左右一起修改", "tuning.preset_plain": "原样", "tuning.preset_lively": "生动",
+  "tuning.preset_calm": "平稳", "tuning.preset_lids": "稳定眼睑",
   "tuning.mirror": "镜像", "tuning.blink": "双眼同时眨", "tuning.find": "查找通道", "tuning.gain": "增益",
-  "tuning.gain_of": "{name} 的增益", "tuning.offset": "偏移", "tuning.offset_of": "{name} 的偏移",
-  "tuning.name": "此映射的名称", "tuning.save": "保存", "tuning.saved": "已保存为 {name}。",
+  "tuning.offset": "偏移", "tuning.name": "此映射的名称", "tuning.save": "保存", "tuning.saved": "已保存为 {name}。",
+
+  // The live page's panel: the avatar in streaming programs
+  "obs.title": "OBS 与其他直播程序", "obs.transparent": "透明", "obs.green": "绿色（用于抠像）",
+  "obs.magenta": "品红（用于抠像）", "obs.studio": "影棚光", "obs.background": "背景",
+  "obs.address": "仅虚拟形象的地址", "obs.copy": "复制", "obs.copied": "已复制", "obs.size": "在 OBS 中的尺寸",
+  "obs.step_source": "来源，+，浏览器", "obs.step_address": "粘贴地址", "obs.step_size": "填写尺寸",
+  "obs.enter": "宽度和高度都填 {side}。请保持此页面打开：它提供你的摄像头。", "obs.open": "在此打开",
 
   // The live page's panel: avatars
+  "avatar.gallery": "可选的虚拟形象", "avatar.fox": "卡通狐狸", "avatar.forget": "从此浏览器移除",
+  "avatar.forget_name": "从此浏览器移除 {name}",
+  "avatar.drop_file": "松开后，此虚拟形象将代替头部（.glb 或 .vrm）",
+  "avatar.drop_photo": "照片请放到工作室页面，在那里生成头部模型",
   "avatar.choose": "选择文件", "avatar.own": "自己的头像",
   "avatar.drop": "把带有 ARKit 形态键名称的 .glb 或 .vrm 拖到画面上，它就会代替你的头像活动。",
   "avatar.wrong_type": "虚拟形象是 .glb 或 .vrm 文件。", "avatar.too_large": "虚拟形象最大 {mb} MB。",
   "avatar.later": "摄像头启动后将显示 {file}。", "avatar.reading": "正在读取 {file}…",
   "avatar.found": "{file}：找到 {all} 个形态键中的 {found} 个。", "avatar.shapes": "形态键",
   "avatar.expressions": "VRM 表情", "avatar.bones": "骨骼", "avatar.missing": "缺少：{n}",
-  "avatar.alone": "仅虚拟形象（用于 OBS）",
 
   // The live page's panel: recording, takes, playing them
   "record.start": "录制", "record.stop": "停止录制", "record.only_title": "录制你的面部动作，而不是你的画面",
@@ -94,8 +130,12 @@ export const ZH = {
   "microphone.missing": "没有找到麦克风：请连接麦克风，然后重新勾选。",
   "microphone.insecure": "浏览器只允许 https 页面和 localhost 使用麦克风。",
   "microphone.other": "无法打开麦克风：请确认没有其他程序正在使用，然后重新勾选。",
+  "record.stop_short": "停止录制",
+  "takes.empty": "还没有录制内容。录制内容保存你的面部动作，可再次播放给其他程序，或用于 Blender、Unity 和 Unreal。按“录制”即可开始。",
+  "takes.name": "录制内容的名称", "takes.deleted": "已删除 {name}。",
+  "player.position": "位置", "player.trim": "保存这一段", "player.trimmed": "{name}（片段）",
   "takes.tab": "录制内容", "takes.format": "格式", "takes.download": "下载", "takes.delete": "删除",
-  "takes.delete_name": "删除“{name}”", "takes.sure": "确定？", "takes.recording": "录制中",
+  "takes.delete_name": "删除“{name}”", "takes.recording": "录制中",
   "takes.interrupted": "曾中断", "takes.jsonl": "JSON Lines", "takes.csv": "Live Link CSV", "takes.glb": "动画 GLB",
   "takes.npz": "NumPy NPZ", "takes.bvh": "骨骼 BVH", "takes.vrma": "VRM 动画",
   "takes.arkit_vrma": "VRM 动画（ARKit 名称）", "takes.mp4": "渲染画面，MP4",
@@ -106,8 +146,12 @@ export const ZH = {
   "player.hint": "播放时，各输出收到的是录制内容，而不是摄像头前的脸。",
 
   // The live page's panel: calibration
-  "calibrate.tab": "校准", "calibrate.button": "校准", "calibrate.button_neutral": "中性",
-  "calibrate.title": "把你放松的脸作为中性表情",
+  "guide.start": "校准我的表情", "guide.skip": "跳过此步", "guide.later": "以后再说", "guide.end": "结束",
+  "guide.offer": "五个简短动作，约半分钟，虚拟形象就能完整跟随你的脸。",
+  "guide.step": "第 {n} 步，共 {all} 步：{name}", "guide.done": "校准完成：已测量 {all} 个动作中的 {n} 个。",
+  "guide.single": "单独测量每个动作",
+  "calibrate.tab": "校准", "calibrate.button": "中性表情",
+  "calibrate.title": "把你此刻放松的脸作为中性表情",
   "calibrate.text": "让放松的脸为 0，最大的动作为 1。每一步都可以重做。",
   "calibrate.kept": "保存在此浏览器以及你保存的文件中。", "calibrate.person": "这是谁的脸",
   "calibrate.save": "保存为文件", "calibrate.load": "载入文件", "calibrate.forget": "清除",
@@ -147,6 +191,7 @@ export const ZH = {
   "progress.waiting": "排队中：前面还有 {count} 张照片。", "progress.loading": "正在加载模型…",
 
   // The studio: the finished head
+  "head.use_live": "在实时页面使用此头像", "order.blurred": "这张脸模糊或太小：更清晰的照片会得到更好的头部模型。",
   "head.label": "完成的头部模型", "head.drawing": "正在绘制…",
   "head.gone": "头部模型已删除：结果只保留十分钟。请重新生成。",
   "head.deleted": "已删除：服务器上不再有这个头部模型。", "head.textured": "纹理显示", "head.geometry": "几何",

@@ -33,6 +33,7 @@ export const ZH_SERVER = {
   "task-failed": "处理出错：请查看服务器日志",
   "stopping": "服务器正在关闭：请稍后再试",
   "nothing-left": "所选时间段内没有画面：请选择其他时间段",
+  "bad-name": "名称须有 1 到 80 个字符",
   "bad-range": "开始时间不能小于 0，结束时间要在开始之后",
   "empty-take": "录制内容是空的：请重新录制",
   "take-in-use": "正在录制：请先停止",

@@ -12,7 +12,9 @@ import { Faces } from "./faces.js";
 import { Files } from "./files.js";
 import { fetched, forget, job, make, Photo } from "./job.js";
 import { Progress } from "./progress.js";
+import { isBlurred } from "./sharpness.js";
 import { Sliders } from "./sliders.js";
+import { useLive } from "./use_live.js";
 import { HeadView } from "./view.js";
 
 /**
@@ -50,6 +52,8 @@ const GONE = [phrase("error.title"), phrase("head.gone")];
 let photo = null;
 /** @type {string | null} the job whose result is shown */
 let shown = null;
+/** Whether the server went while a head was shown, and what it knew may have gone with it. */
+let lost = false;
 /** Counts the photos, so that an answer about an earlier one is not taken for one about this. */
 let turn = 0;
 
@@ -69,11 +73,12 @@ function setState(state) {
   write(order.make, phrase(busy ? "order.making" : state === "live" ? "order.make_again" : "order.make"));
 }
 
-/** Back to the card. @param {Trouble} [trouble] */
-function idle(trouble) {
+/** Back to the card. @param {Trouble} [trouble] @param {boolean} [rejected] the photo stays in sight beside the reason */
+function idle(trouble, rejected = false) {
   leave();
   drop();
-  faces.clear();
+  if (!rejected) faces.clear();
+  document.body.classList.toggle("rejected", rejected);
   progress.show(null);
   setState("idle");
   $("card").classList.toggle("trouble", Boolean(trouble));
@@ -109,6 +114,7 @@ async function receive({ blob, remark }) {
   const mine = turn, present = new Photo(blob);
   photo = present;
   faces.clear();
+  document.body.classList.remove("rejected");
   progress.show(null);
   sayTrouble("");
   setState("photo");
@@ -119,6 +125,7 @@ async function receive({ blob, remark }) {
     if (turn !== mine) return present.forget(); // another one came meanwhile
     faces.showFaces(found);
     order.make.disabled = false;
+    if (isBlurred(byId("crop", HTMLCanvasElement))) sayTrouble(phrase("order.blurred"));
     if (remark) notice.show(remark);
     else notice.hide();
     order.make.focus({ preventScroll: true });
@@ -127,7 +134,7 @@ async function receive({ blob, remark }) {
     // The browser could not show what the server took for a picture: neither will be of use.
     const refusal = error instanceof ApiError ? error : new ApiError("not-an-image", String(error));
     const words = await inTwo(refusal);
-    if (turn === mine) idle(words);
+    if (turn === mine) idle(words, byId("picture", HTMLImageElement).naturalWidth > 0);
   }
 }
 
@@ -214,6 +221,10 @@ function sayTrouble(text) {
 
 /** The result's time is over, on the server or by its owner's wish; the photo is still here. */
 function gone() {
+  if (lost && photo) {
+    lost = false;
+    return run(); // the server has begun anew: so does the head
+  }
   shown = null;
   leave();
   if (!photo) return idle(GONE);
@@ -259,7 +270,13 @@ grid.addEventListener("change", () => setView("uv"));
 stage.on("view", draw);
 sliders.on("change", draw);
 view.on("first", () => notice.hide());
+view.on("away", () => {
+  lost = true;
+  notice.show(phrase("session.reconnecting"), { busy: true, warn: true });
+});
+view.on("back", () => notice.show(phrase("session.back")));
 view.on("gone", gone);
+button("use-live").addEventListener("click", () => shown && useLive(shown, notice));
 view.on("trouble", async (error) => notice.show(await sentence(error), { warn: true }));
 
 setState("idle");

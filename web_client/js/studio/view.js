@@ -13,9 +13,10 @@ const AGAIN_MS = 1000;
 const GONE = 4404;
 
 /**
- * Tells by `first` (a head's first picture is there), `gone` and `trouble` (the server's).
+ * Tells by `first` (a head's first picture is there), `away` and `back` (the server), `gone` (the
+ * result) and `trouble` (the server's).
  *
- * @extends {Emitter<{first: undefined, gone: undefined, trouble: import("../types.js").ServerError}>}
+ * @extends {Emitter<{first: undefined, away: undefined, back: undefined, gone: undefined, trouble: import("../types.js").ServerError}>}
  */
 export class HeadView extends Emitter {
   #canvas;
@@ -29,6 +30,7 @@ export class HeadView extends Emitter {
   /** @type {(Partial<HeadLook> & {fine: boolean}) | null} what is to be asked for next */
   #waiting = null;
   #drawn = false;
+  #away = false;
   #busy = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #rest;
@@ -47,7 +49,7 @@ export class HeadView extends Emitter {
     if (this.#socket) this.#socket.onclose = this.#socket.onmessage = null;
     this.#socket?.close();
     this.#socket = null;
-    this.#busy = this.#drawn = false;
+    this.#busy = this.#drawn = this.#away = false;
     this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     if (id) this.#connect(id);
   }
@@ -78,12 +80,19 @@ export class HeadView extends Emitter {
     const socket = openSocket(`api/jobs/${id}/view`);
     this.#socket = socket;
     socket.binaryType = "blob";
-    socket.onopen = () => this.#request(true);
+    socket.onopen = () => {
+      if (this.#away) this.emit("back", undefined);
+      this.#away = false;
+      this.#request(true);
+    };
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = ({ code }) => {
       this.#busy = false;
       if (code === GONE) this.emit("gone", undefined);
-      else setTimeout(() => this.#id === id && this.#connect(id), AGAIN_MS);
+      else if (!this.#away) this.emit("away", undefined);
+      if (code === GONE) return;
+      this.#away = true;
+      setTimeout(() => this.#id === id && this.#connect(id), AGAIN_MS);
     };
   }
 
