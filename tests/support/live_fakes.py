@@ -69,7 +69,7 @@ class FakePipeline:
         return Result(level > 0.02, codes, codes, 0.9, drawn, {"track": 1.0, "render": 2.0})
 
     def render_codes(self, session, codes, view):
-        level = float(codes.expression[INDEX["jawOpen"]])
+        level = self.level[session] = float(codes.expression[INDEX["jawOpen"]])  # drawn again until the next picture
         image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
         return Result(True, codes, codes, 1.0, image, {"track": 0.0, "render": 1.0})
 

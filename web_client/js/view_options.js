@@ -15,8 +15,7 @@ const COLOUR = /^[0-9a-f]{3}([0-9a-f]{3})?$/i;
 
 /** By option: what its values look like. @type {Record<string, RegExp>} */
 const OPTIONS = {
-  bg: /^(transparent|studio|[0-9a-f]{3}|[0-9a-f]{6})$/i, ui: /^[01]$/, session: /^[0-9a-f]{1,64}$/, mirror: /^[01]$/, fit: /^(contain|cover)$/,
-  token: /./,
+  bg: /^(transparent|studio|[0-9a-f]{3}|[0-9a-f]{6})$/i, ui: /^[01]$/, session: /^[\w-]{1,64}$/, mirror: /^[01]$/, fit: /^(contain|cover)$/,
 };
 
 /** @param {string} search of an address, with its question mark @returns {ViewOptions} wrong ones as if they were left out */

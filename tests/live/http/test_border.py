@@ -221,7 +221,7 @@ async def offers(served):
 
 
 async def test_no_offer_meets_a_bug(caplog):
-    async with serve(limits=Limits(sessions=1000, connect_seconds=0.2)) as served:
+    async with serve(limits=Limits(sessions=1000)) as served:
         async for lines in offers(served):
             body = "\r\n".join(lines).encode() + b"\r\n"
             answer = await served.http.post("/api/sessions", content=body, headers={"Content-Type": "application/sdp"})
