@@ -221,7 +221,7 @@ def average(page) -> np.ndarray:
 
 
 def test_mirror_flips_both_videos_and_nothing_else(page) -> None:
-    style = "[...document.querySelectorAll('.stage video')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
+    style = "[...document.querySelectorAll('#camera, #avatar')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
     assert page.evaluate(style) == [-1, -1]
     page.click("#mirror")
     assert page.get_attribute("#mirror", "aria-pressed") == "false"
@@ -233,7 +233,7 @@ def test_mirror_flips_both_videos_and_nothing_else(page) -> None:
 def test_snapshot_opens_elsewhere_and_in_the_studio(page, tmp_path: Path) -> None:
     import trimesh
 
-    with page.expect_download(timeout=150_000) as download:
+    with page.expect_download(timeout=250_000) as download:
         page.click("#snapshot")
     assert download.value.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
