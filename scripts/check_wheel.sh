@@ -82,7 +82,7 @@ while not (found := re.search(r"open (http://\S+?/)", pathlib.Path("live.txt").r
 address = found[1]
 health = json.load(urllib.request.urlopen(address + "healthz", timeout=10))
 assert health["status"] == "ok", health
-for page in ("", "studio.html", "view", "js/main.js", "sample/sample.mp4"):
+for page in ("", "studio.html", "view", "js/main.js", "sample/sample.mp4", "avatars/cartoon.glb", "avatars/own.jpg"):
     assert urllib.request.urlopen(address + page, timeout=10).read(), page
 print(health)
 END

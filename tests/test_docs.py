@@ -23,6 +23,7 @@ from docs_support import PAGES, ROOT
 
 import face3d_live
 from face3d_live.cli.app import app
+from face3d_live.cli.examples import EXAMPLES
 from face3d_live.live.limits import Limits
 from face3d_live.takes import record
 
@@ -222,6 +223,11 @@ def test_commands_are_understood_by_the_command_line(page):
             arguments = program(words)
             if arguments is not None and (why := misread(arguments, whole)):
                 wrong[line] = why
+    assert not wrong
+
+
+def test_the_examples_of_the_help_are_understood():
+    wrong = {line: why for lines in EXAMPLES.values() for line in lines if (why := misread(line.split()[1:], True))}
     assert not wrong
 
 

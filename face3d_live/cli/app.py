@@ -15,6 +15,7 @@ import typer
 
 from face3d_live.cli import takes as takes_commands
 from face3d_live.cli.bench import bench
+from face3d_live.cli.examples import examples
 from face3d_live.cli.live import live
 from face3d_live.cli.reconstruct import reconstruct, render
 from face3d_live.cli.track import track
@@ -23,11 +24,13 @@ from face3d_live.errors import Face3DError
 from face3d_live.text import print_any_name
 from face3d_live.version import __version__
 
+# No markup: it takes the [train] of face3d-live[train] for a colour, and leaves it out.
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="A webcam in, a living 3D head out.",
-    epilog="Examples: face3d-live live; face3d-live reconstruct me.jpg -o head; face3d-live play talk.jsonl --loop",
+    epilog=examples(""),
 )
 
 
@@ -62,13 +65,16 @@ def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-for _command in (live, track, reconstruct, render, train):
-    app.command()(reports_errors(_command))
+for _command in (live, track, reconstruct, render, train, takes_commands.record, takes_commands.play):
+    app.command(epilog=examples(_command.__name__))(reports_errors(_command))
 app.command(cls=EvaluateCommand)(reports_errors(evaluate))
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(reports_errors(bench))
-app.command()(reports_errors(takes_commands.record))
-app.command()(reports_errors(takes_commands.play))
-_takes = typer.Typer(no_args_is_help=True, help="Recordings: look into them, cut them, export them.")
+_takes = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Recordings: look into them, cut them, export them.",
+    epilog=examples("takes"),
+)
 for _takes_command in takes_commands.COMMANDS:
-    _takes.command()(reports_errors(_takes_command))
+    _takes.command(epilog=examples(f"takes {_takes_command.__name__}"))(reports_errors(_takes_command))
 app.add_typer(_takes, name="takes")

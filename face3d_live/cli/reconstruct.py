@@ -58,8 +58,8 @@ def reconstruct(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="the folder to write; one folder a photo where there are many")
     ],
-    mesh: Annotated[Mesh, typer.Option()] = Mesh.medium,
-    texture: Annotated[Texture, typer.Option()] = Texture.s1024,
+    mesh: Annotated[Mesh, typer.Option(help="about 5, 18 or 72 thousand vertices")] = Mesh.medium,
+    texture: Annotated[Texture, typer.Option(help="side of texture.png in pixels")] = Texture.s1024,
     face: Annotated[str, typer.Option(metavar="N|largest|auto", help=FACE_HELP)] = "auto",
     sharpen: Annotated[bool, typer.Option("--sharpen", help="bring detail back that the photo blurs")] = False,
     frontal: Annotated[bool, typer.Option("--frontal", help="the head looks straight into the camera")] = False,

@@ -13,6 +13,11 @@ from face3d_live.cli.regressor import Regressor, prepared
 
 TakePath = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl)")]
 AnyTake = Annotated[Path, typer.Argument(metavar="TAKE", help="a recording (.jsonl), or an .npz of record or track")]
+FORMATS_HELP = (
+    "its suffix is the format: .mp4 (film, H264), .webm (film, VP9, --alpha), .glb (glTF animation of a head), .vrma "
+    "and .arkit.vrma (VRM animation), .csv (Live Link Face), .bvh (head and eyes), .npz (arrays for Python), .jsonl "
+    "(the take itself), .wav (its sound)"
+)
 Start = Annotated[float, typer.Option(help="seconds from the take's beginning")]
 End = Annotated[float | None, typer.Option(help="seconds from the take's beginning; its end by default")]
 
@@ -102,19 +107,22 @@ def export(
     take: AnyTake,
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="its suffix is the format: .npz .jsonl .csv .bvh .glb .vrma .wav .mp4 .webm"),
+        typer.Option("--out", "-o", help=FORMATS_HELP),
     ],
     model: Annotated[
         Path | None, typer.Option(help="for .glb: the model to animate, such as head.glb of reconstruct")
     ] = None,
-    size: Annotated[int, typer.Option(help="for .mp4 and .webm: the picture's side, pixels")] = 720,
+    size: Annotated[int, typer.Option(help="for .mp4 and .webm: side of the picture in pixels, even")] = 720,
     alpha: Annotated[bool, typer.Option("--alpha", help="for .webm: a transparent background")] = False,
     seen: Annotated[
         bool, typer.Option("--seen", help="for .mp4: the render that the page recorded, instead of a new one")
     ] = False,
     silent: Annotated[bool, typer.Option("--silent", help="for .mp4 and .webm: without the take's sound")] = False,
 ) -> None:
-    """Write a take in another program's format."""
+    """Write a take in another program's format.
+
+    Films show the take's own head: its person's shape, in the skin colour that the take knows.
+    """
     from face3d_live.takes import tools
 
     print(tools.export(take, out, model=model, size=size, alpha=alpha, seen=seen, silent=silent))

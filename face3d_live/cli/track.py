@@ -12,7 +12,7 @@ from face3d_live.cli.regressor import Regressor, prepared
 
 
 def track(
-    video: Path,
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="any that FFmpeg reads")],
     out: Annotated[Path, typer.Option("--out", "-o", help="the .npz to write")],
     smooth: Annotated[bool, typer.Option(help="the One Euro filters that the live avatar has")] = True,
     device: AnyDevice = Device.auto,

@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from face3d_live.cli.app import app
+from face3d_live.cli.examples import EXAMPLES
+from face3d_live.takes import formats
 from face3d_live.version import __version__
 
 runner = CliRunner()
@@ -21,6 +23,34 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_the_version_and_completion_are_offered() -> None:
     assert runner.invoke(app, ["--version"]).output == f"face3d-live {__version__}\n"
     assert runner.invoke(app, ["--help"]).output.count("completion") >= 2
+
+
+def helps() -> dict[str, str]:
+    """The help of every command, by its name."""
+    lists = {"": ["live", "track", "reconstruct", "render", "record", "play", "train", "evaluate", "bench", "takes"],
+             "takes": ["info", "trim", "recover", "export"]}  # fmt: skip
+    named = [f"{group} {name}".strip() for group, names in lists.items() for name in names]
+    return {name: runner.invoke(app, [*name.split(), "--help"]).output for name in ["", *named]}
+
+
+def test_help_is_plain_and_ends_with_examples_that_are_whole() -> None:
+    for name, text in helps().items():
+        assert "<bool>" not in text and "\x1b" not in text and "Usage:" in text, name
+        for line in EXAMPLES.get(name, ()):
+            assert f"  {line}\n" in text, name
+    assert set(EXAMPLES) <= set(helps())
+    assert {"live", "track", "record", "reconstruct", "takes"} <= set(EXAMPLES)
+
+
+def test_square_brackets_are_not_swallowed() -> None:
+    for command in ("train", "evaluate"):
+        assert "face3d-live[train]" in runner.invoke(app, [command, "--help"]).output
+
+
+def test_the_formats_of_an_export_are_named_whole() -> None:
+    text = runner.invoke(app, ["takes", "export", "--help"]).output.split()
+    words = {word.strip(",") for word in text}
+    assert words >= {*formats.QUICK, *formats.VIDEO_SUFFIXES, ".wav"}
 
 
 def test_help_loads_no_rooms() -> None:

@@ -26,6 +26,9 @@ from face3d_live.takes.model import TakeFrame
 from face3d_live.takes.reader import load
 from face3d_live.takes.resample import quaternions, resample_uniform, sample_at
 
+#: The arrays of a take that have a row for each frame.
+FRAMES = ("number", "t", "face", "expression", "rotation", "translation", "light", "person")
+
 
 @pytest.fixture
 def take(tmp_path):
@@ -272,6 +275,19 @@ def test_a_film_shows_the_take(talk, tmp_path):
     assert np.diff([time for time, _ in shown]) == pytest.approx(0.05, abs=1e-3)
     first, last = shown[0][1].astype(float), shown[-1][1].astype(float)
     assert first.std() > 20 and np.abs(first - last).mean() > 4, "the head turns"
+
+
+@pytest.mark.slow
+def test_a_film_wears_the_takes_own_head(talk):
+    """Its person's shape, and the skin of its texture code: not the same head for everybody."""
+    first = replace(talk, **{name: getattr(talk, name)[:1] for name in FRAMES})
+    code, shape = np.zeros((1, 50), np.float32), np.ones((1, 80), np.float32)
+    code[0, :2] = 2
+    plain, skin, wide = (
+        next(export_video.draw_pictures(take, 128, True)).astype(int)
+        for take in (first, replace(first, textures=code), replace(first, shapes=shape))
+    )
+    assert np.abs(plain - skin)[50:80, 50:80, :3].mean() > 3 and np.abs(plain - wide)[..., 3].mean() > 2
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from face3d_live.live.child_process import starting_child
 from face3d_live.live.engine import process as engine
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.engine.progress import Progress
@@ -39,7 +40,8 @@ class EngineProcess:
             process = context.Process(
                 target=engine.run, args=(theirs, factory, progress), name="face3d-engine", daemon=True
             )
-            process.start()
+            with starting_child():
+                process.start()
         except BaseException:
             ours.close()
             if process is not None and process.pid is not None:

@@ -97,7 +97,7 @@ class EngineLink:
         killed, code = running.child.end(0.0 if hung else 2.0)
         running.outbox.close()
         running.child.release()
-        by_others = not killed and not hung and code in (-signal.SIGKILL, -signal.SIGTERM, GPU_LOST)
+        by_others = not killed and not hung and code in (-signal.SIGKILL, -signal.SIGALRM, GPU_LOST)
         outside = running.watchdog.suspended or by_others
         return Death(hung, outside, *running.child.progress.current)
 

@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from face3d_live.errors import AssetError, Face3DError, LimitError, TooLargeError
-from face3d_live.live.child_process import end_with_parent
+from face3d_live.live.child_process import end_with_parent, starting_child
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +187,8 @@ class Worker:
             try:
                 arguments = theirs, self._memory_bytes
                 process = context.Process(target=_serve, args=arguments, name="face3d-worker", daemon=True)
-                process.start()
+                with starting_child():
+                    process.start()
                 self._process = process
             finally:
                 theirs.close()

@@ -133,13 +133,14 @@ async def test_after_failures_textures_are_tried_more_rarely():
     assert pauses[0] < pauses[1] < pauses[2] and pauses[3] < pauses[0]
 
 
-def test_a_closed_terminal_is_no_death(tmp_path):
-    """Without a terminal SIGHUP is nothing, also for the processes that the server has started."""
+def test_a_closed_terminal_is_no_death_and_a_stopped_service_no_crash(tmp_path):
+    """Without a terminal SIGHUP is nothing; SIGTERM ends the server in order. All its processes get both (systemd)."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         live_program.command("--takes", str(tmp_path)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=environment,
         start_new_session=True,
@@ -148,9 +149,10 @@ def test_a_closed_terminal_is_no_death(tmp_path):
         lines = [process.stdout.readline(), process.stdout.readline()]
         assert lines[1].startswith("Face3D Live on fake"), lines
         os.killpg(process.pid, signal.SIGHUP)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        os.killpg(process.pid, signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode in (0, -signal.SIGTERM)
+        assert "died" not in errors
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------
