@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.advice import WARNINGS, refusal
+from face3d_live.reconstruct.edited import Changes, edited_files
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
@@ -32,6 +33,7 @@ from face3d_live.regress.interface import FaceRegressor
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
+from face3d_live.texture.hair_tone import painted_hair
 from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
@@ -213,6 +215,11 @@ class Reconstructor:
             coefficients = coefficients_of(self.regressor, self._fitter, rgb, codes, camera)
         return self._finish(rgb, codes, camera, run, None, coefficients)
 
+    def edited(self, files: Mapping[str, bytes], changes: Changes) -> dict[str, bytes]:
+        """The files of a finished reconstruction with changes, see `edited_files`."""
+        made = edited_files(files, changes, self.head, self._albedo, self._renderer)
+        return {name: made[name] for name in FILES if name in made}
+
     def _run(self, options: Options | None, progress: Progress | None) -> Run:
         check_topology(options or Options(), self._own)
         return Run(options or Options(), progress or silent)
@@ -240,6 +247,7 @@ class Reconstructor:
                     skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))
             codes = skin.codes
             report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
+            report["hair"] = painted_hair(skin.texture)
             if skin.occluded > COVERED:
                 report["warnings"].append(WARNINGS["covered"].en)
                 report["warning_codes"].append("covered")

@@ -78,17 +78,57 @@ def together(tones: Sequence[HairTone | None]) -> HairTone | None:
 
 def paint_scalp(texture: Picture, tone: HairTone | None, head: Head, texels: Texels) -> Picture:
     """A copy of a texture (S, S, 4) with the hair's colour on the scalp, its fine detail kept, and its alpha set."""
-    painted = texture.copy()
     if tone is None:
-        return painted
+        return texture.copy()
     share = np.clip(_above(head, texels) / _SOFT, 0, 1) * (texels.part == 0)
     soft = texels.image(share.astype(np.float32))
     if not tone.bald:
-        rgb = texture[..., :3].astype(np.float32)
-        detail = rgb - cv2.GaussianBlur(rgb, (0, 0), texels.size / 60)
-        hair = np.clip(255 * tone.colour + detail * np.minimum(1, tone.colour.mean() / 0.5), 0, 255)
-        painted[..., :3] = rgb + (hair - rgb) * soft[..., None] + 0.5
-    painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = BALD_ALPHA if tone.bald else HAIR_ALPHA
+        return _painted(texture, tone.colour, soft, HAIR_ALPHA)
+    bald = texture.copy()
+    bald[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = BALD_ALPHA
+    return bald
+
+
+def painted_hair(texture: Picture) -> str | None:  # (S, S, 4)
+    """What `paint_scalp` says on a texture: the scalp's colour, sRGB "#rrggbb"; "none" for bald; None for nothing."""
+    hair, bald = texture[..., 3] == HAIR_ALPHA, texture[..., 3] == BALD_ALPHA
+    if max(hair.sum(), bald.sum()) < _LEAST:
+        return None
+    if bald.sum() > hair.sum():
+        return "none"
+    red, green, blue = np.median(texture[..., :3][hair], 0).astype(int)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def recolour_hair(texture: Picture, hair: str | None, head: Head) -> Picture:
+    """A texture (S, S, 4) with other hair: sRGB "#rrggbb"; "none": skin on the scalp, where nothing grows; None: the
+    same texture. Where the scalp is comes from a small table, as the colour fades in over 12 mm anyway.
+    """
+    if hair is None:
+        return texture
+    size, texels = len(texture), texels_of(head, _SIZE)
+    share = np.clip(_above(head, texels) / _SOFT, 0, 1) * (texels.part == 0)
+    soft = cv2.resize(texels.image(share.astype(np.float32)), (size, size), interpolation=cv2.INTER_LINEAR)
+    bald = hair == "none"
+    if bald:
+        skin = texels.image((share_of(head, texels, ("forehead", "cheeks")) > 0.9).astype(np.float32))
+        bare = cv2.resize(skin, (size, size), interpolation=cv2.INTER_NEAREST) > 0.5
+        colour = np.median(texture[..., :3][bare], 0) / np.float32(255)
+    else:
+        colour = np.array([int(hair[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255
+    return _painted(texture, colour, soft, BALD_ALPHA if bald else HAIR_ALPHA)
+
+
+def _painted(
+    texture: Picture, colour: Array, soft: Array, alpha: int
+) -> Picture:  # (S, S, 4), (3,), (S, S) -> (S, S, 4)
+    """The colour where `soft` is, with the texture's own fine detail."""
+    painted = texture.copy()
+    rgb = texture[..., :3].astype(np.float32)
+    detail = rgb - cv2.GaussianBlur(rgb, (0, 0), len(texture) / 60)
+    hair = np.clip(255 * colour + detail * np.minimum(1, colour.mean() / 0.5), 0, 255)
+    painted[..., :3] = rgb + (hair - rgb) * soft[..., None] + 0.5
+    painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = alpha
     return painted
 
 

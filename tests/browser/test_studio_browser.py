@@ -196,14 +196,15 @@ def test_views_differ_and_the_map_has_wires(page) -> None:
         assert np.abs(seen[a] - seen[b]).mean() > 5, f"{a} and {b} look alike"
     assert np.ptp(seen["geometry"].mean((0, 1))) < 25, "the geometry is not grey"
     page.check("input[value=uv]", force=True)
-    sizes = []
-    for grid in (False, True):
-        page.set_checked("#grid", grid)
-        support.until(page, "document.querySelector('#uv img').complete")
-        sizes.append(page.evaluate("document.querySelector('#uv img').naturalWidth"))
-        assert ("grid" in page.get_attribute("#uv img", "src")) == grid
-    assert sizes == [1024, 1024]
+    support.until(page, "[...document.querySelectorAll('#uv img')].every((i) => i.complete && i.naturalWidth === 1024)")
+    page.check("#grid")
+    expect(page.locator("#uv .wires")).to_be_visible()
+    places = [page.locator(f"#uv img >> nth={i}").bounding_box() for i in range(2)]
+    assert places[0] == places[1], "over the same picture"
     page.check("input[value=avatar]", force=True)
+    assert np.abs(settled(page) - seen["avatar"]).mean() > 1, "the grid lies over the head"
+    page.uncheck("#grid")
+    assert np.abs(settled(page) - seen["avatar"]).mean() < 0.5
 
 
 def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
@@ -228,6 +229,20 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
     targets = [target for mesh in described["meshes"] for target in mesh.get("extras", {}).get("targetNames", [])]
     assert set(ARKIT) <= set(targets)
     assert trimesh.load_scene(tmp_path / "head.glb").geometry
+
+
+def test_what_is_changed_is_seen_and_in_the_files(page) -> None:
+    before = settled(page)
+    page.fill("#hair", "#2040ff")
+    assert np.abs(settled(page) - before).mean() > 0.5
+    page.fill("input[name=jawOpen]", "0.6")
+    with page.expect_download(timeout=120_000) as download:
+        page.click(".files a[download='report.json']")
+    edited = json.loads(Path(download.value.path()).read_text())["edited"]
+    assert (edited["hair"], edited["expression"]["jawOpen"], edited["pose"]) == ("#2040ff", 0.6, None)
+    page.click("#hair-back")
+    page.click("#as-photo")
+    assert np.abs(settled(page) - before).mean() < 0.5
 
 
 def test_refusals_say_their_cure(browser, server, photos) -> None:

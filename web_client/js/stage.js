@@ -46,6 +46,12 @@ export class Stage extends Emitter {
     this.#changed();
   }
 
+  /** @param {[yaw: number, pitch: number]} angles radians */
+  turnTo([yaw, pitch]) {
+    Object.assign(this, { yaw, pitch });
+    this.#changed();
+  }
+
   reset() {
     Object.assign(this, { yaw: 0, pitch: 0, zoom: 1 });
     this.#changed();

@@ -167,7 +167,9 @@ export type ControlMessage =
 export interface ViewMessage { session: string | null; size: number }
 
 /** How a finished head is drawn. */
-export interface HeadLook extends View { expression: Record<string, number> }
+export interface HeadLook extends View {
+  expression: Record<string, number>; hair: string | null; shape: number[]; light: number; grid: boolean;
+}
 
 // --- Between the modules ---------------------------------------------------------------------------------------------
 

@@ -16,11 +16,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from face3d_live.codes import ARKIT
 from face3d_live.errors import Face3DError, InputError, NotFoundError, TooLargeError
 from face3d_live.export.params import params_from
-from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, path_of, read_body, slots_of
+from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, object_of, path_of, read_body, slots_of
 from face3d_live.live.http.slots import Upload, address_of, while_connected
 from face3d_live.live.service import LiveService
 from face3d_live.live.studio.jobs import Job
 from face3d_live.live.studio.photos import Photo
+from face3d_live.live.studio.view_messages import MAX_MESSAGE, read_edit
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS
 
 MAX_PHOTO_BYTES = 20 * 1024 * 1024
@@ -197,9 +198,18 @@ async def job_file(request: Request) -> Response:
 async def job_expression(request: Request) -> JSONResponse:
     """The coefficients of the photo by name, where the page's sliders start."""
     job = _job(request)
-    params = await asyncio.to_thread(lambda: params_from(job.file("params.npz")))
+    params = await asyncio.to_thread(lambda: params_from(job.file("params.npz", original=True)))
     values = dict(zip(ARKIT, params.codes.expression.clip(0, 1).round(4).tolist(), strict=True))
     return JSONResponse(values, headers=NO_STORE)
+
+
+async def edit_job(request: Request) -> JSONResponse:
+    """Make the files again with a `HeadEdit`, the body; it replaces an earlier one. Answers when that is done."""
+    live, job = live_of(request), _job(request)
+    edit = read_edit(await object_of(request, MAX_MESSAGE))
+    with slots_of(request).slot(request):
+        await live.jobs.edit(job, live.settings.edit, edit)
+    return JSONResponse(_state(live, job), headers=NO_STORE)
 
 
 async def job_view(websocket: WebSocket) -> None:
@@ -247,6 +257,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/jobs/{job_id}/result", job_result, methods=["GET"]),
     Route("/api/jobs/{job_id}/files/{name}", job_file, methods=["GET"]),
     Route("/api/jobs/{job_id}/expression", job_expression, methods=["GET"]),
+    Route("/api/jobs/{job_id}/edit", edit_job, methods=["PUT"]),
     WebSocketRoute("/api/jobs/{job_id}/view", job_view),
     WebSocketRoute("/api/jobs/{job_id}", job_progress),
 )

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from face3d_live.errors import AssetError, Face3DError, LimitError, NotFoundError
 from face3d_live.live.metrics import Metrics
+from face3d_live.live.studio.edit import HeadEdit
 from face3d_live.live.worker.process import Task, Worker
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Job:
     seconds: dict[str, float] = field(default_factory=dict)
     error: dict[str, str] | None = None
     result: bytes | None = None
+    original: bytes | None = None  # the result before it was edited; None: it was not
     used: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     owner: str = ""
@@ -68,17 +70,19 @@ class Job:
         with zipfile.ZipFile(io.BytesIO(self.result or b"")) as archive:
             return {entry.filename: entry.file_size for entry in archive.infolist()}
 
-    def file(self, name: str) -> bytes:
-        """One file of the result. Raises InputError "not-found"."""
+    def file(self, name: str, original: bool = False) -> bytes:
+        """One file of the result; original: as it was before it was edited. Raises InputError "not-found"."""
         if self.result is None or name not in self.files:
             raise NotFoundError("not-found", f"the result has no file called {name[:40]!r}")
-        with zipfile.ZipFile(io.BytesIO(self.result)) as archive:
+        with zipfile.ZipFile(io.BytesIO((self.original if original else None) or self.result)) as archive:
             return archive.read(name)
 
     def update(self, **changes: object) -> None:
         """Change fields and set `changed`."""
         for name, value in changes.items():
             setattr(self, name, value)
+        if "result" in changes:
+            self.__dict__.pop("files", None)
         self.used = time.monotonic()
         self.changed.set()
         self.changed = asyncio.Event()
@@ -168,10 +172,23 @@ class JobQueue:
             return
         if self._running is not None and self._running[0] == job.id:
             self._running[1].cancel()
-        job.photo = job.result = None
+        job.photo = job.result = job.original = None
         if not job.over:
             job.update(state="failed", error={"code": "deleted", "message": "the job was deleted"})
         self._on_delete(job.id)
+
+    async def edit(self, job: Job, task: Task, edit: HeadEdit) -> None:
+        """Replace a finished job's result by `task(report, result before any edit, edit)`.
+
+        Raises NotFoundError "not-found" without a result, and what the task raises; the result then stays.
+        """
+        original = job.original or job.result
+        if original is None:
+            raise NotFoundError("not-found", f"the job is {job.state}; it has no result")
+        result = await self._worker.run(task, original, edit)
+        if job.id in self._jobs:
+            job.update(result=result, original=original)
+            self._drop_old()
 
     async def run(self) -> None:
         """Run the jobs one after the other, forever."""
@@ -232,6 +249,6 @@ class JobQueue:
         oldest = time.monotonic() - KEEP_SECONDS
         size = 0
         for i, job in enumerate(over):
-            size += len(job.result or b"")
+            size += len(job.result or b"") + len(job.original or b"")
             if job.used < oldest or i >= MAX_RESULTS or (i and size > MAX_RESULT_BYTES):
                 self.delete(job)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,11 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.errors import AssetError, InputError
+from face3d_live.errors import AssetError
 from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker.process import Report
 from face3d_live.live.worker.tasks import to_plain
+from face3d_live.typing import Picture
 
 if TYPE_CHECKING:
     from face3d_live.track.detector import Detector
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 MAX_HEADS = 4
 #: Side of the picture in pixels, while the view moves and once it rests.
 DRAFT_SIDE, FINE_SIDE = 512, 1024
+#: Side of the texture that the UV grid is drawn on, at least: on smaller ones its lines would run together.
+GRID_SIDE = 2048
+_PARTS_SIDE = 256
 _MAX_FACES = 30
 
 
@@ -101,6 +105,17 @@ def _renderer() -> HeadRenderer:
     return HeadRenderer()
 
 
+@dataclass
+class _Head:
+    """codes: without a pose. name: of its texture in the renderer. texture: as its file has it. shown: the hair of what
+    the renderer has, and whether with the grid."""
+
+    codes: HeadCodes
+    name: str
+    texture: Picture
+    shown: tuple[str | None, bool] | None = None
+
+
 class HeadRenderer:
     """A renderer with an LRU cache of heads, each with its own texture."""
 
@@ -109,26 +124,25 @@ class HeadRenderer:
         from face3d_live.render.pictures import studio
         from face3d_live.render.renderer import Renderer
 
-        self._renderer = Renderer(Head.load(), DRAFT_SIDE, DRAFT_SIDE, "medium")
+        self._head = Head.load()
+        self._renderer = Renderer(self._head, DRAFT_SIDE, DRAFT_SIDE, "medium")
         self._side, self._background = DRAFT_SIDE, studio(DRAFT_SIDE, DRAFT_SIDE)
-        self._heads: OrderedDict[str, tuple[HeadCodes, str]] = OrderedDict()  # codes, name of the texture
+        self._heads: OrderedDict[str, _Head] = OrderedDict()
         self._free = [f"head {i}" for i in range(MAX_HEADS)]
 
     def load(self, key: str, params: bytes, texture: bytes) -> None:
         """Add a head to the cache. Raises InputError "not-params" or "not-a-texture"."""
         from face3d_live.export.params import params_from
+        from face3d_live.reconstruct.edited import read_texture_file
 
-        codes = params_from(params).codes
-        image = cv2.imdecode(np.frombuffer(texture, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None or image.ndim != 3 or image.shape[2] != 4:
-            raise InputError("not-a-texture", "this is no texture.png of face3d-live: give the file as it was written")
+        codes, image = params_from(params).codes, read_texture_file(texture)
         self.unload(key)
         if not self._free:
             self.unload(next(iter(self._heads)))
         name = self._free.pop()
-        self._renderer.set_texture(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), name)
         # Without the photo's pose: the viewer turns the head.
-        self._heads[key] = replace(codes, rotation=np.eye(3, dtype=np.float32)), name
+        self._heads[key] = _Head(replace(codes, rotation=np.eye(3, dtype=np.float32)), name, image)
+        self._dress(self._heads[key], None, False)
 
     def render(self, key: str, view: StudioView) -> bytes:
         """See `render` of this module."""
@@ -137,15 +151,16 @@ class HeadRenderer:
         if key not in self._heads:
             raise AssetError("not-loaded", "the head has to be sent first")
         self._heads.move_to_end(key)
-        codes, texture = self._heads[key]
+        head = self._heads[key]
+        self._dress(head, view.hair, view.grid)
         self._resize(FINE_SIDE if view.fine else DRAFT_SIDE)
         image = self._renderer.render(
-            view.applied_to(codes),
+            view.applied_to(head.codes),
             Camera.webcam(self._side, self._side),  # used by overlays only
             view=View(view.yaw, view.pitch, view.zoom),
             mode=view.mode,
             background=self._background if view.mode == "geometry" else None,
-            texture=texture,
+            texture=head.name,
         )
         quality = [cv2.IMWRITE_JPEG_QUALITY, 93 if view.fine else 85]
         return cv2.imencode(".jpg", np.ascontiguousarray(image[..., 2::-1]), quality)[1].tobytes()
@@ -153,9 +168,34 @@ class HeadRenderer:
     def unload(self, key: str) -> None:
         """Drop a head and overwrite its texture. Unknown heads are no error."""
         if key in self._heads:
-            _, name = self._heads.pop(key)
+            name = self._heads.pop(key).name
             self._renderer.set_texture(np.zeros((4, 4, 4), np.uint8), name)
             self._free.append(name)
+
+    def _dress(self, head: _Head, hair: str | None, grid: bool) -> None:
+        """Give the renderer the head's texture with this hair, and with the UV grid over it or without."""
+        from face3d_live.texture.hair_tone import recolour_hair
+
+        if head.shown == (hair, grid):
+            return
+        texture = recolour_hair(head.texture, hair, self._head)
+        if grid:
+            texture = self._with_grid(texture)
+        self._renderer.set_texture(texture, head.name)
+        head.shown = hair, grid
+
+    def _with_grid(self, texture: Picture) -> Picture:
+        """The UV grid over the skin: on scalp and eyeballs the renderer looks for the colours of hair and irises."""
+        from face3d_live.export.png import uv_grid
+        from face3d_live.head.hairline import HAIR_ALPHA
+        from face3d_live.texture.texels import texels_of
+
+        low, texels, side = self._head.topology("low"), texels_of(self._head, _PARTS_SIDE), max(GRID_SIDE, len(texture))
+        texture = cv2.resize(texture, (side, side), interpolation=cv2.INTER_NEAREST)
+        skin = texels.image((texels.part == 0).astype(np.float32))
+        drawn = (cv2.resize(skin, (side, side)) > 0.5) & (texture[..., 3] != HAIR_ALPHA)
+        wires = uv_grid(texture, low.uv, low.face_uv)
+        return np.dstack([np.where(drawn[..., None], wires, texture[..., :3]), texture[..., 3]])
 
     def _resize(self, side: int) -> None:
         from face3d_live.render.pictures import studio

@@ -85,7 +85,7 @@ class Studio:
             if error.code != "not-loaded":
                 raise
         # The first view of it, the first after a restart of the process, or it was dropped from the cache.
-        files = job.file("params.npz"), job.file("texture.png")
+        files = job.file("params.npz", original=True), job.file("texture.png", original=True)
         self._loaded.add(job.id)
         picture = await self.worker.run(self._tasks.render, job.id, view, files)
         if job.result is None:  # deleted meanwhile

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,6 +14,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
+from face3d_live.live.studio.edit import HeadEdit
 from face3d_live.live.worker.process import Report
 from face3d_live.regress.choose import OWN
 from face3d_live.typing import Rgb
@@ -91,6 +94,16 @@ def reconstruct_photo(
     read = load_photo(photo)
     found = None if detections is None else from_plain(detections)
     return _zip(_reconstructor(regressor).photo(read.rgb, options, report, read.warnings, found))
+
+
+def edit_head(report: Report, made: bytes, edit: HeadEdit, *, regressor: str = OWN) -> bytes:
+    """A zip of the files of `made`, the zip of a reconstruction, with an edit."""
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    from face3d_live.export.bundle import zip_bytes
+    from face3d_live.reconstruct.edited import Changes
+
+    return zip_bytes(_reconstructor(regressor).edited(files, Changes(edit.posed, edit.hair, edit.to_json())))
 
 
 def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]], *, regressor: str = OWN) -> bytes:

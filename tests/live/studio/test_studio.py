@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 
 import live_fakes
+import numpy as np
 import pytest
 import studio_fakes
 import websockets
@@ -23,8 +24,9 @@ from face3d_live.live.studio import jobs as jobs_module
 from face3d_live.live.studio import photos as photos_module
 from face3d_live.live.studio import tasks
 from face3d_live.live.studio import view as studio_view
+from face3d_live.live.studio.edit import HeadEdit
 from face3d_live.live.studio.view import StudioTasks
-from face3d_live.live.studio.view_messages import StudioView
+from face3d_live.live.studio.view_messages import StudioView, read_edit
 from face3d_live.live.worker.process import Worker
 
 PNG = b"\x89PNG" + bytes(100)
@@ -34,7 +36,7 @@ TASKS = StudioTasks(
 
 
 def studio(**settings):
-    return serve(ready=False, studio=TASKS, **settings)
+    return serve(ready=False, studio=TASKS, edit=studio_fakes.edit, **settings)
 
 
 @pytest.fixture(autouse=True)
@@ -314,6 +316,28 @@ async def test_a_view_draws_what_is_asked_for():
             assert await view.recv() == b"avatar 0.0 0 medium 1024 1"
 
 
+async def test_an_edit_changes_the_files_and_begins_at_the_photo_each_time():
+    async with studio() as served:
+        job = await made(served)
+        path = f"/api/jobs/{job['job']}"
+        for hair, jaw in (("#102030", 0.5), ("none", 0.25)):
+            answer = await served.http.put(path + "/edit", json={"hair": hair, "expression": {"jawOpen": jaw}})
+            assert answer.status_code == 200 and answer.json()["state"] == "done"
+            params = (await served.http.get(path + "/files/params.npz")).content
+            assert params == f"0 medium 1024 {hair} {jaw} None".encode(), "the edit before is not in it"
+            assert answer.json()["files"]["params.npz"] == len(params)
+        async with websockets.connect(f"{served.ws}{path}/view") as view:  # it applies its own changes
+            await view.send("{}")
+            assert await view.recv() == b"avatar 0.0 0 medium 1024 1"
+        wrong = ({"hair": "red"}, {"shape": [0.0] * 99}, {"pose": [1]}, {"light": "x"}, {"expression": {"jaw": 1}})
+        for body in wrong:
+            assert error_of(await served.http.put(path + "/edit", json=body)) == (400, "bad-look")
+        assert error_of(await served.http.put(path + "/edit", json={"light": 2})) == (503, "task-failed")
+        assert (await served.http.get(path + "/files/params.npz")).content == params, "what was there stays"
+        await served.http.delete(path)
+        assert error_of(await served.http.put(path + "/edit", json={})) == (404, "not-found")
+
+
 async def test_the_newest_view_wins():
     async with studio() as served:
         job = await made(served)
@@ -401,6 +425,18 @@ def test_any_text_gives_a_look_or_a_reason(text):
         StudioView.from_text(text)
     except InputError as error:
         assert error.code == "bad-look"
+
+
+@given(st.dictionaries(st.sampled_from(["expression", "shape", "hair", "light", "pose"]), numbers | st.lists(numbers)))
+def test_any_edit_is_in_range_or_refused(message):
+    try:
+        edit = read_edit(message)
+    except InputError as error:
+        assert error.code == "bad-look"
+        return
+    codes = edit.posed(HeadCodes())
+    assert np.abs(codes.shape).max() <= 3 and 0.2 <= edit.light <= 2 and np.isfinite(codes.rotation).all()
+    assert HeadEdit.from_message(edit.to_json()) == edit
 
 
 @given(st.dictionaries(st.sampled_from(ARKIT), st.floats(-2, 2)))

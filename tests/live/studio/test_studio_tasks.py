@@ -19,11 +19,16 @@ from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes
+from face3d_live.head.hairline import HAIR_ALPHA
 from face3d_live.live.studio import tasks
+from face3d_live.live.studio.edit import HeadEdit
 from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker import tasks as worker_tasks
 from face3d_live.reconstruct import find, search
 from face3d_live.reconstruct.advice import REFUSALS
+from face3d_live.reconstruct.edited import read_texture_file
+from face3d_live.rotations import to_euler
+from face3d_live.texture.hair_tone import painted_hair
 
 
 def report(stage, fraction):
@@ -75,6 +80,31 @@ def test_the_worker_takes_the_faces_that_were_found_and_looks_for_none(monkeypat
     assert searched == [1], "only without them"
     with_them, without = (params_from(zipfile.ZipFile(io.BytesIO(made)).read("params.npz")).codes for made in zips)
     assert np.allclose(with_them.shape, without.shape, atol=1e-4)
+    check_the_edit(zips[0])
+
+
+def check_the_edit(made):
+    """Every file follows what was changed; the rest stays as it was."""
+    edit = HeadEdit({"jawOpen": 0.7}, (2.0,), "#2050f0", 0.5, (0.4, 0.0))
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        before = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(io.BytesIO(worker_tasks.edit_head(report, made, edit))) as archive:
+        after = {name: archive.read(name) for name in archive.namelist()}
+    assert list(after) == list(before)
+    assert {name for name in after if after[name] != before[name]} >= set(after) - {"mesh.mtl", "normal.png"}
+    old, new = (params_from(files["params.npz"]) for files in (before, after))
+    assert new.codes.expression[INDEX["jawOpen"]] == pytest.approx(0.7)
+    assert new.codes.shape[0] - old.codes.shape[0] == pytest.approx(2) and np.allclose(
+        new.codes.shape[1:], old.codes.shape[1:]
+    )
+    assert np.allclose(new.codes.light, 0.5 * old.codes.light) and to_euler(new.codes.rotation)[0] == pytest.approx(0.4)
+    reports = [json.loads(files["report.json"]) for files in (before, after)]
+    assert reports[0]["hair"].startswith("#") and reports[1]["edited"] == edit.to_json()
+    scalp = read_texture_file(after["texture.png"])
+    assert painted_hair(scalp) is not None and painted_hair(scalp)[-2:] > "c0", "blue"
+    again = read_texture_file(before["texture.png"])
+    face = (again[..., 3] != HAIR_ALPHA) & (scalp[..., 3] != HAIR_ALPHA)
+    assert np.mean(np.abs(again[face].astype(int) - scalp[face]).max(-1) > 8) < 0.1, "the face keeps its skin"
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(6, 1), (3, 2), (8, 3)])
@@ -168,6 +198,19 @@ def test_expressions_replace_the_photos(head):
     neutral = draw(head, StudioView(expression={"mouthSmileLeft": 0.0, "mouthSmileRight": 0.0}))
     assert np.abs(smiling - open_)[300:].mean() > 2 and np.abs(smiling - open_)[60:180].mean() < 0.5
     assert np.abs(smiling - neutral)[240:420].mean() > 0.3
+
+
+def test_hair_shape_light_and_the_grid_are_seen(head):
+    plain = draw(head)
+    blue, bald = draw(head, StudioView(hair="#1030ff")), draw(head, StudioView(hair="none"))
+    top = (slice(60, 120), slice(200, 310))
+    assert (blue - plain)[top][..., 2].mean() > 20 and np.abs(bald - plain)[top].mean() > 20
+    assert np.abs(blue - plain)[230:330, 220:290].mean() < 3, "the face is the same"
+    grid = np.abs(draw(head, StudioView(hair="#1030ff", grid=True)) - blue)
+    assert grid[180:330, 200:310].mean() > 5 and grid[top].mean() < 3, "lines on the skin, none on the hair"
+    assert np.abs(draw(head, StudioView(shape=(3.0,))) - plain).mean() > 0.5
+    assert plain.mean() - draw(head, StudioView(light=0.2)).mean() > 1
+    assert np.array_equal(draw(head), plain)
 
 
 def test_modes_differ_and_geometry_shows_no_colour(head):

@@ -1,10 +1,13 @@
 /** What can be downloaded, and the texture laid flat. */
-import { fetchable, release } from "../api.js";
+import { ApiError, fetchable, received, release, request } from "../api.js";
 import { $, byId, within } from "../dom.js";
+import { Emitter } from "../emitter.js";
 import { make } from "../elements.js";
 import { phrase } from "../i18n.js";
 import { TOKEN } from "../token.js";
 
+/** So long the server may take to make the files again, in ms. */
+const EDIT_MS = 60000;
 /** So long a copy is kept for the browser to save it, in ms. */
 const KEPT_MS = 30000;
 
@@ -16,17 +19,56 @@ const ABOUT = {
   "render.png": "file.render", "structure.png": "file.structure", "report.json": "file.report",
 };
 
-export class Files {
+/** Tells by `making` and `made` that the files are made again, by `trouble` why they are not. @extends {Emitter<{making: undefined, made: undefined, trouble: ApiError}>} */
+export class Files extends Emitter {
   /** @type {string | null} */
   #id = null;
-  /** @type {string | null} the path of the picture that is shown, or will be */
+  /** @type {string | null} the job whose map is shown, or will be */
   #shown = null;
+  #count = 0;
   #map = within($("uv"), "img", HTMLImageElement);
+  #wires = within($("uv"), ".wires", HTMLImageElement);
+  #edit;
+  /** The edit that the files have. */
+  #has = "";
 
-  /** @param {string} id of a finished job @param {Record<string, number>} files name -> bytes */
+  /** @param {() => object} edit what the user has changed of the head now */
+  constructor(edit) {
+    super();
+    this.#edit = edit;
+  }
+
+  /** The files are those of the edit that is chosen now. @param {string} id of a finished job @param {Record<string, number>} files name -> bytes */
   show(id, files) {
     this.#id = id;
-    offer(byId("zip", HTMLAnchorElement), `api/jobs/${id}/result`, "face3d-head.zip");
+    this.#has = JSON.stringify(this.#edit());
+    this.#list(files);
+  }
+
+  /** Has the server make the files again, if what the user has changed is not in them. @returns {Promise<boolean>} whether they are good */
+  async refresh() {
+    const id = this.#id, edit = this.#edit(), wanted = JSON.stringify(edit);
+    if (!id || wanted === this.#has) return true;
+    this.emit("making", undefined);
+    try {
+      const response = await request("PUT", `api/jobs/${id}/edit`, { body: wanted, type: "application/json", timeout: EDIT_MS });
+      const state = await received(() => response.json());
+      if (this.#id !== id) return false;
+      this.#has = wanted;
+      this.#shown = null;
+      this.#list(state.files);
+      this.emit("made", undefined);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.emit("trouble", error);
+      return false;
+    }
+  }
+
+  /** @param {Record<string, number>} files name -> bytes */
+  #list(files) {
+    this.#offer(byId("zip", HTMLAnchorElement), `api/jobs/${this.#id}/result`, "face3d-head.zip");
     const known = Object.keys(ABOUT), place = (/** @type {string} */ name) => (known.includes(name) ? known.indexOf(name) : known.length);
     const sorted = Object.entries(files).sort(([a], [b]) => place(a) - place(b));
     $("files").replaceChildren(...sorted.map(([name, bytes]) => this.#item(name, bytes)));
@@ -34,20 +76,27 @@ export class Files {
 
   /** @param {boolean} grid with the wires */
   async showMap(grid) {
-    const path = this.#path(grid ? "texture_grid.png" : "texture.png");
-    if (this.#shown === path) return;
-    this.#shown = path;
-    const url = await fetchable(path).catch(() => null); // the head is gone: so will be all else that is shown of it
-    if (this.#shown !== path) return release(url);
-    release(this.#map.getAttribute("src"));
-    if (url) this.#map.src = url;
-    else this.#shown = null;
+    this.#wires.hidden = !grid;
+    await this.refresh();
+    const id = this.#id;
+    if (!id || this.#shown === id) return;
+    this.#shown = id;
+    const names = ["texture.png", "texture_grid.png"];
+    const urls = await Promise.all(names.map((name) => fetchable(this.#path(name)).catch(() => null))); // null: the head is gone
+    if (this.#shown !== id) return urls.forEach(release);
+    for (const [i, picture] of [this.#map, this.#wires].entries()) {
+      const url = urls[i];
+      release(picture.getAttribute("src"));
+      if (url) picture.src = url.startsWith("blob:") ? url : `${url}?${++this.#count}`; // the same address may have another picture
+    }
   }
 
   clear() {
     this.#id = this.#shown = null;
-    release(this.#map.getAttribute("src"));
-    this.#map.removeAttribute("src");
+    for (const picture of [this.#map, this.#wires]) {
+      release(picture.getAttribute("src"));
+      picture.removeAttribute("src");
+    }
     $("files").replaceChildren();
   }
 
@@ -61,23 +110,23 @@ export class Files {
       make("span", { className: "name" }, name),
       make("span", { className: "size" }, size(bytes)),
       make("span", { className: "about" }, about ? phrase(about) : ""));
-    offer(link, this.#path(name), name);
+    this.#offer(link, this.#path(name), name);
     return make("li", {}, link);
   }
-}
 
-/** A link that saves a file, with the token if there is one. @param {HTMLAnchorElement} link @param {string} path @param {string} name */
-function offer(link, path, name) {
-  link.href = path;
-  link.download = name;
-  link.onclick = (event) => {
-    if (!TOKEN) return;
-    event.preventDefault();
-    fetchable(path).then((url) => {
-      make("a", { href: url, download: name }).click();
-      setTimeout(() => release(url), KEPT_MS);
-    }, () => {}); // gone: the page says so elsewhere
-  };
+  /** A link that saves a file as it is now, with the token if there is one. @param {HTMLAnchorElement} link @param {string} path @param {string} name */
+  #offer(link, path, name) {
+    link.href = path;
+    link.download = name;
+    link.onclick = (event) => {
+      if (!TOKEN && JSON.stringify(this.#edit()) === this.#has) return;
+      event.preventDefault();
+      this.refresh().then((good) => (good ? fetchable(path) : null)).then((url) => {
+        if (url) make("a", { href: url, download: name }).click();
+        setTimeout(() => release(url), KEPT_MS);
+      }, () => {}); // gone: the page says so elsewhere
+    };
+  }
 }
 
 /** @param {number} bytes */

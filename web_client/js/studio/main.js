@@ -8,6 +8,7 @@ import { Stage } from "../stage.js";
 import { Notice } from "../status.js";
 import { inFragment, withFragment } from "../token.js";
 import { Chooser } from "./chooser.js";
+import { Edits } from "./edits.js";
 import { Faces } from "./faces.js";
 import { Files } from "./files.js";
 import { fetched, forget, job, make, Photo } from "./job.js";
@@ -34,7 +35,8 @@ const views = byId("views", HTMLFieldSetElement);
 const grid = byId("grid", HTMLInputElement);
 const chooser = new Chooser();
 const faces = new Faces();
-const files = new Files();
+const edits = new Edits($("edits"));
+const files = new Files(() => ({ ...edits.values, expression: sliders.values, pose: edits.posed ? [stage.yaw, stage.pitch] : null }));
 const notice = new Notice();
 const progress = new Progress();
 const sliders = new Sliders($("sliders"), byId("both", HTMLInputElement));
@@ -69,6 +71,7 @@ function setState(state) {
   faces.disabled = busy;
   $("order").hidden = !photo;
   $("result").hidden = state !== "live";
+  if (state !== "live") $("grid-switch").hidden = true;
   $("idle-hint").hidden = Boolean(photo) || state === "live";
   write(order.make, phrase(busy ? "order.making" : state === "live" ? "order.make_again" : "order.make"));
 }
@@ -180,10 +183,13 @@ async function showHead(state) {
   shown = state.job;
   history.replaceState(null, "", withFragment(location.pathname + location.search, { job: shown }));
   progress.show(photo ? state : null);
-  files.show(shown, state.files ?? {});
-  sliders.start(expression);
+  const edited = report.edited ?? {};
+  edits.start(report.hair ?? null, edited);
+  sliders.start(expression, edited.expression);
   setState("live");
   stage.reset();
+  if (edited.pose) stage.turnTo(edited.pose);
+  files.show(shown, state.files ?? {});
   view.open(shown);
   setView(within(views, ":checked", HTMLInputElement).value);
   notice.show(phrase("head.drawing"), { busy: true });
@@ -205,12 +211,13 @@ function setView(mode) {
   const map = mode === "uv";
   $("uv").hidden = !map;
   $("view").style.visibility = map ? "hidden" : "";
+  $("grid-switch").hidden = !(map || mode === "avatar");
   if (map) files.showMap(grid.checked);
   else stage.setMode(mode);
 }
 
 function draw() {
-  if (shown) view.show({ ...stage.view, expression: sliders.values });
+  if (shown) view.show({ ...stage.view, ...edits.values, grid: grid.checked, expression: sliders.values });
 }
 
 /** @param {Wording} text */
@@ -266,7 +273,17 @@ $("delete").addEventListener("click", remove);
 $("as-photo").addEventListener("click", () => sliders.asPhoto());
 $("neutral").addEventListener("click", () => sliders.neutral());
 views.addEventListener("change", (event) => setView(chosen(event)));
-grid.addEventListener("change", () => setView("uv"));
+grid.addEventListener("change", () => {
+  setView(within(views, ":checked", HTMLInputElement).value);
+  draw();
+});
+edits.on("change", draw);
+files.on("making", () => notice.show(phrase("edit.making"), { busy: true }));
+files.on("made", () => notice.hide());
+/** @param {import("../types.js").ServerError} error */
+const warnOf = async (error) => notice.show(await sentence(error), { warn: true });
+files.on("trouble", warnOf);
+view.on("trouble", warnOf);
 stage.on("view", draw);
 sliders.on("change", draw);
 view.on("first", () => notice.hide());
@@ -276,8 +293,7 @@ view.on("away", () => {
 });
 view.on("back", () => notice.show(phrase("session.back")));
 view.on("gone", gone);
-button("use-live").addEventListener("click", () => shown && useLive(shown, notice));
-view.on("trouble", async (error) => notice.show(await sentence(error), { warn: true }));
+button("use-live").addEventListener("click", async () => shown && (await files.refresh()) && useLive(shown, notice));
 
 setState("idle");
 const linked = inFragment("job");

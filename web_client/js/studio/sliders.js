@@ -35,10 +35,10 @@ export class Sliders extends Emitter {
   /** @returns {Expression} */
   get values() { return Object.fromEntries([...this.#inputs].map(([name, input]) => [name, Number(input.value)])); }
 
-  /** @param {Expression} expression of the photo, which the sliders start from */
-  start(expression) {
+  /** @param {Expression} expression of the photo @param {Expression} [shown] what the sliders start from */
+  start(expression, shown = expression) {
     this.#photo = expression;
-    this.set(expression);
+    this.set(shown);
   }
 
   asPhoto() { this.set(this.#photo); }

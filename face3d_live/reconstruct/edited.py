@@ -1,0 +1,67 @@
+"""The files of a finished head made again with what a user has changed of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from face3d_live.codes import HeadCodes
+from face3d_live.errors import InputError
+from face3d_live.export.params import params_bytes, params_from
+from face3d_live.head.model import Head
+from face3d_live.reconstruct.files import mesh_files, pictures, structure_png
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.displacement import estimate_displacement
+from face3d_live.texture.hair_tone import recolour_hair
+from face3d_live.texture.portrait import OBSERVED
+from face3d_live.typing import Picture
+
+if TYPE_CHECKING:
+    from face3d_live.render.renderer import Renderer
+
+
+@dataclass(frozen=True)
+class Changes:
+    """codes: the new codes of the old ones. hair: see `texture.hair_tone.recolour_hair`. note: for report.json."""
+
+    codes: Callable[[HeadCodes], HeadCodes]
+    hair: str | None
+    note: Mapping[str, Any]
+
+
+def read_texture_file(data: bytes) -> Picture:  # -> (S, S, 4)
+    """texture.png of a reconstruction. Raises InputError "not-a-texture"."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
+        raise InputError("not-a-texture", "this is no texture.png of face3d-live: give the file as it was written")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8)
+
+
+def edited_files(
+    files: Mapping[str, bytes], changes: Changes, head: Head, albedo: Albedo, renderer: Renderer
+) -> dict[str, bytes]:
+    """The files of a reconstruction, name -> bytes, with changes; `files` are those from before any.
+
+    The displacement is estimated again, of the same texture and codes: it is the same. report.json gets `edited`.
+    Raises InputError "not-params", "not-a-texture".
+    """
+    report, params = json.loads(files["report.json"]), params_from(files["params.npz"])
+    texture, displacement = read_texture_file(files["texture.png"]), None
+    if "normal.png" in files:
+        displacement = estimate_displacement(texture, texture[..., 3] == OBSERVED, params.codes, head, albedo)
+    codes, texture = changes.codes(params.codes), recolour_hair(texture, changes.hair, head)
+    landmarks = head.landmarks68(head.vertices(codes.shape, codes.expression))
+    report["edited"] = dict(changes.note)
+    return {
+        **files,
+        **mesh_files(head, codes, report["options"]["mesh"], texture, displacement),
+        **pictures(head, codes, params.camera, texture, renderer),
+        "structure.png": structure_png(codes, params.camera, renderer),
+        "params.npz": params_bytes(replace(params, codes=codes, landmarks=landmarks)),
+        "report.json": (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode(),
+    }
