@@ -14,10 +14,14 @@ from PIL import Image
 from playwright.async_api import async_playwright
 from waiting import until
 
+from face3d_live.export.png import png_bytes
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
 ]
+
+RED = png_bytes(np.full((9, 16, 3), (255, 0, 0), np.uint8))
 
 
 async def picture_of(page, transparent: bool = True) -> np.ndarray:
@@ -63,7 +67,16 @@ async def test_the_view_page():
         picture = await fox_on(page)
         assert picture[0, 0].tolist() == picture[-1, -1].tolist() == [0, 255, 0, 255]
 
-        await page.goto(f"{served.base}/view?session=nope")
+        await page.goto(f"{served.base}/")
+        await page.click("#panel-tabs label:has-text('Outputs')")
+        red = {"name": "room.png", "mimeType": "image/png", "buffer": RED}
+        await page.set_input_files(".obs input[type=file]", red)
+        await page.locator(".obs [data-background=image][aria-pressed=true]").wait_for()
+        await page.goto(f"{served.base}/view?bg=image&ui=0")
+        corner = (await fox_on(page))[0, 0]
+        assert corner[0] > 230 and corner[1] < 30 and corner[3] == 255, "the picture that this browser keeps"
+
+        await page.goto(f"{served.base}/view?session=0123")
         await page.locator("#status", has_text="ended").wait_for(timeout=120_000)
         await page.goto(f"{served.base}/view")
         await fox_on(page)

@@ -1,4 +1,5 @@
 /** The card for OBS and other streaming programs: the address of the avatar alone, with its background chosen here. */
+import { covering, storeBackdrop, storedBackdrop } from "./backdrop.js";
 import { make } from "./elements.js";
 import { phrase, write } from "./i18n.js";
 import { keep, kept } from "./kept.js";
@@ -8,7 +9,8 @@ import { viewPath } from "./view_options.js";
 /** @typedef {import("./types.js").PlainKey} PlainKey */
 
 /** @type {[value: string, name: PlainKey][]} */
-const BACKGROUNDS = [["transparent", "obs.transparent"], ["00ff00", "obs.green"], ["ff00ff", "obs.magenta"], ["studio", "obs.studio"]];
+const BACKGROUNDS = [["transparent", "obs.transparent"], ["00ff00", "obs.green"], ["ff00ff", "obs.magenta"], ["studio", "obs.studio"],
+  ["image", "obs.image"]];
 const SIZES = ["512", "720", "1080"];
 const SAID_MS = 2500;
 
@@ -29,6 +31,10 @@ export class ObsCard {
   #swatches = BACKGROUNDS.map(([value, name]) => make("button", {
     type: "button", className: "swatch", title: phrase(name), ariaLabel: phrase(name), dataset: { background: value }, onclick: () => this.#choose(value),
   }));
+  #file = make("input", { type: "file", accept: "image/*", hidden: true, onchange: () => this.#kept() });
+  #note = make("p", { className: "fine", role: "status", hidden: true });
+  /** @type {string | null} address of the picture that this browser keeps */
+  #picture = null;
   #open = make("a", { target: "_blank" }, phrase("obs.open"));
   element = make("section", { className: "box obs" },
     make("h3", {}, phrase("obs.title")),
@@ -37,20 +43,53 @@ export class ObsCard {
     make("div", { className: "out-row" }, make("label", { className: "wide" }, make("span", {}, phrase("obs.size")), this.#size),
       make("label", { className: "check wide" }, this.#mirror, make("span", {}, phrase("tuning.mirror")))),
     make("div", { className: "out-row" }, make("div", { className: "wide" }, this.#address), this.#copy),
-    this.#step, this.#open);
+    this.#file, this.#note, this.#step, this.#open);
 
-  constructor() { this.#show(); }
+  constructor() {
+    this.#show();
+    storedBackdrop().then((picture) => picture && this.#paint(picture));
+  }
 
-  /** @param {string} value of the background */
+  /** @param {string} value of the background; the picture is asked for where there is none, and at the second click */
   #choose(value) {
+    if (value === "image" && (!this.#picture || kept("viewBackground") === "image")) return this.#file.click();
     keep("viewBackground", value);
     this.#show();
+  }
+
+  async #kept() {
+    const [file] = this.#file.files ?? [];
+    const picture = file ? await storeBackdrop(file) : null;
+    this.#file.value = "";
+    if (!file) return;
+    if (picture) {
+      this.#paint(picture);
+      keep("viewBackground", "image");
+    }
+    this.#show();
+    if (!picture) this.#say("obs.no_image");
+  }
+
+  /** On its swatch. @param {Blob} picture */
+  #paint(picture) {
+    if (this.#picture) URL.revokeObjectURL(this.#picture);
+    this.#picture = URL.createObjectURL(picture);
+    const swatch = this.#swatches.find(({ dataset }) => dataset.background === "image");
+    if (swatch) swatch.style.background = covering(this.#picture);
+  }
+
+  /** @param {PlainKey} key */
+  #say(key) {
+    write(this.#note, phrase(key));
+    this.#note.hidden = false;
   }
 
   #show() {
     const background = BACKGROUNDS.find(([value]) => value === kept("viewBackground"))?.[0] ?? "transparent";
     for (const swatch of this.#swatches) swatch.setAttribute("aria-pressed", String(swatch.dataset.background === background));
     this.#address.value = this.#open.href = new URL(withFragment(viewPath({ background, mirror: this.#mirror.checked })), location.href).href;
+    this.#note.hidden = true;
+    if (background === "image") this.#say("obs.image_note");
     write(this.#step, phrase("obs.enter", { side: this.#size.value }));
   }
 
