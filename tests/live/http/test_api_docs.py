@@ -25,6 +25,7 @@ SERVED = (
     "track/calibration.py",
     "track/profile.py",
     "export/params.py",
+    "reconstruct/edited.py",
 )
 COMMANDS = {
     "live/access.py",
