@@ -228,7 +228,7 @@ export const EN = /** @type {const} */ ({
   "head.as_photo": "As photo", "head.as_photo_title": "The expression of the photo", "head.neutral": "Neutral",
   "head.neutral_title": "All sliders to zero", "head.together": "Left and right together",
   "head.subjects_left": "The subject's left", "head.subjects_right": "The subject's right",
-  "edit.hair": "Hair colour", "edit.bald": "No hair", "edit.more": "Shape and light", "edit.light": "Light",
+  "edit.hair": "Hair colour", "edit.bald": "No hair", "edit.as_photo": "As photo", "edit.more": "Shape and light", "edit.light": "Light",
   "edit.component": "Shape {number}", "edit.pose": "The files have the pose of this view",
   "edit.files": "What you change here and with the sliders below is in the files that you download.",
   "edit.making": "Making the files with your changes…",

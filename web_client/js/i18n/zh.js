@@ -205,7 +205,7 @@ export const ZH = {
   "head.as_photo": "照片表情", "head.as_photo_title": "恢复照片中的表情", "head.neutral": "中性表情",
   "head.neutral_title": "所有滑块归零", "head.together": "左右联动", "head.subjects_left": "本人的左侧",
   "head.subjects_right": "本人的右侧",
-  "edit.hair": "发色", "edit.bald": "无头发", "edit.more": "脸形与光照", "edit.light": "光照",
+  "edit.hair": "发色", "edit.bald": "无头发", "edit.as_photo": "与照片相同", "edit.more": "脸形与光照", "edit.light": "光照",
   "edit.component": "脸形 {number}", "edit.pose": "文件采用此视角的姿态",
   "edit.files": "在此处以及用下方滑块所做的更改都会体现在下载的文件中。", "edit.making": "正在按你的更改生成文件…",
   "file.glb": "头部、纹理和 52 个形变目标", "file.obj": "带 UV 的网格", "file.mtl": "mesh.obj 的材质",

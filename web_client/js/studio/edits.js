@@ -16,7 +16,7 @@ const UNKNOWN = "#3a2c22";
 export class Edits extends Emitter {
   #colour = make("input", { type: "color", id: "hair", value: UNKNOWN, ariaLabel: phrase("edit.hair"), oninput: () => this.#chosen() });
   #bald = make("input", { type: "checkbox", id: "bald", autocomplete: "off", onchange: () => this.#chosen() });
-  #back = make("button", { type: "button", className: "quiet small", id: "hair-back", onclick: () => this.#asPhoto() }, phrase("head.as_photo"));
+  #back = make("button", { type: "button", className: "quiet small", id: "hair-back", onclick: () => this.#asPhoto() }, phrase("edit.as_photo"));
   #pose = make("input", { type: "checkbox", id: "pose", autocomplete: "off" });
   #light = this.#slider("light", 0.2, 2, 1);
   #shape = Array.from({ length: SHAPES }, (_, i) => this.#slider(`shape${i + 1}`, -3, 3, 0));
