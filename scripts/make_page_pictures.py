@@ -107,8 +107,8 @@ def main() -> None:
         if wanted != {"studio"}:
             live_pictures(page, wanted)
         if "studio" in wanted:
-            photo = Path(home) / "portrait.jpg"
-            Image.fromarray(data.astronaut()).save(photo, quality=92)
+            photo = Path(home) / "portrait.png"
+            Image.fromarray(data.astronaut()).save(photo)
             studio_picture(page, address, photo, wanted)
         browser.close()
 
