@@ -76,7 +76,7 @@ async def test_the_view_page():
         corner = (await fox_on(page))[0, 0]
         assert corner[0] > 230 and corner[1] < 30 and corner[3] == 255, "the picture that this browser keeps"
 
-        await page.goto(f"{served.base}/view?session=0123")
+        await page.goto(f"{served.base}/view?session=nope")
         await page.locator("#status", has_text="ended").wait_for(timeout=120_000)
         await page.goto(f"{served.base}/view")
         await fox_on(page)

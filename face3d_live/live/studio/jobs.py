@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from face3d_live.errors import AssetError, Face3DError, LimitError, NotFoundError
 from face3d_live.live.metrics import Metrics
-from face3d_live.live.studio.edit import HeadEdit
+from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.live.worker.process import Task, Worker
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from face3d_live import strict_json
 from face3d_live.checks import checked_finite
 from face3d_live.errors import InputError
-from face3d_live.live.studio.edit import HeadEdit, clamped
+from face3d_live.live.worker.head_edit import HeadEdit, clamped
 
 Mode = Literal["avatar", "geometry", "wireframe"]
 MODES: tuple[str, ...] = get_args(Mode)

@@ -14,7 +14,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
-from face3d_live.live.studio.edit import HeadEdit
+from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.live.worker.process import Report
 from face3d_live.regress.choose import OWN
 from face3d_live.typing import Rgb

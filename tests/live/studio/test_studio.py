@@ -24,9 +24,9 @@ from face3d_live.live.studio import jobs as jobs_module
 from face3d_live.live.studio import photos as photos_module
 from face3d_live.live.studio import tasks
 from face3d_live.live.studio import view as studio_view
-from face3d_live.live.studio.edit import HeadEdit
 from face3d_live.live.studio.view import StudioTasks
 from face3d_live.live.studio.view_messages import StudioView, read_edit
+from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.live.worker.process import Worker
 
 PNG = b"\x89PNG" + bytes(100)

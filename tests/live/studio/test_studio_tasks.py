@@ -21,9 +21,9 @@ from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes
 from face3d_live.head.hairline import HAIR_ALPHA
 from face3d_live.live.studio import tasks
-from face3d_live.live.studio.edit import HeadEdit
 from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker import tasks as worker_tasks
+from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.reconstruct import find, search
 from face3d_live.reconstruct.advice import REFUSALS
 from face3d_live.reconstruct.edited import read_texture_file
