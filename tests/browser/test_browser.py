@@ -221,7 +221,9 @@ def average(page) -> np.ndarray:
 
 
 def test_mirror_flips_both_videos_and_nothing_else(page) -> None:
-    style = "[...document.querySelectorAll('#camera, #avatar')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
+    style = (
+        "[...document.querySelectorAll('#camera, #avatar')].map((v) => new DOMMatrix(getComputedStyle(v).transform).a)"
+    )
     assert page.evaluate(style) == [-1, -1]
     page.click("#mirror")
     assert page.get_attribute("#mirror", "aria-pressed") == "false"
