@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
+from face3d_live import strict_json
 from face3d_live.codes import HeadCodes
-from face3d_live.errors import InputError
 from face3d_live.export.params import params_bytes, params_from
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.files import mesh_files, pictures, structure_png
@@ -19,7 +16,7 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
 from face3d_live.texture.hair_tone import recolour_hair
 from face3d_live.texture.portrait import OBSERVED
-from face3d_live.typing import Picture
+from face3d_live.texture.texture_file import read_texture_file
 
 if TYPE_CHECKING:
     from face3d_live.render.renderer import Renderer
@@ -34,14 +31,6 @@ class Changes:
     note: Mapping[str, Any]
 
 
-def read_texture_file(data: bytes) -> Picture:  # -> (S, S, 4)
-    """texture.png of a reconstruction. Raises InputError "not-a-texture"."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None or image.ndim != 3 or image.shape[2] != 4:
-        raise InputError("not-a-texture", "this is no texture.png of face3d-live: give the file as it was written")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8)
-
-
 def edited_files(
     files: Mapping[str, bytes], changes: Changes, head: Head, albedo: Albedo, renderer: Renderer
 ) -> dict[str, bytes]:
@@ -50,7 +39,7 @@ def edited_files(
     The displacement is estimated again, of the same texture and codes: it is the same. report.json gets `edited`.
     Raises InputError "not-params", "not-a-texture".
     """
-    report, params = json.loads(files["report.json"]), params_from(files["params.npz"])
+    report, params = strict_json.loads(files["report.json"]), params_from(files["params.npz"])
     texture, displacement = read_texture_file(files["texture.png"]), None
     if "normal.png" in files:
         displacement = estimate_displacement(texture, texture[..., 3] == OBSERVED, params.codes, head, albedo)

@@ -133,7 +133,7 @@ class HeadRenderer:
     def load(self, key: str, params: bytes, texture: bytes) -> None:
         """Add a head to the cache. Raises InputError "not-params" or "not-a-texture"."""
         from face3d_live.export.params import params_from
-        from face3d_live.reconstruct.edited import read_texture_file
+        from face3d_live.texture.texture_file import read_texture_file
 
         codes, image = params_from(params).codes, read_texture_file(texture)
         self.unload(key)

@@ -25,7 +25,7 @@ SERVED = (
     "track/calibration.py",
     "track/profile.py",
     "export/params.py",
-    "reconstruct/edited.py",
+    "texture/texture_file.py",
 )
 COMMANDS = {
     "live/access.py",

@@ -26,9 +26,9 @@ from face3d_live.live.worker import tasks as worker_tasks
 from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.reconstruct import find, search
 from face3d_live.reconstruct.advice import REFUSALS
-from face3d_live.reconstruct.edited import read_texture_file
 from face3d_live.rotations import to_euler
 from face3d_live.texture.hair_tone import painted_hair
+from face3d_live.texture.texture_file import read_texture_file
 
 
 def report(stage, fraction):
