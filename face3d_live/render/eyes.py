@@ -8,12 +8,14 @@ import numpy as np
 
 from face3d_live.head.model import Head
 from face3d_live.head.topology import MeshTopology
-from face3d_live.lighting import to_linear
-from face3d_live.typing import AnyArray, Array, Mask, Picture
+from face3d_live.render.pictures import median_at
+from face3d_live.typing import Array, Picture
 
 #: Angles from the eye's axis, radians, between which a texture shows iris, and from which on it shows sclera.
 _IRIS, _SCLERA = (0.22, 0.40), 0.55
 _CONTRAST = 0.8
+#: Of these places, so much must be known.
+_KNOWN = 0.5
 #: Linear; where a texture has no eyes.
 _DARK_BROWN, _WHITE = np.array([0.055, 0.025, 0.011], np.float32), np.array([0.50, 0.45, 0.42], np.float32)
 
@@ -39,18 +41,7 @@ class EyePlaces:
 
     def look_in(self, image: Picture) -> EyeLook:  # (S, S, 3|4)
         """The median colours that a texture has there, if it has eyes: an iris is darker than its sclera."""
-        iris, sclera = _median(image, self._iris), _median(image, self._sclera)
+        iris, sclera = (median_at(image, uv, _KNOWN) for uv in (self._iris, self._sclera))
         if iris is None or sclera is None or iris.sum() > _CONTRAST * sclera.sum():
             return EyeLook(_DARK_BROWN, _WHITE)
         return EyeLook(iris, sclera)
-
-
-def _median(image: Picture, uv: AnyArray) -> Array | None:
-    height, width = image.shape[:2]
-    column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
-    row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)
-    found = image[row, column]
-    known: Mask = found[:, 3] > 127 if image.shape[2] == 4 else np.ones(len(found), bool)
-    if known.mean() < 0.5:
-        return None
-    return np.asarray(to_linear(np.median(found[known, :3], axis=0) / 255), np.float32)

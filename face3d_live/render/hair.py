@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
-from face3d_live.lighting import to_linear
 from face3d_live.render.features import Features
+from face3d_live.render.pictures import median_at, texels_at
 from face3d_live.typing import AnyArray, Array, Picture
 
 #: Linear; the default without a texture.
@@ -35,16 +35,16 @@ def look_in(image: Picture, uv: AnyArray, drawn: Features) -> HairLook:  # (S, S
     that is no skin's, else `DARK_BROWN`. Where alpha is low the albedo is not known.
     """
     places = uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0.012) & (drawn.rest[:, 2] > -0.03)]
-    said = np.median(_at(image, places)[:, 3]) if image.shape[2] == 4 else 255
+    said = np.median(texels_at(image, places)[:, 3]) if image.shape[2] == 4 else 255
     if said == BALD_ALPHA:
         return HairLook(DARK_BROWN, 0.0)
-    if said == HAIR_ALPHA:
-        return HairLook(_linear(_at(image, places)))
-    return HairLook(_guess(image, places, uv, drawn))
-
-
-def _guess(image: Picture, places: AnyArray, uv: AnyArray, drawn: Features) -> Array:
     scalp = _median(image, places)
+    if said == HAIR_ALPHA and scalp is not None:
+        return HairLook(scalp)
+    return HairLook(_guess(image, scalp, uv, drawn))
+
+
+def _guess(image: Picture, scalp: Array | None, uv: AnyArray, drawn: Features) -> Array:
     cheeks = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
     if scalp is None or cheeks is None:
         return DARK_BROWN
@@ -54,21 +54,5 @@ def _guess(image: Picture, places: AnyArray, uv: AnyArray, drawn: Features) -> A
 
 
 def _median(image: Picture, uv: AnyArray) -> Array | None:  # (N, 2) -> (3,) linear
-    """The median over the known texels at these places; None when too few are known."""
-    found = _at(image, uv)
-    if image.shape[2] == 4:
-        found = found[found[:, 3] > 127]
-    if len(found) < _KNOWN * len(uv):
-        return None
-    return _linear(found)
-
-
-def _at(image: Picture, uv: AnyArray) -> Picture:  # (N, 2) -> (N, 3|4)
-    height, width = image.shape[:2]
-    column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
-    row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)
-    return np.asarray(image[row, column])
-
-
-def _linear(found: Picture) -> Array:  # (N, 3|4) -> (3,)
-    return np.maximum(to_linear(np.median(found[:, :3], axis=0) / 255), 1e-3)
+    found = median_at(image, uv, _KNOWN)
+    return None if found is None else np.maximum(found, 1e-3)

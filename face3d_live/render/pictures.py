@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from face3d_live.lighting import to_linear
-from face3d_live.typing import Picture
+from face3d_live.typing import AnyArray, Array, Picture
 
 #: Picture values to square roots of linear light: what the shaders' albedo holds, linear again by one multiplication.
 _ROOTS = np.rint(255 * np.sqrt(to_linear(np.arange(256) / 255))).astype(np.uint8)
@@ -59,3 +59,21 @@ def unmultiply(picture: Picture) -> None:  # (H, W, 4), in place
     thin = flat[at].astype(np.float32)
     thin[:, :3] = np.minimum(thin[:, :3] * 255 / np.maximum(thin[:, 3:], 1) + 0.5, 255)
     flat[at] = thin
+
+
+def texels_at(image: Picture, uv: AnyArray) -> Picture:  # (S, S, C), (N, 2) with v up -> (N, C)
+    """The texels of a texture at these places."""
+    height, width = image.shape[:2]
+    column = np.clip(uv[:, 0] * width, 0, width - 1).astype(int)
+    row = np.clip((1 - uv[:, 1]) * height, 0, height - 1).astype(int)
+    return np.asarray(image[row, column])
+
+
+def median_at(image: Picture, uv: AnyArray, least: float) -> Array | None:  # (S, S, 3|4), (N, 2) -> (3,) linear
+    """The median of the texels that are known by their alpha; None when these are a smaller share than `least`."""
+    found = texels_at(image, uv)
+    if image.shape[2] == 4:
+        found = found[found[:, 3] > 127]
+    if len(found) < least * len(uv):
+        return None
+    return np.asarray(to_linear(np.median(found[:, :3], axis=0) / 255), np.float32)

@@ -49,8 +49,8 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     """
     texels = texels_of(head, _SIZE)
     view = project_texels(codes, camera, head, texels)
-    above = _above(head, texels)
-    rest = texels.at(head.topology(LEVEL).refine(head.template))
+    rest = _rest(head, texels)
+    above = above_hairline(head, rest)
     scalp = (above > _ABOVE) & (above < _BELOW) & (rest[:, 2] > _FRONT) & (view.weight > 0.01)
     skin = (share_of(head, texels, ("forehead", "cheeks")) > 0.9) & (above < -_ABOVE) & (view.weight > 0.3)
     if scalp.sum() < _LEAST or skin.sum() < _LEAST:
@@ -80,8 +80,7 @@ def paint_scalp(texture: Picture, tone: HairTone | None, head: Head, texels: Tex
     """A copy of a texture (S, S, 4) with the hair's colour on the scalp, its fine detail kept, and its alpha set."""
     if tone is None:
         return texture.copy()
-    share = np.clip(_above(head, texels) / _SOFT, 0, 1) * (texels.part == 0)
-    soft = texels.image(share.astype(np.float32))
+    soft = _scalp(head, texels)
     if not tone.bald:
         return _painted(texture, tone.colour, soft, HAIR_ALPHA)
     bald = texture.copy()
@@ -107,8 +106,7 @@ def recolour_hair(texture: Picture, hair: str | None, head: Head) -> Picture:
     if hair is None:
         return texture
     size, texels = len(texture), texels_of(head, _SIZE)
-    share = np.clip(_above(head, texels) / _SOFT, 0, 1) * (texels.part == 0)
-    soft = cv2.resize(texels.image(share.astype(np.float32)), (size, size), interpolation=cv2.INTER_LINEAR)
+    soft = cv2.resize(_scalp(head, texels), (size, size), interpolation=cv2.INTER_LINEAR)
     bald = hair == "none"
     if bald:
         skin = texels.image((share_of(head, texels, ("forehead", "cheeks")) > 0.9).astype(np.float32))
@@ -132,8 +130,14 @@ def _painted(
     return painted
 
 
-def _above(head: Head, texels: Texels) -> Array:  # (N,) metres
-    return above_hairline(head, texels.at(head.topology(LEVEL).refine(head.template)))
+def _scalp(head: Head, texels: Texels) -> Array:  # (S, S) 0..1
+    """Where hair grows, fading in from the hairline."""
+    share = np.clip(above_hairline(head, _rest(head, texels)) / _SOFT, 0, 1) * (texels.part == 0)
+    return np.asarray(texels.image(share.astype(np.float32)))
+
+
+def _rest(head: Head, texels: Texels) -> Array:  # (N, 3) on the template
+    return texels.at(head.topology(LEVEL).refine(head.template))
 
 
 def _compared(colour: Array, skin: Array) -> tuple[Mask, Array, Array]:  # (N, 3), (3,) linear
