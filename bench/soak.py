@@ -298,7 +298,7 @@ async def run(arguments: argparse.Namespace) -> int:
             print(f"seed {arguments.seed}; without a fault the longest gap is {quiet:.2f} s")
             print(f"| {'fault':20} | {'others':>6} | {'back':>6} | {'took':>5} | {'MB':>6} | left behind")
             print(f"|{'-' * 22}|{'-' * 7}:|{'-' * 7}:|{'-' * 6}:|{'-' * 7}:|---")
-            await asyncio.sleep(RESERVE_SECONDS + 5)  # until an engine is held in reserve
+            await asyncio.sleep(arguments.settle)
             before, began, todo = usage(pid), time.monotonic(), []
             before.processes += 3  # the processes for tasks start with their first one
             before.threads += 3 * 12
@@ -329,6 +329,10 @@ def main() -> None:
     parser.add_argument("--gap", type=float, default=0.5, help="seconds that the others may be without a picture")
     parser.add_argument("--back", type=float, default=3.0, help="seconds until the own session is back")
     parser.add_argument("--hung", type=float, default=5.0, help="the same after the engine was stopped")
+    settle = RESERVE_SECONDS[0] + 5
+    parser.add_argument(
+        "--settle", type=float, default=settle, help="seconds before the first fault (an engine is in reserve)"
+    )
     parser.add_argument("--pause", type=float, default=3.0, help="seconds between faults")
     raise SystemExit(asyncio.run(run(parser.parse_args())))
 

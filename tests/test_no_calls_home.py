@@ -52,6 +52,15 @@ def _watch(event, arguments):
 sys.addaudithook(_watch)
 open(os.environ["WATCH_FILE"] + ".processes", "a").write(f"{os.getpid()}\\n")
 """
+#: Runs command lines in one process, which loads libraries once.
+COMMANDS = """
+import json, sys
+from face3d_live.cli.app import app
+
+for line in json.loads(sys.argv[1]):
+    if code := app(line, standalone_mode=False):
+        sys.exit(f"{line}: {code}")
+"""
 
 
 class Watch:
@@ -90,6 +99,9 @@ class Watch:
             self.command(*arguments), capture_output=True, text=True, env=self.environment, timeout=280, cwd=self.home
         )
         assert done.returncode == 0, done.stderr[-2000:]
+
+    def commands(self, *lines: list[str]) -> None:
+        self.run("-c", COMMANDS, json.dumps(lines))
 
     @property
     def processes(self) -> int:
@@ -143,17 +155,16 @@ def test_no_command_talks_to_anybody(watch, tmp_path):
          f"cv2.imwrite({str(tmp_path / 'me.png')!r}, next(c.decode(video=0)).to_ndarray(format='bgr24'))"],
         check=True, timeout=60,
     )  # fmt: skip
-    cli = ("-m", "face3d_live")
-    watch.run(*cli, "--help")
-    watch.run(*cli, "reconstruct", str(tmp_path / "me.png"), "-o", "me", "--mesh", "low", "--texture", "512")
-    params = next(watch.home.rglob("params.npz"))
-    watch.run(*cli, "render", str(params), "-o", "open.png")
-    watch.run(*cli, "track", str(SAMPLE), "-o", "talk.npz")
-    watch.run(*cli, "record", "--source", str(SAMPLE), "-o", "talk.jsonl")
-    watch.run(*cli, "takes", "info", take)
-    for suffix in (".csv", ".bvh", ".npz", ".vrma", ".glb"):
-        watch.run(*cli, "takes", "export", take, "-o", f"one{suffix}")
-    watch.run(*cli, "play", take, "--port", "0")
+    watch.commands(
+        ["--help"],
+        ["reconstruct", str(tmp_path / "me.png"), "-o", "me", "--mesh", "low", "--texture", "512"],
+        ["render", "me/params.npz", "-o", "open.png"],
+        ["track", str(SAMPLE), "-o", "talk.npz"],
+        ["record", "--source", str(SAMPLE), "-o", "talk.jsonl"],
+        ["takes", "info", take],
+        *(["takes", "export", take, "-o", f"one{suffix}"] for suffix in (".csv", ".bvh", ".npz", ".vrma", ".glb")),
+        ["play", take, "--port", "0"],
+    )
     assert watch.seen == []
     for path in watch.home.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, f"{path} is not its owner's alone"

@@ -10,6 +10,7 @@ from typing import Any
 import live_fakes
 
 from face3d_live.live import main
+from face3d_live.live.engine import client
 from face3d_live.live.engine.factory import make_pipeline
 
 
@@ -28,6 +29,7 @@ def command(*arguments: str) -> list[str]:
 if __name__ == "__main__":
     from face3d_live.cli.app import app
 
+    client.RESERVE_SECONDS = (1.0, 1.0)  # what replaces a killed engine is there early
     setattr(main, "functools", SimpleNamespace(partial=partial))  # noqa: B010  of the module, which mypy knows as one
     sys.argv[1:] = ["live", "--port", "0", *sys.argv[1:]]
     app()

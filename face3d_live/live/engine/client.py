@@ -39,8 +39,9 @@ GIVE_UP_SECONDS = 300.0
 BACKOFF = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: An engine that was ready for so long had started well: what ended it is something new.
 STEADY_SECONDS = 5.0
-#: An engine that has been ready for so long gets a process in reserve: starting takes no time from a start.
-RESERVE_SECONDS = 2.0
+#: An engine that has been ready for so long gets a process in reserve: the first engine later, so that loading takes no
+#: time from the first sessions, one that was restarted soon, as it may die again.
+RESERVE_SECONDS = (10.0, 2.0)
 #: A supervising thread that has done nothing for so long is not there any more, as far as `/healthz` is concerned.
 SILENT_SECONDS = 15.0
 
@@ -195,7 +196,8 @@ class EngineClient:
         """Handle messages until the engine ends, is killed by the watchdog, or has had its time to stop."""
         while not self._link.hung:
             self._seen = now = time.monotonic()
-            if self._ready_at is not None and now - self._ready_at > RESERVE_SECONDS and self._stopped_at is None:
+            steady = RESERVE_SECONDS[min(self.restarts, 1)]
+            if self._ready_at is not None and now - self._ready_at > steady and self._stopped_at is None:
                 self._link.reserve.fill(self._factory)
             if (message := self._link.receive(0.25)) is not None:
                 self._handle(message)

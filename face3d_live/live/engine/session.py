@@ -110,10 +110,21 @@ class EngineSession:
         """No frame is being processed, and none waits."""
         return not self.in_engine and self.waiting is None
 
-    def submit(self, rgb: Rgb | None, t: float, arrived: float | None = None, codes: HeadCodes | None = None) -> None:
-        """Send a picture, or replace the one that waits. The array must not be changed afterwards. None draws again."""
+    def submit(
+        self,
+        rgb: Rgb | None,
+        t: float,
+        arrived: float | None = None,
+        codes: HeadCodes | None = None,
+        skipped: int = 0,
+    ) -> None:
+        """Send a picture, or replace the one that waits. The array must not be changed afterwards. None draws again.
+
+        skipped: pictures that were dropped before this one came here; they count as dropped.
+        """
         frame = Submitted(rgb, t, time.monotonic() if arrived is None else arrived, codes)
         with self._link.lock:
+            self.dropped += skipped
             if self.waiting is not None and self.waiting.rgb is not None:
                 self.dropped += 1
             self.waiting = frame

@@ -98,11 +98,14 @@ class Session:
         """What the network runs on."""
         return self._client.device
 
-    def submit(self, rgb: Rgb, t: float, arrived: float) -> None:
-        """A new picture (H, W, 3), its time in seconds and its arrival (monotonic). Any thread."""
+    def submit(self, rgb: Rgb, t: float, arrived: float, skipped: int = 0) -> None:
+        """A new picture (H, W, 3), its time in seconds and its arrival (monotonic). Any thread.
+
+        skipped: pictures before it that came but were replaced by newer ones; takes mark them as a gap.
+        """
         self._submitted = (t, arrived)
         self.camera.add(t)
-        self.engine.submit(rgb, t, arrived)
+        self.engine.submit(rgb, t, arrived, skipped=skipped)
 
     def draw_again(self) -> None:
         """Draw again without a new picture: the view changed, or the camera is silent. Any thread."""

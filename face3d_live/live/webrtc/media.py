@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import cv2
@@ -39,11 +39,20 @@ def to_rgb(frame: av.VideoFrame) -> Rgb:  # -> (H, W, 3)
     return np.asarray(frame.reformat(width=width, height=height, format="rgb24").to_ndarray(), np.uint8)
 
 
+class ReceivedFrame(NamedTuple):
+    """arrived: monotonic seconds. skipped: frames since the one taken before, which this one replaced."""
+
+    frame: av.VideoFrame
+    arrived: float
+    skipped: int
+
+
 class NewestFrame:
-    """Reads a track until it ends and holds only its newest frame and that frame's arrival time."""
+    """Reads a track until it ends and holds only its newest frame."""
 
     def __init__(self, track: MediaStreamTrack) -> None:
         self.received = 0
+        self._taken = 0  # of those received: up to this one they were taken or skipped
         self._track = track
         self._frame: av.VideoFrame | None = None
         self._arrived = 0.0
@@ -65,8 +74,8 @@ class NewestFrame:
             self._ended = True
             self._updated.set()
 
-    async def take(self, timeout: float) -> tuple[av.VideoFrame, float] | None:
-        """The newest frame not yet taken and its arrival (monotonic), or None after `timeout` seconds.
+    async def take(self, timeout: float) -> ReceivedFrame | None:
+        """The newest frame not yet taken, or None after `timeout` seconds.
 
         Raises MediaStreamError once the track has ended.
         """
@@ -79,7 +88,10 @@ class NewestFrame:
             raise MediaStreamError
         self._updated.clear()
         frame, self._frame = self._frame, None
-        return (frame, self._arrived) if frame is not None else None
+        if frame is None:
+            return None
+        skipped, self._taken = self.received - self._taken - 1, self.received
+        return ReceivedFrame(frame, self._arrived, skipped)
 
 
 class AvatarTrack(MediaStreamTrack):

@@ -247,14 +247,14 @@ class Peer:
                         frozen = True
                         self.on_notice("camera-frozen", "The camera sends no pictures any more.")
                     continue
-                frame, arrived = taken
+                frame, arrived, skipped = taken
                 self._last_picture = last = arrived
                 frozen = False
                 rgb = await loop.run_in_executor(_convert_pool, to_rgb, frame)
                 stamp = frame.time if frame.time is not None else arrived
                 self._sync.video.arrived(stamp, arrived)
                 self._origin = stamp if self._origin is None else self._origin
-                self._session.submit(rgb, stamp - self._origin, arrived)
+                self._session.submit(rgb, stamp - self._origin, arrived, skipped)
         except MediaStreamError:
             self._end()
 

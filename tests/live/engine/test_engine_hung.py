@@ -132,7 +132,7 @@ async def test_a_supervisor_that_can_start_nothing_tries_again(monkeypatch):
 
 async def test_a_process_in_reserve_replaces_the_engine(monkeypatch):
     """It has loaded already: what is slow about a start has been done."""
-    monkeypatch.setattr(engine_client, "RESERVE_SECONDS", 0.0)
+    monkeypatch.setattr(engine_client, "RESERVE_SECONDS", (0.0, 0.0))
     async with engine() as client:
         session, ear = await first_result(client)
         await until(lambda: client.reserve_pid)
@@ -150,7 +150,7 @@ async def test_a_process_in_reserve_replaces_the_engine(monkeypatch):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_reserve_that_has_died_or_is_stopped_keeps_nobody_waiting(monkeypatch, end):
-    monkeypatch.setattr(engine_client, "RESERVE_SECONDS", 0.0)
+    monkeypatch.setattr(engine_client, "RESERVE_SECONDS", (0.0, 0.0))
     async with engine() as client:
         _, ear = await first_result(client)
         await until(lambda: client.reserve_pid)

@@ -160,6 +160,19 @@ async def test_record_stop_download_delete(tmp_path):
         assert list((tmp_path / "takes").iterdir()) == []
 
 
+async def test_pictures_replaced_before_the_engine_are_marked_too(tmp_path):
+    async with serve(takes=tmp_path / "takes") as served:
+        session = served.live.sessions.open("browser")
+        url = f"/api/sessions/{session.id}/recording"
+        await served.http.post(url, json={"action": "start"})
+        await play(served, session, 2)
+        session.submit(grey(0.5), 0.3, time.monotonic(), skipped=4)
+        await until(lambda: session.state()["frame"] == 3)
+        take_id = (await served.http.post(url, json={"action": "stop"})).json()["take"]
+        assert load(tmp_path / "takes" / f"{take_id}.jsonl").gaps == ((2, Gap(4, "busy")),)
+        assert session.state()["dropped"] == 4
+
+
 async def test_the_end_of_the_session_and_of_the_server_close_the_take(tmp_path):
     async with serve(takes=tmp_path) as served:
         ids = []

@@ -235,7 +235,11 @@ async def test_take_gives_each_frame_once_and_times_out():
     newest = NewestFrame(camera)
     drain = asyncio.create_task(newest.drain())
     first, second = await newest.take(1), await newest.take(1)
-    assert first[0] is not second[0] and second[1] > first[1]
+    assert first.frame is not second.frame and second.arrived > first.arrived
+    before = newest.received
+    await until(lambda: newest.received >= before + 5)
+    third = await newest.take(1)
+    assert third.skipped >= 4 and first.skipped + second.skipped + third.skipped == newest.received - 3
     camera.paused = True
     assert await newest.take(1) is not None, "the one that was on its way"
     assert await newest.take(0.05) is None
