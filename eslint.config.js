@@ -46,5 +46,5 @@ export default [
   js.configs.recommended,
   { rules },
   { files: ["web_client/**/*.js"], languageOptions: { globals: globals.browser } },
-  { files: ["tests/page/**/*.js", "*.config.js"], languageOptions: { globals: globals.node } },
+  { files: ["tests/**/*.js", "*.config.js"], languageOptions: { globals: globals.node } },
 ];

@@ -14,7 +14,7 @@ if [ ! -e "$stamp" ]; then
 fi
 
 node_modules/.bin/tsc
-node_modules/.bin/eslint --max-warnings 0 web_client tests/page eslint.config.js
+node_modules/.bin/eslint --max-warnings 0 web_client tests/page tests/browser eslint.config.js
 if ! report=$(node --test --test-reporter=spec tests/page/*.test.js 2>&1); then
     printf '%s\n' "$report"
     exit 1

@@ -51,6 +51,10 @@ case $purpose in test | page) need_node ;; esac
 if [ "$purpose" = test ] && ! command -v chromium >/dev/null 2>&1; then
     missing="$missing chromium"
 fi
+# Only Debian has this package; without it the tests in Firefox are skipped.
+if [ "$purpose" = test ] && grep -qs '^ID=debian$' /etc/os-release && ! command -v firefox-esr >/dev/null 2>&1; then
+    missing="$missing firefox-esr"
+fi
 if [ "$purpose" != page ]; then
     has_library libEGL.so.1 || missing="$missing libegl1"
     has_library libGL.so.1 || missing="$missing libgl1"

@@ -22,11 +22,11 @@ from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, server_options
 from face3d_live.live.network import listen
 from face3d_live.live.service import Settings
-from face3d_live.live.webrtc import aiortc_patches
+from face3d_live.live.webrtc import aiortc_patches, ice_addresses
 
 # As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
 # server then offers after all. The browser made of aiortc shares the override.
-aiortc_patches.host_addresses = lambda use_ipv4, use_ipv6: []
+ice_addresses.host_addresses = lambda use_ipv4, use_ipv6: []
 aiortc_patches.install()
 
 

@@ -25,8 +25,7 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from types import SimpleNamespace
@@ -60,6 +59,8 @@ try:
     from aiortc.rtcrtpparameters import RTCRtpCodecParameters
     from aiortc.rtcrtpreceiver import RTCRtpReceiver
     from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
+
+    from face3d_live.live.webrtc.ice_addresses import FilteringStunProtocol, StunProtocol, ice_addresses
 except ImportError as error:
     raise _changed(str(error)) from error
 
@@ -174,30 +175,7 @@ class PromptJitterBuffer(JitterBuffer):
         return super()._remove_frame(sequence_number)
 
 
-host_addresses = aioice.ice.get_host_addresses
 connect_only = aioice.ice.Connection.connect
-
-
-#: The addresses that connections made in this context may bind; None: all of the machine's.
-_bindable: ContextVar[tuple[str, ...] | None] = ContextVar("bindable", default=None)
-
-
-@contextmanager
-def binding(addresses: tuple[str, ...] | None) -> Iterator[None]:
-    """ICE candidates gathered in the block are of these addresses alone; None: of all that the machine has."""
-    token = _bindable.set(addresses)
-    try:
-        yield
-    finally:
-        _bindable.reset(token)
-
-
-def ice_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    """The addresses to bind: those of `binding`, else the machine's, the loopback address when it has no other."""
-    chosen = _bindable.get()
-    if chosen is not None:
-        return list(chosen)
-    return host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
 
 
 async def connect_or_close(self: aioice.ice.Connection) -> None:
@@ -233,6 +211,8 @@ def watch_reports(receiver: RTCRtpReceiver, on_report: Callable[[int, int, int],
 _SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (rtcrtpsender, "get_encoder", ("codec",)),
     (aioice.ice, "get_host_addresses", ("use_ipv4", "use_ipv6")),
+    (StunProtocol, "__init__", ("self", "receiver")),
+    (StunProtocol, "datagram_received", ("self", "data", "addr")),
     (aioice.ice.Connection, "connect", ("self",)),
     (aioice.ice.Connection, "close", ("self",)),
     (clock, "current_datetime", ()),
@@ -292,6 +272,7 @@ def install() -> None:
     aioice.ice.Connection.connect = connect_or_close  # type: ignore[method-assign]
     aioice.ice.CONSENT_FAILURES, aioice.ice.CONSENT_INTERVAL = CONSENT_FAILURES, CONSENT_INTERVAL  # type: ignore[assignment]
     aioice.ice.get_host_addresses = ice_addresses
+    aioice.ice.StunProtocol = FilteringStunProtocol  # type: ignore[misc]
 
 
 async def close_parts(connection: RTCPeerConnection) -> None:

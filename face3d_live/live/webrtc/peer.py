@@ -30,6 +30,7 @@ from face3d_live.live.sessions.picture_quality import Hint
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.webrtc import aiortc_patches, data_channel, sdp
 from face3d_live.live.webrtc.audio_receiver import AudioReceiver, AudioVideoSync
+from face3d_live.live.webrtc.ice_addresses import binding, needs_own_machine
 from face3d_live.live.webrtc.media import AvatarTrack, NewestFrame, to_rgb
 from face3d_live.takes.sound import Samples
 from face3d_live.version import __version__
@@ -89,7 +90,7 @@ class Peer:
         self._pc.on("datachannel", self._on_channel)
         self._pc.on("connectionstatechange", self._on_state)
         try:
-            with aiortc_patches.binding(self._addresses):
+            with binding(self._addresses, needs_own_machine(self._addresses, offer)):
                 await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_names(offer), "offer"))
                 await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:

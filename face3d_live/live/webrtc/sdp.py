@@ -41,6 +41,11 @@ def check_offer(offer: str) -> None:
     raise InputError("no-video", "the offer sends no video: add a camera track (sendrecv) before making the offer")
 
 
+def is_of_firefox(offer: str) -> bool:
+    """Whether a Firefox made the offer: it names itself in the origin (RFC 8866, section 5.2)."""
+    return re.search(r"^o=mozilla\.\.\.", offer, re.MULTILINE) is not None
+
+
 def without_names(offer: str) -> str:
     """The offer without the candidates that are names: mDNS names (`.local`), which browsers offer in place of their
     addresses, and whatever else would be looked up.

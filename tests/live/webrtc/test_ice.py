@@ -1,6 +1,7 @@
 """Which addresses ICE binds and offers, which remote candidates are used, and STUN and TURN servers."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from live_helpers import Browser, serve
@@ -8,7 +9,7 @@ from live_helpers import Browser, serve
 from face3d_live.errors import InputError
 from face3d_live.live import access
 from face3d_live.live.ice import IceServer, parse_all
-from face3d_live.live.webrtc import aiortc_patches, sdp
+from face3d_live.live.webrtc import ice_addresses, sdp
 
 
 def offered(answer):
@@ -17,13 +18,43 @@ def offered(answer):
 
 @pytest.mark.parametrize("bound", [("127.0.0.1",), ("127.0.0.2",), ("127.0.0.1", "127.0.0.3")])
 async def test_only_the_addresses_that_are_listened_on_are_bound_and_offered(monkeypatch, bound):
-    monkeypatch.setattr(aiortc_patches, "host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.9", "127.0.0.1"])
+    monkeypatch.setattr(ice_addresses, "host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.9", "127.0.0.1"])
     async with serve(addresses=bound) as served, Browser(served) as browser:
         await browser.until_brightness(0.5)
         assert offered(browser.answer) == set(bound)
         assert re.search(r"^c=IN IP4 127\.0\.0\.[123]", browser.answer, re.M)
     async with serve(addresses=None) as served, Browser(served) as browser:
         assert offered(browser.answer) == {"127.0.0.9", "127.0.0.1"}
+
+
+def as_firefox(offer):
+    return re.sub(r"^o=\S+", "o=mozilla...THIS_IS_SDPARTA-153.8.0", offer, count=1, flags=re.M)
+
+
+async def test_firefox_which_ignores_the_loopback_meets_the_servers_machine_elsewhere(monkeypatch):
+    monkeypatch.setattr(ice_addresses, "host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.9", "127.0.0.1"])
+    async with serve(addresses=("127.0.0.1",)) as served, Browser(served, edit=as_firefox) as browser:
+        await browser.until_brightness(0.5)
+        assert offered(browser.answer) == {"127.0.0.1", "127.0.0.9"}
+    async with serve(addresses=("127.0.0.8",)) as served, Browser(served) as browser:
+        assert offered(browser.answer) == {"127.0.0.8"}
+    assert not ice_addresses.needs_own_machine(("192.0.2.2",), "o=mozilla...X") and not sdp.is_of_firefox("o=- 1 2")
+
+
+async def test_sockets_for_the_own_machine_hear_no_other(monkeypatch):
+    monkeypatch.setattr(ice_addresses, "host_addresses", lambda use_ipv4, use_ipv6: ["192.0.2.2", "2001:db8::2"])
+    heard = []
+    receiver = SimpleNamespace(data_received=lambda data, component: heard.append(data))
+    with ice_addresses.binding(("127.0.0.1",), own_machine=True):
+        own = ice_addresses.FilteringStunProtocol(receiver)
+    with ice_addresses.binding(("192.0.2.2",)):
+        network = ice_addresses.FilteringStunProtocol(receiver)
+    for protocol in (own, network):
+        protocol.local_candidate = SimpleNamespace(component=1)
+        for sender in ("192.0.2.2", "127.0.0.1", "192.0.2.3", "2001:db8::2", "2001:db8::3"):
+            protocol.datagram_received(sender.encode(), (sender, 5000))
+    assert heard == [b"192.0.2.2", b"127.0.0.1", b"2001:db8::2", b"192.0.2.2", b"127.0.0.1", b"192.0.2.3",
+                     b"2001:db8::2", b"2001:db8::3"]  # fmt: skip
 
 
 def test_what_a_host_implies():
