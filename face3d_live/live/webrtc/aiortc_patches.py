@@ -50,6 +50,7 @@ def _changed(what: str) -> AssetError:
 
 try:
     import aioice.ice
+    from aioice.ice import StunProtocol
     from aiortc import clock, rtcdtlstransport, rtcrtpreceiver, rtcrtpsender
     from aiortc.codecs import get_encoder as standard_encoder
     from aiortc.codecs.base import Encoder
@@ -60,7 +61,7 @@ try:
     from aiortc.rtcrtpreceiver import RTCRtpReceiver
     from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 
-    from face3d_live.live.webrtc.ice_addresses import FilteringStunProtocol, StunProtocol, ice_addresses
+    from face3d_live.live.webrtc.ice_addresses import FilteringStunProtocol, ice_addresses
 except ImportError as error:
     raise _changed(str(error)) from error
 
