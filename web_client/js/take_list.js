@@ -83,7 +83,7 @@ export class TakeList {
     ].filter(Boolean).join(" · "));
     return make("li", { dataset: { id: take.take } },
       make("div", { className: "take-head" }, this.#name(take), make("span", {}, facts)),
-      make("div", { className: "out-row" }, this.#player.button(take), make("label", { className: "wide" }, format), get, this.#remove(take)));
+      make("div", { className: "out-row take-files" }, this.#player.button(take), make("label", { className: "wide" }, format), get, this.#remove(take)));
   }
 
   /** The name is a field: what is typed there renames the take. @param {Take} take */
