@@ -134,10 +134,12 @@ export class Avatars {
     this.#show();
   }
 
-  /** The user's own file goes to the gallery once it is to be seen. @param {File} file @param {string} url of the session */
+  /** The user's own file goes to the gallery, and its picture once it is drawn. @param {File} file @param {string} url of the session */
   #picture(file, url) {
     if (!String(kept("avatar")).startsWith("file:")) return;
-    setTimeout(() => { if (this.#file === file && this.#url === url) this.#gallery.keep(file, byId("avatar", HTMLVideoElement)); }, DRAWN_MS);
+    const store = () => this.#gallery.keep(file, byId("avatar", HTMLVideoElement));
+    store();
+    setTimeout(() => { if (this.#file === file && this.#url === url) store(); }, DRAWN_MS);
   }
 
   /** The server may show an avatar from the start. @param {string} url of the session */
