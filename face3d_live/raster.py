@@ -68,25 +68,58 @@ def _chunks(corners: AnyArray, width: int, height: int) -> list[_Boxes]:
     return [_Boxes(i, low[i], size[i]) for i in np.split(index, cuts)]
 
 
+class _Spans(NamedTuple):
+    """Runs of pixels whose centres lie in a triangle: one for each row that it may touch, empty ones left out."""
+
+    box: AnyArray  # (m,) the triangle's index in its chunk
+    row: AnyArray  # (m,)
+    first: AnyArray  # (m,) column
+    count: AnyArray  # (m,) columns
+
+
 def _covered(corners: AnyArray, boxes: _Boxes, width: int, height: int) -> tuple[AnyArray, AnyArray, AnyArray]:
     """(triangle, pixel, barycentric weights) of every pixel centre inside a triangle of the chunk."""
-    area = boxes.size.prod(1)
-    local = np.arange(area.sum()) - np.repeat(np.cumsum(area) - area, area)
-    slot = np.repeat(np.arange(len(area)), area)
-    columns = boxes.size[slot, 0]
-    row, column = local // columns, local % columns
-    x = (boxes.low[slot, 0] + column).astype(np.int64)
-    y = boxes.low[slot, 1] + row
-    a, b, c = (corners[boxes.triangle, k] for k in range(3))
+    planes = _planes(corners[boxes.triangle])
+    spans = _spans(planes, boxes)
+    total = int(spans.count.sum())
+    column = np.arange(total) - np.repeat(np.cumsum(spans.count) - spans.count - spans.first, spans.count)
+    offset = planes[spans.box, :, 1] * (spans.row + 0.5)[:, None] + planes[spans.box, :, 2]  # (m, 3)
+    bary = np.empty((total, 3), np.float32)
+    for k in range(3):
+        slope = np.repeat(planes[spans.box, k, 0], spans.count)
+        bary[:, k] = slope * (column + 0.5) + np.repeat(offset[:, k], spans.count)
+    pixel = np.repeat(spans.row * width, spans.count) + column
+    return np.repeat(boxes.triangle[spans.box], spans.count), pixel, bary
+
+
+def _planes(corners: AnyArray) -> AnyArray:  # (n, 3, 2) -> (n, 3, 3)
+    """Of each triangle's three barycentric weights, which are affine in the picture: slope along x, along y, and value
+    at the origin. Those of a triangle without area are NaN.
+    """
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     det = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    scale = 1 / np.where(np.abs(det) < 1e-12, np.inf, det)
-    # weight of b and c are affine in the pixel: gradient rows per triangle
-    gb = np.stack([(c[:, 1] - a[:, 1]) * scale, -(c[:, 0] - a[:, 0]) * scale], 1)
-    gc = np.stack([-(b[:, 1] - a[:, 1]) * scale, (b[:, 0] - a[:, 0]) * scale], 1)
-    dx, dy = x + 0.5 - a[slot, 0], y + 0.5 - a[slot, 1]
-    wb = gb[slot, 0] * dx + gb[slot, 1] * dy
-    wc = gc[slot, 0] * dx + gc[slot, 1] * dy
-    inside = (wb >= _EDGE) & (wc >= _EDGE) & (wb + wc <= 1 - _EDGE) & (scale[slot] != 0)
-    wb, wc = wb[inside], wc[inside]
-    bary = np.stack([1 - wb - wc, wb, wc], 1).astype(np.float32)
-    return boxes.triangle[slot[inside]], (y * width + x)[inside], bary
+    scale = 1 / np.where(np.abs(det) < 1e-12, np.nan, det)
+    of_b = np.stack([(c[:, 1] - a[:, 1]) * scale, (a[:, 0] - c[:, 0]) * scale], 1)
+    of_c = np.stack([(a[:, 1] - b[:, 1]) * scale, (b[:, 0] - a[:, 0]) * scale], 1)
+    of_b, of_c = (np.concatenate([of, -(of * a).sum(1, keepdims=True)], 1) for of in (of_b, of_c))
+    return np.stack([np.array([0.0, 0.0, 1.0]) - of_b - of_c, of_b, of_c], 1)
+
+
+def _spans(planes: AnyArray, boxes: _Boxes) -> _Spans:
+    """Where in each row of a triangle's box all three weights are positive."""
+    rows = boxes.size[:, 1]
+    box = np.repeat(np.arange(len(rows)), rows)
+    row = np.arange(len(box)) - np.repeat(np.cumsum(rows) - rows - boxes.low[:, 1], rows)
+    low = boxes.low[box, 0] + 0.5
+    high = last = low + boxes.size[box, 0] - 1
+    for k in range(3):
+        slope, value = planes[box, k, 0], planes[box, k, 1] * (row + 0.5) + planes[box, k, 2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            edge = (_EDGE - value) / slope
+        low = np.where(slope > 0, np.maximum(low, edge), low)
+        high = np.where(slope < 0, np.minimum(high, edge), high)
+        high = np.where((slope == 0) & (value < _EDGE) | np.isnan(slope), -np.inf, high)
+    first = np.ceil(np.minimum(low, last + 1) - 0.5).astype(np.int64)
+    count = np.floor(np.maximum(high, -1) - 0.5).astype(np.int64) - first + 1
+    some = count > 0
+    return _Spans(box[some], row[some], first[some], count[some])
