@@ -12,6 +12,8 @@ in vec3 normal;   // of any length
 in vec2 uv;
 in vec3 rest;  // the same vertex of the unmoved template: where drawn features are anchored
 in vec4 trait; // ambient occlusion (1 = open) 0..1; lips 0..1; depth, see below; metres from the neck's end
+in float wreath_edge; // metres inside the edge of receding hair
+in float hair_open; // how much light the hair style leaves the skin, 0..1
 in float part; // number of the part: 0 skin, 1 eyes, 2 teeth, 3 tongue, 4 mouth interior
 
 out vec3 eye_normal;
@@ -24,6 +26,7 @@ out float ambient_occlusion; // 1 = open
 out float lips;
 out float depth; // metres: of skin inside the hairline (negative outside), of the mouth's lining behind the lips
 out float alpha;
+out float wreath;
 flat out int part_number;
 
 void main() {
@@ -33,11 +36,12 @@ void main() {
     part_number = int(part + 0.5);
     eye_normal = rotation * unit;
     eye_position = at;
-    ambient_occlusion = trait.x;
+    ambient_occlusion = trait.x * hair_open;
     irradiance = shade(eye_normal) * ambient_occlusion;
     texture_uv = uv;
     rest_position = rest;
     rest_normal = unit;
+    wreath = wreath_edge;
     lips = trait.y;
     depth = trait.z;
     alpha = smoothstep(0.0, 0.03, trait.w);

@@ -10,9 +10,12 @@ in vec2 texture_uv;
 in float ambient_occlusion; // 1 = open
 in float lips;
 
-vec3 skin(vec3 n, vec3 view) {
+vec3 skin_albedo() {
     vec3 base = texture(albedo, texture_uv).rgb;
-    base *= base;
+    return base * base;
+}
+
+vec3 skin_of(vec3 base, vec3 n, vec3 view) {
     // Light that entered in a crease leaves it red.
     vec3 lit = base * irradiance + base * (1.0 - ambient_occlusion) * vec3(0.10, 0.018, 0.010);
     float facing = max(dot(n, normalize(view + key)), 0.0);
@@ -22,3 +25,5 @@ vec3 skin(vec3 n, vec3 view) {
     lit += key_colour * ambient_occlusion * (mix(0.055, 0.04, lips) * f16 + mix(0.03, 0.14, lips) * f48);
     return lit + irradiance * (0.10 * rim * rim);
 }
+
+vec3 skin(vec3 n, vec3 view) { return skin_of(skin_albedo(), n, view); }

@@ -59,7 +59,7 @@ class Settings:
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
-    calibration, avatar: what new sessions begin with. calibration is a `CalibrationResult.state`. limits: see there.
+    calibration, avatar, hair: what new sessions begin with. calibration is a `CalibrationResult.state`. limits: see there.
     """
 
     pipeline: Callable[[], Pipeline]
@@ -79,6 +79,7 @@ class Settings:
     calibration: object = None
     playback: Playback | None = None
     avatar: StoredAvatar | None = None
+    hair: Hair = AS_SEEN
     limits: Limits = field(default_factory=Limits)
     stream_stuck_seconds: float = 5.0
     web_client: Path = WEB_CLIENT
@@ -98,6 +99,7 @@ class LiveService:
             settings.pipeline,
             calibration=settings.calibration,
             avatar=settings.avatar,
+            hair=settings.hair,
             give_up_seconds=limits.give_up_seconds,
         )
         self.worker = Worker(limits.task_seconds, int(limits.task_memory))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from face3d_live import strict_json
 from face3d_live.codes import HeadCodes
 from face3d_live.export.params import params_bytes, params_from
+from face3d_live.hairstyle import Hair
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.files import mesh_files, pictures, structure_png
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
-from face3d_live.texture.hair_tone import recolour_hair
+from face3d_live.texture.hair_tone import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED
 from face3d_live.texture.texture_file import read_texture_file
 
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Changes:
-    """codes: the new codes of the old ones. hair: see `texture.hair_tone.recolour_hair`. note: for report.json."""
+    """codes: the new codes of the old ones. hair: what is wished of it. note: for report.json."""
 
     codes: Callable[[HeadCodes], HeadCodes]
-    hair: str | None
+    hair: Hair
     note: Mapping[str, Any]
 
 
@@ -51,6 +52,6 @@ def edited_files(
         **mesh_files(head, codes, report["options"]["mesh"], texture, displacement),
         **pictures(head, codes, params.camera, texture, renderer),
         "structure.png": structure_png(codes, params.camera, renderer),
-        "params.npz": params_bytes(replace(params, codes=codes, landmarks=landmarks)),
+        "params.npz": params_bytes(replace(params, codes=codes, landmarks=landmarks, hair=painted_hair(texture))),
         "report.json": (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode(),
     }

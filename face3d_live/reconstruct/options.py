@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from face3d_live.checks import checked_size
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.find import Choice
 from face3d_live.regress.choose import OWN
@@ -23,7 +24,7 @@ class Options:
     head looks straight into the camera, in render.png and params.npz. only: "structure" makes structure.png, params.npz
     and report.json, no texture. refine: the codes are refined on the photo, see `refine`. sharpen: the texture is
     sharpened where it is finer than the photo, see `texture.sharpen`. topology: of mesh.obj; "bfm" is the Basel Face
-    Model's, which a `deep3d` regressor has.
+    Model's, which a `deep3d` regressor has. hair: in place of the photo's.
     """
 
     mesh: Level = "medium"
@@ -34,6 +35,7 @@ class Options:
     refine: bool = True
     sharpen: bool = False
     topology: Topology = "own"
+    hair: Hair = AS_SEEN
 
     def __post_init__(self) -> None:
         for name, known in (("mesh", get_args(Level)), ("only", get_args(Only)), ("topology", get_args(Topology))):

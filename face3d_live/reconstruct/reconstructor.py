@@ -15,6 +15,7 @@ from face3d_live.checks import checked_rgb
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
+from face3d_live.hairstyle import Hair
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.advice import WARNINGS, refusal
 from face3d_live.reconstruct.edited import Changes, edited_files
@@ -33,7 +34,7 @@ from face3d_live.regress.interface import FaceRegressor
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
-from face3d_live.texture.hair_tone import painted_hair
+from face3d_live.texture.hair_tone import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
@@ -233,7 +234,7 @@ class Reconstructor:
             options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
         report: dict[str, Any] = {"options": run.options.to_json(), "regressor": "own" if self._own else "deep3d"}
         report |= described(options.mesh, options.texture, quality)
-        files: dict[str, bytes] = {}
+        files, hair = dict[str, bytes](), options.hair
         if options.only == "all":
             with run.stage("texture", 0.4):
                 seen = self._seen(rgb, codes, camera, options)
@@ -245,9 +246,10 @@ class Reconstructor:
                 skin = complete_texture(seen, rgb, codes, camera, self.head, self._albedo)
                 if options.sharpen and report["mode"] == "full":
                     skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))
-            codes = skin.codes
+            skin = replace(skin, texture=recolour_hair(skin.texture, options.hair, self.head))
+            codes, hair = skin.codes, painted_hair(skin.texture)
             report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
-            report["hair"] = painted_hair(skin.texture)
+            report |= {"hair": hair.said(), "hair_style": hair.style}
             if skin.occluded > COVERED:
                 report["warnings"].append(WARNINGS["covered"].en)
                 report["warning_codes"].append("covered")
@@ -268,7 +270,7 @@ class Reconstructor:
                     del files["mesh.mtl"]
                 files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
-            files["params.npz"] = params_bytes(self._params(codes, camera, coefficients))
+            files["params.npz"] = params_bytes(self._params(codes, camera, coefficients, hair))
         report |= run.notes
         report["ms"] = run.ms
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
@@ -282,9 +284,9 @@ class Reconstructor:
     def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> ObservedTexture:
         return observe_texture(rgb, codes, camera, self.head, self._albedo, options.texture)
 
-    def _params(self, codes: HeadCodes, camera: Camera, coefficients: Array) -> Params:
+    def _params(self, codes: HeadCodes, camera: Camera, coefficients: Array, hair: Hair) -> Params:
         landmarks = self.head.landmarks68(self.head.vertices(codes.shape, codes.expression))
-        return Params(codes, landmarks, camera, coefficients=coefficients)
+        return Params(codes, landmarks, camera, coefficients=coefficients, hair=hair)
 
 
 def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:

@@ -42,6 +42,7 @@ class Features:
     rest: Array  # (U, 3) the template
     part: NDArray[np.uint8]  # (U,)
     trait: Array  # (U, 4) ambient occlusion; lips; metres inside the hairline or behind the lips; metres above the neck
+    wreath: Array  # (U,) metres inside the edge of receding hair
     lash: Array  # (U,) 1 on the upper lid's margin
     groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth -> (F, 3)
     poles: NDArray[np.int64]  # (2,) GPU vertices where the left and the right eyeball look ahead
@@ -74,6 +75,7 @@ def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Feat
         rest[split],
         mesh.part[split],
         trait[split],
+        above_hairline(head, rest, receding=True)[split],
         lashes(head, mesh, rest)[split],
         materials(mesh, hair),
         np.array([_pole(mesh, rest, centre) for centre in head.eye_centers]),

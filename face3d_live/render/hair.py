@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
+from face3d_live.hairstyle import Hair
+from face3d_live.head.hairline import STYLE_OF
+from face3d_live.lighting import to_linear
 from face3d_live.render.features import Features
 from face3d_live.render.pictures import median_at, texels_at
 from face3d_live.typing import AnyArray, Array, Picture
@@ -17,35 +19,43 @@ DARK_BROWN = np.array([0.045, 0.028, 0.018], np.float32)
 #: bald, or was not seen and filled with skin.
 _DARKER, _YELLOWER = 0.45, 0.75
 _LUMINANCE = np.array([0.3, 0.6, 0.1], np.float32)
-#: Of the scalp, so much must be known.
-_KNOWN = 0.3
+#: Of the scalp, so much must be known; and so much must bear a style's alpha.
+_KNOWN, _SAID = 0.3, 0.2
 _BRIGHTEST = 0.35
 
 
 @dataclass(frozen=True)
 class HairLook:
-    """colour: (3,) linear. amount: 0 bald .. 1."""
+    """colour: (3,) linear. style: of `hairstyle.STYLES`. skin: (3,) linear, of a scalp that the texture does not show."""
 
     colour: Array
-    amount: float = 1.0
+    style: str = "short"
+    skin: Array | None = None
+
+    def wished(self, hair: Hair) -> HairLook:
+        """The same with a style and a colour that somebody wants instead."""
+        rgb = hair.rgb()
+        colour = self.colour if rgb is None else np.asarray(to_linear(np.float32(rgb)), np.float32)
+        return replace(self, colour=colour, style=hair.over(Hair(self.style)).style or self.style)
 
 
 def look_in(image: Picture, uv: AnyArray, drawn: Features) -> HairLook:  # (S, S, 3|4), (U, 2)
     """What a texture of this project says by its alpha (`head.hairline`); of others the scalp's median colour where
     that is no skin's, else `DARK_BROWN`. Where alpha is low the albedo is not known.
     """
-    places = uv[(drawn.part == 0) & (drawn.trait[:, 2] > 0.012) & (drawn.rest[:, 2] > -0.03)]
-    said = np.median(texels_at(image, places)[:, 3]) if image.shape[2] == 4 else 255
-    if said == BALD_ALPHA:
-        return HairLook(DARK_BROWN, 0.0)
-    scalp = _median(image, places)
-    if said == HAIR_ALPHA and scalp is not None:
-        return HairLook(scalp)
-    return HairLook(_guess(image, scalp, uv, drawn))
+    scalp = (drawn.part == 0) & (drawn.trait[:, 2] > 0.012)
+    skin = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
+    if image.shape[2] == 4:
+        found = texels_at(image, uv[scalp])
+        counts = np.bincount(found[:, 3], minlength=256)
+        said = max(STYLE_OF, key=lambda code: int(counts[code]))
+        if counts[said] > _SAID * len(found):
+            colour = to_linear(np.median(found[found[:, 3] == said, :3], axis=0) / 255)
+            return HairLook(DARK_BROWN if STYLE_OF[said] == "bald" else np.maximum(colour, 1e-3), STYLE_OF[said], skin)
+    return HairLook(_guess(_median(image, uv[scalp & (drawn.rest[:, 2] > -0.03)]), skin), "short", skin)
 
 
-def _guess(image: Picture, scalp: Array | None, uv: AnyArray, drawn: Features) -> Array:
-    cheeks = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
+def _guess(scalp: Array | None, cheeks: Array | None) -> Array:
     if scalp is None or cheeks is None:
         return DARK_BROWN
     darker = float(scalp @ _LUMINANCE) < _DARKER * float(cheeks @ _LUMINANCE)

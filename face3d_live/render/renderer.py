@@ -10,6 +10,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.checks import checked_picture, checked_size
 from face3d_live.codes import N_SHAPE, HeadCodes
+from face3d_live.hairstyle import ON_SCALP, Hair
 from face3d_live.head.model import Head
 from face3d_live.head.topology import LEVELS, Level
 from face3d_live.render import features, gpu, hair, lashes, pictures, wires
@@ -17,6 +18,7 @@ from face3d_live.render.ambient_occlusion import ambient_occlusion
 from face3d_live.render.antialias import antialias
 from face3d_live.render.eyes import EyeLook, EyePlaces
 from face3d_live.render.hair import HairLook
+from face3d_live.render.hair_mesh import HairMeshes, scalp_of
 from face3d_live.render.paint import paint
 from face3d_live.render.view import (
     Background,
@@ -31,8 +33,6 @@ from face3d_live.render.view import (
 )
 from face3d_live.typing import AnyArray, Array, Picture
 
-#: Metres that the hair stands off the scalp.
-HAIR_VOLUME = 0.010
 #: The skin where no texture is known, picture values.
 FLAT_SKIN = (203, 158, 134)
 _OPEN_MOUTH = 0.015  # metres between the lips that let all light in
@@ -96,8 +96,10 @@ class Renderer:
             "rest": self._drawn.rest,
             "trait": self._drawn.trait,
             "part": self._drawn.part,
+            "wreath_edge": self._drawn.wreath,
         }
-        self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving)
+        self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving | {"hair_open": 1})
+        self._hair, self._shading = HairMeshes(ctx, head, mesh), ""
         self._lashes = lashes.measure(head)
         self._ribbons = gpu.MovingMesh(ctx, {"all": self._lashes.faces}, {"along": self._lashes.along}, {"position": 3})
         self._corner_vertex = self._low.faces.ravel()
@@ -139,7 +141,7 @@ class Renderer:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
             gpu.release(texture.table for texture in self._textures.values())
-            solids = self._solid, self._ribbons, self._wires
+            solids = self._solid, self._ribbons, self._wires, self._hair
             gpu.release([*solids, self._target, self._behind, *self._programs.values()])
         self._ctx.release()
 
@@ -152,20 +154,24 @@ class Renderer:
         mode: Mode = "avatar",
         background: Background = None,
         texture: str = "default",
+        hair: Hair | None = None,
     ) -> Picture:  # -> (height, width, 4) uint8, row 0 on top
         """The head as a picture.
 
         camera: the tracked one; only "overlay" uses it, cut to the picture's shape. view: the viewer's orbit in the
-        other modes. texture: a key of `set_texture`. Raises ValueError for unknown modes, keys and backgrounds.
+        other modes. texture: a key of `set_texture`. hair: style and colour in place of the texture's.
+
+        Raises ValueError for unknown modes, keys and backgrounds; AssetError: "hair-missing", "hair-broken".
         """
         if not np.array_equal(codes.shape, self._shape):
             self._identity(codes.shape)
         width, height = self._target.width, self._target.height
         over = Pose(codes.rotation, codes.translation, camera_to_cover(camera, width, height))
-        alone = portrait(view or View(), codes.rotation, self._box, width, height)
+        box = self._box[0], self._box[1] + np.array([0, self._rise(mode, texture, hair), 0], np.float32)
+        alone = portrait(view or View(), codes.rotation, box, width, height)
         pose, light = staged(mode, codes.light, over, alone)
         vertices = self._head.posed(self._neutral, codes.shape, codes.expression)
-        return self.render_vertices(vertices, pose, light, mode=mode, background=background, texture=texture)
+        return self.render_vertices(vertices, pose, light, mode=mode, background=background, texture=texture, hair=hair)
 
     def render_vertices(
         self,
@@ -176,6 +182,7 @@ class Renderer:
         mode: Mode = "avatar",
         background: Background = None,
         texture: str = "default",
+        hair: Hair | None = None,
     ) -> Picture:  # -> (height, width, 4)
         """The lower level of `render`: any vertices, at any pose, in any light. Raises as `render` does."""
         checked_mode(mode)
@@ -191,7 +198,7 @@ class Renderer:
             if mode == "wireframe":
                 self._draw_wires(vertices, _placing(pose, light))
             else:
-                self._draw_solid(vertices, pose, light, mode, texture)
+                self._draw_solid(vertices, pose, light, mode, texture, hair)
             picture = self._target.read()
         if self._samples == 1:
             antialias(picture)
@@ -216,24 +223,41 @@ class Renderer:
             self._behind_is_studio = background is None
         self._target.begin_over(self._behind)
 
-    def _draw_solid(self, vertices: AnyArray, pose: Pose, light: AnyArray, mode: Mode, texture: str) -> None:
+    def _draw_solid(
+        self, vertices: AnyArray, pose: Pose, light: AnyArray, mode: Mode, texture: str, wish: Hair | None
+    ) -> None:
         """Skin, hair, eyes and mouth; or all of them in clay."""
         normals = self._move(vertices)
         uniforms = _placing(pose, light) | self._drawn.uniforms
         if mode == "geometry":
+            self._shade("bald")
             self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
             return
         albedo = self._textures[texture]
         albedo.table.use(0)
-        uniforms |= _lamp(light)
-        uniforms |= {"hair_volume": HAIR_VOLUME * albedo.hair.amount, "hair_amount": albedo.hair.amount}
-        uniforms |= {"hair_colour": albedo.hair.colour}
+        look = albedo.hair if wish is None else albedo.hair.wished(wish)
+        self._shade(look.style)
+        uniforms |= _lamp(light) | _scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
         uniforms["gaze"] = _unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
         for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
             self._draw(material, (material,), uniforms)
         self._draw_lashes(vertices, uniforms)
+        self._hair.draw(look.style, vertices, uniforms)
+
+    def _rise(self, mode: Mode, texture: str, wish: Hair | None) -> float:
+        """How much higher than the skull the picture's hair is, metres."""
+        if mode != "avatar" or texture not in self._textures:
+            return 0.0
+        with self._ctx:
+            return self._hair.rise((wish and wish.style) or self._textures[texture].hair.style)
+
+    def _shade(self, style: str) -> None:
+        """Write what light a style leaves the skin, when it is another than before."""
+        if style != self._shading:
+            self._solid.write("hair_open", self._hair.skin_open(style))
+            self._shading = style
 
     def _move(self, vertices: AnyArray) -> Array:
         """Write this frame's positions and normals (returned, (U, 3), of any length).
@@ -285,6 +309,20 @@ def _lamp(light: AnyArray) -> dict[str, object]:  # (27,)
     bands = np.asarray(light, np.float32).reshape(9, 3)
     towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
     return {"key": _unit(towards), "key_colour": np.linalg.norm(bands[1:4], axis=0)}
+
+
+def _scalp(look: HairLook, painted: str) -> dict[str, object]:
+    """Uniforms of the scalp. painted: the style that the texture's scalp has the colour for."""
+    scalp = scalp_of(look.style)
+    bare = painted != "bald" and look.style in ON_SCALP and look.skin is not None
+    return {
+        "hair_colour": look.colour,
+        "hair_volume": scalp.volume,
+        "hair_amount": scalp.amount,
+        "hair_edge": scalp.edge,
+        "hair_recede": scalp.recede,
+        "bare_skin": (*map(float, look.skin), 1.0) if bare and look.skin is not None else (0.0, 0.0, 0.0, 0.0),
+    }
 
 
 def _faces_viewer(pose: Pose) -> bool:

@@ -6,6 +6,7 @@ alpha says whether hair grows or not (`head.hairline`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA, above_hairline
+from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.regions import share_of
@@ -31,15 +33,16 @@ _SHINES, _SHINING_BRIGHT, _SHINING_HUE = 0.1, 1.0, 0.33  # from so much brighter
 _HIGH, _BALD_SHARE = 0.6, 0.62  # bald: so much of the upper part of the scalp looks like skin
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
+UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True)
 class HairTone:
-    """colour: (3,) sRGB 0..1. bald: the scalp is skin, and the colour of no meaning."""
+    """colour: (3,) sRGB 0..1, of no meaning for "bald". style: of `hairstyle.STYLES`."""
 
     colour: Array
-    bald: bool = False
+    style: str = "short"
 
 
 def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> HairTone | None:
@@ -59,7 +62,7 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     found, own = colour[scalp], np.median(colour[skin], 0)
     bare, brighter, unlike = _compared(found, own)
     if bare[above[scalp] >= np.quantile(above[scalp], _HIGH)].mean() > _BALD_SHARE:
-        return HairTone(np.asarray(to_srgb(own), np.float32), bald=True)
+        return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
     # Between hair and forehead, and where a parting runs, pixels show both; and skin may shine.
     hair = ~bare & ((brighter > 0) == (np.median(brighter[~bare]) > 0))
     pure = hair & (unlike >= np.median(unlike[hair]))
@@ -72,53 +75,60 @@ def together(tones: Sequence[HairTone | None]) -> HairTone | None:
     known = [tone for tone in tones if tone is not None]
     if not known:
         return None
-    bald = 2 * sum(tone.bald for tone in known) > len(known)
-    return HairTone(np.median([tone.colour for tone in known if tone.bald == bald], 0), bald)
+    style = Counter(tone.style for tone in known).most_common(1)[0][0]
+    return HairTone(np.median([tone.colour for tone in known if tone.style == style], 0), style)
 
 
 def paint_scalp(texture: Picture, tone: HairTone | None, head: Head, texels: Texels) -> Picture:
-    """A copy of a texture (S, S, 4) with the hair's colour on the scalp, its fine detail kept, and its alpha set."""
+    """A copy of a texture (S, S, 4) with the hair's colour where it grows, fine detail kept, and its alpha set."""
     if tone is None:
         return texture.copy()
-    soft = _scalp(head, texels)
-    if not tone.bald:
-        return _painted(texture, tone.colour, soft, HAIR_ALPHA)
+    soft = _scalp(head, texels, tone.style)
+    if tone.style != "bald":
+        return _painted(texture, tone.colour, soft, tone.style)
     bald = texture.copy()
-    bald[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = BALD_ALPHA
+    bald[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = ALPHA_OF["bald"]
     return bald
 
 
-def painted_hair(texture: Picture) -> str | None:  # (S, S, 4)
-    """What `paint_scalp` says on a texture: the scalp's colour, sRGB "#rrggbb"; "none" for bald; None for nothing."""
-    hair, bald = texture[..., 3] == HAIR_ALPHA, texture[..., 3] == BALD_ALPHA
-    if max(hair.sum(), bald.sum()) < _LEAST:
-        return None
-    if bald.sum() > hair.sum():
-        return "none"
-    red, green, blue = np.median(texture[..., :3][hair], 0).astype(int)
-    return f"#{red:02x}{green:02x}{blue:02x}"
+def painted_hair(texture: Picture) -> Hair:  # (S, S, 4)
+    """What `paint_scalp` says on a texture; nothing where it says nothing."""
+    counts = np.bincount(texture[..., 3].ravel(), minlength=256)
+    code = max(STYLE_OF, key=lambda alpha: int(counts[alpha]))
+    if counts[code] < _LEAST:
+        return AS_SEEN
+    if STYLE_OF[code] == "bald":
+        return Hair("bald")
+    red, green, blue = np.median(texture[..., :3][texture[..., 3] == code], 0).astype(int)
+    return Hair(STYLE_OF[code], f"#{red:02x}{green:02x}{blue:02x}")
 
 
-def recolour_hair(texture: Picture, hair: str | None, head: Head) -> Picture:
-    """A texture (S, S, 4) with other hair: sRGB "#rrggbb"; "none": skin on the scalp, where nothing grows; None: the
-    same texture. Where the scalp is comes from a small table, as the colour fades in over 12 mm anyway.
+def recolour_hair(texture: Picture, hair: Hair, head: Head) -> Picture:
+    """A texture (S, S, 4) with other hair: of another style, or colour, or both; the same texture for neither.
+
+    Where no hair grows, the scalp gets the skin's colour. Where the scalp is comes from a small table, as the colour
+    fades in over 12 mm anyway.
     """
-    if hair is None:
+    painted = painted_hair(texture)
+    hair = hair.over(painted)
+    if hair == painted or hair.style is None:
         return texture
     size, texels = len(texture), texels_of(head, _SIZE)
-    soft = cv2.resize(_scalp(head, texels), (size, size), interpolation=cv2.INTER_LINEAR)
-    bald = hair == "none"
-    if bald:
+
+    def scalp(style: str) -> Array:
+        return np.asarray(cv2.resize(_scalp(head, texels, style), (size, size), interpolation=cv2.INTER_LINEAR))
+
+    if painted.style != hair.style and painted.style != "bald":
         skin = texels.image((share_of(head, texels, ("forehead", "cheeks")) > 0.9).astype(np.float32))
         bare = cv2.resize(skin, (size, size), interpolation=cv2.INTER_NEAREST) > 0.5
-        colour = np.median(texture[..., :3][bare], 0) / np.float32(255)
-    else:
-        colour = np.array([int(hair[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255
-    return _painted(texture, colour, soft, BALD_ALPHA if bald else HAIR_ALPHA)
+        texture = _painted(texture, np.median(texture[..., :3][bare], 0) / np.float32(255), scalp("bald"), "bald")
+    if hair.style == "bald":
+        return texture
+    return _painted(texture, np.float32(hair.rgb() or UNKNOWN), scalp(hair.style), hair.style)
 
 
 def _painted(
-    texture: Picture, colour: Array, soft: Array, alpha: int
+    texture: Picture, colour: Array, soft: Array, style: str
 ) -> Picture:  # (S, S, 4), (3,), (S, S) -> (S, S, 4)
     """The colour where `soft` is, with the texture's own fine detail."""
     painted = texture.copy()
@@ -126,14 +136,14 @@ def _painted(
     detail = rgb - cv2.GaussianBlur(rgb, (0, 0), len(texture) / 60)
     hair = np.clip(255 * colour + detail * np.minimum(1, colour.mean() / 0.5), 0, 255)
     painted[..., :3] = rgb + (hair - rgb) * soft[..., None] + 0.5
-    painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = alpha
+    painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = ALPHA_OF[style]
     return painted
 
 
-def _scalp(head: Head, texels: Texels) -> Array:  # (S, S) 0..1
-    """Where hair grows, fading in from the hairline."""
-    share = np.clip(above_hairline(head, _rest(head, texels)) / _SOFT, 0, 1) * (texels.part == 0)
-    return np.asarray(texels.image(share.astype(np.float32)))
+def _scalp(head: Head, texels: Texels, style: str) -> Array:  # (S, S) 0..1
+    """Where the hair of a style grows, fading in from its edge; for "bald" the whole scalp."""
+    above = above_hairline(head, _rest(head, texels), receding=style == "receding")
+    return np.asarray(texels.image((np.clip(above / _SOFT, 0, 1) * (texels.part == 0)).astype(np.float32)))
 
 
 def _rest(head: Head, texels: Texels) -> Array:  # (N, 3) on the template

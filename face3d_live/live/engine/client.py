@@ -60,8 +60,9 @@ class EngineClient:
         calibration: object = None,
         avatar: StoredAvatar | None = None,
         give_up_seconds: float = GIVE_UP_SECONDS,
+        hair: Hair = AS_SEEN,
     ) -> None:
-        self.calibration, self.avatar = calibration, avatar
+        self.calibration, self.avatar, self.hair = calibration, avatar, hair
         self.device = self.precision = ""
         self.failure: AssetError | None = None
         self.given_up = False
@@ -131,7 +132,7 @@ class EngineClient:
     def attach(self, name: str, listener: Listener) -> EngineSession:
         """Begin a session. Raises OSError when no memory or descriptor is left."""
         number = next(self._numbers)
-        session = EngineSession(self._link, name, listener, self._on_close, self.calibration, self.avatar, number)
+        session = EngineSession(self._link, name, listener, self._on_close, self.calibration, self.avatar, number, self.hair)
         with self._link.lock:
             self._sessions[name] = session
             session.open()

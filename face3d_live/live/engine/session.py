@@ -10,6 +10,7 @@ from typing import Protocol
 
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine import messages as m
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, CalibrationResult, Result, ViewRequest
@@ -60,7 +61,7 @@ class EngineSession:
 
     view: may be set at any time, holds from the next frame on. cutouts: how many observers want the avatar on a
     transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. follow: where the
-    person to be followed was clicked, and acting: see `ViewRequest`. dropped, failed: counts of pictures.
+    person to be followed was clicked, acting, hair: see `ViewRequest`. dropped, failed: counts of pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
     in_engine: frames, the latter with the places of their answers. taken: the camera picture's memory is free.
@@ -78,6 +79,7 @@ class EngineSession:
         saved: object = None,
         avatar: StoredAvatar | None = None,
         number: int = 0,
+        hair: Hair = AS_SEEN,
     ) -> None:
         """Raises OSError when no memory or descriptor is left."""
         self.name = name
@@ -87,6 +89,7 @@ class EngineSession:
         self.wants_picture: Callable[[], bool] = lambda: True
         self.follow: tuple[float, float] | None = None
         self.acting = Acting()
+        self.hair = hair
         self.dropped = 0
         self.failed = 0
         self._link = link
@@ -184,6 +187,7 @@ class EngineSession:
             picture=self.wants_picture(),
             follow=self.follow,
             acting=self.acting,
+            hair=self.hair,
         )
         if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes, place)):
             self.in_engine.append((frame, place))
@@ -229,7 +233,7 @@ class EngineSession:
         """Drop everything but the camera: the next engine begins as for a new session."""
         self.saved = self.texture = self.avatar = self.waiting = None
         self.texture_waits = False
-        self.view, self.follow, self.acting = ViewRequest(), None, Acting()
+        self.view, self.follow, self.acting, self.hair = ViewRequest(), None, Acting(), Hair()
 
     def acknowledge_texture(self) -> None:
         """The engine has copied the texture; a newer one that waits is sent."""

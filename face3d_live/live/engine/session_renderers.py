@@ -57,7 +57,9 @@ class SessionRenderers:
         background: Background = "transparent" if view.cutout else below
         key = self._keys.get(session)
         if key is None:
-            drawn = self._head.render(codes, camera, view=orbit, mode=view.mode, background=background, texture=texture)
+            drawn = self._head.render(
+                codes, camera, view=orbit, mode=view.mode, background=background, texture=texture, hair=view.hair
+            )
         else:
             drawn = self._avatars[key].render(codes, camera, view=orbit, mode=view.mode, background=background)
         if not view.cutout:

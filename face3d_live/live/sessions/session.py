@@ -12,6 +12,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.hairstyle import Hair
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import (
     NEUTRAL,
@@ -119,6 +120,11 @@ class Session:
         self.engine.view = view
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
+
+    def set_hair(self, hair: Hair) -> None:
+        """Draw the own head with this hair from the next picture on, and snapshots of it."""
+        self.engine.hair = hair
+        self.draw_again()
 
     def submit_codes(self, number: int, t: float, face: bool, codes: HeadCodes) -> bool:
         """Publish a take's frame at once and have the engine draw it. False when the session has ended."""

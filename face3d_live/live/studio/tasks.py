@@ -18,6 +18,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker.process import Report
 from face3d_live.live.worker.tasks import to_plain
@@ -113,7 +114,7 @@ class _Head:
     codes: HeadCodes
     name: str
     texture: Picture
-    shown: tuple[str | None, bool] | None = None
+    shown: tuple[Hair, bool] | None = None
 
 
 class HeadRenderer:
@@ -142,7 +143,7 @@ class HeadRenderer:
         name = self._free.pop()
         # Without the photo's pose: the viewer turns the head.
         self._heads[key] = _Head(replace(codes, rotation=np.eye(3, dtype=np.float32)), name, image)
-        self._dress(self._heads[key], None, False)
+        self._dress(self._heads[key], AS_SEEN, False)
 
     def render(self, key: str, view: StudioView) -> bytes:
         """See `render` of this module."""
@@ -152,7 +153,7 @@ class HeadRenderer:
             raise AssetError("not-loaded", "the head has to be sent first")
         self._heads.move_to_end(key)
         head = self._heads[key]
-        self._dress(head, view.hair, view.grid)
+        self._dress(head, view.wished_hair, view.grid)
         self._resize(FINE_SIDE if view.fine else DRAFT_SIDE)
         image = self._renderer.render(
             view.applied_to(head.codes),
@@ -172,7 +173,7 @@ class HeadRenderer:
             self._renderer.set_texture(np.zeros((4, 4, 4), np.uint8), name)
             self._free.append(name)
 
-    def _dress(self, head: _Head, hair: str | None, grid: bool) -> None:
+    def _dress(self, head: _Head, hair: Hair, grid: bool) -> None:
         """Give the renderer the head's texture with this hair, and with the UV grid over it or without."""
         from face3d_live.texture.hair_tone import recolour_hair
 
@@ -187,13 +188,13 @@ class HeadRenderer:
     def _with_grid(self, texture: Picture) -> Picture:
         """The UV grid over the skin: on scalp and eyeballs the renderer looks for the colours of hair and irises."""
         from face3d_live.export.png import uv_grid
-        from face3d_live.head.hairline import HAIR_ALPHA
+        from face3d_live.head.hairline import is_hair
         from face3d_live.texture.texels import texels_of
 
         low, texels, side = self._head.topology("low"), texels_of(self._head, _PARTS_SIDE), max(GRID_SIDE, len(texture))
         texture = cv2.resize(texture, (side, side), interpolation=cv2.INTER_NEAREST)
         skin = texels.image((texels.part == 0).astype(np.float32))
-        drawn = (cv2.resize(skin, (side, side)) > 0.5) & (texture[..., 3] != HAIR_ALPHA)
+        drawn = (cv2.resize(skin, (side, side)) > 0.5) & ~is_hair(texture[..., 3])
         wires = uv_grid(texture, low.uv, low.face_uv)
         return np.dstack([np.where(drawn[..., None], wires, texture[..., :3]), texture[..., 3]])
 

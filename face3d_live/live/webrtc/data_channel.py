@@ -1,6 +1,6 @@
 """The data channel "control": JSON text between a page and its session. Parsing and a rate limit; no sockets.
 
-Page to server: view, calibrate, follow, act, ping. Server to page: hello, frame, quality, pong, calibrated, notice.
+Page to server: view, calibrate, follow, act, hair, ping. Server to page: hello, frame, quality, pong, calibrated, notice.
 docs/api.md has them all.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from face3d_live import strict_json
 from face3d_live.checks import checked_finite
 from face3d_live.errors import InputError
+from face3d_live.hairstyle import Hair
 from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.pipeline import ViewRequest
 
@@ -53,6 +54,13 @@ class Act:
 
 
 @dataclass(frozen=True)
+class SetHair:
+    """The hair to draw from now on."""
+
+    hair: Hair
+
+
+@dataclass(frozen=True)
 class Ping:
     """Answered when a picture that arrived after it is sent. id, t: the page's own, returned unchanged."""
 
@@ -61,7 +69,7 @@ class Ping:
     arrived: float
 
 
-Command = SetView | CalibrateNow | Follow | Act | Ping
+Command = SetView | CalibrateNow | Follow | Act | SetHair | Ping
 
 
 def parse(message: str | bytes, now: float) -> Command | None:
@@ -79,6 +87,8 @@ def parse(message: str | bytes, now: float) -> Command | None:
             return Follow(*(min(max(checked_finite(plain[key], key), 0.0), 1.0) for key in ("x", "y")))
         if kind == "act":
             return Act(Acting.from_message(plain))
+        if kind == "hair":
+            return SetHair(Hair.from_message({"hair": plain.get("colour"), "hair_style": plain.get("style")}))
         if kind == "ping":
             return Ping(_scalar(plain.get("id")), _scalar(plain.get("t")), now)
         if kind == "size":

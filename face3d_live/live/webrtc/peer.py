@@ -187,6 +187,8 @@ class Peer:
                 self._session.engine.follow = (x, y)
             case data_channel.Act(acting=acting):
                 self._session.engine.acting = acting
+            case data_channel.SetHair(hair=hair):
+                self._session.set_hair(hair)
             case data_channel.CalibrateNow():
                 if not self._calibrating:
                     self._calibrating = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,31 +11,32 @@ import numpy as np
 
 from face3d_live.checks import checked_finite
 from face3d_live.codes import INDEX, HeadCodes
+from face3d_live.hairstyle import Hair
 from face3d_live.rotations import from_euler
 
 #: Components of the shape, those with the largest variance first, that can be changed.
 SHAPES = 8
 #: Standard deviations that are added to a component at most; factors of the light.
 MOST_SHAPE, LIGHT = 3.0, (0.2, 2.0)
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
 class HeadEdit:
     """expression: coefficients by name that replace the photo's. shape: added to the first components of the photo's,
-    in standard deviations. hair: sRGB "#rrggbb", "none" for a bald head, None as in the photo. light: factor of the
-    photo's. pose: yaw and pitch in radians instead of the photo's, see `rotations.from_euler`; None keeps that.
+    in standard deviations. hair: sRGB "#rrggbb", "none" for a bald head, None as in the photo. hair_style: of
+    `hairstyle.STYLES`, None as in the photo. light: factor of the photo's. pose: yaw and pitch in radians instead of the photo's, see `rotations.from_euler`; None keeps that.
     """
 
     expression: Mapping[str, float] = field(default_factory=dict)
     shape: tuple[float, ...] = ()
     hair: str | Literal["none"] | None = None
+    hair_style: str | None = None
     light: float = 1.0
     pose: tuple[float, float] | None = None
 
     @classmethod
     def fields_of(cls, message: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields in `{"expression","shape","hair","light","pose"}`, each optional; numbers are clamped.
+        """The fields in `{"expression","shape","hair","hair_style","light","pose"}`, each optional; numbers are clamped.
 
         Raises ValueError, TypeError or AttributeError for what is none of them.
         """
@@ -49,16 +49,15 @@ class HeadEdit:
         shape = message.get("shape", [])
         if not isinstance(shape, list) or len(shape) > SHAPES:
             raise ValueError(f"shape: expected at most {SHAPES} numbers")
-        hair = message.get("hair")
-        if hair not in (None, "none") and not (isinstance(hair, str) and _COLOUR.fullmatch(hair)):
-            raise ValueError('hair: expected "#rrggbb", "none" or null')
+        Hair.from_message(message)
         pose = message.get("pose")
         if pose is not None and not (isinstance(pose, list) and len(pose) == 2):
             raise ValueError("pose: expected yaw and pitch, or null")
         return {
             "expression": expression,
             "shape": tuple(clamped(checked_finite(value, "shape"), -MOST_SHAPE, MOST_SHAPE) for value in shape),
-            "hair": hair,
+            "hair": message.get("hair"),
+            "hair_style": message.get("hair_style"),
             "light": clamped(checked_finite(message.get("light", 1), "light"), *LIGHT),
             "pose": None if pose is None else _angles(*(checked_finite(value, "pose") for value in pose)),
         }
@@ -75,9 +74,15 @@ class HeadEdit:
             "expression": dict(self.expression),
             "shape": list(self.shape),
             "hair": self.hair,
+            "hair_style": self.hair_style,
             "light": self.light,
             "pose": pose,
         }
+
+    @property
+    def wished_hair(self) -> Hair:
+        """Both fields as one."""
+        return Hair.from_message({"hair": self.hair, "hair_style": self.hair_style})
 
     def applied_to(self, codes: HeadCodes) -> HeadCodes:
         """The codes with this expression, shape and light; not the pose."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.live.worker.process import Report
@@ -58,9 +59,11 @@ def from_plain(plain: Detections) -> list[Detection]:
     return [Detection(np.array(p["box"], np.float32), p["score"], np.array(p["keypoints"], np.float32)) for p in plain]
 
 
-def snapshot(report: Report, rgb: Rgb, codes: HeadCodes, *, regressor: str = OWN) -> bytes:
-    """A zip of the files for a picture (H, W, 3), with the codes that the tracker has found."""
-    return _zip(_reconstructor(regressor).frame(rgb, codes, progress=report))
+def snapshot(report: Report, rgb: Rgb, codes: HeadCodes, hair: Hair = AS_SEEN, *, regressor: str = OWN) -> bytes:
+    """A zip of the files for a picture (H, W, 3), with the codes that the tracker has found, and this hair."""
+    from face3d_live.reconstruct import Options
+
+    return _zip(_reconstructor(regressor).frame(rgb, codes, Options(hair=hair), progress=report))
 
 
 def warm_up(report: Report, *, regressor: str = OWN) -> bytes:
@@ -103,7 +106,7 @@ def edit_head(report: Report, made: bytes, edit: HeadEdit, *, regressor: str = O
     from face3d_live.export.bundle import zip_bytes
     from face3d_live.reconstruct.edited import Changes
 
-    return zip_bytes(_reconstructor(regressor).edited(files, Changes(edit.posed, edit.hair, edit.to_json())))
+    return zip_bytes(_reconstructor(regressor).edited(files, Changes(edit.posed, edit.wished_hair, edit.to_json())))
 
 
 def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]], *, regressor: str = OWN) -> bytes:

@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.errors import InputError
+from face3d_live.head.build.makehuman import BASE_MESH, base_mesh_file
 from face3d_live.head.model import Head
 from face3d_live.texture.build.files import read_picture
 from face3d_live.train.data.packing import pack_samples, turn, unique_samples, unpack_pool
 from face3d_live.train.data.pool import Pool
 from face3d_live.train.data.portraits import held_out_skins, training_images
-from face3d_live.train.synthetic.hair import BASE_MESH, base_mesh_file
 from face3d_live.train.synthetic.scene import STRIPS
 
 POOLS = ("portraits_train", "portraits_heldout")

