@@ -9,7 +9,8 @@ from typing import Any
 
 #: Every style that can be drawn, the barest first.
 STYLES = (
-    "bald", "receding", "buzz", "short", "side_parting", "medium", "bob", "long", "ponytail", "braids", "afro",
+    "bald", "receding", "buzz", "short", "swept_back", "side_parting", "fringe", "curls", "afro", "bob", "medium", "long",
+    "ponytail", "braid",
 )  # fmt: skip
 #: Those without a mesh of their own: the renderer draws them on the scalp.
 ON_SCALP = ("bald", "receding", "buzz")

@@ -27,6 +27,7 @@ out float lips;
 out float depth; // metres: of skin inside the hairline (negative outside), of the mouth's lining behind the lips
 out float alpha;
 out float wreath;
+out float shaded;
 flat out int part_number;
 
 void main() {
@@ -42,6 +43,7 @@ void main() {
     rest_position = rest;
     rest_normal = unit;
     wreath = wreath_edge;
+    shaded = hair_open;
     lips = trait.y;
     depth = trait.z;
     alpha = smoothstep(0.0, 0.03, trait.w);

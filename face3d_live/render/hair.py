@@ -44,15 +44,17 @@ def look_in(image: Picture, uv: AnyArray, drawn: Features) -> HairLook:  # (S, S
     that is no skin's, else `DARK_BROWN`. Where alpha is low the albedo is not known.
     """
     scalp = (drawn.part == 0) & (drawn.trait[:, 2] > 0.012)
-    skin = _median(image, uv[(drawn.part == 0) & (drawn.trait[:, 2] < -0.03) & (drawn.rest[:, 2] > 0.05)])
+    skin = (drawn.part == 0) & (drawn.rest[:, 2] > 0.05)
+    cheeks = _median(image, uv[skin & (drawn.trait[:, 2] < -0.03)])
+    forehead = _median(image, uv[skin & (drawn.trait[:, 2] < -0.010) & (drawn.trait[:, 2] > -0.035)])
     if image.shape[2] == 4:
         found = texels_at(image, uv[scalp])
         counts = np.bincount(found[:, 3], minlength=256)
         said = max(STYLE_OF, key=lambda code: int(counts[code]))
         if counts[said] > _SAID * len(found):
             colour = to_linear(np.median(found[found[:, 3] == said, :3], axis=0) / 255)
-            return HairLook(DARK_BROWN if STYLE_OF[said] == "bald" else np.maximum(colour, 1e-3), STYLE_OF[said], skin)
-    return HairLook(_guess(_median(image, uv[scalp & (drawn.rest[:, 2] > -0.03)]), skin), "short", skin)
+            return HairLook(DARK_BROWN if STYLE_OF[said] == "bald" else np.maximum(colour, 1e-3), STYLE_OF[said], forehead)
+    return HairLook(_guess(_median(image, uv[scalp & (drawn.rest[:, 2] > -0.03)]), cheeks), "short", forehead)
 
 
 def _guess(scalp: Array | None, cheeks: Array | None) -> Array:

@@ -26,7 +26,7 @@ class Scalp:
     """What the scalp's shader draws under a style. volume: metres that the skin is lifted by; amount: 0 bald .. 1; edge:
     metres over which the hair begins; recede: 1 for a bald front and crown."""
 
-    volume: float = 0.002
+    volume: float = -0.004  # out of the way of the strands
     amount: float = 1.0
     edge: float = 0.008
     recede: float = 0.0

@@ -321,6 +321,7 @@ def _scalp(look: HairLook, painted: str) -> dict[str, object]:
         "hair_amount": scalp.amount,
         "hair_edge": scalp.edge,
         "hair_recede": scalp.recede,
+        "hair_under": float(look.style not in ON_SCALP),
         "bare_skin": (*map(float, look.skin), 1.0) if bare and look.skin is not None else (0.0, 0.0, 0.0, 0.0),
     }
 

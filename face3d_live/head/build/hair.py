@@ -7,28 +7,40 @@ gets the light that reaches its strands and the skin below it, and the direction
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from face3d_live.errors import AssetError
+from face3d_live.head.build.curls import curls
 from face3d_live.head.build.makehuman import PlacedHair, base_mesh, placed
-from face3d_live.head.hairline import above_hairline
 from face3d_live.head.model import Head
 from face3d_live.paths import MODELS
 from face3d_live.render import gpu
 from face3d_live.render.ambient_occlusion import ambient_occlusion
-from face3d_live.triangles import vertex_normals
 from face3d_live.typing import AnyArray, Array, Picture
 
 #: Our names, and MakeHuman's asset of each.
 SOURCES = {
-    "short": "short02", "side_parting": "short04", "medium": "short01", "bob": "bob02", "long": "long01",
-    "ponytail": "ponytail01", "braids": "braid01", "afro": "afro01",
+    "short": "short01", "swept_back": "short04", "side_parting": "short03", "fringe": "short02", "bob": "long01",
+    "medium": "long01", "long": "long01", "ponytail": "ponytail01", "braid": "braid01",
 }  # fmt: skip
+#: Metres that curls stand off the scalp.
+CURLS = {"curls": 0.030, "afro": 0.065}
+#: Long hair is shortened to these heights of its ends, metres.
+_CUT = {"bob": -0.095, "medium": -0.155}
+_EARS = 0.02  # height below which it is shortened
+_UNEVEN = 0.015  # strands that hang lower than the others' ends by so much are left out
+#: A long fringe over the eyes is shortened below this height to this share.
+_BROWS, _FRINGE = 0.066, 0.3
+MARGIN = 0.005  # metres that hair keeps from the scalp of the template
 NEAR = 8  # vertices of the head that carry one of the hair
 STRANDS = 512  # side of a style's picture
 QUALITY = 75  # of its WebP
@@ -37,13 +49,15 @@ _FLAT = 24  # texels over which the picture's painted light is taken out
 _SKIN_DIMMED = 0.75  # share of the occlusion that reaches the skin: strands let light through
 
 
-def style_arrays(head: Head, asset: Path, base: AnyArray) -> dict[str, Any]:
+def style_arrays(style: str, head: Head, asset: Path, base: AnyArray) -> dict[str, Any]:
     """What the file holds of one style, see `head.hair.HairMesh`."""
-    found = placed(asset, base, head)
+    return _arrays(head, cut(style, placed(asset, base, head, MARGIN)), _strands(asset.parent))
+
+
+def _arrays(head: Head, found: PlacedHair, strands: Picture) -> dict[str, Any]:
     vertices = found.vertices[found.corner_vertex]
     near, weight = _carriers(vertices, head)
-    strands = _strands(asset.parent)
-    open_hair, open_skin = _occlusion(head, found)
+    open_hair, open_skin = _occlusion(head, found, strands)
     return {
         "vertices_mm": (1000 * vertices).astype(np.float16),
         "near": near.astype(np.uint16),
@@ -58,6 +72,56 @@ def style_arrays(head: Head, asset: Path, base: AnyArray) -> dict[str, Any]:
     }
 
 
+def cut(style: str, hair: PlacedHair) -> PlacedHair:
+    """Long hair at another length, and the fringe out of the eyes."""
+    if style in _CUT:
+        return _shortened(hair, _CUT[style])
+    if style not in ("side_parting", "braid"):
+        return hair
+    vertices = hair.vertices.copy()
+    _, y, z = vertices.T
+    before = np.clip((z - 0.03) / 0.04, 0, 1)
+    y[:] = np.where(y < _BROWS, y + before * (1 - _FRINGE) * (_BROWS - y), y)
+    return replace(hair, vertices=vertices)
+
+
+def _shortened(hair: PlacedHair, end: float) -> PlacedHair:
+    """Strands that run down the picture, each pulled up along itself: the picture's ends come to a height, metres."""
+    places, normals = hair.vertices[hair.corner_vertex].copy(), hair.normals[hair.corner_vertex].copy()
+    pieces = _pieces(hair)
+    for piece in range(pieces.max() + 1):
+        mine = np.flatnonzero(pieces == piece)
+        uv, at = hair.corner_uv[mine], places[mine]
+        low = at[:, 1] < _EARS + 0.03
+        where = np.stack([uv[low, 0], at[low, 1]], 1)
+
+        def v_at(height: float, where: AnyArray = where, uv: AnyArray = uv, low: AnyArray = low) -> AnyArray:
+            goal = np.stack([uv[:, 0], np.full(len(uv), height)], 1)
+            found = LinearNDInterpolator(where, uv[low, 1], rescale=True)(goal)
+            return np.where(np.isfinite(found), found, NearestNDInterpolator(where, uv[low, 1], rescale=True)(goal))
+
+        ears, stop, last = v_at(_EARS), v_at(end), uv[:, 1].min()
+        pulled = uv.copy()
+        pulled[:, 1] = np.where(uv[:, 1] < ears, ears - (ears - uv[:, 1]) * (ears - stop) / (ears - last), uv[:, 1])
+        values = np.concatenate([at, normals[mine]], 1)
+        found = LinearNDInterpolator(uv, values)(pulled)
+        nearest = NearestNDInterpolator(uv, values)(pulled)
+        found = np.where(np.isfinite(found), found, nearest)
+        places[mine], normals[mine] = found[:, :3], found[:, 3:]
+    level = np.array([places[pieces == piece, 1].min() > end - _UNEVEN for piece in range(pieces.max() + 1)])[pieces]
+    used, faces = np.unique(hair.faces[level[hair.faces].all(1)], return_inverse=True)
+    return PlacedHair(
+        places[used], normals[used], np.arange(len(used)), hair.corner_uv[used], faces.reshape(-1, 3).astype(np.int32)
+    )
+
+
+def _pieces(hair: PlacedHair) -> AnyArray:  # -> (U,)
+    """The number of the connected piece that each corner belongs to."""
+    a, b = hair.faces.ravel(), np.roll(hair.faces, 1, axis=1).ravel()
+    count = len(hair.corner_uv)
+    return np.asarray(connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(count, count)))[1])
+
+
 def _carriers(vertices: Array, head: Head) -> tuple[AnyArray, AnyArray]:
     """(N, NEAR) vertices of the skin, and weights; the nearest count most, and no weight jumps from one to the next."""
     skin = np.flatnonzero((head.part == 0) & (head.template[:, 1] > -0.13))
@@ -66,10 +130,13 @@ def _carriers(vertices: Array, head: Head) -> tuple[AnyArray, AnyArray]:
     return skin[near], weight / weight.max(1, keepdims=True)
 
 
-def _occlusion(head: Head, hair: PlacedHair) -> tuple[Array, Array]:
+def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, Array]:
     """Light that reaches the hair's vertices (N,), and the share that it leaves the skin's (V,)."""
     ctx = gpu.create_context()
-    faces = hair.corner_vertex[hair.faces]
+    middles = hair.corner_uv[hair.faces].mean(1)
+    at = np.clip(middles * [len(strands), -len(strands)] + [0, len(strands)], 0, len(strands) - 1).astype(int)
+    dense = strands[at[:, 1], at[:, 0], 3] > 127  # ends let light through
+    faces = hair.corner_vertex[hair.faces[dense]]
     skin, normals = head.template, head.topology("low").normals(head.template)
     both = np.concatenate([skin, hair.vertices])
     every = np.concatenate([head.faces, faces + len(skin)])
@@ -78,16 +145,16 @@ def _occlusion(head: Head, hair: PlacedHair) -> tuple[Array, Array]:
         alone = ambient_occlusion(ctx, skin, head.faces, skin, normals)
         below = ambient_occlusion(ctx, both, every, skin, normals)
     ctx.release()
+    near = cKDTree(hair.vertices).query(hair.vertices, k=32)[1]  # no single card is darker than its neighbours
+    at_hair = at_hair[near].mean(1)
     left = np.clip((below + 0.05) / (alone + 0.05), 0, 1)
     return at_hair, np.asarray(1 - _SKIN_DIMMED * (1 - left), np.float32)
 
 
 def _strands(folder: Path) -> Picture:
     """The style's picture (S, S, 4): brightness about its neighbourhood's, as light is the renderer's; and alpha."""
-    found = sorted(folder.glob("*_diffuse.png"))
-    if not found:
-        return _curls()
-    image = cv2.resize(cv2.imread(str(found[0]), cv2.IMREAD_UNCHANGED), (STRANDS, STRANDS), interpolation=cv2.INTER_AREA)
+    found = next(folder.glob("*_diffuse.png"))
+    image = cv2.resize(cv2.imread(str(found), cv2.IMREAD_UNCHANGED), (STRANDS, STRANDS), interpolation=cv2.INTER_AREA)
     grey, alpha = image[..., :3].astype(np.float32).mean(2) + 4, image[..., 3].astype(np.float32) / 255
     solid = np.where(alpha > 0.3, 1.0, 1e-3).astype(np.float32)
 
@@ -98,19 +165,6 @@ def _strands(folder: Path) -> Picture:
     detail /= np.sqrt(around(detail**2, 3 * _FLAT)) + 0.1
     detail = np.clip(0.5 + 0.2 * detail, 0, 1)
     return np.dstack([255 * detail] * 3 + [255 * alpha]).astype(np.uint8)
-
-
-def _curls() -> Picture:
-    """Coils that cover a surface: noise at two scales, with ragged gaps."""
-    rng = np.random.default_rng(0)
-
-    def noise(sigma: float) -> AnyArray:
-        field = cv2.GaussianBlur(rng.normal(size=(STRANDS, STRANDS)), (0, 0), sigma)
-        return field / field.std()
-
-    coils = np.abs(noise(2.0)) - 0.5 * np.abs(noise(5.0))
-    grey = np.clip(0.5 + 0.28 * (coils - coils.mean()) / coils.std(), 0, 1)
-    return np.dstack([255 * grey] * 3 + [np.full_like(grey, 255)]).astype(np.uint8)
 
 
 def _directions(hair: PlacedHair, strands: Picture) -> Array:  # -> (U, 3)
@@ -151,9 +205,13 @@ def main() -> None:
         raise AssetError("anny-missing", "building hair needs anny: pip install 'face3d-live[build]'")
     arrays: dict[str, Any] = {}
     for style, source in SOURCES.items():
-        made = style_arrays(head, options.assets / source / f"{source}.mhclo", base)
-        print(f"{style}: {len(made['vertices_mm'])} vertices, {len(made['faces'])} triangles")
+        made = style_arrays(style, head, options.assets / source / f"{source}.mhclo", base)
         arrays |= {f"{style}.{field}": values for field, values in made.items()}
+    for style, height in CURLS.items():
+        arrays |= {f"{style}.{field}": values for field, values in _arrays(head, *curls(head, height)).items()}
+    for style in (*SOURCES, *CURLS):
+        counts = len(arrays[f"{style}.vertices_mm"]), len(arrays[f"{style}.faces"])
+        print(f"{style}: {counts[0]} vertices, {counts[1]} triangles")
     np.savez_compressed(options.out, **arrays)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
 
