@@ -1,6 +1,6 @@
 #version 330
 // The scalp: skin, and where hair grows short combed strands by noise, with a shine across them (Kajiya and Kay, SIGGRAPH
-// 1989). Under a style with a mesh it is what shows between the strands.
+// 1989).
 #include "gamma.glsl"
 #include "noise.glsl"
 #include "skin.glsl"
@@ -9,14 +9,12 @@ uniform vec3 hair_colour;  // linear
 uniform float hair_amount; // 0 bald, below 1 stubble that skin shows through, 1 hair
 uniform float hair_edge;   // metres over which the hair's edge fades
 uniform float hair_recede; // 1: only the wreath around a bald front and crown
-uniform float hair_under;   // 1: only where a mesh of hair lies over it
 uniform vec4 bare_skin;    // linear; alpha 1: in place of the texture, which has the hair's colour there
 
 in vec3 rest_position;
 in vec3 rest_normal;
 in float depth;
 in float alpha;
-in float shaded; // how much light the hair leaves, 0..1
 in float wreath; // metres inside the edge of receding hair
 out vec4 colour;
 
@@ -31,7 +29,6 @@ void main() {
     float strand = 0.5 * noise(comb * vec2(900.0, 90.0)) + 0.35 * noise(comb * vec2(2300.0, 140.0)) + 0.15 * lock;
     float ragged = 0.011 * (strand - 0.5) + 0.006 * (lock - 0.5);
     float cover = smoothstep(-0.5 * hair_edge, hair_edge, inside + ragged) * hair_amount;
-    cover *= mix(1.0, smoothstep(0.85, 0.5, shaded), hair_under);
     vec3 along = normalize(mix(vec3(0.0, p.z, -p.y), vec3(0.0, -1.0, -0.3), flank));
     float across = dot(along, normalize(view + key));
     float shine = 1.0 - across * across;

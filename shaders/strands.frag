@@ -5,23 +5,18 @@
 
 uniform sampler2D strands; // brightness about 0.5; alpha
 uniform vec3 hair_colour;  // linear
-uniform vec3 key;
 uniform vec3 key_colour;
 uniform vec2 kept;         // alpha from .. to which this pass draws
 
-in vec3 eye_normal;
-in vec3 eye_position;
-in vec3 eye_along;
 in vec3 irradiance;
+in vec3 highlight;
 in vec2 texture_uv;
-in float ambient_occlusion;
 in float alpha;
 out vec4 colour;
 
 // Squared sine of the angle between the shifted strand and the halfway vector, to the fourth.
-float lobe(vec3 along, vec3 halfway, float shift, vec3 n) {
-    float across = dot(normalize(along + shift * n), halfway);
-    float sine = max(1.0 - across * across, 0.0);
+float lobe(float shift) {
+    float across = highlight.x + shift * highlight.y, sine = max(1.0 - across * across, 0.0);
     sine *= sine;
     return sine * sine;
 }
@@ -29,15 +24,11 @@ float lobe(vec3 along, vec3 halfway, float shift, vec3 n) {
 void main() {
     vec4 strand = texture(strands, texture_uv);
     if (strand.a < kept.x || strand.a >= kept.y) discard;
-    vec3 n = normalize(eye_normal), view = normalize(-eye_position), halfway = normalize(view + key);
-    bool inside = dot(n, view) < -0.1;
-    float s = strand.r - 0.5;
-    vec3 lit = hair_colour * (1.0 + 1.5 * s) * irradiance * (inside ? 0.45 : 1.0);
-    float lamp = ambient_occlusion * clamp(0.3 + dot(n, key), 0.0, 1.0) * (inside ? 0.0 : 1.0);
-    float second = lobe(eye_along, halfway, 0.12 + 0.25 * s, n), first = lobe(eye_along, halfway, 0.25 * s - 0.08, n);
+    float s = strand.r - 0.5, first = lobe(0.25 * s - 0.08), second = lobe(0.25 * s + 0.12);
     first *= first; first *= first; first *= first;
     second *= second;
-    lit += key_colour * lamp * (0.05 * first * (0.6 + s) + hair_colour * 0.8 * second * (0.6 + 1.2 * s));
+    vec3 lit = hair_colour * (1.0 + 1.5 * s) * irradiance;
+    lit += key_colour * highlight.z * (0.05 * first * (0.6 + s) + hair_colour * 0.8 * second * (0.6 + 1.2 * s));
     float a = kept.y > 1.0 ? alpha : strand.a / kept.y * alpha;
     colour = vec4(to_picture(lit) * a, a);
 }

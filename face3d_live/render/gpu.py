@@ -114,6 +114,10 @@ class MovingMesh:
         buffer.orphan()
         buffer.write(np.ascontiguousarray(values, np.float32))
 
+    def has(self, group: str) -> bool:
+        """Whether there are triangles of this name."""
+        return group in self._groups
+
     def draw(self, program: moderngl.Program, group: str) -> None:
         """Draw a group with the attributes that this program reads."""
         array = self._arrays.get((program.glo, group))

@@ -1,4 +1,8 @@
-"""Hair styles with a mesh: uploaded when first drawn, moved with the head, drawn in two passes."""
+"""Hair styles with a mesh: uploaded when first drawn, moved with the head, drawn in two passes.
+
+What is mostly strand is drawn before the head, with depth, so that nothing below is shaded; the edges are blended over
+the head afterwards. Triangles without either are left out of that pass: their number is what llvmpipe takes time for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 
 import moderngl
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from face3d_live.hairstyle import ON_SCALP
@@ -13,10 +18,15 @@ from face3d_live.head.hair import HairMesh
 from face3d_live.head.model import Head
 from face3d_live.head.topology import MeshTopology
 from face3d_live.render import gpu
+from face3d_live.render.pictures import texels_at
+from face3d_live.render.view import Pose
 from face3d_live.typing import AnyArray, Array
 
-#: The first pass draws what is mostly strand, with depth; the second blends the edges over it.
-_SOLID, _EDGES = (0.5, 2.0), (0.06, 0.5)
+#: Alpha that each of the passes draws.
+_SOLID, _EDGES = (0.5, 2.0), (0.08, 0.5)
+_DIRECTIONS = 8  # around the head, of which each has its order of triangles
+_SHELLS = ("curls", "afro")  # closed: seen from outside alone
+_SAMPLES = 6  # of a triangle's sides, to see what alpha it has
 #: Metres that a style may rise above the skull before the portrait shows more than the head.
 _RISE = 0.015
 
@@ -55,14 +65,14 @@ class _Style:
         )
         fixed = {"normal": hair.normal, "along": hair.along, "uv": hair.uv, "open": hair.open}
         fixed["height"] = hair.vertices[:, 1]
-        self.solid = gpu.MovingMesh(ctx, {"all": hair.faces}, fixed, {"position": 3})
+        self.mesh = gpu.MovingMesh(ctx, _groups(hair), fixed, {"position": 3})
         self.strands = gpu.texture_from(ctx, hair.strands)
         self.skin_open = mesh.refine(hair.skin_open[:, None])[mesh.split_vertex, 0]
         top = float(head.template[head.part == 0, 1].max())
         self.rise = max(0.0, float(hair.vertices[:, 1].max()) - top - _RISE)
 
     def place(self, vertices: AnyArray) -> None:  # (V, 3)
-        self.solid.write("position", self._offset + self._carry @ np.asarray(vertices, np.float32))
+        self.mesh.write("position", self._offset + self._carry @ np.asarray(vertices, np.float32))
 
 
 class HairMeshes:
@@ -91,23 +101,55 @@ class HairMeshes:
         style = self._style(name)
         return 0.0 if style is None else style.rise
 
-    def draw(self, name: str, vertices: AnyArray, uniforms: dict[str, object]) -> None:
-        """The style on the head's low-level vertices (V, 3); after everything that it may cover."""
+    def draw_solid(self, name: str, vertices: AnyArray, pose: Pose, uniforms: dict[str, object]) -> None:
+        """The style on the head's low-level vertices (V, 3), before the head."""
         style = self._style(name)
-        if style is None:
-            return
-        style.place(vertices)
+        if style is not None:
+            style.place(vertices)
+            gpu.set_uniforms(self._program, uniforms | {"strands": 1, "kept": _SOLID})
+            self._draw(style, name, f"solid {_side(pose.rotation, pose.translation)}")
+
+    def draw_edges(self, name: str, pose: Pose) -> None:
+        """The same style's edges, with the same uniforms, after everything that it may cover."""
+        style = self._style(name)
+        if style is not None:
+            gpu.set_uniforms(self._program, {"kept": _EDGES})
+            self._ctx.fbo.depth_mask = False
+            self._draw(style, name, f"edges {_side(pose.rotation, pose.translation)}")
+            self._ctx.fbo.depth_mask = True
+
+    def _draw(self, style: _Style, name: str, group: str) -> None:
         style.strands.use(1)
-        ctx, program = self._ctx, self._program
-        gpu.set_uniforms(program, uniforms | {"strands": 1, "kept": _SOLID})
-        ctx.disable(moderngl.CULL_FACE)
-        style.solid.draw(program, "all")
-        gpu.set_uniforms(program, {"kept": _EDGES})
-        ctx.fbo.depth_mask = False
-        style.solid.draw(program, "all")
-        ctx.fbo.depth_mask = True
+        if name not in _SHELLS:
+            self._ctx.disable(moderngl.CULL_FACE)
+        if style.mesh.has(group):
+            style.mesh.draw(self._program, group)
+        self._ctx.enable(moderngl.CULL_FACE)
 
     def release(self) -> None:
         for style in self._styles.values():
-            gpu.release([style.solid, style.strands])
+            gpu.release([style.mesh, style.strands])
         self._program.release()
+
+
+def _groups(hair: HairMesh) -> dict[str, NDArray[np.int32]]:
+    """The triangles that have something for each pass, in the order of depth from each direction: what is hidden is not
+    shaded, and edges are blended from behind."""
+    share = np.array([(a, b, _SAMPLES - a - b) for a in range(_SAMPLES + 1) for b in range(_SAMPLES + 1 - a)]) / _SAMPLES
+    uv = np.einsum("sk,fkc->fsc", share, hair.uv[hair.faces])
+    alpha = texels_at(hair.strands, uv.reshape(-1, 2))[:, 3].reshape(uv.shape[:2]) / 255
+    solid, edges = (alpha >= _SOLID[0]).any(1), ((alpha > _EDGES[0]) & (alpha < _EDGES[1])).any(1)
+    middles = hair.vertices[hair.faces].mean(1)
+    groups = {}
+    for number in range(_DIRECTIONS):
+        angle = 2 * np.pi * number / _DIRECTIONS
+        nearest = np.argsort(-middles @ [np.sin(angle), 0, np.cos(angle)])
+        groups[f"solid {number}"] = hair.faces[nearest[solid[nearest]]]
+        groups[f"edges {number}"] = hair.faces[nearest[edges[nearest]][::-1]]
+    return {name: faces for name, faces in groups.items() if len(faces)}
+
+
+def _side(rotation: AnyArray, translation: AnyArray) -> int:
+    """The number of the direction that the head is seen from."""
+    towards = -np.asarray(translation) @ np.asarray(rotation)
+    return round(float(np.arctan2(towards[0], towards[2])) * _DIRECTIONS / (2 * np.pi)) % _DIRECTIONS

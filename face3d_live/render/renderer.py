@@ -83,6 +83,7 @@ class Renderer:
         """Compile the programs and upload everything that never changes."""
         ctx, mesh = self._ctx, self._mesh
         self._programs = {name: gpu.load_program(ctx, "head.vert", f"{name}.frag") for name in (*_MATERIALS, "clay")}
+        self._programs["under"] = gpu.load_program(ctx, "head.vert", "under.frag")
         self._programs["lash"] = gpu.load_program(ctx, "lash.vert", "lash.frag")
         self._programs["wires"] = gpu.load_program(ctx, "wires.vert", "wires.frag")
         rest = mesh.refine(head.template)
@@ -234,17 +235,19 @@ class Renderer:
             self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
             return
         albedo = self._textures[texture]
-        albedo.table.use(0)
         look = albedo.hair if wish is None else albedo.hair.wished(wish)
         self._shade(look.style)
         uniforms |= _lamp(light) | _scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
         uniforms["gaze"] = _unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
+        self._hair.draw_solid(look.style, vertices, pose, uniforms)
+        albedo.table.use(0)
         for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
-            self._draw(material, (material,), uniforms)
+            program = "under" if material == "hair" and look.style not in ON_SCALP else material
+            self._draw(program, (material,), uniforms)
         self._draw_lashes(vertices, uniforms)
-        self._hair.draw(look.style, vertices, uniforms)
+        self._hair.draw_edges(look.style, pose)
 
     def _rise(self, mode: Mode, texture: str, wish: Hair | None) -> float:
         """How much higher than the skull the picture's hair is, metres."""
@@ -321,7 +324,6 @@ def _scalp(look: HairLook, painted: str) -> dict[str, object]:
         "hair_amount": scalp.amount,
         "hair_edge": scalp.edge,
         "hair_recede": scalp.recede,
-        "hair_under": float(look.style not in ON_SCALP),
         "bare_skin": (*map(float, look.skin), 1.0) if bare and look.skin is not None else (0.0, 0.0, 0.0, 0.0),
     }
 

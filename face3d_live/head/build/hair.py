@@ -46,6 +46,7 @@ STRANDS = 512  # side of a style's picture
 QUALITY = 75  # of its WebP
 _SMOOTH = 0.012  # metres: carriers farther than the nearest by so much count half
 _FLAT = 24  # texels over which the picture's painted light is taken out
+_HIDDEN = 0.04  # share of directions from which a vertex is seen, below which it counts as hidden
 _SKIN_DIMMED = 0.75  # share of the occlusion that reaches the skin: strands let light through
 
 
@@ -57,13 +58,13 @@ def style_arrays(style: str, head: Head, asset: Path, base: AnyArray) -> dict[st
 def _arrays(head: Head, found: PlacedHair, strands: Picture) -> dict[str, Any]:
     vertices = found.vertices[found.corner_vertex]
     near, weight = _carriers(vertices, head)
-    open_hair, open_skin = _occlusion(head, found, strands)
+    open_hair, open_skin, shown = _occlusion(head, found, strands)
     return {
         "vertices_mm": (1000 * vertices).astype(np.float16),
         "near": near.astype(np.uint16),
         "weight": np.rint(255 * weight).astype(np.uint8),
         "uv": np.rint(65535 * np.clip(found.corner_uv, 0, 1)).astype(np.uint16),
-        "faces": found.faces.astype(np.uint16),
+        "faces": found.faces[shown].astype(np.uint16),
         "normal": np.rint(127 * found.normals[found.corner_vertex]).astype(np.int8),
         "along": np.rint(127 * _directions(found, strands)).astype(np.int8),
         "open": np.rint(255 * open_hair[found.corner_vertex]).astype(np.uint8),
@@ -130,8 +131,9 @@ def _carriers(vertices: Array, head: Head) -> tuple[AnyArray, AnyArray]:
     return skin[near], weight / weight.max(1, keepdims=True)
 
 
-def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, Array]:
-    """Light that reaches the hair's vertices (N,), and the share that it leaves the skin's (V,)."""
+def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, Array, AnyArray]:
+    """Light that reaches the hair's vertices (N,), and the share that it leaves the skin's (V,); and which triangles (F,)
+    can be seen from anywhere."""
     ctx = gpu.create_context()
     middles = hair.corner_uv[hair.faces].mean(1)
     at = np.clip(middles * [len(strands), -len(strands)] + [0, len(strands)], 0, len(strands) - 1).astype(int)
@@ -142,13 +144,15 @@ def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, A
     every = np.concatenate([head.faces, faces + len(skin)])
     with ctx:
         at_hair = ambient_occlusion(ctx, both, every, hair.vertices, hair.normals)
+        behind = ambient_occlusion(ctx, both, every, hair.vertices, -hair.normals)
         alone = ambient_occlusion(ctx, skin, head.faces, skin, normals)
         below = ambient_occlusion(ctx, both, every, skin, normals)
     ctx.release()
+    shown = (np.maximum(at_hair, behind) > _HIDDEN)[hair.corner_vertex[hair.faces]].any(1)
     near = cKDTree(hair.vertices).query(hair.vertices, k=32)[1]  # no single card is darker than its neighbours
     at_hair = at_hair[near].mean(1)
     left = np.clip((below + 0.05) / (alone + 0.05), 0, 1)
-    return at_hair, np.asarray(1 - _SKIN_DIMMED * (1 - left), np.float32)
+    return at_hair, np.asarray(1 - _SKIN_DIMMED * (1 - left), np.float32), shown
 
 
 def _strands(folder: Path) -> Picture:
