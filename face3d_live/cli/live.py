@@ -22,7 +22,16 @@ from face3d_live.cli.network_options import (
     Token,
     TokenFile,
 )
-from face3d_live.cli.options import CALIBRATION_HELP, AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.options import (
+    CALIBRATION_HELP,
+    AnyDevice,
+    AnyHair,
+    AnyHairColour,
+    AnyPrecision,
+    Device,
+    Precision,
+    hair_of,
+)
 from face3d_live.cli.regressor import Regressor, prepared
 
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
@@ -57,6 +66,8 @@ def live(
     precision: AnyPrecision = Precision.auto,
     limit: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=LIMIT_HELP)] = None,
     regressor: Regressor = "own",
+    hair: AnyHair = None,
+    hair_colour: AnyHairColour = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -88,5 +99,6 @@ def live(
         limits=limit or (),
         log_format=log_format.value,
         regressor=prepared(regressor),
+        hair=hair_of(hair, hair_colour),
     )
     raise typer.Exit(status)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from face3d_live.cli.options import AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.options import AnyDevice, AnyHair, AnyHairColour, AnyPrecision, Device, Precision, hair_of
 from face3d_live.cli.regressor import Regressor, prepared
 
 FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
@@ -74,14 +74,17 @@ def reconstruct(
     topology: Annotated[
         Topology, typer.Option(help="bfm: mesh.obj is the Basel Face Model's mesh (deep3d alone)")
     ] = Topology.own,
+    hair: AnyHair = None,
+    hair_colour: AnyHairColour = None,
 ) -> None:
     """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
     from face3d_live.reconstruct import Options, RunsOn, face_choice, reconstruct_person, reconstruct_photos
     from face3d_live.reconstruct.own_topology import check_topology
 
     options = Options(
-        mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen, topology.value
-    )
+        mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen, topology.value,
+        hair_of(hair, hair_colour),
+    )  # fmt: skip
     check_topology(options, regressor == "own")
     runs_on = RunsOn(device.value, precision.value, prepared(regressor))
     if fuse:
@@ -102,11 +105,15 @@ def render(
     mode: Annotated[RenderMode, typer.Option(help="textured, grey geometry, or coloured wires")] = RenderMode.avatar,
     texture: Annotated[Path | None, typer.Option(help="texture.png; by default the one beside the file")] = None,
     size: Annotated[int, typer.Option(min=64, max=4096, help="side in pixels")] = 768,
+    hair: AnyHair = None,
+    hair_colour: AnyHairColour = None,
 ) -> None:
     """Draw a reconstructed head again: another expression, another side."""
+    from dataclasses import replace
     from math import radians
 
     from face3d_live.reconstruct.rerender import Shot, render_params
 
     shot = Shot(expression or (), expression_from, radians(yaw), radians(pitch), frontal, mode.value, size)
+    shot = replace(shot, hair=hair_of(hair, hair_colour))
     print(render_params(params, out, shot, texture))

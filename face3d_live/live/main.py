@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from face3d_live.errors import Face3DError
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live import logs
 from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.live.http.app import create_app
@@ -56,6 +57,7 @@ def run(
     limits: Sequence[str] = (),
     log_format: logs.Format = "text",
     regressor: str = OWN,
+    hair: Hair = AS_SEEN,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logs.configure(log_format, verbose)
@@ -88,6 +90,7 @@ def run(
         calibration=person.calibration if person is not None else None,
         playback=playback,
         avatar=shown,
+        hair=hair,
         limits=bounds,
     )
     with network.listener:

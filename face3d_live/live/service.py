@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from face3d_live.errors import AssetError, LimitError
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.access import Access
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline

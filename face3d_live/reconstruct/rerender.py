@@ -14,6 +14,7 @@ from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_from
 from face3d_live.export.png import png_bytes
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.photo import read_texture
 from face3d_live.render.view import Mode, View
@@ -23,7 +24,8 @@ from face3d_live.render.view import Mode, View
 class Shot:
     """How a head is drawn. expression: "NAME=VALUE" each, put over the file's own; expression_from: another
     params.npz whose expression replaces it first; yaw, pitch: radians, see `View`; facing: the photo's pose is taken
-    out, so that yaw and pitch begin at the front; size: side in pixels."""
+    out, so that yaw and pitch begin at the front; size: side in pixels. hair: in place
+    of the texture's, or without one the file's."""
 
     expression: Sequence[str] = ()
     expression_from: Path | None = None
@@ -32,6 +34,7 @@ class Shot:
     facing: bool = False
     mode: Mode = "avatar"
     size: int = 768
+    hair: Hair = AS_SEEN
 
 
 def render_params(params: Path, out: Path, shot: Shot, texture: Path | None = None) -> str:
@@ -52,7 +55,8 @@ def render_params(params: Path, out: Path, shot: Shot, texture: Path | None = No
     try:
         if skin is not None:
             renderer.set_texture(skin)
-        picture = renderer.render(codes, known.camera, view=View(shot.yaw, shot.pitch), mode=shot.mode)
+        view, hair = View(shot.yaw, shot.pitch), shot.hair if skin is not None else shot.hair.over(known.hair)
+        picture = renderer.render(codes, known.camera, view=view, mode=shot.mode, hair=hair)
     finally:
         renderer.close()
     _write(out, png_bytes(picture if shot.mode == "geometry" else np.ascontiguousarray(picture[..., :3])))

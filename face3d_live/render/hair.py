@@ -53,7 +53,9 @@ def look_in(image: Picture, uv: AnyArray, drawn: Features) -> HairLook:  # (S, S
         said = max(STYLE_OF, key=lambda code: int(counts[code]))
         if counts[said] > _SAID * len(found):
             colour = to_linear(np.median(found[found[:, 3] == said, :3], axis=0) / 255)
-            return HairLook(DARK_BROWN if STYLE_OF[said] == "bald" else np.maximum(colour, 1e-3), STYLE_OF[said], forehead)
+            return HairLook(
+                DARK_BROWN if STYLE_OF[said] == "bald" else np.maximum(colour, 1e-3), STYLE_OF[said], forehead
+            )
     return HairLook(_guess(_median(image, uv[scalp & (drawn.rest[:, 2] > -0.03)]), cheeks), "short", forehead)
 
 

@@ -135,7 +135,9 @@ class HairMeshes:
 def _groups(hair: HairMesh) -> dict[str, NDArray[np.int32]]:
     """The triangles that have something for each pass, in the order of depth from each direction: what is hidden is not
     shaded, and edges are blended from behind."""
-    share = np.array([(a, b, _SAMPLES - a - b) for a in range(_SAMPLES + 1) for b in range(_SAMPLES + 1 - a)]) / _SAMPLES
+    share = (
+        np.array([(a, b, _SAMPLES - a - b) for a in range(_SAMPLES + 1) for b in range(_SAMPLES + 1 - a)]) / _SAMPLES
+    )
     uv = np.einsum("sk,fkc->fsc", share, hair.uv[hair.faces])
     alpha = texels_at(hair.strands, uv.reshape(-1, 2))[:, 3].reshape(uv.shape[:2]) / 255
     solid, edges = (alpha >= _SOLID[0]).any(1), ((alpha > _EDGES[0]) & (alpha < _EDGES[1])).any(1)

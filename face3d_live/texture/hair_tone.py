@@ -19,6 +19,7 @@ from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.texture.hair_style import hair_style
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
@@ -30,7 +31,7 @@ _FRONT = -0.06  # metres: what lies farther back is mostly hidden
 _LEAST = 60  # texels
 _AS_BRIGHT, _SAME_HUE = 0.45, 0.18  # log differences up to which a pixel looks like skin
 _SHINES, _SHINING_BRIGHT, _SHINING_HUE = 0.1, 1.0, 0.33  # from so much brighter on, up to these
-_HIGH, _BALD_SHARE = 0.6, 0.62  # bald: so much of the upper part of the scalp looks like skin
+_SURE = 0.15  # share of the scalp that must look unlike skin; else what is most unlike it is taken
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
 UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
@@ -46,28 +47,36 @@ class HairTone:
 
 
 def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> HairTone | None:
-    """What a picture (H, W, 3) shows above the hairline; None where too little of that is seen.
+    """What hair a picture (H, W, 3) shows, its style by `hair_style`; None where too little is seen above the hairline.
 
-    Bald is who shows skin there: what has the brightness and hue of this person's cheeks and forehead.
+    The colour is that of what grows there and has not the brightness and hue of this person's cheeks and forehead.
     """
     texels = texels_of(head, _SIZE)
     view = project_texels(codes, camera, head, texels)
     rest = _rest(head, texels)
     above = above_hairline(head, rest)
-    scalp = (above > _ABOVE) & (above < _BELOW) & (rest[:, 2] > _FRONT) & (view.weight > 0.01)
     skin = (share_of(head, texels, ("forehead", "cheeks")) > 0.9) & (above < -_ABOVE) & (view.weight > 0.3)
+    seen = (rest[:, 2] > _FRONT) & (view.weight > 0.01)
+    scalp = (above > _ABOVE) & (above < _BELOW) & seen
     if scalp.sum() < _LEAST or skin.sum() < _LEAST:
         return None
+    style = hair_style(frame_rgb, codes, camera, head)
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) + np.float32(1e-3)
-    found, own = colour[scalp], np.median(colour[skin], 0)
+    own = np.median(colour[skin], 0)
+    if style == "bald":
+        return HairTone(np.asarray(to_srgb(own), np.float32), style)
+    if style == "receding":
+        wreath = (above_hairline(head, rest, receding=True) > 0) & seen
+        scalp = wreath if wreath.sum() >= _LEAST else scalp
+    found = colour[scalp]
     bare, brighter, unlike = _compared(found, own)
-    if bare[above[scalp] >= np.quantile(above[scalp], _HIGH)].mean() > _BALD_SHARE:
-        return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
     # Between hair and forehead, and where a parting runs, pixels show both; and skin may shine.
-    hair = ~bare & ((brighter > 0) == (np.median(brighter[~bare]) > 0))
+    hair = ~bare & ((brighter > 0) == (np.median(brighter[~bare]) > 0)) if (~bare).any() else bare
+    if hair.mean() < _SURE:
+        hair = unlike >= np.quantile(unlike, 1 - _SURE)
     pure = hair & (unlike >= np.median(unlike[hair]))
     light = np.clip(shade(codes.light, view.normals[scalp][pure]), *_LIT)
-    return HairTone(np.asarray(to_srgb(np.median(found[pure] / light, 0)), np.float32))
+    return HairTone(np.asarray(to_srgb(np.median(found[pure] / light, 0)), np.float32), style)
 
 
 def together(tones: Sequence[HairTone | None]) -> HairTone | None:

@@ -38,7 +38,9 @@ def curls(head: Head, height: float) -> tuple[PlacedHair, Picture]:
         shells.append(faces + number * len(rest))
     normals = np.tile(away, (len(SHELLS), 1)).astype(np.float32)
     places, every = np.concatenate(vertices).astype(np.float32), np.concatenate(shells).astype(np.int32)
-    return PlacedHair(places, normals, np.arange(len(places)), np.concatenate(corner_uv).astype(np.float32), every), _picture()
+    return PlacedHair(
+        places, normals, np.arange(len(places)), np.concatenate(corner_uv).astype(np.float32), every
+    ), _picture()
 
 
 def _around(away: AnyArray) -> AnyArray:  # (N, 3) unit -> (N, 2) 0..1

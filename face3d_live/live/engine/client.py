@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 
 from face3d_live.errors import AssetError
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.connection import Death, EngineLink, State
 from face3d_live.live.engine.pipeline import CalibrationResult, Pipeline
@@ -132,7 +133,9 @@ class EngineClient:
     def attach(self, name: str, listener: Listener) -> EngineSession:
         """Begin a session. Raises OSError when no memory or descriptor is left."""
         number = next(self._numbers)
-        session = EngineSession(self._link, name, listener, self._on_close, self.calibration, self.avatar, number, self.hair)
+        session = EngineSession(
+            self._link, name, listener, self._on_close, self.calibration, self.avatar, number, self.hair
+        )
         with self._link.lock:
             self._sessions[name] = session
             session.open()

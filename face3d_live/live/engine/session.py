@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from face3d_live.codes import HeadCodes
-from face3d_live.live.engine import messages as m
 from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.connection import EngineLink
 from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, CalibrationResult, Result, ViewRequest
