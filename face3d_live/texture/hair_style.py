@@ -30,8 +30,10 @@ _CHIN, _TO_CHIN = 152, 0.105
 #: Cells of the grid.
 COLUMNS, ROWS = 12, 13
 FEATURES = 5 * COLUMNS * ROWS
-#: Of the plane: nose and cheeks, whose median is the skin's colour.
+#: Of the plane, rows and columns: nose and cheeks, whose median is the skin's colour.
 _SKIN = slice(42, 56), slice(28, 44)
+#: The upper corners, where the background is.
+CORNERS = (slice(0, 14), slice(0, 9)), (slice(0, 14), slice(WIDTH - 9, WIDTH))
 #: OpenCV's Lab, in which differences count as one; and how many of these at most.
 _UNIT, _MOST = np.array([40, 12, 12], np.float32), 2.5
 _VARIES = 6.0
@@ -82,11 +84,6 @@ class HairStyleClassifier:
 def classifier() -> HairStyleClassifier:
     """The one that ships, read once."""
     return HairStyleClassifier.load()
-
-
-def hair_style(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> str:
-    """The style that a picture (H, W, 3) shows. Raises AssetError as `HairStyleClassifier.load`."""
-    return classifier().style(grid_of(surroundings(frame_rgb, codes, camera, head)))
 
 
 def surroundings(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> Picture:  # -> (HEIGHT, WIDTH, 3)

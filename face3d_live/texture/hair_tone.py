@@ -15,11 +15,11 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.hairstyle import AS_SEEN, ON_SCALP, Hair
 from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
-from face3d_live.texture.hair_style import hair_style
+from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
@@ -29,9 +29,12 @@ _SIZE = 256  # of the table of texels that are looked up
 _ABOVE, _BELOW = 0.012, 0.07  # metres above the hairline between which the scalp is looked at
 _FRONT = -0.06  # metres: what lies farther back is mostly hidden
 _LEAST = 60  # texels
-_AS_BRIGHT, _SAME_HUE = 0.45, 0.18  # log differences up to which a pixel looks like skin
-_SHINES, _SHINING_BRIGHT, _SHINING_HUE = 0.1, 1.0, 0.33  # from so much brighter on, up to these
-_SURE = 0.15  # share of the scalp that must look unlike skin; else what is most unlike it is taken
+_BRIGHTNESS, _HUE = 0.45, 0.15  # log differences from the skin that count the same
+_AS_BEHIND, _MOSTLY_FREE = 0.25, 0.2  # log difference up to which a pixel counts as background; share that must be left
+_TEMPLES = 0.045  # metres from the middle: there hair is left where it recedes
+_WREATH = 0.25  # the same where hair recedes
+_RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
+_PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
 UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
@@ -60,22 +63,30 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     scalp = (above > _ABOVE) & (above < _BELOW) & seen
     if scalp.sum() < _LEAST or skin.sum() < _LEAST:
         return None
-    style = hair_style(frame_rgb, codes, camera, head)
+    plane = surroundings(frame_rgb, codes, camera, head)
+    style = classifier().style(grid_of(plane))
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) + np.float32(1e-3)
     own = np.median(colour[skin], 0)
     if style == "bald":
         return HairTone(np.asarray(to_srgb(own), np.float32), style)
     if style == "receding":
-        wreath = (above_hairline(head, rest, receding=True) > 0) & seen
-        scalp = wreath if wreath.sum() >= _LEAST else scalp
-    found = colour[scalp]
-    bare, brighter, unlike = _compared(found, own)
-    # Between hair and forehead, and where a parting runs, pixels show both; and skin may shine.
-    hair = ~bare & ((brighter > 0) == (np.median(brighter[~bare]) > 0)) if (~bare).any() else bare
-    if hair.mean() < _SURE:
-        hair = unlike >= np.quantile(unlike, 1 - _SURE)
-    pure = hair & (unlike >= np.median(unlike[hair]))
-    light = np.clip(shade(codes.light, view.normals[scalp][pure]), *_LIT)
+        scalp &= np.abs(rest[:, 0]) > _TEMPLES
+    if scalp.sum() < _LEAST // 2:
+        return HairTone(np.float32(UNKNOWN), style)
+    # Hair stands off the skull: what is seen a little above it belongs to it, too.
+    middle = camera.project(codes.translation)
+    rise = [camera.project(codes.translation + up * codes.rotation[:, 1]) - middle for up in _RISES[style in ON_SCALP]]
+    pixel = np.concatenate([view.pixel[scalp] + step for step in rise])
+    found = to_linear(sample_pixels(frame_rgb, pixel.astype(np.float32), 1.0)) + np.float32(1e-3)
+    normals = np.tile(view.normals[scalp], (len(rise), 1))
+    front = _before(found, plane)
+    found, normals = found[front], normals[front]
+    unlike, brighter = _unlike(found, own)
+    # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
+    sides = unlike > np.median(unlike)
+    side = (brighter > 0) == (np.median(brighter[sides]) > 0)
+    pure = side & (unlike >= np.quantile(unlike[side], 1 - (_WREATH if style == "receding" else _PURE)))
+    light = np.clip(shade(codes.light, normals[pure]), *_LIT)
     return HairTone(np.asarray(to_srgb(np.median(found[pure] / light, 0)), np.float32), style)
 
 
@@ -159,12 +170,18 @@ def _rest(head: Head, texels: Texels) -> Array:  # (N, 3) on the template
     return texels.at(head.topology(LEVEL).refine(head.template))
 
 
-def _compared(colour: Array, skin: Array) -> tuple[Mask, Array, Array]:  # (N, 3), (3,) linear
-    """(N,) which look like this skin; how much brighter all are, as a logarithm; and how unlike it, 1 = just so."""
+def _before(colour: Array, plane: Picture) -> Mask:  # (N, 3) linear -> (N,)
+    """Which do not look like the background beside the head, unless most of them do."""
+    behind = np.zeros(len(colour), bool)
+    for corner in CORNERS:
+        there = to_linear(np.median(plane[corner].reshape(-1, 3), 0) / 255) + np.float32(1e-3)
+        behind |= np.abs(np.log(colour / there)).max(1) < _AS_BEHIND
+    return ~behind if behind.mean() < 1 - _MOSTLY_FREE else np.ones(len(colour), bool)
+
+
+def _unlike(colour: Array, skin: Array) -> tuple[Array, Array]:  # (N, 3), (3,) linear
+    """(N,) how far colours are from this skin's, in brightness and hue together; and how much brighter, a logarithm."""
     brightness = np.log(colour @ _LUMINANCE / (skin @ _LUMINANCE))
     ratio = np.log(colour / skin)
     hue = np.abs(ratio - ratio.mean(1, keepdims=True)).max(1)
-    # A bare scalp shines: there it is brighter, and whiter.
-    most = np.where(brightness > _SHINES, [[_SHINING_BRIGHT], [_SHINING_HUE]], [[_AS_BRIGHT], [_SAME_HUE]])
-    unlike = np.maximum(np.abs(brightness) / most[0], hue / most[1])
-    return np.asarray(unlike < 1), np.asarray(brightness), np.asarray(unlike)
+    return np.asarray(np.hypot(brightness / _BRIGHTNESS, hue / _HUE), np.float32), np.asarray(brightness, np.float32)
