@@ -8,6 +8,7 @@ import { Devices } from "./devices.js";
 import { $, button, byId } from "./dom.js";
 import { placeOf } from "./follow.js";
 import { Phrase, phrase, write } from "./i18n.js";
+import { HairChoice } from "./hair.js";
 import { Acting, Hotkeys, worthKeeping } from "./hotkeys.js";
 import { Intro } from "./intro.js";
 import { Outputs } from "./outputs.js";
@@ -35,13 +36,13 @@ const ENDINGS = new Set(["no-pictures", "session-quarantined"]);
 
 const notice = new Notice();
 const avatars = new Avatars(notice);
+const hair = new HairChoice();
 const readings = new Readings();
 const intro = new Intro(bars);
 const recording = new Recording(notice);
 const calibration = new Calibration(notice);
 const snapshot = new Snapshot(notice);
-const camera = byId("camera", HTMLVideoElement);
-const avatar = byId("avatar", HTMLVideoElement);
+const camera = byId("camera", HTMLVideoElement), avatar = byId("avatar", HTMLVideoElement);
 const devices = new Devices(() => reopenCamera());
 
 /** @type {Trouble} what the card says before anything went wrong */
@@ -63,10 +64,8 @@ let lastFace = Infinity;
 let greeting;
 /** Whether a message about a frame has come in this connection. */
 let heard = false;
-/** The newest coefficients and their names. @type {number[]} */
-let face = [];
-/** @type {string[]} */
-let names = [];
+/** The newest coefficients and their names. */
+let face = /** @type {number[]} */ ([]), names = /** @type {string[]} */ ([]);
 const acting = new Acting((message) => running?.session.act(message));
 
 /** @param {"idle" | "starting" | "live" | "away"} state */
@@ -220,6 +219,7 @@ function onMessage(session, message) {
     case "hello":
       bars.setNames(names = message.names);
       acting.tell();
+      session.setHair(hair.value, true);
       break;
     case "frame":
       if (!heard) showDevice(session);
@@ -275,6 +275,7 @@ camera.addEventListener("click", (event) => {
   running?.session.follow(...placeOf(camera.getBoundingClientRect(), camera, event, stage.mirrored));
   notice.show(phrase("camera.following"));
 });
+hair.on("change", (value) => running?.session.setHair(value));
 stage.on("view", () => running?.session.setView(stage.view));
 setInterval(() => {
   const connection = running?.session.connection;

@@ -121,6 +121,11 @@ export class Session extends Emitter {
   /** @param {import("./types.js").ActMessage} message what keys do to the face */
   act(message) { this.#control?.send(message); }
 
+  /** @param {import("./types.js").Hair} hair of the own head from now on @param {boolean} [begin] nothing wished: the server's own */
+  setHair(hair, begin = false) {
+    if (!begin || hair.style || hair.colour) this.#control?.send({ type: "hair", ...hair });
+  }
+
   /** Follow the person there. @param {number} x @param {number} y fractions of the camera's picture */
   follow(x, y) { this.#control?.send({ type: "follow", x, y }); }
 

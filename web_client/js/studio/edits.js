@@ -1,10 +1,11 @@
 /** What of the finished head can be changed beside its expression: hair, shape, light, and the pose that the files have. */
 import { Emitter } from "../emitter.js";
 import { make } from "../elements.js";
+import { styleList } from "../hair.js";
 import { phrase } from "../i18n.js";
 
 /**
- * @typedef {{hair: string | null, shape: number[], light: number}} Edit hair: "#rrggbb", "none", or null: as in the photo
+ * @typedef {{hair: string | null, hair_style: string | null, shape: number[], light: number}} Edit hair: "#rrggbb", "none", or null: as in the photo; so is hair_style null
  * @typedef {Edit & {expression: Record<string, number>, pose: [yaw: number, pitch: number] | null}} WholeEdit
  */
 
@@ -15,7 +16,7 @@ const UNKNOWN = "#3a2c22";
 /** Tells of every change by `change`. @extends {Emitter<{change: undefined}>} */
 export class Edits extends Emitter {
   #colour = make("input", { type: "color", id: "hair", value: UNKNOWN, ariaLabel: phrase("edit.hair"), oninput: () => this.#chosen() });
-  #bald = make("input", { type: "checkbox", id: "bald", autocomplete: "off", onchange: () => this.#chosen() });
+  #style = styleList("hair-style", () => this.#styled());
   #back = make("button", { type: "button", className: "quiet small", id: "hair-back", onclick: () => this.#asPhoto() }, phrase("edit.as_photo"));
   #pose = make("input", { type: "checkbox", id: "pose", autocomplete: "off" });
   #light = this.#slider("light", 0.2, 2, 1);
@@ -34,7 +35,7 @@ export class Edits extends Emitter {
     });
     root.append(
       make("div", { className: "edit-row hair" }, make("span", {}, phrase("edit.hair")), this.#colour,
-        make("label", { className: "switch" }, this.#bald, make("span", {}, phrase("edit.bald"))), this.#back),
+        this.#style, this.#back),
       make("details", { className: "more" }, make("summary", {}, phrase("edit.more")),
         make("label", { className: "edit-row" }, make("span", {}, phrase("edit.light")), this.#light), ...rows,
         make("label", { className: "switch" }, this.#pose, make("span", {}, phrase("edit.pose"))),
@@ -44,7 +45,7 @@ export class Edits extends Emitter {
   /** @returns {Edit} */
   get values() {
     const shape = this.#shape.map((input) => Number(input.value));
-    return { hair: this.#hair, shape: shape.some(Boolean) ? shape : [], light: Number(this.#light.value) };
+    return { hair: this.#hair, hair_style: this.#style.value || null, shape: shape.some(Boolean) ? shape : [], light: Number(this.#light.value) };
   }
 
   /** Whether the files are to have the pose of the view. @returns {boolean} */
@@ -56,16 +57,23 @@ export class Edits extends Emitter {
     this.#pose.checked = Boolean(edited.pose);
     this.#light.value = String(edited.light ?? 1);
     for (const [i, input] of this.#shape.entries()) input.value = String(edited.shape?.[i] ?? 0);
-    this.#show(edited.hair ?? null);
+    this.#style.value = edited.hair_style ?? (edited.hair === "none" ? "bald" : "");
+    this.#show(edited.hair === "none" ? null : edited.hair ?? null);
   }
 
   #asPhoto() {
+    this.#style.value = "";
     this.#show(null);
     this.emit("change", undefined);
   }
 
   #chosen() {
-    this.#show(this.#bald.checked ? "none" : this.#colour.value);
+    this.#show(this.#colour.value);
+    this.emit("change", undefined);
+  }
+
+  #styled() {
+    this.#show(this.#hair);
     this.emit("change", undefined);
   }
 
@@ -73,10 +81,9 @@ export class Edits extends Emitter {
   #show(hair) {
     this.#hair = hair;
     const seen = hair ?? this.#photo;
-    this.#bald.checked = seen === "none";
     if (seen?.startsWith("#")) this.#colour.value = seen;
-    this.#colour.disabled = this.#bald.checked;
-    this.#back.disabled = hair === null;
+    this.#colour.disabled = this.#style.value === "bald";
+    this.#back.disabled = hair === null && !this.#style.value;
     for (const input of [this.#light, ...this.#shape]) filled(input);
   }
 
