@@ -14,6 +14,7 @@ in vec3 rest;  // the same vertex of the unmoved template: where drawn features 
 in vec4 trait; // ambient occlusion (1 = open) 0..1; lips 0..1; depth, see below; metres from the neck's end
 in float wreath_edge; // metres inside the edge of receding hair
 in float hair_open; // how much light the hair style leaves the skin, 0..1
+in vec2 tooth; // along the arch in teeth, and from the edge to the gum; below 0 off the teeth
 in float part; // number of the part: 0 skin, 1 eyes, 2 teeth, 3 tongue, 4 mouth interior
 
 out vec3 eye_normal;
@@ -27,6 +28,7 @@ out float lips;
 out float depth; // metres: of skin inside the hairline (negative outside), of the mouth's lining behind the lips
 out float alpha;
 out float wreath;
+out vec2 tooth_at;
 out float shaded;
 flat out int part_number;
 
@@ -44,6 +46,7 @@ void main() {
     rest_normal = unit;
     wreath = wreath_edge;
     shaded = hair_open;
+    tooth_at = tooth;
     lips = trait.y;
     depth = trait.z;
     alpha = smoothstep(0.0, 0.03, trait.w);

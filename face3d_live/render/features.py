@@ -25,6 +25,8 @@ _HAIR_REACH = 0.013
 #: Occlusion is measured with closed lips: there it is reduced by this share, as they part.
 _LIPS_OPEN = 0.3
 
+#: Rows of the teeth's mesh: height from the edge as a share of the crown; the two uppermost are gum.
+_HEIGHTS, _ROOTS = (1.65, 1.06, 0.94, 0.45, 0.0, 0.9), 2
 #: Behind the lips the mouth's lining becomes as dark as the mouth within this distance, metres.
 _LIP_TO_MOUTH = 0.010
 #: The lips' colour fades in over this width, metres.
@@ -43,6 +45,7 @@ class Features:
     part: NDArray[np.uint8]  # (U,)
     trait: Array  # (U, 4) ambient occlusion; lips; metres inside the hairline or behind the lips; metres above the neck
     wreath: Array  # (U,) metres inside the edge of receding hair
+    tooth: Array  # (U, 2) along the arch in teeth; height from the edge 0 to the gum 1; -1 off the teeth
     lash: Array  # (U,) 1 on the upper lid's margin
     groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth -> (F, 3)
     poles: NDArray[np.int64]  # (2,) GPU vertices where the left and the right eyeball look ahead
@@ -76,6 +79,7 @@ def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Feat
         mesh.part[split],
         trait[split],
         above_hairline(head, rest, receding=True)[split],
+        teeth(head, mesh)[split],
         lashes(head, mesh, rest)[split],
         materials(mesh, hair),
         np.array([_pole(mesh, rest, centre) for centre in head.eye_centers]),
@@ -89,6 +93,20 @@ def materials(mesh: MeshTopology, hair: AnyArray) -> dict[str, NDArray[np.int32]
     hairy = (part == 0) & (hair[mesh.faces].max(1) > -_HAIR_REACH)
     chosen = {"skin": (part == 0) & ~hairy, "hair": hairy, "eye": part == 1, "mouth": part > 1}
     return {name: mesh.face_uv[rows] for name, rows in chosen.items()}
+
+
+def teeth(head: Head, mesh: MeshTopology) -> Array:  # -> (V_level, 2)
+    """Where on which tooth each vertex lies: see `Features`.
+
+    The head's last vertices are two arches of columns across the teeth: three a tooth, the first between two of them,
+    of rows over gum, crown and edge, the last of which is the back.
+    """
+    low = np.full((head.n_vertices, 2), -1, np.float32)
+    columns = (len(low) - int(np.flatnonzero(head.part == 2)[0]) + _ROOTS) // (2 * len(_HEIGHTS))
+    number = np.repeat(np.arange(columns) / 3, len(_HEIGHTS))
+    one = np.stack([number, np.tile(_HEIGHTS, columns)], 1)
+    low[-2 * len(one) :] = np.concatenate([one, one])
+    return np.asarray(mesh.refine(low), np.float32)
 
 
 def _pole(mesh: MeshTopology, rest: AnyArray, centre: AnyArray) -> int:

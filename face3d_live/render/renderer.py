@@ -98,6 +98,7 @@ class Renderer:
             "trait": self._drawn.trait,
             "part": self._drawn.part,
             "wreath_edge": self._drawn.wreath,
+            "tooth": self._drawn.tooth,
         }
         self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving | {"hair_open": 1})
         self._hair, self._shading = HairMeshes(ctx, head, mesh), ""
