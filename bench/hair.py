@@ -1,8 +1,8 @@
 """How near the hair of a head is to its photo's: python bench/hair.py DATA [--count 60].
 
-Held-out portraits of the data folder become textures; each is drawn over its photo, at its pose and in its light, and the
-medians of both pictures are compared where the render has hair: CIE Delta E 2000, by tone of the skin. Caps and scarves
-are left out (`face3d_live/train/hair_labels.txt`), and who is drawn bald. Needs scikit-image.
+Held-out portraits of the data folder become textures; each is drawn over its photo, at its pose and in its light, and
+the medians of both pictures are compared where the render has hair: CIE Delta E 2000, by tone of the skin. Left out are
+caps and scarves (`face3d_live/train/hair_labels.txt`), and who is drawn bald. Needs scikit-image.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 
 #: Every style that can be drawn, the barest first.
 STYLES = (
-    "bald", "receding", "buzz", "short", "swept_back", "side_parting", "fringe", "curls", "afro", "bob", "medium", "long",
-    "ponytail", "braid",
+    "bald", "receding", "buzz", "short", "swept_back", "side_parting", "fringe", "curls", "afro", "bob", "medium",
+    "long", "ponytail", "braid",
 )  # fmt: skip
 #: Those without a mesh of their own: the renderer draws them on the scalp.
 ON_SCALP = ("bald", "receding", "buzz")
@@ -35,7 +35,10 @@ class Hair:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Hair:
-        """`{"hair","hair_style"}`, both optional: a colour, "none" for bald, or null; a style or null. Raises ValueError."""
+        """`{"hair","hair_style"}`, both optional: a colour, "none" for bald, or null; a style or null.
+
+        Raises ValueError.
+        """
         colour, style = message.get("hair"), message.get("hair_style")
         if colour == "none":
             colour, style = None, style or "bald"

@@ -25,7 +25,8 @@ class HairMesh:
     vertices: (N, 3), split at texture seams. near: (N, K) low-level vertices of the head that carry each, with
     weight: (N, K) that sum to 1. uv: (N, 2), v up. faces: (F, 3), visible from both sides. normal, along: (N, 3) unit,
     outwards and along the strands (either way). open: (N,) ambient occlusion, 1 = open. skin_open: (V,) how much light
-    the style leaves the head's low-level vertices. strands: (S, S, 4) uint8, brightness three times, alpha; row 0 = v 1.
+    the style leaves the head's low-level vertices. strands: (S, S, 4) uint8, brightness three times, alpha; row 0 is
+    v = 1.
     """
 
     vertices: Array

@@ -31,8 +31,8 @@ _TEMPLE, _SLANT = 0.55, 110.0
 
 
 def above_hairline(head: Head, rest: AnyArray, receding: bool = False) -> Array:  # (U, 3) -> (U,)
-    """Height in metres above the hairline, negative below it, of places on the template. receding: of the wreath of hair
-    that is left around a bald front and crown, the distance from its edge.
+    """Height in metres above the hairline, negative below it, of places on the template. receding: the distance from
+    the edge of the wreath of hair that is left around a bald front and crown.
     """
     chin, top = float(head.points(head.template)[_CHIN, 1]), float(head.template[:, 1].max())
     around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))

@@ -60,7 +60,8 @@ class Settings:
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
-    calibration, avatar, hair: what new sessions begin with. calibration is a `CalibrationResult.state`. limits: see there.
+    calibration, avatar, hair: what new sessions begin with. calibration is a `CalibrationResult.state`.
+    limits: see there.
     """
 
     pipeline: Callable[[], Pipeline]

@@ -26,7 +26,8 @@ _BRIGHTEST = 0.35
 
 @dataclass(frozen=True)
 class HairLook:
-    """colour: (3,) linear. style: of `hairstyle.STYLES`. skin: (3,) linear, of a scalp that the texture does not show."""
+    """colour: (3,) linear. style: of `hairstyle.STYLES`. skin: (3,) linear, of a scalp that the texture does not show.
+    """
 
     colour: Array
     style: str = "short"

@@ -33,8 +33,8 @@ _RISE = 0.015
 
 @dataclass(frozen=True)
 class Scalp:
-    """What the scalp's shader draws under a style. volume: metres that the skin is lifted by; amount: 0 bald .. 1; edge:
-    metres over which the hair begins; recede: 1 for a bald front and crown."""
+    """What the scalp's shader draws under a style. volume: metres that the skin is lifted by; amount: 0 bald .. 1;
+    edge: metres over which the hair begins; recede: 1 for a bald front and crown."""
 
     volume: float = -0.004  # out of the way of the strands
     amount: float = 1.0
@@ -133,7 +133,7 @@ class HairMeshes:
 
 
 def _groups(hair: HairMesh) -> dict[str, NDArray[np.int32]]:
-    """The triangles that have something for each pass, in the order of depth from each direction: what is hidden is not
+    """The triangles that have something for each pass, by depth from each direction: what is hidden is not
     shaded, and edges are blended from behind."""
     share = (
         np.array([(a, b, _SAMPLES - a - b) for a in range(_SAMPLES + 1) for b in range(_SAMPLES + 1 - a)]) / _SAMPLES

@@ -18,8 +18,9 @@ from face3d_live.render.ambient_occlusion import ambient_occlusion
 from face3d_live.render.antialias import antialias
 from face3d_live.render.eyes import EyeLook, EyePlaces
 from face3d_live.render.hair import HairLook
-from face3d_live.render.hair_mesh import HairMeshes, scalp_of
+from face3d_live.render.hair_mesh import HairMeshes
 from face3d_live.render.paint import paint
+from face3d_live.render.uniforms import faces_viewer, lamp, placing, scalp, unit
 from face3d_live.render.view import (
     Background,
     Mode,
@@ -198,7 +199,7 @@ class Renderer:
             ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
             ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
             if mode == "wireframe":
-                self._draw_wires(vertices, _placing(pose, light))
+                self._draw_wires(vertices, placing(pose, light))
             else:
                 self._draw_solid(vertices, pose, light, mode, texture, hair)
             picture = self._target.read()
@@ -230,7 +231,7 @@ class Renderer:
     ) -> None:
         """Skin, hair, eyes and mouth; or all of them in clay."""
         normals = self._move(vertices)
-        uniforms = _placing(pose, light) | self._drawn.uniforms
+        uniforms = placing(pose, light) | self._drawn.uniforms
         if mode == "geometry":
             self._shade("bald")
             self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
@@ -238,13 +239,13 @@ class Renderer:
         albedo = self._textures[texture]
         look = albedo.hair if wish is None else albedo.hair.wished(wish)
         self._shade(look.style)
-        uniforms |= _lamp(light) | _scalp(look, albedo.hair.style)
+        uniforms |= lamp(light) | scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
-        uniforms["gaze"] = _unit(normals[self._drawn.poles]) @ pose.rotation.T
+        uniforms["gaze"] = unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
         self._hair.draw_solid(look.style, vertices, pose, uniforms)
         albedo.table.use(0)
-        for material in _MATERIALS if _faces_viewer(pose) else _MATERIALS[:2]:
+        for material in _MATERIALS if faces_viewer(pose) else _MATERIALS[:2]:
             program = "under" if material == "hair" and look.style not in ON_SCALP else material
             self._draw(program, (material,), uniforms)
         self._draw_lashes(vertices, uniforms)
@@ -296,46 +297,6 @@ class Renderer:
         self._wires.write("normal", self._low.normals(vertices)[self._corner_vertex])
         gpu.set_uniforms(self._programs["wires"], uniforms)
         self._wires.draw(self._programs["wires"], "all")
-
-
-def _placing(pose: Pose, light: AnyArray) -> dict[str, object]:
-    """Uniforms of camera, pose and light; matrices go columns first."""
-    return {
-        "projection": pose.camera.gl_projection().T,
-        "rotation": np.asarray(pose.rotation, np.float32).T,
-        "translation": np.asarray(pose.translation, np.float32),
-        "light": np.asarray(light, np.float32),
-    }
-
-
-def _lamp(light: AnyArray) -> dict[str, object]:  # (27,)
-    """A directional key light for highlights: the strongest direction of the harmonics, and its colour."""
-    bands = np.asarray(light, np.float32).reshape(9, 3)
-    towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
-    return {"key": _unit(towards), "key_colour": np.linalg.norm(bands[1:4], axis=0)}
-
-
-def _scalp(look: HairLook, painted: str) -> dict[str, object]:
-    """Uniforms of the scalp. painted: the style that the texture's scalp has the colour for."""
-    scalp = scalp_of(look.style)
-    bare = painted != "bald" and look.style in ON_SCALP and look.skin is not None
-    return {
-        "hair_colour": look.colour,
-        "hair_volume": scalp.volume,
-        "hair_amount": scalp.amount,
-        "hair_edge": scalp.edge,
-        "hair_recede": scalp.recede,
-        "bare_skin": (*map(float, look.skin), 1.0) if bare and look.skin is not None else (0.0, 0.0, 0.0, 0.0),
-    }
-
-
-def _faces_viewer(pose: Pose) -> bool:
-    """Whether eyes and mouth can be seen: from behind they would show through the neck's fading end."""
-    return float(pose.rotation[:, 2] @ pose.translation) < 0
-
-
-def _unit(v: AnyArray) -> Array:  # (..., 3)
-    return np.asarray((v / (np.linalg.norm(v, axis=-1, keepdims=True) + 1e-9)).astype(np.float32))
 
 
 def _default_skin() -> Picture:

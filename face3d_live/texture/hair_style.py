@@ -1,8 +1,8 @@
 """Which hair style a picture shows: a linear classifier of what surrounds the face.
 
-The picture is brought to a plane through the head that faces the camera, upright and in the head's own measure. A coarse
-grid of it, its colours against the skin's and how much they vary, goes to the classifier of `models/hair_style.npz`,
-which `train.hair_style` makes. On portraits that were not trained on, docs/hair.md has what it takes for what.
+The picture is brought to a plane through the head that faces the camera, upright and in the head's own measure. A
+coarse grid of it, its colours against the skin's and how much they vary, goes to the classifier of
+`models/hair_style.npz`, which `train.hair_style` makes. docs/hair.md has what it takes portraits for.
 """
 
 from __future__ import annotations

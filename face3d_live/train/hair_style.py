@@ -1,7 +1,7 @@
 """Train models/hair_style.npz: `python -m face3d_live.train.hair_style DATA [--out FILE]`. Needs the extra `train`.
 
-DATA: the folder of portraits. What hair they show was said by eye, in `hair_labels.txt`: a name and a style a line. Those
-of people that are held out are not trained on; what the classifier takes them for is printed as a table.
+DATA: the folder of portraits. What hair they show was said by eye, in `hair_labels.txt`: a name and a style a line.
+Those of people that are held out are not trained on; what the classifier takes them for is printed as a table.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def labels() -> dict[str, str]:
 
 
 def portraits(data: Path) -> tuple[list[tuple[Picture, str]], list[tuple[Picture, str]]]:
-    """(the plane, its style) of the portraits to train on, and of those held out. Faces that are not found are left out."""
+    """(the plane, its style) of the portraits to train on, and of those held out; without faces that are not found."""
     from face3d_live.reconstruct import Reconstructor, read_photo
 
     said, maker = labels(), Reconstructor("cpu")

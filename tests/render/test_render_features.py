@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from face3d_live.codes import INDEX
-from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
+from face3d_live.hairstyle import Hair
+from face3d_live.head.hairline import ALPHA_OF
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, LIPS_OUTER
 from face3d_live.render import features, gpu, hair, lashes
@@ -143,12 +144,14 @@ def test_hair_takes_the_colour_of_the_scalp(head: Head, drawn: features.Features
     for middle in middles:
         cv2.circle(blond, middle, 3, (150, 110, 60, 0), -1)  # never seen
     np.testing.assert_array_equal(hair.look_in(blond, uv, drawn).colour, hair.DARK_BROWN)
-    for alpha, amount in ((HAIR_ALPHA, 1.0), (BALD_ALPHA, 0.0)):  # as our own textures say it
+    for style, alpha in ALPHA_OF.items():  # as our own textures say it
         for middle in middles:
             cv2.circle(blond, middle, 3, (230, 230, 230, alpha), -1)
         look = hair.look_in(blond, uv, drawn)
-        assert look.amount == amount
-        assert (look.colour > 0.7).all() == bool(amount)
+        assert look.style == style
+        assert (look.colour > 0.7).all() == (style != "bald")
+    grey = look.wished(Hair("afro", "#808080"))
+    assert grey.style == "afro" and np.allclose(grey.colour, (128 / 255) ** 2.2, atol=1e-3)
 
 
 def test_eyes_take_the_colours_of_the_eyeballs(head: Head) -> None:

@@ -7,7 +7,8 @@ from texture_support import BACKGROUND, mottled, picture_of, posed
 from face3d_live.camera import Camera
 from face3d_live.codes import N_TEXTURE
 from face3d_live.errors import AssetError
-from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
+from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.head.hairline import ALPHA_OF, is_hair
 from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
 from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
@@ -16,7 +17,7 @@ from face3d_live.texture.build.lift import Lifter, portraits
 from face3d_live.texture.complete import blend, complete, pull_push
 from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
-from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
+from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, painted_hair, recolour_hair, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import texture_from_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of
@@ -310,19 +311,33 @@ def test_the_hairs_colour_is_read_from_the_photo_and_painted(head, colour):
     texels, camera, codes = texels_of(head, 512), Camera.webcam(512, 512), posed(distance=0.5)
     shown = with_scalp(head, colour, texels)
     tone = hair_tone(picture_of(head, codes, camera, shown[..., :3]), codes, camera, head)
-    assert not tone.bald
+    assert tone.style != "bald"
     np.testing.assert_allclose(255 * tone.colour, colour, atol=22)
-    assert (shown[..., 3] == HAIR_ALPHA).mean() > 0.1
+    assert (shown[..., 3] == ALPHA_OF["short"]).mean() > 0.1
 
 
-def test_a_scalp_of_skin_is_bald(head):
-    texels, camera, codes = texels_of(head, 512), Camera.webcam(512, 512), posed(distance=0.5)
+def test_a_bald_scalp_is_said_and_not_painted(head):
+    texels = texels_of(head, 512)
     bare = with_scalp(head, None, texels)
-    tone = hair_tone(picture_of(head, codes, camera, bare[..., :3]), codes, camera, head)
-    assert tone.bald
-    painted = paint_scalp(bare, tone, head, texels)
-    assert (painted[..., 3] == BALD_ALPHA).mean() > 0.1
+    painted = paint_scalp(bare, HairTone(np.float32([0.8, 0.6, 0.5]), "bald"), head, texels)
+    assert (painted[..., 3] == ALPHA_OF["bald"]).mean() > 0.1 and not is_hair(painted[..., 3]).any()
     np.testing.assert_array_equal(painted[..., :3], bare[..., :3])
+    assert painted_hair(painted) == Hair("bald") and painted_hair(bare) == AS_SEEN
+
+
+def test_hair_of_a_texture_is_changed(head):
+    brown = with_scalp(head, (60, 40, 30), texels_of(head, 512))
+    assert painted_hair(brown).style == "short" and painted_hair(brown).colour[1:3] in ("3b", "3c", "3d")
+    assert recolour_hair(brown, AS_SEEN, head) is brown
+    red = recolour_hair(brown, Hair("long", "#c03020"), head)
+    assert painted_hair(red).style == "long" and painted_hair(red).colour[1:2] in "bc"
+    bald = recolour_hair(red, Hair("bald"), head)
+    scalp = red[..., 3] == ALPHA_OF["long"]
+    assert painted_hair(bald) == Hair("bald") and np.abs(bald[scalp][:, 0].astype(int) - 192).mean() > 5
+    again = recolour_hair(bald, Hair(None, "#102030"), head)
+    assert painted_hair(again).style == "short", "a colour makes hair grow"
+    wreath = recolour_hair(red, Hair("receding"), head)
+    assert 0 < is_hair(wreath[..., 3]).sum() < 0.8 * scalp.sum() and painted_hair(wreath).style == "receding"
 
 
 def test_a_head_cut_off_above_the_brows_says_nothing_about_its_hair(head):
@@ -333,9 +348,9 @@ def test_a_head_cut_off_above_the_brows_says_nothing_about_its_hair(head):
 
 
 def test_most_pictures_decide_about_hair():
-    dark, bald = HairTone(np.float32([0.1, 0.1, 0.1])), HairTone(np.float32([0.8, 0.6, 0.5]), bald=True)
-    assert together([dark, bald, None, dark]).bald is False
-    assert together([bald, bald, dark]).bald is True
+    dark, bald = HairTone(np.float32([0.1, 0.1, 0.1])), HairTone(np.float32([0.8, 0.6, 0.5]), "bald")
+    assert together([dark, bald, None, dark]).style == "short"
+    assert together([bald, bald, dark]).style == "bald"
 
 
 # --- whole textures ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
-from face3d_live.head.hairline import BALD_ALPHA, HAIR_ALPHA
+from face3d_live.head.hairline import STYLE_OF
 from face3d_live.texture.occlusion import SIZE, occlusion_mask
 from face3d_live.texture.portrait import COMPLETED, OBSERVED, texture_from_photo
 from face3d_live.texture.regions import share_of
@@ -196,4 +196,4 @@ def test_a_covered_forehead_is_filled_with_skin_and_alpha_says_so(head, albedo, 
     assert (made.texture[inner][:, 3] == COMPLETED).mean() > 0.9
     nose = region(head, "nose")
     assert (made.texture[nose][:, 3] == OBSERVED).mean() > 0.7
-    assert set(np.unique(made.texture[..., 3])) <= {0, COMPLETED, OBSERVED, HAIR_ALPHA, BALD_ALPHA}
+    assert set(np.unique(made.texture[..., 3])) <= {0, COMPLETED, OBSERVED, *STYLE_OF}

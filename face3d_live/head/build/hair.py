@@ -1,7 +1,7 @@
 """Build models/hair.npz: `python -m face3d_live.head.build.hair ASSETS [--out FILE]`. Needs the extra `build`.
 
-ASSETS: the folder `hair` of MakeHuman's CC0 assets. Each style is set on the template, bound to the scalp's vertices, and
-gets the light that reaches its strands and the skin below it, and the direction of its strands.
+ASSETS: the folder `hair` of MakeHuman's CC0 assets. Each style is set on the template, bound to the scalp's vertices,
+and gets the light that reaches its strands and the skin below it, and the direction of its strands.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from face3d_live.errors import AssetError
 from face3d_live.head.build.curls import curls
-from face3d_live.head.build.makehuman import PlacedHair, base_mesh, placed
+from face3d_live.head.build.makehuman import PlacedHair, base_mesh, outside, placed
 from face3d_live.head.model import Head
 from face3d_live.paths import MODELS
 from face3d_live.render import gpu
@@ -52,7 +52,9 @@ _SKIN_DIMMED = 0.75  # share of the occlusion that reaches the skin: strands let
 
 def style_arrays(style: str, head: Head, asset: Path, base: AnyArray) -> dict[str, Any]:
     """What the file holds of one style, see `head.hair.HairMesh`."""
-    return _arrays(head, cut(style, placed(asset, base, head, MARGIN)), _strands(asset.parent))
+    hair = cut(style, placed(asset, base, head, MARGIN))
+    hair = replace(hair, vertices=outside(hair.vertices, head, MARGIN))
+    return _arrays(head, hair, _strands(asset.parent))
 
 
 def _arrays(head: Head, found: PlacedHair, strands: Picture) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def _carriers(vertices: Array, head: Head) -> tuple[AnyArray, AnyArray]:
 
 
 def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, Array, AnyArray]:
-    """Light that reaches the hair's vertices (N,), and the share that it leaves the skin's (V,); and which triangles (F,)
+    """Light that reaches the hair's vertices (N,), the share that it leaves the skin's (V,), and which triangles (F,)
     can be seen from anywhere."""
     ctx = gpu.create_context()
     middles = hair.corner_uv[hair.faces].mean(1)

@@ -65,7 +65,7 @@ def placed(path: Path, base: AnyArray, head: Head, margin: float = MARGIN) -> Pl
         raise ValueError(f"{path}: {len(indices)} ties for {len(file_vertices)} vertices")
     at_base = np.einsum("nkc,nk->nc", base[indices], weights) + offsets
     vertices = at_base @ HM08_TO_HEAD[:, :3].T + HM08_TO_HEAD[:, 3]
-    vertices = _outside(vertices, head, np.flatnonzero(head.part == 0), margin)
+    vertices = outside(vertices, head, margin)
     unique, inverse = np.unique(corners.reshape(-1, 2), axis=0, return_inverse=True)
     faces = inverse.reshape(-1, 3).astype(np.int32)
     return PlacedHair(
@@ -77,8 +77,9 @@ def placed(path: Path, base: AnyArray, head: Head, margin: float = MARGIN) -> Pl
     )
 
 
-def _outside(vertices: AnyArray, head: Head, skin: AnyArray, margin: float) -> AnyArray:
-    """Push vertices that lie under the skin to `margin` above it."""
+def outside(vertices: AnyArray, head: Head, margin: float = MARGIN) -> AnyArray:
+    """Vertices (N, 3) with those that lie under the template's skin pushed to `margin` above it."""
+    skin = np.flatnonzero(head.part == 0)
     normals = head.topology("low").normals(head.template)[skin]
     _, near = cKDTree(head.template[skin]).query(vertices)
     height = ((vertices - head.template[skin][near]) * normals[near]).sum(1)

@@ -1,7 +1,7 @@
 """The data channel "control": JSON text between a page and its session. Parsing and a rate limit; no sockets.
 
-Page to server: view, calibrate, follow, act, hair, ping. Server to page: hello, frame, quality, pong, calibrated, notice.
-docs/api.md has them all.
+Page to server: view, calibrate, follow, act, hair, ping. Server to page: hello, frame, quality, pong, calibrated,
+notice. docs/api.md has them all.
 """
 
 from __future__ import annotations

@@ -23,20 +23,22 @@ MOST_SHAPE, LIGHT = 3.0, (0.2, 2.0)
 @dataclass(frozen=True)
 class HeadEdit:
     """expression: coefficients by name that replace the photo's. shape: added to the first components of the photo's,
-    in standard deviations. hair: sRGB "#rrggbb", "none" for a bald head, None as in the photo. hair_style: of
-    `hairstyle.STYLES`, None as in the photo. light: factor of the photo's. pose: yaw and pitch in radians instead of the photo's, see `rotations.from_euler`; None keeps that.
+    in standard deviations. hair: sRGB "#rrggbb", "none" for a bald head, None as in the photo. light: factor of the
+    photo's. pose: yaw and pitch in radians instead of the photo's, see `rotations.from_euler`; None keeps that.
+    hair_style: of `hairstyle.STYLES`, None as in the photo.
     """
 
     expression: Mapping[str, float] = field(default_factory=dict)
     shape: tuple[float, ...] = ()
     hair: str | Literal["none"] | None = None
-    hair_style: str | None = None
     light: float = 1.0
     pose: tuple[float, float] | None = None
+    hair_style: str | None = None
 
     @classmethod
     def fields_of(cls, message: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields in `{"expression","shape","hair","hair_style","light","pose"}`, each optional; numbers are clamped.
+        """The fields in `{"expression","shape","hair","hair_style","light","pose"}`, each optional; numbers are
+        clamped.
 
         Raises ValueError, TypeError or AttributeError for what is none of them.
         """

@@ -19,7 +19,7 @@ from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes
-from face3d_live.head.hairline import HAIR_ALPHA
+from face3d_live.head.hairline import is_hair
 from face3d_live.live.studio import tasks
 from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker import tasks as worker_tasks
@@ -101,9 +101,10 @@ def check_the_edit(made):
     reports = [json.loads(files["report.json"]) for files in (before, after)]
     assert reports[0]["hair"].startswith("#") and reports[1]["edited"] == edit.to_json()
     scalp = read_texture_file(after["texture.png"])
-    assert painted_hair(scalp) is not None and painted_hair(scalp)[-2:] > "c0", "blue"
+    assert painted_hair(scalp).colour is not None and painted_hair(scalp).colour[-2:] > "c0", "blue"
+    assert new.hair == painted_hair(scalp) and old.hair.style == new.hair.style == reports[0]["hair_style"]
     again = read_texture_file(before["texture.png"])
-    face = (again[..., 3] != HAIR_ALPHA) & (scalp[..., 3] != HAIR_ALPHA)
+    face = ~is_hair(again[..., 3]) & ~is_hair(scalp[..., 3])
     assert np.mean(np.abs(again[face].astype(int) - scalp[face]).max(-1) > 8) < 0.1, "the face keeps its skin"
 
 
