@@ -71,11 +71,11 @@ class HairStyleClassifier:
         share = np.exp(score - score.max())
         return np.asarray(share / share.sum(), np.float32)
 
-    def style(self, features: AnyArray) -> str:
-        """The most probable style; bald only from `_BALD` on."""
+    def style(self, features: AnyArray, bare: bool = True) -> str:
+        """The most probable style; bald only from `_BALD` on, and if the scalp looks bare."""
         chances = self.chances(features).copy()
         bald = self.styles.index("bald") if "bald" in self.styles else None
-        if bald is not None and chances[bald] < _BALD:
+        if bald is not None and (chances[bald] < _BALD or not bare):
             chances[bald] = 0
         return self.styles[int(chances.argmax())]
 

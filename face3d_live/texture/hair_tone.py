@@ -34,10 +34,12 @@ _AS_BEHIND, _MOSTLY_FREE = 0.25, 0.2  # log difference up to which a pixel count
 _TEMPLES = 0.045  # metres from the middle: there hair is left where it recedes
 _WREATH = 0.25  # the same where hair recedes
 _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
+_LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
 UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
+_FILLED = 254  # alpha of texels that no photo shows, `portrait.COMPLETED`
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -63,10 +65,10 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     scalp = (above > _ABOVE) & (above < _BELOW) & seen
     if scalp.sum() < _LEAST or skin.sum() < _LEAST:
         return None
-    plane = surroundings(frame_rgb, codes, camera, head)
-    style = classifier().style(grid_of(plane))
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) + np.float32(1e-3)
     own = np.median(colour[skin], 0)
+    plane = surroundings(frame_rgb, codes, camera, head)
+    style = classifier().style(grid_of(plane), bare=float(np.median(_unlike(colour[scalp], own)[0])) < _LIKE_SKIN)
     if style == "bald":
         return HairTone(np.asarray(to_srgb(own), np.float32), style)
     if style == "receding":
@@ -144,6 +146,8 @@ def recolour_hair(texture: Picture, hair: Hair, head: Head) -> Picture:
         texture = _painted(texture, np.median(texture[..., :3][bare], 0) / np.float32(255), scalp("bald"), "bald")
     if hair.style == "bald":
         return texture
+    texture = texture.copy()
+    texture[..., 3][np.isin(texture[..., 3], list(STYLE_OF))] = _FILLED
     return _painted(texture, np.float32(hair.rgb() or UNKNOWN), scalp(hair.style), hair.style)
 
 

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from face3d_live.errors import InputError
+from face3d_live.hairstyle import AS_SEEN, STYLES, Hair
 from face3d_live.live.engine.pipeline import MODES, ViewRequest
 from face3d_live.live.webrtc import data_channel, sdp
 
@@ -17,8 +18,8 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=10,
 )
-_KEYS = st.sampled_from(["type", "mode", "yaw", "pitch", "zoom", "id", "t"])
-_TYPES = st.sampled_from(["view", "calibrate", "ping", "size", "dance"])
+_KEYS = st.sampled_from(["type", "mode", "yaw", "pitch", "zoom", "id", "t", "style", "colour"])
+_TYPES = st.sampled_from(["view", "calibrate", "ping", "size", "hair", "dance"])
 
 
 @given(st.dictionaries(_KEYS, _JSON, max_size=6), _TYPES)
@@ -36,6 +37,8 @@ def test_messages_are_understood_or_refused(message, type_):
             assert view.mode in MODES and abs(view.yaw) <= math.pi and abs(view.pitch) <= 1.4 and 0.3 <= view.zoom <= 5
         case data_channel.Ping(id=id_, t=t):
             json.dumps([id_, t], allow_nan=False)
+        case data_channel.SetHair(hair=hair):
+            assert hair.style in (None, *STYLES)
         case _:
             assert message["type"] in ("calibrate", "size")
 
@@ -52,6 +55,14 @@ def test_any_text_or_bytes(message):
 def test_deep_nesting_is_refused():
     with pytest.raises(InputError, match="bad-control"):
         data_channel.parse('{"type":"view","mode":' + "[" * 2000 + "]" * 2000 + "}", 0.0)
+
+
+def test_hair_is_wished_for_by_style_and_colour():
+    wish = data_channel.parse('{"type":"hair","style":"bob","colour":"#aa5500"}', 0.0)
+    assert wish == data_channel.SetHair(Hair("bob", "#aa5500"))
+    assert data_channel.parse('{"type":"hair"}', 0.0) == data_channel.SetHair(AS_SEEN)
+    with pytest.raises(InputError, match="hair style"):
+        data_channel.parse('{"type":"hair","style":"mullet"}', 0.0)
 
 
 class Pipe:
