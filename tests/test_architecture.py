@@ -13,8 +13,8 @@ PACKAGE = TESTS.parent / "face3d_live"
 #: Lowest first. Modules of a folder belong to the folder's room; those named here are rooms by themselves.
 ROOMS = (
     # values and small tools
-    "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes", "hairstyle", "rotations",
-    "camera", "lighting", "raster", "triangles", "video",
+    "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes", "hairstyle",
+    "rotations", "camera", "lighting", "raster", "triangles", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes

@@ -14,6 +14,8 @@ import numpy as np
 
 from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
 from face3d_live.export.gltf import Buffer
+from face3d_live.export.hair import NAME as HAIR
+from face3d_live.export.hair import HairPart
 from face3d_live.export.obj import MATERIAL, UV_MAP
 from face3d_live.export.png import png_bytes
 from face3d_live.head.model import Head
@@ -26,14 +28,23 @@ _UNTURNED = 2e-3  # the same for a unit normal
 _JPEG = 95
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
 _ROUGHNESS = 0.55
+_HAIR_ROUGHNESS = 0.5
 _GLOSSY_EYES = 0.12
 #: How much of the light around comes to eyes, teeth, tongue and the mouth's walls, parts 1 to 4.
 _OPEN = {1: 1.0, 2: 0.45, 3: 0.4, 4: 0.1}
 
 
-def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, normal_map: Picture | None = None) -> bytes:
+def head_glb(
+    head: Head,
+    codes: HeadCodes,
+    level: Level,
+    texture: Picture,
+    normal_map: Picture | None = None,
+    hair: HairPart | None = None,
+) -> bytes:
     """The file. texture: (S, S, 3 or 4) sRGB, its alpha is not used: skin is opaque. normal_map: (S', S', 3) in the
-    tangent space of the texture coordinates, y up.
+    tangent space of the texture coordinates, y up. hair: on the neutral head; it becomes a mesh and a material of its
+    own, below the head's node.
 
     The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between.
     """
@@ -43,9 +54,13 @@ def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, norma
     textures = [_jpeg(texture[..., :3]), png_bytes(_gloss(head, mesh))]
     if normal_map is not None:
         textures.append(png_bytes(normal_map))
+    names = ["texture", "gloss", "normal"][: len(textures)]
+    if hair is not None:
+        textures.append(png_bytes(hair.picture))
+        names.append(HAIR)
     images = [
         {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)}
-        for name, data in zip(("texture", "gloss", "normal"), textures, strict=False)
+        for name, data in zip(names, textures, strict=True)
     ]
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"face3d-live {__version__}"},
@@ -65,7 +80,35 @@ def head_glb(head: Head, codes: HeadCodes, level: Level, texture: Picture, norma
         "images": images,
         "samplers": [{"minFilter": _LINEAR_MIPMAP, "magFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
     }
+    if hair is not None:
+        document["nodes"][0]["children"] = [1]
+        document["nodes"].append({"mesh": 1, "name": HAIR})
+        document["meshes"].append({"name": HAIR, "primitives": [_hair_primitive(buffer, hair)]})
+        document["materials"].append(_hair_material(len(images) - 1))
     return buffer.glb(document)
+
+
+def _hair_primitive(buffer: Buffer, hair: HairPart) -> dict[str, Any]:
+    attributes = {
+        "POSITION": buffer.add_floats(hair.vertices, bounds=True),
+        "NORMAL": buffer.add_floats(hair.normals),
+        "TEXCOORD_0": buffer.add_floats(hair.uv * (1, -1) + (0, 1)),  # v down
+    }
+    return {"attributes": attributes, "indices": buffer.add_indices(hair.faces), "material": 1}
+
+
+def _hair_material(texture: int) -> dict[str, Any]:
+    return {
+        "name": HAIR,
+        "doubleSided": True,  # cards
+        "alphaMode": "MASK",
+        "alphaCutoff": 0.4,
+        "pbrMetallicRoughness": {
+            "baseColorTexture": {"index": texture},
+            "metallicFactor": 0.0,
+            "roughnessFactor": _HAIR_ROUGHNESS,
+        },
+    }
 
 
 def _primitive(buffer: Buffer, head: Head, codes: HeadCodes, mesh: MeshTopology) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from face3d_live.export.hair import NAME as HAIR
+from face3d_live.export.hair import HairPart
 from face3d_live.typing import AnyArray
 
 UV_MAP = "UVMap"  # the name a texture map carries in every export, where the format has a place for one
@@ -38,6 +40,34 @@ def obj_text(
         *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
     ]
     return "\n".join(parts) + "\n"
+
+
+def hair_obj_text(hair: HairPart, after: tuple[int, int, int]) -> str:
+    """The hair as a second object, to follow the text of one with so many vertices, texture coordinates and normals.
+
+    Raises as `obj_text`.
+    """
+    _check(hair.vertices, hair.faces, hair.uv, hair.faces, hair.normals)
+    corners = np.repeat(hair.faces + 1, 3, axis=1) + np.tile(after, 3)
+    parts = [
+        f"o {HAIR}",
+        *_rows("v %.6f %.6f %.6f", hair.vertices),
+        *_rows("vt %.6f %.6f", hair.uv),
+        *_rows("vn %.4f %.4f %.4f", hair.normals),
+        f"usemtl {HAIR}",
+        "s 1",
+        *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def hair_mtl_text(picture_file: str = "hair.png") -> str:
+    """The material of `hair_obj_text`; between the strands its picture's alpha is 0."""
+    return (
+        f"newmtl {HAIR}\n"
+        "Ka 0.0 0.0 0.0\nKd 1.0 1.0 1.0\nKs 0.1 0.1 0.1\nNs 40.0\nd 1.0\nillum 2\n"
+        f"map_Kd {picture_file}\nmap_d -imfchan m {picture_file}\n"
+    )
 
 
 def coloured_obj_text(vertices: AnyArray, faces: AnyArray, normals: AnyArray, colours: AnyArray, name: str) -> str:

@@ -47,8 +47,9 @@ def edited_files(
     codes, texture = changes.codes(params.codes), recolour_hair(texture, changes.hair, head)
     landmarks = head.landmarks68(head.vertices(codes.shape, codes.expression))
     report["edited"] = dict(changes.note)
+    kept = {name: data for name, data in files.items() if name != "hair.png"}
     return {
-        **files,
+        **kept,
         **mesh_files(head, codes, report["options"]["mesh"], texture, displacement),
         **pictures(head, codes, params.camera, texture, renderer),
         "structure.png": structure_png(codes, params.camera, renderer),

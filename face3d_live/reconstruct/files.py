@@ -9,11 +9,13 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.export.glb import head_glb
-from face3d_live.export.obj import mtl_text, obj_text
+from face3d_live.export.hair import hair_part
+from face3d_live.export.obj import hair_mtl_text, hair_obj_text, mtl_text, obj_text
 from face3d_live.export.png import png_bytes, uv_grid
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
 from face3d_live.texture.displacement import displaced, normal_map
+from face3d_live.texture.hair_tone import painted_hair
 from face3d_live.typing import Array, Picture
 
 if TYPE_CHECKING:
@@ -26,23 +28,32 @@ RENDER_SIDE, STRUCTURE_SIDE = 768, 256
 def mesh_files(
     head: Head, codes: HeadCodes, level: Level, texture: Picture, displacement: Array | None = None
 ) -> dict[str, bytes]:
-    """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets.
+    """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets. The
+    hair that the texture says is in both, with its picture, hair.png, unless its style has no mesh.
 
     displacement: the map of `texture.displacement`. The high level is displaced by it. The other levels and head.glb,
     which is never finer than medium (52 targets of the high level are 30 MB), get it as normal map, normal.png.
     """
     mesh = head.topology(level)
-    vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
+    low, hair = head.vertices(codes.shape, codes.expression), painted_hair(texture)
+    vertices = mesh.refine(low)
     if displacement is not None and level == "high":
         vertices = displaced(vertices, mesh, displacement)
     bumps = None if displacement is None else normal_map(displacement, codes, head)
     text = obj_text(vertices, mesh.faces, mesh.uv, mesh.face_uv, mesh.normals(vertices))
+    material = mtl_text(normal_file=None if bumps is None or level == "high" else "normal.png")
+    posed, neutral = (hair_part(head, at, hair) for at in (low, head.neutral(codes.shape)))
+    if posed is not None:
+        text += hair_obj_text(posed, (len(vertices), len(mesh.uv), len(vertices)))
+        material += hair_mtl_text()
     animated: Level = "low" if level == "low" else "medium"
     files = {
         "mesh.obj": text.encode(),
-        "mesh.mtl": mtl_text(normal_file=None if bumps is None or level == "high" else "normal.png").encode(),
-        "head.glb": head_glb(head, codes, animated, texture, bumps),
+        "mesh.mtl": material.encode(),
+        "head.glb": head_glb(head, codes, animated, texture, bumps, neutral),
     }
+    if posed is not None:
+        files["hair.png"] = png_bytes(posed.picture)
     return files if bumps is None else files | {"normal.png": png_bytes(bumps)}
 
 

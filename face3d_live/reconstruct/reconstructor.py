@@ -47,8 +47,8 @@ CONSERVATIVE_SHAPE = 0.5  # share of the identity that is kept where the face wa
 
 #: What a reconstruction holds, in the order of a zip.
 FILES = (
-    "mesh.obj", "mesh.mtl", "head.glb", "texture.png", "normal.png", "texture_grid.png", "render.png", "structure.png",
-    "params.npz", "report.json",
+    "mesh.obj", "mesh.mtl", "head.glb", "texture.png", "normal.png", "hair.png", "texture_grid.png", "render.png",
+    "structure.png", "params.npz", "report.json",
 )  # fmt: skip
 
 
@@ -267,7 +267,8 @@ class Reconstructor:
                 files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement)
                 if options.topology == "bfm":
                     files["mesh.obj"] = own_mesh_file(self.regressor, coefficients)
-                    del files["mesh.mtl"]
+                    for name in ("mesh.mtl", "hair.png"):
+                        files.pop(name, None)
                 files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
             files["params.npz"] = params_bytes(self._params(codes, camera, coefficients, hair))

@@ -26,8 +26,7 @@ _BRIGHTEST = 0.35
 
 @dataclass(frozen=True)
 class HairLook:
-    """colour: (3,) linear. style: of `hairstyle.STYLES`. skin: (3,) linear, of a scalp that the texture does not show.
-    """
+    """colour: (3,) linear. style: of `hairstyle.STYLES`. skin: (3,) linear, where the texture's scalp is painted."""
 
     colour: Array
     style: str = "short"

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from face3d_live.export.bundle import write_folder, zip_bytes
 from face3d_live.export.obj import mtl_text, obj_text
 from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.model import Head
 
 
@@ -132,6 +134,13 @@ def test_params_round_trip(head_codes, width, height, focal):
     assert all(np.array_equal(v, head_codes.to_arrays()[k]) for k, v in found.codes.to_arrays().items())
     assert np.array_equal(found.landmarks, landmarks)
     assert found.camera == Camera(width, height, focal) and found.version
+
+
+def test_params_say_the_hair_as_far_as_it_is_known():
+    known = Params(HeadCodes(), np.zeros((68, 3), np.float32), Camera(64, 64, 80.0))
+    assert params_from(params_bytes(known)).hair == AS_SEEN
+    for hair in (Hair("bob", "#a06030"), Hair("bald")):
+        assert params_from(params_bytes(replace(known, hair=hair))).hair == hair
 
 
 @given(st.binary(max_size=300))

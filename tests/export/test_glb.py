@@ -15,6 +15,8 @@ from PIL import Image
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.gltf import Buffer
+from face3d_live.export.hair import hair_part
+from face3d_live.hairstyle import AS_SEEN, Hair
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +152,22 @@ def test_trimesh_opens_it(data, head, codes):
     assert mesh.visual.material.baseColorTexture.size == (64, 64)
     out = (mesh.face_normals * (mesh.triangles_center - mesh.centroid)).sum(1)
     assert np.average(out > 0, weights=mesh.area_faces) > 0.75
+
+
+def test_hair_is_a_mesh_and_a_material_of_its_own(head, codes):
+    neutral, skin = head.neutral(codes.shape), np.full((64, 64, 3), (200, 150, 120), np.uint8)
+    assert hair_part(head, neutral, Hair("buzz", "#302010")) is None and hair_part(head, neutral, AS_SEEN) is None
+    hair = hair_part(head, neutral, Hair("bob", "#b06020"))
+    data = head_glb(head, codes, "low", skin, hair=hair)
+    document, _ = read_glb(data)
+    assert [mesh["name"] for mesh in document["meshes"]] == ["head", "hair"]
+    assert document["nodes"][0]["children"] == [1] and document["scenes"][0]["nodes"] == [0], "it turns with the head"
+    material = document["materials"][1]
+    assert material["name"] == "hair" and material["alphaMode"] == "MASK" and material["doubleSided"]
+    scene: Any = trimesh.load(io.BytesIO(data), file_type="glb")
+    assert {len(mesh.faces) for mesh in scene.geometry.values()} == {len(head.topology("low").faces), len(hair.faces)}
+    solid = hair.picture[..., 3] > 200
+    assert np.allclose(np.median(hair.picture[solid][:, :3], 0), (0xB0, 0x60, 0x20), atol=12), "the hair's colour"
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(3)), elements=st.floats(-2, 2, width=32)))

@@ -18,6 +18,7 @@ from face3d_live.codes import INDEX, MIRROR
 from face3d_live.errors import InputError
 from face3d_live.export.bundle import write_folder
 from face3d_live.export.params import params_from
+from face3d_live.head.hair import HairMesh
 from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
@@ -91,7 +92,10 @@ def test_all_files_are_there_and_open(made, known, head, tmp_path):
     result, stages = made
     assert tuple(result.files) == FILES
     write_folder(result.files, tmp_path / "out")
-    mesh: Any = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, force="mesh")
+    scene: Any = trimesh.load(tmp_path / "out" / "mesh.obj", process=False, split_object=True)
+    mesh, hair = sorted(scene.geometry.values(), key=lambda part: -len(part.faces))
+    assert len(HairMesh.load(result.report["hair_style"]).faces) == len(hair.faces)
+    assert hair.bounds[1][1] > mesh.bounds[1][1] > hair.bounds[0][1] and hair.visual.material.image.mode == "RGBA"
     assert len(mesh.faces) == len(head.topology("medium").faces)
     assert mesh.visual.uv.shape == (len(mesh.vertices), 2)
     assert mesh.visual.material.image.size == (512, 512)
@@ -167,7 +171,7 @@ def test_the_high_mesh_is_displaced_and_the_others_have_a_normal_map(made, maker
     assert b"norm normal.png" in made[0].files["mesh.mtl"] and picture(made[0].files["normal.png"]).shape[2] == 3
     high = maker.photo(known[0], Options("high", 512, refine=False))
     assert b"norm" not in high.files["mesh.mtl"] and high.report["relief_mm"] > 0
-    vertices = [line.split()[1:] for line in high.files["mesh.obj"].decode().splitlines() if line.startswith("v ")]
+    vertices = [line.split()[1:] for line in high.files["mesh.obj"].decode().split("\no hair")[0].splitlines() if line.startswith("v ")]
     codes, mesh = params_from(high.files["params.npz"]).codes, maker.head.topology("high")
     smooth = mesh.refine(maker.head.vertices(codes.shape, codes.expression))
     moved = np.linalg.norm(np.array(vertices, float) - smooth, axis=1)
@@ -194,7 +198,7 @@ def test_a_tracked_frame_needs_no_search(maker, known):
     maker.codes = None
     result = maker.frame(frame, codes, LOW)
     assert tuple(result.files) == FILES and result.report["mesh"] == "low"
-    assert result.files["mesh.obj"].count(b"\nv ") == 4982
+    assert result.files["mesh.obj"].split(b"\no hair")[0].count(b"\nv ") == 4982
 
 
 def test_turned_and_small_faces_are_warned_of(maker, known):
