@@ -11,7 +11,7 @@ from face3d_live.head.model import Head
 from face3d_live.typing import AnyArray, Array, Picture
 
 #: Each shell's height as a share of the hair's, and the share of it that curls cover.
-SHELLS = ((0.60, 1.0), (0.82, 0.75), (1.0, 0.5))
+SHELLS = ((0.74, 1.0), (0.89, 0.8), (1.0, 0.55))
 SIDE = 512  # of the picture: a quarter a shell
 _MIDDLE = np.array([0.0, 0.045, -0.015])  # that the hair grows away from
 _REACH = 2.5  # radians from the top to the picture's edge
