@@ -32,19 +32,20 @@ AnyDevice = Annotated[
     Device, typer.Option(help="auto takes an NVIDIA GPU (cuda) when there is one; gpu is Intel graphics")
 ]
 AnyPrecision = Annotated[Precision, typer.Option(help="of the network; auto takes what the device does fast and well")]
-HairStyle = StrEnum("HairStyle", {style: style for style in STYLES})
-AnyHair = Annotated[HairStyle | None, typer.Option("--hair", help="in place of what the pictures show")]
+AnyHair = Annotated[
+    str | None, typer.Option("--hair", metavar="STYLE", help=f"in place of what is seen: {', '.join(STYLES)}")
+]
 AnyHairColour = Annotated[
-    str | None, typer.Option("--hair-colour", metavar="#RRGGBB", help="in place of what the pictures show")
+    str | None, typer.Option("--hair-colour", metavar="#RRGGBB", help="in place of what is seen, quoted for the shell")
 ]
 
 
-def hair_of(style: HairStyle | None, colour: str | None) -> Hair:
+def hair_of(style: str | None, colour: str | None) -> Hair:
     """What the two options say. Raises typer.BadParameter."""
     try:
-        return Hair(None if style is None else style.value, colour)
+        return Hair(style, colour)
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--hair-colour") from error
+        raise typer.BadParameter(str(error)) from error
 
 
 CALIBRATION_HELP = "a person's calibration, as the page saves it"

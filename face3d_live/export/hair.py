@@ -39,7 +39,7 @@ def hair_part(head: Head, vertices: AnyArray, hair: Hair) -> HairPart | None:  #
     if hair.style is None or hair.style in ON_SCALP:
         return None
     mesh = HairMesh.load(hair.style)
-    colour = to_linear(np.float32(hair.rgb() or _UNKNOWN))
+    colour = to_linear(np.array(hair.rgb() or _UNKNOWN, np.float32))
     share = 1 + _VARIES * (mesh.strands[..., :1].astype(np.float32) / 255 - 0.5)
     rgb = (255 * to_srgb(colour * share) + 0.5).astype(np.uint8)
     picture = np.concatenate([rgb, mesh.strands[..., 3:]], 2)

@@ -55,15 +55,15 @@ class HairMesh:
                 strands = cv2.cvtColor(strands, cv2.COLOR_BGR2BGRA)
             weight = a["weight"].astype(np.float32)
             return cls(
-                vertices=a["vertices_mm"].astype(np.float32) / 1000,
+                vertices=a["vertices_mm"].astype(np.float32) / np.float32(1000),
                 near=a["near"].astype(np.int64),
                 weight=weight / weight.sum(1, keepdims=True),
-                uv=a["uv"].astype(np.float32) / 65535,
+                uv=a["uv"].astype(np.float32) / np.float32(65535),
                 faces=a["faces"].astype(np.int32),
                 normal=_unit(a["normal"].astype(np.float32)),
                 along=_unit(a["along"].astype(np.float32)),
-                open=a["open"].astype(np.float32) / 255,
-                skin_open=a["skin_open"].astype(np.float32) / 255,
+                open=a["open"].astype(np.float32) / np.float32(255),
+                skin_open=a["skin_open"].astype(np.float32) / np.float32(255),
                 strands=strands,
             )
 

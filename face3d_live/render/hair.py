@@ -35,7 +35,7 @@ class HairLook:
     def wished(self, hair: Hair) -> HairLook:
         """The same with a style and a colour that somebody wants instead."""
         rgb = hair.rgb()
-        colour = self.colour if rgb is None else np.asarray(to_linear(np.float32(rgb)), np.float32)
+        colour = self.colour if rgb is None else np.asarray(to_linear(np.array(rgb, np.float32)), np.float32)
         return replace(self, colour=colour, style=hair.over(Hair(self.style)).style or self.style)
 
 

@@ -140,7 +140,8 @@ def _groups(hair: HairMesh) -> dict[str, NDArray[np.int32]]:
     )
     uv = np.einsum("sk,fkc->fsc", share, hair.uv[hair.faces])
     alpha = texels_at(hair.strands, uv.reshape(-1, 2))[:, 3].reshape(uv.shape[:2]) / 255
-    solid, edges = (alpha >= _SOLID[0]).any(1), ((alpha > _EDGES[0]) & (alpha < _EDGES[1])).any(1)
+    solid = np.asarray((alpha >= _SOLID[0]).any(1))
+    edges = np.asarray(((alpha > _EDGES[0]) & (alpha < _EDGES[1])).any(1))
     middles = hair.vertices[hair.faces].mean(1)
     groups = {}
     for number in range(_DIRECTIONS):

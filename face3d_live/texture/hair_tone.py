@@ -74,7 +74,7 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     if style == "receding":
         scalp &= np.abs(rest[:, 0]) > _TEMPLES
     if scalp.sum() < _LEAST // 2:
-        return HairTone(np.float32(UNKNOWN), style)
+        return HairTone(np.array(UNKNOWN, np.float32), style)
     # Hair stands off the skull: what is seen a little above it belongs to it, too.
     middle = camera.project(codes.translation)
     rise = [camera.project(codes.translation + up * codes.rotation[:, 1]) - middle for up in _RISES[style in ON_SCALP]]
@@ -148,7 +148,7 @@ def recolour_hair(texture: Picture, hair: Hair, head: Head) -> Picture:
         return texture
     texture = texture.copy()
     texture[..., 3][np.isin(texture[..., 3], list(STYLE_OF))] = _FILLED
-    return _painted(texture, np.float32(hair.rgb() or UNKNOWN), scalp(hair.style), hair.style)
+    return _painted(texture, np.array(hair.rgb() or UNKNOWN, np.float32), scalp(hair.style), hair.style)
 
 
 def _painted(

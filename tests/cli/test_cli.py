@@ -2,11 +2,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from face3d_live.camera import Camera
 from face3d_live.cli.app import app
 from face3d_live.cli.examples import EXAMPLES
+from face3d_live.codes import HeadCodes
+from face3d_live.export.params import Params, params_bytes
+from face3d_live.hairstyle import Hair
 from face3d_live.takes import formats
 from face3d_live.version import __version__
 
@@ -96,3 +102,27 @@ def test_the_server_shares_its_options_with_the_command() -> None:
     done = subprocess.run([sys.executable, server, "--help"], capture_output=True, text=True, check=True)
     for option in ("--host", "--port", "--device", "--token", "--source"):
         assert option in done.stdout
+
+
+def test_hair_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    for options in (["--hair", "mullet"], ["--hair-colour", "red"]):
+        result = runner.invoke(app, ["render", str(tmp_path / "params.npz"), "-o", str(tmp_path / "x.png"), *options])
+        assert result.exit_code == 2 and "hair" in result.output
+
+
+def test_a_head_is_rendered_with_other_hair(tmp_path: Path) -> None:
+    params = Params(HeadCodes(), np.zeros((68, 3), np.float32), Camera(64, 64, 80.0), hair=Hair("bob", "#a01010"))
+    (tmp_path / "params.npz").write_bytes(params_bytes(params))
+    pictures = []
+    for options in ([], ["--hair", "buzz"], ["--hair-colour", "#1010a0"]):
+        out = tmp_path / "head.png"
+        assert (
+            runner.invoke(
+                app, ["render", str(tmp_path / "params.npz"), "-o", str(out), "--size", "64", *options]
+            ).exit_code
+            == 0
+        )
+        pictures.append(cv2.imread(str(out)).astype(int))
+    bob, buzz, blue = pictures
+    assert np.abs(bob - buzz).max(2).mean() > 2, "the file's own hair, or another"
+    assert (blue[..., 0] - blue[..., 2]).max() > 40 > (bob[..., 0] - bob[..., 2]).max()

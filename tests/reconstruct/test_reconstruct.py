@@ -171,7 +171,8 @@ def test_the_high_mesh_is_displaced_and_the_others_have_a_normal_map(made, maker
     assert b"norm normal.png" in made[0].files["mesh.mtl"] and picture(made[0].files["normal.png"]).shape[2] == 3
     high = maker.photo(known[0], Options("high", 512, refine=False))
     assert b"norm" not in high.files["mesh.mtl"] and high.report["relief_mm"] > 0
-    vertices = [line.split()[1:] for line in high.files["mesh.obj"].decode().split("\no hair")[0].splitlines() if line.startswith("v ")]
+    text = high.files["mesh.obj"].decode().split("\no hair")[0]
+    vertices = [line.split()[1:] for line in text.splitlines() if line.startswith("v ")]
     codes, mesh = params_from(high.files["params.npz"]).codes, maker.head.topology("high")
     smooth = mesh.refine(maker.head.vertices(codes.shape, codes.expression))
     moved = np.linalg.norm(np.array(vertices, float) - smooth, axis=1)

@@ -47,13 +47,13 @@ def _around(away: AnyArray) -> AnyArray:  # (N, 3) unit -> (N, 2) 0..1
     """Azimuthal equidistant about the top: no seam."""
     polar = np.arccos(np.clip(away[:, 1], -1, 1)) / _REACH
     flat = away[:, [0, 2]] / (np.linalg.norm(away[:, [0, 2]], axis=1, keepdims=True) + 1e-9)
-    return 0.5 + 0.48 * polar[:, None] * flat
+    return np.asarray(0.5 + 0.48 * polar[:, None] * flat)
 
 
 def _lumps(rest: Array) -> AnyArray:  # (N, 3) -> (N,) about -1..1
     """Smooth unevenness, the same on both sides of no line."""
     waves = np.array([(90, 40, 20), (-50, 80, 60), (30, -70, 90), (110, 10, -80)], float)
-    return np.sin(rest @ waves.T + np.arange(4)).mean(1)
+    return np.asarray(np.sin(rest @ waves.T + np.arange(4)).mean(1))
 
 
 def _picture() -> Picture:
@@ -62,7 +62,7 @@ def _picture() -> Picture:
 
     def noise(sigma: float) -> AnyArray:
         field = cv2.GaussianBlur(rng.normal(size=(side, side)), (0, 0), sigma)
-        return field / field.std()
+        return np.asarray(field / field.std())
 
     picture = np.zeros((SIDE, SIDE, 4), np.uint8)
     for number, (_, share) in enumerate(SHELLS):

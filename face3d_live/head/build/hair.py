@@ -96,26 +96,26 @@ def _shortened(hair: PlacedHair, end: float) -> PlacedHair:
         mine = np.flatnonzero(pieces == piece)
         uv, at = hair.corner_uv[mine], places[mine]
         low = at[:, 1] < _EARS + 0.03
-        where = np.stack([uv[low, 0], at[low, 1]], 1)
-
-        def v_at(height: float, where: AnyArray = where, uv: AnyArray = uv, low: AnyArray = low) -> AnyArray:
-            goal = np.stack([uv[:, 0], np.full(len(uv), height)], 1)
-            found = LinearNDInterpolator(where, uv[low, 1], rescale=True)(goal)
-            return np.where(np.isfinite(found), found, NearestNDInterpolator(where, uv[low, 1], rescale=True)(goal))
-
-        ears, stop, last = v_at(_EARS), v_at(end), uv[:, 1].min()
+        where, v, last = np.stack([uv[low, 0], at[low, 1]], 1), uv[low, 1:], uv[:, 1].min()
+        ears, stop = (
+            _between(where, v, np.stack([uv[:, 0], np.full(len(uv), height)], 1))[:, 0] for height in (_EARS, end)
+        )
         pulled = uv.copy()
         pulled[:, 1] = np.where(uv[:, 1] < ears, ears - (ears - uv[:, 1]) * (ears - stop) / (ears - last), uv[:, 1])
-        values = np.concatenate([at, normals[mine]], 1)
-        found = LinearNDInterpolator(uv, values)(pulled)
-        nearest = NearestNDInterpolator(uv, values)(pulled)
-        found = np.where(np.isfinite(found), found, nearest)
+        found = _between(uv, np.concatenate([at, normals[mine]], 1), pulled)
         places[mine], normals[mine] = found[:, :3], found[:, 3:]
     level = np.array([places[pieces == piece, 1].min() > end - _UNEVEN for piece in range(pieces.max() + 1)])[pieces]
     used, faces = np.unique(hair.faces[level[hair.faces].all(1)], return_inverse=True)
     return PlacedHair(
         places[used], normals[used], np.arange(len(used)), hair.corner_uv[used], faces.reshape(-1, 3).astype(np.int32)
     )
+
+
+def _between(places: AnyArray, values: AnyArray, wanted: AnyArray) -> AnyArray:  # (N, 2), (N, C), (M, 2) -> (M, C)
+    """Values between scattered places, those of the nearest beyond them."""
+    found = LinearNDInterpolator(places, values, rescale=True)(wanted)
+    nearest = NearestNDInterpolator(places, values, rescale=True)(wanted)
+    return np.asarray(np.where(np.isfinite(found), found, nearest))
 
 
 def _pieces(hair: PlacedHair) -> AnyArray:  # -> (U,)
@@ -150,7 +150,7 @@ def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, A
         alone = ambient_occlusion(ctx, skin, head.faces, skin, normals)
         below = ambient_occlusion(ctx, both, every, skin, normals)
     ctx.release()
-    shown = (np.maximum(at_hair, behind) > _HIDDEN)[hair.corner_vertex[hair.faces]].any(1)
+    shown = np.asarray((np.maximum(at_hair, behind) > _HIDDEN)[hair.corner_vertex[hair.faces]].any(1))
     near = cKDTree(hair.vertices).query(hair.vertices, k=32)[1]  # no single card is darker than its neighbours
     at_hair = at_hair[near].mean(1)
     left = np.clip((below + 0.05) / (alone + 0.05), 0, 1)
@@ -165,7 +165,7 @@ def _strands(folder: Path) -> Picture:
     solid = np.where(alpha > 0.3, 1.0, 1e-3).astype(np.float32)
 
     def around(values: AnyArray, sigma: float) -> AnyArray:
-        return cv2.GaussianBlur(values * solid, (0, 0), sigma) / cv2.GaussianBlur(solid, (0, 0), sigma)
+        return np.asarray(cv2.GaussianBlur(values * solid, (0, 0), sigma) / cv2.GaussianBlur(solid, (0, 0), sigma))
 
     detail = np.log(grey) - around(np.log(grey), _FLAT)
     detail /= np.sqrt(around(detail**2, 3 * _FLAT)) + 0.1
