@@ -215,7 +215,8 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
     assert download.value.suggested_filename == "face3d-head.zip"
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
         archive.extractall(tmp_path)
-    mesh: Any = trimesh.load(tmp_path / "mesh.obj", force="mesh", process=False)
+    parts: Any = trimesh.load_scene(tmp_path / "mesh.obj", process=False, split_object=True).geometry.values()
+    mesh = max(parts, key=lambda part: len(part.vertices))
     assert len(mesh.vertices) > 10_000
     texture = np.asarray(mesh.visual.material.image.convert("RGB"), np.float32)
     assert texture.shape[:2] == (1024, 1024) and texture.std() > 10
@@ -234,12 +235,16 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
 def test_what_is_changed_is_seen_and_in_the_files(page) -> None:
     before = settled(page)
     page.fill("#hair", "#2040ff")
-    assert np.abs(settled(page) - before).mean() > 0.5
+    blue = settled(page)
+    assert np.abs(blue - before).mean() > 0.5
+    page.select_option("#hair-style", "afro")
+    assert np.abs(settled(page) - blue).mean() > 0.5
     page.fill("input[name=jawOpen]", "0.6")
     with page.expect_download(timeout=120_000) as download:
         page.click(".files a[download='report.json']")
     edited = json.loads(Path(download.value.path()).read_text())["edited"]
     assert (edited["hair"], edited["expression"]["jawOpen"], edited["pose"]) == ("#2040ff", 0.6, None)
+    assert edited["hair_style"] == "afro"
     page.click("#hair-back")
     page.click("#as-photo")
     assert np.abs(settled(page) - before).mean() < 0.5
