@@ -38,11 +38,11 @@ void main() {
         float width = max(fwidth(tooth_at.x), 0.02);
         float gap = smoothstep(1.0 - 3.0 * width - 0.10 * (1.0 - up), 1.0, away) * (1.0 - gum);
         vec3 crown = mix(vec3(0.72, 0.69, 0.63), vec3(0.68, 0.58, 0.43), smoothstep(0.1, 1.0, up));
-        what = mix(vec4(crown * (1.0 - 0.72 * gap), 0.30), vec4(GUM, 0.18), gum);
+        what = mix(vec4(crown * (1.0 - 0.5 * gap * smoothstep(0.45, 0.06, width)), 0.30), vec4(GUM, 0.18), gum);
         what.rgb *= mix(1.0, 0.8, gum * away); // papillae lie deeper
         vec3 side = normalize(cross(n, vec3(0.0, 1.0, 0.0)) + 1e-4);
         n = normalize(n - side * 0.45 * across * (1.0 - gum)); // each crown is round
-        light_in *= 1.0 - 0.25 * across * across * (1.0 - gum);
+        light_in *= 1.0 - 0.18 * across * across * (1.0 - gum);
     } else {
         float deep = smoothstep(0.0, 0.010, depth);
         what = mix(vec4(0.50, 0.22, 0.19, 0.10), vec4(0.26, 0.065, 0.06, 0.03), deep);

@@ -35,6 +35,7 @@ _TEMPLES = 0.045  # metres from the middle: there hair is left where it recedes
 _WREATH = 0.25  # the same where hair recedes
 _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
+_CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
@@ -87,7 +88,10 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
     sides = unlike > np.median(unlike)
     side = (brighter > 0) == (np.median(brighter[sides]) > 0)
-    pure = side & (unlike >= np.quantile(unlike[side], 1 - (_WREATH if style == "receding" else _PURE)))
+    pure = side & (unlike > _CLEARLY)
+    if pure.mean() < _ENOUGH:
+        share = _WREATH if style == "receding" else _PURE
+        pure = side & (unlike >= np.quantile(unlike[side], 1 - share))
     light = np.clip(shade(codes.light, normals[pure]), *_LIT)
     return HairTone(np.asarray(to_srgb(np.median(found[pure] / light, 0)), np.float32), style)
 

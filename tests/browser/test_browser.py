@@ -240,7 +240,9 @@ def test_snapshot_opens_elsewhere_and_in_the_studio(page, tmp_path: Path) -> Non
     assert download.value.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
         archive.extractall(tmp_path)
-    mesh: Any = trimesh.load(next(tmp_path.rglob("mesh.obj")), force="mesh", process=False)
+    path = next(tmp_path.rglob("mesh.obj"))
+    parts: Any = trimesh.load_scene(path, process=False, split_object=True).geometry.values()
+    mesh = max(parts, key=lambda part: len(part.vertices))  # the head; the other is its hair
     assert len(mesh.vertices) > 4000 and len(mesh.faces) > 8000
     uv = np.asarray(mesh.visual.uv)
     assert len(uv) == len(mesh.vertices) and uv.min() >= 0 and uv.max() <= 1 and uv.std() > 0.1
