@@ -74,22 +74,22 @@ class _Spans(NamedTuple):
     box: AnyArray  # (m,) the triangle's index in its chunk
     row: AnyArray  # (m,)
     first: AnyArray  # (m,) column
-    count: AnyArray  # (m,) columns
+    length: AnyArray  # (m,) columns
 
 
 def _covered(corners: AnyArray, boxes: _Boxes, width: int, height: int) -> tuple[AnyArray, AnyArray, AnyArray]:
     """(triangle, pixel, barycentric weights) of every pixel centre inside a triangle of the chunk."""
     planes = _planes(corners[boxes.triangle])
     spans = _spans(planes, boxes)
-    total = int(spans.count.sum())
-    column = np.arange(total) - np.repeat(np.cumsum(spans.count) - spans.count - spans.first, spans.count)
+    total = int(spans.length.sum())
+    column = np.arange(total) - np.repeat(np.cumsum(spans.length) - spans.length - spans.first, spans.length)
     offset = planes[spans.box, :, 1] * (spans.row + 0.5)[:, None] + planes[spans.box, :, 2]  # (m, 3)
     bary = np.empty((total, 3), np.float32)
     for k in range(3):
-        slope = np.repeat(planes[spans.box, k, 0], spans.count)
-        bary[:, k] = slope * (column + 0.5) + np.repeat(offset[:, k], spans.count)
-    pixel = np.repeat(spans.row * width, spans.count) + column
-    return np.repeat(boxes.triangle[spans.box], spans.count), pixel, bary
+        slope = np.repeat(planes[spans.box, k, 0], spans.length)
+        bary[:, k] = slope * (column + 0.5) + np.repeat(offset[:, k], spans.length)
+    pixel = np.repeat(spans.row * width, spans.length) + column
+    return np.repeat(boxes.triangle[spans.box], spans.length), pixel, bary
 
 
 def _planes(corners: AnyArray) -> AnyArray:  # (n, 3, 2) -> (n, 3, 3)
