@@ -5,6 +5,7 @@
 uniform mat4 projection;
 uniform mat3 rotation;
 uniform vec3 translation;
+uniform float face_only;   // 1 = nothing but the face, with a soft edge
 uniform float hair_volume; // metres that the hair stands off the scalp; 0 = none
 
 in vec3 position; // head frame, metres
@@ -12,6 +13,7 @@ in vec3 normal;   // of any length
 in vec2 uv;
 in vec3 rest;  // the same vertex of the unmoved template: where drawn features are anchored
 in vec4 trait; // ambient occlusion (1 = open) 0..1; lips 0..1; depth, see below; metres from the neck's end
+in float face_edge; // metres inside the outline of the face
 in float wreath_edge; // metres inside the edge of receding hair
 in float hair_open; // how much light the hair style leaves the skin, 0..1
 in vec2 tooth; // along the arch in teeth, and from the edge to the gum; below 0 off the teeth
@@ -49,6 +51,6 @@ void main() {
     tooth_at = tooth;
     lips = trait.y;
     depth = trait.z;
-    alpha = smoothstep(0.0, 0.03, trait.w);
+    alpha = face_only > 0.5 ? smoothstep(0.0, 0.016, face_edge) : smoothstep(0.0, 0.03, trait.w);
     gl_Position = projection * vec4(at, 1.0);
 }

@@ -15,6 +15,7 @@ from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, LIPS_OUTER
 from face3d_live.head.regions import PARTS
 from face3d_live.head.topology import MeshTopology
+from face3d_live.render.face_outline import inside_face
 from face3d_live.typing import AnyArray, Array
 
 #: MediaPipe points in the middle of the upper and the lower inner lip.
@@ -44,10 +45,11 @@ class Features:
     rest: Array  # (U, 3) the template
     part: NDArray[np.uint8]  # (U,)
     trait: Array  # (U, 4) ambient occlusion; lips; metres inside the hairline or behind the lips; metres above the neck
+    face: Array  # (U,) metres inside the outline of the face
     wreath: Array  # (U,) metres inside the edge of receding hair
     tooth: Array  # (U, 2) along the arch in teeth; height from the edge 0 to the gum 1; -1 off the teeth
     lash: Array  # (U,) 1 on the upper lid's margin
-    groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth -> (F, 3)
+    groups: dict[str, NDArray[np.int32]]  # skin, hair, eye, mouth; face: of skin and hair what lies in it -> (F, 3)
     poles: NDArray[np.int64]  # (2,) GPU vertices where the left and the right eyeball look ahead
     uniforms: dict[str, object]
 
@@ -56,7 +58,7 @@ def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Feat
     """Everything that does not change, for one mesh level."""
     rest = mesh.refine(head.template)
     points = head.points(head.template)
-    hair = above_hairline(head, rest)
+    hair, face = above_hairline(head, rest), inside_face(points, rest)
     lips = lip_colour(mesh, points, rest)
     lining = mesh.part == _MOUTH_INTERIOR
     behind_lips = np.where(lining, cKDTree(rest[mesh.part == 0]).query(rest)[0], 0)
@@ -78,20 +80,22 @@ def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Feat
         rest[split],
         mesh.part[split],
         trait[split],
+        face[split],
         above_hairline(head, rest, receding=True)[split],
         teeth(head, mesh)[split],
         lashes(head, mesh, rest)[split],
-        materials(mesh, hair),
+        materials(mesh, hair, face),
         np.array([_pole(mesh, rest, centre) for centre in head.eye_centers]),
         uniforms,
     )
 
 
-def materials(mesh: MeshTopology, hair: AnyArray) -> dict[str, NDArray[np.int32]]:  # hair (V_level,)
+def materials(mesh: MeshTopology, hair: AnyArray, face: AnyArray) -> dict[str, NDArray[np.int32]]:  # (V_level,) each
     """Triangles into the GPU's vertices by material; a triangle of two parts counts as the outer one, skin."""
     part = mesh.part[mesh.faces].min(1)
     hairy = (part == 0) & (hair[mesh.faces].max(1) > -_HAIR_REACH)
     chosen = {"skin": (part == 0) & ~hairy, "hair": hairy, "eye": part == 1, "mouth": part > 1}
+    chosen["face"] = (part == 0) & (face[mesh.faces].max(1) > 0)
     return {name: mesh.face_uv[rows] for name, rows in chosen.items()}
 
 

@@ -98,6 +98,7 @@ class Renderer:
             "rest": self._drawn.rest,
             "trait": self._drawn.trait,
             "part": self._drawn.part,
+            "face_edge": self._drawn.face,
             "wreath_edge": self._drawn.wreath,
             "tooth": self._drawn.tooth,
         }
@@ -158,11 +159,13 @@ class Renderer:
         background: Background = None,
         texture: str = "default",
         hair: Hair | None = None,
+        face_only: bool = False,
     ) -> Picture:  # -> (height, width, 4) uint8, row 0 on top
         """The head as a picture.
 
         camera: the tracked one; only "overlay" uses it, cut to the picture's shape. view: the viewer's orbit in the
-        other modes. texture: a key of `set_texture`. hair: style and colour in place of the texture's.
+        other modes. texture: a key of `set_texture`. hair: style and colour in place of the texture's. face_only: no
+        hair, ears or neck, and a soft edge, as is wanted over the camera's own picture.
 
         Raises ValueError for unknown modes, keys and backgrounds; AssetError: "hair-missing", "hair-broken".
         """
@@ -174,7 +177,9 @@ class Renderer:
         alone = portrait(view or View(), codes.rotation, box, width, height)
         pose, light = staged(mode, codes.light, over, alone)
         vertices = self._head.posed(self._neutral, codes.shape, codes.expression)
-        return self.render_vertices(vertices, pose, light, mode=mode, background=background, texture=texture, hair=hair)
+        return self.render_vertices(
+            vertices, pose, light, mode=mode, background=background, texture=texture, hair=hair, face_only=face_only
+        )
 
     def render_vertices(
         self,
@@ -186,6 +191,7 @@ class Renderer:
         background: Background = None,
         texture: str = "default",
         hair: Hair | None = None,
+        face_only: bool = False,
     ) -> Picture:  # -> (height, width, 4)
         """The lower level of `render`: any vertices, at any pose, in any light. Raises as `render` does."""
         checked_mode(mode)
@@ -201,7 +207,7 @@ class Renderer:
             if mode == "wireframe":
                 self._draw_wires(vertices, placing(pose, light))
             else:
-                self._draw_solid(vertices, pose, light, mode, texture, hair)
+                self._draw_solid(vertices, pose, light, mode, texture, hair, face_only)
             picture = self._target.read()
         if self._samples == 1:
             antialias(picture)
@@ -227,29 +233,41 @@ class Renderer:
         self._target.begin_over(self._behind)
 
     def _draw_solid(
-        self, vertices: AnyArray, pose: Pose, light: AnyArray, mode: Mode, texture: str, wish: Hair | None
+        self,
+        vertices: AnyArray,
+        pose: Pose,
+        light: AnyArray,
+        mode: Mode,
+        texture: str,
+        wish: Hair | None,
+        face_only: bool,
     ) -> None:
         """Skin, hair, eyes and mouth; or all of them in clay."""
         normals = self._move(vertices)
-        uniforms = placing(pose, light) | self._drawn.uniforms
+        uniforms = placing(pose, light) | self._drawn.uniforms | {"face_only": float(face_only)}
         if mode == "geometry":
             self._shade("bald")
             self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
             return
         albedo = self._textures[texture]
         look = albedo.hair if wish is None else albedo.hair.wished(wish)
-        self._shade(look.style)
+        style = "bald" if face_only else look.style
+        self._shade(style)
         uniforms |= lamp(light) | scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
         uniforms["gaze"] = unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
-        self._hair.draw_solid(look.style, vertices, pose, uniforms)
+        self._hair.draw_solid(style, vertices, pose, uniforms)
         albedo.table.use(0)
-        for material in _MATERIALS if faces_viewer(pose) else _MATERIALS[:2]:
-            program = "under" if material == "hair" and look.style not in ON_SCALP else material
-            self._draw(program, (material,), uniforms)
+        if face_only:
+            self._draw("skin", ("face",), uniforms | {"hair_volume": 0.0})
+        else:
+            self._draw("skin", ("skin",), uniforms)
+            self._draw("hair" if look.style in ON_SCALP else "under", ("hair",), uniforms)
+        for material in ("eye", "mouth") if faces_viewer(pose) else ():
+            self._draw(material, (material,), uniforms)
         self._draw_lashes(vertices, uniforms)
-        self._hair.draw_edges(look.style, pose)
+        self._hair.draw_edges(style, pose)
 
     def _rise(self, mode: Mode, texture: str, wish: Hair | None) -> float:
         """How much higher than the skull the picture's hair is, metres."""

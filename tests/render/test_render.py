@@ -88,6 +88,29 @@ def test_overlay_lands_where_the_camera_projects(head: Head, renderer: Renderer,
     np.testing.assert_allclose(green(picture), expected, atol=2.5)
 
 
+def test_over_the_camera_only_the_face_is_drawn_with_a_soft_edge(head: Head, renderer: Renderer) -> None:
+    codes = HeadCodes(translation=np.float32([0, 0, -0.5]))
+    whole, face = (renderer.render(codes, CAMERA, mode="overlay", face_only=only)[..., 3] for only in (False, True))
+    vertices = head.vertices(codes.shape, codes.expression)
+
+    def at(place):  # alpha where the camera sees a place of the head, within three pixels
+        column, row = camera_to_cover(CAMERA, SIZE, SIZE).project(place + codes.translation)
+        return [int(np.median(alpha[int(row) - 1 : int(row) + 2, int(column) - 1 : int(column) + 2]))
+                for alpha in (whole, face)]  # fmt: skip
+
+    points = head.points(head.template)
+    for inside in (1, 13, 50, 280, 159, 386, 9):  # nose, lips, cheeks, lids, between the brows
+        assert at(points[inside]) == [255, 255]
+    skin = vertices[head.part == 0]
+    ears = skin[[skin[:, 0].argmin(), skin[:, 0].argmax()]]
+    top = skin[skin[:, 1].argmax()] + np.float32([0, -0.01, 0.02])
+    neck = np.float32([0, points[152][1] - 0.01, points[152][2] - 0.02])
+    for outside in (*ears + np.float32([[0.003, 0, 0], [-0.003, 0, 0]]), top, neck):
+        assert at(outside)[0] > 60 and at(outside)[1] < 10
+    assert 20 < at(points[152] + np.float32([0, 0.008, 0]))[1] < 235
+    assert at(points[152] + np.float32([0, 0.008, 0]))[0] == 255
+
+
 def test_overlay_cuts_the_background_as_it_cuts_the_camera(renderer: Renderer) -> None:
     picture = np.zeros((480, 640, 3), np.uint8)
     at = CAMERA.project(np.array([0.13, 0.12, -0.5]))

@@ -34,9 +34,13 @@ def at_point(head: Head, drawn: features.Features, point: int, trait: int) -> fl
 
 
 def test_every_triangle_has_one_material(head: Head, drawn: features.Features) -> None:
-    together = np.concatenate(list(drawn.groups.values()))
-    assert set(drawn.groups) == {"skin", "hair", "eye", "mouth"} and all(map(len, drawn.groups.values()))
+    groups = dict(drawn.groups)
+    face = groups.pop("face")
+    together = np.concatenate(list(groups.values()))
+    assert set(groups) == {"skin", "hair", "eye", "mouth"} and all(map(len, groups.values()))
     assert sorted(map(tuple, together)) == sorted(map(tuple, head.topology("low").face_uv))
+    outer = {*map(tuple, groups["skin"]), *map(tuple, groups["hair"])}
+    assert 0.15 * len(outer) < len(face) < 0.7 * len(outer) and {*map(tuple, face)} < outer
 
 
 def test_hair_grows_on_the_skull_and_not_in_the_face(head: Head, drawn: features.Features) -> None:
