@@ -107,6 +107,7 @@ def running_on(device: Device, precision: Precision, regressor: str) -> dict[str
         "snapshot": functools.partial(tasks.snapshot, regressor=regressor),
         "reconstruct": functools.partial(tasks.reconstruct_photo, regressor=regressor),
         "texture": functools.partial(tasks.fuse_texture, regressor=regressor),
+        "load_texture": functools.partial(tasks.load_texture, regressor=regressor),
         "edit": functools.partial(tasks.edit_head, regressor=regressor),
         "studio": StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
     }

@@ -53,8 +53,8 @@ class Settings:
 
     pipeline: makes the engine's pipeline; picklable, called in the engine process.
     snapshot, reconstruct, texture, edit: the worker's tasks: (report, rgb, codes) -> zip, (report, photo) -> zip,
-    (report, keyframes) -> texture, see `sessions.texture_capture`, and (report, zip, edit) -> zip. studio: the tasks of
-    the studio's process.
+    (report, keyframes) -> texture, see `sessions.texture_capture`, and (report, zip, edit) -> zip. load_texture: what
+    the worker does ahead of the first texture, if anything. studio: the tasks of the studio's process.
     access: who may use the server. addresses: that WebRTC may bind, None: all of the machine's. ice_servers: STUN and
     TURN. certificate: of TLS, None without it.
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
@@ -68,6 +68,7 @@ class Settings:
     snapshot: Task
     reconstruct: Task
     texture: Task
+    load_texture: Task | None = None
     studio: StudioTasks = field(default_factory=StudioTasks)
     edit: Task = edit_head
     access: Access = field(default_factory=Access)
@@ -106,8 +107,8 @@ class LiveService:
         )
         self.worker = Worker(limits.task_seconds, int(limits.task_memory))
         self.files = Worker(limits.avatar_read_seconds, int(limits.file_memory))
-        capture = TextureCapture(self.worker, settings.texture, self.spawn)
-        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, capture, limits)
+        self._capture = TextureCapture(self.worker, settings.texture, self.spawn, settings.load_texture)
+        self.sessions = SessionRegistry(self.engine, self.hub, self.metrics, self._capture, limits)
         self.sessions.on_expelled = self._expel
         self._expelled: dict[str, float] = {}  # address -> monotonic seconds
         self.viewers = Viewers(self.sessions, settings.stream_stuck_seconds)
@@ -171,6 +172,7 @@ class LiveService:
         if self.engine.failure is not None:  # new ones are let in again when it has started
             raise self.engine.failure
         session = self.sessions.open("browser", address)
+        self._capture.preload()
         ice = IceOptions(self.settings.addresses, self.settings.ice_servers)
         peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits, ice)
         self._peers[session.id] = peer

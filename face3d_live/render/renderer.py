@@ -111,6 +111,11 @@ class Renderer:
         apart = np.arange(len(self._corner_vertex)).reshape(-1, 3)
         self._wires = gpu.MovingMesh(ctx, {"all": apart}, {"tint": tints, "corner": wires.corners(head)}, moving)
 
+    @property
+    def plain_skin(self) -> Picture:  # (S, S, 3) sRGB
+        """The texture of a head of which nothing is known."""
+        return np.asarray(self._plain_skin[..., :3])
+
     def _identity(self, shape: Array) -> None:
         """Compute the neutral head of a shape and its box. They are kept, as an identity rarely changes."""
         self._shape, self._neutral = shape, self._head.neutral(shape)

@@ -19,6 +19,7 @@ from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.face_batch import FaceBatch
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationRequest, CalibrationResult, Result, ViewRequest
 from face3d_live.live.engine.session_renderers import SessionRenderers
+from face3d_live.live.engine.texture_fade import TextureFade
 from face3d_live.regress.choose import OWN, load_regressor
 from face3d_live.regress.devices import cuda_available
 from face3d_live.regress.estimate import Estimate, Estimator
@@ -50,6 +51,8 @@ class _Face:
     begun: FaceBatch | None = None  # of the picture that comes next
     follow: tuple[float, float] | None = None  # the newest place that the tracker was told
     held: Array | None = None  # the expression (52,) while it is held
+    fade: TextureFade | None = None  # of the newest texture, once there is one
+    drawn_at: float = 0.0  # time of the newest picture to draw
 
 
 class HeadPipeline:
@@ -124,7 +127,7 @@ class HeadPipeline:
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
         """Track and draw."""
         face = self._faces[session]
-        start = perf_counter()
+        face.drawn_at, start = t, perf_counter()
         if view.follow is not None and view.follow != face.follow:
             face.follow = view.follow
             face.tracker.follow(*view.follow)
@@ -151,9 +154,17 @@ class HeadPipeline:
     def set_texture(self, session: str, rgba: Rgb) -> None:
         """Draw the head with this texture."""
         face = self._faces[session]
-        if face.texture == "default":
+        if face.fade is None:
             face.texture = self._free.pop() if self._free else f"texture {len(self._faces)} of {session}"
-        self._renderer.set_texture(rgba, face.texture)
+            face.fade = TextureFade(self._renderer.plain_skin)
+        face.fade.begin(rgba.copy())  # the memory is the server's again
+        self._show_texture(face)
+
+    def _show_texture(self, face: _Face) -> None:
+        """Let a newer texture come in by another step."""
+        texture = face.fade.at(face.drawn_at) if face.fade is not None else None
+        if texture is not None:
+            self._renderer.set_texture(texture, face.texture)
 
     def show_avatar(self, session: str, key: str | None, data: bytes) -> None:
         """Draw an avatar, or the own head again."""
@@ -191,6 +202,7 @@ class HeadPipeline:
     def _draw(self, session: str, face: _Face, tracked: Tracked, view: ViewRequest) -> tuple[Rgb, Rgb | None]:
         """The picture, and the cutout when the view asks for it."""
         codes = tracked.codes
+        self._show_texture(face)
         if view.mode == "overlay":
             if not tracked.face and face.picture is not None:  # no face to draw a head over
                 nothing = np.zeros((AVATAR_SIZE, AVATAR_SIZE, 4), np.uint8) if view.cutout else None

@@ -23,10 +23,10 @@ from face3d_live.typing import Rgb
 logger = logging.getLogger(__name__)
 
 
-#: Seconds from the first keyframe to the first texture.
-FIRST_SECONDS = 1.5
+#: Seconds from the first keyframe to the first texture: a head that looks like somebody else should not be seen long.
+FIRST_SECONDS = 0.25
 #: Seconds between two textures.
-INTERVAL_SECONDS = 4.0
+INTERVAL_SECONDS = 2.5
 #: A texture is fused from so many keyframes at most.
 MAX_KEYFRAMES = 6
 #: At most one keyframe is kept of each window of so many seconds.
@@ -108,13 +108,34 @@ class FrameSelector:
 
 
 class TextureCapture:
-    """Fuses textures for all sessions, one at a time in the worker. `spawn` runs a task that ends with the server."""
+    """Fuses textures for all sessions, one at a time in the worker.
 
-    def __init__(self, worker: Worker, task: Task, spawn: Callable[[Coroutine[Any, Any, None], str], None]) -> None:
+    spawn: runs a task that ends with the server. load: the worker's task that loads what `task` needs.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        task: Task,
+        spawn: Callable[[Coroutine[Any, Any, None], str], None],
+        load: Task | None = None,
+    ) -> None:
         self._worker = worker
-        self._task = task
+        self._task, self._load = task, load
         self._spawn = spawn
         self._closed = False
+
+    def preload(self) -> None:
+        """A session begins: have the worker load what its first texture will need. Once."""
+        load, self._load = self._load, None
+        if load is not None and not self._closed:
+            self._spawn(self._run_ahead(load), "loading for textures")
+
+    async def _run_ahead(self, load: Task) -> None:
+        try:
+            await self._worker.run(load)
+        except Face3DError as error:  # the first texture will say so again
+            logger.info("nothing was loaded ahead of textures: %s", error)
 
     def add_frame(self, selector: FrameSelector, rgb: Rgb, codes: HeadCodes, confidence: float) -> None:
         """Offer a picture (H, W, 3) with a face to its session's selector, and start a texture when one is due."""

@@ -109,6 +109,12 @@ def edit_head(report: Report, made: bytes, edit: HeadEdit, *, regressor: str = O
     return zip_bytes(_reconstructor(regressor).edited(files, Changes(edit.posed, edit.wished_hair, edit.to_json())))
 
 
+def load_texture(report: Report, *, regressor: str = OWN) -> bytes:
+    """Load what `fuse_texture` needs ahead of the first frames."""
+    _fuser(regressor)
+    return b""
+
+
 def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]], *, regressor: str = OWN) -> bytes:
     """The head's texture from keyframes of one person: (picture (H, W, 3), codes, weight).
 

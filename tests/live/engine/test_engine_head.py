@@ -127,10 +127,12 @@ def test_a_skin_is_worn_by_its_session_only(pipeline, session, sample):
     plain = pipeline.process(session, rgb, t, ViewRequest()).image.astype(int)
     green = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 4), (40, 160, 40, 255), np.uint8)
     pipeline.set_texture("b", green)
-    worn = pipeline.process("b", rgb, t, ViewRequest()).image.astype(int)
+    half = pipeline.process("b", rgb, t, ViewRequest()).image.astype(int)
+    worn = pipeline.process("b", rgb, t + 1, ViewRequest()).image.astype(int)
     again = pipeline.process(session, rgb, t + 0.1, ViewRequest()).image.astype(int)
     face = (slice(200, 380), slice(200, 310))
     assert (worn[face][..., 1] - worn[face][..., 0]).mean() > 40 > (plain[face][..., 1] - plain[face][..., 0]).mean()
+    assert np.abs(half[face] - plain[face]).mean() < 0.4 * np.abs(worn[face] - plain[face]).mean(), "it comes in slowly"
     assert np.abs(again[face] - plain[face]).mean() < 15
     # The next session that needs the place finds nothing of it.
     pipeline.close("b")
