@@ -32,7 +32,7 @@ void main() {
         light_in = mix(0.10, 0.95, mouth_open) * mix(0.06, 1.0, smoothstep(0.062, 0.014, inside));
     } else if (tooth_at.y >= 0.0) {
         // Front teeth stand at the light once the lips part; the back ones in the cheeks' shade.
-        light_in = mix(0.10, mix(0.55, 1.0, mouth_open), smoothstep(0.02, 0.16, mouth_open)) * mix(0.10, 1.0, smoothstep(0.038, 0.011, inside));
+        light_in = mix(0.10, mix(0.36, 0.85, mouth_open), smoothstep(0.02, 0.20, mouth_open)) * mix(0.10, 1.0, smoothstep(0.038, 0.011, inside));
         float across = fract(tooth_at.x) * 2.0 - 1.0, away = abs(across), up = tooth_at.y;
         float gum = smoothstep(-0.05, 0.05, up - (1.0 - 0.30 * away * away * away));
         float width = max(fwidth(tooth_at.x), 0.02);
