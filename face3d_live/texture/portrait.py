@@ -36,6 +36,8 @@ from face3d_live.typing import Array, Picture
 OBSERVED, COMPLETED = 255, 254
 _DOUBTED = ("neck", "ears")  # collars, hair and background are easily taken for these
 _OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in it looks worse than a fringe
+_MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
+_FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
 #: Differences in log brightness, or three times in hue, at which a texel is dropped: of neck and ears; of the jaw; of
@@ -108,7 +110,9 @@ def observe_texture(
         *(texels.image(each, pad=False) for each in (linear, colour)), known * (1 - occlusion),
         texels.image(expected, pad=False), head,
     )  # fmt: skip
-    picture = texels.image(as_picture(linear * texels.of(rest.gain), view), pad=False)
+    linear *= texels.of(rest.gain)
+    exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
+    picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure
     occluded = 1 - float((known * (1 - occlusion)).sum() / max(float(under), 1e-6))
     known = known * (1 - occlusion) * (1 - rest.dark)
     return ObservedTexture(picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded)
@@ -143,6 +147,17 @@ def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: A
         return np.zeros(27, np.float32) + HeadCodes().light, np.ones(3, np.float32)
     pattern = to_linear(albedo_at(albedo.mean, texels)[sure])
     return light_of_skin(pattern, view.normals[sure], colour[sure])
+
+
+def _exposure(linear: Array, colour: Array, weight: Array, head: Head, texels: Texels) -> float:
+    """The factor that makes albedo (N, 3) as bright as the photo (N, 3), both linear, over cheeks, forehead and chin."""
+    off = []
+    for place in _MEASURED:
+        here = (weight > _MOSTLY) & (share_of(head, texels, (place,)) > 0.9)
+        if here.sum() >= _FEW:
+            medians = (np.log(np.maximum(np.median(each[here], 0), 1e-3)).mean() for each in (colour, linear))
+            off.append(float(np.subtract(*medians)))
+    return float(np.exp(np.clip(np.mean(off), -_MOST_EXPOSURE, _MOST_EXPOSURE))) if off else 1.0
 
 
 def _trusted(linear: Array, expected: Array, view: TexelView, head: Head, texels: Texels) -> Array:  # (N,) 0..1

@@ -24,7 +24,7 @@ _SEEN = 0.2  # weight of a view from which a texel is compared
 _DARK = 4e-3  # linear light below which a ratio is noise
 #: Logarithms of linear light: tolerances, the share of what is beyond that is corrected, and most of it.
 _SHADOW, _LIFTED, _MOST_LIFT = 0.15, 0.75, 1.1
-_GLARE, _LOWERED, _MOST_LOWER = 0.30, 0.75, 0.9
+_GLARE, _LOWERED, _MOST_LOWER = 0.40, 0.6, 0.7
 _SAME_HUE = 0.45  # log hue difference of the sides beyond which the darker one is not shadow but another thing
 _RADIUS, _EDGE = 7, 0.22  # texels, and logarithm: steps that are smaller are detail, and are smoothed over
 _DEEP = 1.0  # logarithm by which a side lies in the dark, the photo's own light
