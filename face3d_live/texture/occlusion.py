@@ -31,8 +31,8 @@ _NOISE = 0.02  # linear light below which a hue is noise: the blue of dark skin 
 #: -1.34, the brightest 1.06, and the largest hue difference is 0.46.
 _NO_SHADOW, _NO_HIGHLIGHT, _NO_SKIN = -1.5, 1.4, 0.6
 _LEAST = 16  # least texels of a spot
-_COVERED = 0.7  # masked share of the forehead from which all of it is masked: a fringe with holes looks worse than none
-_REACH = 5  # texels by which spots are dilated: soft edges and shadows
+_COVERED = 0.6  # masked share of the forehead from which all of it is masked: a fringe with holes looks worse than none
+_REACH, _HAIR_REACH = 5, 9  # texels by which spots and hair are dilated: soft edges and shadows
 
 
 def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Array:
@@ -52,14 +52,18 @@ def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) 
     odd = (bright < _DARKER) | (bright > _BRIGHTER) | (hue > _OFF_HUE)
     spots = _spots(odd & where)
     rims = trace_rims(spots, bright, known, head) & (known > 0.2)
-    spots = _no_skin(spots, bright, hue) | hair_mask(seen, known, head)
+    hair = hair_mask(seen, known, head)
     forehead = (texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5) & (known > 0.2)
-    if forehead.any() and spots[forehead].mean() > _COVERED:
-        spots |= forehead
-    wide = cv2.dilate(spots.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_REACH, _REACH)))
+    if forehead.any() and hair[forehead].mean() > _COVERED:
+        hair |= forehead
+    wide = _dilated(_no_skin(spots, bright, hue), _REACH) | _dilated(hair, _HAIR_REACH)
     reach = texels.image(_dilatable(head, texels), pad=False) > 0.5
-    gone = (wide.astype(bool) & reach) | rims
+    gone = (wide & reach) | rims
     return np.asarray(np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1))
+
+
+def _dilated(mask: Mask, side: int) -> Mask:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0)
 
 
 def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:

@@ -38,6 +38,7 @@ _DOUBTED = ("neck", "ears")  # collars, hair and background are easily taken for
 _OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in it looks worse than a fringe
 _MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
 _FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
+_FEATHER = 170  # part of the texture's side over which weights fall off
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
 #: Differences in log brightness, or three times in hue, at which a texel is dropped: of neck and ears; of the jaw; of
@@ -114,7 +115,7 @@ def observe_texture(
     exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
     picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure
     occluded = 1 - float((known * (1 - occlusion)).sum() / max(float(under), 1e-6))
-    known = known * (1 - occlusion) * (1 - rest.dark)
+    known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, texels), pad=False))
     return ObservedTexture(picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded)
 
 
@@ -147,6 +148,13 @@ def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: A
         return np.zeros(27, np.float32) + HeadCodes().light, np.ones(3, np.float32)
     pattern = to_linear(albedo_at(albedo.mean, texels)[sure])
     return light_of_skin(pattern, view.normals[sure], colour[sure])
+
+
+def _feathered(known: Array, face: Array) -> Array:  # (S, S) x 2 -> (S, S)
+    """Weights that fall to 0 smoothly off the face: what hides a part of an ear ends in steps of the depth buffer."""
+    inner = cv2.erode((known > 0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    soft = cv2.GaussianBlur(inner, (0, 0), len(known) / _FEATHER)
+    return np.asarray(known * np.maximum(face, np.clip(2 * soft - 1, 0, 1)))
 
 
 def _exposure(linear: Array, colour: Array, weight: Array, head: Head, texels: Texels) -> float:

@@ -27,7 +27,7 @@ _SHADOW, _LIFTED, _MOST_LIFT = 0.15, 0.75, 1.1
 _GLARE, _LOWERED, _MOST_LOWER = 0.40, 0.6, 0.7
 _SAME_HUE = 0.45  # log hue difference of the sides beyond which the darker one is not shadow but another thing
 _RADIUS, _EDGE = 7, 0.22  # texels, and logarithm: steps that are smaller are detail, and are smoothed over
-_DEEP = 1.0  # logarithm by which a side lies in the dark, the photo's own light
+_DEEP, _LOST = 1.0, 1.7  # logarithms, in the photo's own light, by which a side lies in the dark, and shows too little
 SHADED = 0.22  # share of the plain skin in the dark from which a face is half dark
 
 
@@ -58,7 +58,7 @@ def residual_light(albedo: Array, photo: Array, known: Array, expected: Array, h
     change = (lift - lower * _smooth(plain, weight)[..., None]) * zone[..., None]
     deeper = _smooth(seen[:, ::-1].mean(2) - seen.mean(2), both) * (both > 0)
     shaded = float(((deeper > _DEEP) & (skin > 0)).sum() / max(float((skin > 0).sum()), 1.0))
-    dark = np.clip((deeper - _DEEP) / 0.5, 0, 1) * (shaded > SHADED)
+    dark = np.clip((deeper - _LOST) / 0.4, 0, 1) * (shaded > SHADED)
     up = (size, size)
     return ResidualLight(np.exp(cv2.resize(change, up)), cv2.resize(np.asarray(dark, np.float32), up), shaded)
 

@@ -44,7 +44,7 @@ _TURN = 0.15  # logarithm that a step to another radius has to gain
 _RIM_STEPS = 9  # radii: what is narrower is a rim
 _HALF, _LEAST_DEPTH = 0.4, 0.12  # share of the rim's own depth, and logarithm, down to which a texel belongs to it
 _BAR_OUT, _BAR_UP = 0.038, 0.006  # metres from the eye to where the bar runs over the temple
-_BAR_TEXELS = 5  # width in which bridge and bars are looked for
+_BAR_TEXELS = 9  # width in which bridge and bars are looked for
 
 
 _Place = tuple[int, int]
