@@ -38,6 +38,7 @@ _DOUBTED = ("neck", "ears")  # collars, hair and background are easily taken for
 _OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in it looks worse than a fringe
 _MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
 _FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
+_GREY = 4  # of 255: red, green and blue are closer in a photo without colour
 _FEATHER = 170  # part of the texture's side over which weights fall off
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
@@ -50,12 +51,13 @@ _ODD, _JAW, _OUTLINE = 0.5, 1.3, 1.2
 class PhotoTexture:
     """texture: (S, S, 4) sRGB, alpha `OBSERVED`, `COMPLETED` or 0 where there is no skin; codes: with the estimated
     light and albedo code; observed: share of the head's texels taken from the photo; occluded: share of the visible
-    face that something hid (glasses, hair, a hand) and that was filled in."""
+    face that something hid (glasses, hair, a hand) and that was filled in; shaded: see `ResidualLight`."""
 
     texture: Picture
     codes: HeadCodes
     observed: float
     occluded: float = 0.0
+    shaded: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def complete_texture(
     texels = texels_of(head, size)
     lit = codes.with_(light=seen.light)
     code = albedo.encode(seen.picture.astype(np.float32) / 255, seen.known)
-    plain = albedo.plain(code, size)
+    plain = _in_its_colours(albedo.plain(code, size), seen)
     whole = complete(seen.picture, seen.known, plain, texels)
     if seen.occlusion is not None and seen.occluded > _OCCLUDED:  # filled from the face alone, without hair around it
         bare = complete(seen.picture, seen.known * texels.image(face_only(head, texels), pad=False), plain, texels)
@@ -138,7 +140,15 @@ def complete_texture(
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
     whole = paint_scalp(whole, hair_tone(rgb, lit, camera, head), head, texels)
-    return PhotoTexture(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded)
+    return PhotoTexture(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded, seen.shaded)
+
+
+def _in_its_colours(plain: Picture, seen: ObservedTexture) -> Picture:
+    """The plain skin, grey for a photo without colour."""
+    shown = seen.picture[seen.known > _MOSTLY]
+    if not len(shown) or float(np.median(np.ptp(shown, axis=1))) > _GREY:
+        return plain
+    return np.asarray(np.repeat(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY)[..., None], 3, 2))
 
 
 def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: Albedo) -> tuple[Array, Array]:
