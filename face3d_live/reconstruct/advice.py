@@ -118,8 +118,8 @@ WARNINGS: dict[str, Advice] = {
     ),
     "rotated": Advice("the face was not upright in the photo: it was turned", "照片中的人脸不是正立的：已自动转正"),
     "half-dark": Advice(
-        "one side of the face lies in the dark: it was lightened and completed from the other; light from the front helps",
-        "人脸有一侧处于阴影中：已提亮并参照另一侧补全；正面光线效果更好",
+        "one side of the face lies in the dark: it was lightened and completed from the other side",
+        "人脸有一侧处于阴影中：已提亮并参照另一侧补全",
     ),
     "covered": Advice(
         "something covers a part of the skin (glasses, hair, a hand, a mask): it was filled in",

@@ -1,11 +1,11 @@
 """Occlusion mask of large face coverings: masks, scarves and face paint.
 
 Colours are compared before any light is divided out: the light is estimated from skin, and would be wrong. The skin's
-own colour is measured where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder, or
-brighter in a photo without colour (a fringe is neither). It is compared with the medians of nose, cheeks below it, chin
-and lips. Cloth differs from beards: it has one colour from the cheeks over the lips to the chin, or one that no skin has
-in white light (less red than green). A covering that was detected is then masked texel by texel. Smaller occlusions are
-found by `occlusion`.
+own colour is measured where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder,
+or brighter in a photo without colour (a fringe is neither). It is compared with the medians of nose, cheeks below it,
+chin and lips. Cloth differs from beards: it has one colour from the cheeks over the lips to the chin, or one that no
+skin has in white light (less red than green). A covering that was detected is then masked texel by texel. Smaller
+occlusions are found by `occlusion`.
 
 Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) none was taken for covered; of
 nine masks drawn on 66 of them 8 of 594 went unseen, mostly grey and white ones on photos without colour.
@@ -114,7 +114,11 @@ def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
     unlike = np.linalg.norm(hue, axis=1)
     if apart.max() < _ONE_CLOTH and unlike.min() > _UNLIKE:
         return True
-    if apart.max() < _ONE_CLOTH and np.ptp(bright) < _EVEN and max(bright.min() * (own[0] > _SKIN), -bright.max()) > _GREY_CLOTH:
+    if (
+        apart.max() < _ONE_CLOTH
+        and np.ptp(bright) < _EVEN
+        and max(bright.min() * (own[0] > _SKIN), -bright.max()) > _GREY_CLOTH
+    ):
         return True  # without colour, what is brighter is skin beside a fringe
     return bool(apart[1:, 1:].max() < _SCARF_ALIKE and unlike[1:].min() > _SCARF_UNLIKE)
 

@@ -33,7 +33,7 @@ _HUE, _STRANDS = (
 )  # least hue difference (of log ratios) and roughness of hair that is not dark
 _FAR = 3  # texels around certain hair in which possible hair counts: soft edges and shadows
 _EDGE, _LEAST = 4, 16  # texels around the scalp that belong to the hairline; least texels of a component beyond them
-_GAP = 13  # texels between locks that are no gap
+_GAP, _SHADE = 13, 5  # texels between locks that are no gap, and of the shadow around them
 _ROOTS = 8  # least texels of scalp in a component
 #: A component is hair when it is both dark (its 90th percentile) and rough (its median, in multiples of the cheeks');
 #: shadows are only dark. Very rough or very dark ones (light hair, smooth hair) count by that alone.
@@ -84,8 +84,9 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
 def _curtain(locks: Mask, zone: _HairZones) -> Mask:
     """Locks on the forehead with all that lies between them and the scalp, and narrow gaps between them: skin that
     shows through a fringe is in its shadow, and patches of it look worse than none."""
-    hanging = (locks & zone.forehead).astype(np.uint8)
+    hanging = (locks & zone.forehead & zone.deep).astype(np.uint8)  # what lies along the hairline hangs from its side
     joined = cv2.morphologyEx(hanging, cv2.MORPH_CLOSE, np.ones((_GAP, _GAP), np.uint8))
+    joined = cv2.dilate(joined, np.ones((_SHADE, _SHADE), np.uint8))
     below = np.flip(np.maximum.accumulate(np.flip(joined, 0), 0), 0) > 0  # rows go down
     return np.asarray(locks | (below & zone.forehead))
 

@@ -32,7 +32,7 @@ _NOISE = 0.02  # linear light below which a hue is noise: the blue of dark skin 
 _NO_SHADOW, _NO_HIGHLIGHT, _NO_SKIN = -1.5, 1.4, 0.6
 _LEAST = 16  # least texels of a spot
 _COVERED = 0.6  # masked share of the forehead from which all of it is masked: a fringe with holes looks worse than none
-_REACH, _HAIR_REACH = 5, 9  # texels by which spots and hair are dilated: soft edges and shadows
+_REACH = 5  # texels by which spots and hair are dilated: soft edges and shadows
 
 
 def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Array:
@@ -56,7 +56,7 @@ def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) 
     forehead = (texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5) & (known > 0.2)
     if forehead.any() and hair[forehead].mean() > _COVERED:
         hair |= forehead
-    wide = _dilated(_no_skin(spots, bright, hue), _REACH) | _dilated(hair, _HAIR_REACH)
+    wide = _dilated(_no_skin(spots, bright, hue) | hair, _REACH)
     reach = texels.image(_dilatable(head, texels), pad=False) > 0.5
     gone = (wide & reach) | rims
     return np.asarray(np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1))

@@ -168,7 +168,7 @@ def _feathered(known: Array, face: Array) -> Array:  # (S, S) x 2 -> (S, S)
 
 
 def _exposure(linear: Array, colour: Array, weight: Array, head: Head, texels: Texels) -> float:
-    """The factor that makes albedo (N, 3) as bright as the photo (N, 3), both linear, over cheeks, forehead and chin."""
+    """The factor that makes albedo (N, 3) as bright as the photo (N, 3) over cheeks, forehead and chin; both linear."""
     off = []
     for place in _MEASURED:
         here = (weight > _MOSTLY) & (share_of(head, texels, (place,)) > 0.9)

@@ -1,10 +1,10 @@
 """What second-order harmonics leave of the light in a texture: hard shadows on one side, and highlights.
 
 A face's albedo is nearly the same on both sides at coarse scales; where one side is clearly darker than the other, of
-about the same hue, that is a shadow, and it is lifted. Where skin is clearly brighter than this person's skin should be,
-that is a highlight, and it is lowered, each channel by itself, which gives it its hue back. Both corrections are
-smoothed by a guided filter (He, Sun and Tang, "Guided Image Filtering", ECCV 2010), which keeps the edges of shadows but
-leaves wrinkles, moles and pores in the skin; both begin at a tolerance, and are limited.
+about the same hue, that is a shadow, and it is lifted. Where skin is clearly brighter than this person's skin should
+be, that is a highlight, and it is lowered, each channel by itself, which gives it its hue back. Both corrections are
+smoothed by a guided filter (He, Sun and Tang, "Guided Image Filtering", ECCV 2010), which keeps the edges of shadows
+but leaves wrinkles, moles and pores in the skin; both begin at a tolerance, and are limited.
 """
 
 from __future__ import annotations
