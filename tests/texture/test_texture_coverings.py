@@ -123,7 +123,7 @@ def test_a_fringe_on_a_photo_without_colour_is_no_mask(head, person):
     picture, points, _ = person
     grey = np.repeat(picture.mean(2, keepdims=True), 3, 2)
     fringe = np.arange(SIDE)[:, None] < points[168, 1] - 4
-    dark = np.where(fringe[..., None], grey * 0.12, grey).astype(np.uint8)
+    dark = np.where(fringe[..., None], grey * 0.35, grey).astype(np.uint8)
     texels = texels_of(head, SIZE)
     view = project_texels(CODES, CAMERA, head, texels)
     linear = to_linear(sample_pixels(dark, view.pixel, 1.0))

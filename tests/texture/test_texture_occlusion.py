@@ -113,8 +113,8 @@ def test_shadow_under_the_hair_and_wrinkles_are_skin(head, albedo):
 @pytest.mark.slow
 def test_skin_between_the_strands_of_a_fringe_goes_with_it(head, albedo):
     """Patches of it, pale beside the hair that was taken off, look worse than a filled forehead."""
-    fringe, scalp = upper(head, 60)
-    gaps = fringe & (np.arange(SIZE) % 12 < 4)
+    fringe, scalp = upper(head, 45)
+    gaps = fringe & (np.arange(SIZE) % 20 < 9)
     haired = np.where(((fringe & ~gaps) | scalp)[..., None], strands((40, 28, 20)), person(albedo, 0.7))
     found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
     middle = np.abs(np.arange(SIZE) - SIZE / 2) < 25
