@@ -109,10 +109,8 @@ def observe_texture(
     if cloth is not None:
         under += (texels.image(view.weight * share_of(head, texels, FACE), pad=False) * cloth).sum()
         occlusion = np.maximum(occlusion, cloth)
-    rest = residual_light(
-        *(texels.image(each, pad=False) for each in (linear, colour)), known * (1 - occlusion),
-        texels.image(expected, pad=False), head,
-    )  # fmt: skip
+    skin, photo, usual = (texels.image(each, pad=False) for each in (linear, colour, expected))
+    rest = residual_light(skin, photo, known * (1 - occlusion), usual, head)
     linear *= texels.of(rest.gain)
     exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
     picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure

@@ -54,7 +54,7 @@ def skin_figures(
     return SkinFigures(float(kept[face].mean()) if face.any() else 0.0, colours, tones)
 
 
-def _median_lab(colours: Array) -> Array:  # (N, 3) sRGB 0..1 -> (3,)
+def _median_lab(colours: AnyArray) -> Array:  # (N, 3) sRGB 0..1 -> (3,)
     return lab(np.median(colours, 0))
 
 
