@@ -38,7 +38,7 @@ from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.data.pool import STORED
 from face3d_live.train.data.portraits import load_index
-from face3d_live.train.evaluate.faces import GLASSES
+from face3d_live.train.evaluate.faces import COVERED, GLASSES
 from face3d_live.train.synthetic.hair import load_styles
 from face3d_live.train.synthetic.identities import IdentitySampler
 from face3d_live.train.synthetic.people import PersonSampler
@@ -53,18 +53,6 @@ FACE = ("forehead", "cheeks", "nose", "chin", "jaw", "eyelids_left", "eyelids_ri
 JUDGED = 0.25  # weight of a view from which a texel is asked for
 DARK = 70.0  # of 255: mean red, green and blue of a dark skin in its picture
 MUCH = 0.04  # share of the forehead
-#: Held-out portraits whose forehead or temples something from the scalp covers in part, seen by eye.
-COVERED: frozenset[str] = frozenset(
-    (
-        "18f_0003", "18f_0075", "18f_0128", "18f_0166", "congress_0309", "congress_0370", "congress_0407",
-        "congress_0487", "congress_0507", "congress_0514", "congress_0548", "congress_0587", "congress_0609",
-        "congress_0657", "congress_0699", "congress_0946", "faker_0967", "faker_0970", "faker_0987", "faker_1017",
-        "faker_1024", "faker_1040", "faker_1044", "faker_1051", "faker_1054", "faker_1056", "pif_1161", "pif_1164",
-        "pif_1194", "pif_1324", "pif_1342", "pif_1349", "pif_1355", "pif_1374", "london_neutral_1441",
-        "london_neutral_1442", "london_neutral_1475", "london_smiling_1532", "london_smiling_1533",
-        "london_smiling_1566",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

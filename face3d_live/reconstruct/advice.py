@@ -117,6 +117,10 @@ WARNINGS: dict[str, Advice] = {
         "the colour profile is missing or broken: the colours are a guess", "颜色配置文件缺失或损坏：颜色为推测"
     ),
     "rotated": Advice("the face was not upright in the photo: it was turned", "照片中的人脸不是正立的：已自动转正"),
+    "half-dark": Advice(
+        "one side of the face lies in the dark: it was lightened and completed from the other side",
+        "人脸有一侧处于阴影中：已提亮并参照另一侧补全",
+    ),
     "covered": Advice(
         "something covers a part of the skin (glasses, hair, a hand, a mask): it was filled in",
         "部分皮肤被遮挡（眼镜、头发、手或口罩）：已补全",

@@ -36,6 +36,7 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
 from face3d_live.texture.hair_tone import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
+from face3d_live.texture.residual_light import SHADED
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
 from face3d_live.track.detector import Detection
@@ -250,9 +251,9 @@ class Reconstructor:
             codes, hair = skin.codes, painted_hair(skin.texture)
             report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
             report |= {"hair": hair.said(), "hair_style": hair.style}
-            if skin.occluded > COVERED:
-                report["warnings"].append(WARNINGS["covered"].en)
-                report["warning_codes"].append("covered")
+            for code in [*["covered"] * (skin.occluded > COVERED), *["half-dark"] * (skin.shaded > SHADED)]:
+                report["warnings"].append(WARNINGS[code].en)
+                report["warning_codes"].append(code)
             displacement = None
             if report["mode"] == "full":
                 with run.stage("detail", 0.6):

@@ -14,6 +14,10 @@ from face3d_live.texture.texels import Texels
 from face3d_live.typing import AnyArray, Array, Picture
 
 _MIRRORED = 0.6  # how far the other side may stand in: less than what was seen itself, as light differs between sides
+_TONE, _SEAM = 40, 128  # parts of the texture's side: what is coarser is tone; how wide the rest fades out
+_WHOLE, _AT_SEAM = 0.5, 0.15
+_COARSE = 256
+_EITHER = 0.02  # weight with which sides meet in the middle that were both not seen
 _LEAST = 1e-4
 
 
@@ -38,12 +42,51 @@ def pull_push(values: AnyArray, weight: AnyArray) -> Array:  # (S, S, C), (S, S)
     return result.astype(np.float32)
 
 
-def blend(values: AnyArray, weight: AnyArray, fill: AnyArray) -> Array:  # all (S, S, C), weight (S, S)
-    """`values` where their weight is one; elsewhere `fill`, moved to their tone."""
+def blend(values: AnyArray, weight: AnyArray, fill: AnyArray, known: AnyArray | None = None) -> Array:  # (S, S, C)
+    """`values` where their weight is `_WHOLE` or more; elsewhere `fill`, moved to their tone.
+
+    What the difference of the two is at a border is carried on at a coarse scale; a single strand or shine there would
+    else reach far into the fill. The rest of it fades out next to the border, so that there is no seam. weight: (S, S);
+    known: (S, S) bool where the fill is known, and may be compared.
+    """
     difference = values - fill
-    smooth = pull_push(difference, weight)
-    share = weight[..., None]
+    compared = weight if known is None else np.where(known, weight, 0).astype(np.float32)
+    near, mass = _blurred(difference, compared, _TONE)
+    tone = near / np.maximum(mass, _LEAST)[..., None]
+    close, edge = _blurred(difference - tone, compared, _SEAM)
+    smooth = pull_push(tone, compared) + close / (edge + _AT_SEAM)[..., None]
+    share = np.minimum(1, weight / _WHOLE)[..., None]
     return np.asarray(fill + share * difference + (1 - share) * smooth)
+
+
+def _blurred(values: AnyArray, weight: AnyArray, part: int) -> tuple[Array, Array]:  # (S, S, C), (S, S)
+    """(Gaussian mean of weighted values, and of the weight); sigma: a `part` of the side. Made at `_COARSE` at most."""
+    size = len(weight)
+    both = np.dstack([values * weight[..., None], weight]).astype(np.float32)
+    if size > _COARSE:
+        both = cv2.resize(both, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
+    both = cv2.GaussianBlur(both, (0, 0), len(both) / part)
+    if size > _COARSE:
+        both = cv2.resize(both, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(both[..., :-1]), np.asarray(both[..., -1])
+
+
+def close_seams(picture: AnyArray, weight: AnyArray, texels: Texels) -> Array:  # (S, S, 3), (S, S) -> (S, S, 3)
+    """A picture whose colours meet where the atlas is cut, moved smoothly where `weight` is low (a membrane)."""
+    if not len(texels.seams):
+        return np.asarray(picture)
+    one, other = texels.seams.T
+    flat, sure = picture.reshape(-1, 3), np.asarray(weight, np.float32).ravel()
+    shares = sure[one] + _EITHER, sure[other] + _EITHER
+    meeting = (flat[one] * shares[0][:, None] + flat[other] * shares[1][:, None]) / (shares[0] + shares[1])[:, None]
+    offsets, count = np.zeros_like(flat), np.zeros(len(flat), np.float32)
+    for side in (one, other):
+        np.add.at(offsets, side, meeting - flat[side])
+        np.add.at(count, side, 1)
+    offsets /= np.maximum(count, 1)[:, None]
+    held = np.maximum(sure, (count > 0).astype(np.float32)).reshape(weight.shape)
+    change = pull_push(offsets.reshape(picture.shape), held)
+    return np.asarray(picture + change * (1 - weight[..., None]), np.float32)
 
 
 def complete(albedo: Picture, weight: AnyArray, plain: Picture, texels: Texels) -> Picture:
@@ -56,9 +99,11 @@ def complete(albedo: Picture, weight: AnyArray, plain: Picture, texels: Texels) 
     weight = np.asarray(weight, np.float32)
     other, other_weight = own[:, ::-1], weight[:, ::-1] * _MIRRORED
     # where neither side was seen, what the mirror lends does not matter: the plain skin covers it
-    sides = blend(own, weight, np.where(other_weight[..., None] > 0, other, base))
+    lent = other_weight > 0
+    sides = blend(own, weight, np.where(lent[..., None], other, base), lent)
     known = np.maximum(weight, other_weight * (1 - weight))
     whole = blend(sides, known, base)
+    whole = close_seams(whole, weight, texels)
     whole = np.where(texels.image(texels.part)[..., None] == 0, whole, base)
     near = cv2.dilate(texels.covered.astype(np.uint8), np.ones((5, 5), np.uint8))
     rgb = np.clip(whole * 255 + 0.5, 0, 255).astype(np.uint8)

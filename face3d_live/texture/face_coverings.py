@@ -1,10 +1,11 @@
 """Occlusion mask of large face coverings: masks, scarves and face paint.
 
 Colours are compared before any light is divided out: the light is estimated from skin, and would be wrong. The skin's
-own colour is measured where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder (a
-fringe is not). It is compared with the medians of nose, cheeks below it, chin and lips. Cloth differs from beards: it
-has one colour from the cheeks over the lips to the chin, or one that no skin has in white light (less red than green).
-A covering that was detected is then masked texel by texel. Smaller occlusions are found by `occlusion`.
+own colour is measured where masks and scarves leave it bare, on the forehead or around the eyes, whichever is redder,
+or brighter in a photo without colour (a fringe is neither). It is compared with the medians of nose, cheeks below it,
+chin and lips. Cloth differs from beards: it has one colour from the cheeks over the lips to the chin, or one that no
+skin has in white light (less red than green). A covering that was detected is then masked texel by texel. Smaller
+occlusions are found by `occlusion`.
 
 Thresholds: of 198 portraits (the 40 darkest skins of all included, many with beards) none was taken for covered; of
 nine masks drawn on 66 of them 8 of 594 went unseen, mostly grey and white ones on photos without colour.
@@ -31,6 +32,7 @@ _DARK = -3.9  # brightness of the skin below which hues are noise
 #: Colours are (log R/G, log G/B, log of the mean), of linear light.
 _NO_SKIN = -0.15  # log R/G that no skin has in white light; of 198 portraits none is below -0.09 in any region
 _SKIN = 0.15  # and that it has where the photo is not grey
+_AS_RED = 0.03  # log R/G within which two places are as red
 _ONE_CLOTH = 0.25  # hue, within which the places under a mask are alike: lips are redder than chins
 _UNLIKE = 0.35  # hue, by which a mask differs from the skin
 _GREY_CLOTH, _EVEN = 0.8, 0.45  # brightness that does instead where hues are alike, and its range over the mask
@@ -78,7 +80,7 @@ def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCoveri
     under = [median for median in (_median(colour, place & seen) for place in zone.under) if median is not None]
     if not bare or len(under) < len(zone.under):
         return FaceCovering(None)
-    own = max(bare, key=lambda median: float(median[0]))
+    own = _skins_own(bare)
     if own[2] < _DARK:
         return FaceCovering(None)
     if own[0] < _NO_SKIN:  # forehead and eyes are painted, or lie under a hood
@@ -97,6 +99,12 @@ def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCoveri
     return FaceCovering(_softened(mask, zone) if mask.any() else None)
 
 
+def _skins_own(bare: list[Array]) -> Array:  # (3,) each -> (3,)
+    """Of the places that may be bare, the redder one; where no hue tells them apart, the brighter one: a fringe."""
+    reddest = max(float(median[0]) for median in bare)
+    return max((median for median in bare if median[0] > reddest - _AS_RED), key=lambda median: float(median[2]))
+
+
 def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
     """Whether nose, cheeks, chin and lips, or the last three, are covered by cloth."""
     hue, bright = off[:, :2], off[:, 2]
@@ -106,8 +114,12 @@ def _cloth(off: Array, own: Array) -> bool:  # (4, 3) against the skin, (3,)
     unlike = np.linalg.norm(hue, axis=1)
     if apart.max() < _ONE_CLOTH and unlike.min() > _UNLIKE:
         return True
-    if apart.max() < _ONE_CLOTH and np.ptp(bright) < _EVEN and max(bright.min(), -bright.max()) > _GREY_CLOTH:
-        return True
+    if (
+        apart.max() < _ONE_CLOTH
+        and np.ptp(bright) < _EVEN
+        and max(bright.min() * (own[0] > _SKIN), -bright.max()) > _GREY_CLOTH
+    ):
+        return True  # without colour, what is brighter is skin beside a fringe
     return bool(apart[1:, 1:].max() < _SCARF_ALIKE and unlike[1:].min() > _SCARF_UNLIKE)
 
 

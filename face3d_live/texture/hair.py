@@ -33,6 +33,7 @@ _HUE, _STRANDS = (
 )  # least hue difference (of log ratios) and roughness of hair that is not dark
 _FAR = 3  # texels around certain hair in which possible hair counts: soft edges and shadows
 _EDGE, _LEAST = 4, 16  # texels around the scalp that belong to the hairline; least texels of a component beyond them
+_GAP, _SHADE = 13, 5  # texels between locks that are no gap, and of the shadow around them
 _ROOTS = 8  # least texels of scalp in a component
 #: A component is hair when it is both dark (its 90th percentile) and rough (its median, in multiples of the cheeks');
 #: shadows are only dark. Very rough or very dark ones (light hair, smooth hair) count by that alone.
@@ -42,12 +43,13 @@ _DEEP, _ROUGH, _ROUGH_ALONE, _DEEP_ALONE = 0.9, 0.9, 2.8, 1.15
 @dataclass(frozen=True)
 class _HairZones:
     """Masks (S, S). own: reference skin; over: where hair is searched; deep: the part of that beyond the hairline;
-    root: the scalp next to the forehead."""
+    root: the scalp next to the forehead; forehead: the part of over above the brows."""
 
     own: Mask
     over: Mask
     deep: Mask
     root: Mask
+    forehead: Mask
 
 
 def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S) -> (S, S)
@@ -76,7 +78,17 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
         how_rough, (half, tenth) = np.median(rough[lock]), np.percentile(darker[lock], (50, 90))
         if how_rough > _ROUGH_ALONE or half > _DEEP_ALONE or (how_rough > _ROUGH and tenth > _DEEP):
             locks |= lock
-    return np.asarray(locks)
+    return _curtain(locks, zone)
+
+
+def _curtain(locks: Mask, zone: _HairZones) -> Mask:
+    """Locks on the forehead with all that lies between them and the scalp, and narrow gaps between them: skin that
+    shows through a fringe is in its shadow, and patches of it look worse than none."""
+    hanging = (locks & zone.forehead & zone.deep).astype(np.uint8)  # what lies along the hairline hangs from its side
+    joined = cv2.morphologyEx(hanging, cv2.MORPH_CLOSE, np.ones((_GAP, _GAP), np.uint8))
+    joined = cv2.dilate(joined, np.ones((_SHADE, _SHADE), np.uint8))
+    below = np.flip(np.maximum.accumulate(np.flip(joined, 0), 0), 0) > 0  # rows go down
+    return np.asarray(locks | (below & zone.forehead))
 
 
 def _rooted(hair: Mask, zone: _HairZones) -> list[Mask]:
@@ -120,4 +132,4 @@ def _hair_zones(head: Head, size: int) -> _HairZones:
     edge = float(head.template[head.regions["forehead"], 1].max())
     root = of("scalp") & (y < edge + _ROOT) & (z > 0)
     beside = cv2.dilate(of("scalp").astype(np.uint8), np.ones((2 * _EDGE + 1, 2 * _EDGE + 1), np.uint8)) > 0
-    return _HairZones(own, over, over & ~beside, root)
+    return _HairZones(own, over, over & ~beside, root, over & of("forehead"))

@@ -19,32 +19,45 @@ from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.occlusion import occlusion_mask
 from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
-from face3d_live.texture.sample import TexelView, density, divide_out_light, project_texels, sample_pixels
+from face3d_live.texture.residual_light import residual_light
+from face3d_live.texture.sample import (
+    TexelView,
+    as_picture,
+    density,
+    project_texels,
+    sample_pixels,
+    without_light,
+)
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array, Picture
 
 #: Alpha of a texel that the photo shows, and of one that was filled in. Nearly the same, so that a viewer that blends
 #: by alpha shows both as skin.
 OBSERVED, COMPLETED = 255, 254
-_DOUBTED = ("neck", "ears", "jaw")  # collars, hair and background are easily taken for these
-_OUTER = ("cheeks", "chin")  # not the forehead: a fringe with a hole in it looks worse than a fringe
-_GLARE = 0.45  # log brightness above the expected skin at which a texel counts as a highlight
-_OFF_HUE = 0.4  # log hue difference at which a texel of the outline counts as background
+_DOUBTED = ("neck", "ears")  # collars, hair and background are easily taken for these
+_OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in it looks worse than a fringe
+_MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
+_FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
+_GREY = 4  # of 255: red, green and blue are closer in a photo without colour
+_FEATHER = 170  # part of the texture's side over which weights fall off
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
-_ODD = 0.5  # difference in log brightness, or three times it in hue, at which a doubted texel is dropped
+#: Differences in log brightness, or three times in hue, at which a texel is dropped: of neck and ears; of the jaw; of
+#: what is seen at a grazing angle.
+_ODD, _JAW, _OUTLINE = 0.5, 1.3, 1.2
 
 
 @dataclass(frozen=True)
 class PhotoTexture:
     """texture: (S, S, 4) sRGB, alpha `OBSERVED`, `COMPLETED` or 0 where there is no skin; codes: with the estimated
     light and albedo code; observed: share of the head's texels taken from the photo; occluded: share of the visible
-    face that something hid (glasses, hair, a hand) and that was filled in."""
+    face that something hid (glasses, hair, a hand) and that was filled in; shaded: see `ResidualLight`."""
 
     texture: Picture
     codes: HeadCodes
     observed: float
     occluded: float = 0.0
+    shaded: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ class ObservedTexture:
 
     picture: (S, S, 3) sRGB, the light divided out; known: (S, S) 0..1 weight, 0 under occlusions; light: (27,);
     occluded: see `PhotoTexture`; texels_per_pixel: texels per photo pixel, along a line; occlusion: (S, S) 0..1 mask;
-    has_skin: whether any part of the face has a skin's colour.
+    has_skin: whether any part of the face has a skin's colour; shaded: see `ResidualLight`.
     """
 
     picture: Picture
@@ -63,6 +76,7 @@ class ObservedTexture:
     texels_per_pixel: float = 1.0
     occlusion: Array | None = None
     has_skin: bool = True
+    shaded: float = 0.0
 
 
 def texture_from_photo(
@@ -85,16 +99,24 @@ def observe_texture(
     cloth = None if covering.mask is None else cv2.resize(covering.mask, (size, size), interpolation=cv2.INTER_LINEAR)
     bare = view if cloth is None else replace(view, weight=view.weight * (1 - texels.of(cloth)))
     light, tone = _light(colour, bare, head, texels, albedo)
-    partial = divide_out_light(colour, view, light)
-    weight = bare.weight * _trusted(partial, tone, head, texels, albedo)
-    picture, known = texels.image(partial, pad=False), texels.image(weight, pad=False)
-    occlusion = cv2.resize(occlusion_mask(picture, known, head, albedo), (size, size), interpolation=cv2.INTER_LINEAR)
+    linear = without_light(colour, view, light)
+    expected = np.asarray(to_linear(albedo_at(albedo.mean, texels)) * tone, np.float32)
+    weight = bare.weight * _trusted(linear, expected, bare, head, texels)
+    partial, known = as_picture(linear, view), texels.image(weight, pad=False)
+    found = occlusion_mask(texels.image(partial, pad=False), known, head, albedo)
+    occlusion = cv2.resize(found, (size, size), interpolation=cv2.INTER_LINEAR)
     under = known.sum()
     if cloth is not None:
         under += (texels.image(view.weight * share_of(head, texels, FACE), pad=False) * cloth).sum()
         occlusion = np.maximum(occlusion, cloth)
+    skin, photo, usual = (texels.image(each, pad=False) for each in (linear, colour, expected))
+    rest = residual_light(skin, photo, known * (1 - occlusion), usual, head)
+    linear *= texels.of(rest.gain)
+    exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
+    picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure
     occluded = 1 - float((known * (1 - occlusion)).sum() / max(float(under), 1e-6))
-    return ObservedTexture(picture, known * (1 - occlusion), light, occluded, fine, occlusion, covering.has_skin)
+    known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, texels), pad=False))
+    return ObservedTexture(picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded)
 
 
 def complete_texture(
@@ -105,7 +127,7 @@ def complete_texture(
     texels = texels_of(head, size)
     lit = codes.with_(light=seen.light)
     code = albedo.encode(seen.picture.astype(np.float32) / 255, seen.known)
-    plain = albedo.plain(code, size)
+    plain = _in_its_colours(albedo.plain(code, size), seen)
     whole = complete(seen.picture, seen.known, plain, texels)
     if seen.occlusion is not None and seen.occluded > _OCCLUDED:  # filled from the face alone, without hair around it
         bare = complete(seen.picture, seen.known * texels.image(face_only(head, texels), pad=False), plain, texels)
@@ -116,7 +138,15 @@ def complete_texture(
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
     whole = paint_scalp(whole, hair_tone(rgb, lit, camera, head), head, texels)
-    return PhotoTexture(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded)
+    return PhotoTexture(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded, seen.shaded)
+
+
+def _in_its_colours(plain: Picture, seen: ObservedTexture) -> Picture:
+    """The plain skin, grey for a photo without colour."""
+    shown = seen.picture[seen.known > _MOSTLY]
+    if not len(shown) or float(np.median(np.ptp(shown, axis=1))) > _GREY:
+        return plain
+    return np.asarray(np.repeat(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY)[..., None], 3, 2))
 
 
 def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: Albedo) -> tuple[Array, Array]:
@@ -128,18 +158,45 @@ def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: A
     return light_of_skin(pattern, view.normals[sure], colour[sure])
 
 
-def _trusted(partial: Picture, tone: Array, head: Head, texels: Texels, albedo: Albedo) -> Array:  # (N,) 0..1
-    """Weight: 1 on the face without highlights and background; on neck, ears and jaw only near the expected skin."""
-    linear = to_linear(partial.astype(np.float32) / 255)
-    expected = np.maximum(to_linear(albedo_at(albedo.mean, texels)) * tone, 1e-3)
-    ratio = np.log(np.maximum(linear, 1e-3) / expected)
-    bright = ratio.mean(1)
-    hue = np.abs(ratio - bright[:, None]).max(1)
-    doubted = share_of(head, texels, _DOUBTED)
-    bad = np.maximum(
-        (bright > _GLARE) * share_of(head, texels, PLAIN), (hue > _OFF_HUE) * share_of(head, texels, _OUTER)
-    )
-    odd = texels.image(np.maximum((np.maximum(np.abs(bright), 3 * hue) > _ODD) * doubted, bad).astype(np.float32))
+def _feathered(known: Array, face: Array) -> Array:  # (S, S) x 2 -> (S, S)
+    """Weights that fall to 0 smoothly off the face: what hides a part of an ear ends in steps of the depth buffer."""
+    inner = cv2.erode((known > 0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    soft = cv2.GaussianBlur(inner, (0, 0), len(known) / _FEATHER)
+    return np.asarray(known * np.maximum(face, np.clip(2 * soft - 1, 0, 1)))
+
+
+def _exposure(linear: Array, colour: Array, weight: Array, head: Head, texels: Texels) -> float:
+    """The factor that makes albedo (N, 3) as bright as the photo (N, 3) over cheeks, forehead and chin; both linear."""
+    off = []
+    for place in _MEASURED:
+        here = (weight > _MOSTLY) & (share_of(head, texels, (place,)) > 0.9)
+        if here.sum() >= _FEW:
+            medians = (np.log(np.maximum(np.median(each[here], 0), 1e-3)).mean() for each in (colour, linear))
+            off.append(float(np.subtract(*medians)))
+    return float(np.exp(np.clip(np.mean(off), -_MOST_EXPOSURE, _MOST_EXPOSURE))) if off else 1.0
+
+
+def _trusted(linear: Array, expected: Array, view: TexelView, head: Head, texels: Texels) -> Array:  # (N,) 0..1
+    """Weight: 1 on the face but for background at the outline; on neck and ears only near the expected skin, on the jaw
+    near that or the chin's own colour, as beards reach over both.
+
+    linear, expected: (N, 3) albedo as seen, and of this person's skin.
+    """
+    ratio = np.log(np.maximum(linear, 1e-3) / np.maximum(expected, 1e-3))
+    chin = (share_of(head, texels, ("chin",)) > 0.9) & (view.weight > _MOSTLY)
+    beard = np.median(ratio[chin], 0) if chin.any() else np.zeros(3, np.float32)
+    apart = _apart(ratio)
+    jaw = np.minimum(apart, _apart(ratio - beard)) / _JAW
+    outline = (view.weight < _MOSTLY) & (apart > _OUTLINE)
+    odd = (apart > _ODD) * share_of(head, texels, _DOUBTED)
+    odd = np.maximum(odd, (jaw > 1) * share_of(head, texels, ("jaw",)))
+    odd = texels.image(np.maximum(odd, outline * share_of(head, texels, _OUTER)).astype(np.float32))
     soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
     low = np.clip((texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
     return np.asarray(np.clip(1 - 2 * texels.of(soft), 0, 1) * low)
+
+
+def _apart(ratio: Array) -> Array:  # (N, 3) -> (N,)
+    """How far colours are apart, of the logarithms of their ratios: brightness, or three times the hue."""
+    bright = ratio.mean(1)
+    return np.asarray(np.maximum(np.abs(bright), 3 * np.abs(ratio - bright[:, None]).max(1)))

@@ -120,12 +120,17 @@ def sample_texture(
     texels = texels_of(head, size)
     view = project_texels(codes, camera, head, texels)
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, density(view)))
-    albedo = divide_out_light(colour, view, codes.light)
+    albedo = as_picture(without_light(colour, view, codes.light), view)
     return texels.image(albedo, pad=False), texels.image(view.weight, pad=False)
 
 
-def divide_out_light(colour: Array, view: TexelView, light: Array) -> NDArray[np.uint8]:  # (N, 3) linear -> (N, 3) sRGB
-    """The skin's own colour: the light divided out, black where nothing was seen."""
-    albedo = (to_srgb(colour / np.maximum(shade(light, view.normals), DARKEST)) * 255 + 0.5).astype(np.uint8)
+def without_light(colour: Array, view: TexelView, light: Array) -> Array:  # (N, 3) linear -> (N, 3) linear
+    """The skin's own colour: the light divided out."""
+    return np.asarray(colour / np.maximum(shade(light, view.normals), DARKEST), np.float32)
+
+
+def as_picture(linear: Array, view: TexelView) -> NDArray[np.uint8]:  # (N, 3) -> (N, 3) sRGB
+    """Albedo as picture values, black where nothing was seen."""
+    albedo = (to_srgb(linear) * 255 + 0.5).astype(np.uint8)
     albedo[view.weight <= 0] = 0
     return albedo

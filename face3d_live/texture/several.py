@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -39,8 +40,9 @@ def fuse(parts: Sequence[ObservedTexture], trust: Sequence[float]) -> ObservedTe
     picture = (np.clip(mean, 0, 1) * 255 + 0.5).astype(np.uint8)
     known[known < _LEAST] = 0  # the outline, where the background shines in
     picture[known <= 0] = 0
-    return ObservedTexture(
-        picture, known.astype(np.float32), first.light, min(part.occluded for part in parts), first.texels_per_pixel
+    occluded, shaded = min(part.occluded for part in parts), min(part.shaded for part in parts)
+    return replace(
+        first, picture=picture, known=known.astype(np.float32), occluded=occluded, occlusion=None, shaded=shaded
     )
 
 

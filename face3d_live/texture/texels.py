@@ -7,7 +7,7 @@ a texture is v = 1. Texels outside every island repeat the nearest one inside, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 LEVEL: Level = "medium"  # its normals are smooth, and 18 k vertices are still quickly evaluated
 
 
+_ALONG = 8  # places along an edge of the medium mesh (3 mm): each texel at 2048
+
+
 @dataclass(frozen=True, eq=False)
 class Texels:
     """size: S, texels a side. index: (N,) covered texels, row * S + column. triangle: (N,) of the medium mesh.
     corners: (N, 3) its vertices. weights: (N, 3) barycentric.
-    part: (N,) what it is made of, see `head.regions.PARTS`. n_vertices: V.
+    part: (N,) what it is made of, see `head.regions.PARTS`. n_vertices: V. seams: (M, 2) pairs of row * S + column that
+    lie on either side of where the skin's atlas is cut.
     """
 
     size: int
@@ -40,6 +44,7 @@ class Texels:
     weights: Array
     part: NDArray[np.uint8]
     n_vertices: int
+    seams: NDArray[np.int32] = field(default_factory=lambda: np.empty((0, 2), np.int32))
 
     def at(self, values: AnyArray) -> Array:  # (V,) or (V, C) of the medium mesh -> (N,) or (N, C)
         """Interpolate vertex values."""
@@ -75,6 +80,7 @@ class Texels:
             self.weights[chosen],
             self.part[chosen],
             self.n_vertices,
+            self.seams,
         )
 
     @cached_property
@@ -101,7 +107,28 @@ def make_texels(mesh: MeshTopology, size: int) -> Texels:
     triangle = triangle[index]
     corners = mesh.faces[triangle]
     part = mesh.part[corners].min(1)
-    return Texels(size, index, triangle, corners, cover.weights.reshape(-1, 3)[index], part, mesh.n_vertices)
+    weights = cover.weights.reshape(-1, 3)[index]
+    made = Texels(size, index, triangle, corners, weights, part, mesh.n_vertices)
+    return replace(made, seams=made.nearest[_seams(mesh, size)])
+
+
+def _seams(mesh: MeshTopology, size: int) -> NDArray[np.intp]:
+    """(M, 2) texels along both sides of the skin's edges whose two triangles have other texture coordinates."""
+    ends = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    ends_uv = mesh.face_uv[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    turned = ends[:, 0] > ends[:, 1]
+    ends[turned], ends_uv[turned] = ends[turned, ::-1], ends_uv[turned, ::-1]
+    order = np.lexsort(ends.T)
+    ends, ends_uv = ends[order], ends_uv[order]
+    cut = (ends[1:] == ends[:-1]).all(1) & (ends_uv[1:] != ends_uv[:-1]).any(1) & (mesh.part[ends[1:]] == 0).all(1)
+    along = np.linspace(0, 1, _ALONG)[:, None, None]
+    sides = []
+    for at in (np.flatnonzero(cut), np.flatnonzero(cut) + 1):
+        start, end = mesh.uv[ends_uv[at, 0]], mesh.uv[ends_uv[at, 1]]
+        u, v = np.moveaxis((start + (end - start) * along).reshape(-1, 2), -1, 0)
+        column, row = (np.clip(np.floor(each * size), 0, size - 1).astype(np.intp) for each in (u, 1 - v))
+        sides.append(row * size + column)
+    return np.unique(np.stack(sides, 1), axis=0)
 
 
 _Made = TypeVar("_Made")

@@ -14,7 +14,7 @@ from face3d_live.paths import MODELS
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.build.albedo import left_over, principal_components, tone_weights
 from face3d_live.texture.build.lift import Lifter, portraits
-from face3d_live.texture.complete import blend, complete, pull_push
+from face3d_live.texture.complete import blend, close_seams, complete, pull_push
 from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, painted_hair, recolour_hair, together
@@ -192,6 +192,24 @@ def test_what_no_side_shows_takes_the_tone_of_what_was_seen(head):
 
 
 # --- the albedo model -------------------------------------------------------------------------------------------------
+
+
+def test_colours_meet_where_the_atlas_is_cut(head):
+    """Ears and face are pieces of their own: another tone of one of them would show as a staircase."""
+    texels = texels_of(head, 256)
+    one, other = texels.seams.T
+    assert len(one) > 200
+    rest = texels.at(head.topology("medium").refine(head.template))
+    place = texels.image(rest, pad=True).reshape(-1, 3)
+    assert np.percentile(np.linalg.norm(place[one] - place[other], axis=1), 90) < 0.006
+    row, column = np.indices((256, 256))
+    ears = (row > 215) & (abs(column - 127.5) > 78)  # the corners below
+    picture = np.where(ears[..., None], (0.8, 0.5, 0.5), (0.5, 0.4, 0.3)).astype(np.float32)
+    apart = [np.abs(p.reshape(-1, 3)[one] - p.reshape(-1, 3)[other]).mean()
+             for p in (picture, close_seams(picture, np.zeros((256, 256), np.float32), texels))]  # fmt: skip
+    assert apart[1] < 0.35 * apart[0]
+    seen = np.ones((256, 256), np.float32)
+    np.testing.assert_allclose(close_seams(picture, seen, texels), picture, atol=1e-6)
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from face3d_live.rotations import to_euler
 from face3d_live.texture.build.files import read_picture
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.sample import divide_out_light, project_texels, sample_pixels
+from face3d_live.texture.sample import as_picture, project_texels, sample_pixels, without_light
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray, Array, Picture
 
@@ -72,7 +72,7 @@ class Lifter:
             return None
         sure = np.flatnonzero((weight > 0.3) & self._plain)[::7]
         light, tone = light_of_skin(self._reference[sure], view.normals[sure], colour[sure])
-        albedo = divide_out_light(colour, view, light)
+        albedo = as_picture(without_light(colour, view, light), view)
         before = float(weight.sum())
         weight = weight * self._skin(to_linear(albedo / np.float32(255)), tone)
         if weight.sum() < _LEAST_LEFT * before:  # hard shadows, a fringe over half the face

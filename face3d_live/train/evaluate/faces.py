@@ -41,6 +41,31 @@ GLASSES = frozenset(
     )
 )  # fmt: skip
 
+#: Held-out portraits whose forehead or temples something from the scalp covers in part, seen by eye.
+COVERED: frozenset[str] = frozenset(
+    (
+        "18f_0003", "18f_0075", "18f_0128", "18f_0166", "congress_0309", "congress_0370", "congress_0407",
+        "congress_0487", "congress_0507", "congress_0514", "congress_0548", "congress_0587", "congress_0609",
+        "congress_0657", "congress_0699", "congress_0946", "faker_0967", "faker_0970", "faker_0987", "faker_1017",
+        "faker_1024", "faker_1040", "faker_1044", "faker_1051", "faker_1054", "faker_1056", "faker_1067", "pif_1161",
+        "pif_1164",
+        "pif_1194", "pif_1324", "pif_1342", "pif_1349", "pif_1355", "pif_1374", "london_neutral_1441",
+        "london_neutral_1442", "london_neutral_1475", "london_smiling_1532", "london_smiling_1533",
+        "london_smiling_1566",
+    )
+)  # fmt: skip
+
+#: Held-out people of about sixty or more, by eye.
+OLD = frozenset(
+    (
+        "18f_0128", "congress_0209", "congress_0210", "congress_0272", "congress_0293", "congress_0296",
+        "congress_0350", "congress_0370", "congress_0382", "congress_0433", "congress_0454", "congress_0461",
+        "congress_0503", "congress_0548", "congress_0570", "congress_0572", "congress_0606", "congress_0614",
+        "congress_0718", "congress_0935", "congress_0936", "faker_0970", "faker_1040", "faker_1056", "faker_1067",
+        "faker_1069", "faker_1118", "faker_1137",
+    )
+)  # fmt: skip
+
 #: What people differ in on portraits: the mean of these channels.
 TRAITS = {
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
