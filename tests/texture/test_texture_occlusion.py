@@ -68,7 +68,9 @@ def test_a_fringe_is_found_and_nothing_else(head, albedo, colour):
     found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
     assert found[fringe].mean() > 0.85
     assert found[region(head, *LOWER)].mean() < 0.02
-    below = region(head, "forehead") & ~cv2.dilate(fringe.astype(np.uint8), np.ones((17, 17))).astype(bool)  # with its shadow
+    below = region(head, "forehead") & ~cv2.dilate(fringe.astype(np.uint8), np.ones((17, 17))).astype(
+        bool
+    )  # with its shadow
     assert below.sum() > 100 and found[below].mean() < 0.05
 
 
