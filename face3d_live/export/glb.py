@@ -1,37 +1,52 @@
-"""head.glb: the textured head with its 52 expressions as morph targets, ready to be animated.
+"""head.glb: the textured head with its 52 expressions as morph targets and a skeleton, ready to be animated.
 
 The mesh is the neutral head; the weights that the file carries are the photo's expression, so that it opens with the
 face of the photo and every slider starts where the photo is. Targets bear the ARKit names (`extras.targetNames`, as
 Blender, three.js, Unity, Unreal and Godot read them). Metres, y up, facing +z: glTF's own axes are the head's.
+
+Skin, eyes, teeth, tongue, the mouth's lining and lashes are primitives of one mesh, each with its material: so one set of
+weights moves them all. The hair is a mesh of its own on the head's bone.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
-from face3d_live.codes import ARKIT, N_EXPRESSION, HeadCodes
+from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.export.gltf import Buffer
 from face3d_live.export.hair import NAME as HAIR
 from face3d_live.export.hair import HairPart
-from face3d_live.export.obj import MATERIAL, UV_MAP
+from face3d_live.export.inner_parts import inner_parts
+from face3d_live.export.obj import UV_MAP
+from face3d_live.export.pieces import NAMES, Movements, PrimitiveWriter, eyes_turned, pieces
 from face3d_live.export.png import png_bytes
+from face3d_live.export.skeleton import Skeleton, carriers
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level, MeshTopology
-from face3d_live.typing import Picture
+from face3d_live.typing import Array, Picture
 from face3d_live.version import __version__
 
-_STILL = 1e-5  # metres: smaller offsets of a vertex are left out, as they are invisible
-_UNTURNED = 2e-3  # the same for a unit normal
 _JPEG = 95
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
-_ROUGHNESS = 0.55
-_HAIR_ROUGHNESS = 0.5
-_GLOSSY_EYES = 0.12
-#: How much of the light around comes to eyes, teeth, tongue and the mouth's walls, parts 1 to 4.
-_OPEN = {1: 1.0, 2: 0.45, 3: 0.4, 4: 0.1}
+#: Eyes and teeth are wet, skin is matt.
+_ROUGHNESS = {"skin": 0.55, "eyes": 0.12, "teeth": 0.25, "tongue": 0.35, "mouth": 0.5, "lashes": 0.9, HAIR: 0.5}
+#: The mesh's node and name.
+MESH_NODE, MESH = 0, "head"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A document under construction. bones: name -> node. targets: names of the mesh's targets, in their order."""
+
+    document: dict[str, Any]
+    buffer: Buffer
+    bones: dict[str, int]
+    skeleton: Skeleton
+    targets: tuple[str, ...]
 
 
 def head_glb(
@@ -43,122 +58,136 @@ def head_glb(
     hair: HairPart | None = None,
 ) -> bytes:
     """The file. texture: (S, S, 3 or 4) sRGB, its alpha is not used: skin is opaque. normal_map: (S', S', 3) in the
-    tangent space of the texture coordinates, y up. hair: on the neutral head; it becomes a mesh and a material of its
-    own, below the head's node.
+    tangent space of the texture coordinates, y up. hair: on the neutral head.
 
-    The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between.
+    The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between. Their bones
+    turn them, too: a program uses one or the other.
     """
-    mesh = head.topology(level)
-    buffer = Buffer()
-    primitive = _primitive(buffer, head, codes, mesh)
-    textures = [_jpeg(texture[..., :3]), png_bytes(_gloss(head, mesh))]
+    model = build_model(head, codes, level, texture, normal_map, hair)
+    model.document["meshes"][0]["weights"] = np.clip(codes.expression, 0, 1).astype(float).round(4).tolist()
+    return model.buffer.glb(model.document)
+
+
+def build_model(
+    head: Head,
+    codes: HeadCodes,
+    level: Level,
+    texture: Picture,
+    normal_map: Picture | None,
+    hair: HairPart | None,
+    looks: dict[str, Array] | None = None,
+) -> Model:
+    """Arguments as of `head_glb`. looks: name -> (52,) coefficients; where given, the head stands on a body's bones, and
+    targets of these names turn the eyeballs in place of the 52, which then leave that to the bones."""
+    mesh, buffer = head.topology(level), Buffer()
+    movements = Movements(head, codes.shape, mesh)
+    skeleton = Skeleton.of(head, codes.shape, movements.low, body=looks is not None)
+    nodes: list[dict[str, Any]] = [{"mesh": 0, "skin": 0, "name": "head_mesh"}]
+    bones = skeleton.add_nodes(nodes, body=looks is not None)
+    inner = inner_parts(head, mesh, texture)
+    primitives = _primitives(buffer, head, mesh, movements, skeleton, inner.uv, looks)
+    pictures = {"skin": _jpeg(texture[..., :3])} | {name: _jpeg(p) for name, p in inner.pictures.items()}
+    pictures["lashes"] = png_bytes(_lash_picture())
+    materials = [_material(name, number) for number, name in enumerate(NAMES)]
     if normal_map is not None:
-        textures.append(png_bytes(normal_map))
-    names = ["texture", "gloss", "normal"][: len(textures)]
-    if hair is not None:
-        textures.append(png_bytes(hair.picture))
-        names.append(HAIR)
-    images = [
-        {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)}
-        for name, data in zip(names, textures, strict=True)
-    ]
+        materials[0]["normalTexture"] = {"index": len(pictures)}
+        pictures["normal"] = png_bytes(normal_map)
+    targets = (*ARKIT, *(looks or ()))
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"face3d-live {__version__}"},
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "name": "head"}],
+        "scenes": [{"nodes": [MESH_NODE, bones["hips" if looks is not None else "neck"]]}],
+        "nodes": nodes,
         "meshes": [
-            {
-                "name": "head",
-                "primitives": [primitive],
-                "weights": np.clip(codes.expression, 0, 1).astype(float).round(4).tolist(),
-                "extras": {"targetNames": list(ARKIT), "uvMap": UV_MAP},
-            }
+            {"name": MESH, "primitives": primitives, "extras": {"targetNames": list(targets), "uvMap": UV_MAP}}
         ],
-        "materials": [_material(normal_map is not None)],
-        "textures": [{"source": i, "sampler": 0} for i in range(len(images))],
-        "images": images,
+        "skins": [skeleton.skin(buffer, bones)],
+        "materials": materials,
         "samplers": [{"minFilter": _LINEAR_MIPMAP, "magFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
     }
     if hair is not None:
-        document["nodes"][0]["children"] = [1]
-        document["nodes"].append({"mesh": 1, "name": HAIR})
+        materials.append(_material(HAIR, len(pictures)))
+        pictures[HAIR] = png_bytes(hair.picture)
+        nodes[bones["head"]]["children"].append(len(nodes))
+        nodes.append({"mesh": 1, "name": HAIR})
         document["meshes"].append({"name": HAIR, "primitives": [_hair_primitive(buffer, hair)]})
-        document["materials"].append(_hair_material(len(images) - 1))
-    return buffer.glb(document)
+    document["textures"] = [{"source": i, "sampler": 0} for i in range(len(pictures))]
+    document["images"] = [
+        {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)}
+        for name, data in pictures.items()
+    ]
+    return Model(document, buffer, bones, skeleton, targets)
+
+
+def _primitives(
+    buffer: Buffer,
+    head: Head,
+    mesh: MeshTopology,
+    movements: Movements,
+    skeleton: Skeleton,
+    inner_uv: dict[str, Array],
+    looks: dict[str, Array] | None,
+) -> list[dict[str, Any]]:
+    """In the order of `NAMES`. A target's offsets are those of the vertices that its own come from."""
+    parts = list(pieces(mesh, inner_uv))
+    writers = [PrimitiveWriter(buffer, i, part.uv, part.faces) for i, part in enumerate(parts)]
+    carried = carriers(head, mesh)
+    for part, writer in zip(parts, writers, strict=True):
+        writer.place(movements.neutral[part.rows] + skeleton.origin, movements.normals[part.rows])
+        writer.hang(carried, part.rows)
+    lashes = PrimitiveWriter(buffer, NAMES.index("lashes"), *movements.lash_surface())
+    forward = np.tile(np.array([0, 0, 1], np.float32), (len(movements.lash_roots), 1))
+    lashes.place(movements.lash_roots + skeleton.origin, forward)
+    lashes.hang(None, ())
+    on_bones = np.isin(np.arange(mesh.n_vertices), np.flatnonzero(mesh.part == 1)) & (looks is not None)
+    for moved, turned, lash in movements.targets():
+        moved[on_bones] = turned[on_bones] = 0
+        for part, writer in zip(parts, writers, strict=True):
+            writer.add_target(moved[part.rows], turned[part.rows])
+        lashes.add_target(lash, None)
+    for expression in (looks or {}).values():
+        moved = eyes_turned(expression, movements, mesh, skeleton.places[2:])
+        turned = mesh.normals(movements.neutral + moved) - movements.normals
+        for part, writer in zip(parts, writers, strict=True):
+            own = part.name == "eyes"
+            writer.add_target(moved[part.rows] * own, turned[part.rows] * own)
+        lashes.add_target(np.zeros_like(lash), None)
+    return [writer.primitive for writer in (*writers, lashes)]
 
 
 def _hair_primitive(buffer: Buffer, hair: HairPart) -> dict[str, Any]:
-    attributes = {
-        "POSITION": buffer.add_floats(hair.vertices, bounds=True),
-        "NORMAL": buffer.add_floats(hair.normals),
-        "TEXCOORD_0": buffer.add_floats(hair.uv * (1, -1) + (0, 1)),  # v down
+    writer = PrimitiveWriter(buffer, len(NAMES), hair.uv, hair.faces)
+    writer.place(hair.vertices, hair.normals)
+    return writer.primitive
+
+
+def _material(name: str, texture: int) -> dict[str, Any]:
+    """Cards of hair and lashes are seen from both sides; the head is closed but for the neck's lower end."""
+    cards: dict[str, dict[str, Any]] = {
+        HAIR: {"doubleSided": True, "alphaMode": "MASK", "alphaCutoff": 0.4},
+        "lashes": {"doubleSided": True, "alphaMode": "BLEND"},
     }
-    return {"attributes": attributes, "indices": buffer.add_indices(hair.faces), "material": 1}
-
-
-def _hair_material(texture: int) -> dict[str, Any]:
     return {
-        "name": HAIR,
-        "doubleSided": True,  # cards
-        "alphaMode": "MASK",
-        "alphaCutoff": 0.4,
+        "name": name,
+        **cards.get(name, {"doubleSided": False, "alphaMode": "OPAQUE"}),
         "pbrMetallicRoughness": {
             "baseColorTexture": {"index": texture},
             "metallicFactor": 0.0,
-            "roughnessFactor": _HAIR_ROUGHNESS,
+            "roughnessFactor": _ROUGHNESS[name],
         },
     }
 
 
-def _primitive(buffer: Buffer, head: Head, codes: HeadCodes, mesh: MeshTopology) -> dict[str, Any]:
-    """Vertices split at texture seams; a target's offsets are those of the vertices they come from."""
-    split = mesh.split_vertex
-    neutral = mesh.refine(head.neutral(codes.shape))
-    normals = mesh.normals(neutral)
-    attributes = {
-        "POSITION": buffer.add_floats(neutral[split], bounds=True),
-        "NORMAL": buffer.add_floats(normals[split]),
-        "TEXCOORD_0": buffer.add_floats(mesh.uv * (1, -1) + (0, 1)),  # v down
-    }
-    targets = []
-    for one in np.eye(N_EXPRESSION, dtype=np.float32):
-        moved = mesh.refine(head.vertices(codes.shape, one))
-        position = buffer.add_offsets((moved - neutral)[split], _STILL, bounds=True)
-        normal = buffer.add_offsets((mesh.normals(moved) - normals)[split], _UNTURNED)
-        targets.append({"POSITION": position, "NORMAL": normal})
-    return {"attributes": attributes, "indices": buffer.add_indices(mesh.face_uv), "material": 0, "targets": targets}
-
-
-def _material(has_normals: bool) -> dict[str, Any]:
-    material: dict[str, Any] = {
-        "name": MATERIAL,
-        "doubleSided": False,  # the head is closed but for the neck's lower end
-        "alphaMode": "OPAQUE",
-        "pbrMetallicRoughness": {
-            "baseColorTexture": {"index": 0},
-            "metallicRoughnessTexture": {"index": 1},
-            "metallicFactor": 0.0,
-            "roughnessFactor": 1.0,
-        },
-        "occlusionTexture": {"index": 1},
-    }
-    if has_normals:
-        material["normalTexture"] = {"index": 2}
-    return material
-
-
-def _gloss(head: Head, mesh: MeshTopology, size: int = 256) -> Picture:
-    """(size, size, 3) how light acts, as glTF packs it: occlusion, roughness, metal.
-
-    Eyes and teeth are wet, skin is matt; little light comes into the mouth.
-    """
-    picture = np.full((size, size, 3), (255, round(255 * _ROUGHNESS), 0), np.uint8)
-    part = mesh.part[mesh.faces].min(1)
-    wet = part > 0
-    corners = (mesh.uv[mesh.face_uv[wet]] * (size, -size) + (0, size) - 0.5).round().astype(np.int32)
-    for triangle, which in zip(corners, part[wet].tolist(), strict=True):
-        cv2.fillConvexPoly(picture, triangle, (round(255 * _OPEN[which]), round(255 * _GLOSSY_EYES), 0))
+def _lash_picture(width: int = 256, height: int = 32) -> Picture:  # -> (height, width, 4)
+    """Dense at the root, which is the top row, single and thin at the tip: as `lash.frag` draws them."""
+    x, tip = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    strands = np.random.default_rng(2).random(64).astype(np.float32)
+    strand = np.interp((x + 0.05 * (x - 0.5) * tip) * 55 + 2, np.arange(64), strands)
+    thin = np.clip((strand + 0.12 - (0.9 * tip - 0.25)) / 0.5, 0, 1)
+    ends = np.clip(np.minimum(x, 1 - x) / 0.12, 0, 1)
+    alpha = 0.9 * thin * thin * (3 - 2 * thin) * (1 - tip * tip) * ends * ends * (3 - 2 * ends)
+    picture = np.empty((height, width, 4), np.uint8)
+    picture[..., :3], picture[..., 3] = (20, 15, 13), 255 * alpha + 0.5
     return picture
 
 

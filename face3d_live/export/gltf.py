@@ -10,10 +10,11 @@ import struct
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from face3d_live.typing import AnyArray
 
-FLOAT, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5123, 5125
+FLOAT, UNSIGNED_BYTE, UNSIGNED_SHORT, UNSIGNED_INT = 5126, 5121, 5123, 5125
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 _KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
 _MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -59,6 +60,25 @@ class Buffer:
         data, kind = _indices(flat, int(flat.max(initial=0)))
         view = self.add_bytes(data, ELEMENT_ARRAY_BUFFER)
         return self._accessor({"bufferView": view, "componentType": kind, "count": len(flat), "type": "SCALAR"}, None)
+
+    def add_bytes4(self, values: NDArray[np.uint8], normalized: bool = False) -> int:
+        """(N, 4): joints, or weights of which 255 is 1."""
+        view = self.add_bytes(np.ascontiguousarray(values).tobytes(), ARRAY_BUFFER)
+        accessor = {"bufferView": view, "componentType": UNSIGNED_BYTE, "count": len(values), "type": "VEC4"}
+        return self._accessor({**accessor, "normalized": True} if normalized else accessor, None)
+
+    def add_matrices(self, matrices: AnyArray) -> int:
+        """(N, 4, 4), which multiply columns."""
+        view = self.add_bytes(np.ascontiguousarray(np.swapaxes(matrices, 1, 2), "<f4").tobytes())
+        return self._accessor(
+            {"bufferView": view, "componentType": FLOAT, "count": len(matrices), "type": "MAT4"}, None
+        )
+
+    def add_nothing(self, count: int) -> int:
+        """(count, 3) zeros, which take no place in the file."""
+        return self._accessor(
+            {"componentType": FLOAT, "count": count, "type": "VEC3", "min": [0.0] * 3, "max": [0.0] * 3}, None
+        )
 
     def add_offsets(self, values: AnyArray, least: float, bounds: bool = False) -> int:
         """(N, 3) of which most rows are nothing: those not longer than `least` become zero and are left out."""
