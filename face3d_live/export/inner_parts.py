@@ -22,6 +22,7 @@ from face3d_live.render.pictures import texels_at
 from face3d_live.typing import AnyArray, Array, Picture
 
 _LIMBUS, _PUPIL = 0.40, 0.40  # the iris' radius as a sine from the eye's axis; the pupil's as a share of that
+_GLINT = 0.8  # linear
 _TOOTH, _ROOT = 12, 1.65  # teeth of an arch; the height of the gum's upper end in crowns
 _LINING_DEEP = 0.012  # metres behind the lips at which the lining has the mouth's colour
 _DEEP = 0.09  # metres behind the lips that the pictures of tongue and lining show
@@ -49,7 +50,9 @@ def inner_parts(head: Head, mesh: MeshTopology, texture: Picture) -> InnerParts:
     lips = head.points(head.template, [UPPER_LIP, LOWER_LIP]).mean(0)
     inside = lips[2] - rest[:, 2]
     at = teeth(head, mesh)
-    behind = cKDTree(rest[mesh.part == 0]).query(rest)[0]
+    lining = mesh.part == _MOUTH
+    behind = np.zeros(len(rest), np.float32)
+    behind[lining] = cKDTree(rest[mesh.part == 0]).query(rest[lining])[0]
     uv = {
         "eyes": _on_balls(head, rest),
         "teeth": np.clip(at / (_TOOTH, _ROOT), 0, 1).astype(np.float32),
@@ -80,7 +83,10 @@ def _on_balls(head: Head, rest: AnyArray) -> Array:  # (V, 3) -> (V, 2)
 
 
 def eye_picture(look: EyeLook, size: int = 256) -> Picture:
-    """Iris with its ring, pupil, and sclera, redder at its ends, under the lids' shade."""
+    """Iris with its ring, pupil, and sclera, redder at its ends, under the lids' shade.
+
+    A highlight is part of the picture, as lamps without size leave none that could be seen on a ball so small.
+    """
     ends = (np.arange(size) + 0.5) / size * 2 - 1
     x, y = np.meshgrid(ends, -ends)
     r, angle = np.hypot(x, y) / _LIMBUS, np.arctan2(y, x)
@@ -92,7 +98,8 @@ def eye_picture(look: EyeLook, size: int = 256) -> Picture:
     shade = 1 - 0.6 / (1 + ((r - 0.97) / 0.12) ** 4)
     shade *= _smooth(_PUPIL - 0.04, _PUPIL + 0.04, r)
     shade *= _mix(0.22, 1.0, _smooth(0.62, 0.08, y) * _smooth(-0.85, -0.2, y))
-    return _picture(colour * shade[..., None])
+    glint = _smooth(0.15, 0.09, np.hypot(x / _LIMBUS + 0.08, y / _LIMBUS - 0.46))[..., None]
+    return _picture(_mix(colour * shade[..., None], _GLINT, glint))
 
 
 def _arch(at: AnyArray, inside: AnyArray) -> tuple[Array, Array]:

@@ -59,8 +59,7 @@ class Movements:
 
     def targets(self) -> Iterator[tuple[Array, Array, Array]]:
         """Of each coefficient at 1: offsets (V, 3) of positions and of normals, and (L, 3) of the lashes."""
-        for one in np.eye(N_EXPRESSION, dtype=np.float32):
-            low = self._head.posed(self.low, self._shape, one)
+        for low in self._head.posed(self.low, self._shape, np.eye(N_EXPRESSION, dtype=np.float32)):
             moved = self._mesh.refine(low)
             turned = self._mesh.normals(moved) - self.normals
             yield moved - self.neutral, turned, self._lashes.place(low) - self.lash_roots
