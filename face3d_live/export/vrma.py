@@ -14,6 +14,7 @@ import numpy as np
 
 from face3d_live.export.animation import rising
 from face3d_live.export.gltf import Buffer
+from face3d_live.export.skeleton import add_body
 from face3d_live.typing import AnyArray
 
 #: Expressions that the format calls presets and that may be animated; `look...` may not, the gaze does that.
@@ -21,25 +22,11 @@ PRESETS = (
     "happy", "angry", "sad", "relaxed", "surprised", "aa", "ih", "ou", "ee", "oh", "blink", "blinkLeft", "blinkRight",
     "neutral",
 )  # fmt: skip
-#: Bone: its parent and where it is, metres from there, of somebody 1.7 m tall in T-pose who looks along +z.
-_LEFT: dict[str, tuple[str, tuple[float, float, float]]] = {
-    "leftUpperLeg": ("hips", (0.09, -0.05, 0.0)),
-    "leftLowerLeg": ("leftUpperLeg", (0.0, -0.41, 0.0)),
-    "leftFoot": ("leftLowerLeg", (0.0, -0.42, -0.02)),
-    "leftUpperArm": ("chest", (0.17, 0.2, 0.0)),
-    "leftLowerArm": ("leftUpperArm", (0.26, 0.0, 0.0)),
-    "leftHand": ("leftLowerArm", (0.24, 0.0, 0.0)),
-}
-_SKELETON: dict[str, tuple[str, tuple[float, float, float]]] = {
-    "hips": ("", (0.0, 0.96, 0.0)),
-    "spine": ("hips", (0.0, 0.1, 0.0)),
-    "chest": ("spine", (0.0, 0.14, 0.0)),
+#: Bone: its parent and where it is, metres from there; see `skeleton.BODY`.
+_ABOVE: dict[str, tuple[str, tuple[float, float, float]]] = {
     "neck": ("chest", (0.0, 0.25, -0.01)),
     "head": ("neck", (0.0, 0.09, 0.01)),
-    **_LEFT,
-    **{name.replace("left", "right"): (parent.replace("left", "right"), (-x, y, z))
-       for name, (parent, (x, y, z)) in _LEFT.items()},
-}  # fmt: skip
+}
 #: The eyes' middle from the head bone, metres.
 _EYES = [0.0, 0.07, 0.08]
 
@@ -104,11 +91,10 @@ def vrma(t: AnyArray, turns: Turns, weights: Mapping[str, AnyArray], name: str =
 
 def _skeleton(nodes: list[dict[str, Any]]) -> dict[str, int]:
     """Add the bones, each below its parent; bone -> node."""
-    bones: dict[str, int] = {}
-    for bone, (parent, place) in _SKELETON.items():
+    bones = add_body(nodes)
+    for bone, (parent, place) in _ABOVE.items():
         bones[bone] = _add(nodes, bone, place)
-        if parent:
-            nodes[bones[parent]].setdefault("children", []).append(bones[bone])
+        nodes[bones[parent]].setdefault("children", []).append(bones[bone])
     return bones
 
 

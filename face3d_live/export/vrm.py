@@ -1,0 +1,181 @@
+"""head.vrm: the head of head.glb as a VRM 1.0 avatar: humanoid bones, expressions, look-at, licence. Bytes out.
+
+Source: vrm-c/vrm-specification, `VRMC_vrm-1.0` (`humanoid.md`, `expressions.md`, `lookAt.md`, `meta.md`). There is no body:
+the bones that the format requires below the neck are nodes without a mesh, where somebody 1.7 m tall has them in T-pose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION, HeadCodes
+from face3d_live.export.glb import MESH_NODE, build_model
+from face3d_live.export.hair import HairPart
+from face3d_live.export.skeleton import HEAD, LEFT_EYE, RIGHT_EYE, Skeleton
+from face3d_live.head.model import EYE_TURN, Head
+from face3d_live.head.topology import Level
+from face3d_live.typing import Array, Picture
+
+LICENCE_URL = "https://vrm.dev/licenses/1.0/"
+#: What the format lets an author permit, its key -> the values, the strictest first: that is the default.
+PERMISSIONS: dict[str, tuple[str | bool, ...]] = {
+    "avatarPermission": ("onlyAuthor", "onlySeparatelyLicensedPerson", "everyone"),
+    "commercialUsage": ("personalNonProfit", "personalProfit", "corporation"),
+    "creditNotation": ("required", "unnecessary"),
+    "modification": ("prohibited", "allowModification", "allowModificationRedistribution"),
+    "allowRedistribution": (False, True),
+    "allowExcessivelyViolentUsage": (False, True),
+    "allowExcessivelySexualUsage": (False, True),
+    "allowPoliticalOrReligiousUsage": (False, True),
+    "allowAntisocialOrHateUsage": (False, True),
+}
+#: Keys of free text beside them.
+TEXTS = ("version", "copyrightInformation", "contactInformation", "thirdPartyLicenses", "otherLicenseUrl")
+
+_SIDES = ("Left", "Right")
+#: Preset -> coefficients at weight 1; a name that lacks its side means both.
+_PRESETS: dict[str, dict[str, float]] = {
+    "aa": {"jawOpen": 0.6, "mouthLowerDown": 0.2},
+    "ih": {"mouthStretch": 0.4, "mouthLowerDown": 0.4, "mouthUpperUp": 0.2, "jawOpen": 0.1},
+    "ou": {"mouthPucker": 0.9, "jawOpen": 0.12},
+    "ee": {"mouthStretch": 0.5, "mouthSmile": 0.2, "mouthLowerDown": 0.5, "mouthUpperUp": 0.3, "jawOpen": 0.15},
+    "oh": {"mouthFunnel": 0.8, "jawOpen": 0.3},
+    "blink": {"eyeBlink": 1.0},
+    "blinkLeft": {"eyeBlinkLeft": 1.0},
+    "blinkRight": {"eyeBlinkRight": 1.0},
+    "happy": {"mouthSmile": 0.9, "cheekSquint": 0.5, "eyeSquint": 0.3},
+    "angry": {"browDown": 1.0, "noseSneer": 0.4, "mouthPress": 0.4, "mouthFrown": 0.3},
+    "sad": {"browInnerUp": 0.9, "mouthFrown": 0.8, "mouthShrugLower": 0.3},
+    "relaxed": {"mouthSmile": 0.35, "eyeSquint": 0.25, "eyeBlink": 0.15},
+    "surprised": {"eyeWide": 0.9, "browInnerUp": 0.8, "browOuterUp": 0.8, "jawOpen": 0.25},
+    "neutral": {},
+    "lookUp": {"eyeLookUp": 1.0},
+    "lookDown": {"eyeLookDown": 1.0},
+    "lookLeft": {"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0},
+    "lookRight": {"eyeLookInLeft": 1.0, "eyeLookOutRight": 1.0},
+}
+_LOOKS = ("lookUp", "lookDown", "lookLeft", "lookRight")
+#: Moods with closed eyes or an open mouth leave less to blinks and vowels.
+_OVERRIDES = {"surprised": {"overrideBlink": "blend", "overrideMouth": "blend"}, "relaxed": {"overrideBlink": "blend"}}
+
+
+@dataclass(frozen=True)
+class VrmMeta:
+    """Who made the avatar and who may use it. authors: one at least. licence: keys of `PERMISSIONS` and `TEXTS`; what
+    it lacks is forbidden. Raises ValueError for what the format does not have.
+    """
+
+    name: str = "head"
+    authors: tuple[str, ...] = ("not stated",)
+    licence: dict[str, str | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name.strip() or not self.authors or not all(author.strip() for author in self.authors):
+            raise ValueError("a VRM needs a name and an author")
+        for key, value in self.licence.items():
+            known = PERMISSIONS.get(key)
+            if known is None and key not in TEXTS:
+                raise ValueError(f"VRM licence: {key} is none of {', '.join((*PERMISSIONS, *TEXTS))}")
+            if known is None and not isinstance(value, str):
+                raise ValueError(f"VRM licence: {key} is text")
+            if known is not None and not any(type(value) is type(one) and value == one for one in known):
+                raise ValueError(f"VRM licence: {key} is one of {', '.join(map(_said, known))}")
+
+    @classmethod
+    def of(cls, name: str | None, authors: Iterable[str], licence: Iterable[str]) -> VrmMeta:
+        """licence: KEY=VALUE as on a command line. Raises ValueError."""
+        given: dict[str, str | bool] = {}
+        for pair in licence:
+            key, equals, value = pair.partition("=")
+            if not equals:
+                raise ValueError(f"VRM licence: expected KEY=VALUE, got {pair}")
+            yes_no = isinstance(PERMISSIONS.get(key, ("",))[0], bool)
+            given[key] = {"true": True, "false": False}.get(value, value) if yes_no else value
+        return cls(name or cls.name, tuple(authors) or cls.authors, given)
+
+    def to_json(self) -> dict[str, Any]:
+        """The extension's `meta`, every permission said."""
+        permissions = {key: values[0] for key, values in PERMISSIONS.items()}
+        return {
+            "name": self.name,
+            "authors": list(self.authors),
+            "licenseUrl": LICENCE_URL,
+            **permissions,
+            **self.licence,
+        }
+
+
+def _said(value: str | bool) -> str:
+    return value if isinstance(value, str) else str(value).lower()
+
+
+def head_vrm(
+    head: Head,
+    codes: HeadCodes,
+    level: Level,
+    texture: Picture,
+    normal_map: Picture | None = None,
+    hair: HairPart | None = None,
+    meta: VrmMeta | None = None,
+) -> bytes:
+    """The file; arguments as of `glb.head_glb`, of the codes the shape alone: a VRM begins without expression.
+
+    The eyes turn by their bones. The 52 are custom expressions, of which eyeLook... moves the lids alone, as what turns
+    the bones should not turn the eyes twice; lookUp, lookDown, lookLeft, lookRight turn them by targets of their own.
+    """
+    looks = {name: _coefficients(name) for name in _LOOKS}
+    model = build_model(head, codes, level, texture, normal_map, hair, looks)
+    number = {name: i for i, name in enumerate(model.targets)}
+    extension = {
+        "specVersion": "1.0",
+        "meta": (meta or VrmMeta()).to_json(),
+        "humanoid": {"humanBones": {bone: {"node": node} for bone, node in model.bones.items()}},
+        "expressions": {
+            "preset": {name: _expression(name, number) for name in _PRESETS},
+            "custom": {name: {"morphTargetBinds": [_bind(number[name], 1.0)]} for name in ARKIT},
+        },
+        "lookAt": _look_at(model.skeleton),
+    }
+    document = {**model.document, "extensionsUsed": ["VRMC_vrm"], "extensions": {"VRMC_vrm": extension}}
+    return model.buffer.glb(document)
+
+
+def _coefficients(preset: str) -> Array:  # -> (52,)
+    coefficients = np.zeros(N_EXPRESSION, np.float32)
+    for name, value in _PRESETS[preset].items():
+        for one in [name] if name in INDEX else [name + side for side in _SIDES]:
+            coefficients[INDEX[one]] = value
+    return coefficients
+
+
+def _expression(preset: str, number: dict[str, int]) -> dict[str, Any]:
+    coefficients = _coefficients(preset)
+    binds = [_bind(number[ARKIT[k]], float(coefficients[k])) for k in np.flatnonzero(coefficients)]
+    if preset in number:
+        binds.append(_bind(number[preset], 1.0))
+    return {"isBinary": False, "morphTargetBinds": binds, **_OVERRIDES.get(preset, {})}
+
+
+def _bind(target: int, weight: float) -> dict[str, Any]:
+    return {"node": MESH_NODE, "index": target, "weight": round(weight, 3)}
+
+
+def _look_at(skeleton: Skeleton) -> dict[str, Any]:
+    """The eyes turn by a part of the gaze, see `head.model.EYE_TURN`, as far as the lids go with them."""
+    between = (skeleton.places[LEFT_EYE] + skeleton.places[RIGHT_EYE]) / 2 - skeleton.places[HEAD]
+    yaw, pitch = (
+        {"inputMaxValue": round(float(np.degrees(most)), 3), "outputScale": round(float(np.degrees(EYE_TURN * most)), 3)}
+        for most in (EYE_YAW, EYE_PITCH)
+    )
+    return {
+        "type": "bone",
+        "offsetFromHeadBone": between.astype(float).round(5).tolist(),
+        "rangeMapHorizontalInner": yaw,
+        "rangeMapHorizontalOuter": yaw,
+        "rangeMapVerticalDown": pitch,
+        "rangeMapVerticalUp": pitch,
+    }
