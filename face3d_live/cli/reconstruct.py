@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face3d_live.cli.options import AnyDevice, AnyHair, AnyHairColour, AnyPrecision, Device, Precision, hair_of
 from face3d_live.cli.regressor import Regressor, prepared
+
+if TYPE_CHECKING:
+    from face3d_live.export.vrm import VrmMeta
 
 FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
 
@@ -76,6 +80,17 @@ def reconstruct(
     ] = Topology.own,
     hair: AnyHair = None,
     hair_colour: AnyHairColour = None,
+    vrm: Annotated[bool, typer.Option("--vrm", help="head.vrm, too: a VRM 1.0 avatar")] = False,
+    vrm_name: Annotated[str | None, typer.Option(metavar="NAME", help="the avatar's name in head.vrm")] = None,
+    vrm_author: Annotated[list[str] | None, typer.Option(metavar="NAME", help="its author; may be repeated")] = None,
+    vrm_licence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="what VRM lets you permit, such as "
+            "commercialUsage=personalProfit; the rest is forbidden; may be repeated",
+        ),
+    ] = None,
 ) -> None:
     """Turn photos into textured heads: mesh.obj, head.glb, texture.png, params.npz and more."""
     from face3d_live.reconstruct import Options, RunsOn, face_choice, reconstruct_person, reconstruct_photos
@@ -83,13 +98,25 @@ def reconstruct(
 
     options = Options(
         mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen, topology.value,
-        hair_of(hair, hair_colour),
+        hair_of(hair, hair_colour), _vrm_meta(vrm, vrm_name, vrm_author or (), vrm_licence or ()),
     )  # fmt: skip
     check_topology(options, regressor == "own")
     runs_on = RunsOn(device.value, precision.value, prepared(regressor))
     if fuse:
         raise typer.Exit(reconstruct_person(photos, out, options, runs_on, force))
     raise typer.Exit(reconstruct_photos(photos, out, options, runs_on, jobs, force))
+
+
+def _vrm_meta(wanted: bool, name: str | None, authors: Sequence[str], licence: Sequence[str]) -> VrmMeta | None:
+    """What the options say; naming one of the last three asks for the file as well. Raises typer.BadParameter."""
+    from face3d_live.export.vrm import VrmMeta
+
+    if not (wanted or name or authors or licence):
+        return None
+    try:
+        return VrmMeta.of(name, authors, licence)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def render(

@@ -12,7 +12,7 @@ from pathlib import Path
 from face3d_live.files import make_folder, open_new
 
 #: Already compressed: packing it again costs time and gains nothing.
-_PACKED = (".png", ".npz", ".jpg", ".glb")
+_PACKED = (".png", ".npz", ".jpg", ".glb", ".vrm")
 
 
 def zip_bytes(files: Mapping[str, bytes]) -> bytes:

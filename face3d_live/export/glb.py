@@ -4,8 +4,8 @@ The mesh is the neutral head; the weights that the file carries are the photo's 
 face of the photo and every slider starts where the photo is. Targets bear the ARKit names (`extras.targetNames`, as
 Blender, three.js, Unity, Unreal and Godot read them). Metres, y up, facing +z: glTF's own axes are the head's.
 
-Skin, eyes, teeth, tongue, the mouth's lining and lashes are primitives of one mesh, each with its material: so one set of
-weights moves them all. The hair is a mesh of its own on the head's bone.
+Skin, eyes, teeth, tongue, the mouth's lining and lashes are primitives of one mesh, each with its material: so one set
+of weights moves them all. The hair is a mesh of its own on the head's bone.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def build_model(
     hair: HairPart | None,
     looks: dict[str, Array] | None = None,
 ) -> Model:
-    """Arguments as of `head_glb`. looks: name -> (52,) coefficients; where given, the head stands on a body's bones, and
-    targets of these names turn the eyeballs in place of the 52, which then leave that to the bones."""
+    """Arguments as of `head_glb`. looks: name -> (52,) coefficients; where given, the head stands on a body's bones,
+    and targets of these names turn the eyeballs in place of the 52, which then leave that to the bones."""
     mesh, buffer = head.topology(level), Buffer()
     movements = Movements(head, codes.shape, mesh)
     skeleton = Skeleton.of(head, codes.shape, movements.low, body=looks is not None)
@@ -98,9 +98,7 @@ def build_model(
         "scene": 0,
         "scenes": [{"nodes": [MESH_NODE, bones["hips" if looks is not None else "neck"]]}],
         "nodes": nodes,
-        "meshes": [
-            {"name": MESH, "primitives": primitives, "extras": {"targetNames": list(targets), "uvMap": UV_MAP}}
-        ],
+        "meshes": [{"name": MESH, "primitives": primitives, "extras": {"targetNames": list(targets), "uvMap": UV_MAP}}],
         "skins": [skeleton.skin(buffer, bones)],
         "materials": materials,
         "samplers": [{"minFilter": _LINEAR_MIPMAP, "magFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
@@ -113,8 +111,7 @@ def build_model(
         document["meshes"].append({"name": HAIR, "primitives": [_hair_primitive(buffer, hair)]})
     document["textures"] = [{"source": i, "sampler": 0} for i in range(len(pictures))]
     document["images"] = [
-        {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)}
-        for name, data in pictures.items()
+        {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)} for name, data in pictures.items()
     ]
     return Model(document, buffer, bones, skeleton, targets)
 

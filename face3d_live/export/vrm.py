@@ -1,7 +1,8 @@
 """head.vrm: the head of head.glb as a VRM 1.0 avatar: humanoid bones, expressions, look-at, licence. Bytes out.
 
-Source: vrm-c/vrm-specification, `VRMC_vrm-1.0` (`humanoid.md`, `expressions.md`, `lookAt.md`, `meta.md`). There is no body:
-the bones that the format requires below the neck are nodes without a mesh, where somebody 1.7 m tall has them in T-pose.
+Source: vrm-c/vrm-specification, `VRMC_vrm-1.0` (`humanoid.md`, `expressions.md`, `lookAt.md`, `meta.md`). There is
+no body: the bones that the format requires below the neck are nodes without a mesh, where somebody 1.7 m tall has them
+in T-pose.
 """
 
 from __future__ import annotations
@@ -168,8 +169,8 @@ def _look_at(skeleton: Skeleton) -> dict[str, Any]:
     """The eyes turn by a part of the gaze, see `head.model.EYE_TURN`, as far as the lids go with them."""
     between = (skeleton.places[LEFT_EYE] + skeleton.places[RIGHT_EYE]) / 2 - skeleton.places[HEAD]
     yaw, pitch = (
-        {"inputMaxValue": round(float(np.degrees(most)), 3), "outputScale": round(float(np.degrees(EYE_TURN * most)), 3)}
-        for most in (EYE_YAW, EYE_PITCH)
+        {"inputMaxValue": round(most, 3), "outputScale": round(EYE_TURN * most, 3)}
+        for most in np.degrees((EYE_YAW, EYE_PITCH)).tolist()
     )
     return {
         "type": "bone",

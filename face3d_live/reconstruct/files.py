@@ -12,6 +12,7 @@ from face3d_live.export.glb import head_glb
 from face3d_live.export.hair import hair_part
 from face3d_live.export.obj import hair_mtl_text, hair_obj_text, mtl_text, obj_text
 from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.export.vrm import VrmMeta, head_vrm
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
 from face3d_live.texture.displacement import displaced, normal_map
@@ -26,13 +27,19 @@ RENDER_SIDE, STRUCTURE_SIDE = 768, 256
 
 
 def mesh_files(
-    head: Head, codes: HeadCodes, level: Level, texture: Picture, displacement: Array | None = None
+    head: Head,
+    codes: HeadCodes,
+    level: Level,
+    texture: Picture,
+    displacement: Array | None = None,
+    vrm: VrmMeta | None = None,
 ) -> dict[str, bytes]:
     """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets. The
     hair that the texture says is in both, with its picture, hair.png, unless its style has no mesh.
 
     displacement: the map of `texture.displacement`. The high level is displaced by it. The other levels and head.glb,
-    which is never finer than medium (52 targets of the high level are 30 MB), get it as normal map, normal.png.
+    which is never finer than medium (52 targets of the high level are 30 MB), get it as normal map, normal.png. vrm:
+    head.vrm, which holds the same as head.glb, is made, too.
     """
     mesh = head.topology(level)
     low, hair = head.vertices(codes.shape, codes.expression), painted_hair(texture)
@@ -52,6 +59,8 @@ def mesh_files(
         "mesh.mtl": material.encode(),
         "head.glb": head_glb(head, codes, animated, texture, bumps, neutral),
     }
+    if vrm is not None:
+        files["head.vrm"] = head_vrm(head, codes, animated, texture, bumps, neutral, vrm)
     if posed is not None:
         files["hair.png"] = png_bytes(posed.picture)
     return files if bumps is None else files | {"normal.png": png_bytes(bumps)}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from face3d_live.checks import checked_size
+from face3d_live.export.vrm import VrmMeta
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.find import Choice
@@ -24,7 +25,8 @@ class Options:
     head looks straight into the camera, in render.png and params.npz. only: "structure" makes structure.png, params.npz
     and report.json, no texture. refine: the codes are refined on the photo, see `refine`. sharpen: the texture is
     sharpened where it is finer than the photo, see `texture.sharpen`. topology: of mesh.obj; "bfm" is the Basel Face
-    Model's, which a `deep3d` regressor has. hair: in place of the photo's.
+    Model's, which a `deep3d` regressor has. hair: in place of the photo's. vrm: what head.vrm
+    says; None: it is not made.
     """
 
     mesh: Level = "medium"
@@ -36,6 +38,7 @@ class Options:
     sharpen: bool = False
     topology: Topology = "own"
     hair: Hair = AS_SEEN
+    vrm: VrmMeta | None = None
 
     def __post_init__(self) -> None:
         for name, known in (("mesh", get_args(Level)), ("only", get_args(Only)), ("topology", get_args(Topology))):
@@ -48,7 +51,7 @@ class Options:
 
     def to_json(self) -> dict[str, Any]:
         """For report.json, where a later run looks whether it would make the same."""
-        return asdict(self)
+        return asdict(self) | {"vrm": None if self.vrm is None else self.vrm.to_json()}
 
 
 class RunsOn(NamedTuple):

@@ -53,6 +53,10 @@ FILES = (
 )  # fmt: skip
 
 
+#: What it holds where that is asked for.
+ON_REQUEST = ("head.vrm",)
+
+
 @dataclass(frozen=True)
 class Reconstruction:
     """files: name -> bytes, see docs/reconstruct.md; report: the content of report.json."""
@@ -265,7 +269,7 @@ class Reconstructor:
             codes, camera = _faced(codes, camera)
         with run.stage("files", 0.7):
             if options.only == "all":
-                files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement)
+                files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement, options.vrm)
                 if options.topology == "bfm":
                     files["mesh.obj"] = own_mesh_file(self.regressor, coefficients)
                     for name in ("mesh.mtl", "hair.png"):
@@ -277,7 +281,7 @@ class Reconstructor:
         report["ms"] = run.ms
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
         run.tell("done", 1.0)
-        return Reconstruction({name: files[name] for name in FILES if name in files}, report)
+        return Reconstruction({name: files[name] for name in (*FILES, *ON_REQUEST) if name in files}, report)
 
     def _held_back(self, found: Found) -> Found:
         """The same face with a shape moved towards the mean, pose and expression fitted to that."""

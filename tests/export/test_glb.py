@@ -11,12 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
+from scipy.spatial import cKDTree
 
+from face3d_live.avatar.nodes import Nodes
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.gltf import Buffer
 from face3d_live.export.hair import hair_part
 from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.head.regions import REGION_NAMES
+from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, paint_eyes
+from face3d_live.texture.texels import texels_of
 
 
 @pytest.fixture(scope="module")
@@ -43,47 +48,119 @@ def parsed(data):
     return document, binary, primitive
 
 
+def piece(parsed, name):
+    """(primitive, its positions) of a material."""
+    document, binary, _ = parsed
+    number = [material["name"] for material in document["materials"]].index(name)
+    (primitive,) = (one for one in document["meshes"][0]["primitives"] if one["material"] == number)
+    return primitive, accessor_values(document, binary, primitive["attributes"]["POSITION"])
+
+
+def rows_of(head, codes, positions):
+    """Which vertices of the low level lie at these places."""
+    distance, rows = cKDTree(head.neutral(codes.shape)).query(positions)
+    assert distance.max() < 1e-6
+    return rows
+
+
 def test_the_mesh_is_the_neutral_head_and_the_weights_are_the_photo_s_expression(parsed, head, codes):
     document, binary, primitive = parsed
-    mesh = head.topology("low")
+    mesh, neutral = head.topology("low"), head.neutral(codes.shape)
     position = accessor_values(document, binary, primitive["attributes"]["POSITION"])
-    np.testing.assert_allclose(position, head.neutral(codes.shape)[mesh.split_vertex], atol=1e-6)
     normal = accessor_values(document, binary, primitive["attributes"]["NORMAL"])
     np.testing.assert_allclose(np.linalg.norm(normal, axis=1), 1, atol=1e-4)
     uv = accessor_values(document, binary, primitive["attributes"]["TEXCOORD_0"])
-    np.testing.assert_allclose(uv, mesh.uv * (1, -1) + (0, 1), atol=1e-6)
     faces = accessor_values(document, binary, primitive["indices"]).reshape(-1, 3)
-    assert np.array_equal(faces, mesh.face_uv)
+    skin = mesh.part[mesh.faces].min(1) == 0
+    np.testing.assert_allclose(position[faces], neutral[mesh.faces[skin]], atol=1e-6)
+    np.testing.assert_allclose(uv[faces], mesh.uv[mesh.face_uv[skin]] * (1, -1) + (0, 1), atol=1e-6)
     weights = document["meshes"][0]["weights"]
     assert len(weights) == 52 and weights[INDEX["mouthSmileLeft"]] == 0.75 and sum(weights) == 0.75
+
+
+def test_every_part_has_a_primitive_and_a_material_of_its_own(parsed, head, codes):
+    document, binary, _ = parsed
+    assert [material["name"] for material in document["materials"]] == [
+        "skin", "eyes", "teeth", "tongue", "mouth", "lashes"]  # fmt: skip
+    total = 0
+    for number, name in enumerate(("skin", "eyes", "teeth", "tongue", "mouth")):
+        primitive, position = piece(parsed, name)
+        faces = accessor_values(document, binary, primitive["indices"]).reshape(-1, 3)
+        rows = rows_of(head, codes, position)
+        assert (head.part[rows[faces]].min(1) == number).all()
+        assert len(primitive["targets"]) == 52
+        total += len(faces)
+    assert total == len(head.topology("low").faces), "no triangle is lost"
+    pictures = {m["pbrMetallicRoughness"]["baseColorTexture"]["index"] for m in document["materials"]}
+    assert len(pictures) == 6, "each has its picture"
+    rough = {m["name"]: m["pbrMetallicRoughness"]["roughnessFactor"] for m in document["materials"]}
+    assert rough["eyes"] < 0.2 < rough["teeth"] < 0.4 < rough["skin"], "eyes and teeth are wet"
+    assert document["materials"][5]["alphaMode"] == "BLEND" and document["materials"][5]["doubleSided"]
 
 
 def test_the_targets_are_the_52_by_name_and_move_what_they_say(parsed, head, codes):
     document, binary, primitive = parsed
     assert tuple(document["meshes"][0]["extras"]["targetNames"]) == ARKIT
-    split = head.topology("low").split_vertex
     neutral = head.neutral(codes.shape)
-    for name in ("jawOpen", "eyeBlinkLeft", "eyeLookOutRight", "browInnerUp"):
-        offset = accessor_values(document, binary, primitive["targets"][INDEX[name]]["POSITION"])
-        expected = head.vertices(codes.shape, np.eye(52, dtype=np.float32)[INDEX[name]]) - neutral
-        np.testing.assert_allclose(offset, expected[split], atol=1.1e-5)
-        assert np.abs(offset).max() > 1e-3
-    chin = head.regions["chin"][split]
+    moving = {"jawOpen": {"skin", "teeth", "tongue", "mouth"}, "eyeBlinkLeft": {"skin", "lashes"},
+              "eyeLookOutRight": {"skin", "eyes"}, "browInnerUp": {"skin"}}  # fmt: skip
+    for name, parts in moving.items():
+        moved = head.vertices(codes.shape, np.eye(52, dtype=np.float32)[INDEX[name]]) - neutral
+        for part in ("skin", "eyes", "teeth", "tongue", "mouth"):
+            primitive, position = piece(parsed, part)
+            offset = accessor_values(document, binary, primitive["targets"][INDEX[name]]["POSITION"])
+            np.testing.assert_allclose(offset, moved[rows_of(head, codes, position)], atol=1.1e-5)
+            assert (np.abs(offset).max() > 1e-3) == (part in parts) or part in ("skin", "mouth"), (name, part)
+    lid = accessor_values(document, binary, piece(parsed, "lashes")[0]["targets"][INDEX["eyeBlinkLeft"]]["POSITION"])
+    assert lid[:, 1].min() < -0.004, "lashes go with the lid"
+    primitive, position = piece(parsed, "skin")
+    region = head.region_of[rows_of(head, codes, position)]
     jaw = accessor_values(document, binary, primitive["targets"][INDEX["jawOpen"]]["POSITION"])
-    assert jaw[chin, 1].mean() < -0.008
-    scalp = head.regions["scalp"][split]
-    assert np.abs(jaw[scalp]).max() < 1e-3
+    assert jaw[region == REGION_NAMES.index("chin"), 1].mean() < -0.008
+    assert np.abs(jaw[region == REGION_NAMES.index("scalp")]).max() < 1e-3
 
 
 def test_the_targets_normals_are_those_of_the_moved_head(parsed, head, codes):
     document, binary, primitive = parsed
     mesh = head.topology("low")
     moved = head.vertices(codes.shape, np.eye(52, dtype=np.float32)[INDEX["mouthSmileLeft"]])
-    expected = mesh.normals(moved)[mesh.split_vertex]
+    rows = rows_of(head, codes, accessor_values(document, binary, primitive["attributes"]["POSITION"]))
     base = accessor_values(document, binary, primitive["attributes"]["NORMAL"])
     offset = accessor_values(document, binary, primitive["targets"][INDEX["mouthSmileLeft"]]["NORMAL"])
-    np.testing.assert_allclose(base + offset, expected, atol=3e-3)
+    np.testing.assert_allclose(base + offset, mesh.normals(moved)[rows], atol=3e-3)
     assert np.abs(offset).max() > 0.1
+
+
+def test_the_skeleton_carries_the_head(parsed, head, codes):
+    """At rest the skin's joints leave every vertex where it is; the eyes hang on their bones, the neck's end on its."""
+    document, binary, _ = parsed
+    (skin,) = document["skins"]
+    nodes = Nodes(document)
+    assert [nodes.names[joint] for joint in skin["joints"]] == ["head", "neck", "leftEye", "rightEye"]
+    inverse = accessor_values(document, binary, skin["inverseBindMatrices"]).reshape(-1, 4, 4).swapaxes(1, 2)
+    np.testing.assert_allclose(nodes.world[skin["joints"]] @ inverse, np.tile(np.eye(4), (4, 1, 1)), atol=1e-6)
+    places = nodes.world[skin["joints"]][:, :3, 3]
+    np.testing.assert_allclose(places[0], 0, atol=1e-6)
+    np.testing.assert_allclose(places[2:], head.eye_positions(codes.shape), atol=1e-5)
+    assert -0.2 < places[1, 1] < -0.1 and abs(places[1, 0]) < 0.005
+    neck_end = head.neutral(codes.shape)[:, 1].min()
+    for name in ("skin", "eyes", "teeth", "tongue", "mouth", "lashes"):
+        primitive, position = piece(parsed, name)
+        weights = accessor_values(document, binary, primitive["attributes"]["WEIGHTS_0"])
+        joints = accessor_values(document, binary, primitive["attributes"]["JOINTS_0"])
+        assert (weights.sum(1) == 255).all(), "one, as bytes count"
+        first = joints[:, 0]
+        if name == "eyes":
+            assert np.array_equal(first, np.where(position[:, 0] > 0, 2, 3)) and (weights[:, 0] == 255).all()
+        else:
+            assert (first == 0).all()
+        on_neck = np.where(joints[:, 1] == 1, weights[:, 1], 0) / 255
+        if name == "skin":
+            face = head.region_of[rows_of(head, codes, position)] < REGION_NAMES.index("ears")
+            assert on_neck[face].max() == 0, "the face is the head's alone"
+            assert on_neck[position[:, 1] < neck_end + 0.004].min() > 0.9
+        else:
+            assert on_neck.max() == 0
 
 
 def test_every_accessor_keeps_to_the_format(parsed):
@@ -109,45 +186,66 @@ def test_every_accessor_keeps_to_the_format(parsed):
     assert sparse > 50
 
 
-def test_the_material_shows_the_texture_and_the_normals(parsed, head):
+def picture(parsed, number):
     document, binary, _ = parsed
-    material = document["materials"][0]
+    image = document["images"][document["textures"][number]["source"]]
+    view = document["bufferViews"][image["bufferView"]]
+    with Image.open(io.BytesIO(binary[view["byteOffset"] :][: view["byteLength"]])) as opened:
+        assert image["mimeType"] == f"image/{opened.format.lower()}"
+        return np.asarray(opened.convert("RGB")).astype(int)
+
+
+def base_picture(parsed, name):
+    (material,) = (one for one in parsed[0]["materials"] if one["name"] == name)
+    return picture(parsed, material["pbrMetallicRoughness"]["baseColorTexture"]["index"])
+
+
+def test_the_skin_shows_the_texture_and_the_normals(parsed):
+    material = parsed[0]["materials"][0]
     assert material["doubleSided"] is False and material["alphaMode"] == "OPAQUE"
-    pictures = []
-    for image in document["images"]:
-        view = document["bufferViews"][image["bufferView"]]
-        with Image.open(io.BytesIO(binary[view["byteOffset"] : view["byteOffset"] + view["byteLength"]])) as opened:
-            assert image["mimeType"] == f"image/{opened.format.lower()}"
-            pictures.append(np.asarray(opened.convert("RGB")))
-    base = pictures[document["textures"][material["pbrMetallicRoughness"]["baseColorTexture"]["index"]]["source"]]
-    assert base.shape == (64, 64, 3) and np.abs(base.astype(int) - (200, 150, 120)).max() < 6
-    gloss = pictures[material["pbrMetallicRoughness"]["metallicRoughnessTexture"]["index"]]
-    mesh = head.topology("low")
-    at = (mesh.uv * (256, -256) + (0, 256)).clip(0, 255).astype(int)
-    roughness = gloss[at[:, 1], at[:, 0], 1]
-    part = mesh.part[mesh.split_vertex]
-    assert np.median(roughness[part == 1]) < 60 < 120 < np.median(roughness[part == 0])
-    assert (pictures[material["normalTexture"]["index"]][20, 20] == (128, 128, 255)).all()
+    base = base_picture(parsed, "skin")
+    assert base.shape == (64, 64, 3) and np.abs(base - (200, 150, 120)).max() < 6
+    assert (picture(parsed, material["normalTexture"]["index"])[20, 20] == (128, 128, 255)).all()
+    assert not any("normalTexture" in other for other in parsed[0]["materials"][1:])
 
 
-def test_little_light_comes_into_the_mouth(parsed, head):
-    """Occlusion, glTF's red: none on skin and eyes, much on the mouth's walls. Read at the triangles' middles."""
+def test_an_eye_has_pupil_iris_and_sclera_in_the_texture_s_colours(head, codes):
+    texels = texels_of(head, 256)
+    skin = np.full((256, 256, 4), (200, 150, 120, 255), np.uint8)
+    blue = EyeColours(np.array([0.30, 0.40, 0.55], np.float32), np.array([0.74, 0.70, 0.68], np.float32))
+    eyes = {}
+    for name, colours in (("blue", blue), ("brown", DARK_BROWN_EYES)):
+        data = head_glb(head, codes, "low", paint_eyes(skin, head, texels, colours))
+        eyes[name] = base_picture((*read_glb(data), None), "eyes")
+        side = len(eyes[name])
+        pupil, ring, white = (eyes[name][side // 2 + 4, side // 2 + int(x * side)] for x in (0, 0.13, 0.28))
+        assert pupil.mean() < 25 < ring.mean() < white.mean()
+    red, _, blue_ = np.moveaxis(eyes["blue"][140, 150:165], 1, 0)
+    assert (blue_ > 1.2 * red).all() and (eyes["brown"][140, 150:165, 0] > eyes["brown"][140, 150:165, 2]).all()
+
+
+def test_teeth_are_single_ones_in_gums_and_the_back_of_the_mouth_is_dark(parsed, head, codes):
+    teeth = base_picture(parsed, "teeth")
+    rows, columns = teeth.shape[:2]
+    crown = teeth[int(0.7 * rows), columns // 2 - columns // 12 : columns // 2 + columns // 12].mean(1)
+    middle, gap = crown[len(crown) // 4], crown[len(crown) // 2]
+    assert middle > 1.15 * gap, "a gap between the two front teeth"
+    gum = teeth[2, columns // 2]
+    assert gum[0] > 1.5 * gum[1] and teeth[int(0.8 * rows), 4].mean() < 0.6 * middle, "back teeth are darker"
     document, binary, _ = parsed
-    number = document["textures"][document["materials"][0]["occlusionTexture"]["index"]]["source"]
-    view = document["bufferViews"][document["images"][number]["bufferView"]]
-    picture = np.asarray(Image.open(io.BytesIO(binary[view["byteOffset"] :][: view["byteLength"]])))
-    mesh = head.topology("low")
-    part = mesh.part[mesh.faces]
-    at = (mesh.uv[mesh.face_uv].mean(1) * (1, -1) + (0, 1)) * picture.shape[0]
-    row, column = at.astype(int)[:, 1], at.astype(int)[:, 0]
-    open_ = [np.median(picture[row, column, 0][(part == which).all(1)]) / 255 for which in range(5)]
-    assert open_[0] == open_[1] == 1 and open_[4] < 0.2 < open_[2] < 0.6 and 0.2 < open_[3] < 0.6
+    primitive, position = piece(parsed, "mouth")
+    uv = accessor_values(document, binary, primitive["attributes"]["TEXCOORD_0"])
+    seen = base_picture(parsed, "mouth")
+    light = seen[(uv[:, 1] * 63).astype(int), (uv[:, 0] * 63).astype(int)].mean(1)
+    front, back = position[:, 2] > np.quantile(position[:, 2], 0.9), position[:, 2] < np.median(position[:, 2])
+    assert np.median(light[back]) < 0.4 * np.median(light[front])
 
 
 def test_trimesh_opens_it(data, head, codes):
     scene: Any = trimesh.load(io.BytesIO(data), file_type="glb")
-    (mesh,) = scene.geometry.values()
-    assert len(mesh.faces) == len(head.topology("low").faces)
+    meshes = [mesh for mesh in scene.geometry.values() if mesh.visual.material.name != "lashes"]
+    assert sum(len(mesh.faces) for mesh in meshes) == len(head.topology("low").faces)
+    (mesh,) = (mesh for mesh in meshes if mesh.visual.material.name == "skin")
     np.testing.assert_allclose(mesh.bounds, [f(head.neutral(codes.shape), 0) for f in (np.min, np.max)], atol=1e-5)
     assert mesh.visual.material.baseColorTexture.size == (64, 64)
     out = (mesh.face_normals * (mesh.triangles_center - mesh.centroid)).sum(1)
@@ -161,11 +259,12 @@ def test_hair_is_a_mesh_and_a_material_of_its_own(head, codes):
     data = head_glb(head, codes, "low", skin, hair=hair)
     document, _ = read_glb(data)
     assert [mesh["name"] for mesh in document["meshes"]] == ["head", "hair"]
-    assert document["nodes"][0]["children"] == [1] and document["scenes"][0]["nodes"] == [0], "it turns with the head"
-    material = document["materials"][1]
+    (bone,) = (node for node in document["nodes"] if node["name"] == "head")
+    assert document["nodes"][bone["children"][-1]] == {"mesh": 1, "name": "hair"}, "it turns with the head"
+    material = document["materials"][-1]
     assert material["name"] == "hair" and material["alphaMode"] == "MASK" and material["doubleSided"]
     scene: Any = trimesh.load(io.BytesIO(data), file_type="glb")
-    assert {len(mesh.faces) for mesh in scene.geometry.values()} == {len(head.topology("low").faces), len(hair.faces)}
+    assert len(hair.faces) in {len(mesh.faces) for mesh in scene.geometry.values()}
     solid = hair.picture[..., 3] > 200
     assert np.allclose(np.median(hair.picture[solid][:, :3], 0), (0xB0, 0x60, 0x20), atol=12), "the hair's colour"
 
