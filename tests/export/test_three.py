@@ -47,14 +47,16 @@ scene.background = new THREE.Color(0x1c3350);
 const sun = new THREE.DirectionalLight(0xffffff, 2);
 sun.position.set(0.4, 0.5, 1);
 scene.add(sun, new THREE.HemisphereLight(0xffffff, 0x8899aa, 1.2));
-let model, mesh, mixer;
+let model, mesh, parts, mixer;
 
 window.load = async (url) => {
   const gltf = await new GLTFLoader().loadAsync(url);
   if (model) scene.remove(model);
   model = gltf.scene;
   scene.add(model);
-  model.traverse((node) => { if (node.isMesh) mesh = node; });
+  parts = [];
+  model.traverse((node) => { if (node.isMesh) parts.push(node); });
+  mesh = parts.find((part) => part.material.name === "skin");
   mixer = gltf.animations.length ? new THREE.AnimationMixer(model) : null;
   for (const clip of gltf.animations) mixer.clipAction(clip).play();
   const { geometry, material } = mesh;
@@ -63,16 +65,20 @@ window.load = async (url) => {
     attributes: Object.keys(geometry.attributes), vertices: geometry.attributes.position.count,
     targets: mesh.morphTargetDictionary, moved: Object.keys(geometry.morphAttributes),
     influences: mesh.morphTargetInfluences, map: size(material.map), normals: size(material.normalMap),
-    gloss: size(material.roughnessMap), clips: gltf.animations.map((clip) => [clip.name, clip.duration]),
+    parts: parts.map((part) => [part.material.name, part.isSkinnedMesh, part.geometry.index.count / 3]),
+    bones: mesh.skeleton.bones.map((bone) => bone.name),
+    clips: gltf.animations.map((clip) => [clip.name, clip.duration]),
   };
 };
-window.pose = (values) => mesh.morphTargetInfluences.forEach((_, i) => {
-  const name = Object.keys(mesh.morphTargetDictionary).find((key) => mesh.morphTargetDictionary[key] === i);
-  mesh.morphTargetInfluences[i] = values[name] ?? 0;
-});
+window.pose = (values) => {
+  for (const part of parts)
+    for (const [name, i] of Object.entries(part.morphTargetDictionary))
+      part.morphTargetInfluences[i] = values[name] ?? 0;
+};
+window.turn = (name, x, y, z, w) => model.getObjectByName(name).quaternion.set(x, y, z, w);
 window.seek = (t) => {
   mixer.setTime(t);
-  const { x, y, z, w } = mesh.quaternion;
+  const { x, y, z, w } = model.getObjectByName("head").quaternion;
   return { influences: mesh.morphTargetInfluences, turn: [x, y, z, w] };
 };
 window.draw = () => {
@@ -142,10 +148,13 @@ def test_the_head_opens_with_its_texture_normals_and_targets(page, codes) -> Non
     found = page.evaluate("load('/head.glb')")
     assert found["targets"] == dict(INDEX), "the targets are named and ordered as ARKit's"
     assert {"position", "normal", "uv"} <= set(found["attributes"])
-    assert found["vertices"] == len(Head.load().topology("low").uv)
+    assert [name for name, *_ in found["parts"]] == ["skin", "eyes", "teeth", "tongue", "mouth", "lashes"]
+    assert all(skinned for _, skinned, _ in found["parts"])
+    assert sum(count for *_, count in found["parts"][:-1]) == len(Head.load().topology("low").faces)
+    assert found["bones"] == ["head", "neck", "leftEye", "rightEye"]
     assert set(found["moved"]) == {"position", "normal"}
     assert found["influences"] == pytest.approx(codes.expression.tolist(), abs=1e-4)
-    assert found["map"] == [512, 512, "srgb"] and found["normals"] == [64, 64, ""] and found["gloss"][2] == ""
+    assert found["map"] == [512, 512, "srgb"] and found["normals"] == [64, 64, ""]
     assert page.complaints == []
 
 
@@ -170,6 +179,20 @@ def test_a_target_at_one_moves_what_it_names(page) -> None:
     assert lid[SIDE * 2 // 3 :].sum() == 0
     still = [name for name in ARKIT[::5] if (np.abs(posed(page, **{name: 1.0}) - rest).max(2) > 4).sum() < 12]
     assert still == [], "targets that move nothing"
+    assert page.complaints == []
+
+
+@pytest.mark.slow
+def test_the_bones_turn_head_and_eyes(page) -> None:
+    page.evaluate("load('/head.glb')")
+    rest = posed(page)
+    page.evaluate("turn('leftEye', 0, 0.17, 0, 0.985)")
+    eye = np.abs(drawn(page) - rest).max(2) > 8
+    assert eye.sum() > 8 and eye[:, : SIDE // 2].sum() == 0 and not eye[SIDE * 2 // 3 :].any()
+    page.evaluate("turn('leftEye', 0, 0, 0, 1)")
+    page.evaluate("turn('head', 0, 0.17, 0, 0.985)")
+    moved = (np.abs(drawn(page) - rest).max(2) > 12)[: SIDE * 2 // 3].mean()
+    assert moved > 0.05, "the head turns"
     assert page.complaints == []
 
 
