@@ -17,14 +17,20 @@ from pathlib import Path
 import bpy
 
 UV_MAP, TARGETS, SPOKEN = "UVMap", 52, {"jawOpen": 0.5, "mouthSmileLeft": 0.6, "mouthSmileRight": 0.6}
+MATERIALS, BONES = ["skin", "eyes", "teeth", "tongue", "mouth", "lashes"], {"neck", "head", "leftEye", "rightEye"}
 
 
-def imported(load: object, path: Path) -> bpy.types.Object:
-    """The one mesh that a file brings."""
+def imported(load: object, path: Path) -> tuple[bpy.types.Object, bpy.types.Object]:
+    """A file's head, the largest mesh, and what it is moved by: its armature or itself. Hair goes along."""
     before = set(bpy.data.objects)
     load(filepath=str(path))
-    (mesh,) = (thing for thing in set(bpy.data.objects) - before if thing.type == "MESH")
-    return mesh
+    new = set(bpy.data.objects) - before
+    meshes = sorted((thing for thing in new if thing.type == "MESH"), key=lambda thing: -len(thing.data.vertices))
+    head, root = meshes[0], next((thing for thing in new if thing.type == "ARMATURE"), meshes[0])
+    for other in meshes[1:]:
+        if other.parent is None:
+            other.parent, other.matrix_parent_inverse = root, root.matrix_world.inverted()
+    return head, root
 
 
 def check(thing: bpy.types.Object, targets: int) -> None:
@@ -63,13 +69,15 @@ def draw(path: Path) -> None:
 def main(folder: Path, picture: Path) -> None:
     """Check and draw."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    moving = imported(bpy.ops.import_scene.gltf, folder / "head.glb")
-    still = imported(bpy.ops.wm.obj_import, folder / "mesh.obj")
+    moving, armature = imported(bpy.ops.import_scene.gltf, folder / "head.glb")
+    still, beside = imported(bpy.ops.wm.obj_import, folder / "mesh.obj")
     check(moving, TARGETS)
     check(still, 0)
+    assert [material.name for material in moving.data.materials] == MATERIALS, moving.data.materials.keys()
+    assert {bone.name for bone in armature.data.bones} == BONES, armature.data.bones.keys()
     for key in moving.data.shape_keys.key_blocks[1:]:
         key.value = SPOKEN.get(key.name, 0.0)
-    moving.location.x, still.location.x = -0.12, 0.12
+    armature.location.x, beside.location.x = -0.12, 0.12
     draw(picture)
 
 

@@ -1,4 +1,4 @@
-"""Plays a take on a head in Blender: keys on its shape keys, and on its rotation.
+"""Plays a take on a head in Blender: keys on its shape keys, and on the rotation of its bone, or its own.
 
 Import head.glb, select the head, open this file in the Scripting workspace, say below where the take is, and press Run.
 A take is an .npz of `face3d-live track VIDEO -o take.npz` or of `face3d-live takes export TAKE -o take.npz`. Any mesh
@@ -7,7 +7,7 @@ with shape keys of the ARKit names will do. Blender 3.6 and newer; nothing has t
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Quaternion
 
 TAKE = "//take.npz"  # two slashes: beside the .blend file
 TURN_THE_HEAD = True
@@ -29,16 +29,26 @@ def play(head, path, turn_the_head=True):
                 keys[name].value = float(value)
                 keys[name].keyframe_insert("value", frame=float(frame))
     if turn_the_head:
-        head.rotation_mode = "QUATERNION"
+        bone, rest = turning(head)
+        bone.rotation_mode = "QUATERNION"
         before = None
         for frame, matrix in zip(frames[seen], rotation[seen], strict=True):
-            turned = blender_axes(matrix)
+            turned = rest.inverted() @ blender_axes(matrix) @ rest
             if before is not None:
                 turned.make_compatible(before)  # the shorter way round
-            head.rotation_quaternion = before = turned
-            head.keyframe_insert("rotation_quaternion", frame=float(frame))
+            bone.rotation_quaternion = before = turned
+            bone.keyframe_insert("rotation_quaternion", frame=float(frame))
     scene.frame_end = max(scene.frame_end, int(np.ceil(frames[-1])))
     return scene.frame_end
+
+
+def turning(head):
+    """The bone called head of the head's armature, and how it lies there; without one the head itself."""
+    armature = head.find_armature()
+    if armature is None or "head" not in armature.pose.bones:
+        return head, Quaternion()
+    bone = armature.pose.bones["head"]
+    return bone, bone.bone.matrix_local.to_quaternion()
 
 
 def blender_axes(matrix):

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "face3d-live reconstruct me.jpg -o head",
         "face3d-live reconstruct photos/ -o heads --jobs 2",
         "face3d-live reconstruct front.jpg left.jpg right.jpg -o head --fuse --mesh high --texture 2048",
+        'face3d-live reconstruct me.jpg -o head --vrm-name Me --vrm-author "A. Person"',
     ),
     "render": (
         "face3d-live render head/params.npz -o smile.png --expression jawOpen=0.6",

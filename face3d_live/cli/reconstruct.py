@@ -13,7 +13,7 @@ from face3d_live.cli.options import AnyDevice, AnyHair, AnyHairColour, AnyPrecis
 from face3d_live.cli.regressor import Regressor, prepared
 
 if TYPE_CHECKING:
-    from face3d_live.export.vrm import VrmMeta
+    from face3d_live.export.vrm_meta import VrmMeta
 
 FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
 
@@ -109,7 +109,7 @@ def reconstruct(
 
 def _vrm_meta(wanted: bool, name: str | None, authors: Sequence[str], licence: Sequence[str]) -> VrmMeta | None:
     """What the options say; naming one of the last three asks for the file as well. Raises typer.BadParameter."""
-    from face3d_live.export.vrm import VrmMeta
+    from face3d_live.export.vrm_meta import VrmMeta
 
     if not (wanted or name or authors or licence):
         return None

@@ -109,6 +109,7 @@ def running_on(device: Device, precision: Precision, regressor: str) -> dict[str
         "texture": functools.partial(tasks.fuse_texture, regressor=regressor),
         "load_texture": functools.partial(tasks.load_texture, regressor=regressor),
         "edit": functools.partial(tasks.edit_head, regressor=regressor),
+        "vrm": functools.partial(tasks.make_vrm, regressor=regressor),
         "studio": StudioTasks(warm_up=functools.partial(tasks.warm_up, regressor=regressor)),
     }
 

@@ -36,7 +36,7 @@ from face3d_live.live.takes.recordings import Recordings
 from face3d_live.live.tls import Certificate
 from face3d_live.live.webrtc.peer import IceOptions, Peer
 from face3d_live.live.worker.process import Task, Worker
-from face3d_live.live.worker.tasks import edit_head
+from face3d_live.live.worker.tasks import edit_head, make_vrm
 from face3d_live.paths import WEB_CLIENT
 
 logger = logging.getLogger(__name__)
@@ -53,8 +53,9 @@ class Settings:
 
     pipeline: makes the engine's pipeline; picklable, called in the engine process.
     snapshot, reconstruct, texture, edit: the worker's tasks: (report, rgb, codes) -> zip, (report, photo) -> zip,
-    (report, keyframes) -> texture, see `sessions.texture_capture`, and (report, zip, edit) -> zip. load_texture: what
-    the worker does ahead of the first texture, if anything. studio: the tasks of the studio's process.
+    (report, keyframes) -> texture, see `sessions.texture_capture`, (report, zip, edit) -> zip. vrm: another one,
+    (report, zip, meta) -> head.vrm. load_texture: what the worker does ahead of the first texture, if anything.
+    studio: the tasks of the studio's process.
     access: who may use the server. addresses: that WebRTC may bind, None: all of the machine's. ice_servers: STUN and
     TURN. certificate: of TLS, None without it.
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
@@ -71,6 +72,7 @@ class Settings:
     load_texture: Task | None = None
     studio: StudioTasks = field(default_factory=StudioTasks)
     edit: Task = edit_head
+    vrm: Task = make_vrm
     access: Access = field(default_factory=Access)
     addresses: tuple[str, ...] | None = None
     ice_servers: tuple[IceServer, ...] = ()

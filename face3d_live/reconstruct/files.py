@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
+from face3d_live import strict_json
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.hair import hair_part
 from face3d_live.export.obj import hair_mtl_text, hair_obj_text, mtl_text, obj_text
+from face3d_live.export.params import params_from
 from face3d_live.export.png import png_bytes, uv_grid
-from face3d_live.export.vrm import VrmMeta, head_vrm
+from face3d_live.export.vrm import head_vrm
+from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
 from face3d_live.texture.displacement import displaced, normal_map
 from face3d_live.texture.hair_tone import painted_hair
+from face3d_live.texture.texture_file import read_texture_file
 from face3d_live.typing import Array, Picture
 
 if TYPE_CHECKING:
@@ -64,6 +70,17 @@ def mesh_files(
     if posed is not None:
         files["hair.png"] = png_bytes(posed.picture)
     return files if bumps is None else files | {"normal.png": png_bytes(bumps)}
+
+
+def vrm_file(files: Mapping[str, bytes], head: Head, meta: VrmMeta) -> bytes:
+    """head.vrm of a reconstruction's files, name -> bytes. Raises InputError "not-params", "not-a-texture"."""
+    report, codes = strict_json.loads(files["report.json"]), params_from(files["params.npz"]).codes
+    texture, bumps = read_texture_file(files["texture.png"]), None
+    if "normal.png" in files:
+        bumps = cv2.imdecode(np.frombuffer(files["normal.png"], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    level: Level = "low" if report["options"]["mesh"] == "low" else "medium"
+    hair = hair_part(head, head.neutral(codes.shape), painted_hair(texture))
+    return head_vrm(head, codes, level, texture, bumps, hair, meta)
 
 
 def pictures(head: Head, codes: HeadCodes, camera: Camera, texture: Picture, renderer: Renderer) -> dict[str, bytes]:

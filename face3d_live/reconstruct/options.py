@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from face3d_live.checks import checked_size
-from face3d_live.export.vrm import VrmMeta
+from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.find import Choice

@@ -20,6 +20,7 @@ from playwright.sync_api import expect, sync_playwright
 from skimage import data
 from waiting import wait_until
 
+from face3d_live.avatar.load import load_avatar
 from face3d_live.codes import ARKIT
 
 pytestmark = [
@@ -225,6 +226,9 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
         with page.expect_download() as download:
             page.click(f".files a[download='{name}']")
         assert Path(download.value.path()).read_bytes() == (tmp_path / name).read_bytes()
+    with page.expect_download() as download:  # made when it is asked for
+        page.click(".files a[download='head.vrm']")
+    assert load_avatar(Path(download.value.path()).read_bytes()).report.kind == "vrm1"
     glb = (tmp_path / "head.glb").read_bytes()
     described = json.loads(glb[20 : 20 + struct.unpack_from("<I", glb, 12)[0]])
     targets = [target for mesh in described["meshes"] for target in mesh.get("extras", {}).get("targetNames", [])]

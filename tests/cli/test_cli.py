@@ -104,6 +104,12 @@ def test_the_server_shares_its_options_with_the_command() -> None:
         assert option in done.stdout
 
 
+def test_a_vrm_licence_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    for options in (["--vrm-licence", "commercialUsage=all"], ["--vrm-author", " "], ["--vrm-licence", "x"]):
+        result = runner.invoke(app, ["reconstruct", "me.jpg", "-o", str(tmp_path / "x"), *options])
+        assert result.exit_code == 2 and "VRM" in result.output
+
+
 def test_hair_that_is_not_known_is_refused(tmp_path: Path) -> None:
     for options in (["--hair", "mullet"], ["--hair-colour", "red"]):
         result = runner.invoke(app, ["render", str(tmp_path / "params.npz"), "-o", str(tmp_path / "x.png"), *options])

@@ -72,7 +72,7 @@ window.load = async (url) => {
 };
 window.pose = (values) => {
   for (const part of parts)
-    for (const [name, i] of Object.entries(part.morphTargetDictionary))
+    for (const [name, i] of Object.entries(part.morphTargetDictionary ?? {}))
       part.morphTargetInfluences[i] = values[name] ?? 0;
 };
 window.turn = (name, x, y, z, w) => model.getObjectByName(name).quaternion.set(x, y, z, w);

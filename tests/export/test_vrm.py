@@ -15,7 +15,8 @@ from face3d_live.avatar.vrm import read_vrm
 from face3d_live.codes import ARKIT, EYE_YAW, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.hair import hair_part
-from face3d_live.export.vrm import PERMISSIONS, VrmMeta, head_vrm
+from face3d_live.export.vrm import head_vrm
+from face3d_live.export.vrm_meta import PERMISSIONS, VrmMeta
 from face3d_live.hairstyle import Hair
 from face3d_live.head.model import EYE_TURN
 

@@ -4,12 +4,14 @@ import io
 import json
 import struct
 import zlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import trimesh
+from glb_support import read_glb
 from PIL import Image
 from texture_support import mottled, picture_of, posed
 
@@ -18,11 +20,13 @@ from face3d_live.codes import INDEX, MIRROR
 from face3d_live.errors import InputError
 from face3d_live.export.bundle import write_folder
 from face3d_live.export.params import params_from
+from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.head.hair import HairMesh
 from face3d_live.head.points import MIRROR_478
 from face3d_live.lighting import ambient
 from face3d_live.reconstruct import FILES, Found, Options, Reconstructor, read_photo, reconstruct_photos
 from face3d_live.reconstruct.augmented_estimate import estimate_augmented
+from face3d_live.reconstruct.files import vrm_file
 from face3d_live.reconstruct.find import Finder
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
@@ -341,6 +345,19 @@ def test_what_is_no_photo_is_refused_with_a_reason(data, code):
 def command(monkeypatch, maker):
     monkeypatch.setattr("face3d_live.reconstruct.batch.Reconstructor", lambda *_: maker)
     return reconstruct_photos
+
+
+def test_head_vrm_is_made_where_it_is_asked_for(made, maker, known, head):
+    meta = VrmMeta.of("Ada", ["A"], ["commercialUsage=personalProfit"])
+    asked = maker.photo(known[0], replace(LOW, vrm=meta))
+    assert list(asked.files)[-1] == "head.vrm"
+    stored = json.loads(asked.files["report.json"])["options"]
+    assert stored == replace(LOW, vrm=meta).to_json() != LOW.to_json(), "a later run knows that it is there"
+    document, _ = read_glb(asked.files["head.vrm"])
+    assert document["extensions"]["VRMC_vrm"]["meta"]["commercialUsage"] == "personalProfit"
+    later, _ = read_glb(vrm_file(made[0].files, head, meta))
+    assert later["extensions"] == document["extensions"]
+    assert [image["name"] for image in later["images"]] == [image["name"] for image in document["images"]]
 
 
 def test_one_photo_goes_into_the_folder_itself(command, known, tmp_path, capsys):

@@ -53,6 +53,11 @@ def make(report, photo, face=0, mesh="medium", texture=1024, sharpen=False, refi
     return zip_bytes({"params.npz": wanted, "texture.png": b"png", "mesh.obj": b"v 0 0 0"})
 
 
+def vrm(report, made, meta):
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        return b" ".join([archive.read("params.npz"), json.dumps(meta.to_json()).encode()])
+
+
 def edit(report, made, edit):
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from face3d_live.codes import ARKIT
 from face3d_live.errors import Face3DError, InputError, NotFoundError, TooLargeError
 from face3d_live.export.params import params_from
+from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.live.http.requests import NO_STORE, check_media_type, live_of, object_of, path_of, read_body, slots_of
 from face3d_live.live.http.slots import Upload, address_of, while_connected
 from face3d_live.live.service import LiveService
@@ -28,7 +29,7 @@ MAX_PHOTO_BYTES = 20 * 1024 * 1024
 #: Bytes of the form around the photo.
 _FORM_BYTES = 64 * 1024
 _TYPES = {"obj": "model/obj", "mtl": "model/mtl", "png": "image/png", "glb": "model/gltf-binary",
-          "json": "application/json"}  # fmt: skip
+          "vrm": "model/gltf-binary", "json": "application/json"}  # fmt: skip
 
 
 def _job(connection: HTTPConnection) -> Job:
@@ -188,11 +189,25 @@ async def job_result(request: Request) -> Response:
 
 
 async def job_file(request: Request) -> Response:
-    """One file of the zip."""
-    name = path_of(request, "name")
-    data = await asyncio.to_thread(_job(request).file, name)
+    """One file of the zip; or head.vrm, which is made on request (query: `name`, `author`, `licence=KEY=VALUE`, the
+    last two also several times)."""
+    name, job = path_of(request, "name"), _job(request)
+    if name == "head.vrm" and job.result is not None:
+        data = await _vrm(request, job)
+    else:
+        data = await asyncio.to_thread(job.file, name)
     media_type = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
     return Response(data, 200, {"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE}, media_type)
+
+
+async def _vrm(request: Request, job: Job) -> bytes:
+    live, query = live_of(request), request.query_params
+    try:
+        meta = VrmMeta.of(query.get("name"), query.getlist("author"), query.getlist("licence"))
+    except ValueError as error:
+        raise InputError("bad-licence", str(error)) from error
+    with slots_of(request).slot(request):
+        return await live.jobs.export(job, live.settings.vrm, meta)
 
 
 async def job_expression(request: Request) -> JSONResponse:

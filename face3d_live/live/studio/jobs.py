@@ -190,6 +190,15 @@ class JobQueue:
             job.update(result=result, original=original)
             self._drop_old()
 
+    async def export(self, job: Job, task: Task, *arguments: object) -> bytes:
+        """`task(report, result, *arguments)` of a finished job: a file that is made on request, and not kept.
+
+        Raises NotFoundError "not-found" without a result, and what the task raises.
+        """
+        if job.result is None:
+            raise NotFoundError("not-found", f"the job is {job.state}; it has no result")
+        return await self._worker.run(task, job.result, *arguments)
+
     async def run(self) -> None:
         """Run the jobs one after the other, forever."""
         while True:

@@ -13,6 +13,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.head_edit import HeadEdit
@@ -113,6 +114,15 @@ def load_texture(report: Report, *, regressor: str = OWN) -> bytes:
     """Load what `fuse_texture` needs ahead of the first frames."""
     _fuser(regressor)
     return b""
+
+
+def make_vrm(report: Report, made: bytes, meta: VrmMeta, *, regressor: str = OWN) -> bytes:
+    """head.vrm of `made`, the zip of a reconstruction."""
+    from face3d_live.reconstruct.files import vrm_file
+
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return vrm_file(files, _reconstructor(regressor).head, meta)
 
 
 def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]], *, regressor: str = OWN) -> bytes:

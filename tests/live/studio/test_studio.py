@@ -36,7 +36,7 @@ TASKS = StudioTasks(
 
 
 def studio(**settings):
-    return serve(ready=False, studio=TASKS, edit=studio_fakes.edit, **settings)
+    return serve(ready=False, studio=TASKS, edit=studio_fakes.edit, vrm=studio_fakes.vrm, **settings)
 
 
 @pytest.fixture(autouse=True)
@@ -336,6 +336,26 @@ async def test_an_edit_changes_the_files_and_begins_at_the_photo_each_time():
         assert (await served.http.get(path + "/files/params.npz")).content == params, "what was there stays"
         await served.http.delete(path)
         assert error_of(await served.http.put(path + "/edit", json={})) == (404, "not-found")
+
+
+async def test_a_vrm_is_made_on_request_with_what_it_shall_say():
+    async with studio() as served:
+        job = await made(served)
+        path = f"/api/jobs/{job['job']}"
+        query = "name=Ada&author=A&author=B&licence=modification=allowModification&licence=allowRedistribution=true"
+        answer = await served.http.get(f"{path}/files/head.vrm?{query}")
+        assert answer.status_code == 200 and answer.headers["content-type"] == "model/gltf-binary"
+        assert 'filename="head.vrm"' in answer.headers["content-disposition"]
+        params, _, said = answer.text.partition(" {")
+        meta = json.loads("{" + said)
+        assert params == "0 medium 1024" and meta["name"] == "Ada" and meta["authors"] == ["A", "B"]
+        assert meta["modification"] == "allowModification" and meta["allowRedistribution"] is True
+        assert (await served.http.get(f"{path}/files/head.vrm")).status_code == 200
+        assert "head.vrm" not in (await served.http.get(path)).json()["files"], "it is not kept"
+        for wrong in ("licence=modification=all", "licence=x", "author=%20"):
+            assert error_of(await served.http.get(f"{path}/files/head.vrm?{wrong}")) == (400, "bad-licence")
+        await served.http.delete(path)
+        assert error_of(await served.http.get(f"{path}/files/head.vrm")) == (404, "not-found")
 
 
 async def test_the_newest_view_wins():

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
+from face3d_live.avatar.load import load_avatar
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes
+from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.head.hairline import is_hair
 from face3d_live.live.studio import tasks
 from face3d_live.live.studio.view_messages import StudioView
@@ -81,6 +83,8 @@ def test_the_worker_takes_the_faces_that_were_found_and_looks_for_none(monkeypat
     with_them, without = (params_from(zipfile.ZipFile(io.BytesIO(made)).read("params.npz")).codes for made in zips)
     assert np.allclose(with_them.shape, without.shape, atol=1e-4)
     check_the_edit(zips[0])
+    avatar = load_avatar(worker_tasks.make_vrm(report, zips[0], VrmMeta("Ada", ("A",))))
+    assert (avatar.report.kind, avatar.report.name, avatar.report.author) == ("vrm1", "Ada", "A")
 
 
 def check_the_edit(made):

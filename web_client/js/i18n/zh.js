@@ -211,7 +211,8 @@ export const ZH = {
   "hair.afro": "爆炸头", "hair.bob": "波波头", "hair.medium": "及肩发", "hair.long": "长发", "hair.ponytail": "马尾", "hair.braid": "辫子",
   "edit.component": "脸形 {number}", "edit.pose": "文件采用此视角的姿态",
   "edit.files": "在此处以及用下方滑块所做的更改都会体现在下载的文件中。", "edit.making": "正在按你的更改生成文件…",
-  "file.glb": "头部、纹理和 52 个形变目标", "file.obj": "带 UV 的网格", "file.mtl": "mesh.obj 的材质",
+  "file.glb": "头部、纹理和 52 个形变目标", "file.vrm": "VRM 虚拟形象，下载时生成；未注明作者",
+  "file.obj": "带 UV 的网格", "file.mtl": "mesh.obj 的材质",
   "file.texture": "皮肤纹理，未见处透明", "file.texture_grid": "带 UV 线的皮肤纹理", "file.normal": "法线贴图",
   "file.params": "全部参数", "file.render": "头部渲染图", "file.structure": "着色几何图", "file.report": "耗时与警告",
 

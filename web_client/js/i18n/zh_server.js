@@ -106,6 +106,7 @@ export const ZH_SERVER = {
   "avatar-missing": "找不到虚拟形象文件：请检查路径",
   "bad-format": "数据流的格式应为 json 或 binary",
   "bad-names": "表情系数的名称有误：请使用 52 个 ARKit 名称",
+  "bad-licence": "VRM 许可没有这样的内容：请检查名称和取值",
   "bad-look": "这个视角无法绘制：请检查数值",
   "missing-calibration": "找不到校准文件：请检查路径",
   "no-step": "没有这个校准步骤",

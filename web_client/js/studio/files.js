@@ -14,7 +14,7 @@ const KEPT_MS = 30000;
 /** What each file is; those that are not named here are listed by their names alone. */
 /** @type {Record<string, import("../types.js").PlainKey>} */
 const ABOUT = {
-  "head.glb": "file.glb", "mesh.obj": "file.obj", "mesh.mtl": "file.mtl", "texture.png": "file.texture",
+  "head.glb": "file.glb", "head.vrm": "file.vrm", "mesh.obj": "file.obj", "mesh.mtl": "file.mtl", "texture.png": "file.texture",
   "texture_grid.png": "file.texture_grid", "normal.png": "file.normal", "params.npz": "file.params",
   "render.png": "file.render", "structure.png": "file.structure", "report.json": "file.report",
 };
@@ -70,7 +70,8 @@ export class Files extends Emitter {
   #list(files) {
     this.#offer(byId("zip", HTMLAnchorElement), `api/jobs/${this.#id}/result`, "face3d-head.zip");
     const known = Object.keys(ABOUT), place = (/** @type {string} */ name) => (known.includes(name) ? known.indexOf(name) : known.length);
-    const sorted = Object.entries(files).sort(([a], [b]) => place(a) - place(b));
+    const offered = { ...files, "head.vrm": 0 }; // the server makes it when it is asked for
+    const sorted = Object.entries(offered).sort(([a], [b]) => place(a) - place(b));
     $("files").replaceChildren(...sorted.map(([name, bytes]) => this.#item(name, bytes)));
   }
 
@@ -103,12 +104,12 @@ export class Files extends Emitter {
   /** @param {string} name of a file */
   #path(name) { return `api/jobs/${this.#id}/files/${name}`; }
 
-  /** @param {string} name @param {number} bytes */
+  /** @param {string} name @param {number} bytes 0: not known */
   #item(name, bytes) {
     const about = ABOUT[name];
     const link = make("a", {},
       make("span", { className: "name" }, name),
-      make("span", { className: "size" }, size(bytes)),
+      make("span", { className: "size" }, bytes ? size(bytes) : ""),
       make("span", { className: "about" }, about ? phrase(about) : ""));
     this.#offer(link, this.#path(name), name);
     return make("li", {}, link);
