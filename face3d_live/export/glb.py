@@ -24,7 +24,7 @@ from face3d_live.export.inner_parts import inner_parts
 from face3d_live.export.obj import UV_MAP
 from face3d_live.export.pieces import NAMES, Movements, PrimitiveWriter, eyes_turned, pieces
 from face3d_live.export.png import png_bytes
-from face3d_live.export.skeleton import Skeleton, carriers
+from face3d_live.export.skeleton import Skeleton, carriers, on_head
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.typing import Array, Picture
@@ -131,11 +131,11 @@ def _primitives(
     carried = carriers(head, mesh)
     for part, writer in zip(parts, writers, strict=True):
         writer.place(movements.neutral[part.rows] + skeleton.origin, movements.normals[part.rows])
-        writer.hang(carried, part.rows)
+        writer.hang(carried.joints[part.rows], carried.weights[part.rows])
     lashes = PrimitiveWriter(buffer, NAMES.index("lashes"), *movements.lash_surface())
     forward = np.tile(np.array([0, 0, 1], np.float32), (len(movements.lash_roots), 1))
     lashes.place(movements.lash_roots + skeleton.origin, forward)
-    lashes.hang(None, ())
+    lashes.hang(*on_head(len(movements.lash_roots)))
     on_bones = np.isin(np.arange(mesh.n_vertices), np.flatnonzero(mesh.part == 1)) & (looks is not None)
     for moved, turned, lash in movements.targets():
         moved[on_bones] = turned[on_bones] = 0

@@ -162,8 +162,8 @@ def _mix(a: float | AnyArray, b: float | AnyArray, share: float | AnyArray) -> A
 def _noise(x: AnyArray, y: AnyArray) -> AnyArray:
     """Smooth values 0..1, one feature per unit, which repeat after `_CELLS`; the same in every run."""
     cells = np.random.default_rng(1).random((_CELLS, _CELLS), np.float32)
-    at = (np.asarray(values % _CELLS, np.float32) for values in (x, y))
-    return np.asarray(cv2.remap(cells, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
+    column, row = (np.asarray(values % _CELLS, np.float32) for values in (x, y))
+    return np.asarray(cv2.remap(cells, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
 
 
 def _picture(linear: AnyArray) -> Picture:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.codes import N_EXPRESSION
 from face3d_live.export.gltf import Buffer
-from face3d_live.export.skeleton import HEAD, Carriers
 from face3d_live.head.model import Head, eye_rotations
 from face3d_live.head.regions import PARTS
 from face3d_live.head.topology import MeshTopology
@@ -85,23 +85,19 @@ class PrimitiveWriter:
     def __init__(self, buffer: Buffer, material: int, uv: AnyArray, faces: AnyArray) -> None:
         self._buffer, self._count = buffer, len(uv)
         self._nothing: int | None = None
-        attributes = {"TEXCOORD_0": buffer.add_floats(uv * (1, -1) + (0, 1))}  # v down
-        self.primitive = {"attributes": attributes, "indices": buffer.add_indices(faces), "material": material}
+        self.attributes = {"TEXCOORD_0": buffer.add_floats(uv * (1, -1) + (0, 1))}  # v down
+        indices = buffer.add_indices(faces)
+        self.primitive: dict[str, Any] = {"attributes": self.attributes, "indices": indices, "material": material}
 
     def place(self, positions: AnyArray, normals: AnyArray) -> None:
         """(N, 3) each."""
-        attributes = self.primitive["attributes"]
-        attributes["POSITION"] = self._buffer.add_floats(positions, bounds=True)
-        attributes["NORMAL"] = self._buffer.add_floats(normals)
+        self.attributes["POSITION"] = self._buffer.add_floats(positions, bounds=True)
+        self.attributes["NORMAL"] = self._buffer.add_floats(normals)
 
-    def hang(self, carried: Carriers | None, rows: AnyArray) -> None:
-        """The bones that carry it; None: the head."""
-        joints, weights = np.full((2, self._count, 4), (HEAD, 0, 0, 0), np.uint8)
-        weights[:, 0] = 255
-        if carried is not None:
-            joints, weights = carried.joints[rows], carried.weights[rows]
-        self.primitive["attributes"]["JOINTS_0"] = self._buffer.add_bytes4(joints)
-        self.primitive["attributes"]["WEIGHTS_0"] = self._buffer.add_bytes4(weights, normalized=True)
+    def hang(self, joints: AnyArray, weights: AnyArray) -> None:
+        """(N, 4) each, see `Carriers`: the bones that carry it."""
+        self.attributes["JOINTS_0"] = self._buffer.add_bytes4(joints)
+        self.attributes["WEIGHTS_0"] = self._buffer.add_bytes4(weights, normalized=True)
 
     def add_target(self, moved: AnyArray, turned: AnyArray | None) -> None:
         """Offsets (N, 3) of positions and normals; turned: None for a piece whose targets have none."""

@@ -128,6 +128,11 @@ def carriers(head: Head, mesh: MeshTopology) -> Carriers:
     return Carriers(joints, weights)
 
 
+def on_head(count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Joints and weights of so many vertices that hang on the head alone."""
+    return np.full((count, 4), (HEAD, 0, 0, 0), np.uint8), np.full((count, 4), (255, 0, 0, 0), np.uint8)
+
+
 def _neck_share(head: Head) -> Array:  # -> (V,) low level
     """1 at the neck's open end, 0 where the region of the neck ends, smooth between."""
     neck = (head.region_of == _NECK_REGION) & (head.part == 0)

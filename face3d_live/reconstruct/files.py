@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from face3d_live import strict_json
 from face3d_live.camera import Camera
@@ -77,7 +78,8 @@ def vrm_file(files: Mapping[str, bytes], head: Head, meta: VrmMeta) -> bytes:
     report, codes = strict_json.loads(files["report.json"]), params_from(files["params.npz"]).codes
     texture, bumps = read_texture_file(files["texture.png"]), None
     if "normal.png" in files:
-        bumps = cv2.imdecode(np.frombuffer(files["normal.png"], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        with Image.open(io.BytesIO(files["normal.png"])) as picture:
+            bumps = np.asarray(picture.convert("RGB"))
     level: Level = "low" if report["options"]["mesh"] == "low" else "medium"
     hair = hair_part(head, head.neutral(codes.shape), painted_hair(texture))
     return head_vrm(head, codes, level, texture, bumps, hair, meta)
