@@ -71,7 +71,7 @@ def inner_parts(head: Head, mesh: MeshTopology, texture: Picture) -> InnerParts:
 
 
 def _uv(u: AnyArray, v: AnyArray) -> Array:
-    return np.clip(np.stack([u, v], -1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.stack([u, v], -1), 0, 1), np.float32)
 
 
 def _on_balls(head: Head, rest: AnyArray) -> Array:  # (V, 3) -> (V, 2)
@@ -79,7 +79,8 @@ def _on_balls(head: Head, rest: AnyArray) -> Array:  # (V, 3) -> (V, 2)
     away = rest - head.eye_centers[(rest[:, 0] < 0).astype(int)]
     away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
     across = np.maximum(np.linalg.norm(away[:, :2], axis=1, keepdims=True), 1e-9)
-    return _uv(*(0.5 + 0.5 * np.where(away[:, 2:] > 0, away[:, :2], away[:, :2] / across)).T)
+    u, v = (0.5 + 0.5 * np.where(away[:, 2:] > 0, away[:, :2], away[:, :2] / across)).T
+    return _uv(u, v)
 
 
 def eye_picture(look: EyeLook, size: int = 256) -> Picture:

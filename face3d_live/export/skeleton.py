@@ -26,6 +26,9 @@ HEAD, NECK, LEFT_EYE, RIGHT_EYE = range(4)
 _EYES = 1  # of `head.regions.PARTS`
 _NECK_REGION = REGION_NAMES.index("neck")
 
+#: Low-level vertices nearer than this to the neck's open end lie on it, metres.
+_ON_RIM = 1e-4
+
 #: Bone -> its parent and where it is, metres from there, of somebody 1.7 m tall in T-pose who looks along +z.
 _LEFT: dict[str, tuple[str, tuple[float, float, float]]] = {
     "leftUpperLeg": ("hips", (0.09, -0.05, 0.0)),
@@ -101,10 +104,6 @@ class Skeleton:
         matrices = buffer.add_matrices(inverse)
         joints = [bones[name] for name in JOINTS]
         return {"name": "head", "joints": joints, "skeleton": bones["neck"], "inverseBindMatrices": matrices}
-
-
-#: Low-level vertices nearer than this to the neck's open end lie on it, metres.
-_ON_RIM = 1e-4
 
 
 @dataclass(frozen=True)
