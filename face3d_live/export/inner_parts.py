@@ -110,9 +110,9 @@ def _arch(at: AnyArray, inside: AnyArray) -> tuple[Array, Array]:
     return at[edge, 0], inside[edge]
 
 
-def _teeth_picture(place: AnyArray, inside: AnyArray, width: int = 48, height: int = 64) -> Picture:
+def _teeth_picture(place: AnyArray, inside: AnyArray, width: int = 512, height: int = 64) -> Picture:
     """Twelve crowns side by side, gaps between them, the gum above. Those further back are darker."""
-    along, up = (np.arange(_TOOTH * width) + 0.5) / width, _ROOT * (1 - (np.arange(height) + 0.5) / height)
+    along, up = _span(width, 0, _TOOTH), _ROOT * (1 - (np.arange(height) + 0.5) / height)
     across, up = np.meshgrid(along % 1 * 2 - 1, up)
     away = np.abs(across)
     gum = _smooth(-0.05, 0.05, up - (1 - 0.30 * away**3))[..., None]
