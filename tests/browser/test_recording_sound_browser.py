@@ -81,7 +81,7 @@ def test_voice_and_render_are_recorded_in_step(page, takes, tmp_path) -> None:
     take = load(path.with_suffix(".jsonl"))
     with wave.open(str(path)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(int)
-    assert len(samples) / RATE == pytest.approx(take.seconds, abs=0.6)
+    assert len(samples) / RATE == pytest.approx(take.seconds, abs=1.5)
     loud = np.abs(samples) > 4000
     starts = np.flatnonzero(np.diff(loud.astype(int)) > 0) / RATE
     starts = starts[np.diff(starts, prepend=-1) > 0.3]  # a beep crosses zero often
