@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from face3d_live.head.points import OVAL
-from face3d_live.typing import AnyArray, Array
+from face3d_live.typing import AnyArray, Array, Mask
 
 #: What lies further behind the outline than this is the back of the head, metres.
 _BEHIND = 0.02
@@ -20,9 +20,16 @@ def inside_face(points: AnyArray, rest: AnyArray) -> Array:  # (478, 3), (V, 3) 
     along = np.arange(_STEPS)[:, None] / _STEPS
     ends = np.roll(corners, -1, 0)
     line = (corners[:, None] * (1 - along) + ends[:, None] * along).reshape(-1, 3)
-    apart = np.linalg.norm(rest[:, None] - line, axis=2)  # (V, n)
-    nearest = apart.argmin(1)
-    polygon = np.ascontiguousarray(1e3 * corners[:, :2], np.float32)
-    within = [cv2.pointPolygonTest(polygon, (1e3 * float(x), 1e3 * float(y)), False) > 0 for x, y in rest[:, :2]]
-    inside = np.array(within) & (rest[:, 2] > line[nearest, 2] - _BEHIND)
-    return np.asarray(np.where(inside, 1, -1) * apart.min(1), np.float32)
+    apart, nearest = cKDTree(line).query(rest)
+    inside = _within(corners[:, :2], rest[:, :2]) & (rest[:, 2] > line[nearest, 2] - _BEHIND)
+    return np.asarray(np.where(inside, apart, -apart), np.float32)
+
+
+def _within(polygon: AnyArray, places: AnyArray) -> Mask:  # (n, 2), (V, 2) -> (V,)
+    """Whether a line from a place to the right crosses the polygon an odd number of times."""
+    a, b = polygon, np.roll(polygon, -1, 0)
+    x, y = places[:, :1], places[:, 1:]
+    spans = (a[:, 1] > y) != (b[:, 1] > y)
+    rise = np.where(a[:, 1] == b[:, 1], 1, b[:, 1] - a[:, 1])
+    crosses = spans & (x < a[:, 0] + (y - a[:, 1]) / rise * (b[:, 0] - a[:, 0]))
+    return np.asarray(crosses.sum(1) % 2 == 1)

@@ -13,6 +13,7 @@ import av
 import httpx
 import live_fakes
 import numpy as np
+import pytest
 import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from waiting import beats, until
@@ -22,6 +23,7 @@ from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, server_options
 from face3d_live.live.network import listen
 from face3d_live.live.service import Settings
+from face3d_live.live.sessions import texture_capture
 from face3d_live.live.webrtc import aiortc_patches, ice_addresses
 
 # As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
@@ -50,6 +52,9 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
     """Yield a `Served`; afterwards nothing may be left running. token: short for an access with it on the loopback."""
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
+    patch = pytest.MonkeyPatch()
+    if "texture" not in settings:  # nor a process that would make one
+        patch.setattr(texture_capture, "FIRST_SECONDS", 1e9)
     settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
     settings["access"] = access or Access(token)
     made = Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings)
@@ -72,6 +77,7 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
         server.should_exit = True
         async with asyncio.timeout(30):
             await serving
+        patch.undo()
         own.cleanup()
 
     def left():
