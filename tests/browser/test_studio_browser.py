@@ -419,7 +419,7 @@ LATIN = """() => {
   }
   return found.filter((text) => /[A-Za-z]{2}/.test(text));
 }"""
-NAMES = r"Face3D|JPEG|PNG|WebP|Blender|Unity|Unreal|Godot|UV|zip|MB|kB|\w+\.(obj|mtl|png|npz|glb|json)|mesh|FPS"
+NAMES = r"Face3D|JPEG|PNG|WebP|Blender|Unity|Unreal|Godot|UV|VRM|zip|MB|kB|\w+\.(obj|mtl|png|npz|glb|vrm|json)|mesh|FPS"
 
 
 @pytest.mark.parametrize("path", ["studio.html", ""])

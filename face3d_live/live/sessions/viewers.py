@@ -102,7 +102,7 @@ class Viewers:
         session.want_cutouts(True)
         number = 0
         try:
-            while not (until_newer and self._newest() is not session):
+            while self._sessions.get(session.id) is session and not (until_newer and self._newest() is not session):
                 try:
                     async with asyncio.timeout(POLL_SECONDS):
                         await viewer.may_send()

@@ -197,10 +197,13 @@ async def test_who_does_not_draw_gets_no_more_and_a_view_of_one_session_ends_wit
         await until(lambda: served.live.viewers.count == 0)
         session = served.live.sessions.get(browser.session)
         assert session.engine.cutouts == 0, "nobody looks, nothing is cut out"
-        async with websockets.connect(url) as viewer:
+        async with websockets.connect(url) as viewer, websockets.connect(url) as lazy:
             await viewer.recv()
+            for _ in range(1 + viewers.MAX_IN_FLIGHT):  # its name, and as many pictures as it gets without an answer
+                await lazy.recv()
             await served.http.delete(browser.location)
-            with pytest.raises(websockets.ConnectionClosed):
-                while True:
-                    await asyncio.wait_for(viewer.recv(), 5)
-            assert viewer.close_code == 1000
+            for one in (viewer, lazy):
+                with pytest.raises(websockets.ConnectionClosed):
+                    while True:
+                        await asyncio.wait_for(one.recv(), 20)
+                assert one.close_code == 1000
