@@ -21,6 +21,7 @@ import av
 import cv2
 from live import SAMPLE, cpu_seconds, server
 from playwright.async_api import Page, async_playwright
+from soak_parts import usage
 
 WARM_UP = 5.0
 FLAGS = (
@@ -60,24 +61,6 @@ def camera_file(folder: Path) -> Path:
             jpeg = cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
             target.write(jpeg.tobytes())
     return path
-
-
-def descendants(root: int) -> list[int]:
-    """A process and all that it has started."""
-    found = [root]
-    for pid in found:
-        for task in (Path("/proc") / str(pid) / "task").glob("*"):
-            found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
-def megabytes(root: int) -> float:
-    """Proportional resident memory of a process and its descendants."""
-    total = 0
-    for pid in descendants(root):
-        lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
 
 
 def chromium_pid(profile: str) -> int:
@@ -127,7 +110,7 @@ async def row(page: Page, minute: int, seconds: float, server_pid: int, browser_
     presented, delays = await page.evaluate("[window.presented, window.delays]")
     fps, p95 = (presented - before) / took, statistics.quantiles(delays, n=20)[-1]
     figures = f"{fps:4.1f} | {statistics.median(delays):8.0f} | {p95:3.0f} | {cores[0]:6.2f} | {cores[1]:8.2f}"
-    print(f"| {minute:6} | {figures} | {megabytes(server_pid):3.0f} |", flush=True)
+    print(f"| {minute:6} | {figures} | {usage(server_pid).megabytes:3.0f} |", flush=True)
 
 
 def main() -> None:

@@ -158,7 +158,6 @@ class HeadPipeline:
             face.texture = self._free.pop() if self._free else f"texture {len(self._faces)} of {session}"
             face.fade = TextureFade(self._renderer.plain_skin)
         face.fade.begin(rgba.copy())  # the memory is the server's again
-        self._show_texture(face)
 
     def _show_texture(self, face: _Face) -> None:
         """Let a newer texture come in by another step."""
