@@ -5,7 +5,8 @@
 * A received frame is released when its own last packet (RTP marker bit) has arrived, not when the next frame's first
   packet has: one frame, 33 ms, less delay.
 * A peer that has vanished is noticed within 10 s, not 33.
-* A connection that is closed while it connects stays closed; it would go on asking for consent for 10 s.
+* A connection that is closed while it connects stays closed. It would go on asking for consent for 10 s, and, where it
+  was closed between its handshake and its first packet, send reports for ever.
 * ICE binds and offers only the addresses that the server listens on; of all addresses the loopback one alone when the
   machine has no other, so that the page works without any network.
 * Its clock does not jump with the time of day. Its bandwidth estimate counts milliseconds one by one: when the clock of
@@ -33,6 +34,7 @@ from typing import Any
 
 import av
 from aiortc import RTCPeerConnection
+from aiortc.exceptions import InvalidStateError
 
 from face3d_live.errors import AssetError
 
@@ -187,6 +189,21 @@ async def connect_or_close(self: aioice.ice.Connection) -> None:
         raise ConnectionError("closed while it connected")
 
 
+connect_peer_only: Any = vars(RTCPeerConnection).get("_RTCPeerConnection__connect")  # `check` reports a missing one
+
+
+async def connect_peer_or_stop(self: RTCPeerConnection) -> None:
+    """`RTCPeerConnection.__connect`. Whatever it starts in a connection that is closed meanwhile is stopped again."""
+    try:
+        await connect_peer_only(self)
+    except InvalidStateError:
+        if self.signalingState != "closed":
+            raise
+    if self.signalingState == "closed":
+        for transceiver in self.getTransceivers():
+            await transceiver.stop()
+
+
 _BEGAN = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
 
@@ -223,6 +240,7 @@ _SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (JitterBuffer, "remove", ("self", "count")),
     (H264Encoder, "_encode_frame", ("self", "frame", "force_keyframe")),
     (RTCRtpReceiver, "_handle_rtcp_packet", ("self", "packet")),
+    (RTCPeerConnection, "_RTCPeerConnection__connect", ("self",)),
 )
 
 
@@ -271,6 +289,7 @@ def install() -> None:
     receiver.JitterBuffer = PromptJitterBuffer
     clock.current_datetime = steady_datetime
     aioice.ice.Connection.connect = connect_or_close  # type: ignore[method-assign]
+    RTCPeerConnection._RTCPeerConnection__connect = connect_peer_or_stop  # type: ignore[attr-defined]
     aioice.ice.CONSENT_FAILURES, aioice.ice.CONSENT_INTERVAL = CONSENT_FAILURES, CONSENT_INTERVAL  # type: ignore[assignment]
     aioice.ice.get_host_addresses = ice_addresses
     aioice.ice.StunProtocol = FilteringStunProtocol  # type: ignore[misc]

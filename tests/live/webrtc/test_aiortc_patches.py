@@ -8,10 +8,11 @@ from pathlib import Path
 
 import aioice.ice
 import pytest
-from aiortc import clock, rtcrtpreceiver, rtcrtpsender
+from aiortc import RTCConfiguration, RTCDtlsTransport, RTCPeerConnection, clock, rtcrtpreceiver, rtcrtpsender
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
+from waiting import until
 
 from face3d_live.errors import AssetError
 from face3d_live.live.webrtc import aiortc_patches
@@ -55,6 +56,30 @@ async def test_a_connection_that_is_closed_while_it_connects_stays_closed(monkey
     with pytest.raises(ConnectionError):
         await connection.connect()
     assert asking.cancelled()
+
+
+async def test_a_peer_that_is_closed_right_after_its_handshake_sends_no_reports(monkeypatch):
+    """Its sender and receiver are not started yet when `close` looks for what to stop."""
+    aiortc_patches.install()
+    before = asyncio.all_tasks()
+    offering, answering = RTCPeerConnection(RTCConfiguration([])), RTCPeerConnection(RTCConfiguration([]))
+    handshake, closing = RTCDtlsTransport.start, []
+
+    async def start(transport, parameters):
+        await handshake(transport, parameters)
+        assert transport.state == "connected"
+        if not closing:
+            closing.extend(asyncio.create_task(peer.close()) for peer in (offering, answering))
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(RTCDtlsTransport, "start", start)
+    offering.addTransceiver("video")
+    await offering.setLocalDescription(await offering.createOffer())
+    await answering.setRemoteDescription(offering.localDescription)
+    await answering.setLocalDescription(await answering.createAnswer())
+    await offering.setRemoteDescription(answering.localDescription)
+    await until(lambda: len(closing) == 2 and all(task.done() for task in closing))
+    await until(lambda: not {task for task in asyncio.all_tasks() - before if not task.done()})
 
 
 def test_the_tested_version_is_the_one_that_may_be_installed():
