@@ -15,7 +15,7 @@ much of it on average.
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,12 +26,14 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.eyewear import NO_GLASSES
 from face3d_live.head.model import Head
 from face3d_live.reconstruct import read_photo
 from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.rotations import from_euler
 from face3d_live.texture import portrait
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.occlusion import Occlusion
 from face3d_live.texture.portrait import PhotoTexture, observe_texture, texture_from_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
@@ -53,6 +55,7 @@ FACE = ("forehead", "cheeks", "nose", "chin", "jaw", "eyelids_left", "eyelids_ri
 JUDGED = 0.25  # weight of a view from which a texel is asked for
 DARK = 70.0  # of 255: mean red, green and blue of a dark skin in its picture
 MUCH = 0.04  # share of the forehead
+NOTHING = Occlusion(np.zeros((SIZE, SIZE), np.float32), NO_GLASSES)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], n
         return np.abs(texels.of(a[..., :3].astype(np.float32)) - texels.of(b[..., :3])).mean(1)[face]
 
     found, truth = made(pair.covered).texture, made(pair.bare)
-    with patch.object(portrait, "occlusion_mask", lambda *_: np.zeros((SIZE, SIZE), np.float32)):
+    with patch.object(portrait, "find_occlusion", lambda *_: NOTHING):
         untouched, plain = made(pair.bare).texture, made(pair.covered).texture
     error, without = off(found, untouched), off(plain, untouched)
     marked = observe_texture(pair.covered, pair.codes, pair.camera, head, albedo, SIZE).occlusion
@@ -176,16 +179,22 @@ def sitters(data: Path, head: Head, albedo: Albedo) -> None:
     maker, texels = Reconstructor("cpu"), texels_of(head, SIZE)
     forehead = share_of(head, texels, ("forehead",)) > 0.5
     shares: dict[str, list[float]] = defaultdict(list)
+    worn: dict[str, list[str]] = defaultdict(list)
     for sitter in load_index(data):
         if not sitter.held_out:
             continue
         rgb = read_photo(sitter.image)
         found = maker.find(rgb, "largest")
-        hidden = observe_texture(rgb, found.codes, found.camera, head, albedo, SIZE).occlusion
+        seen = observe_texture(rgb, found.codes, found.camera, head, albedo, SIZE)
+        worn["yes" if sitter.image.stem in GLASSES else "no"].append(seen.glasses.style or "none")
         asked = forehead & (project_texels(found.codes, found.camera, head, texels).weight > JUDGED)
         name, tone = sitter.image.stem, "dark skin" if sitter.tone < 10 else "others"
         over = "covered in part" if name in COVERED else "bare, glasses" if name in GLASSES else "bare"
-        shares[f"{over}, {tone}"].append(_share(texels.of(hidden) > 0.5, asked))
+        shares[f"{over}, {tone}"].append(_share(texels.of(seen.occlusion) > 0.5, asked))
+    print("\n| glasses | people | found | as |\n|---|---|---|---|")
+    for kind, styles in sorted(worn.items()):
+        said = Counter(style for style in styles if style != "none")
+        print(f"| {kind} | {len(styles)} | {said.total()} | {', '.join(f'{n} {s}' for s, n in said.most_common())} |")
     print("\n| forehead | people | taken | of it |\n|---|---|---|---|")
     for kind, each in sorted(shares.items()):
         some = sum(share > MUCH for share in each)
@@ -197,13 +206,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--skins", type=Path, default=Path(".cache/textures"))
-    parser.add_argument("--count", type=int, default=30, help="people of each kind")
+    parser.add_argument("--count", type=int, default=30, help="people of each kind; 0: no synthetic ones")
     parser.add_argument("--sheet", type=Path, help="picture, bare; texture as it is, found, true")
     parser.add_argument("--portraits", action="store_true", help="real people, too")
     options = parser.parse_args()
     head, albedo = Head.load(), Albedo.load()
     figures: dict[str, list[dict[str, float]]] = defaultdict(list)
     rows = []
+    if not options.count:
+        sitters(options.data, head, albedo)
+        return
     for pair in Studio(head, options.data, options.skins).pairs(options.count):
         found, row = measure(pair, head, albedo)
         kind = "glasses" if pair.cover == "glasses" else f"hair, {'dark' if dark(pair, head) else 'light'} skin"

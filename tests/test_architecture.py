@@ -13,7 +13,8 @@ PACKAGE = TESTS.parent / "face3d_live"
 #: Lowest first. Modules of a folder belong to the folder's room; those named here are rooms by themselves.
 ROOMS = (
     # values and small tools
-    "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes", "hairstyle",
+    "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes",
+    "hairstyle", "eyewear", "styling",
     "rotations", "camera", "lighting", "raster", "triangles", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",

@@ -10,7 +10,7 @@ from face3d_live.paths import WEB_CLIENT
 
 
 def test_the_page_knows_the_same_styles() -> None:
-    script = (WEB_CLIENT / "js" / "hair.js").read_text("utf-8")
+    script = (WEB_CLIENT / "js" / "styling.js").read_text("utf-8")
     assert tuple(re.findall(r'"hair\.([a-z_]+)",', script.split("CALLED", 1)[1].split("]", 1)[0])) == STYLES
 
 

@@ -25,12 +25,14 @@ from face3d_live.cli.network_options import (
 from face3d_live.cli.options import (
     CALIBRATION_HELP,
     AnyDevice,
+    AnyGlasses,
+    AnyGlassesColour,
     AnyHair,
     AnyHairColour,
     AnyPrecision,
     Device,
     Precision,
-    hair_of,
+    styling_of,
 )
 from face3d_live.cli.regressor import Regressor, prepared
 
@@ -68,6 +70,8 @@ def live(
     regressor: Regressor = "own",
     hair: AnyHair = None,
     hair_colour: AnyHairColour = None,
+    glasses: AnyGlasses = None,
+    glasses_colour: AnyGlassesColour = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -99,6 +103,6 @@ def live(
         limits=limit or (),
         log_format=log_format.value,
         regressor=prepared(regressor),
-        hair=hair_of(hair, hair_colour),
+        styling=styling_of(hair, hair_colour, glasses, glasses_colour),
     )
     raise typer.Exit(status)

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from face3d_live import eyewear
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import STYLES, Hair
+from face3d_live.styling import Styling
 
 
 class Device(StrEnum):
@@ -40,10 +43,19 @@ AnyHairColour = Annotated[
 ]
 
 
-def hair_of(style: str | None, colour: str | None) -> Hair:
-    """What the two options say. Raises typer.BadParameter."""
+AnyGlasses = Annotated[
+    str | None,
+    typer.Option("--glasses", metavar="STYLE", help=f"in place of what is seen: {', '.join(eyewear.STYLES)}"),
+]
+AnyGlassesColour = Annotated[
+    str | None, typer.Option("--glasses-colour", metavar="#RRGGBB", help="of the frame, quoted for the shell")
+]
+
+
+def styling_of(hair: str | None, hair_colour: str | None, glasses: str | None, glasses_colour: str | None) -> Styling:
+    """What the options say. Raises typer.BadParameter."""
     try:
-        return Hair(style, colour)
+        return Styling(Hair(hair, hair_colour), Glasses(glasses, glasses_colour))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face3d_live.cli.options import AnyDevice, AnyHair, AnyHairColour, AnyPrecision, Device, Precision, hair_of
+from face3d_live.cli.options import (
+    AnyDevice,
+    AnyGlasses,
+    AnyGlassesColour,
+    AnyHair,
+    AnyHairColour,
+    AnyPrecision,
+    Device,
+    Precision,
+    styling_of,
+)
 from face3d_live.cli.regressor import Regressor, prepared
 
 if TYPE_CHECKING:
@@ -80,6 +90,8 @@ def reconstruct(
     ] = Topology.own,
     hair: AnyHair = None,
     hair_colour: AnyHairColour = None,
+    glasses: AnyGlasses = None,
+    glasses_colour: AnyGlassesColour = None,
     vrm: Annotated[bool, typer.Option("--vrm", help="head.vrm, too: a VRM 1.0 avatar")] = False,
     vrm_name: Annotated[str | None, typer.Option(metavar="NAME", help="the avatar's name in head.vrm")] = None,
     vrm_author: Annotated[list[str] | None, typer.Option(metavar="NAME", help="its author; may be repeated")] = None,
@@ -96,9 +108,10 @@ def reconstruct(
     from face3d_live.reconstruct import Options, RunsOn, face_choice, reconstruct_person, reconstruct_photos
     from face3d_live.reconstruct.own_topology import check_topology
 
+    styling = styling_of(hair, hair_colour, glasses, glasses_colour)
     options = Options(
         mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen, topology.value,
-        hair_of(hair, hair_colour), _vrm_meta(vrm, vrm_name, vrm_author or (), vrm_licence or ()),
+        styling.hair, _vrm_meta(vrm, vrm_name, vrm_author or (), vrm_licence or ()), styling.glasses,
     )  # fmt: skip
     check_topology(options, regressor == "own")
     runs_on = RunsOn(device.value, precision.value, prepared(regressor))
@@ -134,6 +147,8 @@ def render(
     size: Annotated[int, typer.Option(min=64, max=4096, help="side in pixels")] = 768,
     hair: AnyHair = None,
     hair_colour: AnyHairColour = None,
+    glasses: AnyGlasses = None,
+    glasses_colour: AnyGlassesColour = None,
 ) -> None:
     """Draw a reconstructed head again: another expression, another side."""
     from dataclasses import replace
@@ -142,5 +157,5 @@ def render(
     from face3d_live.reconstruct.rerender import Shot, render_params
 
     shot = Shot(expression or (), expression_from, radians(yaw), radians(pitch), frontal, mode.value, size)
-    shot = replace(shot, hair=hair_of(hair, hair_colour))
+    shot = replace(shot, styling=styling_of(hair, hair_colour, glasses, glasses_colour))
     print(render_params(params, out, shot, texture))

@@ -5,11 +5,12 @@ face of the photo and every slider starts where the photo is. Targets bear the A
 Blender, three.js, Unity, Unreal and Godot read them). Metres, y up, facing +z: glTF's own axes are the head's.
 
 Skin, eyes, teeth, tongue, the mouth's lining and lashes are primitives of one mesh, each with its material: so one set
-of weights moves them all. The hair is a mesh of its own on the head's bone.
+of weights moves them all. Hair, the frame of glasses and their lenses are meshes of their own on the head's bone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,22 +19,23 @@ import numpy as np
 
 from face3d_live.codes import ARKIT, HeadCodes
 from face3d_live.export.gltf import Buffer
-from face3d_live.export.hair import NAME as HAIR
-from face3d_live.export.hair import HairPart
 from face3d_live.export.inner_parts import inner_parts
 from face3d_live.export.obj import UV_MAP
+from face3d_live.export.parts import MeshPart
 from face3d_live.export.pieces import NAMES, Movements, PrimitiveWriter, eyes_turned, pieces
 from face3d_live.export.png import png_bytes
 from face3d_live.export.skeleton import Skeleton, carriers, on_head
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level, MeshTopology
+from face3d_live.lighting import to_linear
 from face3d_live.typing import Array, Picture
 from face3d_live.version import __version__
 
 _JPEG = 95
+_CUTOFF = 0.4  # alpha from which a texel of hair is drawn
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
 #: Eyes and teeth are wet, skin is matt.
-_ROUGHNESS = {"skin": 0.55, "eyes": 0.12, "teeth": 0.25, "tongue": 0.35, "mouth": 0.5, "lashes": 0.9, HAIR: 0.5}
+_ROUGHNESS = {"skin": 0.55, "eyes": 0.12, "teeth": 0.25, "tongue": 0.35, "mouth": 0.5, "lashes": 0.9}
 #: The mesh's node and name.
 MESH_NODE, MESH = 0, "head"
 
@@ -55,15 +57,15 @@ def head_glb(
     level: Level,
     texture: Picture,
     normal_map: Picture | None = None,
-    hair: HairPart | None = None,
+    carried: Sequence[MeshPart] = (),
 ) -> bytes:
     """The file. texture: (S, S, 3 or 4) sRGB, its alpha is not used: skin is opaque. normal_map: (S', S', 3) in the
-    tangent space of the texture coordinates, y up. hair: on the neutral head.
+    tangent space of the texture coordinates, y up. carried: on the neutral head.
 
     The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between. Their bones
     turn them, too: a program uses one or the other.
     """
-    model = build_model(head, codes, level, texture, normal_map, hair)
+    model = build_model(head, codes, level, texture, normal_map, carried)
     model.document["meshes"][0]["weights"] = np.clip(codes.expression, 0, 1).astype(float).round(4).tolist()
     return model.buffer.glb(model.document)
 
@@ -74,7 +76,7 @@ def build_model(
     level: Level,
     texture: Picture,
     normal_map: Picture | None,
-    hair: HairPart | None,
+    carried: Sequence[MeshPart],
     looks: dict[str, Array] | None = None,
 ) -> Model:
     """Arguments as of `head_glb`. looks: name -> (52,) coefficients; where given, the head stands on a body's bones,
@@ -103,12 +105,13 @@ def build_model(
         "materials": materials,
         "samplers": [{"minFilter": _LINEAR_MIPMAP, "magFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
     }
-    if hair is not None:
-        materials.append(_material(HAIR, len(pictures)))
-        pictures[HAIR] = png_bytes(hair.picture)
+    for part in carried:
         nodes[bones["head"]]["children"].append(len(nodes))
-        nodes.append({"mesh": 1, "name": HAIR})
-        document["meshes"].append({"name": HAIR, "primitives": [_hair_primitive(buffer, hair)]})
+        nodes.append({"mesh": len(document["meshes"]), "name": part.name})
+        document["meshes"].append({"name": part.name, "primitives": [_part_primitive(buffer, part, len(materials))]})
+        materials.append(_part_material(part, len(pictures)))
+        if part.material.picture is not None:
+            pictures[part.name] = png_bytes(part.material.picture)
     document["textures"] = [{"source": i, "sampler": 0} for i in range(len(pictures))]
     document["images"] = [
         {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)} for name, data in pictures.items()
@@ -152,21 +155,34 @@ def _primitives(
     return [writer.primitive for writer in (*writers, lashes)]
 
 
-def _hair_primitive(buffer: Buffer, hair: HairPart) -> dict[str, Any]:
-    writer = PrimitiveWriter(buffer, len(NAMES), hair.uv, hair.faces)
-    writer.place(hair.vertices, hair.normals)
+def _part_primitive(buffer: Buffer, part: MeshPart, material: int) -> dict[str, Any]:
+    writer = PrimitiveWriter(buffer, material, part.uv, part.faces)
+    writer.place(part.vertices, part.normals)
     return writer.primitive
 
 
-def _material(name: str, texture: int) -> dict[str, Any]:
-    """Cards of hair and lashes are seen from both sides; the head is closed but for the neck's lower end."""
-    cards: dict[str, dict[str, Any]] = {
-        HAIR: {"doubleSided": True, "alphaMode": "MASK", "alphaCutoff": 0.4},
-        "lashes": {"doubleSided": True, "alphaMode": "BLEND"},
+def _part_material(part: MeshPart, texture: int) -> dict[str, Any]:
+    """texture: the number that its picture gets, where it has one. Colours are linear in glTF."""
+    look = part.material
+    base: dict[str, Any] = {"baseColorTexture": {"index": texture}}
+    if look.picture is None:
+        base = {"baseColorFactor": [*map(float, to_linear(np.array(look.colour[:3]))), look.colour[3]]}
+    return {
+        "name": part.name,
+        "doubleSided": look.both_sides,
+        "alphaMode": look.alpha,
+        **({"alphaCutoff": _CUTOFF} if look.alpha == "MASK" else {}),
+        "pbrMetallicRoughness": {**base, "metallicFactor": 0.0, "roughnessFactor": look.roughness},
     }
+
+
+def _material(name: str, texture: int) -> dict[str, Any]:
+    """Lashes are seen from both sides; the head is closed but for the neck's lower end."""
+    lashes = name == "lashes"
     return {
         "name": name,
-        **cards.get(name, {"doubleSided": False, "alphaMode": "OPAQUE"}),
+        "doubleSided": lashes,
+        "alphaMode": "BLEND" if lashes else "OPAQUE",
         "pbrMetallicRoughness": {
             "baseColorTexture": {"index": texture},
             "metallicFactor": 0.0,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face3d_live.export.hair import NAME as HAIR
-from face3d_live.export.hair import HairPart
+from face3d_live.export.parts import MeshPart
 from face3d_live.typing import AnyArray
 
 UV_MAP = "UVMap"  # the name a texture map carries in every export, where the format has a place for one
@@ -42,31 +41,33 @@ def obj_text(
     return "\n".join(parts) + "\n"
 
 
-def hair_obj_text(hair: HairPart, after: tuple[int, int, int]) -> str:
-    """The hair as a second object, to follow the text of one with so many vertices, texture coordinates and normals.
+def part_obj_text(part: MeshPart, after: tuple[int, int, int]) -> str:
+    """Another object, to follow the text of those with so many vertices, texture coordinates and normals.
 
     Raises as `obj_text`.
     """
-    _check(hair.vertices, hair.faces, hair.uv, hair.faces, hair.normals)
-    corners = np.repeat(hair.faces + 1, 3, axis=1) + np.tile(after, 3)
+    _check(part.vertices, part.faces, part.uv, part.faces, part.normals)
+    corners = np.repeat(part.faces + 1, 3, axis=1) + np.tile(after, 3)
     parts = [
-        f"o {HAIR}",
-        *_rows("v %.6f %.6f %.6f", hair.vertices),
-        *_rows("vt %.6f %.6f", hair.uv),
-        *_rows("vn %.4f %.4f %.4f", hair.normals),
-        f"usemtl {HAIR}",
+        f"o {part.name}",
+        *_rows("v %.6f %.6f %.6f", part.vertices),
+        *_rows("vt %.6f %.6f", part.uv),
+        *_rows("vn %.4f %.4f %.4f", part.normals),
+        f"usemtl {part.name}",
         "s 1",
         *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
     ]
     return "\n".join(parts) + "\n"
 
 
-def hair_mtl_text(picture_file: str = "hair.png") -> str:
-    """The material of `hair_obj_text`; between the strands its picture's alpha is 0."""
-    return (
-        f"newmtl {HAIR}\n"
-        "Ka 0.0 0.0 0.0\nKd 1.0 1.0 1.0\nKs 0.1 0.1 0.1\nNs 40.0\nd 1.0\nillum 2\n"
-        f"map_Kd {picture_file}\nmap_d -imfchan m {picture_file}\n"
+def part_mtl_text(part: MeshPart) -> str:
+    """The material of `part_obj_text`: its picture NAME.png, whose alpha is 0 between strands, or a colour."""
+    red, green, blue, alpha = part.material.colour
+    gloss = 2 / max(part.material.roughness, 0.05) ** 2
+    text = f"newmtl {part.name}\nKa 0.0 0.0 0.0\nKd {red:.4f} {green:.4f} {blue:.4f}\nKs 0.1 0.1 0.1\n"
+    text += f"Ns {gloss:.1f}\nd {alpha:.3f}\nillum 2\n"
+    return text + (
+        f"map_Kd {part.name}.png\nmap_d -imfchan m {part.name}.png\n" if part.material.picture is not None else ""
     )
 
 

@@ -7,13 +7,14 @@ in T-pose.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.export.glb import MESH_NODE, build_model
-from face3d_live.export.hair import HairPart
+from face3d_live.export.parts import MeshPart
 from face3d_live.export.skeleton import HEAD, LEFT_EYE, RIGHT_EYE, Skeleton
 from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.head.model import EYE_TURN, Head
@@ -53,7 +54,7 @@ def head_vrm(
     level: Level,
     texture: Picture,
     normal_map: Picture | None = None,
-    hair: HairPart | None = None,
+    carried: Sequence[MeshPart] = (),
     meta: VrmMeta | None = None,
 ) -> bytes:
     """The file; arguments as of `glb.head_glb`, of the codes the shape alone: a VRM begins without expression.
@@ -62,7 +63,7 @@ def head_vrm(
     the bones should not turn the eyes twice; lookUp, lookDown, lookLeft, lookRight turn them by targets of their own.
     """
     looks = {name: _coefficients(name) for name in _LOOKS}
-    model = build_model(head, codes, level, texture, normal_map, hair, looks)
+    model = build_model(head, codes, level, texture, normal_map, carried, looks)
     number = {name: i for i, name in enumerate(model.targets)}
     extension = {
         "specVersion": "1.0",

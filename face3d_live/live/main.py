@@ -15,7 +15,6 @@ from typing import Any
 import uvicorn
 
 from face3d_live.errors import Face3DError
-from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live import logs
 from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.live.http.app import create_app
@@ -30,6 +29,7 @@ from face3d_live.live.studio.view import StudioTasks
 from face3d_live.live.takes.playback import Playback
 from face3d_live.live.worker import tasks
 from face3d_live.regress.choose import OWN
+from face3d_live.styling import AS_SEEN, Styling
 from face3d_live.track.profile import load_profile
 from face3d_live.typing import Device, Precision
 
@@ -57,7 +57,7 @@ def run(
     limits: Sequence[str] = (),
     log_format: logs.Format = "text",
     regressor: str = OWN,
-    hair: Hair = AS_SEEN,
+    styling: Styling = AS_SEEN,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logs.configure(log_format, verbose)
@@ -90,7 +90,7 @@ def run(
         calibration=person.calibration if person is not None else None,
         playback=playback,
         avatar=shown,
-        hair=hair,
+        styling=styling,
         limits=bounds,
     )
     with network.listener:

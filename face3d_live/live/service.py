@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from face3d_live.errors import AssetError, LimitError
-from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.access import Access
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import Pipeline
@@ -38,6 +37,7 @@ from face3d_live.live.webrtc.peer import IceOptions, Peer
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.live.worker.tasks import edit_head, make_vrm
 from face3d_live.paths import WEB_CLIENT
+from face3d_live.styling import AS_SEEN, Styling
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Settings:
     source: a file, or a camera's number, that plays into a session. playback: a take that plays into a session.
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
-    calibration, avatar, hair: what new sessions begin with. calibration is a `CalibrationResult.state`.
+    calibration, avatar, styling: what new sessions begin with. calibration is a `CalibrationResult.state`.
     limits: see there.
     """
 
@@ -84,7 +84,7 @@ class Settings:
     calibration: object = None
     playback: Playback | None = None
     avatar: StoredAvatar | None = None
-    hair: Hair = AS_SEEN
+    styling: Styling = AS_SEEN
     limits: Limits = field(default_factory=Limits)
     stream_stuck_seconds: float = 5.0
     web_client: Path = WEB_CLIENT
@@ -104,7 +104,7 @@ class LiveService:
             settings.pipeline,
             calibration=settings.calibration,
             avatar=settings.avatar,
-            hair=settings.hair,
+            styling=settings.styling,
             give_up_seconds=limits.give_up_seconds,
         )
         self.worker = Worker(limits.task_seconds, int(limits.task_memory))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from face3d_live import strict_json
 from face3d_live.codes import HeadCodes
 from face3d_live.export.params import params_bytes, params_from
-from face3d_live.hairstyle import Hair
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.files import mesh_files, pictures, structure_png
+from face3d_live.styling import Styling
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
 from face3d_live.texture.hair_tone import painted_hair, recolour_hair
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Changes:
-    """codes: the new codes of the old ones. hair: what is wished of it. note: for report.json."""
+    """codes: the new codes of the old ones. styling: of hair and glasses. note: for report.json."""
 
     codes: Callable[[HeadCodes], HeadCodes]
-    hair: Hair
+    styling: Styling
     note: Mapping[str, Any]
 
 
@@ -44,15 +44,18 @@ def edited_files(
     texture, displacement = read_texture_file(files["texture.png"]), None
     if "normal.png" in files:
         displacement = estimate_displacement(texture, texture[..., 3] == OBSERVED, params.codes, head, albedo)
-    codes, texture = changes.codes(params.codes), recolour_hair(texture, changes.hair, head)
+    codes, texture = changes.codes(params.codes), recolour_hair(texture, changes.styling.hair, head)
+    glasses = changes.styling.glasses.over(params.glasses)
     landmarks = head.landmarks68(head.vertices(codes.shape, codes.expression))
     report["edited"] = dict(changes.note)
     kept = {name: data for name, data in files.items() if name != "hair.png"}
     return {
         **kept,
-        **mesh_files(head, codes, report["options"]["mesh"], texture, displacement),
-        **pictures(head, codes, params.camera, texture, renderer),
+        **mesh_files(head, codes, report["options"]["mesh"], texture, displacement, glasses=glasses),
+        **pictures(head, codes, params.camera, texture, renderer, glasses),
         "structure.png": structure_png(codes, params.camera, renderer),
-        "params.npz": params_bytes(replace(params, codes=codes, landmarks=landmarks, hair=painted_hair(texture))),
+        "params.npz": params_bytes(
+            replace(params, codes=codes, landmarks=landmarks, hair=painted_hair(texture), glasses=glasses)
+        ),
         "report.json": (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode(),
     }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
+from face3d_live import eyewear
 from face3d_live.checks import checked_size
 from face3d_live.export.vrm_meta import VrmMeta
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.find import Choice
@@ -25,8 +27,8 @@ class Options:
     head looks straight into the camera, in render.png and params.npz. only: "structure" makes structure.png, params.npz
     and report.json, no texture. refine: the codes are refined on the photo, see `refine`. sharpen: the texture is
     sharpened where it is finer than the photo, see `texture.sharpen`. topology: of mesh.obj; "bfm" is the Basel Face
-    Model's, which a `deep3d` regressor has. hair: in place of the photo's. vrm: what head.vrm
-    says; None: it is not made.
+    Model's, which a `deep3d` regressor has. hair, glasses: in place of the photo's. vrm: what
+    head.vrm says; None: it is not made.
     """
 
     mesh: Level = "medium"
@@ -39,6 +41,7 @@ class Options:
     topology: Topology = "own"
     hair: Hair = AS_SEEN
     vrm: VrmMeta | None = None
+    glasses: Glasses = eyewear.AS_SEEN
 
     def __post_init__(self) -> None:
         for name, known in (("mesh", get_args(Level)), ("only", get_args(Only)), ("topology", get_args(Topology))):

@@ -15,6 +15,7 @@ from face3d_live.checks import checked_rgb
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_bytes
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import Hair
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.advice import WARNINGS, refusal
@@ -239,7 +240,7 @@ class Reconstructor:
             options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
         report: dict[str, Any] = {"options": run.options.to_json(), "regressor": "own" if self._own else "deep3d"}
         report |= described(options.mesh, options.texture, quality)
-        files, hair = dict[str, bytes](), options.hair
+        files, hair, glasses = dict[str, bytes](), options.hair, options.glasses
         if options.only == "all":
             with run.stage("texture", 0.4):
                 seen = self._seen(rgb, codes, camera, options)
@@ -252,9 +253,9 @@ class Reconstructor:
                 if options.sharpen and report["mode"] == "full":
                     skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))
             skin = replace(skin, texture=recolour_hair(skin.texture, options.hair, self.head))
-            codes, hair = skin.codes, painted_hair(skin.texture)
+            codes, hair, glasses = skin.codes, painted_hair(skin.texture), options.glasses.over(skin.glasses)
             report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
-            report |= {"hair": hair.said(), "hair_style": hair.style}
+            report |= {"hair": hair.said(), "hair_style": hair.style, "glasses": glasses.style}
             for code in [*["covered"] * (skin.occluded > COVERED), *["half-dark"] * (skin.shaded > SHADED)]:
                 report["warnings"].append(WARNINGS[code].en)
                 report["warning_codes"].append(code)
@@ -269,14 +270,14 @@ class Reconstructor:
             codes, camera = _faced(codes, camera)
         with run.stage("files", 0.7):
             if options.only == "all":
-                files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement, options.vrm)
+                files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement, options.vrm, glasses)
                 if options.topology == "bfm":
                     files["mesh.obj"] = own_mesh_file(self.regressor, coefficients)
                     for name in ("mesh.mtl", "hair.png"):
                         files.pop(name, None)
-                files |= pictures(self.head, codes, camera, skin.texture, self._renderer)
+                files |= pictures(self.head, codes, camera, skin.texture, self._renderer, glasses)
             files["structure.png"] = structure_png(codes, camera, self._renderer)
-            files["params.npz"] = params_bytes(self._params(codes, camera, coefficients, hair))
+            files["params.npz"] = params_bytes(self._params(codes, camera, coefficients, hair, glasses))
         report |= run.notes
         report["ms"] = run.ms
         files["report.json"] = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
@@ -290,9 +291,9 @@ class Reconstructor:
     def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> ObservedTexture:
         return observe_texture(rgb, codes, camera, self.head, self._albedo, options.texture)
 
-    def _params(self, codes: HeadCodes, camera: Camera, coefficients: Array, hair: Hair) -> Params:
+    def _params(self, codes: HeadCodes, camera: Camera, coefficients: Array, hair: Hair, glasses: Glasses) -> Params:
         landmarks = self.head.landmarks68(self.head.vertices(codes.shape, codes.expression))
-        return Params(codes, landmarks, camera, coefficients=coefficients, hair=hair)
+        return Params(codes, landmarks, camera, coefficients=coefficients, hair=hair, glasses=glasses)
 
 
 def _faced(codes: HeadCodes, camera: Camera) -> tuple[HeadCodes, Camera]:

@@ -14,18 +14,18 @@ from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.params import Params, params_from
 from face3d_live.export.png import png_bytes
-from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.photo import read_texture
 from face3d_live.render.view import Mode, View
+from face3d_live.styling import AS_SEEN, Styling
 
 
 @dataclass(frozen=True)
 class Shot:
     """How a head is drawn. expression: "NAME=VALUE" each, put over the file's own; expression_from: another
     params.npz whose expression replaces it first; yaw, pitch: radians, see `View`; facing: the photo's pose is taken
-    out, so that yaw and pitch begin at the front; size: side in pixels. hair: in place
-    of the texture's, or without one the file's."""
+    out, so that yaw and pitch begin at the front; size: side in pixels. styling: hair in place of the texture's, or
+    without one the file's; glasses in place of the file's."""
 
     expression: Sequence[str] = ()
     expression_from: Path | None = None
@@ -34,7 +34,7 @@ class Shot:
     facing: bool = False
     mode: Mode = "avatar"
     size: int = 768
-    hair: Hair = AS_SEEN
+    styling: Styling = AS_SEEN
 
 
 def render_params(params: Path, out: Path, shot: Shot, texture: Path | None = None) -> str:
@@ -55,8 +55,9 @@ def render_params(params: Path, out: Path, shot: Shot, texture: Path | None = No
     try:
         if skin is not None:
             renderer.set_texture(skin)
-        view, hair = View(shot.yaw, shot.pitch), shot.hair if skin is not None else shot.hair.over(known.hair)
-        picture = renderer.render(codes, known.camera, view=view, mode=shot.mode, hair=hair)
+        view, wish = View(shot.yaw, shot.pitch), shot.styling.over_glasses(known.glasses)
+        hair = wish.hair if skin is not None else wish.hair.over(known.hair)
+        picture = renderer.render(codes, known.camera, view=view, mode=shot.mode, hair=hair, glasses=wish.glasses)
     finally:
         renderer.close()
     _write(out, png_bytes(picture if shot.mode == "geometry" else np.ascontiguousarray(picture[..., :3])))

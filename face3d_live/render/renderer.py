@@ -10,6 +10,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.checks import checked_picture, checked_size
 from face3d_live.codes import N_SHAPE, HeadCodes
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.hairstyle import ON_SCALP, Hair
 from face3d_live.head.model import Head
 from face3d_live.head.topology import LEVELS, Level
@@ -17,6 +18,7 @@ from face3d_live.render import features, gpu, hair, lashes, pictures, wires
 from face3d_live.render.ambient_occlusion import ambient_occlusion
 from face3d_live.render.antialias import antialias
 from face3d_live.render.eyes import EyeLook, EyePlaces
+from face3d_live.render.glasses import GlassesMeshes
 from face3d_live.render.hair import HairLook
 from face3d_live.render.hair_mesh import HairMeshes
 from face3d_live.render.paint import paint
@@ -103,7 +105,8 @@ class Renderer:
             "tooth": self._drawn.tooth,
         }
         self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving | {"hair_open": 1})
-        self._hair, self._shading = HairMeshes(ctx, head, mesh), ""
+        self._hair, self._glasses = HairMeshes(ctx, head, mesh), GlassesMeshes(ctx, head, mesh)
+        self._shading: object = None  # what the skin's shading was written for
         self._lashes = lashes.measure(head)
         self._ribbons = gpu.MovingMesh(ctx, {"all": self._lashes.faces}, {"along": self._lashes.along}, {"position": 3})
         self._corner_vertex = self._low.faces.ravel()
@@ -150,7 +153,7 @@ class Renderer:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
             gpu.release(texture.table for texture in self._textures.values())
-            solids = self._solid, self._ribbons, self._wires, self._hair
+            solids = self._solid, self._ribbons, self._wires, self._hair, self._glasses
             gpu.release([*solids, self._target, self._behind, *self._programs.values()])
         self._ctx.release()
 
@@ -164,13 +167,14 @@ class Renderer:
         background: Background = None,
         texture: str = "default",
         hair: Hair | None = None,
+        glasses: Glasses | None = None,
         face_only: bool = False,
     ) -> Picture:  # -> (height, width, 4) uint8, row 0 on top
         """The head as a picture.
 
         camera: the tracked one; only "overlay" uses it, cut to the picture's shape. view: the viewer's orbit in the
-        other modes. texture: a key of `set_texture`. hair: style and colour in place of the texture's. face_only: no
-        hair, ears or neck, and a soft edge, as is wanted over the camera's own picture.
+        other modes. texture: a key of `set_texture`. hair: style and colour in place of the texture's. glasses: none by
+        default. face_only: no hair, ears or neck, and a soft edge, as is wanted over the camera's own picture.
 
         Raises ValueError for unknown modes, keys and backgrounds; AssetError: "hair-missing", "hair-broken".
         """
@@ -183,8 +187,9 @@ class Renderer:
         pose, light = staged(mode, codes.light, over, alone)
         vertices = self._head.posed(self._neutral, codes.shape, codes.expression)
         return self.render_vertices(
-            vertices, pose, light, mode=mode, background=background, texture=texture, hair=hair, face_only=face_only
-        )
+            vertices, pose, light, mode=mode, background=background, texture=texture, hair=hair, glasses=glasses,
+            face_only=face_only,
+        )  # fmt: skip
 
     def render_vertices(
         self,
@@ -196,9 +201,11 @@ class Renderer:
         background: Background = None,
         texture: str = "default",
         hair: Hair | None = None,
+        glasses: Glasses | None = None,
         face_only: bool = False,
     ) -> Picture:  # -> (height, width, 4)
-        """The lower level of `render`: any vertices, at any pose, in any light. Raises as `render` does."""
+        """The lower level of `render`: any vertices, at any pose, in any light. Glasses fit the head that `render` drew
+        last. Raises as `render` does."""
         checked_mode(mode)
         background = checked_background(background)
         if texture not in self._textures:
@@ -212,7 +219,7 @@ class Renderer:
             if mode == "wireframe":
                 self._draw_wires(vertices, placing(pose, light))
             else:
-                self._draw_solid(vertices, pose, light, mode, texture, hair, face_only)
+                self._draw_solid(vertices, pose, light, mode, texture, hair, glasses or NO_GLASSES, face_only)
             picture = self._target.read()
         if self._samples == 1:
             antialias(picture)
@@ -245,24 +252,26 @@ class Renderer:
         mode: Mode,
         texture: str,
         wish: Hair | None,
+        glasses: Glasses,
         face_only: bool,
     ) -> None:
         """Skin, hair, eyes and mouth; or all of them in clay."""
         normals = self._move(vertices)
         uniforms = placing(pose, light) | self._drawn.uniforms | {"face_only": float(face_only)}
         if mode == "geometry":
-            self._shade("bald")
+            self._shade("bald", NO_GLASSES)
             self._draw("clay", _MATERIALS, uniforms | {"hair_volume": 0.0})
             return
         albedo = self._textures[texture]
         look = albedo.hair if wish is None else albedo.hair.wished(wish)
         style = "bald" if face_only else look.style
-        self._shade(style)
+        self._shade(style, glasses)
         uniforms |= lamp(light) | scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
         uniforms["gaze"] = unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
         self._hair.draw_solid(style, vertices, pose, uniforms)
+        self._glasses.draw_frame(glasses, uniforms)
         albedo.table.use(0)
         if face_only:
             self._draw("skin", ("face",), uniforms | {"hair_volume": 0.0})
@@ -272,6 +281,7 @@ class Renderer:
         for material in ("eye", "mouth") if faces_viewer(pose) else ():
             self._draw(material, (material,), uniforms)
         self._draw_lashes(vertices, uniforms)
+        self._glasses.draw_lenses(glasses, uniforms)
         self._hair.draw_edges(style, pose)
 
     def _rise(self, mode: Mode, texture: str, wish: Hair | None) -> float:
@@ -281,11 +291,13 @@ class Renderer:
         with self._ctx:
             return self._hair.rise((wish and wish.style) or self._textures[texture].hair.style)
 
-    def _shade(self, style: str) -> None:
-        """Write what light a style leaves the skin, when it is another than before."""
-        if style != self._shading:
-            self._solid.write("hair_open", self._hair.skin_open(style))
-            self._shading = style
+    def _shade(self, style: str, glasses: Glasses) -> None:
+        """Write what light hair and glasses leave the skin, when they or the identity have changed."""
+        wanted = style, glasses.style, id(self._neutral) if glasses.drawn else None
+        if wanted != self._shading:
+            left = self._hair.skin_open(style) * self._glasses.skin_open(glasses, self._neutral)
+            self._solid.write("hair_open", left)
+            self._shading = wanted
 
     def _move(self, vertices: AnyArray) -> Array:
         """Write this frame's positions and normals (returned, (U, 3), of any length).

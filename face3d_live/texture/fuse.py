@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 
+import cv2
 import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.checks import checked_rgb
 from face3d_live.codes import HeadCodes
+from face3d_live.eyewear import Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.albedo import Albedo
@@ -16,6 +18,7 @@ from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
 from face3d_live.texture.light import light_of_skin
+from face3d_live.texture.occlusion import find_occlusion
 from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import DARKEST, density, project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
@@ -78,13 +81,16 @@ class TextureFuser:
         self._eyes.append(eye_colours(frame_rgb, lit, camera, self._head, self._whole))
         self._hair.append(hair_tone(frame_rgb, lit, camera, self._head))
 
-    def texture(self) -> Picture:  # (S, S, 4)
-        """The texture so far, completed. Too slow for every frame."""
+    def texture(self) -> tuple[Picture, Glasses]:  # (S, S, 4)
+        """The texture so far, completed, without what hides the skin; and the glasses that do. Too slow for every
+        frame."""
         albedo = to_srgb(self._colour / np.maximum(self._weight, 1e-6)[:, None])
         picture = self._texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False)
         known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)
+        found = find_occlusion(picture, known, self._head, self._albedo)
+        known *= 1 - cv2.resize(found.mask, known.shape, interpolation=cv2.INTER_LINEAR)
         code = self._albedo.encode(picture.astype(np.float32) / 255, known)
         plain = self._albedo.plain(code, self._whole.size)
         whole = complete(picture, known, plain, self._whole)
         whole = paint_eyes(whole, self._head, self._whole, middle_of(self._eyes))
-        return paint_scalp(whole, together(self._hair), self._head, self._whole)
+        return paint_scalp(whole, together(self._hair), self._head, self._whole), found.glasses

@@ -9,12 +9,16 @@ hair from the scalp is masked (`hair`). Masks, scarves and face paint are found 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
+from face3d_live.eyewear import Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.glasses import glasses_in
 from face3d_live.texture.hair import hair_mask
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.rims import trace_rims
@@ -35,8 +39,15 @@ _COVERED = 0.6  # masked share of the forehead from which all of it is masked: a
 _REACH = 5  # texels by which spots and hair are dilated: soft edges and shadows
 
 
-def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Array:
-    """(SIZE, SIZE) 0..1: 1 where something other than skin is seen.
+class Occlusion(NamedTuple):
+    """mask: (SIZE, SIZE) 0..1: 1 where something other than skin is seen. glasses: what is worn of them."""
+
+    mask: Array
+    glasses: Glasses
+
+
+def find_occlusion(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Occlusion:
+    """What hides the skin in a texture.
 
     partial: (S, S, 3) sRGB, the light divided out, and weight: (S, S) as from `sample_texture`.
     """
@@ -51,15 +62,18 @@ def occlusion_mask(partial: Picture, weight: Array, head: Head, albedo: Albedo) 
     where = (_comparable(head, texels) > 0.5) & (known > 0.2)
     odd = (bright < _DARKER) | (bright > _BRIGHTER) | (hue > _OFF_HUE)
     spots = _spots(odd & where)
-    rims = trace_rims(spots, bright, known, head) & (known > 0.2)
+    rims = trace_rims(spots, bright, known, head)
     hair = hair_mask(seen, known, head)
     forehead = (texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5) & (known > 0.2)
     if forehead.any() and hair[forehead].mean() > _COVERED:
         hair |= forehead
     wide = _dilated(_no_skin(spots, bright, hue) | hair, _REACH)
     reach = texels.image(_dilatable(head, texels), pad=False) > 0.5
-    gone = (wide & reach) | rims
-    return np.asarray(np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1))
+    gone = wide & reach
+    if rims is not None:
+        gone |= rims.mask & (known > 0.2)
+    mask = np.asarray(np.clip(2 * cv2.GaussianBlur(gone.astype(np.float32), (0, 0), 1.2), 0, 1))
+    return Occlusion(mask, glasses_in(rims, (255 * seen).astype(np.uint8)))
 
 
 def _dilated(mask: Mask, side: int) -> Mask:

@@ -9,6 +9,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
@@ -17,7 +18,7 @@ from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
 from face3d_live.texture.face_coverings import detect_face_covering
 from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.occlusion import occlusion_mask
+from face3d_live.texture.occlusion import find_occlusion
 from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.residual_light import residual_light
 from face3d_live.texture.sample import (
@@ -51,13 +52,15 @@ _ODD, _JAW, _OUTLINE = 0.5, 1.3, 1.2
 class PhotoTexture:
     """texture: (S, S, 4) sRGB, alpha `OBSERVED`, `COMPLETED` or 0 where there is no skin; codes: with the estimated
     light and albedo code; observed: share of the head's texels taken from the photo; occluded: share of the visible
-    face that something hid (glasses, hair, a hand) and that was filled in; shaded: see `ResidualLight`."""
+    face that something hid (glasses, hair, a hand) and that was filled in; shaded: see `ResidualLight`;
+    glasses: that are worn."""
 
     texture: Picture
     codes: HeadCodes
     observed: float
     occluded: float = 0.0
     shaded: float = 0.0
+    glasses: Glasses = NO_GLASSES
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class ObservedTexture:
 
     picture: (S, S, 3) sRGB, the light divided out; known: (S, S) 0..1 weight, 0 under occlusions; light: (27,);
     occluded: see `PhotoTexture`; texels_per_pixel: texels per photo pixel, along a line; occlusion: (S, S) 0..1 mask;
-    has_skin: whether any part of the face has a skin's colour; shaded: see `ResidualLight`.
+    has_skin: whether any part of the face has a skin's colour; shaded: see `ResidualLight`; glasses: see
+    `PhotoTexture`.
     """
 
     picture: Picture
@@ -77,6 +81,7 @@ class ObservedTexture:
     occlusion: Array | None = None
     has_skin: bool = True
     shaded: float = 0.0
+    glasses: Glasses = NO_GLASSES
 
 
 def texture_from_photo(
@@ -103,8 +108,8 @@ def observe_texture(
     expected = np.asarray(to_linear(albedo_at(albedo.mean, texels)) * tone, np.float32)
     weight = bare.weight * _trusted(linear, expected, bare, head, texels)
     partial, known = as_picture(linear, view), texels.image(weight, pad=False)
-    found = occlusion_mask(texels.image(partial, pad=False), known, head, albedo)
-    occlusion = cv2.resize(found, (size, size), interpolation=cv2.INTER_LINEAR)
+    found = find_occlusion(texels.image(partial, pad=False), known, head, albedo)
+    occlusion = cv2.resize(found.mask, (size, size), interpolation=cv2.INTER_LINEAR)
     under = known.sum()
     if cloth is not None:
         under += (texels.image(view.weight * share_of(head, texels, FACE), pad=False) * cloth).sum()
@@ -116,7 +121,9 @@ def observe_texture(
     picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure
     occluded = 1 - float((known * (1 - occlusion)).sum() / max(float(under), 1e-6))
     known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, texels), pad=False))
-    return ObservedTexture(picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded)
+    return ObservedTexture(
+        picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded, found.glasses
+    )
 
 
 def complete_texture(
@@ -138,7 +145,9 @@ def complete_texture(
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
     whole = paint_scalp(whole, hair_tone(rgb, lit, camera, head), head, texels)
-    return PhotoTexture(whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded, seen.shaded)
+    return PhotoTexture(
+        whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded, seen.shaded, seen.glasses
+    )
 
 
 def _in_its_colours(plain: Picture, seen: ObservedTexture) -> Picture:

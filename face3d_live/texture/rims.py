@@ -51,6 +51,18 @@ _Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
+class Rims:
+    """The rims of glasses in a texture. mask: (S, S). outline: (2, A) metres from the left and the right eye's centre
+    to the rim, A angles from the temple over the forehead to the nose and back. depth: (2, A) logarithm of light by
+    which the rim differs from the skin there. lighter: whether it is lighter than that."""
+
+    mask: Mask
+    outline: Array
+    depth: Array
+    lighter: bool
+
+
+@dataclass(frozen=True)
 class _PolarTable:
     """Around one eye, A angles from the temple over the forehead to the nose, R radii. texel: (A, R) row * S + column;
     inside: (A, R) whether there is skin; brow: (A, R); bar: (row, column) where the bar meets the ear's hair."""
@@ -72,15 +84,15 @@ class _RimZones:
     polar: tuple[_PolarTable, ...]
 
 
-def trace_rims(found: Mask, bright: Array, known: Array, head: Head) -> Mask:  # (S, S) bool, (S, S) x 2 -> (S, S)
-    """Lines over lids and brows that continue the found spots.
+def trace_rims(found: Mask, bright: Array, known: Array, head: Head) -> Rims | None:  # (S, S) bool, (S, S) x 2
+    """Lines over lids and brows that continue the found spots; None where they are no glasses.
 
     bright: logarithm of light relative to the expected skin; known: how well each texel was seen, 0..1.
     """
     zone = _rim_zones(head, len(bright))
     seeds = found & zone.whole
     if not seeds.any():
-        return seeds
+        return None
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_LINE, _LINE))
     soft = cv2.GaussianBlur(bright, (0, 0), 0.6)
     darker = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, kernel) - soft
@@ -90,23 +102,29 @@ def trace_rims(found: Mask, bright: Array, known: Array, head: Head) -> Mask:  #
     usual = [max(float(line[skin].mean()), _SMOOTH) for skin in (p & (known > _SEEN) for p in zone.plain) if skin.any()]
     least = _OUTSTANDING * float(np.exp(np.mean(np.log(usual)))) if usual else 0.0
     if not _bridged(line * zone.whole, strong, bright, least):
-        return np.zeros_like(found)
+        return None
     sign = 1.0 if float(np.median(bright[strong])) < 0 else -1.0
     rims = np.zeros_like(found)
-    inner = []
+    inner, outline, depth = [], [], []
     for polar in zone.polar:
-        rim, ends = _ring(sign * soft, known, polar)
+        rim, ends, path, strength = _ring(sign * soft, known, polar)
         rims |= rim
         inner.append(ends)
+        outline.append(_RADII[0] + _STEP * path)
+        depth.append(strength)
     rims |= _between(sign * soft, inner[0][0], inner[1][0])
     for (_, temple), centre in zip(inner, zone.polar, strict=True):
         rims |= _between(sign * soft, temple, centre.bar)
     wide = cv2.dilate(rims.astype(np.uint8), np.ones((_WIDER, _WIDER), np.uint8)) > 0
-    return np.asarray(wide & zone.whole & (rims | ~zone.brow))
+    mask = np.asarray(wide & zone.whole & (rims | ~zone.brow))
+    return Rims(mask, np.array(outline, np.float32), np.array(depth, np.float32), sign < 0)
 
 
-def _ring(values: Array, known: Array, polar: _PolarTable) -> tuple[Mask, tuple[_Place, _Place]]:
-    """The dark closed curve around an eye, as wide as it is dark; its innermost and outermost (row, column)."""
+def _ring(
+    values: Array, known: Array, polar: _PolarTable
+) -> tuple[Mask, tuple[_Place, _Place], NDArray[np.intp], Array]:
+    """The dark closed curve around an eye, as wide as it is dark; its innermost and outermost (row, column); at each
+    angle its step of the radius, and how dark it is."""
     row, column = polar.texel // values.shape[1], polar.texel % values.shape[1]
     here, seen = values[row, column], known[row, column] > 0.1
     kernel = np.ones((1, _RIM_STEPS), np.uint8)
@@ -121,7 +139,7 @@ def _ring(values: Array, known: Array, polar: _PolarTable) -> tuple[Mask, tuple[
     mask[row[on], column[on]] = True
     half = len(path) // 2
     ends = tuple((int(row[k, path[k]]), int(column[k, path[k]])) for k in (half, 0))
-    return mask, (ends[0], ends[1])
+    return mask, (ends[0], ends[1]), path, at
 
 
 def _circular_path(gain: Array) -> NDArray[np.intp]:  # (A, R) -> (A,)

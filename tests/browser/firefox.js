@@ -32,6 +32,12 @@ async function open(path) {
   await page.setViewport({ width: 1280, height: 800 });
   page.on("pageerror", (error) => seen.faults.push(String(error)));
   page.on("console", (said) => said.type() === "error" && seen.faults.push(said.text()));
+  // Few pictures: Firefox and the server share few cores here with other tests.
+  await page.evaluateOnNewDocument(() => {
+    try {
+      localStorage.setItem("face3d-choices", '{"rate":15}');
+    } catch { /* an empty document has none */ }
+  });
   await page.goto(address + path);
   return page;
 }

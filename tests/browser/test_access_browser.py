@@ -41,9 +41,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[support.LiveSer
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=support.CHROMIUM, args=STOCK)
+
+
+@pytest.fixture
+def chromium(browser: Browser) -> Iterator[Browser]:
+    """The browser, whose pages end with the test: a camera that runs on would cost the next one its time."""
+    yield browser
+    for context in browser.contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -55,6 +63,7 @@ def seen() -> dict[str, list[str]]:
 def watched(chromium: Browser, seen: dict[str, list[str]]) -> Any:
     """A page that trusts every certificate. It may complain of nothing, and ask for no address with the token."""
     context = chromium.new_context(ignore_https_errors=True, accept_downloads=True, locale="en-US")
+    context.add_init_script(support.FEW_PICTURES)
     context.grant_permissions(["camera"])
 
     def watch(page: Any) -> None:
@@ -98,9 +107,14 @@ def test_a_phone_is_the_camera_in_one_scan_and_its_head_is_in_the_studio(server,
     expect(desk.locator("[data-reading=face]")).to_have_class("seen", timeout=60_000)
     with desk.expect_download(timeout=90_000):
         desk.click("#snapshot")
+    view = watched(chromium, seen)
+    view.goto(server.url + "view?ui=1" + FRAGMENT)
+    support.until(view, "Number(document.querySelector('#avatar').dataset.pictures) > 2")
+    view.close()
     with desk.context.expect_page() as opened:
         desk.click("#to-studio")
     studio = opened.value
+    desk.close()
     assert "job=" not in studio.url.partition("#")[0] and "token=" in studio.url.partition("#")[2]
     studio.wait_for_selector("body[data-state=live]", timeout=60_000)
     studio.click(".single summary")
@@ -114,10 +128,6 @@ def test_a_phone_is_the_camera_in_one_scan_and_its_head_is_in_the_studio(server,
     with studio.expect_download() as download:
         studio.click("#zip")
     assert Path(download.value.path()).read_bytes()[:2] == b"PK"
-
-    view = watched(chromium, seen)
-    view.goto(server.url + "view?ui=1" + FRAGMENT)
-    support.until(view, "Number(document.querySelector('#avatar').dataset.pictures) > 2")
     checked(seen)
 
 

@@ -45,7 +45,7 @@ def open_page(browser, server, *, camera: bool = True, width: int = 1280, height
     """A page in a context of its own, its script errors collected in `page.faults`."""
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
     context.grant_permissions(["camera"] if camera else [])
-    context.add_init_script(support.RECORDER)
+    context.add_init_script(support.FEW_PICTURES + support.RECORDER)
     page = context.new_page()
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))

@@ -22,6 +22,8 @@ from waiting import wait_until
 
 from face3d_live.avatar.load import load_avatar
 from face3d_live.codes import ARKIT
+from face3d_live.export.params import params_from
+from face3d_live.eyewear import Glasses
 
 pytestmark = [
     pytest.mark.browser,
@@ -238,7 +240,7 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
 
 def test_what_is_changed_is_seen_and_in_the_files(page) -> None:
     before = settled(page)
-    page.fill("#hair", "#2040ff")
+    page.fill("#hair-colour", "#2040ff")
     blue = settled(page)
     assert np.abs(blue - before).mean() > 0.5
     page.select_option("#hair-style", "afro")
@@ -249,6 +251,13 @@ def test_what_is_changed_is_seen_and_in_the_files(page) -> None:
     edited = json.loads(Path(download.value.path()).read_text())["edited"]
     assert (edited["hair"], edited["expression"]["jawOpen"], edited["pose"]) == ("#2040ff", 0.6, None)
     assert edited["hair_style"] == "afro"
+    haired = settled(page)
+    page.select_option("#glasses-style", "sunglasses")
+    assert np.abs(settled(page) - haired).mean() > 0.5
+    with page.expect_download(timeout=120_000) as download:
+        page.click(".files a[download='params.npz']")
+    assert params_from(Path(download.value.path()).read_bytes()).glasses == Glasses("sunglasses")
+    page.click("#glasses-back")
     page.click("#hair-back")
     page.click("#as-photo")
     assert np.abs(settled(page) - before).mean() < 0.5

@@ -116,6 +116,12 @@ def test_hair_that_is_not_known_is_refused(tmp_path: Path) -> None:
         assert result.exit_code == 2 and "hair" in result.output
 
 
+def test_glasses_that_are_not_known_are_refused(tmp_path: Path) -> None:
+    for options in (["--glasses", "monocle"], ["--glasses-colour", "red"]):
+        result = runner.invoke(app, ["render", str(tmp_path / "params.npz"), "-o", str(tmp_path / "x.png"), *options])
+        assert result.exit_code == 2 and "glasses" in result.output
+
+
 def test_a_head_is_rendered_with_other_hair(tmp_path: Path) -> None:
     params = Params(HeadCodes(), np.zeros((68, 3), np.float32), Camera(64, 64, 80.0), hair=Hair("bob", "#a01010"))
     (tmp_path / "params.npz").write_bytes(params_bytes(params))

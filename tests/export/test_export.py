@@ -20,6 +20,7 @@ from face3d_live.export.bundle import write_folder, zip_bytes
 from face3d_live.export.obj import mtl_text, obj_text
 from face3d_live.export.params import Params, params_bytes, params_from
 from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.model import Head
 
@@ -141,6 +142,8 @@ def test_params_say_the_hair_as_far_as_it_is_known():
     assert params_from(params_bytes(known)).hair == AS_SEEN
     for hair in (Hair("bob", "#a06030"), Hair("bald")):
         assert params_from(params_bytes(replace(known, hair=hair))).hair == hair
+    for glasses in (Glasses("aviator", "#a06030"), NO_GLASSES):
+        assert params_from(params_bytes(replace(known, glasses=glasses))).glasses == glasses
 
 
 @given(st.binary(max_size=300))

@@ -13,13 +13,17 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from face3d_live.avatar.load import load_avatar
 from face3d_live.avatar.nodes import Nodes
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.gltf import Buffer
-from face3d_live.export.hair import hair_part
+from face3d_live.export.obj import part_mtl_text
+from face3d_live.export.parts import carried
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.regions import REGION_NAMES
+from face3d_live.lighting import to_linear
 from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, paint_eyes
 from face3d_live.texture.texels import texels_of
 
@@ -254,9 +258,10 @@ def test_trimesh_opens_it(data, head, codes):
 
 def test_hair_is_a_mesh_and_a_material_of_its_own(head, codes):
     neutral, skin = head.neutral(codes.shape), np.full((64, 64, 3), (200, 150, 120), np.uint8)
-    assert hair_part(head, neutral, Hair("buzz", "#302010")) is None and hair_part(head, neutral, AS_SEEN) is None
-    hair = hair_part(head, neutral, Hair("bob", "#b06020"))
-    data = head_glb(head, codes, "low", skin, hair=hair)
+    for none in (Hair("buzz", "#302010"), AS_SEEN):
+        assert carried(head, neutral, neutral, none, NO_GLASSES) == []
+    (hair,) = carried(head, neutral, neutral, Hair("bob", "#b06020"), NO_GLASSES)
+    data = head_glb(head, codes, "low", skin, carried=[hair])
     document, _ = read_glb(data)
     assert [mesh["name"] for mesh in document["meshes"]] == ["head", "hair"]
     (bone,) = (node for node in document["nodes"] if node["name"] == "head")
@@ -265,8 +270,27 @@ def test_hair_is_a_mesh_and_a_material_of_its_own(head, codes):
     assert material["name"] == "hair" and material["alphaMode"] == "MASK" and material["doubleSided"]
     scene: Any = trimesh.load(io.BytesIO(data), file_type="glb")
     assert len(hair.faces) in {len(mesh.faces) for mesh in scene.geometry.values()}
-    solid = hair.picture[..., 3] > 200
-    assert np.allclose(np.median(hair.picture[solid][:, :3], 0), (0xB0, 0x60, 0x20), atol=12), "the hair's colour"
+    strands = hair.material.picture
+    assert strands is not None
+    solid = strands[..., 3] > 200
+    assert np.allclose(np.median(strands[solid][:, :3], 0), (0xB0, 0x60, 0x20), atol=12), "the hair's colour"
+
+
+def test_glasses_are_a_frame_and_lenses_that_one_sees_through(head, codes):
+    neutral, skin = head.neutral(codes.shape), np.full((64, 64, 3), (200, 150, 120), np.uint8)
+    parts = carried(head, neutral, neutral, Hair("buzz"), Glasses("square", "#802010"))
+    data = head_glb(head, codes, "low", skin, carried=parts)
+    document, _ = read_glb(data)
+    assert [mesh["name"] for mesh in document["meshes"]] == ["head", "glasses", "lenses"]
+    frame, lenses = document["materials"][-2:]
+    red, green, blue, alpha = frame["pbrMetallicRoughness"]["baseColorFactor"]
+    assert frame["alphaMode"] == "OPAQUE" and alpha == 1.0
+    np.testing.assert_allclose([red, green, blue], to_linear(np.array([0x80, 0x20, 0x10]) / 255), atol=1e-3)
+    assert lenses["alphaMode"] == "BLEND" and lenses["pbrMetallicRoughness"]["baseColorFactor"][3] < 0.2
+    worn, bare = load_avatar(data), load_avatar(head_glb(head, codes, "low", skin))
+    assert len(worn.parts) == len(bare.parts) + 2 and worn.report.warnings == (), "the page takes it back"
+    text = part_mtl_text(parts[1])
+    assert "newmtl lenses" in text and "d 0.060" in text and "map_Kd" not in text
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(3)), elements=st.floats(-2, 2, width=32)))

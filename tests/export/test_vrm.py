@@ -14,9 +14,10 @@ from face3d_live.avatar.nodes import Nodes
 from face3d_live.avatar.vrm import read_vrm
 from face3d_live.codes import ARKIT, EYE_YAW, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
-from face3d_live.export.hair import hair_part
+from face3d_live.export.parts import carried
 from face3d_live.export.vrm import head_vrm
 from face3d_live.export.vrm_meta import PERMISSIONS, VrmMeta
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import Hair
 from face3d_live.head.model import EYE_TURN
 
@@ -42,11 +43,15 @@ def codes():
     return HeadCodes(shape=shape, expression=np.full(52, 0.2, np.float32))
 
 
+def worn(head, codes):
+    neutral = head.neutral(codes.shape)
+    return carried(head, neutral, neutral, Hair("bob", "#b06020"), Glasses("round"))
+
+
 @pytest.fixture(scope="module")
 def data(head, codes):
-    hair = hair_part(head, head.neutral(codes.shape), Hair("bob", "#b06020"))
     meta = VrmMeta.of("Ada", ["A. Person", "B. Person"], ["commercialUsage=personalProfit", "allowRedistribution=true"])
-    return head_vrm(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), hair=hair, meta=meta)
+    return head_vrm(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), carried=worn(head, codes), meta=meta)
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +151,7 @@ def test_our_own_reader_reads_it_back(data, document):
 
 def test_it_is_the_head_of_head_glb(data, head, codes):
     """The same face, bent by the same morphs, in the same frame."""
-    hair = hair_part(head, head.neutral(codes.shape), Hair("bob", "#b06020"))
-    other = load_avatar(head_glb(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), hair=hair))
+    other = load_avatar(head_glb(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), carried=worn(head, codes)))
     avatar, talking = load_avatar(data), expression(jawOpen=0.7, eyeBlinkLeft=1.0, mouthSmileRight=0.4)
     assert len(avatar.parts) == len(other.parts)
     for mine, its in zip(avatar.parts, other.parts, strict=True):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from face3d_live import eyewear
 from face3d_live.errors import InputError
 from face3d_live.hairstyle import AS_SEEN, STYLES, Hair
 from face3d_live.live.engine.pipeline import MODES, ViewRequest
@@ -39,6 +40,8 @@ def test_messages_are_understood_or_refused(message, type_):
             json.dumps([id_, t], allow_nan=False)
         case data_channel.SetHair(hair=hair):
             assert hair.style in (None, *STYLES)
+        case data_channel.SetGlasses(glasses=glasses):
+            assert glasses.style in (None, *eyewear.STYLES)
         case _:
             assert message["type"] in ("calibrate", "size")
 

@@ -47,9 +47,9 @@ def test_picture_is_like_its_reference(name: str, drawn: dict[str, np.ndarray]) 
     assert (off > golden.FAR).mean() <= golden.FAR_SHARE
 
 
-def test_references_show_seven_different_things(drawn: dict[str, np.ndarray]) -> None:
+def test_references_show_eight_different_things(drawn: dict[str, np.ndarray]) -> None:
     stored = {path.stem: golden.read(path.stem) for path in golden.FOLDER.glob("*.png")}
-    assert set(stored) == set(drawn) and len(stored) == 7
+    assert set(stored) == set(drawn) and len(stored) == 8
     for name, picture in stored.items():
         assert picture[..., :3].std() > 15, f"{name} is almost blank"
         apart = [np.abs(picture.astype(int) - other).mean() for key, other in stored.items() if key != name]

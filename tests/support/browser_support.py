@@ -45,10 +45,15 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
 )
 
-#: Notes what the control channel brings and takes, without the page's help. A camera of 15 frames a second: Chromium
-#: and the server share few cores here with other tests.
+#: A camera of 15 frames a second: Chromium and the server share few cores here with other tests.
+FEW_PICTURES = """
+try {
+  if (!localStorage.getItem("face3d-choices")) localStorage.setItem("face3d-choices", '{"rate":15}');
+} catch {} // a document without storage, such as an empty one
+"""
+
+#: Notes what the control channel brings and takes, without the page's help.
 RECORDER = """
-if (!localStorage.getItem("face3d-choices")) localStorage.setItem("face3d-choices", '{"rate":15}');
 window.recorded = [];
 window.sent = [];
 const send = RTCDataChannel.prototype.send;
@@ -263,7 +268,7 @@ def running(url: str, flags: list[str]) -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
         context.grant_permissions(["camera"])
-        context.add_init_script(CONNECTIONS)
+        context.add_init_script(FEW_PICTURES + CONNECTIONS)
         page = context.new_page()
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))

@@ -12,6 +12,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
+from face3d_live.eyewear import Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import PRESETS
 from face3d_live.render.renderer import Renderer
@@ -62,6 +63,9 @@ def draw_all(head: Head) -> dict[str, np.ndarray]:
             HeadCodes(expression=SMILING), CAMERA, view=View(zoom=1.6), background="transparent"
         ),
         "avatar_profile": renderer.render(HeadCodes(), CAMERA, view=View(yaw=-1.4, pitch=0.2)),
+        "avatar_glasses": renderer.render(
+            HeadCodes(), CAMERA, view=View(yaw=0.5), glasses=Glasses("square", "#5a2a18")
+        ),
         "overlay": renderer.render(TRACKED, CAMERA, mode="overlay", background=checker(640, 480)),
         "wireframe": renderer.render(HeadCodes(expression=TALKING), CAMERA, mode="wireframe", view=View(yaw=0.4)),
         "geometry": renderer.render(HeadCodes(expression=TALKING), CAMERA, mode="geometry", view=View(yaw=-0.4)),

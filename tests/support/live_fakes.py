@@ -15,7 +15,9 @@ from waiting import take
 from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.errors import AssetError, ConflictError, GpuLostError, InputError
 from face3d_live.export.bundle import zip_bytes
+from face3d_live.eyewear import NO_GLASSES
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
+from face3d_live.live.worker.live_texture import LiveTexture
 
 
 def nothing():
@@ -149,7 +151,8 @@ def fake_snapshot(report, rgb, codes):
 def fake_texture(report, moments):
     """A skin as bright as the pictures."""
     assert 1 <= len(moments) <= 6 and all(0.15 <= weight <= 1 for _, _, weight in moments)
-    return bytes([int(np.mean([rgb.mean() for rgb, _, _ in moments]))]) * (512 * 512 * 4)
+    level = int(np.mean([rgb.mean() for rgb, _, _ in moments]))
+    return LiveTexture(np.full((512, 512, 4), level, np.uint8), NO_GLASSES).to_bytes()
 
 
 def no_texture(report, moments):

@@ -406,7 +406,7 @@ def test_fusion_of_both_sides_knows_more_than_one(head, albedo):
     texels = texels_of(head, 128)
     face = texels.image((share_of(head, texels, PLAIN) > 0.99).astype(np.float32), pad=False) > 0
     found, true = (
-        to_linear(fuser.texture()[face][:, :3] / 255),
+        to_linear(fuser.texture()[0][face][:, :3] / 255),
         to_linear(truth.reshape(128, 2, 128, 2, 3).mean((1, 3))[face] / 255),
     )
     ratio = (found / true).mean(1)

@@ -6,8 +6,9 @@ import pytest
 from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
+from face3d_live.eyewear import NO_GLASSES
 from face3d_live.head.hairline import STYLE_OF
-from face3d_live.texture.occlusion import SIZE, occlusion_mask
+from face3d_live.texture.occlusion import SIZE, find_occlusion
 from face3d_live.texture.portrait import COMPLETED, OBSERVED, texture_from_photo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
@@ -32,7 +33,7 @@ def region(head, *names):
 @pytest.mark.slow
 def test_clean_skin_is_left_alone(head, albedo, skin):
     whole = np.ones((SIZE, SIZE), np.float32)
-    assert occlusion_mask(skin, whole, head, albedo).mean() < 0.002
+    assert find_occlusion(skin, whole, head, albedo).mask.mean() < 0.002
 
 
 def strands(base, seed=0):
@@ -65,7 +66,7 @@ LOWER = ("nose", "chin", "lips_upper", "lips_lower", "eyelids_left", "eyelids_ri
 def test_a_fringe_is_found_and_nothing_else(head, albedo, colour):
     fringe, scalp = upper(head, 35)
     haired = np.where((fringe | scalp)[..., None], strands(colour), person(albedo, 0.7))
-    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
+    found = find_occlusion(haired, WHOLE, head, albedo).mask > 0.5
     assert found[fringe].mean() > 0.85
     assert found[region(head, *LOWER)].mean() < 0.02
     below = region(head, "forehead") & ~cv2.dilate(fringe.astype(np.uint8), np.ones((17, 17))).astype(
@@ -79,9 +80,9 @@ def test_black_hair_on_dark_skin_is_found(head, albedo):
     bare = person(albedo, -1.5)
     fringe, scalp = upper(head, 60)
     assert bare[region(head, "cheeks")].mean() < 95
-    assert occlusion_mask(bare, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.01
+    assert find_occlusion(bare, WHOLE, head, albedo).mask[region(head, "forehead")].mean() < 0.01
     haired = np.where((fringe | scalp)[..., None], strands((22, 19, 18)), bare)
-    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
+    found = find_occlusion(haired, WHOLE, head, albedo).mask > 0.5
     assert found[fringe].mean() > 0.8
     assert found[region(head, *LOWER)].mean() < 0.02
 
@@ -93,7 +94,7 @@ def test_what_does_not_hang_from_the_scalp_is_no_hair(head, albedo):
     beard = region(head, "chin", "jaw")
     assert marks.sum() > 200
     painted = np.where((marks | scalp | beard)[..., None], strands((35, 26, 20)), person(albedo, 0.7))
-    found = occlusion_mask(painted, WHOLE, head, albedo) > 0.5
+    found = find_occlusion(painted, WHOLE, head, albedo).mask > 0.5
     assert found[marks].mean() < 0.05
     assert found[beard].mean() < 0.02
 
@@ -107,7 +108,7 @@ def test_shadow_under_the_hair_and_wrinkles_are_skin(head, albedo):
     wrinkles = 1 - 0.06 * (np.sin(row * 1.6) > 0.6)
     face = person(albedo, 0.7) * np.where(forehead, shadow * wrinkles, 1)[..., None]
     haired = np.where(scalp[..., None], strands((35, 26, 20)), face).astype(np.uint8)
-    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
+    found = find_occlusion(haired, WHOLE, head, albedo).mask > 0.5
     middle = np.abs(np.arange(SIZE) - SIZE / 2) < 30
     assert found[forehead & middle & (depth < 0.6)].mean() < 0.05
 
@@ -118,7 +119,7 @@ def test_skin_between_the_strands_of_a_fringe_goes_with_it(head, albedo):
     fringe, scalp = upper(head, 45)
     gaps = fringe & (np.arange(SIZE) % 20 < 9)
     haired = np.where(((fringe & ~gaps) | scalp)[..., None], strands((40, 28, 20)), person(albedo, 0.7))
-    found = occlusion_mask(haired, WHOLE, head, albedo) > 0.5
+    found = find_occlusion(haired, WHOLE, head, albedo).mask > 0.5
     middle = np.abs(np.arange(SIZE) - SIZE / 2) < 25
     assert (gaps & middle).sum() > 100 and found[gaps & middle].mean() > 0.9
 
@@ -134,7 +135,7 @@ def test_shadows_highlights_and_moles_on_nose_and_cheeks_are_skin(head, albedo, 
     lit[cheeks & (np.abs(np.arange(SIZE)[:, None] - rows.min() - 12) < 3)] *= np.exp(-0.8 / 2.2)
     lit[cheeks & (x > 20)] *= (1.0, 0.86, 0.86)
     shown = np.clip(lit, 0, 255).astype(np.uint8)
-    assert occlusion_mask(shown, WHOLE, head, albedo).mean() < 0.002
+    assert find_occlusion(shown, WHOLE, head, albedo).mask.mean() < 0.002
 
 
 @pytest.mark.slow
@@ -142,7 +143,7 @@ def test_a_bald_head_in_the_shade_stays(head, albedo):
     """As dark as hair, but smooth."""
     bare = person(albedo, 0.7)
     shaded = np.where(region(head, "scalp", "forehead")[..., None], bare * 0.7, bare).astype(np.uint8)
-    assert occlusion_mask(shaded, WHOLE, head, albedo)[region(head, "forehead")].mean() < 0.02
+    assert find_occlusion(shaded, WHOLE, head, albedo).mask[region(head, "forehead")].mean() < 0.02
 
 
 def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, skin):
@@ -159,7 +160,7 @@ def test_a_bar_across_the_nose_is_found_but_a_moustache_is_not(head, albedo, ski
     moustache = np.zeros((SIZE, SIZE), bool)
     moustache[below - 8 : below - 1, SIZE // 2 - 20 : SIZE // 2 + 20] = True
     marked[moustache] = (40, 28, 20)
-    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    found = find_occlusion(marked, WHOLE, head, albedo).mask > 0.5
     assert found[bridge].mean() > 0.6
     assert found[moustache].mean() < 0.1
 
@@ -184,7 +185,10 @@ def test_rims_are_followed_over_lids_and_brows(head, albedo, skin, colour):
     rims = spectacles(head)
     marked = skin.copy()
     marked[rims] = colour
-    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    hidden = find_occlusion(marked, WHOLE, head, albedo)
+    found = hidden.mask > 0.5
+    assert hidden.glasses.style == "round"
+    assert (hidden.glasses.rgb() is None) == (max(colour) > 100), "of light rims no colour is told"
     soft = region(head, "eyelids_left", "eyelids_right", "brows_left", "brows_right")
     assert (rims & soft).sum() > 60 and found[rims & soft].mean() > 0.7
     assert found[rims & region(head, "nose", "cheeks")].mean() > 0.8
@@ -198,7 +202,7 @@ def test_brows_and_the_skin_under_the_lenses_stay(head, albedo, skin):
     marked = skin.copy()
     marked[brows] = (70, 50, 40)
     marked[rims] = (20, 18, 18)
-    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    found = find_occlusion(marked, WHOLE, head, albedo).mask > 0.5
     assert found[rims].mean() > 0.75
     assert found[brows & ~rims].mean() < 0.5  # most of what is left of them beside the rims lies next to one
     assert found[region(head, "eyelids_left", "eyelids_right") & ~rims].mean() < 0.25
@@ -208,9 +212,10 @@ def test_what_has_no_bridge_is_not_followed(head, albedo, skin):
     rims = spectacles(head, eyes=1)
     marked = skin.copy()
     marked[rims] = (20, 18, 18)
-    found = occlusion_mask(marked, np.ones((SIZE, SIZE), np.float32), head, albedo) > 0.5
+    found = find_occlusion(marked, WHOLE, head, albedo).mask > 0.5
     soft = cv2.erode(region(head, "eyelids_left", "eyelids_right").astype(np.uint8), np.ones((3, 3))) > 0
     assert (rims & soft).any() and found[rims & soft].mean() < 0.1
+    assert find_occlusion(marked, WHOLE, head, albedo).glasses == NO_GLASSES
 
 
 def test_what_was_not_seen_is_not_judged(head, albedo, skin):
@@ -218,7 +223,7 @@ def test_what_was_not_seen_is_not_judged(head, albedo, skin):
     painted[region(head, "forehead")] = (0, 255, 0)
     weight = np.ones((SIZE, SIZE), np.float32)
     weight[region(head, "forehead")] = 0
-    assert occlusion_mask(painted, weight, head, albedo).mean() < 0.005
+    assert find_occlusion(painted, weight, head, albedo).mask.mean() < 0.005
 
 
 @pytest.mark.slow

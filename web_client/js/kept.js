@@ -6,7 +6,8 @@
  * @property {boolean} mirror
  * @property {string} view how the avatar is drawn
  * @property {string} avatar the gallery's key of what is worn
- * @property {import("./types.js").Hair} hair of the own head
+ * @property {import("./types.js").Style} hair of the own head
+ * @property {import("./types.js").Style} glasses of the own head
  * @property {string} camera its device id
  * @property {string} microphone its device id
  * @property {string} resolution such as "640x480"

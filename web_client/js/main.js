@@ -8,7 +8,6 @@ import { Devices } from "./devices.js";
 import { $, button, byId } from "./dom.js";
 import { placeOf } from "./follow.js";
 import { Phrase, phrase, write } from "./i18n.js";
-import { HairChoice } from "./hair.js";
 import { Acting, Hotkeys, worthKeeping } from "./hotkeys.js";
 import { Intro } from "./intro.js";
 import { Outputs } from "./outputs.js";
@@ -19,6 +18,7 @@ import { openSample } from "./sample.js";
 import { Session } from "./session.js";
 import { Snapshot } from "./snapshot.js";
 import { Stage } from "./stage.js";
+import { StyleChoice } from "./styling.js";
 import { Notice, Readings } from "./status.js";
 import { inFragment, TOKEN } from "./token.js";
 import { Views } from "./views.js";
@@ -36,7 +36,7 @@ const ENDINGS = new Set(["no-pictures", "session-quarantined"]);
 
 const notice = new Notice();
 const avatars = new Avatars(notice);
-const hair = new HairChoice();
+const styling = new StyleChoice();
 const readings = new Readings();
 const intro = new Intro(bars);
 const recording = new Recording(notice);
@@ -219,7 +219,8 @@ function onMessage(session, message) {
     case "hello":
       bars.setNames(names = message.names);
       acting.tell();
-      session.setHair(hair.value, true);
+      session.setStyle("hair", styling.value("hair"), true);
+      session.setStyle("glasses", styling.value("glasses"), true);
       break;
     case "frame":
       if (!heard) showDevice(session);
@@ -275,7 +276,7 @@ camera.addEventListener("click", (event) => {
   running?.session.follow(...placeOf(camera.getBoundingClientRect(), camera, event, stage.mirrored));
   notice.show(phrase("camera.following"));
 });
-hair.on("change", (value) => running?.session.setHair(value));
+styling.on("change", (kind) => running?.session.setStyle(kind, styling.value(kind)));
 stage.on("view", () => running?.session.setView(stage.view));
 setInterval(() => {
   const connection = running?.session.connection;

@@ -121,9 +121,12 @@ export class Session extends Emitter {
   /** @param {import("./types.js").ActMessage} message what keys do to the face */
   act(message) { this.#control?.send(message); }
 
-  /** @param {import("./types.js").Hair} hair of the own head from now on @param {boolean} [begin] nothing wished: the server's own */
-  setHair(hair, begin = false) {
-    if (!begin || hair.style || hair.colour) this.#control?.send({ type: "hair", ...hair });
+  /**
+   * @param {"hair" | "glasses"} kind @param {import("./types.js").Style} style of the own head from now on
+   * @param {boolean} [begin] nothing wished: the server's own
+   */
+  setStyle(kind, style, begin = false) {
+    if (!begin || style.style || style.colour) this.#control?.send({ type: kind, ...style });
   }
 
   /** Follow the person there. @param {number} x @param {number} y fractions of the camera's picture */

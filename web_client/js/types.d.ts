@@ -151,11 +151,11 @@ export interface View { mode: string; yaw: number; pitch: number; zoom: number }
 /** What keys do to the face. */
 export interface ActMessage { type: "act"; mode: "track" | "rest" | "hold"; expression: Record<string, number> }
 
-/** The own head's hair: a style by name and "#rrggbb"; null: as it is seen. */
-export interface Hair { style: string | null; colour: string | null }
+/** The own head's hair or glasses: a style by name and "#rrggbb"; null: as it is seen. */
+export interface Style { style: string | null; colour: string | null }
 
 /** The control channel, page to server. */
-export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } | { type: "follow"; x: number; y: number } | ActMessage | ({ type: "hair" } & Hair) | { type: "ping"; id: number; t: number };
+export type ControlRequest = ({ type: "view" } & View) | { type: "calibrate" } | { type: "follow"; x: number; y: number } | ActMessage | ({ type: "hair" | "glasses" } & Style) | { type: "ping"; id: number; t: number };
 
 /** The control channel, server to page; `rtt` is added by the page, in ms. */
 export type ControlMessage =

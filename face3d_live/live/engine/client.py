@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 
 from face3d_live.errors import AssetError
-from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.connection import Death, EngineLink, State
 from face3d_live.live.engine.pipeline import CalibrationResult, Pipeline
@@ -27,6 +26,7 @@ from face3d_live.live.engine.quarantine import Measure, Quarantine
 from face3d_live.live.engine.session import EngineSession, Listener
 from face3d_live.live.engine.stored_avatar import StoredAvatar
 from face3d_live.live.engine.watchdog import HANG_SECONDS
+from face3d_live.styling import AS_SEEN, Styling
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +61,9 @@ class EngineClient:
         calibration: object = None,
         avatar: StoredAvatar | None = None,
         give_up_seconds: float = GIVE_UP_SECONDS,
-        hair: Hair = AS_SEEN,
+        styling: Styling = AS_SEEN,
     ) -> None:
-        self.calibration, self.avatar, self.hair = calibration, avatar, hair
+        self.calibration, self.avatar, self.styling = calibration, avatar, styling
         self.device = self.precision = ""
         self.failure: AssetError | None = None
         self.given_up = False
@@ -134,7 +134,7 @@ class EngineClient:
         """Begin a session. Raises OSError when no memory or descriptor is left."""
         number = next(self._numbers)
         session = EngineSession(
-            self._link, name, listener, self._on_close, self.calibration, self.avatar, number, self.hair
+            self._link, name, listener, self._on_close, self.calibration, self.avatar, number, self.styling
         )
         with self._link.lock:
             self._sessions[name] = session

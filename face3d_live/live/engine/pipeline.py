@@ -14,8 +14,8 @@ from typing import Any, Literal, Protocol, get_args
 from face3d_live.checks import checked_finite
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import Face3DError
-from face3d_live.hairstyle import Hair
 from face3d_live.live.engine.acting import Acting
+from face3d_live.styling import AS_SEEN, Styling
 from face3d_live.typing import Rgb
 
 Mode = Literal["avatar", "overlay", "wireframe"]
@@ -33,8 +33,8 @@ class ViewRequest:
 
     cutout: draw it on a transparent background as well. picture: draw it at all; without, there are codes alone.
     follow: where in the camera's picture the person to be followed was last clicked, fractions from its left and its
-    top; each new place is tried once. acting: what the user's keys do to the face. hair: in place of the
-    texture's.
+    top; each new place is tried once. acting: what the user's keys do to the face. styling: hair in place
+    of the texture's, and glasses.
     """
 
     mode: Mode = "avatar"
@@ -45,7 +45,7 @@ class ViewRequest:
     picture: bool = True
     follow: tuple[float, float] | None = None
     acting: Acting = field(default_factory=Acting)
-    hair: Hair = field(default_factory=Hair)
+    styling: Styling = AS_SEEN
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ViewRequest:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from face3d_live.codes import HeadCodes
-from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.connection import EngineLink
@@ -17,6 +17,7 @@ from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, Calibr
 from face3d_live.live.engine.quarantine import Measure
 from face3d_live.live.engine.shared_memory import PLACES, SharedFrameMemory
 from face3d_live.live.engine.stored_avatar import StoredAvatar
+from face3d_live.styling import AS_SEEN, Styling
 from face3d_live.typing import Rgb
 
 
@@ -61,7 +62,8 @@ class EngineSession:
 
     view: may be set at any time, holds from the next frame on. cutouts: how many observers want the avatar on a
     transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. follow: where the
-    person to be followed was clicked, acting, hair: see `ViewRequest`. dropped, failed: counts of pictures.
+    person to be followed was clicked, acting: see `ViewRequest`. styling: what is wished; glasses that are
+    not are those that the texture's photos show, `glasses`. dropped, failed: counts of pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
     in_engine: frames, the latter with the places of their answers. taken: the camera picture's memory is free.
@@ -79,7 +81,7 @@ class EngineSession:
         saved: object = None,
         avatar: StoredAvatar | None = None,
         number: int = 0,
-        hair: Hair = AS_SEEN,
+        styling: Styling = AS_SEEN,
     ) -> None:
         """Raises OSError when no memory or descriptor is left."""
         self.name = name
@@ -89,7 +91,7 @@ class EngineSession:
         self.wants_picture: Callable[[], bool] = lambda: True
         self.follow: tuple[float, float] | None = None
         self.acting = Acting()
-        self.hair = hair
+        self.styling, self.glasses = styling, NO_GLASSES
         self.dropped = 0
         self.failed = 0
         self._link = link
@@ -142,10 +144,11 @@ class EngineSession:
             if not waits and self.open() and self._link.send(m.Calibrate(self.name, request)):
                 self.calibrating.add(request.step)
 
-    def set_texture(self, texture: Rgb) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
-        """Draw the head with this texture, also after an engine restart. The array must not be changed afterwards."""
+    def set_texture(self, texture: Rgb, glasses: Glasses = NO_GLASSES) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
+        """Draw the head with this texture and these glasses, also after an engine restart. The array must not be
+        changed afterwards."""
         with self._link.lock:
-            self.texture, self.texture_waits = texture, True
+            self.texture, self.texture_waits, self.glasses = texture, True, glasses
             self.send_texture()
 
     def show_avatar(self, avatar: StoredAvatar | None) -> None:
@@ -187,7 +190,7 @@ class EngineSession:
             picture=self.wants_picture(),
             follow=self.follow,
             acting=self.acting,
-            hair=self.hair,
+            styling=self.styling.over_glasses(self.glasses),
         )
         if self._link.send(m.ProcessFrame(self.name, width, height, frame.t, view, frame.codes, place)):
             self.in_engine.append((frame, place))
@@ -233,7 +236,8 @@ class EngineSession:
         """Drop everything but the camera: the next engine begins as for a new session."""
         self.saved = self.texture = self.avatar = self.waiting = None
         self.texture_waits = False
-        self.view, self.follow, self.acting, self.hair = ViewRequest(), None, Acting(), Hair()
+        self.view, self.follow, self.acting = ViewRequest(), None, Acting()
+        self.styling, self.glasses = AS_SEEN, NO_GLASSES
 
     def acknowledge_texture(self) -> None:
         """The engine has copied the texture; a newer one that waits is sent."""

@@ -58,8 +58,8 @@ class SessionRenderers:
         key = self._keys.get(session)
         if key is None:
             drawn = self._head.render(
-                codes, camera, view=orbit, mode=view.mode, background=background, texture=texture, hair=view.hair,
-                face_only=view.mode == "overlay",
+                codes, camera, view=orbit, mode=view.mode, background=background, texture=texture,
+                hair=view.styling.hair, glasses=view.styling.glasses, face_only=view.mode == "overlay",
             )  # fmt: skip
         else:
             drawn = self._avatars[key].render(codes, camera, view=orbit, mode=view.mode, background=background)

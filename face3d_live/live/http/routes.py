@@ -136,8 +136,8 @@ async def snapshot(request: Request) -> Response:
     if portrait is None:
         raise ConflictError("no-face-yet", "no face has been seen yet: look into the camera and try again")
     with slots_of(request).slot(request):
-        hair = (session.engine.hair,) if session.engine.hair else ()
-        work = live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes, *hair)
+        styling = (session.engine.styling,) if session.engine.styling else ()
+        work = live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes, *styling)
         zipped = await while_connected(request, work)
     headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **NO_STORE}
     if keep:

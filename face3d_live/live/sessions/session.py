@@ -12,7 +12,6 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.hairstyle import Hair
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.pipeline import (
     NEUTRAL,
@@ -36,6 +35,7 @@ from face3d_live.live.sessions.picture_quality import PictureQuality
 from face3d_live.live.sessions.texture_capture import FrameSelector, TextureCapture
 from face3d_live.live.stream.hub import Hub
 from face3d_live.protocols.frame import StreamFrame
+from face3d_live.styling import Styling
 from face3d_live.typing import Rgb
 
 
@@ -121,9 +121,14 @@ class Session:
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
 
-    def set_hair(self, hair: Hair) -> None:
-        """Draw the own head with this hair from the next picture on, and snapshots of it."""
-        self.engine.hair = hair
+    @property
+    def styling(self) -> Styling:
+        """The hair and glasses that are wished for."""
+        return self.engine.styling
+
+    def set_styling(self, styling: Styling) -> None:
+        """Draw the own head with this hair and these glasses from the next picture on, and snapshots of it."""
+        self.engine.styling = styling
         self.draw_again()
 
     def submit_codes(self, number: int, t: float, face: bool, codes: HeadCodes) -> bool:

@@ -15,7 +15,8 @@ import numpy as np
 
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, Face3DError
-from face3d_live.live.engine.pipeline import TEXTURE_SIZE
+from face3d_live.eyewear import Glasses
+from face3d_live.live.worker.live_texture import LiveTexture
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.track.identity import FAR, goodness
 from face3d_live.typing import Rgb
@@ -61,13 +62,13 @@ class Keyframe:
 class FrameSelector:
     """One session's best keyframes. Notices a change of person, and then starts again.
 
-    set_texture: takes the finished texture (TEXTURE_SIZE, TEXTURE_SIZE, 4). texture_quality: total quality of the
-    keyframes that the current texture is made of. person: changes with the person. fusing: a texture is being made.
-    failures: how many could not be made in a row.
+    set_texture: takes the finished texture (TEXTURE_SIZE, TEXTURE_SIZE, 4) and the glasses. texture_quality: total
+    quality of the keyframes that the current texture is made of. person: changes with the person. fusing: a texture is
+    being made. failures: how many could not be made in a row.
     next_time: monotonic seconds before which none is made.
     """
 
-    def __init__(self, set_texture: Callable[[Rgb], None]) -> None:
+    def __init__(self, set_texture: Callable[[Rgb, Glasses], None]) -> None:
         self.set_texture = set_texture
         self.keyframes: list[Keyframe] = []
         self.texture_quality = 0.0
@@ -167,7 +168,8 @@ class TextureCapture:
         if selector.person != person:
             return
         selector.texture_quality = sum(frame.quality for frame in keyframes)
-        selector.set_texture(np.frombuffer(made, np.uint8).reshape(TEXTURE_SIZE, TEXTURE_SIZE, 4))
+        texture = LiveTexture.from_bytes(made)
+        selector.set_texture(texture.image, texture.glasses)
 
 
 def frame_quality(codes: HeadCodes, confidence: float) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.studio.view_messages import StudioView
 from face3d_live.live.worker.process import Report
@@ -108,12 +109,13 @@ def _renderer() -> HeadRenderer:
 
 @dataclass
 class _Head:
-    """codes: without a pose. name: of its texture in the renderer. texture: as its file has it. shown: the hair of what
-    the renderer has, and whether with the grid."""
+    """codes: without a pose. name: of its texture in the renderer. texture: as its file has it. glasses: the file's.
+    shown: the hair of what the renderer has, and whether with the grid."""
 
     codes: HeadCodes
     name: str
     texture: Picture
+    glasses: Glasses
     shown: tuple[Hair, bool] | None = None
 
 
@@ -136,13 +138,14 @@ class HeadRenderer:
         from face3d_live.export.params import params_from
         from face3d_live.texture.texture_file import read_texture_file
 
-        codes, image = params_from(params).codes, read_texture_file(texture)
+        known, image = params_from(params), read_texture_file(texture)
         self.unload(key)
         if not self._free:
             self.unload(next(iter(self._heads)))
         name = self._free.pop()
         # Without the photo's pose: the viewer turns the head.
-        self._heads[key] = _Head(replace(codes, rotation=np.eye(3, dtype=np.float32)), name, image)
+        facing = replace(known.codes, rotation=np.eye(3, dtype=np.float32))
+        self._heads[key] = _Head(facing, name, image, known.glasses)
         self._dress(self._heads[key], AS_SEEN, False)
 
     def render(self, key: str, view: StudioView) -> bytes:
@@ -153,7 +156,7 @@ class HeadRenderer:
             raise AssetError("not-loaded", "the head has to be sent first")
         self._heads.move_to_end(key)
         head = self._heads[key]
-        self._dress(head, view.wished_hair, view.grid)
+        self._dress(head, view.styling.hair, view.grid)
         self._resize(FINE_SIDE if view.fine else DRAFT_SIDE)
         image = self._renderer.render(
             view.applied_to(head.codes),
@@ -162,6 +165,7 @@ class HeadRenderer:
             mode=view.mode,
             background=self._background if view.mode == "geometry" else None,
             texture=head.name,
+            glasses=view.styling.over_glasses(head.glasses).glasses,
         )
         quality = [cv2.IMWRITE_JPEG_QUALITY, 93 if view.fine else 85]
         return cv2.imencode(".jpg", np.ascontiguousarray(image[..., 2::-1]), quality)[1].tobytes()

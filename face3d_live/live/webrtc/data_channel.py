@@ -1,7 +1,7 @@
 """The data channel "control": JSON text between a page and its session. Parsing and a rate limit; no sockets.
 
-Page to server: view, calibrate, follow, act, hair, ping. Server to page: hello, frame, quality, pong, calibrated,
-notice. docs/api.md has them all.
+Page to server: view, calibrate, follow, act, hair, glasses, ping. Server to page: hello, frame, quality, pong,
+calibrated, notice. docs/api.md has them all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from face3d_live import strict_json
 from face3d_live.checks import checked_finite
 from face3d_live.errors import InputError
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import Hair
 from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.pipeline import ViewRequest
@@ -61,6 +62,13 @@ class SetHair:
 
 
 @dataclass(frozen=True)
+class SetGlasses:
+    """The glasses to draw from now on."""
+
+    glasses: Glasses
+
+
+@dataclass(frozen=True)
 class Ping:
     """Answered when a picture that arrived after it is sent. id, t: the page's own, returned unchanged."""
 
@@ -69,7 +77,7 @@ class Ping:
     arrived: float
 
 
-Command = SetView | CalibrateNow | Follow | Act | SetHair | Ping
+Command = SetView | CalibrateNow | Follow | Act | SetHair | SetGlasses | Ping
 
 
 def parse(message: str | bytes, now: float) -> Command | None:
@@ -87,6 +95,10 @@ def parse(message: str | bytes, now: float) -> Command | None:
             return Follow(*(min(max(checked_finite(plain[key], key), 0.0), 1.0) for key in ("x", "y")))
         if kind == "act":
             return Act(Acting.from_message(plain))
+        if kind == "glasses":
+            return SetGlasses(
+                Glasses.from_message({"glasses": plain.get("style"), "glasses_colour": plain.get("colour")})
+            )
         if kind == "hair":
             return SetHair(Hair.from_message({"hair": plain.get("colour"), "hair_style": plain.get("style")}))
         if kind == "ping":

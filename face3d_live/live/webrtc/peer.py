@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiortc import (
@@ -188,7 +188,9 @@ class Peer:
             case data_channel.Act(acting=acting):
                 self._session.engine.acting = acting
             case data_channel.SetHair(hair=hair):
-                self._session.set_hair(hair)
+                self._session.set_styling(replace(self._session.styling, hair=hair))
+            case data_channel.SetGlasses(glasses=glasses):
+                self._session.set_styling(replace(self._session.styling, glasses=glasses))
             case data_channel.CalibrateNow():
                 if not self._calibrating:
                     self._calibrating = True

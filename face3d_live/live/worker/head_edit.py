@@ -11,8 +11,10 @@ import numpy as np
 
 from face3d_live.checks import checked_finite
 from face3d_live.codes import INDEX, HeadCodes
+from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import Hair
 from face3d_live.rotations import from_euler
+from face3d_live.styling import Styling
 
 #: Components of the shape, those with the largest variance first, that can be changed.
 SHAPES = 8
@@ -25,7 +27,7 @@ class HeadEdit:
     """expression: coefficients by name that replace the photo's. shape: added to the first components of the photo's,
     in standard deviations. hair: sRGB "#rrggbb", "none" for a bald head, None as in the photo. light: factor of the
     photo's. pose: yaw and pitch in radians instead of the photo's, see `rotations.from_euler`; None keeps that.
-    hair_style: of `hairstyle.STYLES`, None as in the photo.
+    hair_style: of `hairstyle.STYLES`, None as in the photo. glasses, glasses_colour: see `eyewear.Glasses`.
     """
 
     expression: Mapping[str, float] = field(default_factory=dict)
@@ -34,11 +36,13 @@ class HeadEdit:
     light: float = 1.0
     pose: tuple[float, float] | None = None
     hair_style: str | None = None
+    glasses: str | None = None
+    glasses_colour: str | None = None
 
     @classmethod
     def fields_of(cls, message: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields in `{"expression","shape","hair","hair_style","light","pose"}`, each optional; numbers are
-        clamped.
+        """The fields in `{"expression","shape","hair","hair_style","glasses","glasses_colour","light","pose"}`, each
+        optional; numbers are clamped.
 
         Raises ValueError, TypeError or AttributeError for what is none of them.
         """
@@ -51,7 +55,7 @@ class HeadEdit:
         shape = message.get("shape", [])
         if not isinstance(shape, list) or len(shape) > SHAPES:
             raise ValueError(f"shape: expected at most {SHAPES} numbers")
-        Hair.from_message(message)
+        Hair.from_message(message), Glasses.from_message(message)
         pose = message.get("pose")
         if pose is not None and not (isinstance(pose, list) and len(pose) == 2):
             raise ValueError("pose: expected yaw and pitch, or null")
@@ -60,6 +64,8 @@ class HeadEdit:
             "shape": tuple(clamped(checked_finite(value, "shape"), -MOST_SHAPE, MOST_SHAPE) for value in shape),
             "hair": message.get("hair"),
             "hair_style": message.get("hair_style"),
+            "glasses": message.get("glasses"),
+            "glasses_colour": message.get("glasses_colour"),
             "light": clamped(checked_finite(message.get("light", 1), "light"), *LIGHT),
             "pose": None if pose is None else _angles(*(checked_finite(value, "pose") for value in pose)),
         }
@@ -77,14 +83,17 @@ class HeadEdit:
             "shape": list(self.shape),
             "hair": self.hair,
             "hair_style": self.hair_style,
+            "glasses": self.glasses,
+            "glasses_colour": self.glasses_colour,
             "light": self.light,
             "pose": pose,
         }
 
     @property
-    def wished_hair(self) -> Hair:
-        """Both fields as one."""
-        return Hair.from_message({"hair": self.hair, "hair_style": self.hair_style})
+    def styling(self) -> Styling:
+        """The fields of hair and glasses as one."""
+        hair = Hair.from_message({"hair": self.hair, "hair_style": self.hair_style})
+        return Styling(hair, Glasses(self.glasses, self.glasses_colour))
 
     def applied_to(self, codes: HeadCodes) -> HeadCodes:
         """The codes with this expression, shape and light; not the pose."""

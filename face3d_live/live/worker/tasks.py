@@ -14,11 +14,12 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.export.vrm_meta import VrmMeta
-from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine.pipeline import TEXTURE_SIZE
 from face3d_live.live.worker.head_edit import HeadEdit
+from face3d_live.live.worker.live_texture import LiveTexture
 from face3d_live.live.worker.process import Report
 from face3d_live.regress.choose import OWN
+from face3d_live.styling import AS_SEEN, Styling
 from face3d_live.typing import Rgb
 
 if TYPE_CHECKING:
@@ -60,11 +61,15 @@ def from_plain(plain: Detections) -> list[Detection]:
     return [Detection(np.array(p["box"], np.float32), p["score"], np.array(p["keypoints"], np.float32)) for p in plain]
 
 
-def snapshot(report: Report, rgb: Rgb, codes: HeadCodes, hair: Hair = AS_SEEN, *, regressor: str = OWN) -> bytes:
-    """A zip of the files for a picture (H, W, 3), with the codes that the tracker has found, and this hair."""
+def snapshot(report: Report, rgb: Rgb, codes: HeadCodes, styling: Styling = AS_SEEN, *, regressor: str = OWN) -> bytes:
+    """A zip of the files for a picture (H, W, 3), with the codes that the tracker has found, in this styling."""
     from face3d_live.reconstruct import Options
 
-    return _zip(_reconstructor(regressor).frame(rgb, codes, Options(hair=hair), progress=report))
+    return _zip(
+        _reconstructor(regressor).frame(
+            rgb, codes, Options(hair=styling.hair, glasses=styling.glasses), progress=report
+        )
+    )
 
 
 def warm_up(report: Report, *, regressor: str = OWN) -> bytes:
@@ -107,7 +112,7 @@ def edit_head(report: Report, made: bytes, edit: HeadEdit, *, regressor: str = O
     from face3d_live.export.bundle import zip_bytes
     from face3d_live.reconstruct.edited import Changes
 
-    return zip_bytes(_reconstructor(regressor).edited(files, Changes(edit.posed, edit.wished_hair, edit.to_json())))
+    return zip_bytes(_reconstructor(regressor).edited(files, Changes(edit.posed, edit.styling, edit.to_json())))
 
 
 def load_texture(report: Report, *, regressor: str = OWN) -> bytes:
@@ -128,16 +133,16 @@ def make_vrm(report: Report, made: bytes, meta: VrmMeta, *, regressor: str = OWN
 def fuse_texture(report: Report, keyframes: Sequence[tuple[Rgb, HeadCodes, float]], *, regressor: str = OWN) -> bytes:
     """The head's texture from keyframes of one person: (picture (H, W, 3), codes, weight).
 
-    Returns (TEXTURE_SIZE, TEXTURE_SIZE, 4) uint8 as raw bytes.
+    Returns `LiveTexture.to_bytes`.
     """
     fuser = _fuser(regressor)
     fuser.reset()
     for rgb, codes, weight in keyframes:
         height, width = rgb.shape[:2]
         fuser.add(rgb, codes, Camera.webcam(width, height), weight)
-    texture = fuser.texture()
+    made = LiveTexture(*fuser.texture())
     fuser.reset()
-    return np.ascontiguousarray(texture, np.uint8).tobytes()
+    return made.to_bytes()
 
 
 def _zip(made: Reconstruction) -> bytes:

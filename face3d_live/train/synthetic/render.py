@@ -13,9 +13,9 @@ from face3d_live.render.gpu import MovingMesh, create_context, load_program, set
 from face3d_live.train.synthetic.appearance import Appearance
 from face3d_live.train.synthetic.fields import Fields, find_fields
 from face3d_live.train.synthetic.hair import HairStyle
-from face3d_live.train.synthetic.props import Shape
 from face3d_live.train.synthetic.scene import Light, Placement
 from face3d_live.train.synthetic.skins import Skin
+from face3d_live.triangles import Shape
 from face3d_live.typing import AnyArray, Array
 
 

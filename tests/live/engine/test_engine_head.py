@@ -16,6 +16,7 @@ from face3d_live.live.engine import stored_avatar
 from face3d_live.live.engine.head_pipeline import HeadPipeline
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, TEXTURE_SIZE, CalibrationRequest, ViewRequest
 from face3d_live.live.worker import tasks
+from face3d_live.live.worker.live_texture import LiveTexture
 from face3d_live.paths import WEB_CLIENT
 from face3d_live.video import Video
 
@@ -149,9 +150,9 @@ def test_the_worker_makes_a_skin_of_good_moments(pipeline, session, sample):
     for rgb, t in frames[:12]:
         result = pipeline.process(session, rgb, t, ViewRequest())
         moments.append((rgb, result.raw, 1.0))
-    made = np.frombuffer(tasks.fuse_texture(lambda *_: None, moments[6::2]), np.uint8).reshape(
-        TEXTURE_SIZE, TEXTURE_SIZE, 4
-    )
+    texture = LiveTexture.from_bytes(tasks.fuse_texture(lambda *_: None, moments[6::2]))
+    made = texture.image
+    assert not texture.glasses.drawn
     middle = made[200:280, 200:310].reshape(-1, 4)
     assert (middle[:, 3] == 255).all() and middle[:, 0].mean() > middle[:, 2].mean() + 15
     assert made[..., :3].std() > 10

@@ -97,7 +97,7 @@ class FailingWorker:
         self.runs += 1
         if self.errors:
             raise self.errors.pop(0)
-        return bytes(512 * 512 * 4)
+        return live_fakes.fake_texture(None, [(np.zeros(1), None, 1)])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_a_worker_that_dies_once_is_no_end_of_textures(error, monkeypatch)
     monkeypatch.setattr(texture_capture, "INTERVAL_SECONDS", 0.0)
     used, worker, spawned = [], FailingWorker(error, error), []
     capture = TextureCapture(worker, live_fakes.fake_texture, lambda work, name: spawned.append(work))
-    selector = FrameSelector(used.append)
+    selector = FrameSelector(lambda texture, glasses: used.append(texture))
     codes = HeadCodes(translation=np.array([0, 0, -0.5], np.float32))
     for i in range(3):
         selector.next_time = 0.0
@@ -124,7 +124,7 @@ async def test_a_worker_that_dies_once_is_no_end_of_textures(error, monkeypatch)
 async def test_after_failures_textures_are_tried_more_rarely():
     worker = FailingWorker(*[AssetError("worker-died", "x")] * 3)
     capture = TextureCapture(worker, live_fakes.fake_texture, None)
-    selector = FrameSelector(lambda texture: None)
+    selector = FrameSelector(lambda texture, glasses: None)
     pauses = []
     for _ in range(4):
         before = asyncio.get_running_loop().time()

@@ -39,7 +39,7 @@ def test_good_moments_are_frontal_calm_near_and_sure():
 
 def offered(frames):
     """A selector after (seconds, quality[, shape]) frames."""
-    selector = FrameSelector(lambda texture: None)
+    selector = FrameSelector(lambda texture, glasses: None)
     for at, quality, *shape in frames:
         codes = face(shape=np.full(80, shape[0] if shape else 0, np.float32))
         selector.offer(Keyframe(np.zeros((4, 4, 3), np.uint8), codes, quality, at))
@@ -76,7 +76,7 @@ def test_another_person_gets_another_texture():
 
 async def test_a_texture_that_comes_too_late_is_not_used():
     selector, used = offered([(0, 0.8)]), []
-    selector.set_texture = used.append
+    selector.set_texture = lambda texture, glasses: used.append(texture)
 
     class SlowWorker:
         leaves = True
@@ -84,7 +84,7 @@ async def test_a_texture_that_comes_too_late_is_not_used():
         async def run(self, task, frames):
             if self.leaves:
                 selector.clear()
-            return bytes(512 * 512 * 4)
+            return live_fakes.fake_texture(None, [(np.zeros(1), None, 1)])
 
     worker = SlowWorker()
     texture_capture = TextureCapture(worker, live_fakes.fake_texture, None)
