@@ -64,7 +64,7 @@ def draw_all(head: Head) -> dict[str, np.ndarray]:
         ),
         "avatar_profile": renderer.render(HeadCodes(), CAMERA, view=View(yaw=-1.4, pitch=0.2)),
         "avatar_glasses": renderer.render(
-            HeadCodes(), CAMERA, view=View(yaw=0.5), glasses=Glasses("square", "#5a2a18")
+            HeadCodes(), CAMERA, view=View(yaw=-0.6, zoom=1.7), glasses=Glasses("square", "#5a2a18")
         ),
         "overlay": renderer.render(TRACKED, CAMERA, mode="overlay", background=checker(640, 480)),
         "wireframe": renderer.render(HeadCodes(expression=TALKING), CAMERA, mode="wireframe", view=View(yaw=0.4)),
