@@ -4,6 +4,7 @@ Also what the tests themselves keep to: no sleeps, no private names.
 """
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,10 +53,16 @@ def room(module: str) -> str:
     return next((name for name in names if name in ROOMS), f"{module}, which ROOMS does not name")
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All of a file's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imports(module: str, path: Path, known: dict[str, Path]) -> set[str]:
     """The package's modules that a module imports, also in functions and for types only."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: a relative import"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
@@ -70,6 +77,7 @@ def imports(module: str, path: Path, known: dict[str, Path]) -> set[str]:
     return found - {""}
 
 
+@functools.cache
 def edges() -> list[tuple[str, str]]:
     """(importing, imported) modules."""
     known = modules()
@@ -140,7 +148,7 @@ def in_tests(find: Callable[[ast.AST], Iterator[str]]) -> list[tuple[str, str]]:
     return [
         (path.relative_to(TESTS).as_posix(), found)
         for path in sorted(TESTS.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         for found in find(node)
     ]
 

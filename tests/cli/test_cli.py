@@ -122,6 +122,7 @@ def test_glasses_that_are_not_known_are_refused(tmp_path: Path) -> None:
         assert result.exit_code == 2 and "glasses" in result.output
 
 
+@pytest.mark.slow
 def test_a_head_is_rendered_with_other_hair(tmp_path: Path) -> None:
     params = Params(HeadCodes(), np.zeros((68, 3), np.float32), Camera(64, 64, 80.0), hair=Hair("bob", "#a01010"))
     (tmp_path / "params.npz").write_bytes(params_bytes(params))

@@ -171,6 +171,7 @@ _PROFILES = st.builds(
 
 @given(any_frames(), _PROFILES)
 @settings(max_examples=150, deadline=None)
+@pytest.mark.slow
 def test_any_face_and_any_profile_give_finite_values_in_range(frame, profile):
     mapping = Mapping(profile, "vts")
     mapped = mapping.apply(frame)

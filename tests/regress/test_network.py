@@ -19,6 +19,7 @@ def thin() -> Network:
     return Network(THIN).eval()
 
 
+@pytest.mark.slow
 def test_resnet50_has_torchvisions_names_and_shapes() -> None:
     with torch.device("meta"):
         shapes = {name: tuple(p.shape) for name, p in Network().state_dict().items()}
