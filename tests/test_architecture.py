@@ -25,7 +25,8 @@ ROOMS = (
     "live.log_limiter", "live.logs", "live.child_process", "live.limits", "live.supervisor",
     "live.rate_limiter", "live.frame_rate", "live.hosts", "live.access", "live.ice", "live.tls", "live.network",
     "live.engine", "live.worker", "live.stream", "live.outputs", "live.metrics", "live.recording", "live.sessions",
-    "live.takes", "live.studio", "live.webrtc", "live.service", "live.http", "live.main",
+    "live.takes", "live.studio", "live.webrtc", "live.video_device", "live.virtual_camera", "live.service", "live.http",
+    "live.main",
     # what makes the models, never imported at run time
     "head.build", "texture.build", "train",
     # entry points

@@ -68,6 +68,9 @@ def live(
     precision: AnyPrecision = Precision.auto,
     limit: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=LIMIT_HELP)] = None,
     regressor: Regressor = "own",
+    virtual_camera: Annotated[
+        str | None, typer.Option(metavar="auto|DEVICE", help="show the avatar as a camera (v4l2loopback, Linux)")
+    ] = None,
     hair: AnyHair = None,
     hair_colour: AnyHairColour = None,
     glasses: AnyGlasses = None,
@@ -103,6 +106,7 @@ def live(
         limits=limit or (),
         log_format=log_format.value,
         regressor=prepared(regressor),
+        virtual_camera=virtual_camera,
         styling=styling_of(hair, hair_colour, glasses, glasses_colour),
     )
     raise typer.Exit(status)

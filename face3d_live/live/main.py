@@ -27,6 +27,7 @@ from face3d_live.live.sessions.avatars import load_stored
 from face3d_live.live.sessions.source import open_source
 from face3d_live.live.studio.view import StudioTasks
 from face3d_live.live.takes.playback import Playback
+from face3d_live.live.video_device import VideoDevice, first_virtual_device
 from face3d_live.live.worker import tasks
 from face3d_live.regress.choose import OWN
 from face3d_live.styling import AS_SEEN, Styling
@@ -58,6 +59,7 @@ def run(
     log_format: logs.Format = "text",
     regressor: str = OWN,
     styling: Styling = AS_SEEN,
+    virtual_camera: str | None = None,
 ) -> int:
     """Serve until Ctrl-C. Returns the process's exit status; what went wrong is on stderr."""
     logs.configure(log_format, verbose)
@@ -70,6 +72,7 @@ def run(
         check = OutputManager()
         for url in outputs:
             check.add(url, enabled=False)  # a wrong URL is reported before the model loads
+        camera = _virtual_camera(virtual_camera)
         network = prepare(options)
         logs.configure(log_format, verbose, [network.access.token])
     except Face3DError as error:
@@ -91,6 +94,7 @@ def run(
         playback=playback,
         avatar=shown,
         styling=styling,
+        virtual_camera=camera,
         limits=bounds,
     )
     with network.listener:
@@ -98,6 +102,13 @@ def run(
             return asyncio.run(_serve(settings, network))
         except KeyboardInterrupt:
             return 0
+
+
+def _virtual_camera(wanted: str | None) -> VideoDevice | None:
+    """wanted: "auto", or a device's path. Raises AssetError "no-virtual-camera"."""
+    if wanted is None:
+        return None
+    return VideoDevice(first_virtual_device() if wanted == "auto" else Path(wanted))
 
 
 def running_on(device: Device, precision: Precision, regressor: str) -> dict[str, Any]:
@@ -200,6 +211,8 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], network:
             print(
                 f"{live.settings.source} plays into session {session.id}; a picture: {_avatar_url(address, session.id)}"
             )
+    if live.settings.virtual_camera is not None:
+        print(f"Other programs see the avatar as the camera {live.settings.virtual_camera.path}")
     if live.settings.playback is not None:
         print(f"{live.settings.playback.take.header.name} plays to the outputs and the expression stream")
 

@@ -33,6 +33,8 @@ from face3d_live.live.takes.playback import Playback
 from face3d_live.live.takes.player import Player
 from face3d_live.live.takes.recordings import Recordings
 from face3d_live.live.tls import Certificate
+from face3d_live.live.video_device import VideoDevice
+from face3d_live.live.virtual_camera import VirtualCamera
 from face3d_live.live.webrtc.peer import IceOptions, Peer
 from face3d_live.live.worker.process import Task, Worker
 from face3d_live.live.worker.tasks import edit_head, make_vrm
@@ -62,6 +64,7 @@ class Settings:
     takes: the folder of recordings, by default in the user's data folder.
     outputs: URLs (`outputs.address`) to send to from the start. config: the folder of mappings and saved outputs.
     calibration, avatar, styling: what new sessions begin with. calibration is a `CalibrationResult.state`.
+    virtual_camera: a device that shows the newest session's avatar to other programs; closed at the end.
     limits: see there.
     """
 
@@ -85,6 +88,7 @@ class Settings:
     playback: Playback | None = None
     avatar: StoredAvatar | None = None
     styling: Styling = AS_SEEN
+    virtual_camera: VideoDevice | None = None
     limits: Limits = field(default_factory=Limits)
     stream_stuck_seconds: float = 5.0
     web_client: Path = WEB_CLIENT
@@ -137,6 +141,8 @@ class LiveService:
         if self.settings.source is not None:
             self._source = Source(self.settings.source, self.sessions)
             self.spawn(self._source.run(), "source")
+        if self.settings.virtual_camera is not None:
+            self.spawn(VirtualCamera(self.settings.virtual_camera, self.sessions).run(), "virtual camera")
         if self.settings.playback is not None:
             self.spawn(self._play(self.settings.playback), "take")
 

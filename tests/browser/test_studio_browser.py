@@ -15,6 +15,7 @@ import browser_support as support
 import cv2
 import numpy as np
 import pytest
+from glb_support import read_glb
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from skimage import data
@@ -228,9 +229,17 @@ def test_downloads_open_elsewhere(page, tmp_path: Path) -> None:
         with page.expect_download() as download:
             page.click(f".files a[download='{name}']")
         assert Path(download.value.path()).read_bytes() == (tmp_path / name).read_bytes()
+    page.click("#vrm summary")
+    page.fill("#vrm-author", "Ada L.")
+    page.select_option("#vrm select[name=commercialUsage]", "personalProfit")
+    page.check("#vrm input[name=allowRedistribution]")
     with page.expect_download() as download:  # made when it is asked for
         page.click(".files a[download='head.vrm']")
-    assert load_avatar(Path(download.value.path()).read_bytes()).report.kind == "vrm1"
+    vrm = Path(download.value.path()).read_bytes()
+    assert load_avatar(vrm).report.kind == "vrm1"
+    meta = read_glb(vrm)[0]["extensions"]["VRMC_vrm"]["meta"]
+    assert meta["authors"] == ["Ada L."] and meta["commercialUsage"] == "personalProfit"
+    assert meta["modification"] == "prohibited" and meta["allowRedistribution"] is True
     glb = (tmp_path / "head.glb").read_bytes()
     described = json.loads(glb[20 : 20 + struct.unpack_from("<I", glb, 12)[0]])
     targets = [target for mesh in described["meshes"] for target in mesh.get("extras", {}).get("targetNames", [])]

@@ -24,6 +24,8 @@ from face3d_live.live.http.requests import (
 )
 from face3d_live.live.http.slots import address_of, while_connected
 from face3d_live.live.service import LiveService
+from face3d_live.live.sessions.good_moment import good_portrait
+from face3d_live.live.sessions.session import Portrait, Session
 from face3d_live.live.webrtc import sdp
 
 # --- health -----------------------------------------------------------------------------------------------------------
@@ -130,20 +132,26 @@ async def avatar(request: Request) -> Response:
 
 
 async def snapshot(request: Request) -> Response:
-    """A zip of the reconstruct files for the newest picture with a face. ?keep=true: also as a job's result."""
+    """A zip of the reconstruct files for a picture of the session, see `good_portrait`. ?keep=true: also as a job's
+    result."""
     live, session = live_of(request), session_of(request)
-    keep, portrait = flag_of(request, "keep"), session.portrait
-    if portrait is None:
+    keep = flag_of(request, "keep")
+    if session.portrait is None:
         raise ConflictError("no-face-yet", "no face has been seen yet: look into the camera and try again")
     with slots_of(request).slot(request):
-        styling = (session.engine.styling,) if session.engine.styling else ()
-        work = live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes, *styling)
-        zipped = await while_connected(request, work)
+        zipped = await while_connected(request, _snapshot(live, session, session.portrait))
     headers = {"Content-Disposition": 'attachment; filename="face3d-snapshot.zip"', **NO_STORE}
     if keep:
         headers["Location"] = f"/api/jobs/{live.jobs.add_result(zipped).id}"
         live.studio.preload_renderer()
     return Response(zipped, 200, headers, "application/zip")
+
+
+async def _snapshot(live: LiveService, session: Session, portrait: Portrait) -> bytes:
+    """The zip. portrait: where the session loses its own meanwhile."""
+    portrait = await good_portrait(session) or portrait
+    styling = (session.engine.styling,) if session.engine.styling else ()
+    return await live.worker.run(live.settings.snapshot, portrait.rgb, portrait.codes, *styling)
 
 
 # --- the expression stream --------------------------------------------------------------------------------------------

@@ -62,6 +62,11 @@ class SessionRegistry:
         """A session that is open, or None."""
         return self._sessions.get(session_id)
 
+    @property
+    def newest(self) -> Session | None:
+        """The one that was opened last."""
+        return next(reversed(self._sessions.values()), None)
+
     def close(self, session: Session) -> None:
         """End a session. Idempotent."""
         if self._sessions.pop(session.id, None) is not None:

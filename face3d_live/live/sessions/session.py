@@ -77,6 +77,7 @@ class Session:
         self.engine = client.attach(self.id, self)
         self.engine.wants_picture = self._wants_picture
         self._picture: Rgb | None = None  # the newest drawn
+        self._watchers = 0  # beside the observer
         self._still_until = 0.0  # monotonic seconds: a still is wanted
         self._texture_capture = texture_capture
         self._selector = FrameSelector(self.engine.set_texture)
@@ -159,6 +160,12 @@ class Session:
         if not self._closed:
             self.draw_again()
 
+    def want_pictures(self, one_more: bool) -> None:
+        """The same of the avatar before its background."""
+        self._watchers += 1 if one_more else -1
+        if not self._closed:
+            self.draw_again()
+
     async def next_frame(self, after: int) -> SessionFrame | None:
         """The newest frame, once its number is above `after`; None when the session ends."""
         while not self._closed and (self.last is None or self.last.number <= after):
@@ -186,6 +193,7 @@ class Session:
         return (
             self.observer is not None
             or self.engine.cutouts > 0
+            or self._watchers > 0
             or (recorder is not None and recorder.records_pictures)
             or time.monotonic() < self._still_until
         )

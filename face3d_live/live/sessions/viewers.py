@@ -86,7 +86,7 @@ class Viewers:
 
     async def _show(self, viewer: _Viewer, session_id: str | None) -> None:
         while True:
-            session = self._sessions.get(session_id) if session_id is not None else self._newest()
+            session = self._sessions.get(session_id) if session_id is not None else self._sessions.newest
             await self._tell(viewer, session)
             if session is not None:
                 await self._follow(viewer, session, session_id is None)
@@ -94,7 +94,7 @@ class Viewers:
                 await viewer.websocket.close(1000, "the session has ended")
                 return
             else:
-                while self._newest() is None:
+                while self._sessions.newest is None:
                     await asyncio.sleep(POLL_SECONDS)
 
     async def _follow(self, viewer: _Viewer, session: Session, until_newer: bool) -> None:
@@ -102,7 +102,9 @@ class Viewers:
         session.want_cutouts(True)
         number = 0
         try:
-            while self._sessions.get(session.id) is session and not (until_newer and self._newest() is not session):
+            while self._sessions.get(session.id) is session and not (
+                until_newer and self._sessions.newest is not session
+            ):
                 try:
                     async with asyncio.timeout(POLL_SECONDS):
                         await viewer.may_send()
@@ -119,9 +121,6 @@ class Viewers:
         finally:
             session.want_cutouts(False)
             self._encoded.pop(session.id, None)
-
-    def _newest(self) -> Session | None:
-        return next(reversed(list(self._sessions)), None)
 
     async def _tell(self, viewer: _Viewer, session: Session | None) -> None:
         async with asyncio.timeout(self._stuck_seconds):

@@ -208,7 +208,7 @@ async def test_a_client_that_never_reads_is_dropped_and_others_do_not_notice():
 # --- snapshots and photos -------------------------------------------------------------------------------------------
 
 
-async def test_a_snapshot_is_of_the_newest_face_and_is_not_cached():
+async def test_a_snapshot_is_of_a_face_of_that_moment_and_is_not_cached():
     async with serve() as served, Browser(served, Camera(0.0)) as browser:
         await browser.message("frame")
         response = await served.http.post(browser.location + "/snapshot")

@@ -5,6 +5,7 @@ import { Emitter } from "../emitter.js";
 import { make } from "../elements.js";
 import { phrase } from "../i18n.js";
 import { TOKEN } from "../token.js";
+import { VrmForm } from "./vrm.js";
 
 /** So long the server may take to make the files again, in ms. */
 const EDIT_MS = 60000;
@@ -28,6 +29,7 @@ export class Files extends Emitter {
   #count = 0;
   #map = within($("uv"), "img", HTMLImageElement);
   #wires = within($("uv"), ".wires", HTMLImageElement);
+  #vrm = new VrmForm();
   #edit;
   /** The edit that the files have. */
   #has = "";
@@ -36,6 +38,7 @@ export class Files extends Emitter {
   constructor(edit) {
     super();
     this.#edit = edit;
+    $("files").after(this.#vrm.element);
   }
 
   /** The files are those of the edit that is chosen now. @param {string} id of a finished job @param {Record<string, number>} files name -> bytes */
@@ -68,7 +71,7 @@ export class Files extends Emitter {
 
   /** @param {Record<string, number>} files name -> bytes */
   #list(files) {
-    this.#offer(byId("zip", HTMLAnchorElement), `api/jobs/${this.#id}/result`, "face3d-head.zip");
+    this.#offer(byId("zip", HTMLAnchorElement), () => `api/jobs/${this.#id}/result`, "face3d-head.zip");
     const known = Object.keys(ABOUT), place = (/** @type {string} */ name) => (known.includes(name) ? known.indexOf(name) : known.length);
     const offered = { ...files, "head.vrm": 0 }; // the server makes it when it is asked for
     const sorted = Object.entries(offered).sort(([a], [b]) => place(a) - place(b));
@@ -111,18 +114,19 @@ export class Files extends Emitter {
       make("span", { className: "name" }, name),
       make("span", { className: "size" }, bytes ? size(bytes) : ""),
       make("span", { className: "about" }, about ? phrase(about) : ""));
-    this.#offer(link, this.#path(name), name);
+    this.#offer(link, () => this.#path(name) + (name === "head.vrm" ? this.#vrm.query : ""), name);
     return make("li", {}, link);
   }
 
-  /** A link that saves a file as it is now, with the token if there is one. @param {HTMLAnchorElement} link @param {string} path @param {string} name */
+  /** A link that saves a file as it is now, with the token if there is one. @param {HTMLAnchorElement} link @param {() => string} path @param {string} name */
   #offer(link, path, name) {
-    link.href = path;
+    link.href = path();
     link.download = name;
     link.onclick = (event) => {
+      link.href = path();
       if (!TOKEN && JSON.stringify(this.#edit()) === this.#has) return;
       event.preventDefault();
-      this.refresh().then((good) => (good ? fetchable(path) : null)).then((url) => {
+      this.refresh().then((good) => (good ? fetchable(path()) : null)).then((url) => {
         if (url) make("a", { href: url, download: name }).click();
         setTimeout(() => release(url), KEPT_MS);
       }, () => {}); // gone: the page says so elsewhere
