@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import numpy as np
+
 from face3d_live.live.engine.pipeline import AVATAR_SIZE
 from face3d_live.live.sessions.registry import SessionRegistry
 from face3d_live.live.sessions.session import Session
 from face3d_live.live.video_device import VideoDevice
-from face3d_live.render.pictures import studio
+from face3d_live.render.pictures import FLAT
 from face3d_live.typing import Rgb
 
 logger = logging.getLogger(__name__)
 
-#: Without a session the empty studio is shown so often: a camera that shows nothing looks broken.
+#: Without a session the empty backdrop is shown so often: a camera that shows nothing looks broken.
 IDLE_SECONDS = 0.5
 
 
@@ -23,7 +25,7 @@ class VirtualCamera:
 
     def __init__(self, device: VideoDevice, sessions: SessionRegistry) -> None:
         self._device, self._sessions = device, sessions
-        self._nobody = studio(AVATAR_SIZE, AVATAR_SIZE)
+        self._nobody = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), FLAT, np.uint8)
         self.written = self.refused = 0
 
     async def run(self) -> None:

@@ -16,6 +16,10 @@ _BRIGHT = np.array([92, 99, 110], np.float32)
 _DARK = np.array([24, 27, 33], np.float32)
 
 
+#: Of pictures that are sent as video, sRGB: a gradient would be full of blocks. The page draws its vignette over it.
+FLAT = (72, 78, 88)
+
+
 def studio(width: int, height: int) -> Picture:  # -> (height, width, 3)
     """The studio background: a radial gradient, dithered against banding."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

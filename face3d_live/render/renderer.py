@@ -125,16 +125,17 @@ class Renderer:
         skin = self._neutral[self._skin]
         self._box = skin.min(0), skin.max(0)
 
-    def set_texture(self, image: Picture, key: str = "default") -> None:
+    def set_texture(self, image: Picture, key: str = "default", looks_of: Picture | None = None) -> None:
         """Keep an albedo (S, S, 3 or 4) sRGB uint8, row 0 on top, under `key`; it replaces an older one.
 
         Where its alpha is low the default skin shows. Hair and eyes take the colours that the texture has on scalp and
-        eyeballs.
+        eyeballs, or `looks_of` has, where the image is a mixture.
         Raises ValueError for other arrays.
         """
         image = checked_picture(image, (3, 4), "texture")
+        looks = image if looks_of is None else checked_picture(looks_of, (3, 4), "looks_of")
         roots = pictures.roots(pictures.over(image, self._plain_skin))
-        hair_look, eye_look = hair.look_in(image, self._mesh.uv, self._drawn), self._eyes.look_in(image)
+        hair_look, eye_look = hair.look_in(looks, self._mesh.uv, self._drawn), self._eyes.look_in(looks)
         with self._ctx:
             if key in self._textures:
                 self._textures.pop(key).table.release()

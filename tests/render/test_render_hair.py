@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
 from face3d_live.camera import Camera
-from face3d_live.codes import N_SHAPE, HeadCodes
+from face3d_live.codes import N_SHAPE, N_TEXTURE, HeadCodes
 from face3d_live.errors import AssetError
 from face3d_live.hairstyle import ON_SCALP, STYLES, Hair
 from face3d_live.head.hair import HairMesh
@@ -18,6 +19,9 @@ from face3d_live.head.model import Head
 from face3d_live.paths import MODELS
 from face3d_live.render.renderer import Renderer
 from face3d_live.render.view import View
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.hair_tone import HairTone, paint_scalp
+from face3d_live.texture.texels import texels_of
 
 SIZE = 128
 CAMERA = Camera.webcam(640, 480)
@@ -116,3 +120,22 @@ def test_a_file_without_hair_is_said(tmp_path: Path) -> None:
     with pytest.raises(AssetError) as error:
         HairMesh.load("bob", tmp_path / "hair.npz")
     assert error.value.code == "hair-broken"
+
+
+def test_a_mixture_of_textures_has_the_hair_of_the_one_that_is_named(
+    renderer: Renderer, head: Head, albedo: Albedo
+) -> None:
+    """Between bare skin and a texture with dark hair no fair hair is seen, nor pale eyes."""
+    texels = texels_of(head, 256)
+    skin = (albedo.decode(np.zeros(N_TEXTURE), 256) * 255).astype(np.uint8)
+    opaque = np.dstack([skin, np.full(skin.shape[:2], 255, np.uint8)])
+    dark = paint_scalp(opaque, HairTone(np.array([0.1, 0.07, 0.05], np.float32)), head, texels)
+    mixed = dark.copy()
+    mixed[..., :3] = (0.8 * cv2.resize(renderer.plain_skin, (256, 256)) + 0.2 * dark[..., :3]).astype(np.uint8)
+
+    def crown(*textures) -> float:
+        renderer.set_texture(textures[0], "mixed", *textures[1:])
+        return float(renderer.render(HeadCodes(), CAMERA, texture="mixed")[SIZE // 16 : SIZE // 6, 56:72, :3].mean())
+
+    wanted = crown(dark)
+    assert abs(crown(mixed, dark) - wanted) < 3 and crown(mixed) > wanted + 15

@@ -162,8 +162,8 @@ class HeadPipeline:
     def _show_texture(self, face: _Face) -> None:
         """Let a newer texture come in by another step."""
         texture = face.fade.at(face.drawn_at) if face.fade is not None else None
-        if texture is not None:
-            self._renderer.set_texture(texture, face.texture)
+        if texture is not None and face.fade is not None:
+            self._renderer.set_texture(texture, face.texture, face.fade.newest)
 
     def show_avatar(self, session: str, key: str | None, data: bytes) -> None:
         """Draw an avatar, or the own head again."""

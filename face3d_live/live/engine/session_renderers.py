@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -10,10 +11,12 @@ from face3d_live.live.engine.pipeline import AVATAR_SIZE, ViewRequest
 from face3d_live.live.engine.stored_avatar import unpack
 from face3d_live.render.avatar_compose import straight_onto
 from face3d_live.render.avatar_renderer import AvatarRenderer
-from face3d_live.render.pictures import studio
+from face3d_live.render.pictures import FLAT
 from face3d_live.render.renderer import Renderer
 from face3d_live.render.view import Background, View
 from face3d_live.typing import Picture
+
+_FLAT = FLAT[0] / 255, FLAT[1] / 255, FLAT[2] / 255
 
 
 class SessionRenderers:
@@ -23,7 +26,7 @@ class SessionRenderers:
         self._head = head
         self._avatars: dict[str, AvatarRenderer] = {}
         self._keys: dict[str, str] = {}  # session -> key of its avatar
-        self._background = studio(AVATAR_SIZE, AVATAR_SIZE)
+        self._background = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), FLAT, np.uint8)
 
     @property
     def avatar_count(self) -> int:
@@ -54,7 +57,7 @@ class SessionRenderers:
         """
         below = picture if view.mode == "overlay" else None
         orbit = View(view.yaw, view.pitch, view.zoom)
-        background: Background = "transparent" if view.cutout else below
+        background: Background = "transparent" if view.cutout else _FLAT if below is None else below
         key = self._keys.get(session)
         if key is None:
             drawn = self._head.render(

@@ -27,6 +27,11 @@ class TextureFade:
         self._before, self._after = np.asarray(before[..., :3]), texture
         self._began, self._step = None, 0
 
+    @property
+    def newest(self) -> Picture:
+        """The texture that is faded to: hair and eyes are its own from the first step, as half of a hair is none."""
+        return self._after
+
     def at(self, t: float) -> Picture | None:  # -> (S, S, 4)
         """The texture to draw a picture at `t` seconds with; None while it is the one of the picture before."""
         if self._step == STEPS:
