@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -37,8 +37,9 @@ class Mesh(StrEnum):
 
 
 class Texture(StrEnum):
-    """Side of the texture, pixels."""
+    """Side of the texture, pixels; auto: as the photo carries."""
 
+    auto = "auto"
     s512 = "512"
     s1024 = "1024"
     s2048 = "2048"
@@ -73,7 +74,9 @@ def reconstruct(
         Path, typer.Option("--out", "-o", help="the folder to write; one folder a photo where there are many")
     ],
     mesh: Annotated[Mesh, typer.Option(help="about 5, 18 or 72 thousand vertices")] = Mesh.medium,
-    texture: Annotated[Texture, typer.Option(help="side of texture.png in pixels")] = Texture.s1024,
+    texture: Annotated[
+        Texture, typer.Option(help="side of texture.png in pixels; auto: 1024, or 2048 of a large face")
+    ] = Texture.auto,
     face: Annotated[str, typer.Option(metavar="N|largest|auto", help=FACE_HELP)] = "auto",
     sharpen: Annotated[bool, typer.Option("--sharpen", help="bring detail back that the photo blurs")] = False,
     frontal: Annotated[bool, typer.Option("--frontal", help="the head looks straight into the camera")] = False,
@@ -110,7 +113,7 @@ def reconstruct(
 
     styling = styling_of(hair, hair_colour, glasses, glasses_colour)
     options = Options(
-        mesh.value, int(texture.value), face_choice(face), frontal, only.value, refine, sharpen, topology.value,
+        mesh.value, _side(texture), face_choice(face), frontal, only.value, refine, sharpen, topology.value,
         styling.hair, _vrm_meta(vrm, vrm_name, vrm_author or (), vrm_licence or ()), styling.glasses,
     )  # fmt: skip
     check_topology(options, regressor == "own")
@@ -118,6 +121,10 @@ def reconstruct(
     if fuse:
         raise typer.Exit(reconstruct_person(photos, out, options, runs_on, force))
     raise typer.Exit(reconstruct_photos(photos, out, options, runs_on, jobs, force))
+
+
+def _side(texture: Texture) -> int | Literal["auto"]:
+    return "auto" if texture is Texture.auto else int(texture.value)
 
 
 def _vrm_meta(wanted: bool, name: str | None, authors: Sequence[str], licence: Sequence[str]) -> VrmMeta | None:

@@ -23,7 +23,8 @@ Topology = Literal["own", "bfm"]
 class Options:
     """What is wanted. Raises ValueError for impossible values.
 
-    mesh: level of mesh.obj. texture: side in texels, a power of two. face: which one, see `find.Choice`. frontal: the
+    mesh: level of mesh.obj. texture: side in texels, a power of two; "auto": as fine as the photo carries, see
+    `texture_side`. face: which one, see `find.Choice`. frontal: the
     head looks straight into the camera, in render.png and params.npz. only: "structure" makes structure.png, params.npz
     and report.json, no texture. refine: the codes are refined on the photo, see `refine`. sharpen: the texture is
     sharpened where it is finer than the photo, see `texture.sharpen`. topology: of mesh.obj; "bfm" is the Basel Face
@@ -32,7 +33,7 @@ class Options:
     """
 
     mesh: Level = "medium"
-    texture: int = 1024
+    texture: int | Literal["auto"] = "auto"
     face: Choice = "auto"
     frontal: bool = False
     only: Only = "all"
@@ -47,7 +48,7 @@ class Options:
         for name, known in (("mesh", get_args(Level)), ("only", get_args(Only)), ("topology", get_args(Topology))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if checked_size(self.texture, "texture").bit_count() != 1:
+        if self.texture != "auto" and checked_size(self.texture, "texture").bit_count() != 1:
             raise ValueError(f"texture: expected a power of two, got {self.texture}")
         if self.face not in ("auto", "largest"):
             checked_size(self.face, "face")
@@ -55,6 +56,18 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """For report.json, where a later run looks whether it would make the same."""
         return asdict(self) | {"vrm": None if self.vrm is None else self.vrm.to_json()}
+
+
+#: Side of a texture in texels, and of a face in pixels from which the finer one shows more: at 1024 texels a face has
+#: 600 across.
+USUAL_TEXTURE, FINE_TEXTURE, FINE_FACE = 1024, 2048, 750.0
+
+
+def texture_side(options: Options, face: float) -> int:
+    """The side that a photo gets in which the face is so many pixels wide."""
+    if options.texture != "auto":
+        return options.texture
+    return FINE_TEXTURE if face >= FINE_FACE else USUAL_TEXTURE
 
 
 class RunsOn(NamedTuple):

@@ -23,7 +23,7 @@ from face3d_live.reconstruct.edited import Changes, edited_files
 from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
-from face3d_live.reconstruct.options import Options
+from face3d_live.reconstruct.options import Options, texture_side
 from face3d_live.reconstruct.own_topology import check_topology, coefficients_of, own_mesh_file
 from face3d_live.reconstruct.quality_gate import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
@@ -235,19 +235,20 @@ class Reconstructor:
         self, rgb: Picture, codes: HeadCodes, camera: Camera, run: Run, quality: Quality | None, coefficients: Array,
         others: Sequence[PersonView] = (),
     ) -> Reconstruction:  # fmt: skip
-        options = run.options
+        side = texture_side(run.options, 0.0 if quality is None else quality.face)
         if quality is not None and quality.conservative:
-            options = replace(options, texture=min(options.texture, CONSERVATIVE_TEXTURE))
+            side = min(side, CONSERVATIVE_TEXTURE)
+        options = replace(run.options, texture=side)
         report: dict[str, Any] = {"options": run.options.to_json(), "regressor": "own" if self._own else "deep3d"}
-        report |= described(options.mesh, options.texture, quality)
+        report |= described(options.mesh, side, quality)
         files, hair, glasses = dict[str, bytes](), options.hair, options.glasses
         if options.only == "all":
             with run.stage("texture", 0.4):
-                seen = self._seen(rgb, codes, camera, options)
+                seen = self._seen(rgb, codes, camera, side)
                 if quality is not None and not seen.has_skin:
                     raise refusal("no-skin")
                 if others:
-                    parts = [self._seen(one.rgb, one.found.codes, one.found.camera, options) for one in others]
+                    parts = [self._seen(one.rgb, one.found.codes, one.found.camera, side) for one in others]
                     seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
                 skin = complete_texture(seen, rgb, codes, camera, self.head, self._albedo)
                 if options.sharpen and report["mode"] == "full":
@@ -288,8 +289,8 @@ class Reconstructor:
         """The same face with a shape moved towards the mean, pose and expression fitted to that."""
         return with_shape(found, CONSERVATIVE_SHAPE * found.codes.shape, self._fitter)
 
-    def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, options: Options) -> ObservedTexture:
-        return observe_texture(rgb, codes, camera, self.head, self._albedo, options.texture)
+    def _seen(self, rgb: Picture, codes: HeadCodes, camera: Camera, side: int) -> ObservedTexture:
+        return observe_texture(rgb, codes, camera, self.head, self._albedo, side)
 
     def _params(self, codes: HeadCodes, camera: Camera, coefficients: Array, hair: Hair, glasses: Glasses) -> Params:
         landmarks = self.head.landmarks68(self.head.vertices(codes.shape, codes.expression))

@@ -35,7 +35,7 @@ async function open(path) {
   // Few pictures: Firefox and the server share few cores here with other tests.
   await page.evaluateOnNewDocument(() => {
     try {
-      localStorage.setItem("face3d-choices", '{"rate":15}');
+      localStorage.setItem("face3d-choices", '{"rate":8}');
     } catch { /* an empty document has none */ }
   });
   await page.goto(address + path);

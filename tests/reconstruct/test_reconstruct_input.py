@@ -33,6 +33,7 @@ from face3d_live.reconstruct import (
 from face3d_live.reconstruct.advice import REFUSALS, WARNINGS, refusal
 from face3d_live.reconstruct.find import Finder, Found
 from face3d_live.reconstruct.frame import frame_around
+from face3d_live.reconstruct.options import texture_side
 from face3d_live.reconstruct.quality_gate import SOFT, assess, sharpness
 from face3d_live.reconstruct.rerender import Shot, parse_coefficient, render_params
 from face3d_live.reconstruct.rerender import posed as with_expression
@@ -424,3 +425,11 @@ def test_what_is_no_picture_is_refused_before_models_are_loaded(picture, entry):
 def test_options_that_are_none_are_refused(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}: expected"):
         Options(**options)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "face", "side"),
+    [("auto", 120, 1024), ("auto", 749, 1024), ("auto", 900, 2048), (512, 900, 512), (4096, 90, 4096)],
+)
+def test_a_texture_is_as_fine_as_the_photo_carries(wanted, face, side):
+    assert texture_side(Options(texture=wanted), face) == side

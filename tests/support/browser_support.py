@@ -45,10 +45,10 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
 )
 
-#: A camera of 15 frames a second: Chromium and the server share few cores here with other tests.
+#: A camera of 8 frames a second: Chromium and the server share few cores here with other tests.
 FEW_PICTURES = """
 try {
-  if (!localStorage.getItem("face3d-choices")) localStorage.setItem("face3d-choices", '{"rate":15}');
+  if (!localStorage.getItem("face3d-choices")) localStorage.setItem("face3d-choices", '{"rate":8}');
 } catch {} // a document without storage, such as an empty one
 """
 

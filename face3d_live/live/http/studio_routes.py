@@ -106,9 +106,14 @@ def _counted(request: Request) -> Iterator[Upload]:
 
 _YES_NO = ("true", "false")
 _CHOICES = {
-    "mesh": ("low", "medium", "high"), "texture": ("512", "1024", "2048", "4096"), "sharpen": _YES_NO, "refine": _YES_NO
+    "mesh": ("low", "medium", "high"), "texture": ("auto", "512", "1024", "2048", "4096"),
+    "sharpen": _YES_NO, "refine": _YES_NO,
 }  # fmt: skip
-_READ: dict[str, Callable[[str], Any]] = {"texture": int, "sharpen": "true".__eq__, "refine": "true".__eq__}
+_READ: dict[str, Callable[[str], Any]] = {
+    "texture": lambda side: side if side == "auto" else int(side),
+    "sharpen": "true".__eq__,
+    "refine": "true".__eq__,
+}
 
 
 def _options(fields: dict[str, str]) -> dict[str, Any]:

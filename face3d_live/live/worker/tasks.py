@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def reconstruct_photo(
     face: int | None = None,
     detections: Detections | None = None,
     mesh: Level = "medium",
-    texture: int = 1024,
+    texture: int | Literal["auto"] = "auto",
     sharpen: bool = False,
     refine: bool = True,
     regressor: str = OWN,

@@ -204,7 +204,7 @@ export const EN = /** @type {const} */ ({
   "order.panel": "Photo, files and expression", "order.crop": "The face that will be used",
   "order.title": "This face", "order.found": "Found in your photo.",
   "order.choose_face": "{count} faces: choose one in the photo.", "order.face": "Face {number}", "order.mesh": "Mesh",
-  "order.low": "Low", "order.medium": "Medium", "order.high": "High", "order.texture": "Texture",
+  "order.low": "Low", "order.medium": "Medium", "order.high": "High", "order.auto": "Auto", "order.texture": "Texture",
   "order.refine": "Refine",
   "order.refine_title": "Fits shape, expression and colours to the photo itself: nearer, a second longer",
   "order.sharpen": "Sharpen", "order.sharpen_title": "Adds detail where the texture is finer than the photo",

@@ -184,7 +184,7 @@ export const ZH = {
   "order.panel": "照片、文件和表情", "order.crop": "将要使用的人脸", "order.title": "使用这张人脸",
   "order.found": "已在照片中找到。", "order.choose_face": "共有 {count} 张人脸：请在照片中选择一张。",
   "order.face": "人脸 {number}", "order.mesh": "网格", "order.low": "低", "order.medium": "中", "order.high": "高",
-  "order.texture": "纹理", "order.refine": "精修",
+  "order.auto": "自动", "order.texture": "纹理", "order.refine": "精修",
   "order.refine_title": "按照片本身调整形状、表情和颜色：更接近，多花约一秒", "order.sharpen": "锐化",
   "order.sharpen_title": "在纹理比照片更精细的地方补充细节", "order.make": "生成头部模型",
   "order.making": "正在生成…", "order.make_again": "重新生成",
