@@ -19,6 +19,7 @@ const browser = await puppeteer.launch({
     // Firefox leaves the loopback out, as its users have it; on a machine without any network there is nothing else.
     "media.peerconnection.ice.loopback": !networked,
     "media.peerconnection.ice.obfuscate_host_addresses": networked,
+    "ui.prefersReducedMotion": 1, // the head before the start stands still: it would take a core
     "app.update.enabled": false,
     "network.captive-portal-service.enabled": false,
     "network.connectivity-service.enabled": false,

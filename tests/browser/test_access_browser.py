@@ -62,7 +62,9 @@ def seen() -> dict[str, list[str]]:
 
 def watched(chromium: Browser, seen: dict[str, list[str]]) -> Any:
     """A page that trusts every certificate. It may complain of nothing, and ask for no address with the token."""
-    context = chromium.new_context(ignore_https_errors=True, accept_downloads=True, locale="en-US")
+    context = chromium.new_context(
+        ignore_https_errors=True, accept_downloads=True, locale="en-US", reduced_motion="reduce"
+    )
     context.add_init_script(support.FEW_PICTURES)
     context.grant_permissions(["camera"])
 

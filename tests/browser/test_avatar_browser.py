@@ -51,9 +51,10 @@ async def test_the_avatar_tab(tmp_path: Path) -> None:
     async with serve(AvatarPipeline) as served, async_playwright() as playwright:
         flags = [*support.FLAGS, "--use-fake-ui-for-media-stream"]
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
-        page = await chromium.new_page(viewport={"width": 1280, "height": 800})
+        page = await chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
+        await page.add_init_script(support.FEW_PICTURES)
         await page.goto(served.base)
         await page.click("#start")
         await page.wait_for_selector("body[data-state=live]", timeout=120_000)

@@ -43,7 +43,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 def open_page(browser, server, *, camera: bool = True, width: int = 1280, height: int = 800):
     """A page in a context of its own, its script errors collected in `page.faults`."""
-    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, accept_downloads=True, reduced_motion="reduce"
+    )
     context.grant_permissions(["camera"] if camera else [])
     context.add_init_script(support.FEW_PICTURES + support.RECORDER)
     page = context.new_page()
@@ -55,9 +57,9 @@ def open_page(browser, server, *, camera: bool = True, width: int = 1280, height
 
 def test_the_sample_plays_without_h264(browser, server) -> None:
     """As in Firefox without its plug-in: of the sample's two copies only the VP9 one can be played."""
-    context = browser.new_context()
+    context = browser.new_context(reduced_motion="reduce")
     context.add_init_script(
-        "const can = HTMLMediaElement.prototype.canPlayType;"
+        support.FEW_PICTURES + "const can = HTMLMediaElement.prototype.canPlayType;"
         "HTMLMediaElement.prototype.canPlayType = function (t) { return /avc1|mp4/.test(t) ? '' : can.call(this, t); };"
     )
     page = context.new_page()

@@ -68,7 +68,8 @@ def tabs(page) -> list[str]:
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 def test_nothing_overflows(browser, server, tmp_path: Path, language: str) -> None:
     """The pictures are in the test's folder, for whoever wants to look at them."""
-    page = browser.new_page(locale=language)
+    page = browser.new_page(locale=language, reduced_motion="reduce")
+    page.add_init_script(support.FEW_PICTURES)
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     for address in ("", "studio.html"):
@@ -89,7 +90,8 @@ def test_nothing_overflows(browser, server, tmp_path: Path, language: str) -> No
 
 def test_recording_moves_nothing(browser, server) -> None:
     """The toolbar and the stage keep their heights when the record button says what it does."""
-    page = browser.new_page()
+    page = browser.new_page(reduced_motion="reduce")
+    page.add_init_script(support.FEW_PICTURES)
     page.goto(server.url)
     page.evaluate(PRETEND_LIVE)
     for width, height in SIZES:
@@ -110,7 +112,7 @@ def test_recording_moves_nothing(browser, server) -> None:
 
 def test_text_of_twice_the_size_and_forced_colours(browser, server) -> None:
     """Sizes follow the browser's size of text; what colours alone said is said by borders."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto(server.url)
     size = "parseFloat(getComputedStyle(document.querySelector('#start')).fontSize)"
     before = page.evaluate(size)
@@ -136,7 +138,9 @@ def test_text_of_twice_the_size_and_forced_colours(browser, server) -> None:
 
 def test_a_phone_as_the_camera(browser, server) -> None:
     """Only what a camera needs, in either direction; every target is large enough for a finger."""
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
     page = context.new_page()
     targets = """[...document.querySelectorAll("button, a, .views label, .panel-tabs label")]
       .filter((target) => target.checkVisibility())

@@ -37,7 +37,9 @@ async def page_of(served, width, height):
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
-            page = await browser.new_page(viewport={"width": width, "height": height}, locale="en")
+            page = await browser.new_page(
+                viewport={"width": width, "height": height}, locale="en", reduced_motion="reduce"
+            )
             errors = []
             page.on("pageerror", lambda error: errors.append(str(error)))
             await page.goto(served.base + "/")

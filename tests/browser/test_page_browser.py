@@ -46,7 +46,6 @@ def test_before_the_start_a_head_moves_silently(page) -> None:
     page.emulate_media(reduced_motion="reduce")
     page.reload()
     assert page.evaluate("document.querySelector('#intro').paused")
-    page.emulate_media(reduced_motion="no-preference")
 
 
 def test_the_first_start_offers_a_calibration_once(page) -> None:

@@ -49,7 +49,7 @@ async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path,
     async with serve(takes=tmp_path) as served, async_playwright() as playwright:
         flags = [*support.FLAGS, "--autoplay-policy=no-user-gesture-required"]
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
-        page = await chromium.new_page(viewport={"width": 1280, "height": 800})
+        page = await chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         await page.goto(served.base)
         await page.evaluate(FLASHING)
         await page.click("#start")

@@ -266,7 +266,9 @@ def running(url: str, flags: list[str]) -> Iterator[Any]:
     """The page in a Chromium of its own, its camera started and a face seen. No script may have failed at the end."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        context = chromium.new_context(
+            viewport={"width": 1280, "height": 800}, accept_downloads=True, reduced_motion="reduce"
+        )
         context.grant_permissions(["camera"])
         context.add_init_script(FEW_PICTURES + CONNECTIONS)
         page = context.new_page()

@@ -1,6 +1,7 @@
 /** The sample: a clip the project rendered itself, played into the same WebRTC path as a camera. */
 import { detailed } from "./camera.js";
 import { make } from "./elements.js";
+import { kept } from "./kept.js";
 
 /** The same clip twice: Firefox without its H264 plug-in, and browsers built without H264, play VP9. */
 const CLIPS = { "sample/sample.mp4": 'video/mp4; codecs="avc1.64001E"', "sample/sample.webm": 'video/webm; codecs="vp9"' };
@@ -17,6 +18,8 @@ export async function openSample() {
   video.append(...Object.entries(CLIPS).map(([src, type]) => make("source", { src, type })));
   await video.play();
   const { stream, stop } = capture(video);
+  const rate = Number(kept("rate"));
+  if (rate) await Promise.all(stream.getVideoTracks().map((track) => track.applyConstraints({ frameRate: { max: rate } }).catch(() => {})));
   return {
     stream: detailed(stream),
     stop() {
