@@ -68,14 +68,14 @@ class Albedo:
         if weight is not None:
             known = cv2.resize(np.asarray(weight, np.float32), (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA)
         share = (known * _EFFECTIVE / known.size).ravel() / self.noise**2
-        difference = (small - self._small_mean).reshape(-1, 3)
-        flat = self.modes.reshape(N_TEXTURE, -1, 3)
-        gram, target = np.eye(N_TEXTURE), np.zeros(N_TEXTURE)
-        for channel in range(3):
-            rows = flat[:, :, channel]
-            gram += (rows * share) @ rows.T
-            target += rows @ (share * difference[:, channel])
-        return np.linalg.solve(gram, target).astype(np.float32)
+        seen = np.flatnonzero(share > 0)
+        root = np.sqrt(share[seen], dtype=np.float32)
+        difference = (small - self._small_mean).reshape(-1, 3)[seen] * root[:, None]
+        modes = self.modes.reshape(N_TEXTURE, -1, 3)
+        rows = (modes if len(seen) == known.size else modes[:, seen]) * root[:, None]  # (50, N, 3)
+        rows = rows.reshape(N_TEXTURE, -1)
+        gram = np.eye(N_TEXTURE) + rows @ rows.T
+        return np.linalg.solve(gram, rows @ difference.ravel()).astype(np.float32)
 
     @cached_property
     def _small_mean(self) -> Array:
