@@ -10,7 +10,7 @@ import numpy as np
 from face3d_live.camera import Camera
 from face3d_live.checks import checked_rgb
 from face3d_live.codes import HeadCodes
-from face3d_live.eyewear import Glasses
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.albedo import Albedo
@@ -18,7 +18,7 @@ from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.occlusion import find_occlusion
+from face3d_live.texture.portrait import observe_texture
 from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
 from face3d_live.texture.sample import DARKEST, density, project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
@@ -28,6 +28,7 @@ _MEMORY = 30.0  # frames seen head-on after which older ones start to fade
 _DEPTH_SIDE = 96  # a coarse depth buffer does: only the nose hides parts of the face
 _LIGHT_TEXELS = 4000
 _TRUSTED = 3.0  # frames seen head-on after which a texel is as good as known
+_HIDDEN_SIDE = 256  # of the texture in which hair, glasses and masks are looked for, in the best frame alone
 _TONES = 8  # frames of which the colours of eyes and hair are kept
 
 
@@ -54,6 +55,7 @@ class TextureFuser:
         self._weight = np.zeros(len(self._texels.index), np.float32)
         self._eyes: deque[EyeColours | None] = deque(maxlen=_TONES)
         self._hair: deque[HairTone | None] = deque(maxlen=_TONES)
+        self._best: tuple[float, Picture, HeadCodes, Camera] | None = None  # by its confidence
 
     @property
     def seen(self) -> float:
@@ -77,6 +79,8 @@ class TextureFuser:
         fade = np.minimum(1, _MEMORY / np.maximum(self._weight, 1e-6))
         self._colour *= fade[:, None]
         self._weight *= fade
+        if self._best is None or confidence > self._best[0]:
+            self._best = confidence, frame_rgb, codes, camera
         lit = codes.with_(light=light)
         self._eyes.append(eye_colours(frame_rgb, lit, camera, self._head, self._whole))
         self._hair.append(hair_tone(frame_rgb, lit, camera, self._head))
@@ -87,10 +91,14 @@ class TextureFuser:
         albedo = to_srgb(self._colour / np.maximum(self._weight, 1e-6)[:, None])
         picture = self._texels.image((albedo * 255 + 0.5).astype(np.uint8), pad=False)
         known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)
-        found = find_occlusion(picture, known, self._head, self._albedo)
-        known *= 1 - cv2.resize(found.mask, known.shape, interpolation=cv2.INTER_LINEAR)
+        glasses = NO_GLASSES
+        if self._best is not None:
+            hidden = observe_texture(*self._best[1:], self._head, self._albedo, _HIDDEN_SIDE)
+            glasses = hidden.glasses
+            if hidden.occlusion is not None:
+                known *= 1 - cv2.resize(hidden.occlusion, known.shape, interpolation=cv2.INTER_LINEAR)
         code = self._albedo.encode(picture.astype(np.float32) / 255, known)
         plain = self._albedo.plain(code, self._whole.size)
         whole = complete(picture, known, plain, self._whole)
         whole = paint_eyes(whole, self._head, self._whole, middle_of(self._eyes))
-        return paint_scalp(whole, together(self._hair), self._head, self._whole), found.glasses
+        return paint_scalp(whole, together(self._hair), self._head, self._whole), glasses

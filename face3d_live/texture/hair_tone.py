@@ -37,6 +37,8 @@ _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for:
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
+#: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
+_DARK_SKIN, _SHEEN = 0.17, 0.30
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
 UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
@@ -84,6 +86,8 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     normals = np.tile(view.normals[scalp], (len(rise), 1))
     front = _before(found, plane)
     found, normals = found[front], normals[front]
+    if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
+        return HairTone(np.array(UNKNOWN, np.float32), style)
     unlike, brighter = _unlike(found, own)
     # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
     sides = unlike > np.median(unlike)
@@ -185,6 +189,12 @@ def _before(colour: Array, plane: Picture) -> Mask:  # (N, 3) linear -> (N,)
         there = to_linear(np.median(plane[corner].reshape(-1, 3), 0) / 255) + np.float32(1e-3)
         behind |= np.abs(np.log(colour / there)).max(1) < _AS_BEHIND
     return ~behind if behind.mean() < 1 - _MOSTLY_FREE else np.ones(len(colour), bool)
+
+
+def _shines(colour: Array, skin: Array) -> bool:  # (3,) linear x 2
+    """Whether that is brighter than the skin and has about its hue: short hair and a scalp in the light."""
+    ratio = np.log(colour / skin)
+    return bool(colour @ _LUMINANCE > skin @ _LUMINANCE and np.abs(ratio - ratio.mean()).max() < _SHEEN)
 
 
 def _unlike(colour: Array, skin: Array) -> tuple[Array, Array]:  # (N, 3), (3,) linear

@@ -1,5 +1,8 @@
 """Frames to textures: tables of texels, sampling, light, completion, the albedo model, fusion."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from texture_support import BACKGROUND, mottled, picture_of, posed
@@ -7,10 +10,12 @@ from texture_support import BACKGROUND, mottled, picture_of, posed
 from face3d_live.camera import Camera
 from face3d_live.codes import N_TEXTURE
 from face3d_live.errors import AssetError
+from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.hairline import ALPHA_OF, is_hair
 from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
 from face3d_live.paths import MODELS
+from face3d_live.texture import fuse as fuse_module
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.build.albedo import left_over, principal_components, tone_weights
 from face3d_live.texture.build.lift import Lifter, portraits
@@ -19,7 +24,7 @@ from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, eye_colours, m
 from face3d_live.texture.fuse import TextureFuser
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, painted_hair, recolour_hair, together
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.portrait import texture_from_photo
+from face3d_live.texture.portrait import observe_texture, texture_from_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of
 from face3d_live.texture.sample import project_texels, sample_texture
 from face3d_live.texture.texels import texels_of
@@ -437,3 +442,33 @@ def test_frames_that_are_no_pictures_are_not_fused(head, albedo):
     with pytest.raises(ValueError, match=r"frame: expected uint8 \(H, W, 3\), got float64"):
         fuser.add(np.zeros((64, 64, 3)), posed(), Camera.webcam(64, 64))
     assert fuser.seen == 0
+
+
+@pytest.mark.slow
+def test_a_stream_is_fused_without_what_hides_the_skin(head, albedo, monkeypatch):
+    """What is found in the best frame, here a bar over one cheek, is filled from the rest; its glasses are told."""
+    truth = (albedo.decode(np.zeros(N_TEXTURE)) * 255).astype(np.uint8)
+    painted, codes = truth.copy(), posed(0.0)
+    side = len(truth)
+    painted[side * 5 // 12 : side // 2, side // 3 : side // 2] = (20, 200, 40)
+    frame = picture_of(head, codes, CAMERA, painted)
+    observe, seen = observe_texture, []
+
+    def hiding(rgb, *rest):
+        found = observe(rgb, *rest)
+        seen.append(rgb)
+        green = cv2.dilate(
+            (found.picture[..., 1] > found.picture[..., 0].astype(int) + 30).astype(np.float32), np.ones((9, 9))
+        )
+        return replace(found, occlusion=green, glasses=Glasses("round"))
+
+    monkeypatch.setattr(fuse_module, "observe_texture", hiding)
+    fuser = TextureFuser(head, albedo, size=128)
+    fuser.add(picture_of(head, codes, CAMERA, truth), codes, CAMERA, 0.5)
+    fuser.add(frame, codes, CAMERA, 0.9)
+    texture, glasses = fuser.texture()
+    assert seen[0] is frame, "the best frame is looked at"
+    assert glasses == Glasses("round")
+    assert not (texture[..., 1] > texture[..., 0].astype(int) + 30).any()
+    fuser.reset()
+    assert fuser.texture()[1] == NO_GLASSES
