@@ -38,7 +38,8 @@ _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, i
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 #: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
-_DARK_SKIN, _SHEEN = 0.17, 0.30
+_DARK_SKIN, _SHEEN = 0.19, 0.30
+_BLACK = (0.11, 0.09, 0.08)  # sRGB of the hair of such a skin where it cannot be told
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
 UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
@@ -87,7 +88,7 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     front = _before(found, plane)
     found, normals = found[front], normals[front]
     if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
-        return HairTone(np.array(UNKNOWN, np.float32), style)
+        return HairTone(np.array(_BLACK, np.float32), style)
     unlike, brighter = _unlike(found, own)
     # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
     sides = unlike > np.median(unlike)

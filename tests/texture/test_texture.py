@@ -12,7 +12,7 @@ from face3d_live.codes import N_TEXTURE
 from face3d_live.errors import AssetError
 from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
-from face3d_live.head.hairline import ALPHA_OF, is_hair
+from face3d_live.head.hairline import ALPHA_OF, above_hairline, is_hair
 from face3d_live.lighting import ambient, lamp, sh_basis, shade, to_linear
 from face3d_live.paths import MODELS
 from face3d_live.texture import fuse as fuse_module
@@ -22,6 +22,7 @@ from face3d_live.texture.build.lift import Lifter, portraits
 from face3d_live.texture.complete import blend, close_seams, complete, pull_push
 from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
+from face3d_live.texture.hair_style import HairStyleClassifier
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, painted_hair, recolour_hair, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import observe_texture, texture_from_photo
@@ -337,6 +338,22 @@ def test_the_hairs_colour_is_read_from_the_photo_and_painted(head, colour):
     assert tone.style != "bald"
     np.testing.assert_allclose(255 * tone.colour, colour, atol=22)
     assert (shown[..., 3] == ALPHA_OF["short"]).mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("skin", "scalp", "dark"), [((95, 62, 40), (135, 94, 64), True), ((205, 160, 130), (235, 190, 158), False)]
+)
+def test_a_shining_scalp_on_dark_skin_is_no_fair_hair(head, skin, scalp, dark, monkeypatch):
+    """Short hair in the light: its colour cannot be told. On light skin hair may be as fair."""
+    monkeypatch.setattr(HairStyleClassifier, "style", lambda *_, **__: "buzz")
+    texture = mottled(256)
+    texture[:] = skin
+    texels = texels_of(head, 256)
+    grows = above_hairline(head, texels.at(head.topology("medium").refine(head.template))) > 0
+    texture[texels.image(grows, pad=False)] = scalp
+    codes = posed()
+    tone = hair_tone(picture_of(head, codes, CAMERA, texture), codes, CAMERA, head)
+    assert tone is not None and (tone.colour.max() < 0.2) == dark
 
 
 def test_a_bald_scalp_is_said_and_not_painted(head):
