@@ -91,7 +91,7 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
         return HairTone(np.array(_BLACK, np.float32), style)
     unlike, brighter = _unlike(found, own)
     # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
-    sides = unlike > np.median(unlike)
+    sides = unlike >= np.median(unlike)
     side = (brighter > 0) == (np.median(brighter[sides]) > 0)
     pure = side & (unlike > _CLEARLY)
     if pure.mean() < _ENOUGH:
