@@ -16,8 +16,8 @@ _BRIGHT = np.array([92, 99, 110], np.float32)
 _DARK = np.array([24, 27, 33], np.float32)
 
 
-#: Of pictures that are sent as video, sRGB: a gradient would be full of blocks. The page draws its vignette over it.
-FLAT = (72, 78, 88)
+#: Of pictures that are sent as video, sRGB: a gradient would be full of blocks. The page has it beside the picture.
+FLAT = (43, 48, 56)
 
 
 def studio(width: int, height: int) -> Picture:  # -> (height, width, 3)
