@@ -17,6 +17,7 @@ from face3d_live.cli.network_options import (
     Insecure,
     Key,
     LogFormat,
+    MediaPorts,
     Port,
     Tls,
     Token,
@@ -58,6 +59,7 @@ def live(
     key: Key = None,
     frame_ancestors: FrameAncestors = None,
     ice_server: IceServers = None,
+    media_ports: MediaPorts = None,
     source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
     log_format: Annotated[LogFormat, typer.Option(help="of the lines on stderr")] = LogFormat.text,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
@@ -92,6 +94,7 @@ def live(
         cert=cert,
         key=key,
         ice_servers=ice_server or (),
+        media_ports=media_ports,
     )
     status = run(
         options,

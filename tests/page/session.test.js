@@ -203,12 +203,41 @@ test("a connection that is never made, or gives no picture, is given up", async 
 
 test("a silent server is asked whether it still knows the session", async () => {
   const { told } = await live();
-  await clock.pass(2500);
+  await clock.pass(1000);
   assert.equal(count("GET api/sessions/s1"), 0);
   await clock.pass(1000);
   assert.ok(count("GET api/sessions/s1") > 0);
-  routes.GET = refusal(404, "not-found", "there is no such session");
+  routes.GET = refusal(500, "internal");
   await clock.pass(500);
+  assert.deepEqual(told.at(-1), ["away", "why", 1]);
+});
+
+test("a session that the server does not know any more goes on at once, by the name it had", async () => {
+  const { states } = await live();
+  routes.GET = refusal(404, "not-found", "there is no such session");
+  await clock.pass(2000);
+  assert.deepEqual(states().slice(3), ["connecting"]);
+  await clock.pass(1500);
+  assert.deepEqual(sent.slice(-2), ["DELETE api/sessions/s1", "POST api/sessions?resume=s1"]);
+});
+
+test("a session whose worker ends goes on elsewhere at once; nobody else is told", async () => {
+  const { session, states } = await live(), told = [];
+  session.on("message", ({ type }) => told.push(type));
+  newest().channel.tell({ type: "notice", code: "session-moved", message: "" });
+  await clock.pass(0);
+  assert.deepEqual(states().slice(3), ["connecting"]);
+  await clock.pass(1500);
+  assert.deepEqual([sent.at(-1), told], ["POST api/sessions?resume=s1", []]);
+  newest().decode(1);
+  await clock.pass(100);
+  assert.deepEqual(states().slice(4), ["waiting", "live"]);
+});
+
+test("a session that is ended before its first picture is waited for: a server that ends all is not asked in a loop", async () => {
+  routes.GET = refusal(404, "not-found");
+  const { told } = started();
+  await clock.pass(1500 + 1200);
   assert.deepEqual(told.at(-1), ["away", "The server has ended this session.", 1]);
 });
 
