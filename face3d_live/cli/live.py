@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from click.core import ParameterSource
 
 from face3d_live.cli.network_options import (
     AllowHost,
@@ -35,7 +37,12 @@ from face3d_live.cli.options import (
     Precision,
     styling_of,
 )
+from face3d_live.cli.ray_option import require_ray
 from face3d_live.cli.regressor import Regressor, prepared
+from face3d_live.errors import InputError
+
+if TYPE_CHECKING:
+    from face3d_live.live.network import NetworkOptions
 
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
 OUTPUT_HELP = (
@@ -43,10 +50,17 @@ OUTPUT_HELP = (
     "ifacialmocap://HOST, vts://localhost, osf://HOST; docs/outputs.md"
 )
 LIMIT_HELP = "change a cap, time-out or quota, may be repeated: sessions=4; docs/security.md lists them"
+CLUSTER_HELP = "be a gateway to the workers of the Ray cluster there, HOST:6379 or auto; docs/cluster.md"
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
 
+#: Options of a server that owns an engine. Behind a gateway `face3d-live cluster head` takes those that fit there.
+_OF_AN_ENGINE = ("device", "source", "takes", "output", "calibration", "avatar", "precision", "regressor", "hair",
+                 "hair_colour", "glasses", "glasses_colour", "virtual_camera", "ice_server", "media_ports")  # fmt: skip
+
+
 def live(
+    context: typer.Context,
     host: Host = "127.0.0.1",
     port: Port = 8080,
     device: AnyDevice = Device.auto,
@@ -77,6 +91,7 @@ def live(
     hair_colour: AnyHairColour = None,
     glasses: AnyGlasses = None,
     glasses_colour: AnyGlassesColour = None,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help=CLUSTER_HELP)] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -96,6 +111,8 @@ def live(
         ice_servers=ice_server or (),
         media_ports=media_ports,
     )
+    if cluster is not None:
+        raise typer.Exit(_gateway(context, cluster, options, verbose, limit or (), log_format))
     status = run(
         options,
         device.value,
@@ -113,3 +130,22 @@ def live(
         styling=styling_of(hair, hair_colour, glasses, glasses_colour),
     )
     raise typer.Exit(status)
+
+
+def _gateway(
+    context: typer.Context,
+    cluster: str,
+    options: NetworkOptions,
+    verbose: bool,
+    limits: Sequence[str],
+    log_format: LogFormat,
+) -> int:
+    """Be a gateway. Raises InputError "bad-option", AssetError "ray-missing"."""
+    given = [name for name in _OF_AN_ENGINE if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if given:
+        text = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError("bad-option", f"a gateway has no engine: give {text} to face3d-live cluster head")
+    require_ray()
+    from face3d_live.cluster.gateway_program import run
+
+    return run(cluster, options, verbose, limits, log_format.value)

@@ -76,7 +76,9 @@ def parse_ports(text: str | None) -> tuple[int, int] | None:
     found = re.fullmatch(r"(\d{4,5})-(\d{4,5})", text)
     first, last = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 1024 <= first <= last <= 65535:
-        raise InputError("bad-port", "--media-ports: write FIRST-LAST, such as 50000-50099, two ports a session or more")
+        raise InputError(
+            "bad-port", "--media-ports: write FIRST-LAST, such as 50000-50099, two ports a session or more"
+        )
     return first, last
 
 

@@ -237,7 +237,7 @@ test("a session whose worker ends goes on elsewhere at once; nobody else is told
 test("a session that is ended before its first picture is waited for: a server that ends all is not asked in a loop", async () => {
   routes.GET = refusal(404, "not-found");
   const { told } = started();
-  await clock.pass(1500 + 1200);
+  await clock.pass(1500 + 2600);
   assert.deepEqual(told.at(-1), ["away", "The server has ended this session.", 1]);
 });
 

@@ -11,16 +11,16 @@ import { ApiError, ask, received, request, why } from "./api.js";
 import { Control } from "./control.js";
 import { Emitter } from "./emitter.js";
 import { phrase } from "./i18n.js";
+import { gathered, keepSharp, preferH264 } from "./offer.js";
 import { avatarStats } from "./stats.js";
 
-const GATHER_MS = 1500; // host candidates come at once; a dead STUN or mDNS must not hold up the start
 const CONNECT_MS = 15000;
 const QUIET_MS = 1000; // no picture and no message for this long: ask the server whether it still knows us
+const UNSEEN_MS = 2500; // the same before the first picture
 const STALLED_MS = 12000; // it does, and still nothing comes: start over
 const MOVED = "session-moved"; // the notice of a worker that ends
 const BACKOFF_S = [0.5, 1, 2, 4];
 const MAX_BACKOFF_S = 8;
-const MAX_BITRATE = 2_500_000;
 
 /** @extends {Emitter<{state: import("./types.js").SessionEvent, stream: MediaStream, message: import("./types.js").ControlMessage}>} */
 export class Session extends Emitter {
@@ -229,7 +229,7 @@ export class Session extends Emitter {
       if (connectionState === "failed" || connectionState === "closed") return phrase(frames ? "session.lost" : "session.no_media");
       if (connectionState !== "connected" && !frames && now - born > CONNECT_MS) return phrase("session.no_media");
       if (now - this.#lastSign > STALLED_MS && frames) return phrase("session.stalled");
-      if (now - this.#lastSign > QUIET_MS) await this.#probe();
+      if (now - this.#lastSign > (frames ? QUIET_MS : UNSEEN_MS)) await this.#probe();
     }
     return phrase("session.lost");
   }
@@ -283,29 +283,4 @@ export class Session extends Emitter {
 /** Tells the server that a session is over; it may be gone already, and it ends silent sessions itself. @param {string} url */
 function end(url) {
   request("DELETE", url, { keepalive: true }).catch(() => {});
-}
-
-/** H264 first: the server encodes it about twice as fast as VP8. @param {RTCRtpTransceiver} transceiver */
-function preferH264(transceiver) {
-  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  const isH264 = (/** @type {RTCRtpCodec} */ codec) => codec.mimeType.toLowerCase() === "video/h264";
-  if (!codecs.some(isH264)) return;
-  transceiver.setCodecPreferences?.([...codecs.filter(isH264), ...codecs.filter((codec) => !isH264(codec))]);
-}
-
-/** Fewer frames rather than smaller ones: the tracker needs the pixels. @param {RTCRtpSender} sender */
-async function keepSharp(sender) {
-  const parameters = sender.getParameters();
-  parameters.degradationPreference = "maintain-resolution";
-  for (const encoding of parameters.encodings) Object.assign(encoding, { maxBitrate: MAX_BITRATE, maxFramerate: Math.max(30, sender.track?.getSettings().frameRate ?? 0), scaleResolutionDownBy: 1 });
-  await sender.setParameters(parameters).catch(() => {}); // a hint: browsers may not know all of it
-}
-
-/** The offer carries all candidates, so one request is enough. @param {RTCPeerConnection} connection @returns {Promise<void>} */
-function gathered(connection) {
-  if (connection.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    setTimeout(resolve, GATHER_MS);
-    connection.addEventListener("icegatheringstatechange", () => connection.iceGatheringState === "complete" && resolve());
-  });
 }

@@ -51,9 +51,7 @@ ROUTES = (
 )
 
 
-def create_app(
-    settings: Settings, connections: Connections | None = None, more: Sequence[BaseRoute] = ()
-) -> Starlette:
+def create_app(settings: Settings, connections: Connections | None = None, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application. Its lifespan starts and stops the engine process. Raises AssetError "aiortc-changed".
 
     connections: those of the server that runs it, for the metrics. more: routes besides `ROUTES`.

@@ -170,6 +170,11 @@ class JobQueue:
         self._drop_old()
         return job
 
+    @property
+    def unfinished(self) -> int:
+        """How many jobs wait or are worked on."""
+        return sum(not job.over for job in self._jobs.values())
+
     def ahead(self, job: Job) -> int:
         """How many jobs are before this one in the queue."""
         if job.state != "queued":
