@@ -102,7 +102,7 @@ async def newest_view(gateway: GatewayState, websocket: WebSocket) -> None:
 
 def _with_newest(gateway: GatewayState) -> Load | None:
     having = [load for load in gateway.directory.workers.values() if load.newest is not None]
-    return min(having, key=lambda load: load.newest or (0.0, ""), default=None)
+    return max(having, key=lambda load: load.newest or (0.0, ""), default=None)
 
 
 async def _show(

@@ -79,6 +79,10 @@ class Controller:
         await self._carry(worker, resume)
         return worker.load
 
+    async def knows(self, session_id: str) -> bool:
+        """Whether a session's state is kept."""
+        return self._states.get(session_id) is not None
+
     async def suspect(self, name: str) -> None:
         """A gateway could not reach a worker: look at once, and place nothing there meanwhile."""
         worker = self._workers.get(name)

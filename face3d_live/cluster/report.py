@@ -77,13 +77,13 @@ class Reporter:
         }
 
 
-def load_from(report: Mapping[str, Any], before: Load) -> Load:
-    """The load that a report tells. before: the one that it replaces."""
+def load_from(report: Mapping[str, Any], before: Load, now: float) -> Load:
+    """The load that a report tells. before: the one that it replaces. now: when it came, monotonic seconds."""
     sessions = report["sessions"]
     addresses: dict[str, int] = {}
     for session in sessions:
         addresses[session["address"]] = addresses.get(session["address"], 0) + 1
-    newest = min(((float(one["age"]), str(one["id"])) for one in sessions), default=None)
+    newest = max(((now - float(one["age"]), str(one["id"])) for one in sessions), default=None)
     busy = sum(one["busy"] for one in sessions)
     smooth = before.busy + SMOOTHING * (busy - before.busy) if before.sessions else busy
     return replace(

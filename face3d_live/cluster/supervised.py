@@ -100,7 +100,7 @@ class Supervised:
         came = max(0, len(report["sessions"]) - self.load.sessions)
         waiting = [(at, had) for at, had in self._placed if now - at < PLACED_SECONDS]
         self._placed = waiting[came:]
-        self.load = replace(load_from(report, self.load), placed=len(self._placed))
+        self.load = replace(load_from(report, self.load, now), placed=len(self._placed))
         return report
 
     def _lose(self) -> None:

@@ -120,6 +120,7 @@ class Browser:
         self.avatar, self.avatars = None, 0
         self.location, self.answer = None, ""
         self._reader = None
+        self.path = "/api/sessions"
 
     async def __aenter__(self):
         transceiver = self.pc.addTransceiver(self.camera, direction="sendrecv")
@@ -133,7 +134,7 @@ class Browser:
         self.pc.on("track", self._on_track)
         await self.pc.setLocalDescription(await self.pc.createOffer())
         response = await self.served.http.post(
-            "/api/sessions",
+            self.path,
             content=self.edit(self.pc.localDescription.sdp),
             headers={"Content-Type": "application/sdp"},
         )
