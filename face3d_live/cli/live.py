@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click.core import ParameterSource
 
 from face3d_live.cli.network_options import (
     AllowHost,
@@ -141,7 +140,8 @@ def _gateway(
     log_format: LogFormat,
 ) -> int:
     """Be a gateway. Raises InputError "bad-option", AssetError "ray-missing"."""
-    given = [name for name in _OF_AN_ENGINE if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    sources = {name: context.get_parameter_source(name) for name in _OF_AN_ENGINE}
+    given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
     if given:
         text = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError("bad-option", f"a gateway has no engine: give {text} to face3d-live cluster head")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from typing import Any
 
 #: Ray reports its use to its makers unless told otherwise, and reads this where it is imported.
@@ -16,9 +17,17 @@ from face3d_live.cluster.names import CONTROLLER, NAMESPACE
 from face3d_live.cluster.options import ClusterOptions
 from face3d_live.errors import AssetError
 
+CONNECT_SECONDS = 5.0
+
 
 def connect(address: str) -> None:
     """Join a cluster as a driver. address: as `ray.init` takes it, `HOST:6379` or `auto`. Raises AssetError "no-cluster"."""
+    no_cluster = AssetError(
+        "no-cluster",
+        f"no Ray cluster answers at {address}: start one with face3d-live cluster head, or join it from this machine",
+    )
+    if not _listens(address):
+        raise no_cluster
     try:
         ray.init(
             address=address,
@@ -29,8 +38,19 @@ def connect(address: str) -> None:
             ignore_reinit_error=True,
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        text = f"no Ray cluster answers at {address}: start one with face3d-live cluster head, or join it from this machine"
-        raise AssetError("no-cluster", text) from error
+        raise no_cluster from error
+
+
+def _listens(address: str) -> bool:
+    """Whether somebody listens there: Ray itself would try for minutes. True for what is no HOST:PORT."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return True
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def find_controller() -> Any:
