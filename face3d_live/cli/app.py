@@ -1,4 +1,4 @@
-"""The command line: `face3d-live live | track | reconstruct | render | record | takes | cluster | train | evaluate | bench`.
+"""The command line: `face3d-live live | track | reconstruct | render | record | takes | cluster | train | ...`.
 
 Each command imports what it runs when it runs, so that `--help` is quick and no command loads another's libraries.
 """

@@ -1,4 +1,4 @@
-"""`face3d-live cluster head | join | status | drain`: thin over Ray's own commands. docs/cluster.md has the whole of it."""
+"""`face3d-live cluster head | join | status | drain`: thin over Ray's own commands. docs/cluster.md says the whole."""
 
 from __future__ import annotations
 

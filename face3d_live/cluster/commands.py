@@ -65,9 +65,8 @@ def status(address: str) -> None:
     print(f"{'worker':9}{'state':10}{'sessions':>9}{'busy':>7}{'kept':>7}{'jobs':>6}  address")
     for load in sorted(loads, key=lambda load: load.name):
         sessions = f"{load.sessions}/{load.most}"
-        print(
-            f"{load.name:9}{state_of(load):10}{sessions:>9}{load.busy:7.0%}{load.kept:7.0%}{load.jobs:6}  {load.url or '-'}"
-        )
+        measured = f"{sessions:>9}{load.busy:7.0%}{load.kept:7.0%}{load.jobs:6}"
+        print(f"{load.name:9}{state_of(load):10}{measured}  {load.url or '-'}")
     print(f"{sum(load.sessions for load in loads)} sessions")
 
 

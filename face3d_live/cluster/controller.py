@@ -1,8 +1,8 @@
 """The controller: one named, detached Ray actor that knows the workers and places sessions.
 
-It keeps nothing that it could not learn again: after a restart it finds the workers by their names in Ray, asks each for
-its report, and pulls the states of sessions that it does not have. Media, streams and files do not pass here; while it
-is away gateways go on with the table that they had.
+It keeps nothing that it could not learn again: after a restart it finds the workers by their names in Ray, asks each
+for its report, and pulls the states of sessions that it does not have. Media, streams and files do not pass here;
+while it is away gateways go on with the table that they had.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Controller:
                 self._add(name, ray.get_actor(name, NAMESPACE))
         self._tasks = [asyncio.ensure_future(self._poll_all()), asyncio.ensure_future(self._resize_all())]
 
-    # --- what gateways and commands ask ---------------------------------------------------------------------------------
+    # --- what gateways and commands ask -----------------------------------------------------------------------------
 
     async def secret(self) -> str:
         """What workers want to see as a token."""
@@ -113,7 +113,7 @@ class Controller:
         await asyncio.gather(*(self._end(worker) for worker in list(self._workers.values())))
         await self._client.close()
 
-    # --- looking at the workers -----------------------------------------------------------------------------------------
+    # --- looking at the workers -------------------------------------------------------------------------------------
 
     async def _poll_all(self) -> None:
         while True:
@@ -132,7 +132,7 @@ class Controller:
     async def _poll(self, worker: Supervised) -> None:
         try:
             if not worker.load.url and not await worker.find():
-                if worker.dead and self._workers.pop(worker.load.name, None):
+                if worker.dead and self._workers.pop(worker.load.name, None) is not None:
                     logger.error("worker %s does not start; Ray's log of its actor says why", worker.load.name)
                     self._deaths.append(time.monotonic())
                 return
@@ -178,7 +178,7 @@ class Controller:
         if left == 0 or worker.overdue:
             await self._end(worker)
 
-    # --- their number ---------------------------------------------------------------------------------------------------
+    # --- their number -----------------------------------------------------------------------------------------------
 
     async def _resize_all(self) -> None:
         while True:

@@ -89,7 +89,7 @@ class RayDirectory:
         """A worker for a new session. While the controller is away the gateway chooses itself, by what it knew last."""
         try:
             asked = self._controller.place.remote(address, list(without), resume)
-            chosen = await asyncio.wait_for(asked, ANSWER_SECONDS)
+            chosen: Load | str = await asyncio.wait_for(asked, ANSWER_SECONDS)
         except (ray.exceptions.RayError, TimeoutError):
             chosen = placement.choose(self._workers.values(), without) or "none"
         if isinstance(chosen, str):

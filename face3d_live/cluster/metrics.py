@@ -44,7 +44,7 @@ class GatewayMetrics:
 
 def merged(texts: Mapping[str, str]) -> bytes:
     """One text of several. texts: by worker. A family is described once, as the first one does."""
-    return generate_latest(_Merged(texts))  # type: ignore[arg-type]  # it collects, which is all that is needed
+    return generate_latest(_Merged(texts))
 
 
 class _Merged(Collector):

@@ -23,6 +23,9 @@ def engine_settings(device: Device, precision: Precision, regressor: str) -> Cal
     return functools.partial(_running_on, device, precision, regressor)
 
 
+_USUAL = engine_settings("auto", "auto", "own")
+
+
 @dataclass(frozen=True)
 class WorkerOptions:
     """One worker. cpus, gpus: what Ray reserves for it. settings: makes those of `live.service.Settings` that name a
@@ -32,7 +35,7 @@ class WorkerOptions:
 
     cpus: float = 2.0
     gpus: float = 0.0
-    settings: Callable[[], Mapping[str, Any]] = engine_settings("auto", "auto", "own")
+    settings: Callable[[], Mapping[str, Any]] = _USUAL
     limits: tuple[str, ...] = ()
     ice_servers: tuple[str, ...] = ()
     media_ports: str | None = None

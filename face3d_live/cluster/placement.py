@@ -23,8 +23,8 @@ class Load:
     """A worker, as it reported itself last.
 
     most: sessions that its limits allow. addresses: sessions by the clients' addresses. placed: sessions that were sent
-    there and that its report does not show yet. newest: when its newest session began, by the controller's clock, and its
-    id.
+    there and that its report does not show yet. newest: when its newest session began, by the controller's clock, and
+    its id.
     """
 
     name: str

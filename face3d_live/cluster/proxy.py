@@ -1,4 +1,4 @@
-"""Handing requests and WebSockets on to workers. Nothing is kept: bodies pass in pieces, both ways, at the reader's pace."""
+"""Handing requests and WebSockets on to workers. Bodies pass in pieces, both ways, at the reader's pace."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Proxy:
         """No more requests."""
         await self._http.close()
 
-    # --- requests -------------------------------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------------------
 
     async def forward(
         self,
@@ -118,7 +118,7 @@ class Proxy:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise await self._away(worker, error) from error
 
-    # --- WebSockets -----------------------------------------------------------------------------------------------------
+    # --- WebSockets -------------------------------------------------------------------------------------------------
 
     async def open(self, websocket: HTTPConnection, worker: Load, path: str = "") -> aiohttp.ClientWebSocketResponse:
         """A WebSocket to a worker, for one of ours. path: another one than ours. Raises AssetError "worker-away"."""
@@ -225,7 +225,7 @@ async def _stream(request: Request, read: asyncio.Event, gone: asyncio.Event) ->
 
 
 async def _while_connected(request: Request, read: asyncio.Event, work: Awaitable[T]) -> T:
-    """The result of `work`, which is cancelled when the client goes. read: set when the request's body has been read."""
+    """The result of `work`, cancelled when the client goes. read: set when the request's body has been read."""
 
     async def leave() -> None:
         await read.wait()

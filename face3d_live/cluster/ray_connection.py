@@ -1,4 +1,4 @@
-"""The connection of this process to a Ray cluster, and the controller in it. Ray tells nobody anything about its use."""
+"""The connection of this process to a Ray cluster, and the controller in it. Ray tells nobody of its use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONNECT_SECONDS = 5.0
 
 
 def connect(address: str) -> None:
-    """Join a cluster as a driver. address: as `ray.init` takes it, `HOST:6379` or `auto`. Raises AssetError "no-cluster"."""
+    """Join a cluster as a driver. address: `HOST:6379` or `auto`, for `ray.init`. Raises AssetError "no-cluster"."""
     no_cluster = AssetError(
         "no-cluster",
         f"no Ray cluster answers at {address}: start one with face3d-live cluster head, or join it from this machine",

@@ -1,5 +1,5 @@
-"""The gateway's requests about what a server alone has once: takes, what is played, outputs, mappings, the streams of all
-sessions. Lists are those of all workers together; a mapping is saved with every worker.
+"""The gateway's requests about what a server alone has once: takes, what is played, outputs, mappings, the streams of
+all sessions. Lists are those of all workers together; a mapping is saved with every worker.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def takes(request: Request) -> JSONResponse:
     every = {take["take"]: take for plain in found.values() for take in plain["takes"]}
     newest = sorted(every.values(), key=lambda take: (take["created"], take["take"]), reverse=True)
     folders = dict.fromkeys(plain["folder"] for plain in found.values())
-    formats = next((plain["formats"] for plain in found.values()), [])
+    formats: list[str] = next((plain["formats"] for plain in found.values()), [])
     return JSONResponse({"folder": ", ".join(folders), "takes": newest, "formats": formats}, headers=NO_STORE)
 
 
@@ -84,7 +84,7 @@ async def outputs(request: Request) -> JSONResponse:
     """All workers' outputs. `needs_session`: a new one has to name the session that it sends."""
     found = await gateway_of(request).objects("/api/outputs")
     every = [one for plain in found.values() for one in plain["outputs"]]
-    kinds = next((plain["kinds"] for plain in found.values()), {})
+    kinds: dict[str, Any] = next((plain["kinds"] for plain in found.values()), {})
     return JSONResponse({"outputs": every, "kinds": kinds, "needs_session": True}, headers=NO_STORE)
 
 

@@ -28,7 +28,7 @@ UNPLACED_SECONDS = 30.0
 def machines(options: WorkerOptions) -> Mapping[str, int]:
     """Node id -> how many workers it can hold."""
     found = {}
-    for node in ray.nodes():
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
         if node["Alive"]:
             resources = node["Resources"]
             fit = resources.get("CPU", 0.0) // options.cpus if options.cpus else float("inf")
@@ -64,7 +64,7 @@ class Sizing:
             self._spare_since = None
         elif self._spare_since is None:
             self._spare_since = self._clock()
-        if placement.free_places(staying) < SPARE_PLACES and not coming:
+        if staying and placement.free_places(staying) < SPARE_PLACES and not coming:
             wanted += 1
         elif self._spare_since is not None and self._clock() - self._spare_since > EMPTY_SECONDS:
             self._spare_since = self._clock()

@@ -1,8 +1,8 @@
 """The Ray actor of a worker. It owns a process with a whole live server (`worker_server`), and ends with it.
 
-Two processes, as the loop that moves media shall wait for nothing of Ray's, and the actor answers while that loop hangs.
-Neither outlives the other: the server ends when the actor's end of its stdin closes, however that happens; the actor
-ends itself when the server does, and Ray starts both again.
+Two processes, as the loop that moves media shall wait for nothing of Ray's, and the actor answers while that loop
+hangs. Neither outlives the other: the server ends when the actor's end of its stdin closes, however that happens; the
+actor ends itself when the server does, and Ray starts both again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class WorkerActor:
 
     def __init__(self, name: str, secret: str, options: WorkerOptions) -> None:
         self._stopping = False
-        host = ray.util.get_node_ip_address()
+        host: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         self._server = start_server(WorkerConfig(name, secret, host, options))
         line = cast("IO[bytes]", self._server.stdout).readline()
         if not line:

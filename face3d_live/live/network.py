@@ -39,8 +39,8 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class Network:
-    """listener: bound and listening. addresses: that WebRTC may bind, None: all of the machine's. media_ports: the first
-    and the last UDP port that it may bind, None: any.
+    """listener: bound and listening. addresses: that WebRTC may bind, None: all of the machine's. media_ports: the
+    first and the last UDP port that it may bind, None: any.
 
     tells_token: whether the printed address may show the token; one of a file or of the environment stays there.
     """

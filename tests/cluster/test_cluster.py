@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import ray
@@ -47,11 +48,6 @@ class Again(Browser):
     def __init__(self, before):
         super().__init__(before.served, Camera(before.camera.level))
         self.path = f"/api/sessions?resume={before.session}"
-
-
-async def on_worker(gateway, browser):
-    """Once the controller has the session's state."""
-    return gateway.directory.workers[worker_of(browser.session)]
 
 
 async def test_sessions_spread_and_a_full_cluster_refuses(cluster):
@@ -242,8 +238,7 @@ def gone(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "Z"
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def state_kept(cluster, session):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import browser_support as support
 import pytest
@@ -81,12 +82,7 @@ def test_a_page_whose_worker_dies_goes_on_with_another(cluster, gateway, tmp_pat
 
 def udp_ports(pid):
     """The UDP ports that a process has bound."""
-    inodes = {os.readlink(entry) for entry in os.scandir(f"/proc/{pid}/fd") if entry.is_symlink()}
-    ports = set()
-    for table in ("udp", "udp6"):
-        with open(f"/proc/{pid}/net/{table}") as rows:
-            for row in list(rows)[1:]:
-                fields = row.split()
-                if f"socket:[{fields[9]}]" in inodes:
-                    ports.add(str(int(fields[1].rpartition(":")[2], 16)))
-    return ports
+    process = Path("/proc", str(pid))
+    sockets = {os.fspath(entry.readlink()) for entry in (process / "fd").iterdir()}
+    rows = [row.split() for name in ("udp", "udp6") for row in (process / "net" / name).read_text().splitlines()[1:]]
+    return {str(int(row[1].rpartition(":")[2], 16)) for row in rows if f"socket:[{row[9]}]" in sockets}

@@ -26,7 +26,16 @@ from face3d_live.live.network import listen
 
 SUPPORT = Path(__file__).resolve().parent
 ROOT = SUPPORT.parent.parent
+FILL = Size()
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
+
+
+class Gateway(Served):
+    """A running gateway, and what it knows of the cluster."""
+
+    def __init__(self, base, http, app, directory):
+        super().__init__(base, http, app)
+        self.directory = directory
 
 
 class Simulated:
@@ -41,7 +50,7 @@ class Simulated:
         ray_connection.connect(self.address)
         self.controller = None
 
-    def start(self, size=Size(), sessions=2, **options):
+    def start(self, size=FILL, sessions=2, **options):
         """Its controller, with workers that have so many places."""
         options = {"settings": live_fakes.fake_settings, "limits": (f"sessions={sessions}",), **options}
         worker = WorkerOptions(cpus=1, **options)
@@ -104,9 +113,7 @@ async def served(directory, token=None, port=0):
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with httpx.AsyncClient(base_url=base, timeout=20) as http:
-            gateway = Served(base, http, app)
-            gateway.directory = directory
-            yield gateway
+            yield Gateway(base, http, app, directory)
     finally:
         server.should_exit = True
         await serving

@@ -50,7 +50,7 @@ SILENT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a session begins with. calibration: a `CalibrationResult.state`; None for none. avatar: None for the own head."""
+    """What a session begins with. calibration: a `CalibrationResult.state`, or None. avatar: None for the own head."""
 
     calibration: object = None
     avatar: StoredAvatar | None = None

@@ -97,7 +97,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def connect(request: Request) -> Response:
-    """An SDP offer in, an SDP answer out, as in WHIP. ?resume=: the session that it continues, of a worker that ended."""
+    """An SDP offer in, an SDP answer out, as in WHIP. ?resume=: the session of another worker that it continues."""
     body = await body_of(request, "application/sdp", sdp.MAX_BYTES)
     try:
         offer = body.decode()

@@ -80,7 +80,7 @@ def limit_ports(loop: asyncio.AbstractEventLoop) -> None:
                     raise
         raise OSError(errno.EADDRINUSE, f"all media ports from {ports[0]} to {ports[1]} are taken")
 
-    loop.create_datagram_endpoint = create_in_range  # type: ignore[method-assign]
+    loop.create_datagram_endpoint = create_in_range  # type: ignore[method-assign, assignment]
 
 
 class FilteringStunProtocol(StunProtocol):
