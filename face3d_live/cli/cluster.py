@@ -39,8 +39,10 @@ def head(
 ) -> None:
     """Start a cluster on this machine, with workers on every machine that joins."""
     require_ray()
-    from face3d_live.cluster import commands
     from face3d_live.cluster.options import Size, WorkerOptions, engine_settings
+
+    size = Size.parse(workers)
+    from face3d_live.cluster import commands
 
     options = WorkerOptions(
         cpus=worker_cpus,
@@ -51,7 +53,7 @@ def head(
         media_ports=media_ports,
         takes=takes,
     )
-    commands.head(options, Size.parse(workers), address, port, node_ip, dashboard)
+    commands.head(options, size, address, port, node_ip, dashboard)
 
 
 def join(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from face3d_live.cluster import ray_connection
+from face3d_live.cluster import ray_connection, ray_environment
 from face3d_live.cluster.options import ClusterOptions, Size, WorkerOptions
 from face3d_live.cluster.placement import Load
 from face3d_live.errors import AssetError, NotFoundError
@@ -34,6 +34,7 @@ def head(
     ice.parse_ports(options.media_ports)
     limits = parse_limits(options.limits)
     if address is None:
+        _make_token()
         node = ["--node-ip-address", node_ip] if node_ip else []
         _ray("start", "--head", "--port", str(port), f"--include-dashboard={dashboard}", "--disable-usage-stats", *node)
     ray_connection.connect(address or "auto")
@@ -44,9 +45,19 @@ def head(
     import ray
 
     where = ray.get_runtime_context().gcs_address
-    print(f"The cluster is at {where}. On every other machine: face3d-live cluster join {where}")
+    print(f"The cluster is at {where}. On every other machine, with {ray_environment.TOKEN_FILE} of this one:")
+    print(f"  face3d-live cluster join {where}")
     print(f"Then, on any of them: face3d-live live --cluster {where} --host 0.0.0.0 --tls auto")
-    print("Whoever reaches Ray's ports may run programs here: keep them from every network but the cluster's own.")
+    if not ray_environment.has_token():
+        print("NO TOKEN IS NEEDED: whoever reaches Ray's ports may run programs here; docs/cluster.md says what to do")
+
+
+def _make_token() -> None:
+    """Have Ray ask for a token, unless the user has decided otherwise."""
+    if ray_environment.MODE not in os.environ:
+        if not ray_environment.has_token():
+            _ray("get-auth-token", "--generate", stdout=subprocess.DEVNULL)
+        ray_environment.prepare()
 
 
 def join(address: str, node_ip: str | None, gateway_only: bool) -> None:
@@ -114,9 +125,9 @@ def _answer(ask: Callable[[], Awaitable[T]]) -> T:
         raise AssetError("no-cluster", "the cluster's controller does not answer; its log says why") from error
 
 
-def _ray(*arguments: str) -> None:
+def _ray(*arguments: str, stdout: int | None = None) -> None:
     """Run Ray's own command. Raises AssetError "ray-failed"."""
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
-    done = subprocess.run([sys.executable, "-m", "ray.scripts.scripts", *arguments], env=environment)
+    environment = {**os.environ, ray_environment.USAGE: "0"}
+    done = subprocess.run([sys.executable, "-m", "ray.scripts.scripts", *arguments], env=environment, stdout=stdout)
     if done.returncode != 0:
         raise AssetError("ray-failed", f"ray {arguments[0]} failed: what it says stands above")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from typing import Any
-
-#: Ray reports its use to its makers unless told otherwise, and reads this where it is imported.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 
