@@ -39,9 +39,12 @@ def head(
 ) -> None:
     """Start a cluster on this machine, with workers on every machine that joins."""
     require_ray()
+    from face3d_live.cluster import ray_environment
     from face3d_live.cluster.options import Size, WorkerOptions, engine_settings
 
     size = Size.parse(workers)
+    if address is None:
+        ray_environment.make_token()
     from face3d_live.cluster import commands
 
     options = WorkerOptions(

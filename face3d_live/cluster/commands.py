@@ -34,7 +34,6 @@ def head(
     ice.parse_ports(options.media_ports)
     limits = parse_limits(options.limits)
     if address is None:
-        _make_token()
         node = ["--node-ip-address", node_ip] if node_ip else []
         _ray("start", "--head", "--port", str(port), f"--include-dashboard={dashboard}", "--disable-usage-stats", *node)
     ray_connection.connect(address or "auto")
@@ -50,14 +49,6 @@ def head(
     print(f"Then, on any of them: face3d-live live --cluster {where} --host 0.0.0.0 --tls auto")
     if not ray_environment.has_token():
         print("NO TOKEN IS NEEDED: whoever reaches Ray's ports may run programs here; docs/cluster.md says what to do")
-
-
-def _make_token() -> None:
-    """Have Ray ask for a token, unless the user has decided otherwise."""
-    if ray_environment.MODE not in os.environ:
-        if not ray_environment.has_token():
-            _ray("get-auth-token", "--generate", stdout=subprocess.DEVNULL)
-        ray_environment.prepare()
 
 
 def join(address: str, node_ip: str | None, gateway_only: bool) -> None:
@@ -92,7 +83,9 @@ def drain(address: str, worker: str, replace: bool, wait: bool) -> None:
     """End a worker, or all of them one after the other. Raises NotFoundError "no-worker", AssetError "drain-slow"."""
     ray_connection.connect(address)
     controller = ray_connection.find_controller()
-    names = [load.name for load in _answer(lambda: controller.table.remote())] if worker == "all" else [worker]
+    loads = _answer(lambda: controller.table.remote())
+    ready = sum(state_of(load) == "ready" for load in loads) if replace else 0
+    names = [load.name for load in loads] if worker == "all" else [worker]
     for name in names:
         if not _answer(lambda name=name: controller.drain.remote(name, replace)):  # type: ignore[misc]
             raise NotFoundError(
@@ -100,7 +93,7 @@ def drain(address: str, worker: str, replace: bool, wait: bool) -> None:
             )
         print(f"{name} is drained", flush=True)
         if wait or worker == "all":
-            _wait_for_end(controller, name, len(names) if replace else 0)
+            _wait_for_end(controller, name, ready)
 
 
 def _wait_for_end(controller: Any, name: str, ready: int) -> None:
@@ -125,9 +118,9 @@ def _answer(ask: Callable[[], Awaitable[T]]) -> T:
         raise AssetError("no-cluster", "the cluster's controller does not answer; its log says why") from error
 
 
-def _ray(*arguments: str, stdout: int | None = None) -> None:
+def _ray(*arguments: str) -> None:
     """Run Ray's own command. Raises AssetError "ray-failed"."""
     environment = {**os.environ, ray_environment.USAGE: "0"}
-    done = subprocess.run([sys.executable, "-m", "ray.scripts.scripts", *arguments], env=environment, stdout=stdout)
+    done = subprocess.run([sys.executable, "-m", "ray.scripts.scripts", *arguments], env=environment)
     if done.returncode != 0:
         raise AssetError("ray-failed", f"ray {arguments[0]} failed: what it says stands above")

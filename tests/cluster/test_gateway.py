@@ -1,6 +1,7 @@
 """The gateway offers what a server alone does; the program says what is wrong; nothing of Ray is loaded without need."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from starlette.routing import Match, WebSocketRoute
 
 from face3d_live.cli.app import app
-from face3d_live.cluster import commands, gateway_routes, ray_connection, shared_routes
+from face3d_live.cluster import commands, gateway_routes, ray_connection, ray_environment, shared_routes
 from face3d_live.cluster.options import Size, WorkerOptions
 from face3d_live.errors import AssetError
 from face3d_live.live.http.app import ROUTES
@@ -67,6 +68,21 @@ def test_what_is_wrong_is_said_at_once(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
+def test_ray_asks_for_a_token_that_only_its_owner_may_read(monkeypatch, tmp_path):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "")  # put back afterwards
+        monkeypatch.delenv(name)
+    path = tmp_path / "ray" / "token"
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(path))
+    ray_environment.prepare()
+    assert "RAY_AUTH_MODE" not in os.environ
+    ray_environment.make_token()
+    assert os.environ["RAY_AUTH_MODE"] == "token" and path.stat().st_mode & 0o777 == 0o600
+    token = path.read_text()
+    ray_environment.make_token()
+    assert len(token) == 64 and path.read_text() == token
+
+
 def no_cluster(address):
     raise AssetError("no-cluster", "none")
 
@@ -75,22 +91,19 @@ def test_ray_tells_nobody_of_its_use(monkeypatch):
     """Every way in which this program starts Ray: by its command, and by joining in."""
     asked = []
 
-    def run(command, env, stdout=None):
+    def run(command, env):
         asked.append((command, env))
         return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(commands, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
+    monkeypatch.setattr(commands, "subprocess", SimpleNamespace(run=run))
     monkeypatch.setattr(ray_connection, "connect", no_cluster)
-    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
-    monkeypatch.setattr(commands.ray_environment, "has_token", lambda: False)
     commands.join("192.0.2.9:6379", None, gateway_only=True)
     with pytest.raises(AssetError, match="no-cluster"):
         commands.head(WorkerOptions(), Size(), None, 6379, None, dashboard=False)
-    assert [command[3] for command, _ in asked] == ["start", "get-auth-token", "start"]
+    assert [command[3] for command, _ in asked] == ["start", "start"]
     for command, environment in asked:
-        assert command[3] != "start" or "--disable-usage-stats" in command
-        assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
-    assert "--include-dashboard=False" in asked[2][0]
+        assert "--disable-usage-stats" in command and environment["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert "--include-dashboard=False" in asked[1][0]
     usage = "from ray._common.usage import usage_lib; print(usage_lib.usage_stats_enabled())"
     code = f"import os; import face3d_live.cluster.ray_connection; {usage}"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
