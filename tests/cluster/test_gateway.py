@@ -1,4 +1,4 @@
-"""The gateway offers what a server alone does; the program says what is wrong; nothing of Ray is loaded without need."""
+"""A gateway offers what a server alone does; the program says what is wrong; nothing of Ray is loaded without need."""
 
 import ast
 import os

@@ -100,6 +100,18 @@ class Simulated:
                 keeping.cancel()
 
 
+class Doubler:
+    """An actor of a batch. It dies of 13."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, batch):
+        if 13 in list(batch["n"]):
+            os._exit(1)
+        return {"made": [int(n) * self.factor for n in batch["n"]]}
+
+
 @contextlib.asynccontextmanager
 async def served(directory, token=None, port=0):
     """A gateway with a directory."""
