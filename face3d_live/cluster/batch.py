@@ -251,7 +251,6 @@ def spread(
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
         num_cpus=cpus,
         num_gpus=machines.gpus or None,
-        max_restarts=-1,
-        max_task_retries=TRIES,
+        ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
     )
     yield from made.iter_rows()

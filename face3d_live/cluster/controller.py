@@ -31,10 +31,17 @@ from face3d_live.cluster.worker_client import WorkerClient
 
 logger = logging.getLogger(__name__)
 
+#: Between two looks at a worker, and how many looks a second there are at most: gateways tell of workers that are away.
 POLL_SECONDS = 0.5
+MAX_LOOKS = 100.0
 RESIZE_SECONDS = 1.0
 #: After so many workers that could not start within so many seconds none is started for as long.
 MAX_DEATHS, DEATH_SECONDS = 3, 60.0
+
+
+def look_seconds(workers: int) -> float:
+    """Between two looks at a worker, of so many."""
+    return max(POLL_SECONDS, workers / MAX_LOOKS)
 
 
 class Controller:
@@ -66,12 +73,13 @@ class Controller:
     async def place(self, address: str = "", without: Iterable[str] = (), resume: str = "") -> Load | str:
         """A worker for a session of a client's address, which knows the state of the session `resume`.
 
-        Returns why there is none: "full", "address" for too many of this address, "none" for no worker at all.
+        Returns why there is none: "full", "address" for too many of this address, "none" for no worker at all. A
+        session that goes on is one of its address already, and gets a place also where pictures are lost.
         """
-        loads = await self.table()
-        if address and placement.of_address(loads, address) >= self._options.address_sessions:
+        loads, goes_on = await self.table(), bool(resume) and self._states.get(resume) is not None
+        if address and not goes_on and placement.of_address(loads, address) >= self._options.address_sessions:
             return "address"
-        chosen = placement.choose(loads, without)
+        chosen = placement.choose(loads, without) or (placement.choose_any(loads, without) if goes_on else None)
         if chosen is None:
             return "full" if any(load.ready for load in loads) else "none"
         worker = self._workers[chosen.name]
@@ -79,9 +87,9 @@ class Controller:
         await self._carry(worker, resume)
         return worker.load
 
-    async def knows(self, session_id: str) -> bool:
-        """Whether a session's state is kept."""
-        return self._states.get(session_id) is not None
+    async def version(self, session_id: str) -> int:
+        """Of a session's state that is kept; 0 for none."""
+        return self._states.version(session_id)
 
     async def suspect(self, name: str) -> None:
         """A gateway could not reach a worker: look at once, and place nothing there meanwhile."""
@@ -117,11 +125,14 @@ class Controller:
 
     async def _poll_all(self) -> None:
         while True:
-            for worker in list(self._workers.values()):
+            workers = list(self._workers.values())
+            for worker in workers:
                 if not worker.busy:
                     self._start_poll(worker)
+                await asyncio.sleep(look_seconds(len(workers)) / len(workers))  # not all at once
             self._states.forget()
-            await asyncio.sleep(POLL_SECONDS)
+            if not workers:
+                await asyncio.sleep(POLL_SECONDS)
 
     def _start_poll(self, worker: Supervised) -> None:
         worker.busy = True

@@ -85,6 +85,19 @@ def choose(workers: Iterable[Load], without: Iterable[str] = ()) -> Load | None:
     return min(having_room, key=lambda load: (load.expected(usual), load.taken, load.name), default=None)
 
 
+def choose_any(workers: Iterable[Load], without: Iterable[str] = ()) -> Load | None:
+    """The worker for a session that goes on and has lost its own: the least loaded one with a place, whether or not all
+    pictures are kept there. A face that stutters for a while is better than none.
+    """
+    left_out = set(without)
+    open_ones = [
+        load
+        for load in workers
+        if load.name not in left_out and load.ready and not load.draining and load.taken < load.most
+    ]
+    return min(open_ones, key=lambda load: (load.expected(), load.taken, load.name), default=None)
+
+
 def free_places(workers: Iterable[Load]) -> int:
     """Sessions that have room in the whole cluster."""
     every = list(workers)

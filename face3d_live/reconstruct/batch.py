@@ -229,7 +229,7 @@ def _make_there(task: Task, options: Options) -> Outcome:
 
 
 def make(maker: Reconstructor, task: Task, options: Options, data: bytes | None = None) -> Outcome:
-    """One photo, from file to folder; whatever is wrong with it is in the outcome. data: of the file, if it was read."""
+    """One photo, from file to folder; what is wrong with it is in the outcome. data: of the file, if it was read."""
     try:
         photo = load_photo(data or (_stdin() if task.photo == STDIN else task.photo))
         made = maker.photo(photo.rgb, options, warnings=photo.warnings)

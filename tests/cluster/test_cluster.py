@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 from face3d_live.cluster.directory import RayDirectory
 from face3d_live.cluster.names import CONTROLLER, NAMESPACE, worker_of
+from face3d_live.cluster.options import Size, engine_settings
 
 pytestmark = pytest.mark.cluster
 
@@ -113,10 +114,12 @@ async def test_a_worker_that_is_killed_is_replaced_and_its_session_goes_on_with_
     cluster.ready()
     async with cluster.gateway() as gateway, browsing(gateway, 0.6) as (browser,):
         await browser.until_brightness(0.6)
+        began = await until(lambda: state_version(cluster, browser.session))
         assert (await gateway.http.post(f"{browser.location}/calibrate")).json()["ok"]
+        calibrated = await until(lambda: newer_state(cluster, browser.session, began))
         url = f"vmc://127.0.0.1:39539?session={browser.session}"
         assert (await gateway.http.post("/api/outputs", json={"url": url})).status_code == 201
-        await until(lambda: state_kept(cluster, browser.session))
+        await until(lambda: newer_state(cluster, browser.session, calibrated))
         name = worker_of(browser.session)
         where = cluster.where(name)
         os.kill(where["pid"], signal.SIGKILL)
@@ -185,11 +188,10 @@ async def test_a_new_controller_finds_the_workers(cluster):
     before = cluster.ready()
     async with cluster.gateway() as gateway, browsing(gateway, 0.6) as (browser,):
         await browser.until_brightness(0.6)
-        await gateway.http.post(f"{browser.location}/calibrate")
-        await until(lambda: state_kept(cluster, browser.session))
+        await until(lambda: state_version(cluster, browser.session))
         ray.kill(cluster.controller, no_restart=False)
         assert (await gateway.http.get(browser.location)).status_code == 200
-        await until(lambda: set(cluster.table()) == set(before) and state_kept(cluster, browser.session))
+        await until(lambda: set(cluster.table()) == set(before) and state_version(cluster, browser.session))
     cluster.ready()
 
 
@@ -224,6 +226,20 @@ async def test_a_gateway_whose_controller_is_away_goes_on_and_says_so(cluster):
         assert (await gateway.http.get("/")).status_code == 200
 
 
+async def test_a_true_engine_behind_a_gateway(simulated):
+    """The only test here with a network and OpenGL."""
+    simulated.stop()
+    simulated.start(Size(1, 1), settings=engine_settings("cpu", "auto", "own"), media_ports="41000-41099")
+    table = simulated.ready(1)
+    async with simulated.gateway() as gateway, browsing(gateway, 0.5) as (browser,):
+        await browser.message("frame", 60)
+        state = (await gateway.http.get(browser.location)).json()
+        assert (state["device"], worker_of(state["session"])) == ("cpu", next(iter(table)))
+        ports = [int(line.split()[5]) for line in browser.answer.splitlines() if line.startswith("a=candidate:")]
+        assert ports and all(41000 <= port <= 41099 for port in ports)
+    simulated.stop()
+
+
 class Away:
     """The handle of a controller that nobody answers for."""
 
@@ -241,6 +257,12 @@ def gone(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def state_kept(cluster, session):
-    """Whether the controller knows a session's state."""
-    return ray.get(cluster.controller.knows.remote(session), timeout=30)
+def state_version(cluster, session):
+    """Of a session's state as the controller has it; 0 for none."""
+    return ray.get(cluster.controller.version.remote(session), timeout=30)
+
+
+def newer_state(cluster, session, before):
+    """Its version when that is another one."""
+    version = state_version(cluster, session)
+    return version if version != before else 0

@@ -11,7 +11,7 @@ from face3d_live.cluster.kept_states import KeptState, KeptStates
 from face3d_live.cluster.metrics import merged
 from face3d_live.cluster.names import new_worker, prefix_of, worker_of
 from face3d_live.cluster.options import Size
-from face3d_live.cluster.placement import Load, choose, free_places
+from face3d_live.cluster.placement import Load, choose, choose_any, free_places
 from face3d_live.cluster.report import load_from
 from face3d_live.cluster.sizing import EMPTY_SECONDS, UNPLACED_SECONDS, Sizing
 from face3d_live.errors import AssetError, InputError, NotFoundError
@@ -39,6 +39,13 @@ def test_who_loses_pictures_gets_no_more_whatever_its_load():
 )
 def test_who_gets_none(change):
     assert choose([replace(load("a", 2, 0.1), **change)]) is None
+
+
+def test_a_session_that_goes_on_gets_any_place():
+    losing = load("a", 3, 0.95, kept=0.5)
+    assert choose([losing]) is None and choose_any([losing]) is losing
+    assert choose_any([losing, load("b", 8)]) is losing and choose_any([losing], without=["a"]) is None
+    assert choose_any([replace(losing, draining=True), replace(losing, ready=False)]) is None
 
 
 def test_a_burst_is_spread_before_any_report_tells_of_it():
