@@ -78,7 +78,7 @@ async def measure(address: str, controller: object, sessions: int, seconds: floa
             spent = time.monotonic() - began
             used = {name: (cpu_seconds(pid) - idle[name]) / spent for name, pid in pids.items()}
             rates = [(viewer.shown - shown) / spent for viewer, shown in zip(viewers, before, strict=True)]
-            spread = [worker_of(viewer.session) for viewer in viewers]
+            spread = [str(worker_of(viewer.session)) for viewer in viewers]
             print(f"sessions {sessions}, on workers {[spread.count(name) for name in sorted(set(spread))]}")
             print(f"pictures a second: {statistics.mean(rates):.1f} mean, {min(rates):.1f} least")
             print(f"an offer through the gateway: {1000 * statistics.median(offers):.0f} ms")
@@ -182,10 +182,8 @@ def main() -> None:
     for workers in (1, 10, 100):
         print(simulate(workers, given.cost, look))
     most = 0.8 / gateway
-    print(
-        f"first bottleneck: one gateway, 80 % of a core with {most:.0f} sessions ({most / each:.0f} workers); another"
-    )
-    print(f"gateway is all it takes. The controller's looks are at most {look * MAX_LOOKS:.0%} of a core.")
+    print(f"first bottleneck: one gateway, 80 % of a core with {most:.0f} sessions, {most / each:.0f} workers")
+    print(f"(start another); the controller's looks are at most {look * MAX_LOOKS:.0%} of a core")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Many photos or videos on a Ray cluster: Ray Data hands them out, an actor on each machine keeps its models.
 
 Addresses and results are files that every machine sees under the same name: a shared folder. Photos may also be in an
-object store (`s3://bucket/name`), as pyarrow knows it. What goes wrong with one is in its row, and an actor that dies
-takes one block of `BLOCK_ROWS` with it.
+object store (`s3://bucket/name`), as pyarrow knows it. What goes wrong with one is in its row. An actor works on one
+at a time; one that dies is replaced, and what it had is tried `PASSES` times.
 """
 
 from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,10 @@ from face3d_live.track.tracker import Tracker
 
 #: Cores of one actor: what a reconstruction uses.
 ACTOR_CPUS = 2
-#: Photos that one actor gets at once, and is lost with them.
-BLOCK_ROWS = 1
-#: A photo that ends its process is tried once more, by another one.
-TRIES = 1
+#: A photo whose process dies is tried again when all others are done: it may have been another's fault.
+PASSES = 2
+#: A block has one row, until there are more rows than this.
+MAX_BLOCKS = 4096
 SUMMARY = "summary.parquet"
 LISTS = frozenset({".parquet", ".csv"})
 #: The columns of a list that may hold the addresses; otherwise its first one does.
@@ -94,7 +94,8 @@ class PhotoMaker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Pickled tasks to pickled outcomes."""
-        return {"outcome": [pickle.dumps(self._make(pickle.loads(data))) for data in batch["task"]]}
+        outcomes = [pickle.dumps(self._make(pickle.loads(data))) for data in batch["task"]]
+        return {"key": batch["key"], "outcome": outcomes}
 
     def _make(self, task: Task) -> Outcome:
         store = _STORE.fullmatch(str(task.photo))
@@ -118,15 +119,11 @@ class PhotosOnRay:
 
     def make(self, due: Sequence[Task], options: Options, runs_on: RunsOn) -> Iterator[Outcome]:
         """An outcome for each, in the order in which they are done."""
-        left = dict.fromkeys(due)
-        rows = [{"task": pickle.dumps(_absolute(task))} for task in due]
-        given = {_absolute(task): task for task in due}
-        for row in spread(rows, PhotoMaker, (options, runs_on), self._machines):
-            outcome = pickle.loads(row["outcome"])
-            task = given[outcome.task]
-            del left[task]
-            yield replace(outcome, task=task)
-        for task in left:
+        rows = {str(task.folder): {"task": pickle.dumps(_absolute(task))} for task in due}
+        given = {str(task.folder): task for task in due}
+        for key, row in spread(rows, PhotoMaker, (options, runs_on), self._machines):
+            yield replace(pickle.loads(row["outcome"]), task=given.pop(key))
+        for task in given.values():
             yield Outcome(task, "failed", "process-died", refusal("process-died").message)
 
     def summarize(self, rows: Sequence[dict[str, Any]], out: Path) -> None:
@@ -163,7 +160,7 @@ class VideoTracker:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Videos and files to write, to rows of the summary."""
         rows = [self._track(Path(video), Path(out)) for video, out in zip(batch["video"], batch["out"], strict=True)]
-        return {"row": [pickle.dumps(row) for row in rows]}
+        return {"key": batch["key"], "row": [pickle.dumps(row) for row in rows]}
 
     def _track(self, video: Path, out: Path) -> dict[str, Any]:
         options, runs_on = self._options, self._options.runs_on
@@ -194,12 +191,10 @@ def track_videos(
         else:
             given[str(file)] = video
             due[str(file)] = {"video": str(video.absolute()), "out": str(file)}
-    for row in spread(list(due.values()), VideoTracker, (options,), machines):
-        plain = pickle.loads(row["row"])
-        del due[plain["out"]]
-        yield plain | {"video": shown(given[plain["out"]])}
-    for file in due:
-        yield _row(given[file], Path(file), "failed", "process-died", refusal("process-died").message)
+    for key, row in spread(due, VideoTracker, (options,), machines):
+        yield pickle.loads(row["row"]) | {"video": shown(given.pop(key))}
+    for key, video in given.items():
+        yield _row(video, Path(key), "failed", "process-died", refusal("process-died").message)
 
 
 def _files(videos: Sequence[Path], out: Path) -> list[Path]:
@@ -227,14 +222,24 @@ def _row(
 
 
 def spread(
-    rows: Sequence[dict[str, Any]], actor: type, arguments: tuple[Any, ...], machines: Machines
-) -> Iterator[dict[str, Any]]:
-    """What actors make of rows, as it comes; rows whose actor died are left out. Raises what an actor's start raises.
+    rows: Mapping[str, dict[str, Any]], actor: type, arguments: tuple[Any, ...], machines: Machines
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(key, what an actor made of the row), as it comes; rows whose actors died are left out.
 
-    actor: made with the arguments; takes a batch of rows (name -> list), returns another one.
+    actor: made with the arguments; takes a batch of rows (name -> list) and returns another one, both with their "key".
+    Raises what an actor's start raises.
     """
-    if not rows:
-        return
+    left = dict(rows)
+    for _ in range(PASSES):
+        if left:
+            for made in _pass([{"key": key, **row} for key, row in left.items()], actor, arguments, machines):
+                del left[made["key"]]
+                yield made["key"], made
+
+
+def _pass(
+    rows: list[dict[str, Any]], actor: type, arguments: tuple[Any, ...], machines: Machines
+) -> Iterator[dict[str, Any]]:
     context = ray.data.DataContext.get_current()
     context.max_errored_blocks = -1
     context.enable_progress_bars = False
@@ -244,13 +249,14 @@ def spread(
     if machines.gpus:
         fit = sum(int(node.get("GPU", 0) // machines.gpus) for node in nodes)
     most = max(1, min(len(rows), fit, machines.actors or fit))
-    made = ray.data.from_items(list(rows), override_num_blocks=-(-len(rows) // BLOCK_ROWS)).map_batches(
+    made = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS)).map_batches(
         actor,
         fn_constructor_args=arguments,
-        batch_size=BLOCK_ROWS,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most, max_tasks_in_flight_per_actor=1),
         num_cpus=cpus,
         num_gpus=machines.gpus or None,
-        ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": TRIES},
+        max_restarts=-1,
+        max_task_retries=0,
     )
     yield from made.iter_rows()

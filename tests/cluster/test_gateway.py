@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from starlette.routing import Match, WebSocketRoute
+from starlette.routing import Match, Route, WebSocketRoute
 
 from face3d_live.cli.app import app
 from face3d_live.cluster import commands, gateway_routes, ray_connection, ray_environment, shared_routes
@@ -25,9 +25,10 @@ def test_every_request_of_a_server_alone_is_one_of_a_gateway():
     offered = (*gateway_routes.ROUTES, *shared_routes.ROUTES)
     missing = []
     for route in ROUTES:
+        assert isinstance(route, Route | WebSocketRoute)
         path = re.sub(r"{[^}]*}", "w012345-ab", route.path)
         socket = isinstance(route, WebSocketRoute)
-        for method in ["GET"] if socket else route.methods - {"HEAD"}:
+        for method in ["GET"] if isinstance(route, WebSocketRoute) else set(route.methods or ()) - {"HEAD"}:
             scope = {"type": "websocket" if socket else "http", "path": path, "method": method, "root_path": ""}
             if not any(one.matches(scope)[0] is Match.FULL for one in offered):
                 missing.append((method, path))
@@ -36,16 +37,17 @@ def test_every_request_of_a_server_alone_is_one_of_a_gateway():
 
 def test_every_code_of_the_cluster_is_documented():
     docs = (ROOT / "docs" / "cluster.md").read_text() + (ROOT / "docs" / "api.md").read_text()
-    codes = set()
+    codes: set[str] = set()
     for path in CLUSTER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error"):
-                codes |= {each.value for each in node.args[:1] if isinstance(each, ast.Constant)}
-    codes = {code for code in codes if re.fullmatch(r"[a-z]+(-[a-z]+)+", str(code))}
+                codes |= {str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)}
+    codes = {code for code in codes if re.fullmatch(r"[a-z]+(-[a-z]+)+", code)}
     assert {"no-cluster", "no-worker", "worker-away", "cluster-away"} <= codes
     assert [code for code in sorted(codes) if f"`{code}`" not in docs] == []
 
 
+@pytest.mark.slow
 def test_one_machine_loads_nothing_of_ray():
     code = "import sys, face3d_live.cli.app, face3d_live.live.main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
@@ -87,6 +89,7 @@ def no_cluster(address):
     raise AssetError("no-cluster", "none")
 
 
+@pytest.mark.slow
 def test_ray_tells_nobody_of_its_use(monkeypatch):
     """Every way in which this program starts Ray: by its command, and by joining in."""
     asked = []

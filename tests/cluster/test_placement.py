@@ -23,7 +23,7 @@ def load(name, sessions=0, busy=0.0, **more):
 
 def test_the_least_loaded_gets_it_by_what_was_measured_and_not_by_their_number():
     light, heavy = load("a", 3, 0.3), load("b", 1, 0.6)
-    assert choose([heavy, light]) is light
+    assert choose([heavy, light]) == light
     assert choose([heavy, light], without=["a"]) is None  # one more of 0.6 would be too much
     assert choose([load("c", 2, 0.3), load("d")]).name == "d"
 
@@ -43,15 +43,16 @@ def test_who_gets_none(change):
 
 def test_a_session_that_goes_on_gets_any_place():
     losing = load("a", 3, 0.95, kept=0.5)
-    assert choose([losing]) is None and choose_any([losing]) is losing
-    assert choose_any([losing, load("b", 8)]) is losing and choose_any([losing], without=["a"]) is None
+    assert choose([losing]) is None and choose_any([losing]) == losing
+    assert choose_any([losing, load("b", 8)]) == losing and choose_any([losing], without=["a"]) is None
     assert choose_any([replace(losing, draining=True), replace(losing, ready=False)]) is None
 
 
 def test_a_burst_is_spread_before_any_report_tells_of_it():
-    workers = {name: load(name, most=3) for name in "abc"}
+    workers: dict = {name: load(name, most=3) for name in "abc"}
     for _ in range(9):
         chosen = choose(workers.values())
+        assert chosen is not None
         workers[chosen.name] = replace(chosen, placed=chosen.placed + 1)
     assert [each.placed for each in workers.values()] == [3, 3, 3] and choose(workers.values()) is None
 

@@ -109,7 +109,7 @@ class Doubler:
     def __call__(self, batch):
         if 13 in list(batch["n"]):
             os._exit(1)
-        return {"made": [int(n) * self.factor for n in batch["n"]]}
+        return {"key": batch["key"], "made": [int(n) * self.factor for n in batch["n"]]}
 
 
 @contextlib.asynccontextmanager
