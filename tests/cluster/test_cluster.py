@@ -17,7 +17,6 @@ from websockets.asyncio.client import connect
 from face3d_live.cluster.directory import RayDirectory
 from face3d_live.cluster.names import CONTROLLER, NAMESPACE, worker_of
 from face3d_live.cluster.options import Size, engine_settings
-from face3d_live.codes import INDEX
 
 pytestmark = pytest.mark.cluster
 
@@ -129,9 +128,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_its_session_goes_on_with_
         assert response.status_code in (404, 503)
         async with Again(browser) as again:
             assert worker_of(again.session) != name
-            await again.until(
-                lambda: again.of("frame") and again.of("frame")[-1]["expression"][INDEX["jawOpen"]] < 0.05
-            )
+            await again.until(lambda: again.jaw < 0.05)
             (moved,) = (await gateway.http.get("/api/outputs")).json()["outputs"]
             assert moved["url"] == url.replace(browser.session, again.session)
             await gateway.http.delete(again.location)

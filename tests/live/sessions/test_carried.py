@@ -2,7 +2,6 @@
 
 from live_helpers import Browser, serve
 
-from face3d_live.codes import INDEX
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.live.engine.client import Beginning
 from face3d_live.live.outputs.store import SavedOutput
@@ -33,9 +32,7 @@ async def test_the_next_session_begins_with_it():
         browser = Browser(served)
         browser.path = "/api/sessions?resume=w000000-1"
         async with browser:
-            await browser.until(
-                lambda: browser.of("frame") and browser.of("frame")[-1]["expression"][INDEX["jawOpen"]] < 0.05
-            )
+            await browser.until(lambda: browser.jaw < 0.05)
             session = served.live.sessions.get(browser.session)
             assert browser.session.startswith("w123456-") and session.engine.hair == Hair("bob", None)
             (output,) = served.live.outputs
