@@ -41,8 +41,13 @@ def head(
     require_ray()
     from face3d_live.cluster import ray_environment
     from face3d_live.cluster.options import Size, WorkerOptions, engine_settings
+    from face3d_live.live import ice
+    from face3d_live.live.limits import parse_limits
 
     size = Size.parse(workers)
+    ice.parse_all(ice_server or ())
+    ice.parse_ports(media_ports)
+    parse_limits(limit or ())
     if address is None:
         ray_environment.make_token()
     from face3d_live.cluster import commands

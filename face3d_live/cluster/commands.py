@@ -15,7 +15,6 @@ from face3d_live.cluster import ray_connection, ray_environment
 from face3d_live.cluster.options import ClusterOptions, Size, WorkerOptions
 from face3d_live.cluster.placement import Load
 from face3d_live.errors import AssetError, NotFoundError
-from face3d_live.live import ice
 from face3d_live.live.limits import parse_limits
 
 T = TypeVar("T")
@@ -29,15 +28,12 @@ LOOK_SECONDS = 0.5
 def head(
     options: WorkerOptions, size: Size, address: str | None, port: int, node_ip: str | None, dashboard: bool
 ) -> None:
-    """Start Ray, unless it runs already at `address`, and the controller. Raises InputError, AssetError."""
-    ice.parse_all(options.ice_servers)
-    ice.parse_ports(options.media_ports)
-    limits = parse_limits(options.limits)
+    """Start Ray, unless it runs already at `address`, and the controller. Raises AssetError."""
     if address is None:
         node = ["--node-ip-address", node_ip] if node_ip else []
         _ray("start", "--head", "--port", str(port), f"--include-dashboard={dashboard}", "--disable-usage-stats", *node)
     ray_connection.connect(address or "auto")
-    each = int(limits.sessions_per_address)
+    each = int(parse_limits(options.limits).sessions_per_address)
     cluster = ClusterOptions(options, secrets.token_urlsafe(32), size, address_sessions=each)
     controller = ray_connection.start_controller(cluster)
     _answer(lambda: controller.table.remote())

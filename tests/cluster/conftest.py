@@ -1,6 +1,11 @@
 """One simulated cluster for all tests that need Ray: it takes seconds to start."""
 
+import os
+
 import pytest
+
+# Before anything imports Ray: whoever runs the tests may have a token of Ray, for a cluster of their own.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,15 @@ import pyarrow.parquet
 import pytest
 from cluster_support import Doubler
 from video_support import write
+from waiting import wait_until
 
 from face3d_live.cli.app import app
 from face3d_live.cluster.batch import Machines, read_lists, spread
+from face3d_live.cluster.running import start_all
 from face3d_live.errors import InputError
+from face3d_live.train.command import drawing_arguments, plain_skins
+from face3d_live.train.data.pool import Pool
+from face3d_live.train.synthetic import generate
 
 
 def faces():
@@ -89,3 +94,21 @@ def test_videos_on_two_nodes(simulated, tmp_path, capsys):
     ]
     assert run(*command) == 1
     assert "there already" in capsys.readouterr().out
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_training_faces_are_drawn_on_the_nodes(simulated, tmp_path):
+    skins = plain_skins(tmp_path / "skins")
+    arguments = drawing_arguments(tmp_path, tmp_path / "no-data", skins, 2)
+    few = ["--shards", "1", "--count", "1"]
+    drawing = start_all(simulated.address, generate.__name__, [[*each, *few] for each in arguments])
+    try:
+        wait_until(lambda: all(each.poll() == 0 for each in drawing), 100)
+        assert len(Pool(tmp_path / "synthetic")) == 2
+    finally:
+        for each in drawing:
+            each.terminate()
+    (failing,) = start_all(simulated.address, "no.such.module", [[]])
+    wait_until(lambda: failing.poll() == 1)
+    failing.terminate()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 from pathlib import Path
 
 import httpx
@@ -108,7 +109,7 @@ class Doubler:
 
     def __call__(self, batch):
         if 13 in list(batch["n"]):
-            os._exit(1)
+            os.kill(os.getpid(), signal.SIGKILL)
         return {"key": batch["key"], "made": [int(n) * self.factor for n in batch["n"]]}
 
 
