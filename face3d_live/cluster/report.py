@@ -24,7 +24,7 @@ def state_version(live: LiveService, session: Session) -> int:
     state = live.state_of(session)
     begin = state.begin
     key = begin.avatar.key if begin.avatar is not None else ""
-    plain = id(begin.calibration), key, begin.hair, state.outputs
+    plain = id(begin.calibration), key, begin.styling, state.outputs
     return zlib.crc32(repr(plain).encode()) or 1
 
 

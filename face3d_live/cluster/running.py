@@ -23,8 +23,8 @@ class Running:
     """One of them, with what is used of `subprocess.Popen`."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
-        options = {"num_cpus": 1, "scheduling_strategy": "SPREAD"}
-        self._actor: Any = ray.remote(Program).options(**options).remote()
+        remote: Any = ray.remote(Program)
+        self._actor = remote.options(num_cpus=1, scheduling_strategy="SPREAD").remote()
         self._status = self._actor.run.remote(module, list(arguments))
 
     def poll(self) -> int | None:

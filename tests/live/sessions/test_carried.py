@@ -2,15 +2,15 @@
 
 from live_helpers import Browser, serve
 
-from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.hairstyle import Hair
 from face3d_live.live.engine.client import Beginning
 from face3d_live.live.outputs.store import SavedOutput
 from face3d_live.live.sessions import carried
 from face3d_live.live.sessions.carried import CarriedStates, SessionState
+from face3d_live.styling import AS_SEEN, Styling
 
-STATE = SessionState(
-    Beginning(0.5, None, Hair("bob", None)), (SavedOutput("vmc://127.0.0.1:39539?session=w000000-1", False),)
-)
+BEGIN = Beginning(0.5, None, Styling(hair=Hair("bob", None)))
+STATE = SessionState(BEGIN, (SavedOutput("vmc://127.0.0.1:39539?session=w000000-1", False),))
 
 
 def test_a_state_is_taken_once_and_not_kept_for_long():
@@ -34,13 +34,13 @@ async def test_the_next_session_begins_with_it():
         async with browser:
             await browser.until(lambda: browser.jaw < 0.05)
             session = served.live.sessions.get(browser.session)
-            assert browser.session.startswith("w123456-") and session.engine.hair == Hair("bob", None)
+            assert browser.session.startswith("w123456-") and session.engine.styling.hair == Hair("bob", None)
             (output,) = served.live.outputs
             assert output.address.session == browser.session and not output.enabled
             assert served.live.state_of(session).begin.calibration == 0.5
         async with Browser(served) as fresh:
             await fresh.message("frame")
-            assert served.live.sessions.get(fresh.session).engine.hair == AS_SEEN
+            assert served.live.sessions.get(fresh.session).engine.styling == AS_SEEN
 
 
 async def test_a_server_that_drains_takes_nobody():
