@@ -26,6 +26,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import cluster_parts as parts
@@ -58,7 +59,7 @@ def find_process(title: str) -> int:
     raise LookupError(title)
 
 
-async def measure(address: str, controller: object, sessions: int, seconds: float) -> tuple[float, float]:
+async def measure(address: str, controller: Any, sessions: int, seconds: float) -> tuple[float, float]:
     """Print the measured half. Returns the controller's CPU seconds for one look at one worker, and what part of a core
     a session costs the gateway.
     """
@@ -84,7 +85,12 @@ async def measure(address: str, controller: object, sessions: int, seconds: floa
             print(f"an offer through the gateway: {1000 * statistics.median(offers):.0f} ms")
             print(f"gateway: {used['gateway']:.2%} of a core, {used['gateway'] / sessions:.2%} a session")
             print(f"controller: {used['controller']:.2%} of a core")
-            print(f"fail-over: {await fail_over(viewers[0]):.2f} s from the kill to the next picture")
+            killed = await fail_over(viewers[0], "pid", signal.SIGKILL)
+            print(f"fail-over: {killed:.2f} s from the kill to the next picture")
+            while sum(load.ready for load in await controller.table.remote()) < 2:
+                await asyncio.sleep(0.2)
+            hung = await fail_over(viewers[1], "server_pid", signal.SIGSTOP)
+            print(f"fail-over: {hung:.2f} s from a worker's standstill to the next picture")
             await asyncio.gather(*(viewer.close() for viewer in viewers))
             return used["controller"] / (2 / look_seconds(2)), used["gateway"] / sessions
     finally:
@@ -92,13 +98,13 @@ async def measure(address: str, controller: object, sessions: int, seconds: floa
         gateway.wait()
 
 
-async def fail_over(viewer: parts.Viewer) -> float:
-    """Seconds from the kill of a session's worker to the next session's first picture."""
+async def fail_over(viewer: parts.Viewer, process: str, sent: signal.Signals) -> float:
+    """Seconds from a signal to a session's worker to the next session's first picture. process: see `worker.where`."""
     import ray
 
     where = await ray.get_actor(worker_of(viewer.session), NAMESPACE).where.remote()
     began = time.monotonic()
-    os.kill(where["pid"], signal.SIGKILL)
+    os.kill(where[process], sent)
     await viewer.until_gone()
     await viewer.connect(resume=True)
     await viewer.pictures(1)

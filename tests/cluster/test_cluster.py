@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from live_helpers import Browser, Camera
 from waiting import until
 from websockets.asyncio.client import connect
 
+from face3d_live.cli.app import app
 from face3d_live.cluster.directory import RayDirectory
 from face3d_live.cluster.names import CONTROLLER, NAMESPACE, worker_of
 from face3d_live.cluster.options import Size, engine_settings
@@ -104,6 +106,17 @@ async def test_streams_files_and_outputs_of_a_session_pass_through_any_gateway(c
         take = started.headers["Location"]
         assert len((await first.http.get(take)).content) > 100
         assert (await first.http.delete(take)).status_code == 204
+        form = {"photo": ("a.png", b"\x89PNG photo")}
+        queued = await first.http.post("/api/reconstruct", files=form)
+        job = queued.headers["Location"]
+        async with connect(second.ws + job) as progress:
+            async for message in progress:
+                state = json.loads(message)
+        assert state["state"] == "done" and (await second.http.get(f"{job}/result")).content[:2] == b"PK"
+        assert (await first.http.delete(job)).status_code == 204
+        saved = await second.http.put("/api/mappings/mine", json={"version": 1, "channels": {}})
+        assert saved.status_code == 200 and "mine" in (await first.http.get("/api/mappings")).json()["saved"]
+        assert (await first.http.delete("/api/mappings/mine")).status_code == 204
         text = (await second.http.get("/metrics")).text
         for browser in (one, two):
             assert f'face3d_frames_total{{worker="{worker_of(browser.session)}"}}' in text
@@ -211,6 +224,15 @@ async def test_stale_and_strange_ids(cluster):
             assert stream.close_code == 4404
         load = next(iter(gateway.directory.workers.values()))
         assert (await gateway.http.get(f"{load.url}/api/sessions")).status_code == 401
+
+
+def test_the_commands_tell_and_refuse(cluster, capsys):
+    names = cluster.ready()
+    assert not app(["cluster", "status", "--address", cluster.address], standalone_mode=False)
+    table = capsys.readouterr().out
+    assert all(re.search(rf"^{name}  ready +0/2 ", table, re.M) for name in names) and "0 sessions" in table
+    assert app(["cluster", "drain", "w000000", "--address", cluster.address], standalone_mode=False) == 1
+    assert "no-worker" in capsys.readouterr().err
 
 
 async def test_a_gateway_whose_controller_is_away_goes_on_and_says_so(cluster):

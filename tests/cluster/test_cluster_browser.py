@@ -11,8 +11,11 @@ from pathlib import Path
 
 import browser_support as support
 import pytest
+import ray
 from playwright.sync_api import sync_playwright
 from waiting import wait_until
+
+from face3d_live.cluster.names import worker_of
 
 pytestmark = [
     pytest.mark.cluster,
@@ -22,8 +25,8 @@ pytestmark = [
 
 LIVE = "document.body.dataset.state === 'live'"
 OFFERED = "window.connections.at(-1).remoteDescription.sdp"
-#: The pictures of the avatar that were shown, with each connection's.
-SHOWN = "document.querySelector('#avatar').getVideoPlaybackQuality().totalVideoFrames"
+#: The first message of each session.
+HELLOS = "window.recorded.filter(({ type }) => type === 'hello')"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,7 @@ def gateway(cluster, tmp_path_factory):
     assert program.wait(20) == 0
 
 
-def test_a_page_whose_worker_dies_goes_on_with_another(cluster, gateway, tmp_path):
+def test_a_page_whose_worker_dies_or_is_drained_goes_on_with_another(cluster, gateway, tmp_path):
     flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={support.camera_file(tmp_path)}"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
@@ -58,26 +61,35 @@ def test_a_page_whose_worker_dies_goes_on_with_another(cluster, gateway, tmp_pat
         context.add_init_script(support.RECORDER)
         context.add_init_script(support.CONNECTIONS)
         page = context.new_page()
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(gateway)
         page.click("#start")
-        support.until(page, LIVE)
-        support.until(page, f"{SHOWN} > 10")
-        name = next(load.name for load in cluster.table().values() if load.sessions)
-        where = cluster.where(name)
+        first = live_on(page, 1)
+        where = cluster.where(first)
         ports = set(re.findall(r"^a=candidate:\S+ 1 udp \d+ \S+ (\d+) typ host", page.evaluate(OFFERED), re.M))
         assert ports & udp_ports(where["server_pid"])  # of the worker, not of the gateway
         began = time.monotonic()
         os.kill(where["pid"], signal.SIGKILL)
-        support.until(page, "window.connections.length > 1")
-        support.until(page, f"{LIVE} && window.recorded.filter(({{type}}) => type === 'hello').length > 1")
-        print(f"went on after {time.monotonic() - began:.2f} s")
-        session = page.evaluate("window.recorded.filter(({type}) => type === 'hello').at(-1).session")
-        assert not session.startswith(name)
+        second = live_on(page, 2)
+        print(f"killed: went on after {time.monotonic() - began:.2f} s")
+        wait_until(lambda: all(load.ready for load in cluster.table().values()))
+        began = time.monotonic()
+        assert ray.get(cluster.controller.drain.remote(second, True))
+        third = live_on(page, 3)
+        print(f"drained: went on after {time.monotonic() - began:.2f} s")
+        assert first != second != third and faults == []
         page.click("#stop")
         chromium.close()
     wait_until(lambda: not any(load.sessions for load in cluster.table().values()))
     with urllib.request.urlopen(gateway + "metrics") as answer:
-        assert b"face3d_gateway_resumed_total 1.0" in answer.read()
+        assert b"face3d_gateway_resumed_total 2.0" in answer.read()
+
+
+def live_on(page, connection):
+    """The worker of the page's session, once its so-many-th connection shows pictures."""
+    support.until(page, f"window.connections.length >= {connection} && {LIVE} && {HELLOS}.length >= {connection}")
+    return worker_of(page.evaluate(f"{HELLOS}.at(-1).session"))
 
 
 def udp_ports(pid):
