@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import ray
@@ -98,8 +99,9 @@ class RayDirectory:
         return chosen
 
     async def suspect(self, name: str) -> None:
-        """A worker could not be reached: it is not asked again before the controller has seen it."""
-        self._workers.pop(name, None)
+        """A worker could not be reached: nothing is placed there before the controller has seen it."""
+        if name in self._workers:
+            self._workers[name] = replace(self._workers[name], ready=False)
         try:
             await asyncio.wait_for(self._controller.suspect.remote(name), ANSWER_SECONDS)
         except (ray.exceptions.RayError, TimeoutError):

@@ -25,6 +25,8 @@ T = TypeVar("T")
 CONNECT_SECONDS = 1.0
 #: For an answer that takes no time: a session's state, by which a page sees whether it is still known.
 QUICK_SECONDS = 1.0
+#: For a list that is merged of all workers': those that need longer are left out.
+LIST_SECONDS = 3.0
 #: Without a byte of any other answer: the longest task of a worker's process, and some.
 READ_SECONDS = 180.0
 #: Requests to one worker at once.
@@ -99,7 +101,7 @@ class Proxy:
         except (aiohttp.ClientError, ClientDisconnect, TimeoutError) as error:
             if gone.is_set():
                 raise _CLIENT_GONE from error
-            raise await self._away(worker, error) from error
+            raise await self._away(worker, error, seconds) from error
         response: Response = StreamingResponse(_chunks(answer), answer.status)
         if whole:
             response = Response(await answer.read(), answer.status)
@@ -111,12 +113,12 @@ class Proxy:
     async def ask(self, worker: Load, path: str, method: str = "GET") -> tuple[int, bytes]:
         """Status and body of a small answer. Raises AssetError "worker-away"."""
         try:
-            timeout = aiohttp.ClientTimeout(total=2 * QUICK_SECONDS, connect=CONNECT_SECONDS)
+            timeout = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, sock_read=LIST_SECONDS)
             token = self._token()
             async with self._http.request(method, worker.url + path, headers=token, timeout=timeout) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise await self._away(worker, error) from error
+            raise await self._away(worker, error, LIST_SECONDS) from error
 
     # --- WebSockets -------------------------------------------------------------------------------------------------
 
@@ -148,9 +150,11 @@ class Proxy:
         finally:
             await upstream.close()
 
-    async def _away(self, worker: Load, error: Exception) -> AssetError:
+    async def _away(self, worker: Load, error: Exception, seconds: float = QUICK_SECONDS) -> AssetError:
+        """seconds: that it had for a byte of its answer. One that needs long for much is there."""
         logger.warning("worker %s cannot be reached: %r", worker.name, error)
-        await self._directory.suspect(worker.name)
+        if seconds <= QUICK_SECONDS or not isinstance(error, aiohttp.SocketTimeoutError):
+            await self._directory.suspect(worker.name)
         return AssetError("worker-away", "the worker that has this does not answer; it may have ended")
 
     def _token(self) -> dict[str, str]:

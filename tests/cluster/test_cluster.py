@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import ray
-from cluster_support import served
+from cluster_support import NODE, served
 from live_helpers import Browser, Camera
 from waiting import until
 from websockets.asyncio.client import connect
@@ -246,6 +246,23 @@ async def test_a_gateway_whose_controller_is_away_goes_on_and_says_so(cluster):
         away = await gateway.http.get("/api/sessions/w000000-01")
         assert (away.status_code, away.json()["error"]["code"]) == (503, "cluster-away")
         assert (await gateway.http.get("/")).status_code == 200
+
+
+async def test_a_third_node_brings_a_worker_and_takes_it_away(cluster):
+    """Leaves a table with a worker that finds no node: the next test makes a new one."""
+    before = cluster.ready()
+    node = cluster.ray.add_node(**NODE)
+    after = cluster.ready(3)
+    (third,) = set(after) - set(before)
+    async with cluster.gateway() as gateway, browsing(gateway, 0.3, 0.5, 0.7) as browsers:
+        assert {worker_of(browser.session) for browser in browsers} == set(after)
+        (leaving,) = [browser for browser in browsers if worker_of(browser.session) == third]
+        await leaving.until_brightness(leaving.camera.level)
+        cluster.ray.remove_node(node)
+        await until(lambda: not cluster.table()[third].url)
+        async with Again(leaving) as again:
+            await again.until_brightness(leaving.camera.level)
+            await gateway.http.delete(again.location)
 
 
 async def test_a_true_engine_behind_a_gateway(simulated):

@@ -60,6 +60,13 @@ test("a session that the server does not know any more goes on at once, by the n
   assert.deepEqual(sent.slice(-2), ["DELETE api/sessions/s1", "POST api/sessions?resume=s1"]);
 });
 
+test("so does one whose worker does not answer its gateway", async () => {
+  const { states } = await live();
+  routes.GET = refusal(503, "worker-away");
+  await clock.pass(2000);
+  assert.deepEqual(states().slice(3), ["connecting"]);
+});
+
 test("a session whose worker ends goes on elsewhere at once; nobody else is told", async () => {
   const { session, states } = await live(), told = [];
   session.on("message", ({ type }) => told.push(type));

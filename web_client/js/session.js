@@ -240,7 +240,7 @@ export class Session extends Emitter {
       await request("GET", this.#place(), { timeout: 3000 });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status !== 404) throw error;
+      if (error.status !== 404 && error.code !== "worker-away") throw error;
       this.#moved = true;
       throw new ApiError("session-gone", phrase("session.gone"), 404);
     }
