@@ -152,6 +152,7 @@ class Controller:
             if report is not None:
                 await self._pull(worker, report)
                 if worker.load.draining:
+                    worker.drain(self._options.drain_seconds)  # a new controller hears of it here
                     await self._drain_on(worker)
         except Exception:
             logger.exception("worker %s: looking at it failed", worker.load.name)

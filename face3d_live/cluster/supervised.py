@@ -50,8 +50,9 @@ class Supervised:
         self.load = replace(self.load, ready=False)
 
     def drain(self, seconds: float) -> None:
-        """From now on it is draining, for at most so long."""
-        self._until = time.monotonic() + seconds
+        """From now on it is draining, for at most so long. Idempotent."""
+        if self._until is None:
+            self._until = time.monotonic() + seconds
         self.load = replace(self.load, draining=True)
 
     @property
