@@ -32,7 +32,7 @@ import aiohttp
 import cluster_parts as parts
 
 from face3d_live.cluster import placement
-from face3d_live.cluster.controller import MAX_LOOKS, look_seconds
+from face3d_live.cluster.controller import MAX_LOOKS, POLL_SECONDS, look_seconds
 from face3d_live.cluster.names import NAMESPACE, worker_of
 from face3d_live.cluster.placement import Load
 
@@ -59,18 +59,19 @@ def find_process(title: str) -> int:
     raise LookupError(title)
 
 
-async def measure(address: str, controller: Any, sessions: int, seconds: float) -> tuple[float, float]:
-    """Print the measured half. Returns the controller's CPU seconds for one look at one worker, and what part of a core
-    a session costs the gateway.
-    """
+async def measure(address: str, controller: Any, sessions: int, seconds: float) -> float:
+    """Print the measured half. Returns the controller's CPU seconds for one look at one worker."""
     command = [sys.executable, str(ROOT / "run_live.py"), "--port", "0", "--cluster", address]
     gateway = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert gateway.stdout is not None
     url = next(found[1] for line in gateway.stdout if (found := re.search(r"open (\S+/)", line)))
     try:
         async with aiohttp.ClientSession() as http:
+            quiet = await gateway_share(gateway.pid, seconds)
             viewers = [parts.Viewer(http, url) for _ in range(sessions)]
+            before_offers = cpu_seconds(gateway.pid)
             offers = [await viewer.connect() for viewer in viewers]
+            offered = (cpu_seconds(gateway.pid) - before_offers) / sessions
             await asyncio.gather(*(viewer.pictures(10) for viewer in viewers))
             pids = {"gateway": gateway.pid, "controller": find_process("Controller")}
             idle = {name: cpu_seconds(pid) for name, pid in pids.items()}
@@ -82,8 +83,10 @@ async def measure(address: str, controller: Any, sessions: int, seconds: float) 
             spread = [str(worker_of(viewer.session)) for viewer in viewers]
             print(f"sessions {sessions}, on workers {[spread.count(name) for name in sorted(set(spread))]}")
             print(f"pictures a second: {statistics.mean(rates):.1f} mean, {min(rates):.1f} least")
-            print(f"an offer through the gateway: {1000 * statistics.median(offers):.0f} ms")
-            print(f"gateway: {used['gateway']:.2%} of a core, {used['gateway'] / sessions:.2%} a session")
+            took = 1000 * statistics.median(offers)
+            print(f"an offer through the gateway: {took:.0f} ms, {1000 * offered:.0f} of them the gateway's processor")
+            more = max(used["gateway"] - quiet, 0.0001) / sessions
+            print(f"gateway: {quiet:.2%} of a core without a session, {used['gateway']:.2%} with them: {more:.3%} each")
             print(f"controller: {used['controller']:.2%} of a core")
             killed = await fail_over(viewers[0], "pid", signal.SIGKILL)
             print(f"fail-over: {killed:.2f} s from the kill to the next picture")
@@ -92,10 +95,17 @@ async def measure(address: str, controller: Any, sessions: int, seconds: float) 
             hung = await fail_over(viewers[1], "server_pid", signal.SIGSTOP)
             print(f"fail-over: {hung:.2f} s from a worker's standstill to the next picture")
             await asyncio.gather(*(viewer.close() for viewer in viewers))
-            return used["controller"] / (2 / look_seconds(2)), used["gateway"] / sessions
+            return used["controller"] / (2 / look_seconds(2))
     finally:
         gateway.send_signal(signal.SIGINT)
         gateway.wait()
+
+
+async def gateway_share(pid: int, seconds: float) -> float:
+    """The part of a core that a process uses."""
+    before, began = cpu_seconds(pid), time.monotonic()
+    await asyncio.sleep(seconds)
+    return (cpu_seconds(pid) - before) / (time.monotonic() - began)
 
 
 async def fail_over(viewer: parts.Viewer, process: str, sent: signal.Signals) -> float:
@@ -177,19 +187,19 @@ def main() -> None:
     parser.add_argument("--cost", type=float, default=0.3)
     parser.add_argument("--no-measure", action="store_true", help="the simulation alone, by figures measured before")
     given = parser.parse_args()
-    look, gateway = 0.004, 0.0025
+    look = 0.0045
     if not given.no_measure:
         with parts.cluster(given.engine) as (address, controller):
-            look, gateway = asyncio.run(measure(address, controller, given.sessions, given.seconds))
-    each = int(placement.MOST_BUSY / given.cost)
+            look = asyncio.run(measure(address, controller, given.sessions, given.seconds))
     print(f"\nSIMULATED: a session costs {given.cost:.2f} of an engine, lasts 10 min; 90 % of the places are wanted")
-    print(f"a look costs the controller {1000 * look:.2f} ms, a session the gateway {gateway:.2%} of a core")
+    print(f"a look at a worker costs the controller {1000 * look:.2f} ms")
     print("workers   places  offers/min   refused  spread  p95 placement  looks' CPU")
-    for workers in (1, 10, 100):
+    for workers in (1, 10, 100, 1000):
         print(simulate(workers, given.cost, look))
-    most = 0.8 / gateway
-    print(f"first bottleneck: one gateway, 80 % of a core with {most:.0f} sessions, {most / each:.0f} workers")
-    print(f"(start another); the controller's looks are at most {look * MAX_LOOKS:.0%} of a core")
+    print(
+        f"first bottleneck: the controller looks at {MAX_LOOKS:.0f} workers a second, {look * MAX_LOOKS:.0%} of a core:"
+    )
+    print(f"with more than {MAX_LOOKS * POLL_SECONDS:.0f} workers its reports get older, 10 s with 1000")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from face3d_live.cluster.placement import Load
+from face3d_live.cluster.placement import USUAL_COST, Load
 from face3d_live.live.service import LiveService
 from face3d_live.live.sessions.session import Session
 
@@ -81,7 +81,7 @@ def load_from(report: Mapping[str, Any], before: Load, now: float) -> Load:
     for session in sessions:
         addresses[session["address"]] = addresses.get(session["address"], 0) + 1
     newest = max(((now - float(one["age"]), str(one["id"])) for one in sessions), default=None)
-    busy = sum(one["busy"] for one in sessions)
+    busy = _busy(sessions)
     smooth = before.busy + SMOOTHING * (busy - before.busy) if before.sessions else busy
     return replace(
         before,
@@ -95,6 +95,16 @@ def load_from(report: Mapping[str, Any], before: Load, now: float) -> Load:
         addresses=addresses,
         newest=newest,
     )
+
+
+def _busy(sessions: Sequence[Mapping[str, Any]]) -> float:
+    """What the sessions use. A new one counts like the others until its rate is known: else a burst would find a worker
+    that looks idle.
+    """
+    settled = [float(one["busy"]) for one in sessions if one["age"] > SETTLED_SECONDS]
+    new = [float(one["busy"]) for one in sessions if one["age"] <= SETTLED_SECONDS]
+    usual = sum(settled) / len(settled) if settled else USUAL_COST
+    return sum(settled) + sum(max(busy, usual) for busy in new)
 
 
 def _engine_ms(ms: Any) -> float:

@@ -96,9 +96,10 @@ def test_a_report_becomes_a_load():
     report = {"ready": True, "draining": False, "most": 4, "jobs": 1, "kept": 0.95, "sessions": sessions}
     first = load_from(report, Load("w"), now=100.0)
     assert (first.sessions, first.most, first.jobs, first.kept) == (2, 4, 1, 0.95)
-    assert first.busy == pytest.approx(0.3) and first.addresses == {"x": 2} and first.newest == (99.0, "b")
+    assert first.busy == pytest.approx(0.4)  # the new one counts like the other
+    assert first.addresses == {"x": 2} and first.newest == (99.0, "b")
     quiet = load_from(report | {"sessions": sessions[:1]}, first, now=101.0)
-    assert quiet.busy == pytest.approx(0.25)  # a running mean
+    assert quiet.busy == pytest.approx(0.3)  # a running mean
     assert load_from(report | {"sessions": []}, quiet, now=102.0).busy == 0
 
 

@@ -10,6 +10,7 @@ from live_helpers import Browser, serve
 from waiting import until
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from face3d_live.cluster import placement
 from face3d_live.cluster.placement import Load
@@ -109,7 +110,9 @@ async def test_the_token_is_the_gateways():
             with pytest.raises(InvalidStatus):
                 await connect(address)
             code = base64.urlsafe_b64encode(b"open sesame").decode().rstrip("=")
-            async with connect(address, subprotocols=["face3d", f"face3d.token.{code}"]) as stream:
+            async with connect(
+                address, subprotocols=[Subprotocol("face3d"), Subprotocol(f"face3d.token.{code}")]
+            ) as stream:
                 assert stream.subprotocol == "face3d" and "hello" in await stream.recv()
 
 
