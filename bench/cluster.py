@@ -196,10 +196,8 @@ def main() -> None:
     print("workers   places  offers/min   refused  spread  p95 placement  looks' CPU")
     for workers in (1, 10, 100, 1000):
         print(simulate(workers, given.cost, look))
-    print(
-        f"first bottleneck: the controller, {MAX_LOOKS:.0f} looks a second, {look * MAX_LOOKS:.0%} of a core: with more"
-    )
-    print(f"than {MAX_LOOKS * POLL_SECONDS:.0f} workers its reports get older, 10 s with 1000")
+    print(f"first bottleneck: the controller, {MAX_LOOKS:.0f} looks a second, {look * MAX_LOOKS:.0%} of a core")
+    print(f"with more than {MAX_LOOKS * POLL_SECONDS:.0f} workers its reports get older, 10 s with 1000")
 
 
 if __name__ == "__main__":
