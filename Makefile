@@ -15,7 +15,7 @@ test: lint page  ## set up what is missing, then lint, type-check and test
 
 quick:  ## the unit tests alone, in about a minute
 	@scripts/setup.sh test
-	@.venv/bin/python -m pytest -n auto -q -m "not (slow or server or browser or data or cuda)"
+	@.venv/bin/python -m pytest -n auto -q -m "not (slow or server or browser or cluster or data or cuda)"
 
 coverage:  ## what of the package the tests run, those in a browser left out
 	@scripts/setup.sh test

@@ -23,15 +23,24 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
 
 
+#: Modules with Chromium outside of tests/browser.
+CHROMIUM = ("tests/cluster/test_cluster_browser.py",)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests run side by side module by module, but only one process at a time runs Chromium: two would starve it."""
+    """Tests run side by side module by module, but only one process at a time runs Chromium: two would starve it.
+
+    Those on a Ray cluster share one, which takes seconds to start.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class OneChromium(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.split("::", 1)[0]
-            return "browser" if module.startswith("tests/browser/") else module
+            if module.startswith("tests/browser/") or module in CHROMIUM:
+                return "browser"
+            return "cluster" if module.startswith("tests/cluster/") else module
 
     return OneChromium(config, log)
 
@@ -44,7 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.relative_to(ROOT / "tests").parts
         if folder[:1] == ("live",) and folder != ("live", "outputs"):
             item.add_marker("server")
-    heavy = {item.path for item in items if any(item.get_closest_marker(mark) for mark in ("server", "slow"))}
+    marks = ("server", "slow", "cluster")
+    heavy = {item.path for item in items if any(item.get_closest_marker(mark) for mark in marks)}
     items.sort(key=lambda item: (not _in_browser(item), item.path not in heavy))
 
 

@@ -27,6 +27,8 @@ ROOMS = (
     "live.engine", "live.worker", "live.stream", "live.outputs", "live.metrics", "live.recording", "live.sessions",
     "live.takes", "live.studio", "live.webrtc", "live.video_device", "live.virtual_camera", "live.service", "live.http",
     "live.main",
+    # several machines, by Ray
+    "cluster",
     # what makes the models, never imported at run time
     "head.build", "texture.build", "train",
     # entry points
@@ -108,11 +110,39 @@ def test_run_time_packages_import_nothing_of_build_time() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_only_entry_points_import_the_live_server() -> None:
+def test_only_entry_points_and_the_cluster_import_the_live_server() -> None:
+    above = ENTRY_POINTS | {"cluster"}
     wrong = [
         f"{module} imports {target}"
         for module, target in edges()
-        if target.startswith("live.") and not module.startswith("live.") and room(module) not in ENTRY_POINTS
+        if target.startswith("live.") and not module.startswith("live.") and room(module) not in above
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_but_the_cluster_knows_ray() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        for name in foreign_imports(path)
+        if name.partition(".")[0] in ("ray", "aiohttp", "pyarrow") and room(module) != "cluster"
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert "ray" in foreign_imports(PACKAGE / "cluster" / "controller.py")
+
+
+def foreign_imports(path: Path) -> set[str]:
+    """All that a file imports, also in functions."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_only_entry_points_import_the_cluster() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, target in edges()
+        if room(target) == "cluster" and room(module) not in ENTRY_POINTS | {"cluster"}
     ]
     assert not wrong, "\n".join(wrong)
 

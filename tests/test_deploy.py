@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from face3d_live.cli.app import app
 
@@ -83,3 +84,41 @@ def test_the_health_check(status, code):
         assert subprocess.run(command, capture_output=True, timeout=30).returncode == code
         if status is not None:
             server.shutdown()
+
+
+# --- clusters ---------------------------------------------------------------------------------------------------------
+
+
+def cluster_commands(text):
+    """The `face3d-live` lines of a file: (words of the command, its options)."""
+    joined = text.replace("\n              ", " ")
+    for line in re.findall(r"face3d-live ((?:live|cluster) [^\n&>]*)", joined):
+        words = shlex.split(line)
+        yield words, used(words)
+
+
+@pytest.mark.parametrize("name", ["cluster.yaml", "kuberay.yaml"])
+def test_clusters_start_the_program_with_options_that_it_has(name):
+    text = (DEPLOY / name).read_text()
+    found = list(cluster_commands(text))
+    assert {words[0] for words, _ in found} == {"live", "cluster"}
+    for words, options in found:
+        command = CLI.commands["live"] if words[0] == "live" else CLI.commands["cluster"].commands[words[1]]
+        assert options <= {name for each in command.params for name in each.opts}, words
+    assert text.count("disable-usage-stats") >= 2 and "include-dashboard" in text
+    documents = list(yaml.safe_load_all(text))
+    assert all(isinstance(document, dict) for document in documents)
+
+
+def test_ports_of_media_are_those_that_the_cluster_opens():
+    rules = yaml.safe_load((DEPLOY / "cluster.yaml").read_text())["provider"]["security_group"]["IpPermissions"]
+    (udp,) = [rule for rule in rules if rule["IpProtocol"] == "udp"]
+    for name in ("cluster.yaml", "kuberay.yaml"):
+        assert f"--media-ports {udp['FromPort']}-{udp['ToPort']}" in (DEPLOY / name).read_text()
+
+
+def test_the_image_of_a_cluster_asks_for_rays_token_and_tells_nobody():
+    text = (DEPLOY / "cluster.Dockerfile").read_text()
+    for setting in ("RAY_USAGE_STATS_ENABLED=0", "RAY_AUTH_MODE=token", "RAY_AUTH_TOKEN_PATH=/run/secrets/ray_token"):
+        assert setting in text
+    assert re.search(r"^USER ray$", text, re.M) and "[${EXTRAS}]" in text

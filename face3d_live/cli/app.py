@@ -1,4 +1,4 @@
-"""The command line: `face3d-live live | track | reconstruct | render | record | takes | train | evaluate | bench`.
+"""The command line: `face3d-live live | track | reconstruct | render | record | takes | cluster | train | ...`.
 
 Each command imports what it runs when it runs, so that `--help` is quick and no command loads another's libraries.
 """
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from face3d_live.cli import cluster as cluster_commands
 from face3d_live.cli import takes as takes_commands
 from face3d_live.cli.bench import bench
 from face3d_live.cli.examples import examples
@@ -78,3 +79,12 @@ _takes = typer.Typer(
 for _takes_command in takes_commands.COMMANDS:
     _takes.command(epilog=examples(f"takes {_takes_command.__name__}"))(reports_errors(_takes_command))
 app.add_typer(_takes, name="takes")
+_cluster = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Several machines: start a cluster, join it, look at it, drain a worker.",
+    epilog=examples("cluster"),
+)
+for _cluster_command in cluster_commands.COMMANDS:
+    _cluster.command(epilog=examples(f"cluster {_cluster_command.__name__}"))(reports_errors(_cluster_command))
+app.add_typer(_cluster, name="cluster")

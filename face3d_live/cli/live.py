@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,7 @@ from face3d_live.cli.network_options import (
     Insecure,
     Key,
     LogFormat,
+    MediaPorts,
     Port,
     Tls,
     Token,
@@ -34,7 +36,12 @@ from face3d_live.cli.options import (
     Precision,
     styling_of,
 )
+from face3d_live.cli.ray_option import require_ray
 from face3d_live.cli.regressor import Regressor, prepared
+from face3d_live.errors import InputError
+
+if TYPE_CHECKING:
+    from face3d_live.live.network import NetworkOptions
 
 TAKES_HELP = "the folder of recordings; by default face3d-live/takes in your data folder (~/.local/share)"
 OUTPUT_HELP = (
@@ -42,10 +49,17 @@ OUTPUT_HELP = (
     "ifacialmocap://HOST, vts://localhost, osf://HOST; docs/outputs.md"
 )
 LIMIT_HELP = "change a cap, time-out or quota, may be repeated: sessions=4; docs/security.md lists them"
+CLUSTER_HELP = "be a gateway to the workers of the Ray cluster there, HOST:6379 or auto; docs/cluster.md"
 SOURCE_HELP = "a video file, looped, or a camera's number: plays into a session without a browser"
 
 
+#: Options of a server that owns an engine. Behind a gateway `face3d-live cluster head` takes those that fit there.
+_OF_AN_ENGINE = ("device", "source", "takes", "output", "calibration", "avatar", "precision", "regressor", "hair",
+                 "hair_colour", "glasses", "glasses_colour", "virtual_camera", "ice_server", "media_ports")  # fmt: skip
+
+
 def live(
+    context: typer.Context,
     host: Host = "127.0.0.1",
     port: Port = 8080,
     device: AnyDevice = Device.auto,
@@ -58,6 +72,7 @@ def live(
     key: Key = None,
     frame_ancestors: FrameAncestors = None,
     ice_server: IceServers = None,
+    media_ports: MediaPorts = None,
     source: Annotated[str | None, typer.Option(metavar="FILE_OR_CAMERA", help=SOURCE_HELP)] = None,
     log_format: Annotated[LogFormat, typer.Option(help="of the lines on stderr")] = LogFormat.text,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every session and connection")] = False,
@@ -75,6 +90,7 @@ def live(
     hair_colour: AnyHairColour = None,
     glasses: AnyGlasses = None,
     glasses_colour: AnyGlassesColour = None,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help=CLUSTER_HELP)] = None,
 ) -> None:
     """Serve the living head: open the printed address in a browser and start the camera."""
     from face3d_live.live.main import run
@@ -92,7 +108,10 @@ def live(
         cert=cert,
         key=key,
         ice_servers=ice_server or (),
+        media_ports=media_ports,
     )
+    if cluster is not None:
+        raise typer.Exit(_gateway(context, cluster, options, verbose, limit or (), log_format))
     status = run(
         options,
         device.value,
@@ -110,3 +129,23 @@ def live(
         styling=styling_of(hair, hair_colour, glasses, glasses_colour),
     )
     raise typer.Exit(status)
+
+
+def _gateway(
+    context: typer.Context,
+    cluster: str,
+    options: NetworkOptions,
+    verbose: bool,
+    limits: Sequence[str],
+    log_format: LogFormat,
+) -> int:
+    """Be a gateway. Raises InputError "bad-option", AssetError "ray-missing"."""
+    sources = {name: context.get_parameter_source(name) for name in _OF_AN_ENGINE}
+    given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    if given:
+        text = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError("bad-option", f"a gateway has no engine: give {text} to face3d-live cluster head")
+    require_ray()
+    from face3d_live.cluster.gateway_program import run
+
+    return run(cluster, options, verbose, limits, log_format.value)

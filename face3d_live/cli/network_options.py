@@ -46,6 +46,10 @@ FrameAncestors = Annotated[
     list[str] | None,
     typer.Option(metavar="ORIGIN", help="a site that may show /view in a frame, or *; may be repeated"),
 ]
+MediaPorts = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST-LAST", help="UDP ports for camera and avatar, for a firewall; by default any"),
+]
 IceServers = Annotated[
     list[str] | None,
     typer.Option(

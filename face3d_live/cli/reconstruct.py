@@ -20,10 +20,13 @@ from face3d_live.cli.options import (
     Precision,
     styling_of,
 )
+from face3d_live.cli.ray_option import RayActors, RayAddress, RayGpus, require_ray
 from face3d_live.cli.regressor import Regressor, prepared
+from face3d_live.errors import InputError
 
 if TYPE_CHECKING:
     from face3d_live.export.vrm_meta import VrmMeta
+    from face3d_live.reconstruct.options import Options, RunsOn
 
 FACE_HELP = "which face, where there are several: 1 is the largest; auto takes one that is clearly meant"
 
@@ -84,6 +87,9 @@ def reconstruct(
     fuse: Annotated[bool, typer.Option("--fuse", help="all photos, or a video, show one person: one head")] = False,
     refine: Annotated[bool, typer.Option(help="fit the head to the photo's own colours, too")] = True,
     jobs: Annotated[int, typer.Option(min=1, help="processes, for many photos")] = 1,
+    ray: RayAddress = None,
+    ray_actors: RayActors = None,
+    ray_gpus: RayGpus = 0.0,
     force: Annotated[bool, typer.Option("--force", help="make heads again that are there already")] = False,
     device: AnyDevice = Device.auto,
     precision: AnyPrecision = Precision.auto,
@@ -118,6 +124,8 @@ def reconstruct(
     )  # fmt: skip
     check_topology(options, regressor == "own")
     runs_on = RunsOn(device.value, precision.value, prepared(regressor))
+    if ray is not None:
+        raise typer.Exit(_on_ray(photos, out, options, runs_on, force, ray, ray_actors, ray_gpus, fuse))
     if fuse:
         raise typer.Exit(reconstruct_person(photos, out, options, runs_on, force))
     raise typer.Exit(reconstruct_photos(photos, out, options, runs_on, jobs, force))
@@ -125,6 +133,29 @@ def reconstruct(
 
 def _side(texture: Texture) -> int | Literal["auto"]:
     return "auto" if texture is Texture.auto else int(texture.value)
+
+
+def _on_ray(
+    photos: list[Path],
+    out: Path,
+    options: Options,
+    runs_on: RunsOn,
+    force: bool,
+    ray: str,
+    actors: int | None,
+    gpus: float,
+    fuse: bool,
+) -> int:
+    """Photos on a Ray cluster. Raises InputError "bad-option", "bad-list", AssetError "ray-missing", "no-cluster"."""
+    if fuse:
+        raise InputError("bad-option", "--fuse makes one head, which needs one machine: leave out --ray")
+    require_ray()
+    from face3d_live.cluster.batch import Machines, PhotosOnRay, read_lists
+    from face3d_live.reconstruct import reconstruct_photos
+
+    listed = read_lists(photos)
+    elsewhere = PhotosOnRay(Machines(ray, actors, gpus))
+    return reconstruct_photos(listed, out, options, runs_on, force=force, elsewhere=elsewhere)
 
 
 def _vrm_meta(wanted: bool, name: str | None, authors: Sequence[str], licence: Sequence[str]) -> VrmMeta | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from typer.core import TyperCommand
 
 from face3d_live import paths
 from face3d_live.cli.options import AnyDevice, AnyPrecision, Device, Precision
+from face3d_live.cli.ray_option import RayAddress, require_ray
 from face3d_live.cli.regressor import Regressor, prepared
 from face3d_live.errors import AssetError, InputError
 
@@ -55,6 +57,7 @@ def train(
     device: AnyDevice = Device.auto,
     start: Annotated[Path | None, typer.Option(help="weights to begin with instead of chance")] = None,
     quick: Annotated[bool, typer.Option(help="a thin network for half a minute, to see that everything works")] = False,
+    ray: RayAddress = None,
 ) -> None:
     """Train the network from scratch, or go on with a run that was interrupted.
 
@@ -63,7 +66,13 @@ def train(
     _need_torch()
     from face3d_live.train.command import train_network
 
-    print(train_network(out, folder, data, samples, generators, device.value, start, quick))
+    elsewhere = None
+    if ray is not None:  # the faces are drawn there, the network is trained here
+        require_ray()
+        from face3d_live.cluster.running import start_all
+
+        elsewhere = partial(start_all, ray)
+    print(train_network(out, folder, data, samples, generators, device.value, start, quick, elsewhere))
 
 
 def evaluate(

@@ -1,4 +1,6 @@
-"""STUN and TURN servers as `--ice-server` names them, for aiortc and for the page. By default there are none."""
+"""STUN and TURN servers as `--ice-server` names them, for aiortc and for the page, and the ports of `--media-ports`. By
+default there are no servers, and any port may be bound.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +67,19 @@ def parse_all(texts: Iterable[str]) -> tuple[IceServer, ...]:
     if len(servers) > MAX_SERVERS:
         raise _wrong(f"at most {MAX_SERVERS} are taken")
     return servers
+
+
+def parse_ports(text: str | None) -> tuple[int, int] | None:
+    """`FIRST-LAST`, UDP ports; None for any. Raises InputError "bad-port"."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{4,5})-(\d{4,5})", text)
+    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1024 <= first <= last <= 65535:
+        raise InputError(
+            "bad-port", "--media-ports: write FIRST-LAST, such as 50000-50099, two ports a session or more"
+        )
+    return first, last
 
 
 def _wrong(cure: str) -> InputError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from face3d_live.errors import Face3DError
 from face3d_live.live import logs
@@ -86,6 +87,7 @@ def run(
         access=network.access,
         addresses=network.addresses,
         ice_servers=network.ice_servers,
+        media_ports=network.media_ports,
         certificate=network.certificate,
         source=source,
         takes=takes,
@@ -111,6 +113,22 @@ def _virtual_camera(wanted: str | None) -> VideoDevice | None:
     return VideoDevice(first_virtual_device() if wanted == "auto" else Path(wanted))
 
 
+def server_config(app: ASGIApp, connections: Connections, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves an application of ours."""
+    options = {
+        **server_options(connections),
+        "log_config": None,  # to our own handler, with its limiter
+        "log_level": "warning",
+        "access_log": False,
+        "lifespan": "on",
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+        # Compressing 2 kB thirty times a second for every client costs more than it saves on the loopback or a LAN.
+        "ws_per_message_deflate": False,
+        "server_header": False,
+    }
+    return uvicorn.Config(app, **(options | more))
+
+
 def running_on(device: Device, precision: Precision, regressor: str) -> dict[str, Any]:
     """The settings that name a network: the engine's pipeline and the worker's tasks, picklable."""
     return {
@@ -129,24 +147,13 @@ async def _serve(settings: Settings, network: Network) -> int:
     raise_descriptor_limit()
     connections = Connections(settings.limits)
     app = create_app(settings, connections)
-    config = uvicorn.Config(
-        app,
-        **server_options(connections),
-        log_config=None,  # to our own handler, with its limiter
-        log_level="warning",
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        # Compressing 2 kB thirty times a second for every client costs more than it saves on the loopback or a LAN.
-        ws_per_message_deflate=False,
-        server_header=False,
-    )
+    config = server_config(app, connections)
     config.load()
     context = network.certificate.context() if network.certificate is not None else None
     config.ssl = context
-    renewing = asyncio.create_task(_renew(network, context), name="certificate")
+    renewing = asyncio.create_task(renew(network, context), name="certificate")
     server = uvicorn.Server(config)
-    _handle_hangup(server)
+    handle_hangup(server)
     server_task = asyncio.create_task(server.serve(sockets=[network.listener]))
     while not server.started and not server_task.done():
         await asyncio.sleep(0.02)
@@ -172,7 +179,7 @@ async def _serve(settings: Settings, network: Network) -> int:
     return status
 
 
-def _handle_hangup(server: uvicorn.Server) -> None:
+def handle_hangup(server: uvicorn.Server) -> None:
     """SIGHUP: a closed terminal ends the server in order; without a terminal there is nothing to read anew.
 
     Started with nohup it stays ignored.
@@ -205,7 +212,7 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], network:
             f"Face3D Live on {live.engine.device} ({live.engine.precision}): open {address}  (Ctrl-C ends it)",
             flush=True,
         )
-        _announce_network(network)
+        announce_network(network)
     for session in live.sessions:
         if session.kind == "source":
             print(
@@ -217,7 +224,7 @@ async def _announce(live: LiveService, server_task: asyncio.Task[None], network:
         print(f"{live.settings.playback.take.header.name} plays to the outputs and the expression stream")
 
 
-def _announce_network(network: Network) -> None:
+def announce_network(network: Network) -> None:
     """How the network's other machines come in, and what their browsers will say."""
     for url in network.other_urls():
         print(f"From other machines: {url}")
@@ -232,7 +239,7 @@ def _announce_network(network: Network) -> None:
     sys.stdout.flush()
 
 
-async def _renew(network: Network, context: ssl.SSLContext | None) -> None:
+async def renew(network: Network, context: ssl.SSLContext | None) -> None:
     """An automatic certificate follows the machine's addresses, and never expires while the server runs."""
     if context is None or network.certificate is None or network.certificate.authority is None:
         return

@@ -34,11 +34,13 @@ class NetworkOptions:
     cert: Path | None = None
     key: Path | None = None
     ice_servers: Sequence[str] = ()
+    media_ports: str | None = None
 
 
 @dataclass(frozen=True)
 class Network:
-    """listener: bound and listening. addresses: that WebRTC may bind, None: all of the machine's.
+    """listener: bound and listening. addresses: that WebRTC may bind, None: all of the machine's. media_ports: the
+    first and the last UDP port that it may bind, None: any.
 
     tells_token: whether the printed address may show the token; one of a file or of the environment stays there.
     """
@@ -50,6 +52,7 @@ class Network:
     certificate: tls.Certificate | None
     addresses: tuple[str, ...] | None
     ice_servers: tuple[ice.IceServer, ...]
+    media_ports: tuple[int, int] | None
     tells_token: bool
 
     @property
@@ -74,6 +77,7 @@ class Network:
 def prepare(options: NetworkOptions) -> Network:
     """Check all options, then listen. Raises InputError: "bad-token", "bad-option", "bad-host", "bad-cert", ..."""
     servers = ice.parse_all(options.ice_servers)
+    ports = ice.parse_ports(options.media_ports)
     access.hide_arguments([options.token or "", *(text for text in options.ice_servers if "@" in text)])
     ancestors = access.checked_ancestors(options.frame_ancestors)
     listener = listen(options.host, options.port)
@@ -90,6 +94,7 @@ def prepare(options: NetworkOptions) -> Network:
             certificate=_certificate(options, Access(None, loopback, hosts)),
             addresses=access.implied_addresses(listener.getsockname()[0]),
             ice_servers=servers,
+            media_ports=ports,
             tells_token=tells_token,
         )
     except BaseException:

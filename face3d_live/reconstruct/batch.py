@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from face3d_live import files
 from face3d_live.errors import AssetError, Face3DError
@@ -72,6 +72,16 @@ class Outcome:
         }
 
 
+class Elsewhere(Protocol):
+    """Other machines that make photos."""
+
+    def make(self, due: Sequence[Task], options: Options, runs_on: RunsOn) -> Iterator[Outcome]:
+        """An outcome for each task, in the order in which they are done."""
+
+    def summarize(self, rows: Sequence[dict[str, Any]], out: Path) -> None:
+        """Write the rows of summary.csv in their own way, too."""
+
+
 def reconstruct_photos(
     sources: Sequence[Path],
     out: Path,
@@ -79,23 +89,28 @@ def reconstruct_photos(
     runs_on: RunsOn = ANYWHERE,
     jobs: int = 1,
     force: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> int:
     """One photo into `out`; several, a folder or a pattern into a folder each inside it, with summary.csv.
 
     Returns the exit code. A photo that fails prints `error: CODE: what to do` and leaves nothing; the others go on.
     A photo whose head is there already is skipped unless `force`. "-" is a photo on standard input.
+    elsewhere: makes the photos in place of this machine's processes, and gets the rows of the summary at the end.
     Raises InputError("no-photos") when there is nothing to do.
     """
     photos, many = expand(sources)
     tasks = [Task(photo, folder) for photo, folder in zip(photos, folders(photos, out, many), strict=True)]
     outcomes = []
     with _Progress(len(tasks)) as progress:
-        for outcome in _outcomes(tasks, options, runs_on, jobs, force):
+        for outcome in _outcomes(tasks, options, runs_on, jobs, force, elsewhere):
             outcomes.append(outcome)
             progress.tell(outcome, options)
     if many:
         order = {task: i for i, task in enumerate(tasks)}
-        write_summary(sorted(outcomes, key=lambda outcome: order[outcome.task]), out)
+        outcomes.sort(key=lambda outcome: order[outcome.task])
+        write_summary(outcomes, out)
+        if elsewhere is not None:
+            elsewhere.summarize([outcome.row() for outcome in outcomes], out)
     return 1 if any(outcome.state == "failed" for outcome in outcomes) else 0
 
 
@@ -167,7 +182,9 @@ def folders(photos: Sequence[Path], out: Path, many: bool) -> list[Path]:
     return found
 
 
-def _outcomes(tasks: Sequence[Task], options: Options, runs_on: RunsOn, jobs: int, force: bool) -> Iterator[Outcome]:
+def _outcomes(
+    tasks: Sequence[Task], options: Options, runs_on: RunsOn, jobs: int, force: bool, elsewhere: Elsewhere | None
+) -> Iterator[Outcome]:
     """In the order in which they are done."""
     due = []
     for task in tasks:
@@ -176,6 +193,9 @@ def _outcomes(tasks: Sequence[Task], options: Options, runs_on: RunsOn, jobs: in
             due.append(task)
         else:
             yield Outcome(task, "skipped", report=report)
+    if elsewhere is not None:
+        yield from elsewhere.make(due, options, runs_on)
+        return
     if jobs <= 1 or len(due) <= 1:
         maker = Reconstructor(*runs_on)
         for task in due:
@@ -208,10 +228,10 @@ def _make_there(task: Task, options: Options) -> Outcome:
     return make(_maker, task, options)
 
 
-def make(maker: Reconstructor, task: Task, options: Options) -> Outcome:
-    """One photo, from file to folder; whatever is wrong with it is in the outcome."""
+def make(maker: Reconstructor, task: Task, options: Options, data: bytes | None = None) -> Outcome:
+    """One photo, from file to folder; what is wrong with it is in the outcome. data: of the file, if it was read."""
     try:
-        photo = load_photo(_stdin() if task.photo == STDIN else task.photo)
+        photo = load_photo(data or (_stdin() if task.photo == STDIN else task.photo))
         made = maker.photo(photo.rgb, options, warnings=photo.warnings)
         write_folder(made.files, task.folder)
     except AssetError:

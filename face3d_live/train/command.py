@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -55,11 +55,13 @@ def train_network(
     device: Device = "auto",
     start: Path | None = None,
     quick: bool = False,
+    elsewhere: StartAll | None = None,
 ) -> str:
     """Train, evaluate and write the weights; returns one line to print.
 
     samples: pictures seen in the whole run; on resuming another number only moves the schedule. generators: processes
-    that draw synthetic faces meanwhile. start: weights to begin with instead of chance, where the folder holds no
+    that draw synthetic faces meanwhile. elsewhere: starts them on other machines, which see the folders under the same
+    names. start: weights to begin with instead of chance, where the folder holds no
     checkpoint. Raises InputError "data-missing" without the folder of portraits, AssetError
     where no OpenGL is to be had.
     """
@@ -70,7 +72,8 @@ def train_network(
     head, pool = Head.load(), folder / "pool"
     prepare(head, folder, data)
     drawn, photographed = Pool(pool / "synthetic"), Pool(pool / "portraits_train")
-    running = _generate(pool, data, folder / "skins", generators)
+    drawing = drawing_arguments(pool, data, folder / "skins", generators)
+    running = _start_here(drawing) if elsewhere is None else elsewhere(generate.__name__, drawing)
     try:
         _wait_for(drawn, running)
         shares = [(drawn, 1 - PORTRAIT_SHARE), (photographed, PORTRAIT_SHARE)]
@@ -197,14 +200,33 @@ def plain_skins(folder: Path) -> Path:
     return folder
 
 
-def _generate(pool: Path, data: Path, skins: Path, count: int) -> list[subprocess.Popen[bytes]]:
-    """Start processes that fill the pool."""
-    command = [sys.executable, "-m", "face3d_live.train.synthetic.generate", "--out", str(pool / "synthetic")]
-    command += ["--data", str(data), "--skins", str(skins)]
-    return [subprocess.Popen([*command, "--seed", str(seed + 1)], stdout=subprocess.DEVNULL) for seed in range(count)]
+class Generating(Protocol):
+    """A process that draws faces, here or elsewhere."""
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+
+    def terminate(self) -> None:
+        """End it."""
 
 
-def _wait_for(pool: Pool, running: Sequence[subprocess.Popen[bytes]]) -> None:
+#: Starts a module's `main` once for each list of arguments.
+StartAll = Callable[[str, Sequence[Sequence[str]]], Sequence[Generating]]
+
+
+def drawing_arguments(pool: Path, data: Path, skins: Path, count: int) -> list[list[str]]:
+    """Of `synthetic.generate`, for so many processes that fill the pool."""
+    paths = {"--out": pool / "synthetic", "--data": data, "--skins": skins}
+    same = [word for name, path in paths.items() for word in (name, str(path.absolute()))]
+    return [[*same, "--seed", str(seed + 1)] for seed in range(count)]
+
+
+def _start_here(arguments: Sequence[Sequence[str]]) -> list[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", generate.__name__]
+    return [subprocess.Popen([*command, *each], stdout=subprocess.DEVNULL) for each in arguments]
+
+
+def _wait_for(pool: Pool, running: Sequence[Generating]) -> None:
     while pool.refresh() == 0:
         if not running or all(process.poll() is not None for process in running):
             raise AssetError("generator-failed", "no synthetic faces were drawn: is EGL installed (libegl1 libgl1)?")

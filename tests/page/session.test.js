@@ -203,13 +203,13 @@ test("a connection that is never made, or gives no picture, is given up", async 
 
 test("a silent server is asked whether it still knows the session", async () => {
   const { told } = await live();
-  await clock.pass(2500);
+  await clock.pass(1000);
   assert.equal(count("GET api/sessions/s1"), 0);
   await clock.pass(1000);
   assert.ok(count("GET api/sessions/s1") > 0);
-  routes.GET = refusal(404, "not-found", "there is no such session");
+  routes.GET = refusal(500, "internal");
   await clock.pass(500);
-  assert.deepEqual(told.at(-1), ["away", "The server has ended this session.", 1]);
+  assert.deepEqual(told.at(-1), ["away", "why", 1]);
 });
 
 test("pictures that stop coming end it even if the server is there; messages keep it", async () => {

@@ -171,3 +171,16 @@ def fake_reconstruct(report, photo):
         signal.pause()  # for ever
     report("rendering", 0.9)
     return zip_bytes({"photo.bin": photo[:4]})
+
+
+def fake_settings():
+    """Of a worker of a cluster: called in its server's process."""
+    from face3d_live.live.sessions import texture_capture
+
+    texture_capture.FIRST_SECONDS = 1e9  # nor a process that would make one
+    return {
+        "pipeline": FakePipeline,
+        "snapshot": fake_snapshot,
+        "reconstruct": fake_reconstruct,
+        "texture": no_texture,
+    }

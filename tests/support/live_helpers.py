@@ -18,6 +18,7 @@ import uvicorn
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from waiting import beats, until
 
+from face3d_live.codes import INDEX
 from face3d_live.live.access import Access
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, server_options
@@ -48,8 +49,12 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token=None, access=None, **settings):
-    """Yield a `Served`; afterwards nothing may be left running. token: short for an access with it on the loopback."""
+async def serve(
+    pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token=None, access=None, more=(), **settings
+):
+    """Yield a `Served`; afterwards nothing may be left running. token: short for an access with it on the loopback.
+    more: routes besides the usual ones.
+    """
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
     patch = pytest.MonkeyPatch()
@@ -59,7 +64,7 @@ async def serve(pipeline=live_fakes.FakePipeline, ready=True, sndbuf=None, token
     settings["access"] = access or Access(token)
     made = Settings(pipeline, live_fakes.fake_snapshot, live_fakes.fake_reconstruct, **settings)
     connections = Connections(made.limits)
-    app = create_app(made, connections)
+    app = create_app(made, connections, more)
     listener = listen("127.0.0.1", 0)
     if sndbuf:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
@@ -120,6 +125,7 @@ class Browser:
         self.avatar, self.avatars = None, 0
         self.location, self.answer = None, ""
         self._reader = None
+        self.path = "/api/sessions"
 
     async def __aenter__(self):
         transceiver = self.pc.addTransceiver(self.camera, direction="sendrecv")
@@ -133,7 +139,7 @@ class Browser:
         self.pc.on("track", self._on_track)
         await self.pc.setLocalDescription(await self.pc.createOffer())
         response = await self.served.http.post(
-            "/api/sessions",
+            self.path,
             content=self.edit(self.pc.localDescription.sdp),
             headers={"Content-Type": "application/sdp"},
         )
@@ -168,6 +174,12 @@ class Browser:
         n = len(self.of(type_))
         await self.until(lambda: len(self.of(type_)) > n, timeout)
         return self.of(type_)[-1]
+
+    @property
+    def jaw(self):
+        """How open it is in the newest frame; 1 before the first one."""
+        frames = self.of("frame")
+        return frames[-1]["expression"][INDEX["jawOpen"]] if frames else 1.0
 
     async def until_brightness(self, level, timeout=20.0):
         """Until the middle of the avatar is this bright, 0..1."""

@@ -72,10 +72,16 @@ export class Avatars {
     this.#url = session?.url ?? null;
     if (this.#url && this.#url !== this.#sentTo) {
       this.#sentTo = this.#url;
-      if (this.#file) this.#send(this.#file, this.#url);
+      if (this.#file) this.#bring(this.#file, this.#url);
       else this.#ask(this.#url);
     }
     this.#show();
+  }
+
+  /** Sends it to a session that does not show it already: one that goes on with another worker does. @param {File} file @param {string} url */
+  async #bring(file, url) {
+    const there = this.#report && await ask("GET", `${url}/avatar`).then(({ avatar }) => avatar, () => null);
+    if (!there || JSON.stringify(there) !== JSON.stringify(this.#report)) await this.#send(file, url);
   }
 
   /** @param {DragEvent} event */

@@ -42,6 +42,7 @@ const intro = new Intro(bars);
 const recording = new Recording(notice);
 const calibration = new Calibration(notice);
 const snapshot = new Snapshot(notice);
+const outputs = new Outputs();
 const camera = byId("camera", HTMLVideoElement), avatar = byId("avatar", HTMLVideoElement);
 const devices = new Devices(() => reopenCamera());
 
@@ -74,7 +75,7 @@ function setState(state) {
   document.body.dataset.state = state;
   if (state === "idle") intro.start();
   else intro.stop();
-  snapshot.session = recording.session = calibration.session = live;
+  snapshot.session = recording.session = calibration.session = outputs.session = live;
   button("stop").disabled = state === "idle";
   avatars.session = live;
   $("view").tabIndex = live ? 0 : -1;
@@ -290,7 +291,6 @@ new Hotkeys([
   { key: "m", name: "keys.mute", act: () => acting.toggle("rest") }, { key: "h", name: "keys.hold", act: () => acting.toggle("hold") },
   { key: "x", name: "keys.mirror", act: () => views.mirror() },
 ], acting, () => worthKeeping(names, face));
-new Outputs();
 views.restore();
 restoreTab();
 intro.start();

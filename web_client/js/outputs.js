@@ -37,6 +37,10 @@ export class Outputs {
   #form = make("div");
   #opened = false;
   #prepared = false;
+  /** Whether an output has to name its session, as in a cluster. */
+  #bound = false;
+  /** @type {import("./session.js").Session | null} that is live now, or null */
+  session = null;
 
   constructor() {
     this.#root.append(this.#list, this.#empty, this.#trouble, this.#form, new ObsCard().element);
@@ -61,10 +65,11 @@ export class Outputs {
   }
 
   async #prepare() {
-    const [{ kinds }, mappings] = await Promise.all([ask("GET", "api/outputs"), ask("GET", "api/mappings")]);
+    const [{ kinds, needs_session: bound }, mappings] = await Promise.all([ask("GET", "api/outputs"), ask("GET", "api/mappings")]);
     if (this.#prepared) return;
     this.#prepared = true;
     this.#kinds = kinds;
+    this.#bound = Boolean(bound);
     this.#mappings = mappings;
     this.#form.append(this.#makeForm());
   }
@@ -196,7 +201,8 @@ export class Outputs {
     return make("form", { className: "out-form", onsubmit: (event) => {
       event.preventDefault();
       this.#act(async () => {
-        await ask("POST", "api/outputs", { url: `${kind.value}://${address(host.value)}:${port.value}` });
+        const session = this.#bound && this.session?.url ? `?session=${this.session.url.split("/").at(-1)}` : "";
+        await ask("POST", "api/outputs", { url: `${kind.value}://${address(host.value)}:${port.value}${session}` });
         await this.#refresh();
       });
     } },

@@ -11,15 +11,16 @@ import { ApiError, ask, received, request, why } from "./api.js";
 import { Control } from "./control.js";
 import { Emitter } from "./emitter.js";
 import { phrase } from "./i18n.js";
+import { gathered, keepSharp, preferH264 } from "./offer.js";
 import { avatarStats } from "./stats.js";
 
-const GATHER_MS = 1500; // host candidates come at once; a dead STUN or mDNS must not hold up the start
 const CONNECT_MS = 15000;
-const QUIET_MS = 2500; // no picture and no message for this long: ask the server whether it still knows us
+const QUIET_MS = 1000; // no picture and no message for this long: ask the server whether it still knows us
+const UNSEEN_MS = 2500; // the same before the first picture
 const STALLED_MS = 12000; // it does, and still nothing comes: start over
+const MOVED = "session-moved"; // the notice of a worker that ends
 const BACKOFF_S = [0.5, 1, 2, 4];
 const MAX_BACKOFF_S = 8;
-const MAX_BITRATE = 2_500_000;
 
 /** @extends {Emitter<{state: import("./types.js").SessionEvent, stream: MediaStream, message: import("./types.js").ControlMessage}>} */
 export class Session extends Emitter {
@@ -43,6 +44,10 @@ export class Session extends Emitter {
   #view = null;
   #wake = () => {};
   #lastSign = 0;
+  /** The id of the session before: what another worker needs to go on with it. */
+  #before = "";
+  /** Whether the server has said that this session goes on elsewhere. */
+  #moved = false;
 
   /**
    * @param {MediaStream} camera @param {MediaStreamTrack} track of it, what is sent; both outlive every connection
@@ -63,7 +68,9 @@ export class Session extends Emitter {
   async run() {
     addEventListener("online", this.retry);
     for (let failures = 0; !this.#stopped; failures++) {
-      const reason = await this.#attempt(() => { failures = 0; });
+      let live = false;
+      const reason = await this.#attempt(() => { failures = 0; live = true; });
+      if (live && this.#moved) continue; // somebody waits for it, or nobody knows it any more: there is nothing to wait for
       if (!this.#stopped) await this.#pause(reason, BACKOFF_S[failures] ?? MAX_BACKOFF_S);
     }
     removeEventListener("online", this.retry);
@@ -72,6 +79,7 @@ export class Session extends Emitter {
   /** One connection from its beginning to its end. @param {() => void} onLive @returns {Promise<Wording>} why it ended */
   async #attempt(onLive) {
     try {
+      this.#moved = false;
       this.emit("state", { state: "connecting" });
       const connection = await this.#connect();
       this.emit("state", { state: "waiting" });
@@ -162,7 +170,8 @@ export class Session extends Emitter {
     this.#control = control;
     control.on("message", (message) => {
       this.#lastSign = performance.now();
-      this.emit("message", message);
+      if (message.type === "notice" && message.code === MOVED) this.#move();
+      else this.emit("message", message);
     });
     if (this.#view) control.setView(this.#view);
     connection.ontrack = ({ track, receiver }) => {
@@ -180,7 +189,7 @@ export class Session extends Emitter {
     await connection.setLocalDescription();
     await gathered(connection);
     if (this.#stopped) throw new ApiError("stopped", "");
-    const response = await request("POST", "api/sessions", {
+    const response = await request("POST", `api/sessions${this.#before && `?resume=${this.#before}`}`, {
       body: connection.localDescription?.sdp, type: "application/sdp", timeout: CONNECT_MS,
     });
     const location = response.headers.get("Location");
@@ -191,6 +200,7 @@ export class Session extends Emitter {
       throw new ApiError("stopped", "");
     }
     this.#url = url;
+    this.#before = encodeURIComponent(url.split("/").at(-1) ?? "");
     await connection.setRemoteDescription({ type: "answer", sdp: await received(() => response.text()) });
     await keepSharp(transceiver.sender);
     return connection;
@@ -205,7 +215,7 @@ export class Session extends Emitter {
     const born = performance.now();
     let frames = 0;
     this.#lastSign = born;
-    while (connection === this.#connection) {
+    while (connection === this.#connection && !this.#moved) {
       await this.#sleep(frames ? 500 : 100);
       const decoded = (await avatarStats(connection))?.framesDecoded ?? 0;
       if (connection !== this.#connection) break;
@@ -219,7 +229,7 @@ export class Session extends Emitter {
       if (connectionState === "failed" || connectionState === "closed") return phrase(frames ? "session.lost" : "session.no_media");
       if (connectionState !== "connected" && !frames && now - born > CONNECT_MS) return phrase("session.no_media");
       if (now - this.#lastSign > STALLED_MS && frames) return phrase("session.stalled");
-      if (now - this.#lastSign > QUIET_MS) await this.#probe();
+      if (now - this.#lastSign > (frames ? QUIET_MS : UNSEEN_MS)) await this.#probe();
     }
     return phrase("session.lost");
   }
@@ -230,8 +240,16 @@ export class Session extends Emitter {
       await request("GET", this.#place(), { timeout: 3000 });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      throw error.status === 404 ? new ApiError("session-gone", phrase("session.gone"), 404) : error;
+      if (error.status !== 404 && error.code !== "worker-away") throw error;
+      this.#moved = true;
+      throw new ApiError("session-gone", phrase("session.gone"), 404);
     }
+  }
+
+  /** The worker ends: the session goes on with another one. */
+  #move() {
+    this.#moved = true;
+    this.retry();
   }
 
   /** Waits for the next try, telling how long it will be. @param {Wording} reason @param {number} seconds */
@@ -265,29 +283,4 @@ export class Session extends Emitter {
 /** Tells the server that a session is over; it may be gone already, and it ends silent sessions itself. @param {string} url */
 function end(url) {
   request("DELETE", url, { keepalive: true }).catch(() => {});
-}
-
-/** H264 first: the server encodes it about twice as fast as VP8. @param {RTCRtpTransceiver} transceiver */
-function preferH264(transceiver) {
-  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  const isH264 = (/** @type {RTCRtpCodec} */ codec) => codec.mimeType.toLowerCase() === "video/h264";
-  if (!codecs.some(isH264)) return;
-  transceiver.setCodecPreferences?.([...codecs.filter(isH264), ...codecs.filter((codec) => !isH264(codec))]);
-}
-
-/** Fewer frames rather than smaller ones: the tracker needs the pixels. @param {RTCRtpSender} sender */
-async function keepSharp(sender) {
-  const parameters = sender.getParameters();
-  parameters.degradationPreference = "maintain-resolution";
-  for (const encoding of parameters.encodings) Object.assign(encoding, { maxBitrate: MAX_BITRATE, maxFramerate: Math.max(30, sender.track?.getSettings().frameRate ?? 0), scaleResolutionDownBy: 1 });
-  await sender.setParameters(parameters).catch(() => {}); // a hint: browsers may not know all of it
-}
-
-/** The offer carries all candidates, so one request is enough. @param {RTCPeerConnection} connection @returns {Promise<void>} */
-function gathered(connection) {
-  if (connection.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    setTimeout(resolve, GATHER_MS);
-    connection.addEventListener("icegatheringstatechange", () => connection.iceGatheringState === "complete" && resolve());
-  });
 }

@@ -17,6 +17,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from face3d_live.errors import AssetError
 from face3d_live.live.engine import messages as m
@@ -45,6 +46,15 @@ STEADY_SECONDS = 5.0
 RESERVE_SECONDS = (10.0, 2.0)
 #: A supervising thread that has done nothing for so long is not there any more, as far as `/healthz` is concerned.
 SILENT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a session begins with. calibration: a `CalibrationResult.state`, or None. avatar: None for the own head."""
+
+    calibration: object = None
+    avatar: StoredAvatar | None = None
+    styling: Styling = AS_SEEN
 
 
 class EngineClient:
@@ -130,11 +140,13 @@ class EngineClient:
             self._link.send(m.Stop())
         await asyncio.to_thread(self._thread.join)
 
-    def attach(self, name: str, listener: Listener) -> EngineSession:
-        """Begin a session. Raises OSError when no memory or descriptor is left."""
+    def attach(self, name: str, listener: Listener, begin: Beginning | None = None) -> EngineSession:
+        """Begin a session, by default as all do. Raises OSError when no memory or descriptor is left."""
         number = next(self._numbers)
+        if begin is None:
+            begin = Beginning(self.calibration, self.avatar, self.styling)
         session = EngineSession(
-            self._link, name, listener, self._on_close, self.calibration, self.avatar, number, self.styling
+            self._link, name, listener, self._on_close, begin.calibration, begin.avatar, number, begin.styling
         )
         with self._link.lock:
             self._sessions[name] = session

@@ -29,6 +29,16 @@ class StoredAvatar:
         while body:
             body = body[os.write(self.fd, body) :]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the data."""
+        return os.fstat(self.fd).st_size
+
+    def packed(self) -> bytes:
+        """What it was made of: see `pack`."""
+        report = json.dumps(self.report).encode()
+        return len(report).to_bytes(4, "little") + report + os.pread(self.fd, self.size, 0)
+
 
 def pack(avatar: Avatar) -> bytes:
     """What `StoredAvatar` takes: u32 length of the report, the report as JSON, the pickled avatar."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from face3d_live.errors import Face3DError
+from face3d_live.live.access import Access
 from face3d_live.live.http import (
     avatar_routes,
     calibration_routes,
@@ -29,6 +32,7 @@ from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.errors import deny, no_route, on_face3d_error, on_http_exception, on_unexpected
 from face3d_live.live.http.guard import Guard
 from face3d_live.live.http.headers import SecurityHeaders
+from face3d_live.live.http.network_routes import Reach
 from face3d_live.live.http.ranges import drop_bad_range
 from face3d_live.live.http.slots import Slots
 from face3d_live.live.service import LiveService, Settings
@@ -47,10 +51,10 @@ ROUTES = (
 )
 
 
-def create_app(settings: Settings, connections: Connections | None = None) -> Starlette:
+def create_app(settings: Settings, connections: Connections | None = None, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The application. Its lifespan starts and stops the engine process. Raises AssetError "aiortc-changed".
 
-    connections: those of the server that runs it, for the metrics.
+    connections: those of the server that runs it, for the metrics. more: routes besides `ROUTES`.
     """
     aiortc_patches.install()
 
@@ -58,6 +62,7 @@ def create_app(settings: Settings, connections: Connections | None = None) -> St
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         live = LiveService(settings)
         app.state.live = live
+        app.state.reach = Reach(settings.access, settings.addresses, settings.certificate)
         app.state.slots = Slots(settings.limits)
         app.state.connections = Connections(settings.limits) if connections is None else connections
         await live.start()
@@ -66,6 +71,16 @@ def create_app(settings: Settings, connections: Connections | None = None) -> St
         finally:
             await live.stop()
 
+    return assemble((*ROUTES, *more), lifespan, settings.access, settings.web_client)
+
+
+def assemble(
+    routes: Sequence[BaseRoute],
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    access: Access,
+    web_client: Path,
+) -> Starlette:
+    """An application with these routes and the page's files, behind the guard, with one form of errors."""
     # For HTTP and WebSockets alike, which Starlette's annotation does not provide for.
     handlers: dict[Any, Any] = {
         Face3DError: on_face3d_error,
@@ -73,16 +88,16 @@ def create_app(settings: Settings, connections: Connections | None = None) -> St
         Exception: on_unexpected,
     }
     app = Starlette(
-        routes=ROUTES,
+        routes=routes,
         lifespan=lifespan,
-        middleware=[Middleware(Guard, access=settings.access)],
+        middleware=[Middleware(Guard, access=access)],
         exception_handlers=handlers,
     )
     # Not a mount at "/": that would match every address, and hide that one exists but takes another method.
-    app.router.default = Page(directory=settings.web_client, html=True, check_dir=False)
+    app.router.default = Page(directory=web_client, html=True, check_dir=False)
     app.router.redirect_slashes = False
     # Outermost, where the answer to a bug gets its headers, too: Starlette makes it outside of all `middleware`.
-    app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), settings.access)
+    app.middleware_stack = SecurityHeaders(app.build_middleware_stack(), access)
     return app
 
 

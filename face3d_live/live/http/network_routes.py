@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from dataclasses import dataclass
+from typing import cast
 
 import segno
 from starlette.requests import Request
@@ -12,12 +14,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from face3d_live.errors import NotFoundError
-from face3d_live.live.access import machine_addresses
+from face3d_live.live.access import Access, machine_addresses
 from face3d_live.live.frame_rate import wanted_rate
 from face3d_live.live.hosts import is_loopback, parse_ip
 from face3d_live.live.http.guard import hostname
 from face3d_live.live.http.requests import NO_STORE, live_of
 from face3d_live.live.network import page_url
+from face3d_live.live.tls import Certificate
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How the server that was asked is reached. addresses: that it listens on, None: all of the machine's."""
+
+    access: Access
+    addresses: tuple[str, ...] | None
+    certificate: Certificate | None
+
+
+def _reach_of(request: Request) -> Reach:
+    return cast("Reach", request.app.state.reach)
 
 
 async def ice(request: Request) -> JSONResponse:
@@ -34,11 +50,10 @@ async def phone(request: Request) -> JSONResponse:
     `reason`: why it cannot, or gets no camera there: "loopback", "no-https", null. `fingerprint`: SHA-256 of the
     certificate authority that the phone may trust, which is at /ca.crt; null where there is none.
     """
-    settings = live_of(request).settings
     hosts = _hosts(request)
     urls = [_phone_url(request, host) for host in hosts]
     reason = "loopback" if not hosts else "no-https" if request.url.scheme != "https" else None
-    certificate = settings.certificate
+    certificate = _reach_of(request).certificate
     fingerprint = await asyncio.to_thread(certificate.fingerprint) if certificate is not None else None
     addresses = [{"url": url, "host": host, "qr": _qr(url)} for host, url in zip(hosts, urls, strict=True)]
     return JSONResponse({"addresses": addresses, "reason": reason, "fingerprint": fingerprint}, headers=NO_STORE)
@@ -46,7 +61,7 @@ async def phone(request: Request) -> JSONResponse:
 
 async def authority(request: Request) -> Response:
     """The certificate authority's certificate (DER), as phones and browsers take it."""
-    certificate = live_of(request).settings.certificate
+    certificate = _reach_of(request).certificate
     der = await asyncio.to_thread(certificate.authority_der) if certificate is not None else None
     if der is None:
         raise NotFoundError("not-found", "this server made no certificate: start it with --tls auto")
@@ -56,12 +71,12 @@ async def authority(request: Request) -> Response:
 
 def _hosts(request: Request) -> list[str]:
     """Names and addresses that another machine of the network may reach: the one that was asked for comes first."""
-    settings = live_of(request).settings
+    reach = _reach_of(request)
     asked = hostname(request.headers.get("host", ""))
     hosts = [] if is_loopback(asked) else [asked]
-    if settings.addresses is not None:
-        hosts += [address for address in settings.addresses if not is_loopback(address)]
-    elif not settings.access.loopback:
+    if reach.addresses is not None:
+        hosts += [address for address in reach.addresses if not is_loopback(address)]
+    elif not reach.access.loopback:
         version = parse_ip(request.scope["server"][0] or "")
         found = [ip for ip in map(parse_ip, machine_addresses()) if ip is not None]
         # Private addresses first, IPv4 before IPv6: shorter to scan, and what a room's router gives.
@@ -71,8 +86,7 @@ def _hosts(request: Request) -> list[str]:
 
 
 def _phone_url(request: Request, host: str) -> str:
-    settings = live_of(request).settings
-    url = page_url(request.url.scheme, host, request.url.port, settings.access.token)
+    url = page_url(request.url.scheme, host, request.url.port, _reach_of(request).access.token)
     return url + "&camera=1" if "#" in url else url
 
 

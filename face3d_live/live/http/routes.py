@@ -55,7 +55,9 @@ async def ready(request: Request) -> JSONResponse:
     """200 when a new session would be served: the engine is ready, and there is a place."""
     live = live_of(request)
     full = len(live.sessions) >= live.settings.limits.sessions
-    status = "full" if full and _status(live) == "ok" else _status(live)
+    status = _status(live)
+    if status == "ok" and (live.draining or full):
+        status = "draining" if live.draining else "full"
     return JSONResponse({"status": status}, 200 if status == "ok" else 503, NO_STORE)
 
 
@@ -95,13 +97,14 @@ async def metrics(request: Request) -> Response:
 
 
 async def connect(request: Request) -> Response:
-    """An SDP offer in, an SDP answer out, as in WHIP."""
+    """An SDP offer in, an SDP answer out, as in WHIP. ?resume=: the session of another worker that it continues."""
     body = await body_of(request, "application/sdp", sdp.MAX_BYTES)
     try:
         offer = body.decode()
     except UnicodeDecodeError as error:
         raise InputError("bad-sdp", "the body is not a session description: it is not text") from error
-    session, answer = await live_of(request).connect(offer, address_of(request))
+    resume = request.query_params.get("resume", "")
+    session, answer = await live_of(request).connect(offer, address_of(request), resume)
     headers = {"Location": f"/api/sessions/{session.id}", **NO_STORE}
     return Response(answer, 201, headers, "application/sdp")
 

@@ -30,9 +30,13 @@ class OutputManager:
     """profiles: the saved mapping profiles. An output without a session sends the oldest one that still gives frames.
 
     Outputs that are persisted are saved to a file, with their changes, and restored at the next start.
+    prefix: with which the ids begin.
     """
 
-    def __init__(self, folder: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, folder: Path | None = None, clock: Callable[[], float] = time.monotonic, prefix: str = ""
+    ) -> None:
+        self._prefix = prefix
         self.profiles = ProfileStore(folder)
         self._outputs: dict[str, Output] = {}
         self._clock = clock
@@ -87,7 +91,7 @@ class OutputManager:
             if other.address.destination == address.destination:
                 cure = f"change or delete output {other.id}, which goes there already"
                 raise ConflictError("output-exists", f"two {address.kind} outputs to one place would fight: {cure}")
-        output = Output(address, self.profiles, profile)
+        output = Output(address, self.profiles, profile, self._prefix)
         self._outputs[output.id] = output
         if enabled:
             output.start()

@@ -43,11 +43,13 @@ class Output:
 
     packets, frames: counts. error: the last one, None while all is well. delay: from a frame's arrival to its last
     packet, running mean in milliseconds. mapped: what was sent last. Raises InputError for a profile or preset that
-    does not exist or does not fit.
+    does not exist or does not fit. prefix: with which the id begins.
     """
 
-    def __init__(self, address: Address, profiles: ProfileStore, profile: Profile | None = None) -> None:
-        self.id = secrets.token_hex(4)
+    def __init__(
+        self, address: Address, profiles: ProfileStore, profile: Profile | None = None, prefix: str = ""
+    ) -> None:
+        self.id = prefix + secrets.token_hex(4)
         self.address = address
         self.packets = self.frames = 0
         self.error: OutputError | None = None

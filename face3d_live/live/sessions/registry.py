@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from face3d_live.errors import LimitError
-from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.engine.client import Beginning, EngineClient
 from face3d_live.live.hosts import is_loopback
 from face3d_live.live.limits import Limits
 from face3d_live.live.metrics import Metrics
@@ -20,13 +20,21 @@ logger = logging.getLogger(__name__)
 class SessionRegistry:
     """All open sessions by id, in the order of their opening.
 
-    on_expelled: called with a session that has to end.
+    on_expelled: called with a session that has to end. prefix: with which the ids begin.
     """
 
     def __init__(
-        self, client: EngineClient, hub: Hub, metrics: Metrics, texture_capture: TextureCapture, limits: Limits
+        self,
+        client: EngineClient,
+        hub: Hub,
+        metrics: Metrics,
+        texture_capture: TextureCapture,
+        limits: Limits,
+        prefix: str = "",
     ) -> None:
-        self._create: Callable[[str], Session] = lambda kind: Session(client, hub, metrics, texture_capture, kind)
+        self._create: Callable[[str, Beginning | None], Session] = lambda kind, begin: Session(
+            client, hub, metrics, texture_capture, kind, prefix, begin
+        )
         self._limits = limits
         self.on_expelled: Callable[[Session], None] = self.close
         self._sessions: dict[str, Session] = {}
@@ -37,8 +45,11 @@ class SessionRegistry:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, kind: str, address: str = "") -> Session:
-        """Begin a session. address: of its client. Raises LimitError "too-many-sessions" or "no-resources"."""
+    def open(self, kind: str, address: str = "", begin: Beginning | None = None) -> Session:
+        """Begin a session. address: of its client. begin: with what, by default as all do.
+
+        Raises LimitError "too-many-sessions" or "no-resources".
+        """
         most, where = int(self._limits.sessions), "are open"
         taken = len(self._sessions)
         if taken < most and address and not is_loopback(address):
@@ -48,7 +59,7 @@ class SessionRegistry:
             text = f"{most} sessions {where}, which is the limit; close one or try again later"
             raise LimitError("too-many-sessions", text)
         try:
-            session = self._create(kind)
+            session = self._create(kind, begin)
         except OSError as error:
             text = "the server has no descriptors or memory left; close a session or try again later"
             raise LimitError("no-resources", text) from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.live.engine.client import EngineClient
+from face3d_live.live.engine.client import Beginning, EngineClient
 from face3d_live.live.engine.pipeline import (
     NEUTRAL,
     TEXTURE_SIZE,
@@ -62,9 +62,16 @@ class Session:
     """
 
     def __init__(
-        self, client: EngineClient, hub: Hub, metrics: Metrics, texture_capture: TextureCapture, kind: str
+        self,
+        client: EngineClient,
+        hub: Hub,
+        metrics: Metrics,
+        texture_capture: TextureCapture,
+        kind: str,
+        prefix: str = "",
+        begin: Beginning | None = None,
     ) -> None:
-        self.id = secrets.token_hex(8)
+        self.id = prefix + secrets.token_hex(8)
         self.kind = kind
         self.address = ""
         self.observer: SessionObserver | None = None
@@ -74,7 +81,7 @@ class Session:
         self._client = client
         self._hub = hub
         self._metrics = metrics
-        self.engine = client.attach(self.id, self)
+        self.engine = client.attach(self.id, self, begin)
         self.engine.wants_picture = self._wants_picture
         self._picture: Rgb | None = None  # the newest drawn
         self._watchers = 0  # beside the observer

@@ -46,7 +46,7 @@ class Job:
 
     photo: bytes | None
     options: Mapping[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    id: str = ""
     state: Literal["queued", "running", "done", "failed"] = "queued"
     stage: str = ""
     progress: float = 0.0
@@ -114,11 +114,19 @@ class Job:
 
 
 class JobQueue:
-    """The queue and its one consumer. on_delete: called with the id of every job that is deleted."""
+    """The queue and its one consumer. on_delete: called with the id of every job that is deleted. prefix: with which
+    the ids begin.
+    """
 
     def __init__(
-        self, worker: Worker, task: Task, metrics: Metrics, on_delete: Callable[[str], None] = lambda _: None
+        self,
+        worker: Worker,
+        task: Task,
+        metrics: Metrics,
+        on_delete: Callable[[str], None] = lambda _: None,
+        prefix: str = "",
     ) -> None:
+        self._prefix = prefix
         self._worker = worker
         self._task = task
         self._metrics = metrics
@@ -147,17 +155,25 @@ class JobQueue:
         owners = [job.owner for job in self._jobs.values() if job.state == "queued"]
         if len(owners) >= MAX_WAITING or owners.count(owner) >= MAX_WAITING_EACH:
             raise LimitError("too-many-jobs", f"{len(owners)} photos are waiting already; try again later")
-        job = Job(photo, options or {}, owner=owner)
+        job = Job(photo, options or {}, self._new_id(), owner=owner)
         self._jobs[job.id] = job
         self._added.set()
         return job
 
+    def _new_id(self) -> str:
+        return self._prefix + secrets.token_hex(8)
+
     def add_result(self, result: bytes) -> Job:
         """Add a zip that was made elsewhere as a finished job."""
-        job = Job(None, state="done", progress=1.0, result=result)
+        job = Job(None, id=self._new_id(), state="done", progress=1.0, result=result)
         self._jobs[job.id] = job
         self._drop_old()
         return job
+
+    @property
+    def unfinished(self) -> int:
+        """How many jobs wait or are worked on."""
+        return sum(not job.over for job in self._jobs.values())
 
     def ahead(self, job: Job) -> int:
         """How many jobs are before this one in the queue."""

@@ -42,7 +42,9 @@ class _Entry:
 class PhotoCache:
     """Least recently used photos are dropped first, and each `KEEP_SECONDS` after its last use. For one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        """prefix: with which the names begin."""
+        self._prefix = prefix
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
@@ -54,7 +56,7 @@ class PhotoCache:
             if entry.photo is photo:
                 self.get(name)
                 return name
-        name = secrets.token_hex(16)
+        name = self._prefix + secrets.token_hex(16)
         self._entries[name] = _Entry(photo, self._expiry_of(name))
         while len(self._entries) > MAX_PHOTOS or (len(self._entries) > 1 and self._bytes() > MAX_BYTES):
             self.remove(next(iter(self._entries)))

@@ -44,15 +44,20 @@ class Studio:
     """Owns the studio process. spawn: runs a task that ends with the server. views: how many view sockets are open."""
 
     def __init__(
-        self, tasks: StudioTasks, spawn: Callable[[Coroutine[Any, Any, None], str], None], worker: Worker
+        self,
+        tasks: StudioTasks,
+        spawn: Callable[[Coroutine[Any, Any, None], str], None],
+        worker: Worker,
+        prefix: str = "",
     ) -> None:
+        """prefix: with which the names of kept photos begin."""
         self.worker = worker
         self._tasks = tasks
         self._spawn = spawn
         self.views = 0
         self._preloaded: set[str] = set()
         self._loaded: set[str] = set()
-        self.photos = PhotoCache()
+        self.photos = PhotoCache(prefix)
 
     async def faces(self, photo: Photo) -> tuple[dict[str, Any], Photo]:
         """A photo's faces, the answer of POST /api/faces, and the photo with them. Raises what the task raises."""

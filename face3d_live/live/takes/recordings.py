@@ -35,7 +35,9 @@ def default_folder() -> Path:
 class Recordings:
     """The folder is created by the first `start`. Lives on the event loop."""
 
-    def __init__(self, folder: Path | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, folder: Path | None = None, limits: Limits | None = None, prefix: str = "") -> None:
+        """prefix: with which the ids of new takes begin."""
+        self._prefix = prefix
         self.folder = folder or default_folder()
         self._quota = Quota(self.folder, limits or Limits())
         self._recorders: dict[str, Recorder] = {}
@@ -52,7 +54,7 @@ class Recordings:
             raise ConflictError("already-recording", "this session is being recorded: stop that first")
         self._drop_old()
         moment = now()
-        take_id = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        take_id = f"{self._prefix}{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         name = " ".join(name.split())[:MAX_NAME] or f"{moment:%Y-%m-%d %H.%M.%S}"
         header = Header(name, moment, session.camera.fps or FALLBACK_FPS, session.kind)
         loop = asyncio.get_running_loop()
@@ -143,7 +145,7 @@ class Recordings:
         """
         path = self.path(take_id)
         await asyncio.to_thread(self._quota.check_disk)
-        out = self.folder / f"{now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}{SUFFIX}"
+        out = self.folder / f"{self._prefix}{now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}{SUFFIX}"
         named = _checked_name(name)
         await asyncio.to_thread(tools.trim, path, out, start, end)
         await asyncio.to_thread(tools.rename, out, named)

@@ -9,6 +9,7 @@
   was closed between its handshake and its first packet, send reports for ever.
 * ICE binds and offers only the addresses that the server listens on; of all addresses the loopback one alone when the
   machine has no other, so that the page works without any network.
+* ICE binds UDP ports of the range that `--media-ports` names (`ice_addresses.limit_ports`).
 * Its clock does not jump with the time of day. Its bandwidth estimate counts milliseconds one by one: when the clock of
   a machine is set an hour on, that would block the event loop for seconds, and a year for ever.
 * The sender's reports (RTCP SR), which relate sound and pictures, are passed on. aiortc keeps no more of them than the
@@ -258,6 +259,9 @@ def check() -> None:
     for kind in (H264Encoder, Vp8Encoder):
         if getattr(getattr(kind, "target_bitrate", None), "fset", None) is None:
             raise _changed(f"no property {kind.__name__}.target_bitrate")
+    source = inspect.getsource(aioice.ice)
+    if source.count("loop.create_datagram_endpoint(") != 1 or "local_addr=(address, 0)" not in source:
+        raise _changed("aioice binds its sockets in another way")
     transport: Any = SimpleNamespace(state="new")
     try:
         parts: tuple[tuple[object, tuple[str, ...]], ...] = (

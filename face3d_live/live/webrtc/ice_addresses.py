@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import errno
+import random
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -18,11 +21,12 @@ host_addresses = aioice.ice.get_host_addresses
 
 class Bindable(NamedTuple):
     """addresses: that may be bound; None: all of the machine's. own_machine: all of the machine's besides, whose
-    sockets hear nobody but this machine.
+    sockets hear nobody but this machine. ports: the first and the last that may be bound; None: any.
     """
 
     addresses: tuple[str, ...] | None = None
     own_machine: bool = False
+    ports: tuple[int, int] | None = None
 
 
 #: For connections made in this context.
@@ -30,9 +34,11 @@ _bindable: ContextVar[Bindable | None] = ContextVar("bindable", default=None)
 
 
 @contextmanager
-def binding(addresses: tuple[str, ...] | None, own_machine: bool = False) -> Iterator[None]:
-    """ICE candidates gathered in the block are of these addresses alone: see `Bindable`."""
-    token = _bindable.set(Bindable(addresses, own_machine))
+def binding(
+    addresses: tuple[str, ...] | None, own_machine: bool = False, ports: tuple[int, int] | None = None
+) -> Iterator[None]:
+    """ICE candidates gathered in the block are of these addresses and ports alone: see `Bindable`."""
+    token = _bindable.set(Bindable(addresses, own_machine, ports))
     try:
         yield
     finally:
@@ -51,6 +57,30 @@ def ice_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 def needs_own_machine(addresses: tuple[str, ...] | None, offer: str) -> bool:
     """Whether an offer's browser finds none of these addresses acceptable: a Firefox ignores loopback addresses."""
     return bool(addresses) and all(map(is_loopback, addresses or ())) and sdp.is_of_firefox(offer)
+
+
+def limit_ports(loop: asyncio.AbstractEventLoop) -> None:
+    """Have ICE's sockets of this loop bind the ports of `binding`: aioice asks the loop for any free one."""
+    create: Callable[..., Awaitable[Any]] = loop.create_datagram_endpoint
+
+    async def create_in_range(
+        protocol: Callable[[], Any], local_addr: tuple[str, int] | None = None, **options: Any
+    ) -> Any:
+        """Raises OSError where all ports of the range are taken at this address."""
+        ports = (_bindable.get() or Bindable()).ports
+        if local_addr is None or local_addr[1] or ports is None:
+            return await create(protocol, local_addr=local_addr, **options)
+        choice = list(range(ports[0], ports[1] + 1))
+        random.shuffle(choice)  # several servers of a machine share the range
+        for port in choice:
+            try:
+                return await create(protocol, local_addr=(local_addr[0], port), **options)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        raise OSError(errno.EADDRINUSE, f"all media ports from {ports[0]} to {ports[1]} are taken")
+
+    loop.create_datagram_endpoint = create_in_range  # type: ignore[method-assign, assignment]
 
 
 class FilteringStunProtocol(StunProtocol):

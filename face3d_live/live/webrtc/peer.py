@@ -51,10 +51,14 @@ _convert_pool = ThreadPoolExecutor(2, thread_name_prefix="to-rgb")
 
 @dataclass(frozen=True)
 class IceOptions:
-    """addresses: that may be bound and offered; None: all of the machine's. servers: STUN and TURN, none by default."""
+    """addresses: that may be bound and offered; None: all of the machine's. servers: STUN and TURN, none by default.
+
+    ports: the first and the last UDP port that may be bound; None: any.
+    """
 
     addresses: tuple[str, ...] | None = None
     servers: tuple[IceServer, ...] = ()
+    ports: tuple[int, int] | None = None
 
 
 class Peer:
@@ -66,6 +70,7 @@ class Peer:
         self._session = session
         self._on_end = on_end
         self._addresses = ice.addresses if ice is not None else None
+        self._ports = ice.ports if ice is not None else None
         # Without servers, which is the default, no other machine learns of the connection.
         servers = [server.for_aiortc() for server in ice.servers] if ice is not None else []
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
@@ -90,7 +95,7 @@ class Peer:
         self._pc.on("datachannel", self._on_channel)
         self._pc.on("connectionstatechange", self._on_state)
         try:
-            with binding(self._addresses, needs_own_machine(self._addresses, offer)):
+            with binding(self._addresses, needs_own_machine(self._addresses, offer), self._ports):
                 await self._pc.setRemoteDescription(RTCSessionDescription(sdp.without_names(offer), "offer"))
                 await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:

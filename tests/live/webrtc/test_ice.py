@@ -1,6 +1,8 @@
 """Which addresses ICE binds and offers, which remote candidates are used, and STUN and TURN servers."""
 
+import asyncio
 import re
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +10,7 @@ from live_helpers import Browser, serve
 
 from face3d_live.errors import InputError
 from face3d_live.live import access
-from face3d_live.live.ice import IceServer, parse_all
+from face3d_live.live.ice import IceServer, parse_all, parse_ports
 from face3d_live.live.webrtc import ice_addresses, sdp
 
 
@@ -103,3 +105,29 @@ def test_what_is_no_ice_server_is_refused_without_repeating_its_secret(text):
     assert "hunter2" not in str(caught.value)
     with pytest.raises(InputError, match="bad-ice-server"):
         parse_all(["stun:x"] * 9)
+
+
+async def test_media_ports_are_of_the_range_that_was_named_while_there_are_any(monkeypatch):
+    monkeypatch.setattr(ice_addresses, "host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+    async with serve(media_ports=(42000, 42099)) as served, Browser(served) as browser:
+        await browser.until_brightness(0.5)
+        ports = {int(line.split()[5]) for line in browser.answer.splitlines() if line.startswith("a=candidate:")}
+        assert ports and all(42000 <= port <= 42099 for port in ports)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        loop = asyncio.new_event_loop()
+        ice_addresses.limit_ports(loop)
+        with ice_addresses.binding(None, ports=(port, port)), pytest.raises(OSError, match="all media ports"):
+            await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+        loop.close()
+
+
+@pytest.mark.parametrize("text", ["", "50000", "50000-", "50100-50000", "80-90", "50000-70000", "a-b"])
+def test_media_ports_that_are_none(text):
+    with pytest.raises(InputError, match="bad-port"):
+        parse_ports(text)
+
+
+def test_media_ports():
+    assert parse_ports(None) is None and parse_ports("50000-50099") == (50000, 50099)
