@@ -37,6 +37,7 @@ export const ZH_SERVER = {
   "bad-range": "开始时间不能小于 0，结束时间要在开始之后",
   "empty-take": "录制内容是空的：请重新录制",
   "take-in-use": "正在录制：请先停止",
+  "no-virtual-camera": "这台机器没有可写入的虚拟摄像头（Linux 上需要 v4l2loopback）",
   "egl-missing": "服务器缺少 OpenGL：请安装 libegl1",
   "gpu-lost": "显卡驱动已重置，无法继续绘图：请再试一次",
   "no-face-yet": "还没有看到人脸：请看着摄像头再试",
