@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from starlette.requests import HTTPConnection
 
+from face3d_live import strict_json
 from face3d_live.cluster.directory import Directory
 from face3d_live.cluster.metrics import GatewayMetrics, merged
 from face3d_live.cluster.placement import Load
@@ -39,7 +39,7 @@ class GatewayState:
     async def objects(self, path: str) -> dict[str, dict[str, Any]]:
         """The JSON objects that workers answer with, by their names."""
         answers = await self.ask_all(path)
-        return {name: json.loads(body) for name, (status, body) in answers.items() if status == 200}
+        return {name: strict_json.loads(body) for name, (status, body) in answers.items() if status == 200}
 
     async def metrics_text(self) -> bytes:
         """The gateway's metrics, and those of all workers."""

@@ -4,7 +4,6 @@ all sessions. Lists are those of all workers together; a mapping is saved with e
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from face3d_live import strict_json
 from face3d_live.cluster.all_streams import AllExpressions, newest_view
 from face3d_live.cluster.directory import any_worker, owner
 from face3d_live.cluster.gateway_routes import gateway_body, of_owner
@@ -101,7 +101,7 @@ async def add_output(request: Request) -> Response:
 
 def _url_of(body: bytes) -> Any:
     try:
-        plain = json.loads(body)
+        plain = strict_json.loads(body)
     except ValueError:
         plain = None
     if not isinstance(plain, dict) or not isinstance(plain.get("url"), str):

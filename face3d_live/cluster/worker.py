@@ -7,7 +7,6 @@ actor ends itself when the server does, and Ray starts both again.
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import subprocess
@@ -19,6 +18,7 @@ from typing import IO, Any, cast
 import ray
 
 import face3d_live
+from face3d_live import strict_json
 from face3d_live.cluster.options import WorkerOptions
 from face3d_live.cluster.worker_server import WorkerConfig
 
@@ -36,7 +36,7 @@ class WorkerActor:
         line = cast("IO[bytes]", self._server.stdout).readline()
         if not line:
             raise RuntimeError(f"worker {name}: its server did not start, the log says why")
-        self._url = f"http://{_bracketed(host)}:{json.loads(line)['port']}"
+        self._url = f"http://{_bracketed(host)}:{strict_json.loads(line)['port']}"
         threading.Thread(target=self._watch, name="server-watch", daemon=True).start()
 
     def where(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, server_options
 from face3d_live.live.network import listen
 from face3d_live.live.service import Settings
-from face3d_live.live.sessions import texture_capture
+from face3d_live.live.sessions import good_moment, texture_capture
 from face3d_live.live.webrtc import aiortc_patches, ice_addresses
 
 # As on a machine without a network (a CI container): nothing but the loopback address, which aioice leaves out and the
@@ -58,6 +58,7 @@ async def serve(
     tasks = asyncio.all_tasks()
     own = tempfile.TemporaryDirectory()  # for what this server remembers
     patch = pytest.MonkeyPatch()
+    patch.setattr(good_moment, "WAIT_SECONDS", 0.1)  # a flat picture never becomes a good one
     if "texture" not in settings:  # nor a process that would make one
         patch.setattr(texture_capture, "FIRST_SECONDS", 1e9)
     settings = {"texture": live_fakes.no_texture, "config": Path(own.name)} | settings
