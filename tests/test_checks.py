@@ -132,6 +132,7 @@ def test_codes_of_nonsense_are_refused_by_name(name, damage):
         HeadCodes().with_(**{name: values[damage]})
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(width=32), min_size=52, max_size=52))
 def test_codes_are_finite_or_refused(values):
     if np.isfinite(values).all():

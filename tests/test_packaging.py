@@ -94,6 +94,7 @@ def imported(tree: ast.AST) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+@pytest.mark.slow
 def test_everything_that_is_imported_is_declared():
     """Also what another dependency brings along today: it may stop doing so."""
     optional = [name for names in PROJECT["optional-dependencies"].values() for name in names]

@@ -49,6 +49,7 @@ def test_what_can_be_used_comes_through():
     assert strict_json.loads('["\\ud83d x", "\\u0000", "\\ud83d\\ude00"]', repair=True) == ["\ufffd x", "\ufffd", "😀"]
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()), lambda each: (
     st.lists(each) | st.dictionaries(st.text(st.characters()), each))), st.booleans())  # fmt: skip
@@ -74,6 +75,7 @@ def test_large_bodies_are_quick():
     assert time.process_time() - start < 2
 
 
+@pytest.mark.slow
 def test_nothing_else_in_the_package_reads_json_from_elsewhere():
     found = set()
     for path in PACKAGE.rglob("*.py"):

@@ -79,6 +79,7 @@ def test_occlusion_darkens_by_its_strength() -> None:
     assert darker(0)[0] == pytest.approx(1, abs=0.01) and darker(1)[1] == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("direction", "towards", "away"),
     [((1, 0, 0.2), (230, 128, 200), (26, 128, 200)), ((0, 1, 0.2), (128, 230, 200), (128, 26, 200))],

@@ -121,6 +121,7 @@ def test_all_textures_of_a_material_are_shifted() -> None:
     assert np.allclose(red, 0, atol=3), "where nothing glows the colour is the left half's, before and after"
 
 
+@pytest.mark.slow
 def test_version_0_shifts_with_v_upwards() -> None:
     picture = quarters()
     plain = vrm0(PICTURE, picture, a=[value("_MainTex_ST", 1, 1, 0, 0)])

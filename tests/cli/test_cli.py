@@ -39,6 +39,7 @@ def helps() -> dict[str, str]:
     return {name: runner.invoke(app, [*name.split(), "--help"]).output for name in ["", *named]}
 
 
+@pytest.mark.slow
 def test_help_is_plain_and_ends_with_examples_that_are_whole() -> None:
     for name, text in helps().items():
         assert "<bool>" not in text and "\x1b" not in text and "Usage:" in text, name
@@ -77,6 +78,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_text_file_is_no_photo(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_text("not a photo")

@@ -128,6 +128,7 @@ _LINES = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(_LINES)
 @example(["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=fmtp:96 a=b"])  # the parser lets StopIteration out
 @settings(max_examples=300, deadline=None)

@@ -63,6 +63,7 @@ def test_the_second_load_builds_nothing_and_answers_alike(tmp_path: Path, cache:
     assert len(list(cache.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_other_weights_at_the_same_place_do_not_get_the_old_model(tmp_path: Path, cache: Path) -> None:
     path = write_weights(tmp_path / "w.npz", 1)
     before, stamp = answer(path), path.stat().st_mtime_ns

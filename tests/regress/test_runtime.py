@@ -162,6 +162,7 @@ def test_threads_may_share_it(faces: np.ndarray) -> None:
         assert points == pytest.approx(alone[i % 12], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_cpu_runtime_never_imports_torch() -> None:
     code = (
         "import sys, numpy as np\n"

@@ -134,6 +134,7 @@ def test_yaw_turns_the_nose_to_the_right_and_pitch_turns_it_down(head: Head, ren
     assert down[1] > ahead[1] + 15 and abs(down[0] - ahead[0]) < 2
 
 
+@pytest.mark.slow
 def test_head_fits_the_picture_whatever_its_shape(head: Head) -> None:
     for width, height in ((320, 180), (180, 320)):
         made = Renderer(head, width, height, "low")
@@ -237,6 +238,7 @@ def test_a_texture_with_holes_lets_the_default_skin_through(renderer: Renderer) 
 # The machinery
 
 
+@pytest.mark.slow
 def test_two_renderers_and_sizes_live_side_by_side(head: Head, renderer: Renderer) -> None:
     before = renderer.render(HeadCodes(), CAMERA)
     other = Renderer(head, 64, 48, "low")
@@ -249,6 +251,7 @@ def test_two_renderers_and_sizes_live_side_by_side(head: Head, renderer: Rendere
     np.testing.assert_array_equal(renderer.render(HeadCodes(), CAMERA), before)
 
 
+@pytest.mark.slow
 def test_multisampling_agrees_with_smoothing_afterwards(head: Head, renderer: Renderer) -> None:
     many = Renderer(head, SIZE, SIZE, "low", samples=4)
     apart = np.abs(many.render(HeadCodes(), CAMERA).astype(int) - renderer.render(HeadCodes(), CAMERA))
@@ -307,6 +310,7 @@ def test_a_missing_shader_is_named() -> None:
         gpu.shader_source("nowhere.frag")
 
 
+@pytest.mark.slow
 def test_a_lost_context_is_noticed_at_the_next_picture(monkeypatch: pytest.MonkeyPatch, head: Head) -> None:
     """Its functions return as if they had drawn: the picture before would be shown for ever."""
     made: list[moderngl.Context] = []

@@ -90,6 +90,7 @@ def test_pose_labels_still_put_the_head_on_its_points(head: Head, batch: Samples
     assert np.median(errors) < 0.005 and max(errors) < 0.02
 
 
+@pytest.mark.slow
 def test_flipping_twice_changes_nothing(head: Head, batch: Samples) -> None:
     tensors = augment.to_tensors(batch)
     everyone = torch.ones(len(batch["source"]), dtype=torch.bool)

@@ -69,6 +69,7 @@ def test_the_map_is_what_the_network_answers(network: Network) -> None:
     np.testing.assert_allclose(answered(network, crops)[1], features @ (matrix * 1.5).T + bias - 0.1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_refit_finds_what_the_features_tell(network: Network) -> None:
     """Answers to other pictures agree with the truth afterwards, at its size; channels without a truth stay."""
     data, others = (samples(network, np.random.default_rng(seed)) for seed in (0, 1))
@@ -88,6 +89,7 @@ def test_refit_finds_what_the_features_tell(network: Network) -> None:
     np.testing.assert_allclose(data.features @ (matrix - before[0])[other] + (bias - before[1])[other], 0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_what_is_not_seen_is_not_stretched(network: Network) -> None:
     data = samples(network, np.random.default_rng(0))
     data.truth[:, LIVE] = np.random.default_rng(5).uniform(0, 1, len(data.truth))

@@ -222,6 +222,7 @@ def test_the_declared_matrix_and_range_count(tmp_path, matrix, full):
     assert rgb.reshape(-1, 3).mean(0) == pytest.approx(255 * colour, abs=3)
 
 
+@pytest.mark.slow
 def test_whatever_a_frame_says_of_its_colours_it_becomes_a_picture():
     """Every number of H.273's lists, reserved ones as well: grey stays grey."""
     import av
