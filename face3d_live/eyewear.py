@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from face3d_live.hex_colour import is_colour, rgb_of
 
 #: Every style that can be drawn; "sunglasses" have dark lenses.
 STYLES = ("none", "round", "oval", "rectangle", "square", "aviator", "sunglasses")
@@ -14,7 +15,6 @@ _PLASTIC, _METAL = (0.07, 0.065, 0.06), (0.42, 0.39, 0.35)
 _METAL_STYLES = ("round", "oval", "aviator")
 #: Share of the light that lenses keep back.
 _CLEAR, _TINTED = 0.02, 0.82
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _NO_STYLE = f"glasses: expected one of {', '.join(STYLES)}"
 
 
@@ -31,7 +31,7 @@ class Glasses:
     def __post_init__(self) -> None:
         if self.style is not None and self.style not in STYLES:
             raise ValueError(_NO_STYLE)
-        if self.colour is not None and not (isinstance(self.colour, str) and _COLOUR.fullmatch(self.colour)):
+        if self.colour is not None and not is_colour(self.colour):
             raise ValueError('colour of the glasses: expected "#rrggbb"')
 
     @classmethod
@@ -53,10 +53,7 @@ class Glasses:
 
     def rgb(self) -> tuple[float, float, float] | None:
         """The colour as sRGB 0..1."""
-        if self.colour is None:
-            return None
-        red, green, blue = (int(self.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        return red, green, blue
+        return None if self.colour is None else rgb_of(self.colour)
 
     def __bool__(self) -> bool:
         """Whether anything is wished for."""

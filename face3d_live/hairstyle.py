@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from face3d_live.hex_colour import is_colour, rgb_of
 
 #: Every style that can be drawn, the barest first.
 STYLES = (
@@ -14,7 +15,6 @@ STYLES = (
 )  # fmt: skip
 #: Those without a mesh of their own: the renderer draws them on the scalp.
 ON_SCALP = ("bald", "receding", "buzz")
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Hair:
     def __post_init__(self) -> None:
         if self.style is not None and self.style not in STYLES:
             raise ValueError(f"hair style: expected one of {', '.join(STYLES)}")
-        if self.colour is not None and not (isinstance(self.colour, str) and _COLOUR.fullmatch(self.colour)):
+        if self.colour is not None and not is_colour(self.colour):
             raise ValueError('hair colour: expected "#rrggbb"')
 
     @classmethod
@@ -48,10 +48,7 @@ class Hair:
 
     def rgb(self) -> tuple[float, float, float] | None:
         """The colour as sRGB 0..1."""
-        if self.colour is None:
-            return None
-        red, green, blue = (int(self.colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        return red, green, blue
+        return None if self.colour is None else rgb_of(self.colour)
 
     def over(self, seen: Hair) -> Hair:
         """What is wished, and the rest as it was seen. A colour for a bald head makes short hair grow."""

@@ -15,7 +15,7 @@ PACKAGE = TESTS.parent / "face3d_live"
 ROOMS = (
     # values and small tools
     "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes",
-    "hairstyle", "eyewear", "styling",
+    "hex_colour", "hairstyle", "eyewear", "styling",
     "rotations", "camera", "lighting", "raster", "triangles", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",

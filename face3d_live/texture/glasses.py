@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from face3d_live.eyewear import NO_GLASSES, Glasses
+from face3d_live.hex_colour import colour_of
 from face3d_live.texture.rims import Rims
 from face3d_live.typing import Array, Picture
 
@@ -32,5 +33,4 @@ def glasses_in(rims: Rims | None, picture: Picture) -> Glasses:  # (S, S, 3) sRG
 def _colour(rims: Rims, picture: Picture) -> str:
     texels = picture[rims.mask].astype(np.float32)
     light: Array = texels @ np.array([0.3, 0.6, 0.1], np.float32)
-    red, green, blue = np.median(texels[light <= np.percentile(light, _DARKEST)], axis=0).astype(int).tolist()
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    return colour_of(np.median(texels[light <= np.percentile(light, _DARKEST)], axis=0).astype(int).tolist())

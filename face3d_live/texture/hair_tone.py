@@ -18,6 +18,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.hairstyle import AS_SEEN, ON_SCALP, Hair
 from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
+from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
@@ -130,8 +131,7 @@ def painted_hair(texture: Picture) -> Hair:  # (S, S, 4)
         return AS_SEEN
     if STYLE_OF[code] == "bald":
         return Hair("bald")
-    red, green, blue = np.median(texture[..., :3][texture[..., 3] == code], 0).astype(int)
-    return Hair(STYLE_OF[code], f"#{red:02x}{green:02x}{blue:02x}")
+    return Hair(STYLE_OF[code], colour_of(np.median(texture[..., :3][texture[..., 3] == code], 0).astype(int).tolist()))
 
 
 def recolour_hair(texture: Picture, hair: Hair, head: Head) -> Picture:
