@@ -1,56 +1,8 @@
 /** A session's life: the offer, the pictures, what ends it, how it comes back, and when it does not. */
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
-import { FakeClock } from "./fake_clock.js";
-import { install, page } from "./fake_dom.js";
-import { FakeConnection, installRtc } from "./fake_rtc.js";
-
-page();
-const { Session } = await import("../../web_client/js/session.js");
-
-const VIEW = { mode: "avatar", yaw: 0, pitch: 0, zoom: 1 };
-let clock, sent, routes, sessions;
-
-/** A server that takes every offer. */
-beforeEach(() => {
-  page();
-  clock = new FakeClock().install();
-  installRtc();
-  sent = [];
-  sessions = 0;
-  routes = {
-    POST: () => new Response("answer", { status: 201, headers: { Location: `/api/sessions/s${++sessions}` } }),
-    GET: () => new Response("{\"device\":\"cpu\"}"),
-    DELETE: () => new Response(null, { status: 204 }),
-  };
-  install({ fetch: async (path, { method, body }) => {
-    sent.push(`${method} ${path}`);
-    return routes[method](path, body);
-  } });
-});
-
-const refusal = (status, code, message = "why") => () => new Response(JSON.stringify({ error: { code, message } }), { status });
-const newest = () => FakeConnection.made.at(-1);
-const count = (request) => sent.filter((each) => each === request).length;
-
-/** A session that runs, with what it tells. */
-function started() {
-  const session = new Session({}, { kind: "video" }), told = [];
-  session.on("state", ({ state, reason, seconds }) => told.push([state, ...(reason === undefined ? [] : [String(reason)]), ...(seconds ? [seconds] : [])]));
-  session.setView(VIEW);
-  const over = session.run();
-  return { session, told, over, states: () => told.map(([state]) => state) };
-}
-
-/** One whose pictures come. */
-async function live() {
-  const started_ = started();
-  await clock.pass(1500);
-  newest().decode(1);
-  await clock.pass(100);
-  assert.deepEqual(started_.states(), ["connecting", "waiting", "live"]);
-  return started_;
-}
+import { test } from "node:test";
+import { FakeConnection } from "./fake_rtc.js";
+import { Session, VIEW, clock, count, live, newest, refusal, routes, sent, started } from "./session_support.js";
 
 test("an offer, an answer, the first picture", async () => {
   const { session } = await live();
