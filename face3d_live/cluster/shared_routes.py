@@ -39,19 +39,19 @@ async def takes(request: Request) -> JSONResponse:
 async def take(request: Request) -> Response:
     """Whatever lies at a take: at the worker that recorded it, or, where that has ended, at one that has its file."""
     gateway = gateway_of(request)
-    return await gateway.proxy.forward(request, await _keeper(request, path_of(request, "take_id")))
+    return await gateway.proxy.forward(request, await _worker_with_take(request, path_of(request, "take_id")))
 
 
 async def play(request: Request) -> Response:
     """Play a take. Whatever another worker plays is stopped."""
-    gateway, keeper = gateway_of(request), await _keeper(request, path_of(request, "take_id"))
+    gateway, holder = gateway_of(request), await _worker_with_take(request, path_of(request, "take_id"))
     for name, plain in (await gateway.objects("/api/playing")).items():
-        if plain["playing"] is not None and name != keeper.name and name in gateway.directory.workers:
+        if plain["playing"] is not None and name != holder.name and name in gateway.directory.workers:
             await gateway.proxy.ask(gateway.directory.workers[name], "/api/playing", "DELETE")
-    return await gateway.proxy.forward(request, keeper)
+    return await gateway.proxy.forward(request, holder)
 
 
-async def _keeper(request: Request, take_id: str) -> Load:
+async def _worker_with_take(request: Request, take_id: str) -> Load:
     """Raises NotFoundError "not-found"."""
     gateway = gateway_of(request)
     workers = gateway.directory.workers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -61,12 +62,18 @@ def carried(head: Head, vertices: AnyArray, neutral: AnyArray, hair: Hair, glass
 def _hair(head: Head, vertices: AnyArray, hair: Hair) -> list[MeshPart]:
     if hair.style is None or hair.style in ON_SCALP:
         return []
-    mesh = HairMesh.load(hair.style)
-    colour = to_linear(np.array(hair.rgb() or _UNKNOWN, np.float32))
-    share = 1 + _VARIES * (mesh.strands[..., :1].astype(np.float32) / 255 - 0.5)
-    rgb = (255 * to_srgb(colour * share) + 0.5).astype(np.uint8)
-    strands = Material(np.concatenate([rgb, mesh.strands[..., 3:]], 2), alpha="MASK", both_sides=True)
+    mesh, picture = _coloured(hair.style, hair.rgb() or _UNKNOWN)
+    strands = Material(picture, alpha="MASK", both_sides=True)
     return [MeshPart(HAIR, mesh.on(head.template, vertices), mesh.normal, mesh.uv, mesh.faces, strands)]
+
+
+@lru_cache(maxsize=1)
+def _coloured(style: str, colour: tuple[float, float, float]) -> tuple[HairMesh, Picture]:
+    """A style, and its strands (S, S, 4) in a colour. A head's files need them twice: at rest, and as in the photo."""
+    mesh = HairMesh.load(style)
+    share = 1 + _VARIES * (mesh.strands[..., :1].astype(np.float32) / 255 - 0.5)
+    rgb = (255 * to_srgb(to_linear(np.array(colour, np.float32)) * share) + 0.5).astype(np.uint8)
+    return mesh, np.concatenate([rgb, mesh.strands[..., 3:]], 2)
 
 
 def _glasses(head: Head, neutral: AnyArray, glasses: Glasses) -> list[MeshPart]:
