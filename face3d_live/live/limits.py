@@ -21,6 +21,7 @@ class Limits:
     """Numbers of things, seconds, bytes; all above zero."""
 
     sessions: float = _limit(8, "sessions open at once")
+    picture: float = _limit(1024, "pixels a side of the avatar's picture")
     sessions_per_address: float = _limit(6, "the same, of one address other than this machine's")
     connections: float = _limit(256, "TCP connections open at once")
     connections_per_address: float = _limit(96, "TCP connections of one address")

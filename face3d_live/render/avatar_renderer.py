@@ -72,22 +72,20 @@ class AvatarRenderer:
             self._white = gpu.texture_from(ctx, np.full((1, 1, 4), 255, np.uint8))
             self._drawn = [_Drawn(p, avatar.materials[p.material], _mesh(ctx, p)) for p in avatar.parts]
             self._drawn.sort(key=lambda d: (d.material.alpha == "blend", d.material.order))
-            self._target = gpu.Target(ctx, width, height, samples)
-        self._studio: Picture | None = None
+            self._targets = gpu.Targets(ctx, samples)
+            self._target, _ = self._targets.of(width, height)
         self._states: dict[int, MaterialState] = {}
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on. Raises ValueError as `Renderer.resize` does."""
         width, height = checked_size(width, "width"), checked_size(height, "height")
         with self._ctx:
-            self._target.release()
-            self._target = gpu.Target(self._ctx, width, height, self._samples)
-        self._studio = None
+            self._target, _ = self._targets.of(width, height)
 
     def close(self) -> None:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
-            gpu.release([self._white, self._program, self._target, *self._textures])
+            gpu.release([self._white, self._program, self._targets, *self._textures])
             gpu.release(drawn.mesh for drawn in self._drawn)
         self._ctx.release()
 
@@ -111,9 +109,7 @@ class AvatarRenderer:
         self._states = material_states(self._avatar, codes.expression)
         picture = self._draw(posing.weights(self._avatar, codes.expression), turns, pose, light, mode)
         if background is None and mode in ("avatar", "wireframe"):
-            if self._studio is None:
-                self._studio = pictures.studio(*size)
-            background = self._studio
+            background = pictures.studio(*size)
         if background is None or isinstance(background, str):
             pictures.unmultiply(picture)
             return picture

@@ -179,6 +179,32 @@ class Target:
         release(self._owned)
 
 
+class Targets:
+    """Targets of the sizes that were drawn last, each with its backdrop: several sessions share one renderer."""
+
+    KEPT = 3
+
+    def __init__(self, ctx: moderngl.Context, samples: int) -> None:
+        self._ctx, self._samples = ctx, samples
+        self._kept: dict[tuple[int, int], tuple[Target, Backdrop]] = {}
+
+    def of(self, width: int, height: int) -> tuple[Target, Backdrop]:
+        """Those of this size. The least recently used of more than `KEPT` are released."""
+        size = width, height
+        pair = self._kept.pop(size, None)
+        if pair is None:
+            pair = Target(self._ctx, width, height, self._samples), Backdrop(self._ctx, width, height)
+        self._kept[size] = pair
+        while len(self._kept) > self.KEPT:
+            release(self._kept.pop(next(iter(self._kept))))
+        return pair
+
+    def release(self) -> None:
+        for pair in self._kept.values():
+            release(pair)
+        self._kept.clear()
+
+
 class Backdrop:
     """What a `Target` begins with: a picture with alpha 0 at the farthest depth.
 
@@ -190,9 +216,13 @@ class Backdrop:
         self._colour, self._depth = ctx.texture(size, 4, alignment=1), ctx.depth_renderbuffer(size)
         self.framebuffer = ctx.framebuffer([self._colour], self._depth)
         self.framebuffer.clear(depth=1.0)
+        self.is_studio = False
 
-    def write(self, picture: NDArray[np.uint8]) -> None:  # (height, width, 3), row 0 at the top
-        """Replace the picture."""
+    def write(
+        self, picture: NDArray[np.uint8], is_studio: bool = False
+    ) -> None:  # (height, width, 3), row 0 at the top
+        """Replace the picture. is_studio: it is the one that stays the same."""
+        self.is_studio = is_studio
         rgba = cv2.cvtColor(cv2.flip(picture, 0), cv2.COLOR_RGB2RGBA)
         rgba[..., 3] = 0
         self._colour.write(rgba)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -20,14 +22,17 @@ _DARK = np.array([24, 27, 33], np.float32)
 FLAT = (43, 48, 56)
 
 
-def studio(width: int, height: int) -> Picture:  # -> (height, width, 3)
+@lru_cache(maxsize=4)
+def studio(width: int, height: int) -> Picture:  # -> (height, width, 3), read-only
     """The studio background: a radial gradient, dithered against banding."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     reach = 0.75 * max(width, height)
     away = np.hypot(x - 0.5 * width, y - 0.42 * height) / reach
     falloff = np.clip(1 - away, 0, 1)[..., None] ** 1.6
     grain = np.random.default_rng(0).uniform(-0.5, 0.5, (height, width, 1))
-    return np.asarray(np.clip(_DARK + (_BRIGHT - _DARK) * falloff + grain + 0.5, 0, 255).astype(np.uint8))
+    picture: Picture = np.clip(_DARK + (_BRIGHT - _DARK) * falloff + grain + 0.5, 0, 255).astype(np.uint8)
+    picture.flags.writeable = False
+    return picture
 
 
 def resized_to_cover(picture: Picture, width: int, height: int) -> Picture:  # (H, W, 3) -> (height, width, 3)

@@ -72,9 +72,8 @@ class Renderer:
         self._textures: dict[str, _Texture] = {}
         with self._ctx:
             self._load(head)
-            self._target = gpu.Target(self._ctx, width, height, samples)
-            self._behind = gpu.Backdrop(self._ctx, width, height)
-        self._behind_is_studio = False
+            self._targets = gpu.Targets(self._ctx, samples)
+            self._target, self._behind = self._targets.of(width, height)
         self.set_texture(self._plain_skin)
 
     @classmethod
@@ -142,20 +141,20 @@ class Renderer:
             self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), hair_look, eye_look)
 
     def resize(self, width: int, height: int) -> None:
-        """Pictures of another size from now on. Raises ValueError for sizes that are no whole numbers above zero."""
+        """Pictures of another size from now on; going back and forth between a few costs nothing.
+
+        Raises ValueError for sizes that are no whole numbers above zero.
+        """
         width, height = checked_size(width, "width"), checked_size(height, "height")
         with self._ctx:
-            gpu.release([self._target, self._behind])
-            self._target = gpu.Target(self._ctx, width, height, self._samples)
-            self._behind = gpu.Backdrop(self._ctx, width, height)
-        self._behind_is_studio = False
+            self._target, self._behind = self._targets.of(width, height)
 
     def close(self) -> None:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""
         with self._ctx:
             gpu.release(texture.table for texture in self._textures.values())
             solids = self._solid, self._ribbons, self._wires, self._hair, self._glasses
-            gpu.release([*solids, self._target, self._behind, *self._programs.values()])
+            gpu.release([*solids, self._targets, *self._programs.values()])
         self._ctx.release()
 
     def render(
@@ -239,10 +238,10 @@ class Renderer:
             self._target.begin()
             return
         size = self._target.width, self._target.height
-        if background is not None or not self._behind_is_studio:
-            picture = pictures.studio(*size) if background is None else pictures.resized_to_cover(background, *size)
-            self._behind.write(picture)
-            self._behind_is_studio = background is None
+        if background is not None:
+            self._behind.write(pictures.resized_to_cover(background, *size))
+        elif not self._behind.is_studio:
+            self._behind.write(pictures.studio(*size), is_studio=True)
         self._target.begin_over(self._behind)
 
     def _draw_solid(

@@ -56,12 +56,14 @@ class RenderWriter:
         self._stream: VideoStream | None = None
 
     def write(self, shown: RenderedFrame) -> None:
-        """Append a picture. All have the first one's size."""
+        """Append a picture, scaled to the first one's size."""
         try:
             if self._container is None:
                 self._open(*shown.rgb.shape[1::-1])
             assert self._container is not None and self._stream is not None and self._file is not None
-            frame = av.VideoFrame.from_ndarray(shown.rgb, "rgb24").reformat(format="yuv420p", dst_colorspace="ITU709")
+            frame = av.VideoFrame.from_ndarray(shown.rgb, "rgb24").reformat(
+                self._stream.width, self._stream.height, "yuv420p", dst_colorspace="ITU709"
+            )
             self._pts = max(round(shown.t * _CLOCK), self._pts + 1)
             frame.pts, frame.time_base = self._pts, Fraction(1, _CLOCK)
             self._container.mux(self._stream.encode(frame))

@@ -328,12 +328,13 @@ def test_a_camera_that_is_allowed_too_late_is_switched_off(browser, server) -> N
     page.context.close()
 
 
-def test_phone_width_never_scrolls_sideways(browser, server) -> None:
+def test_phone_width_never_scrolls_sideways_and_the_server_knows_the_pictures_size(browser, server) -> None:
     page = open_page(browser, server)
     fits = "document.documentElement.scrollWidth <= innerWidth"
     inside = "[...document.querySelectorAll('button, .views label')].filter((b) => b.offsetParent).every((b) => {"
     inside += "const r = b.getBoundingClientRect(); return r.left >= 0 && r.right <= innerWidth; })"
     phones = [{"width": 360, "height": 640}, {"width": 740, "height": 360}]
+    told = "window.sent.findLast((message) => message.type === 'view').pixels"
     for phone in phones:
         page.set_viewport_size(phone)
         page.reload()
@@ -344,6 +345,11 @@ def test_phone_width_never_scrolls_sideways(browser, server) -> None:
         page.set_viewport_size(phone)
         assert page.evaluate(fits)
         assert page.evaluate(inside), "a button hangs out of the page"
+        width, height = page.evaluate(
+            "[document.querySelector('#view').clientWidth, document.querySelector('#view').clientHeight]"
+        )
+        shown = max(width, height) if width < 1.05 * height else height
+        wait_until(lambda shown=shown: page.evaluate(told) == shown)
     page.context.close()
 
 

@@ -32,5 +32,5 @@ def test_sample_recording_camera_and_studio(server, takes, tmp_path):
         take.unlink()
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     seen = json.loads(done.stdout)
-    assert seen["faults"] == [] and seen["takes"] == 1 and seen["picture"] == [512, 512]
+    assert seen["faults"] == [] and seen["takes"] == 1 and seen["picture"] == [support.PICTURE, support.PICTURE]
     assert seen["chinese"] == "录制" and not seen["wide"] and seen["files"] >= 5

@@ -19,8 +19,8 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=10,
 )
-_KEYS = st.sampled_from(["type", "mode", "yaw", "pitch", "zoom", "id", "t", "style", "colour"])
-_TYPES = st.sampled_from(["view", "calibrate", "ping", "size", "hair", "dance"])
+_KEYS = st.sampled_from(["type", "mode", "yaw", "pitch", "zoom", "pixels", "id", "t", "style", "colour"])
+_TYPES = st.sampled_from(["view", "calibrate", "ping", "hair", "dance"])
 
 
 @given(st.dictionaries(_KEYS, _JSON, max_size=6), _TYPES)
@@ -34,7 +34,8 @@ def test_messages_are_understood_or_refused(message, type_):
         assert error.code == "bad-control"
         return
     match command:
-        case data_channel.SetView(view=view):
+        case data_channel.SetView(view=view, pixels=pixels):
+            assert pixels is None or 1 <= pixels <= 16_384
             assert view.mode in MODES and abs(view.yaw) <= math.pi and abs(view.pitch) <= 1.4 and 0.3 <= view.zoom <= 5
         case data_channel.Ping(id=id_, t=t):
             json.dumps([id_, t], allow_nan=False)
@@ -43,7 +44,7 @@ def test_messages_are_understood_or_refused(message, type_):
         case data_channel.SetGlasses(glasses=glasses):
             assert glasses.style in (None, *eyewear.STYLES)
         case _:
-            assert message["type"] in ("calibrate", "size")
+            assert message["type"] == "calibrate"
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))

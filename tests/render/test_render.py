@@ -247,6 +247,11 @@ def test_two_renderers_and_sizes_live_side_by_side(head: Head, renderer: Rendere
     np.testing.assert_array_equal(renderer.render(HeadCodes(), CAMERA), before)
     other.resize(80, 120)
     assert other.render(HeadCodes(), CAMERA).shape == (120, 80, 4)
+    for side in (16, 24, 40, 64):  # more sizes than are kept
+        other.resize(side, side)
+        assert other.render(HeadCodes(), CAMERA).shape == (side, side, 4)
+    other.resize(64, 48)
+    np.testing.assert_array_equal(other.render(HeadCodes(), CAMERA), small)
     other.close()
     np.testing.assert_array_equal(renderer.render(HeadCodes(), CAMERA), before)
 

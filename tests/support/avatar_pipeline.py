@@ -17,8 +17,13 @@ GREEN_IRIS = np.array([88, 160, 80])
 class NoHead:
     """In place of the head's renderer: a flat picture, without OpenGL."""
 
+    side = AVATAR_SIZE
+
+    def resize(self, width, height):
+        self.side = width
+
     def render(self, codes, camera, *, view, mode, background, texture, hair, glasses, face_only):
-        picture = np.full((AVATAR_SIZE, AVATAR_SIZE, 4), 90, np.uint8)
+        picture = np.full((self.side, self.side, 4), 90, np.uint8)
         picture[..., 3] = 255
         if isinstance(background, str):
             picture[:128] = 0

@@ -29,6 +29,8 @@ from waiting import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "web_client" / "sample" / "sample.mp4"
 CODES = ROOT / "web_client" / "sample" / "sample_codes.npz"
+#: Sides of the avatar that the tests look at, pixels.
+PICTURE = 256
 #: The picture of the sample with the broadest smile.
 BROAD_SMILE = 98
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -182,7 +184,8 @@ class LiveServer:
     def start(self, timeout: float = 120) -> None:
         """Returns once the server answers. Raises RuntimeError with its log when it does not."""
         command = [sys.executable, str(ROOT / "run_live.py"), "--port", str(self.port), "--device", "cpu"]
-        command += self._arguments
+        # A quarter of the usual picture: Chromium, the encoder and llvmpipe share two cores with other tests.
+        command += ["--limit", f"picture={PICTURE}", *self._arguments]
         with self._log.open("ab") as log:
             environment = os.environ | {"XDG_DATA_HOME": str(self._data_home)}
             self._process = subprocess.Popen(

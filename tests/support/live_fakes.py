@@ -16,7 +16,7 @@ from face3d_live.codes import INDEX, N_EXPRESSION, HeadCodes
 from face3d_live.errors import AssetError, ConflictError, GpuLostError, InputError
 from face3d_live.export.bundle import zip_bytes
 from face3d_live.eyewear import NO_GLASSES
-from face3d_live.live.engine.pipeline import AVATAR_SIZE, CalibrationResult, Result
+from face3d_live.live.engine.pipeline import CalibrationResult, Result
 from face3d_live.live.worker.live_texture import LiveTexture
 
 
@@ -60,9 +60,9 @@ class FakePipeline:
         expression = np.zeros(N_EXPRESSION, np.float32)
         expression[INDEX["jawOpen"]] = max(0.0, level - self.neutral[session])
         expression[INDEX["cheekPuff"]] = 1.0 if view.mode == "wireframe" else 0.0
-        image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
+        image = np.full((view.side, view.side, 3), round(255 * level), np.uint8)
         if view.mode == "wireframe":
-            image[:, : AVATAR_SIZE // 2] = 255 - image[:, : AVATAR_SIZE // 2]
+            image[:, : view.side // 2] = 255 - image[:, : view.side // 2]
         # The worn skin shows in a corner.
         if session in self.skin:
             image[:32, :32] = self.skin[session]
@@ -72,7 +72,7 @@ class FakePipeline:
 
     def render_codes(self, session, codes, view):
         level = self.level[session] = float(codes.expression[INDEX["jawOpen"]])  # drawn again until the next picture
-        image = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), round(255 * level), np.uint8)
+        image = np.full((view.side, view.side, 3), round(255 * level), np.uint8)
         return Result(True, codes, codes, 1.0, image, {"track": 0.0, "render": 1.0})
 
     def set_texture(self, session, rgba):

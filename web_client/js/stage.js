@@ -7,6 +7,8 @@ const MIN_ZOOM = 0.5;
 const MAX_ZOOM = 4;
 const TAP_MS = 320;
 const TAP_PX = 8;
+const SETTLED_MS = 250;
+const COVERED = 21 / 20; // css/stage.css: a narrower stage is covered by the square picture, a wider one contains it
 
 /** @param {number} value @param {number} low @param {number} high */
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -19,6 +21,8 @@ export class Stage extends Emitter {
   #travel = 0;
   #lastTap = { time: -Infinity, x: 0, y: 0 };
   #queued = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #resizing;
   yaw = 0;
   pitch = 0;
   zoom = 1;
@@ -35,10 +39,20 @@ export class Stage extends Emitter {
     element.addEventListener("pointercancel", (event) => this.#up(event));
     element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     element.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => {
+      clearTimeout(this.#resizing);
+      this.#resizing = setTimeout(() => this.#changed(), SETTLED_MS);
+    }).observe(element);
   }
 
   /** @returns {import("./types.js").View} */
-  get view() { return { mode: this.mode, yaw: this.yaw, pitch: this.pitch, zoom: this.zoom }; }
+  get view() { return { mode: this.mode, yaw: this.yaw, pitch: this.pitch, zoom: this.zoom, pixels: this.#pixels }; }
+
+  /** Pixels of the screen at which a side of the picture is shown. */
+  get #pixels() {
+    const { clientWidth: width, clientHeight: height } = this.#element;
+    return Math.round(devicePixelRatio * (width < COVERED * height ? Math.max(width, height) : height));
+  }
 
   /** @param {string} mode */
   setMode(mode) {

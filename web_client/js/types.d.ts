@@ -146,7 +146,7 @@ export type Advice = Record<string, Record<Language, string>>;
 // --- The sockets -----------------------------------------------------------------------------------------------------
 
 /** How the server draws: radians; zoom 1 is as it is. */
-export interface View { mode: string; yaw: number; pitch: number; zoom: number }
+export interface View { mode: string; yaw: number; pitch: number; zoom: number; pixels?: number }
 
 /** What keys do to the face. */
 export interface ActMessage { type: "act"; mode: "track" | "rest" | "hold"; expression: Record<string, number> }

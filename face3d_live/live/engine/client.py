@@ -140,6 +140,11 @@ class EngineClient:
             self._link.send(m.Stop())
         await asyncio.to_thread(self._thread.join)
 
+    @property
+    def session_count(self) -> int:
+        """How many sessions share the engine."""
+        return len(self._sessions)
+
     def attach(self, name: str, listener: Listener, begin: Beginning | None = None) -> EngineSession:
         """Begin a session, by default as all do. Raises OSError when no memory or descriptor is left."""
         number = next(self._numbers)

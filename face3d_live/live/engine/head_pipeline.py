@@ -204,8 +204,8 @@ class HeadPipeline:
         self._show_texture(face)
         if view.mode == "overlay":
             if not tracked.face and face.picture is not None:  # no face to draw a head over
-                nothing = np.zeros((AVATAR_SIZE, AVATAR_SIZE, 4), np.uint8) if view.cutout else None
-                return resized_to_cover(face.picture, AVATAR_SIZE, AVATAR_SIZE), nothing
+                nothing = np.zeros((view.side, view.side, 4), np.uint8) if view.cutout else None
+                return resized_to_cover(face.picture, view.side, view.side), nothing
             # Over the picture the head is drawn at its estimated pose, without calibration.
             codes = tracked.seen
         return self._renderers.render(session, codes, tracked.camera, view, face.picture, face.texture)

@@ -117,13 +117,13 @@ class Taken:
 class Processed:
     """A frame is processed. `result` comes without its pictures; they lie in the shared memory.
 
-    image, cutout: whether the shared memory holds the avatar, and the head on a transparent background.
+    image, cutout: sides of the avatar, and of the head on a transparent background, in the shared memory; 0 for none.
     """
 
     session: str
     result: Result
-    image: bool
-    cutout: bool
+    image: int
+    cutout: int
 
 
 @dataclass(frozen=True)

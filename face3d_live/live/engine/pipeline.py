@@ -21,8 +21,8 @@ from face3d_live.typing import Rgb
 Mode = Literal["avatar", "overlay", "wireframe"]
 MODES: tuple[str, ...] = get_args(Mode)
 
-#: The avatar is a square of this many pixels.
-AVATAR_SIZE = 512
+#: The avatar is a square: of so many pixels a side where nobody asks for more or less, and at most.
+AVATAR_SIZE, MAX_AVATAR_SIZE = 512, 1024
 #: The head's texture, as a session's keyframes give it, is a square of this many texels, RGBA.
 TEXTURE_SIZE = 512
 
@@ -31,7 +31,8 @@ TEXTURE_SIZE = 512
 class ViewRequest:
     """How to draw a session's avatar. yaw, pitch: orbit in radians. zoom: 1 = the head fits the picture.
 
-    cutout: draw it on a transparent background as well. picture: draw it at all; without, there are codes alone.
+    cutout: draw it on a transparent background as well. picture: draw it at all; without, there are codes alone. side:
+    of the square picture, pixels, even, at most MAX_AVATAR_SIZE.
     follow: where in the camera's picture the person to be followed was last clicked, fractions from its left and its
     top; each new place is tried once. acting: what the user's keys do to the face. styling: hair in place
     of the texture's, and glasses.
@@ -43,6 +44,7 @@ class ViewRequest:
     zoom: float = 1.0
     cutout: bool = False
     picture: bool = True
+    side: int = AVATAR_SIZE
     follow: tuple[float, float] | None = None
     acting: Acting = field(default_factory=Acting)
     styling: Styling = AS_SEEN
@@ -65,9 +67,9 @@ class Result:
     """One processed picture: the only record of a frame's answer, from the pipeline to the observers of a session.
 
     face: a face was found. codes: smoothed and calibrated, what the streams send. raw: as estimated, for a snapshot.
-    confidence: 0..1. image: (AVATAR_SIZE, AVATAR_SIZE, 3) uint8 sRGB, row 0 = top; None when the view asked for none.
-    ms: wall-clock milliseconds by stage, at least "track" and "render". cutout: (AVATAR_SIZE, AVATAR_SIZE, 4), on a
-    transparent background, when the view asked for it.
+    confidence: 0..1. image: (S, S, 3) uint8 sRGB, S the view's side, row 0 = top; None when the view asked for none.
+    ms: wall-clock milliseconds by stage, at least "track" and "render". cutout: (S, S, 4), on a transparent background,
+    when the view asked for it.
     """
 
     face: bool

@@ -289,6 +289,6 @@ class Engine:
         self._failures = 0
         ms = {**result.ms, "engine": 1000 * (perf_counter() - start)}
         answer = replace(result.without_pictures(), ms=ms)
-        drawn = result.image is not None, result.cutout is not None
+        drawn = [0 if picture is None else len(picture) for picture in (result.image, result.cutout)]
         self._connection.send(m.Processed(frame.session, answer, *drawn))
         return float(result.ms.get("render", ms["engine"]))

@@ -13,7 +13,14 @@ from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.acting import Acting
 from face3d_live.live.engine.connection import EngineLink
-from face3d_live.live.engine.pipeline import NEUTRAL, CalibrationRequest, CalibrationResult, Result, ViewRequest
+from face3d_live.live.engine.pipeline import (
+    AVATAR_SIZE,
+    NEUTRAL,
+    CalibrationRequest,
+    CalibrationResult,
+    Result,
+    ViewRequest,
+)
 from face3d_live.live.engine.quarantine import Measure
 from face3d_live.live.engine.shared_memory import PLACES, SharedFrameMemory
 from face3d_live.live.engine.stored_avatar import StoredAvatar
@@ -60,10 +67,11 @@ class EngineSession:
     One is in the engine; a second follows before the first is answered when the engine has taken that one's picture
     (`messages.Taken`), so that it is tracked while the first is drawn.
 
-    view: may be set at any time, holds from the next frame on. cutouts: how many observers want the avatar on a
-    transparent background. wants_picture: whether anybody looks; asked on any thread, must not block. follow: where the
-    person to be followed was clicked, acting: see `ViewRequest`. styling: what is wished; glasses that are
-    not are those that the texture's photos show, `glasses`. dropped, failed: counts of pictures.
+    view, side (of the picture, pixels): may be set at any time, hold from the next frame on. cutouts: how many
+    observers want the avatar on a transparent background. wants_picture: whether anybody looks; asked on any thread,
+    must not block. follow: where the person to be followed was clicked, acting: see `ViewRequest`. styling: what is
+    wished; glasses that are not are those that the texture's photos show, `glasses`. dropped, failed: counts of
+    pictures.
 
     The fields from `memory` on are guarded by the link's lock. saved: the state of the last calibration. waiting,
     in_engine: frames, the latter with the places of their answers. taken: the camera picture's memory is free.
@@ -88,6 +96,7 @@ class EngineSession:
         self.number = number
         self.view = ViewRequest()
         self.cutouts = 0
+        self.side = AVATAR_SIZE
         self.wants_picture: Callable[[], bool] = lambda: True
         self.follow: tuple[float, float] | None = None
         self.acting = Acting()
@@ -188,6 +197,7 @@ class EngineSession:
             self.view,
             cutout=self.cutouts > 0,
             picture=self.wants_picture(),
+            side=self.side,
             follow=self.follow,
             acting=self.acting,
             styling=self.styling.over_glasses(self.glasses),
@@ -208,8 +218,8 @@ class EngineSession:
         if answer is None:
             self.failed += 1
             return frame, None
-        image = self.memory.read_output(place) if answer.image else None
-        cutout = self.memory.read_cutout(place) if answer.cutout else None
+        image = self.memory.read_output(place, answer.image) if answer.image else None
+        cutout = self.memory.read_cutout(place, answer.cutout) if answer.cutout else None
         return frame, replace(answer.result, image=image, cutout=cutout)
 
     def open(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -26,7 +28,6 @@ class SessionRenderers:
         self._head = head
         self._avatars: dict[str, AvatarRenderer] = {}
         self._keys: dict[str, str] = {}  # session -> key of its avatar
-        self._background = np.full((AVATAR_SIZE, AVATAR_SIZE, 3), FLAT, np.uint8)
 
     @property
     def avatar_count(self) -> int:
@@ -51,7 +52,7 @@ class SessionRenderers:
     def render(
         self, session: str, codes: HeadCodes, camera: Camera, view: ViewRequest, picture: Picture | None, texture: str
     ) -> tuple[Picture, Picture | None]:
-        """The picture (H, W, 3), and the cutout (H, W, 4) when `view` asks for it.
+        """The picture (S, S, 3), and the cutout (S, S, 4) when `view` asks for it; S is the view's side.
 
         picture: the camera's, for "overlay". texture: name of the own head's.
         """
@@ -60,16 +61,24 @@ class SessionRenderers:
         background: Background = "transparent" if view.cutout else _FLAT if below is None else below
         key = self._keys.get(session)
         if key is None:
+            self._head.resize(view.side, view.side)
             drawn = self._head.render(
                 codes, camera, view=orbit, mode=view.mode, background=background, texture=texture,
                 hair=view.styling.hair, glasses=view.styling.glasses, face_only=view.mode == "overlay",
             )  # fmt: skip
         else:
-            drawn = self._avatars[key].render(codes, camera, view=orbit, mode=view.mode, background=background)
+            avatar = self._avatars[key]
+            avatar.resize(view.side, view.side)
+            drawn = avatar.render(codes, camera, view=orbit, mode=view.mode, background=background)
         if not view.cutout:
             return cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB), None  # 0.03 ms; NumPy's copy of three channels of four 1.2
-        return straight_onto(drawn, self._background if below is None else below), drawn
+        return straight_onto(drawn, _flat(view.side) if below is None else below), drawn
 
     def _close_unused(self) -> None:
         for key in set(self._avatars) - set(self._keys.values()):
             self._avatars.pop(key).close()
+
+
+@lru_cache(maxsize=4)
+def _flat(side: int) -> Picture:  # (side, side, 3)
+    return np.full((side, side, 3), FLAT, np.uint8)

@@ -15,15 +15,15 @@ import os
 
 import numpy as np
 
-from face3d_live.live.engine.pipeline import AVATAR_SIZE, TEXTURE_SIZE
+from face3d_live.live.engine.pipeline import MAX_AVATAR_SIZE, TEXTURE_SIZE
 from face3d_live.typing import Rgb
 
 #: The longer side of a picture that the engine is given, pixels.
 MAX_SIDE = 640
 _INPUT_BYTES = MAX_SIDE * MAX_SIDE * 3
-_OUTPUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 3
+_OUTPUT_BYTES = MAX_AVATAR_SIZE * MAX_AVATAR_SIZE * 3
 _TEXTURE_BYTES = TEXTURE_SIZE * TEXTURE_SIZE * 4
-_CUTOUT_BYTES = AVATAR_SIZE * AVATAR_SIZE * 4
+_CUTOUT_BYTES = MAX_AVATAR_SIZE * MAX_AVATAR_SIZE * 4
 #: Of answers: while the server copies one picture, the next is drawn beside it.
 PLACES = 2
 _FLAGS = 64
@@ -31,7 +31,10 @@ _BYTES = _FLAGS + _INPUT_BYTES + _TEXTURE_BYTES + PLACES * (_OUTPUT_BYTES + _CUT
 
 
 class SharedFrameMemory:
-    """Regions for a picture of up to MAX_SIDE x MAX_SIDE, the avatar, the texture, and the avatar's cutout."""
+    """Regions for a picture of up to MAX_SIDE x MAX_SIDE, the avatar, the texture, and the avatar's cutout.
+
+    Pages of memory that nothing was written to do not exist, so that small avatars take no more than their own.
+    """
 
     def __init__(self, fd: int | None = None) -> None:
         """Allocate, or map the memory behind a received descriptor, which this object then owns."""
@@ -39,10 +42,10 @@ class SharedFrameMemory:
         if fd is None:
             os.ftruncate(self.fd, _BYTES)
         self._map = mmap.mmap(self.fd, _BYTES)
-        whole, sides = np.frombuffer(self._map, np.uint8), (PLACES, AVATAR_SIZE, AVATAR_SIZE)
+        whole = np.frombuffer(self._map, np.uint8)
         parts = (_FLAGS, _INPUT_BYTES, _TEXTURE_BYTES, PLACES * _OUTPUT_BYTES, PLACES * _CUTOUT_BYTES)
         self._flags, self._input, self._texture, output, cutout = np.split(whole, np.cumsum(parts)[:-1])
-        self._output, self._cutout = output.reshape(*sides, 3), cutout.reshape(*sides, 4)
+        self._output, self._cutout = output.reshape(PLACES, -1), cutout.reshape(PLACES, -1)
 
     def write_input(self, rgb: Rgb) -> None:  # (H, W, 3)
         """Copy a picture in. Raises ValueError when it is too large."""
@@ -63,21 +66,21 @@ class SharedFrameMemory:
     def newer_waits(self, waits: bool) -> None:
         self._flags[0] = waits
 
-    def write_output(self, rgb: Rgb, place: int) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
-        """Copy an avatar in."""
-        self._output[place] = rgb
+    def write_output(self, rgb: Rgb, place: int) -> None:  # (S, S, 3)
+        """Copy an avatar in. Raises ValueError when it is too large or not square."""
+        _write_square(self._output[place], rgb)
 
-    def read_output(self, place: int) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    def read_output(self, place: int, side: int) -> Rgb:  # (side, side, 3)
         """A copy of the avatar."""
-        return np.array(self._output[place])
+        return self._output[place, : side * side * 3].reshape(side, side, 3).copy()
 
-    def write_cutout(self, rgba: Rgb, place: int) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
-        """Copy an avatar on a transparent background in."""
-        self._cutout[place] = rgba
+    def write_cutout(self, rgba: Rgb, place: int) -> None:  # (S, S, 4)
+        """Copy an avatar on a transparent background in. Raises ValueError when it is too large or not square."""
+        _write_square(self._cutout[place], rgba)
 
-    def read_cutout(self, place: int) -> Rgb:  # (AVATAR_SIZE, AVATAR_SIZE, 4)
+    def read_cutout(self, place: int, side: int) -> Rgb:  # (side, side, 4)
         """A copy of the avatar on a transparent background."""
-        return np.array(self._cutout[place])
+        return self._cutout[place, : side * side * 4].reshape(side, side, 4).copy()
 
     def write_texture(self, rgba: Rgb) -> None:  # (TEXTURE_SIZE, TEXTURE_SIZE, 4)
         """Copy a texture in."""
@@ -99,3 +102,9 @@ class SharedFrameMemory:
             del self._map
         os.close(self.fd)
         self.fd = -1
+
+
+def _write_square(memory: Rgb, picture: Rgb) -> None:  # (bytes,), (S, S, k)
+    if picture.size > memory.size or picture.shape[0] != picture.shape[1]:
+        raise ValueError(f"a picture of {picture.shape} is no square of at most {MAX_AVATAR_SIZE} pixels")
+    memory[: picture.size].reshape(picture.shape)[...] = picture

@@ -33,7 +33,7 @@ class SessionRegistry:
         prefix: str = "",
     ) -> None:
         self._create: Callable[[str, Beginning | None], Session] = lambda kind, begin: Session(
-            client, hub, metrics, texture_capture, kind, prefix, begin
+            client, hub, metrics, texture_capture, kind, prefix, begin, limits.picture
         )
         self._limits = limits
         self.on_expelled: Callable[[Session], None] = self.close

@@ -14,6 +14,8 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.client import Beginning, EngineClient
 from face3d_live.live.engine.pipeline import (
+    AVATAR_SIZE,
+    MAX_AVATAR_SIZE,
     NEUTRAL,
     TEXTURE_SIZE,
     CalibrationRequest,
@@ -32,6 +34,7 @@ from face3d_live.live.sessions.notices import ENGINE_RESTARTED, QUARANTINED
 from face3d_live.live.sessions.observer import SessionFrame, SessionObserver
 from face3d_live.live.sessions.pending_calibrations import PendingCalibrations
 from face3d_live.live.sessions.picture_quality import PictureQuality
+from face3d_live.live.sessions.picture_size import PictureSize
 from face3d_live.live.sessions.texture_capture import FrameSelector, TextureCapture
 from face3d_live.live.stream.hub import Hub
 from face3d_live.protocols.frame import StreamFrame
@@ -70,7 +73,9 @@ class Session:
         kind: str,
         prefix: str = "",
         begin: Beginning | None = None,
+        largest: float = MAX_AVATAR_SIZE,
     ) -> None:
+        """largest: side of the drawn picture, pixels."""
         self.id = prefix + secrets.token_hex(8)
         self.kind = kind
         self.address = ""
@@ -84,6 +89,8 @@ class Session:
         self.engine = client.attach(self.id, self, begin)
         self.engine.wants_picture = self._wants_picture
         self._picture: Rgb | None = None  # the newest drawn
+        self._size = PictureSize(largest)
+        self.engine.side = self._size.side
         self._watchers = 0  # beside the observer
         self._still_until = 0.0  # monotonic seconds: a still is wanted
         self._texture_capture = texture_capture
@@ -123,9 +130,13 @@ class Session:
             now = time.monotonic()
             self.engine.submit(None, t + now - arrived, now)
 
-    def set_view(self, view: ViewRequest) -> None:
-        """Use this view from the next picture on, and at once when the camera is silent."""
+    def set_view(self, view: ViewRequest, pixels: float | None = None) -> None:
+        """Use this view from the next picture on, and at once when the camera is silent.
+
+        pixels: of the screen, at which a side of the picture is shown.
+        """
         self.engine.view = view
+        self._size.wish = self._size.wish if pixels is None else pixels
         if time.monotonic() - self._submitted[1] > 0.1:
             self.draw_again()
 
@@ -179,7 +190,7 @@ class Session:
             await self._new_frame.wait()
         return None if self._closed else self.last
 
-    async def still(self) -> Rgb | None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    async def still(self) -> Rgb | None:  # (S, S, 3)
         """The newest picture, drawn now where nobody else looks; None when none comes in `STILL_SECONDS`."""
         if not self._wants_picture():
             self._picture = None
@@ -196,14 +207,17 @@ class Session:
 
     def _wants_picture(self) -> bool:
         """Whether anybody looks at this session: otherwise its codes are computed alone. Any thread."""
+        return self.observer is not None or self._shown_elsewhere or time.monotonic() < self._still_until
+
+    @property
+    def _records_pictures(self) -> bool:
         recorder = self._recorder
-        return (
-            self.observer is not None
-            or self.engine.cutouts > 0
-            or self._watchers > 0
-            or (recorder is not None and recorder.records_pictures)
-            or time.monotonic() < self._still_until
-        )
+        return recorder is not None and recorder.records_pictures
+
+    @property
+    def _shown_elsewhere(self) -> bool:
+        """Whether others than the page get the pictures."""
+        return self.engine.cutouts > 0 or self._watchers > 0 or self._records_pictures
 
     async def calibrate(self, request: CalibrationRequest = NEUTRAL) -> CalibrationResult:
         """Calibrate: by default the current face becomes neutral."""
@@ -282,6 +296,7 @@ class Session:
             self._counter.add(now)
         if result.image is not None:
             self._picture = result.image
+            self._resize(len(result.image), result.ms.get("render", 0.0), now)
         if of.rgb is not None and result.face:
             self.portrait = Portrait(of.rgb, result.raw)
             if result.image is not None and self.quality.good_for_texture:
@@ -322,6 +337,11 @@ class Session:
         self.notify(code, message)
         if measure is Measure.PLACE and not self._closed:
             asyncio.get_running_loop().call_later(EXPEL_SECONDS, self.on_expelled)
+
+    def _resize(self, side: int, ms: float, now: float) -> None:
+        """Choose the next picture's size by what this one took. Recorded pictures keep theirs."""
+        if not (self._records_pictures and side >= AVATAR_SIZE):
+            self.engine.side = self._size.drawn(side, ms, now, self._client.session_count, self._shown_elsewhere)
 
     def _judge(self, rgb: Rgb | None, result: Result, now: float) -> None:
         if self.kind == "take" or rgb is None:

@@ -3,7 +3,8 @@
 WebRTC video has no alpha channel. A viewer gets WebP pictures (about 20 kB) instead, each in one binary message, and
 acknowledges each that it has drawn. Backpressure: at most `MAX_IN_FLIGHT` pictures are unacknowledged, so a slow viewer
 skips pictures instead of falling behind. Before the first picture of a session a text message names the session:
-`{"session": id, "size": 512}`, and `{"session": null}` while there is none.
+`{"session": id, "size": 512}`, and `{"session": null}` while there is none; the same comes again when the pictures'
+size changes.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Viewers:
     async def _show(self, viewer: _Viewer, session_id: str | None) -> None:
         while True:
             session = self._sessions.get(session_id) if session_id is not None else self._sessions.newest
-            await self._tell(viewer, session)
+            await self._tell(viewer, session, session.engine.side if session is not None else AVATAR_SIZE)
             if session is not None:
                 await self._follow(viewer, session, session_id is None)
             elif session_id is not None:
@@ -100,7 +101,7 @@ class Viewers:
     async def _follow(self, viewer: _Viewer, session: Session, until_newer: bool) -> None:
         """Send a session's pictures until it ends or, with until_newer, a newer one begins."""
         session.want_cutouts(True)
-        number = 0
+        number, side = 0, session.engine.side
         try:
             while self._sessions.get(session.id) is session and not (
                 until_newer and self._sessions.newest is not session
@@ -115,6 +116,9 @@ class Viewers:
                     return
                 number = frame.number
                 if frame.result.cutout is not None:
+                    if len(frame.result.cutout) != side:
+                        side = len(frame.result.cutout)
+                        await self._tell(viewer, session, side)
                     data = await asyncio.shield(self._encode(session, frame, frame.result.cutout))
                     async with asyncio.timeout(self._stuck_seconds):
                         await viewer.send(data)
@@ -122,10 +126,10 @@ class Viewers:
             session.want_cutouts(False)
             self._encoded.pop(session.id, None)
 
-    async def _tell(self, viewer: _Viewer, session: Session | None) -> None:
+    async def _tell(self, viewer: _Viewer, session: Session | None, side: int) -> None:
         async with asyncio.timeout(self._stuck_seconds):
             name = session.id if session is not None else None
-            await viewer.websocket.send_json({"session": name, "size": AVATAR_SIZE})
+            await viewer.websocket.send_json({"session": name, "size": side})
 
     def _encode(self, session: Session, frame: SessionFrame, cutout: Picture) -> asyncio.Future[bytes]:
         number, made = self._encoded.get(session.id, (0, None))

@@ -71,6 +71,8 @@ except ImportError as error:
 #: bit/s. A 512x512 head at 30 fps looks clean from about 1.5 Mbit/s; below 0.8 it smears.
 START_BITRATE = 2_000_000
 MIN_BITRATE = 800_000
+#: H.264's largest picture of level 3.1, which browsers ask for (ITU-T H.264, table A-1).
+LEVEL_31_PIXELS = 3600 * 16 * 16
 #: Frames by which the rate is measured; frames a second, and from and to which rate the faster one holds.
 RATE_FRAMES, FAST_RATE, FAST_ABOVE, SLOW_BELOW = 31, 60, 48.0, 38.0
 #: Consent checks (RFC 7675) are answered within half a second or have failed; after so many failures in a row the other
@@ -141,7 +143,7 @@ class LiveH264Encoder(H264Encoder):
         codec.options = {
             "preset": "ultrafast",
             "tune": "zerolatency",
-            "level": "31",
+            "level": "31" if width * height <= LEVEL_31_PIXELS else "40",
             "maxrate": rate,
             "bufsize": buffer,
         }

@@ -25,13 +25,15 @@ MAX_MESSAGE = 4096
 #: Bytes that may be buffered in the channel before frame messages are skipped.
 MAX_BUFFERED = 64 * 1024
 FRAME_INTERVAL = 1 / 15
+MAX_PIXELS = 16_384.0
 
 
 @dataclass(frozen=True)
 class SetView:
-    """Use this view from now on."""
+    """Use this view from now on. pixels: of the screen, at which a side of the picture is shown; None: not known."""
 
     view: ViewRequest
+    pixels: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,19 @@ class Ping:
 Command = SetView | CalibrateNow | Follow | Act | SetHair | SetGlasses | Ping
 
 
-def parse(message: str | bytes, now: float) -> Command | None:
-    """One message of the page; None for one without effect. Raises InputError "bad-control"."""
+def parse(message: str | bytes, now: float) -> Command:
+    """One message of the page. Raises InputError "bad-control"."""
     if len(message) > MAX_MESSAGE:
         raise InputError("bad-control", f"control messages have at most {MAX_MESSAGE} bytes")
     try:
         plain = strict_json.loads(message)
         kind = plain["type"]
         if kind == "view":
-            return SetView(ViewRequest.from_message(plain))
+            pixels = plain.get("pixels")
+            return SetView(
+                ViewRequest.from_message(plain),
+                None if pixels is None else min(max(checked_finite(pixels, "pixels"), 1.0), MAX_PIXELS),
+            )
         if kind == "calibrate":
             return CalibrateNow()
         if kind == "follow":
@@ -103,9 +109,6 @@ def parse(message: str | bytes, now: float) -> Command | None:
             return SetHair(Hair.from_message({"hair": plain.get("colour"), "hair_style": plain.get("style")}))
         if kind == "ping":
             return Ping(_scalar(plain.get("id")), _scalar(plain.get("t")), now)
-        if kind == "size":
-            # How large the page shows the avatar. The avatar has one size; browsers scale well.
-            return None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError("bad-control", f"not a control message: {error}") from error
     raise InputError("bad-control", f"no control message is called {str(kind)[:40]!r}")

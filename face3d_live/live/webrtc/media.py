@@ -113,7 +113,7 @@ class AvatarTrack(MediaStreamTrack):
         self._began = time.monotonic()
         self._pts = -1
 
-    def push(self, image: Rgb, tag: object) -> None:  # (AVATAR_SIZE, AVATAR_SIZE, 3)
+    def push(self, image: Rgb, tag: object) -> None:  # (H, W, 3), both even
         """Replace the next picture to send. The array must not be changed afterwards."""
         self._image, self._tag = image, tag
         self._updated.set()

@@ -186,8 +186,8 @@ class Peer:
             self._send("notice", code=error.code, message=error.message)
             return
         match command:
-            case data_channel.SetView(view=view):
-                self._session.set_view(view)
+            case data_channel.SetView(view=view, pixels=pixels):
+                self._session.set_view(view, pixels)
             case data_channel.Follow(x=x, y=y):
                 self._session.engine.follow = (x, y)
             case data_channel.Act(acting=acting):

@@ -52,6 +52,15 @@ def test_without_a_face_a_neutral_head_is_drawn(pipeline, session):
     assert {"track", "render"} <= set(result.ms)
 
 
+def test_sessions_have_pictures_of_their_own_size(pipeline, session):
+    large = pipeline.process(session, striped(), 0.0, ViewRequest())
+    small = pipeline.process(session, striped(), 0.1, ViewRequest(side=256, cutout=True))
+    over = pipeline.process(session, striped(), 0.2, ViewRequest("overlay", side=384))
+    assert (small.image.shape, small.cutout.shape) == ((256, 256, 3), (256, 256, 4)) and over.image.shape[0] == 384
+    halved = large.image.reshape(256, 2, 256, 2, 3).mean((1, 3))
+    assert np.abs(halved - small.image).mean() < 2, "the same picture"
+
+
 def test_views_differ_and_overlay_shows_the_camera(pipeline, session):
     pictures = {
         name: pipeline.process(session, striped(), 0.1 * i, view).image.astype(int)

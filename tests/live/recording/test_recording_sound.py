@@ -184,6 +184,17 @@ def flash(path):
     return bright[0], bright[-1]
 
 
+def test_a_render_whose_pictures_change_their_size_keeps_the_first_one(tmp_path):
+    writer = RenderWriter(tmp_path / "a.render.mkv")
+    for i, side in enumerate((64, 96, 64)):
+        writer.write(RenderedFrame(np.full((side, side, 3), 60 * i + 40, np.uint8), i / 10))
+    writer.close()
+    with av.open(str(tmp_path / "a.render.mkv")) as container:
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert [picture.shape for picture in shown] == 3 * [(64, 64, 3)]
+    assert [picture.mean() for picture in shown] == pytest.approx([40, 100, 160], abs=4)
+
+
 def test_the_recorded_render_and_the_sound_in_one_film(tmp_path):
     out = tmp_path / "film.mp4"
     take = recorded(tmp_path)
