@@ -349,7 +349,7 @@ def test_phone_width_never_scrolls_sideways_and_the_server_knows_the_pictures_si
             "[document.querySelector('#view').clientWidth, document.querySelector('#view').clientHeight]"
         )
         shown = max(width, height) if width < 1.05 * height else height
-        wait_until(lambda shown=shown: page.evaluate(told) == shown)
+        support.until(page, f"{told} === {shown}")
     page.context.close()
 
 
