@@ -7,7 +7,8 @@ above (lighter) or below the photo, at the same eight places of the cheeks. obse
 that the texture has from the photo, mean, and the tenth lowest of a hundred; 97 %: share of the people who have so
 much. CIEDE2000 of the median colours of cheeks, forehead and chin against the photo's, median and 90th percentile:
 re-render: of the head drawn over the photo in the light that was found; texture: of the texture itself, its light taken
-out. bare: nothing in front of the skin. The sheets show the best, the middling and
+out. bare: nothing in front of the skin. irises: CIEDE2000 of their colour, photo against re-render, and by how much L*
+is higher. The sheets show the best, the middling and
 the worst: `--sheet` with their photos, `--shown` for the docs, from sets that are free, and only what was computed.
 """
 
@@ -40,6 +41,7 @@ from face3d_live.texture.sample import project_texels
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.data.portraits import Portrait, load_index
 from face3d_live.train.evaluate.faces import COVERED, GLASSES, OLD
+from face3d_live.train.evaluate.iris import IrisFigures, iris_figures
 from face3d_live.train.evaluate.skin import SkinFigures, skin_figures
 
 SIDE = 256
@@ -59,6 +61,7 @@ class Result:
     tone: float
     yaw: float
     skin: SkinFigures
+    iris: IrisFigures | None
     mode: str
     ms: dict[str, float]
     picture: np.ndarray
@@ -102,6 +105,7 @@ class Evaluator:
             self._tone(texture, rgb, truth, params.codes, params.camera),
             float(np.degrees(to_euler(params.codes.rotation)[0])),
             skin_figures(rgb, over, texture, params.codes, params.camera, self._head, self._texels),
+            iris_figures(rgb, truth, over, params.camera.project(self._fitter.points3d(params.codes))),
             made.report["mode"],
             made.report["ms"],
             np.hstack(
@@ -166,6 +170,19 @@ def skin_table(title: str, results: Sequence[Result], group: Callable[[Portrait]
         both = [[value for row in rows for value in getattr(row, key).values()] for key in ("colours", "tones")]
         figures = " | ".join(f"{np.median(values):.1f} | {np.quantile(values, 0.9):.1f}" for values in both)
         print(f"| {name} | {len(rows)} | {shares} | {figures} |")
+
+
+def iris_table(title: str, results: Sequence[Result], group: Callable[[Result], str]) -> None:
+    """One line a group: where the irises can be told."""
+    kinds: dict[str, list[IrisFigures]] = defaultdict(list)
+    for result in results:
+        if result.iris is not None:
+            kinds[group(result)].append(result.iris)
+    print(f"\n| {title} | photos | CIEDE2000, median | 90 % | within 8 | lightness |\n|---|---|---|---|---|---|")
+    for name, rows in sorted(kinds.items()):
+        off = np.array([row.difference for row in rows])
+        figures = f"{np.median(off):.1f} | {np.quantile(off, 0.9):.1f} | {(off < 8).mean():.0%}"
+        print(f"| {name} | {len(rows)} | {figures} | {np.median([row.lightness for row in rows]):+.0f} |")
 
 
 def cover(portrait: Portrait) -> str:
@@ -254,6 +271,8 @@ def report(results: Sequence[Result], refused: Sequence[Portrait], codes: Counte
     skin_table("bare, by set", bare, lambda portrait: portrait.group)
     skin_table("bare, by ITA", bare, tone_band)
     skin_table("bare, by age", bare, lambda portrait: "sixty or more" if portrait.image.stem in OLD else "younger")
+    iris_table("irises, of pixels", results, lambda r: "12 or more" if r.iris and r.iris.diameter >= 12 else "fewer")
+    iris_table("irises, by ITA", results, lambda r: tone_band(r.portrait))
     table("yaw", results, refused, lambda p: "beyond 15" if yaw.get(p.row, 0) > 15 else "up to 15")
     print("\n| stage | median ms | 95 % |\n|---|---|---|")
     for stage in results[0].ms:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.accessors import Accessors
-from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.accessors import Accessors
+from face3d_live.avatar.gltf.fields import Json, broken
 from face3d_live.avatar.model import BONES
 from face3d_live.avatar.nodes import Nodes
 from face3d_live.avatar.surface import Surface

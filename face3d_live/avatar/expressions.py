@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.fields import Json
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.avatar.presets import AS_ARKIT, PRESETS, VRM0
 
 _MAX_EXPRESSIONS = 2000

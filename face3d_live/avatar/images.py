@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.accessors import Accessors
-from face3d_live.avatar.buffers import decode_uri
-from face3d_live.avatar.fields import Json
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.accessors import Accessors
+from face3d_live.avatar.gltf.buffers import decode_uri
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.avatar.model import Image
 from face3d_live.errors import InputError
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from face3d_live.avatar import container, fields
-from face3d_live.avatar.accessors import Accessors
 from face3d_live.avatar.bake import Baked, Baker, with_turns
 from face3d_live.avatar.cost import check_cost
 from face3d_live.avatar.drive import Drive, Target, plan
 from face3d_live.avatar.expressions import undrawn
-from face3d_live.avatar.extensions import check_extensions, check_primitive
-from face3d_live.avatar.fields import Json
 from face3d_live.avatar.frame import Framing, frame
+from face3d_live.avatar.gltf import container, fields
+from face3d_live.avatar.gltf.accessors import Accessors
+from face3d_live.avatar.gltf.extensions import check_extensions, check_primitive
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.avatar.images import Images
 from face3d_live.avatar.materials import Materials
 from face3d_live.avatar.model import BONES, HEAD, LEFT_EYE, NECK, RIGHT_EYE, Avatar, Change, Part, Report

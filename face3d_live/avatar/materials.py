@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from face3d_live.avatar import fields
 from face3d_live.avatar.appearance import change
 from face3d_live.avatar.drive import Used
 from face3d_live.avatar.expressions import unity_place
-from face3d_live.avatar.fields import Json
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.avatar.images import Images
 from face3d_live.avatar.model import AlphaMode, Change, Map, Material, Style
 from face3d_live.avatar.textures import GLOSSY, Layer, Textures

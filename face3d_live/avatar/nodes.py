@@ -7,8 +7,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json, broken
 from face3d_live.avatar.model import BONES
 
 MAX_NODES = 5000

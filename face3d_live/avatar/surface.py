@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.accessors import Accessors
-from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.accessors import Accessors
+from face3d_live.avatar.gltf.fields import Json, broken
 from face3d_live.avatar.textures import Layer
 from face3d_live.errors import InputError
 from face3d_live.triangles import vertex_normals

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json, broken
 
 MAX_TARGETS = 3000
 #: Nobody turns a shape key farther than this.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.fields import Json
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.typing import AnyArray
 
 #: Coordinates that a part has for its textures.

@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from face3d_live.avatar import fields
 from face3d_live.avatar.expressions import Expression, version_0, version_1
-from face3d_live.avatar.fields import Json
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.avatar.model import BONES
 from face3d_live.typing import Array
 

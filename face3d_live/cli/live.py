@@ -146,6 +146,6 @@ def _gateway(
         text = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError("bad-option", f"a gateway has no engine: give {text} to face3d-live cluster head")
     require_ray()
-    from face3d_live.cluster.gateway_program import run
+    from face3d_live.cluster.gateway.program import run
 
     return run(cluster, options, verbose, limits, log_format.value)

@@ -26,8 +26,8 @@ from face3d_live.cluster.options import ClusterOptions
 from face3d_live.cluster.placement import Load
 from face3d_live.cluster.sizing import Sizing, machines
 from face3d_live.cluster.supervised import Supervised
-from face3d_live.cluster.worker import STOP_SECONDS, WorkerActor
-from face3d_live.cluster.worker_client import WorkerClient
+from face3d_live.cluster.worker.actor import STOP_SECONDS, WorkerActor
+from face3d_live.cluster.worker.client import WorkerClient
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import ray
 
 from face3d_live.cluster.placement import Load
 from face3d_live.cluster.report import load_from
-from face3d_live.cluster.worker_client import WorkerClient
+from face3d_live.cluster.worker.client import WorkerClient
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from face3d_live.avatar import container, fields
-from face3d_live.avatar.accessors import Accessors
-from face3d_live.avatar.buffers import read_buffers
 from face3d_live.avatar.drive import plan
+from face3d_live.avatar.gltf import container, fields
+from face3d_live.avatar.gltf.accessors import Accessors
+from face3d_live.avatar.gltf.buffers import read_buffers
 from face3d_live.avatar.nodes import Nodes
 from face3d_live.avatar.targets import MAX_TARGETS, default_weights, holds_a_pose, target_names
 from face3d_live.avatar.vrm import Vrm, read_vrm

@@ -17,7 +17,8 @@ from avatar_support import changed, fox, pack, png, tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from face3d_live.avatar import accessors, container, images
+from face3d_live.avatar import images
+from face3d_live.avatar.gltf import accessors, container
 from face3d_live.avatar.load import load_avatar, read_avatar
 from face3d_live.errors import InputError
 

@@ -12,7 +12,7 @@ import pytest
 from avatar_buffers import as_uri, several
 from avatar_support import pack, png, tiny
 
-from face3d_live.avatar import container
+from face3d_live.avatar.gltf import container
 from face3d_live.avatar.load import load_avatar
 from face3d_live.errors import InputError
 

@@ -9,8 +9,8 @@ from waiting import until
 from face3d_live.avatar.load import read_avatar
 from face3d_live.cluster.placement import Load
 from face3d_live.cluster.report import load_from
-from face3d_live.cluster.worker_client import WorkerClient
-from face3d_live.cluster.worker_server import ROUTES
+from face3d_live.cluster.worker.client import WorkerClient
+from face3d_live.cluster.worker.server import ROUTES
 from face3d_live.live.access import Access
 from face3d_live.live.engine.stored_avatar import StoredAvatar, pack, unpack
 from face3d_live.paths import WEB_CLIENT

@@ -16,7 +16,7 @@ from waiting import until
 from websockets.asyncio.client import connect
 
 from face3d_live.cli.app import app
-from face3d_live.cluster.directory import RayDirectory
+from face3d_live.cluster.gateway.directory import RayDirectory
 from face3d_live.cluster.names import CONTROLLER, NAMESPACE, worker_of
 from face3d_live.cluster.options import Size, engine_settings
 

@@ -12,7 +12,8 @@ import pytest
 from starlette.routing import Match, Route, WebSocketRoute
 
 from face3d_live.cli.app import app
-from face3d_live.cluster import commands, gateway_routes, ray_connection, ray_environment, shared_routes
+from face3d_live.cluster import commands, ray_connection, ray_environment
+from face3d_live.cluster.gateway import routes, shared_routes
 from face3d_live.cluster.options import Size, WorkerOptions
 from face3d_live.errors import AssetError
 from face3d_live.live.http.app import ROUTES
@@ -22,7 +23,7 @@ CLUSTER = ROOT / "face3d_live" / "cluster"
 
 
 def test_every_request_of_a_server_alone_is_one_of_a_gateway():
-    offered = (*gateway_routes.ROUTES, *shared_routes.ROUTES)
+    offered = (*routes.ROUTES, *shared_routes.ROUTES)
     missing = []
     for route in ROUTES:
         assert isinstance(route, Route | WebSocketRoute)

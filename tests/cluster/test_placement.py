@@ -6,9 +6,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from face3d_live.cluster import kept_states, placement
-from face3d_live.cluster.directory import owner
+from face3d_live.cluster.gateway.directory import owner
+from face3d_live.cluster.gateway.metrics import merged
 from face3d_live.cluster.kept_states import KeptState, KeptStates
-from face3d_live.cluster.metrics import merged
 from face3d_live.cluster.names import new_worker, prefix_of, worker_of
 from face3d_live.cluster.options import Size
 from face3d_live.cluster.placement import Load, choose, choose_any, free_places

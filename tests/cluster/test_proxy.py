@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 
 from face3d_live.cluster import placement
 from face3d_live.cluster.placement import Load
-from face3d_live.cluster.worker_server import ROUTES
+from face3d_live.cluster.worker.server import ROUTES
 from face3d_live.errors import LimitError
 from face3d_live.live.access import Access
 

@@ -10,7 +10,7 @@ from glb_support import accessor_values
 from scipy.spatial.transform import Rotation
 from takes_support import expression, frames, write
 
-from face3d_live.avatar.container import split_glb
+from face3d_live.avatar.gltf.container import split_glb
 from face3d_live.codes import ARKIT, INDEX, gaze_angles
 from face3d_live.takes import formats, tools
 from face3d_live.takes.reader import load

@@ -15,8 +15,8 @@ from ray.cluster_utils import Cluster
 from waiting import until, wait_until
 
 from face3d_live.cluster import ray_connection
-from face3d_live.cluster.directory import RayDirectory
-from face3d_live.cluster.gateway import create_gateway
+from face3d_live.cluster.gateway.app import create_gateway
+from face3d_live.cluster.gateway.directory import RayDirectory
 from face3d_live.cluster.names import CONTROLLER, NAMESPACE
 from face3d_live.cluster.options import ClusterOptions, Size, WorkerOptions
 from face3d_live.live.access import Access

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from face3d_live.avatar import container
-from face3d_live.avatar.accessors import Accessors
+from face3d_live.avatar.gltf import container
+from face3d_live.avatar.gltf.accessors import Accessors
 from face3d_live.typing import AnyArray
 
 _FLOAT = 5126

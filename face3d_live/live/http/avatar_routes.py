@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from face3d_live.avatar import container
+from face3d_live.avatar.gltf import container
 from face3d_live.errors import InputError, NotFoundError, TooLargeError
 from face3d_live.live.http.ranges import drop_bad_range
 from face3d_live.live.http.requests import NO_STORE, live_of, path_of, read_body, session_of, slots_of

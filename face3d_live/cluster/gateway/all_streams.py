@@ -9,9 +9,9 @@ import json
 import aiohttp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from face3d_live.cluster.gateway_state import GatewayState
+from face3d_live.cluster.gateway.proxy import close, closing_of
+from face3d_live.cluster.gateway.state import GatewayState
 from face3d_live.cluster.placement import Load
-from face3d_live.cluster.proxy import close, closing_of
 from face3d_live.errors import AssetError
 
 #: Interval between looks for workers that came or went, and for a newer session.

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from yarl import URL
 
-from face3d_live.cluster.directory import Directory
+from face3d_live.cluster.gateway.directory import Directory
 from face3d_live.cluster.placement import Load
 from face3d_live.errors import AssetError, LimitError
 

@@ -10,8 +10,8 @@ import binascii
 import re
 from urllib.parse import unquote_to_bytes
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.fields import Json, broken
 from face3d_live.errors import InputError
 
 MAX_BUFFERS = 64

@@ -12,10 +12,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from face3d_live import strict_json
-from face3d_live.cluster.all_streams import AllExpressions, newest_view
-from face3d_live.cluster.directory import any_worker, owner
-from face3d_live.cluster.gateway_routes import gateway_body, of_owner
-from face3d_live.cluster.gateway_state import gateway_of
+from face3d_live.cluster.gateway.all_streams import AllExpressions, newest_view
+from face3d_live.cluster.gateway.directory import any_worker, owner
+from face3d_live.cluster.gateway.routes import gateway_body, of_owner
+from face3d_live.cluster.gateway.state import gateway_of
 from face3d_live.cluster.names import worker_of
 from face3d_live.cluster.placement import Load
 from face3d_live.errors import InputError, NotFoundError

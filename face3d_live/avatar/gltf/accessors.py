@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.buffers import read_buffers
-from face3d_live.avatar.fields import Json, broken
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.buffers import read_buffers
+from face3d_live.avatar.gltf.fields import Json, broken
 from face3d_live.errors import InputError
 from face3d_live.typing import AnyArray, Array
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 from starlette.requests import HTTPConnection
 
 from face3d_live import strict_json
-from face3d_live.cluster.directory import Directory
-from face3d_live.cluster.metrics import GatewayMetrics, merged
+from face3d_live.cluster.gateway.directory import Directory
+from face3d_live.cluster.gateway.metrics import GatewayMetrics, merged
+from face3d_live.cluster.gateway.proxy import Proxy
 from face3d_live.cluster.placement import Load
-from face3d_live.cluster.proxy import Proxy
 from face3d_live.errors import AssetError
 from face3d_live.live.http.connections import Connections
 from face3d_live.live.limits import Limits

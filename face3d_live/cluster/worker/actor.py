@@ -1,4 +1,4 @@
-"""The Ray actor of a worker. It owns a process with a whole live server (`worker_server`), and ends with it.
+"""The Ray actor of a worker. It owns a process with a whole live server (`server`), and ends with it.
 
 Two processes, as the loop that moves media shall wait for nothing of Ray's, and the actor answers while that loop
 hangs. Neither outlives the other: the server ends when the actor's end of its stdin closes, however that happens; the
@@ -20,7 +20,7 @@ import ray
 import face3d_live
 from face3d_live import strict_json
 from face3d_live.cluster.options import WorkerOptions
-from face3d_live.cluster.worker_server import WorkerConfig
+from face3d_live.cluster.worker.server import WorkerConfig
 
 #: From SIGTERM to SIGKILL: recordings are closed, processes end.
 STOP_SECONDS = 10.0
@@ -64,7 +64,7 @@ def start_server(config: WorkerConfig) -> subprocess.Popen[bytes]:
     root = Path(face3d_live.__file__).resolve().parent.parent
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     server = subprocess.Popen(
-        [sys.executable, "-m", "face3d_live.cluster.worker_program"],
+        [sys.executable, "-m", "face3d_live.cluster.worker.program"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

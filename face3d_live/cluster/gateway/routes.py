@@ -10,10 +10,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from face3d_live.cluster.directory import any_worker, owner
-from face3d_live.cluster.gateway_state import gateway_of
+from face3d_live.cluster.gateway.directory import any_worker, owner
+from face3d_live.cluster.gateway.proxy import QUICK_SECONDS
+from face3d_live.cluster.gateway.state import gateway_of
 from face3d_live.cluster.placement import free_places
-from face3d_live.cluster.proxy import QUICK_SECONDS
 from face3d_live.errors import AssetError, Face3DError, InputError, LimitError, NotFoundError, TooLargeError
 from face3d_live.live.http.network_routes import authority, phone
 from face3d_live.live.http.ranges import drop_bad_range

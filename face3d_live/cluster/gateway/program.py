@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from face3d_live.cluster.directory import RayDirectory
-from face3d_live.cluster.gateway import create_gateway
+from face3d_live.cluster.gateway.app import create_gateway
+from face3d_live.cluster.gateway.directory import RayDirectory
 from face3d_live.cluster.ray_connection import connect, find_controller
 from face3d_live.errors import Face3DError
 from face3d_live.live import logs

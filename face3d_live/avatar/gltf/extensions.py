@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from face3d_live.avatar import fields
-from face3d_live.avatar.accessors import MAX_ACCESSORS
-from face3d_live.avatar.fields import Json
+from face3d_live.avatar.gltf import fields
+from face3d_live.avatar.gltf.accessors import MAX_ACCESSORS
+from face3d_live.avatar.gltf.fields import Json
 from face3d_live.errors import InputError
 
 #: Compressions, and how one gets a file without them.

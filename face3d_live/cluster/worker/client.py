@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from face3d_live.cluster.kept_states import KeptState
-from face3d_live.cluster.worker_server import MAX_AVATAR
+from face3d_live.cluster.worker.server import MAX_AVATAR
 
 #: For an answer about itself: a worker that needs longer, twice in a row, hangs.
 REPORT_SECONDS = 1.0

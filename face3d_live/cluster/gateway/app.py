@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
-from face3d_live.cluster import gateway_routes, shared_routes
-from face3d_live.cluster.directory import Directory
-from face3d_live.cluster.gateway_state import GatewayState
-from face3d_live.cluster.metrics import GatewayMetrics
-from face3d_live.cluster.proxy import Proxy
+from face3d_live.cluster.gateway import routes, shared_routes
+from face3d_live.cluster.gateway.directory import Directory
+from face3d_live.cluster.gateway.metrics import GatewayMetrics
+from face3d_live.cluster.gateway.proxy import Proxy
+from face3d_live.cluster.gateway.state import GatewayState
 from face3d_live.live.http.app import assemble
 from face3d_live.live.http.connections import Connections
 from face3d_live.live.http.network_routes import Reach
@@ -36,4 +36,4 @@ def create_gateway(directory: Directory, reach: Reach, limits: Limits, connectio
         finally:
             await proxy.close()
 
-    return assemble((*gateway_routes.ROUTES, *shared_routes.ROUTES), lifespan, reach.access, WEB_CLIENT)
+    return assemble((*routes.ROUTES, *shared_routes.ROUTES), lifespan, reach.access, WEB_CLIENT)
