@@ -28,7 +28,7 @@ void main() {
     float pixel = max(fwidth(r), 0.04); // no edge is sharper than the picture
     float angle = atan(e.y, e.x);
     float spokes = 0.6 * noise(vec2(angle * 14.0, r * 3.0)) + 0.4 * noise(vec2(angle * 31.0, r * 5.0));
-    vec3 iris = iris_colour * mix(1.5, 0.7, smoothstep(0.35, 1.0, r)) * (0.5 + spokes);
+    vec3 iris = iris_colour * mix(1.35, 0.65, smoothstep(0.35, 1.0, r)) * (0.5 + spokes);
     float across = abs(e.x);
     vec3 white = sclera_colour * mix(vec3(1.0), vec3(0.83, 0.53, 0.50), smoothstep(0.5, 0.85, across));
     float ring = (r - 0.97) / 0.12;
@@ -41,13 +41,14 @@ void main() {
     vec3 lit = base * irradiance * mix(0.22, 1.0, shadow);
     // Light gathered by the lens on the side away from the lamp.
     float gathered = max(0.0, dot(n - axis, -key)) * smoothstep(0.40, 0.6, r) * (1.0 - smoothstep(0.8, 1.0, r));
-    lit += iris * key_colour * 1.5 * gathered;
+    lit += iris * key_colour * 0.6 * gathered;
     vec3 wet = normalize(n + CORNEA_BULGE * (n - axis) * (1.0 - smoothstep(0.95, 1.2, r)));
     float lamp = dot(wet, normalize(view + key));
     float fill = dot(wet, normalize(view + vec3(-key.x, -0.4 * key.y, key.z)));
     float soft = max(fwidth(lamp), 0.004);
-    float glint = smoothstep(0.986 - soft, 0.986 + soft, lamp) + 0.07 * smoothstep(0.990, 0.998, fill);
+    // A glint smaller than a pixel is dimmer, not larger.
+    float glint = smoothstep(0.990 - soft, 0.990 + soft, lamp) * min(1.0, 0.012 / soft) + 0.03 * smoothstep(0.992, 0.998, fill);
     float rim = 1.0 - max(dot(wet, view), 0.0);
-    lit += key_colour * glint * 1.3 + irradiance * 0.25 * rim * rim * rim;
+    lit += key_colour * glint * 1.3 + irradiance * 0.10 * rim * rim * rim;
     colour = vec4(to_picture(lit), 1.0);
 }

@@ -20,11 +20,13 @@ from face3d_live.typing import Array, Picture
 EYES = 1  # `head.regions.PARTS`
 _IRIS, _PUPIL, _RIM = 0.46, 0.17, 0.06  # angles from the eye's axis, radians: outer edges, and the dark rim's width
 _LEAST_PIXELS = 24  # of iris, in both eyes together
-_IRIS_RANGE, _SCLERA_RANGE = (0.1, 0.6), (0.5, 0.95)  # quantiles of brightness
+_SCLERA_RANGE = 0.5, 0.95  # quantiles of brightness
+#: The same of the iris, by its number of pixels: the fewer, the more of them also show sclera, skin and highlights.
+_PIXELS, _IRIS_RANGES = (60, 400), ((0.0, 0.1), (0.35, 0.6))
 _SCLERA_LIMITS = 0.45, 0.80  # sRGB: seen through few pixels it is mixed with lids and lashes
 _SCLERA_TINT = np.array([1.05, 0.99, 0.96], np.float32)  # its hue is not measured: lids are all around
-_LIT = 0.8, 1.25  # how much of the light is believed
-_LIDS_SHADE = np.float32(1.25)  # and how much of it the lids keep off the iris
+_LIT = 0.6, 1.8  # how much of the light is believed
+_LIDS_SHADE = np.float32(1.1)  # and how much of it the lids keep off the iris
 
 
 def eye_angles(head: Head, texels: Texels) -> tuple[NDArray[np.intp], Array]:
@@ -50,19 +52,20 @@ DARK_BROWN_EYES = EyeColours(np.array([0.26, 0.17, 0.11], np.float32), np.array(
 def eye_colours(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> EyeColours | None:
     """The colours of the eyes in a frame (H, W, 3); None where too little of the irises is seen.
 
-    Highlights are brighter than the iris, lashes and the pupil darker: what lies between is its own. Only a part of the
-    light is divided out, as lids and brows keep some of it off.
+    Highlights are brighter than the iris, lashes and the pupil darker: what lies between is its own.
     """
     view = project_texels(codes, camera, head, texels, part=EYES)
     mine, angle = eye_angles(head, texels)
     seen = view.weight[mine] > 0.1
     ring = mine[seen & (angle > _PUPIL * 1.1) & (angle < _IRIS * 0.8)]
     white = mine[seen & (angle > _IRIS * 1.15)]
-    if len(np.unique(view.pixel[ring].astype(int), axis=0)) < _LEAST_PIXELS or len(white) < _LEAST_PIXELS:
+    pixels = len(np.unique(view.pixel[ring].astype(int), axis=0))
+    if pixels < _LEAST_PIXELS or len(white) < _LEAST_PIXELS:
         return None
     light = np.clip(shade(codes.light, view.normals), *_LIT)
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) / light
-    iris = to_srgb(_middle(colour[ring], *_IRIS_RANGE) * _LIDS_SHADE)
+    low, high = (float(np.interp(pixels, _PIXELS, ends)) for ends in _IRIS_RANGES)
+    iris = to_srgb(_middle(colour[ring], low, high) * _LIDS_SHADE)
     sclera = np.clip(to_srgb(_middle(colour[white], *_SCLERA_RANGE)).mean(), *_SCLERA_LIMITS) * _SCLERA_TINT
     return EyeColours(np.clip(iris, 0.04, 0.75), sclera)
 

@@ -21,6 +21,8 @@ from face3d_live.render.antialias import antialias
 from face3d_live.render.renderer import Renderer
 from face3d_live.render.view import View, camera_to_cover, portrait
 from face3d_live.rotations import from_euler
+from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, paint_eyes
+from face3d_live.texture.texels import texels_of
 
 SIZE = 256
 
@@ -164,6 +166,24 @@ def test_an_opening_jaw_shows_the_dark_of_the_mouth(head: Head, renderer: Render
 
     closed, half, wide = darkness(0), darkness(0.5), darkness(1)
     assert closed < 0.03 and half > closed + 0.03 and wide > half
+
+
+def test_eyes_are_as_dark_in_a_small_picture_as_in_a_large_one(head: Head) -> None:
+    """A glint smaller than a pixel must not fill the iris."""
+    made, texels = Renderer(head, 512, 512, "low"), texels_of(head, 512)
+    pictures = []
+    for lightness in (0.1, 0.6):
+        colours = EyeColours(np.full(3, lightness, np.float32), DARK_BROWN_EYES.sclera)
+        made.set_texture(paint_eyes(np.full((512, 512, 3), 150, np.uint8), head, texels, colours))
+        for side in (512, 192):
+            made.resize(side, side)
+            picture = made.render(HeadCodes(), CAMERA, background=(0.2, 0.2, 0.2))[..., :3]
+            pictures.append(cv2.resize(picture, (192, 192), interpolation=cv2.INTER_AREA).astype(float))
+    made.close()
+    large, small, light, _ = pictures
+    irises = np.abs(light - large).max(2) > 15
+    assert irises.sum() > 8
+    assert small[irises].mean() == pytest.approx(large[irises].mean(), abs=17)
 
 
 def test_gaze_moves_the_iris(head: Head, renderer: Renderer) -> None:

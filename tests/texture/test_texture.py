@@ -321,6 +321,16 @@ def test_the_colours_of_the_eyes_are_read_from_the_photo(head):
     assert middle_of([found, None, found]).iris[2] == found.iris[2]
 
 
+@pytest.mark.parametrize("sharp", [100, 512])
+def test_dark_eyes_stay_dark_in_small_and_blurred_pictures(head, sharp):
+    texels, dark = texels_of(head, 512), EyeColours(np.array([0.16, 0.09, 0.06], np.float32), BLUE_EYES.sclera)
+    codes, camera = posed(distance=0.4), Camera.webcam(512, 512)
+    frame = picture_of(head, codes, camera, paint_eyes(mottled(512), head, texels, dark))
+    blurred = cv2.resize(cv2.resize(frame, (sharp, sharp), interpolation=cv2.INTER_AREA), (512, 512))
+    found = eye_colours(blurred, codes, camera, head, texels)
+    assert found is not None and np.abs(found.iris - dark.iris).max() < 0.07
+
+
 # --- hair -------------------------------------------------------------------------------------------------------------
 
 
