@@ -40,6 +40,7 @@ _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; whe
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 #: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
 _DARK_SKIN, _SHEEN = 0.19, 0.30
+_SKIN_SHINES, _COLOURED = 0.8, 1.2  # log luminance of a shining scalp above the skin's; ratio of a skin's channels
 _BLACK = (0.11, 0.09, 0.08)  # sRGB of the hair of such a skin where it cannot be told
 _SOFT = 0.012  # metres over which the paint fades in from the hairline
 _LIT = 0.6, 2.0  # how much of the light is believed
@@ -90,6 +91,8 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     found, normals = found[front], normals[front]
     if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
         return HairTone(np.array(_BLACK, np.float32), style)
+    if style == "buzz" and len(found) and _is_bare(np.median(found, 0), own):
+        return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
     unlike, brighter = _unlike(found, own)
     # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
     sides = unlike >= np.median(unlike)
@@ -196,6 +199,13 @@ def _shines(colour: Array, skin: Array) -> bool:  # (3,) linear x 2
     """Whether that is brighter than the skin and has about its hue: short hair and a scalp in the light."""
     ratio = np.log(colour / skin)
     return bool(colour @ _LUMINANCE > skin @ _LUMINANCE and np.abs(ratio - ratio.mean()).max() < _SHEEN)
+
+
+def _is_bare(scalp: Array, skin: Array) -> bool:  # (3,) linear x 2
+    """Whether a scalp that might be shaved shows skin: it shines, by no more than skin does, and is not grey as white
+    hair is in a picture without colour."""
+    brightness = float(np.log(scalp @ _LUMINANCE / (skin @ _LUMINANCE)))
+    return _shines(scalp, skin) and brightness < _SKIN_SHINES and float(skin.max() / skin.min()) > _COLOURED
 
 
 def _unlike(colour: Array, skin: Array) -> tuple[Array, Array]:  # (N, 3), (3,) linear

@@ -351,10 +351,15 @@ def test_the_hairs_colour_is_read_from_the_photo_and_painted(head, colour):
 
 
 @pytest.mark.parametrize(
-    ("skin", "scalp", "dark"), [((95, 62, 40), (135, 94, 64), True), ((205, 160, 130), (235, 190, 158), False)]
+    ("skin", "scalp", "style"),
+    [
+        ((95, 62, 40), (135, 94, 64), "buzz"),  # short hair in the light: its colour cannot be told, and is dark
+        ((205, 160, 130), (235, 190, 158), "bald"),  # shaved: no hair is drawn in the skin's own colour
+        ((205, 160, 130), (225, 215, 205), "buzz"),  # white hair
+        ((135, 135, 135), (210, 210, 210), "buzz"),  # the same without colour
+    ],
 )
-def test_a_shining_scalp_on_dark_skin_is_no_fair_hair(head, skin, scalp, dark, monkeypatch):
-    """Short hair in the light: its colour cannot be told. On light skin hair may be as fair."""
+def test_a_shining_scalp_is_no_fair_hair(head, skin, scalp, style, monkeypatch):
     monkeypatch.setattr(HairStyleClassifier, "style", lambda *_, **__: "buzz")
     texture = mottled(256)
     texture[:] = skin
@@ -363,7 +368,8 @@ def test_a_shining_scalp_on_dark_skin_is_no_fair_hair(head, skin, scalp, dark, m
     texture[texels.image(grows, pad=False)] = scalp
     codes = posed()
     tone = hair_tone(picture_of(head, codes, CAMERA, texture), codes, CAMERA, head)
-    assert tone is not None and (tone.colour.max() < 0.2) == dark
+    assert tone is not None and tone.style == style
+    assert (tone.colour.max() < 0.2) == (skin[0] < 100)
 
 
 def test_a_bald_scalp_is_said_and_not_painted(head):
