@@ -1,8 +1,8 @@
 """How near the hair of a head is to its photo's: python bench/hair.py DATA [--count 60].
 
 Held-out portraits of the data folder become textures; each is drawn over its photo, at its pose and in its light, and
-the medians of both pictures are compared where the render has hair: CIE Delta E 2000, by tone of the skin. Left out are
-caps and scarves (`face3d_live/train/hair_labels.txt`), and who is drawn bald. Needs scikit-image.
+the medians of both pictures are compared where the render has hair and the photo no skin: CIE Delta E 2000, by tone of
+the skin. Left out are caps and scarves (`face3d_live/train/hair_labels.txt`), and who is drawn bald. Needs scikit-image.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from face3d_live.train.data.portraits import load_index
 from face3d_live.train.hair_style import labels
 
 SIDE = 256
+NO_SKIN = 10.0
 TONES = (("light", 41.0, 180.0), ("medium", 10.0, 41.0), ("dark", -180.0, 10.0))
 
 
@@ -40,9 +41,13 @@ def difference(rgb: np.ndarray, found: Found, maker: Reconstructor, albedo: Albe
     ]
     apart = np.abs(over[0].astype(int) - over[1]).max(2) > 12
     hair = cv2.erode((apart & (over[0][..., 3] > 250)).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    photo = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    skin = over[1][..., 3] > 250  # of the bald head: its lower half shows the face
+    skin[: np.nonzero(skin.any(1))[0].mean().astype(int)] = False
+    unlike = deltaE_ciede2000(rgb2lab(photo), rgb2lab(np.full_like(photo, np.median(photo[skin], 0)))) > NO_SKIN
+    hair = hair & unlike if (hair & unlike).sum() >= 100 else hair  # a forehead that the render has hair on is no hair
     if hair.sum() < 100:
         return None
-    photo = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     medians = [rgb2lab(np.median(picture[hair][:, :3], 0) / 255) for picture in (photo, over[0])]
     return float(deltaE_ciede2000(*medians))
 

@@ -15,26 +15,29 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.hairstyle import AS_SEEN, ON_SCALP, Hair
+from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
-from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
+from face3d_live.texture.hair_style import classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-from face3d_live.typing import Array, Mask, Picture
+from face3d_live.typing import Array, Picture
 
 _SIZE = 256  # of the table of texels that are looked up
 _ABOVE, _BELOW = 0.012, 0.07  # metres above the hairline between which the scalp is looked at
 _FRONT = -0.06  # metres: what lies farther back is mostly hidden
 _LEAST = 60  # texels
 _BRIGHTNESS, _HUE = 0.45, 0.15  # log differences from the skin that count the same
-_AS_BEHIND, _MOSTLY_FREE = 0.25, 0.2  # log difference up to which a pixel counts as background; share that must be left
+#: Metres beyond the outline of the skull where hair is looked for, and where the background is; degrees from up.
+_BEYOND, _BEHIND, _AROUND = np.arange(-4, 29, 4) / 1000, 0.07, 75
+_AS_BEHIND, _NO_SKIN = 0.3, 1.2  # log difference up to which a pixel counts as background; from which on it is no skin
+_NEXT_TO_NOTHING = 0.08  # share of these places
+_TOWARDS = 0.6  # share of the view's direction in the normals there
 _TEMPLES = 0.045  # metres from the middle: there hair is left where it recedes
 _WREATH = 0.25  # the same where hair recedes
-_RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
@@ -60,7 +63,8 @@ class HairTone:
 def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> HairTone | None:
     """What hair a picture (H, W, 3) shows, its style by `hair_style`; None where too little is seen above the hairline.
 
-    The colour is that of what grows there and has not the brightness and hue of this person's cheeks and forehead.
+    The colour is that of what grows there, or stands off the skull, and has not the brightness and hue of this person's
+    cheeks and forehead.
     """
     texels = texels_of(head, _SIZE)
     view = project_texels(codes, camera, head, texels)
@@ -77,18 +81,15 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     style = classifier().style(grid_of(plane), bare=float(np.median(_unlike(colour[scalp], own)[0])) < _LIKE_SKIN)
     if style == "bald":
         return HairTone(np.asarray(to_srgb(own), np.float32), style)
-    if style == "receding":
-        scalp &= np.abs(rest[:, 0]) > _TEMPLES
-    if scalp.sum() < _LEAST // 2:
-        return HairTone(np.array(UNKNOWN, np.float32), style)
-    # Hair stands off the skull: what is seen a little above it belongs to it, too.
-    middle = camera.project(codes.translation)
-    rise = [camera.project(codes.translation + up * codes.rotation[:, 1]) - middle for up in _RISES[style in ON_SCALP]]
-    pixel = np.concatenate([view.pixel[scalp] + step for step in rise])
-    found = to_linear(sample_pixels(frame_rgb, pixel.astype(np.float32), 1.0)) + np.float32(1e-3)
-    normals = np.tile(view.normals[scalp], (len(rise), 1))
-    front = _before(found, plane)
-    found, normals = found[front], normals[front]
+    above_skull = None if style == "buzz" else _above_skull(frame_rgb, codes, camera, head, own)
+    if above_skull is not None:
+        found, normals = above_skull
+    else:
+        if style == "receding":
+            scalp &= np.abs(rest[:, 0]) > _TEMPLES
+        if scalp.sum() < _LEAST // 2:
+            return HairTone(np.array(UNKNOWN, np.float32), style)
+        found, normals = colour[scalp], view.normals[scalp]
     if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
         return HairTone(np.array(_BLACK, np.float32), style)
     if style == "buzz" and len(found) and _is_bare(np.median(found, 0), own):
@@ -186,13 +187,36 @@ def _rest(head: Head, texels: Texels) -> Array:  # (N, 3) on the template
     return texels.at(head.topology(LEVEL).refine(head.template))
 
 
-def _before(colour: Array, plane: Picture) -> Mask:  # (N, 3) linear -> (N,)
-    """Which do not look like the background beside the head, unless most of them do."""
-    behind = np.zeros(len(colour), bool)
-    for corner in CORNERS:
-        there = to_linear(np.median(plane[corner].reshape(-1, 3), 0) / 255) + np.float32(1e-3)
-        behind |= np.abs(np.log(colour / there)).max(1) < _AS_BEHIND
-    return ~behind if behind.mean() < 1 - _MOSTLY_FREE else np.ones(len(colour), bool)
+def _above_skull(
+    frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, skin: Array
+) -> tuple[Array, Array] | None:
+    """What a frame shows along the skull's outline and a little beyond, where hair stands off it: colours (N, 3)
+    linear, and normals (N, 3), camera axes. Without what looks like the skin, and, unless that is nearly all, like the
+    background farther out in the same direction. None where next to nothing is left.
+    """
+    skull = (head.part == 0) & (head.template[:, 1] > 0)
+    outline = camera.project(head.vertices(codes.shape, codes.expression)[skull] @ codes.rotation.T + codes.translation)
+    middle = camera.project(codes.translation)
+    up = (camera.project(codes.translation + 0.1 * codes.rotation[:, 1]) - middle) / 0.1  # pixels a metre
+    scale = max(float(np.linalg.norm(up)), 1e-6)
+    angle = np.radians(np.arange(-_AROUND, _AROUND + 1, 3))
+    right = np.array([-up[1], up[0]])
+    ray = (np.cos(angle)[:, None] * up + np.sin(angle)[:, None] * right) / scale  # (A, 2)
+    centre = outline.mean(0)
+    start = ((outline - centre) @ ray.T).max(0)  # (A,) of the convex outline's tangents
+    out = start[:, None] + np.array([*_BEYOND, _BEHIND], np.float32) * scale
+    pixel = centre + out[..., None] * ray[:, None]
+    colour = to_linear(sample_pixels(frame_rgb, pixel.reshape(-1, 2).astype(np.float32), 1.0)) + np.float32(1e-3)
+    colour = colour.reshape(*out.shape, 3)
+    found, behind = colour[:, :-1], colour[:, -1:]
+    hair = (_unlike(found.reshape(-1, 3), skin)[0] > _NO_SKIN).reshape(found.shape[:2])
+    own = hair & (np.abs(np.log(found / behind)).max(2) > _AS_BEHIND)
+    hair = own if own.mean() > _ENOUGH else hair
+    if hair.mean() < _NEXT_TO_NOTHING:
+        return None
+    normal = np.stack([ray[:, 0], -ray[:, 1], np.full(len(ray), _TOWARDS)], 1).astype(np.float32)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    return found[hair], np.repeat(normal[:, None], found.shape[1], 1)[hair]
 
 
 def _shines(colour: Array, skin: Array) -> bool:  # (3,) linear x 2

@@ -372,6 +372,27 @@ def test_a_shining_scalp_is_no_fair_hair(head, skin, scalp, style, monkeypatch):
     assert (tone.colour.max() < 0.2) == (skin[0] < 100)
 
 
+@pytest.mark.parametrize("behind", [(60, 90, 120), (215, 215, 210)])
+@pytest.mark.parametrize("colour", [(40, 30, 26), (150, 145, 140)])
+def test_hair_that_only_stands_off_the_skull_gives_its_colour(head, colour, behind, monkeypatch):
+    """A high forehead: what the head has above its hairline is skin."""
+    monkeypatch.setattr(HairStyleClassifier, "style", lambda *_, **__: "swept_back")
+    codes, camera = posed(distance=0.5), Camera.webcam(512, 512)
+    skin = np.full((256, 256, 3), (205, 160, 130), np.uint8)
+    shown = picture_of(head, codes, camera, skin)
+    person = (shown != BACKGROUND).any(2).astype(np.uint8)
+    rows = np.nonzero(person.any(1))[0]
+    higher, hair = (
+        cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))) > person for size in (25, 65)
+    )
+    hair[(rows[0] + rows[-1]) // 2 :] = higher[(rows[0] + rows[-1]) // 2 :] = False
+    frame = np.where(person[..., None] > 0, shown, np.uint8(behind))
+    frame[hair] = colour
+    frame[higher] = (205, 160, 130)
+    tone = hair_tone(frame, codes, camera, head)
+    np.testing.assert_allclose(255 * tone.colour, colour, atol=25)
+
+
 def test_a_bald_scalp_is_said_and_not_painted(head):
     texels = texels_of(head, 512)
     bare = with_scalp(head, None, texels)
