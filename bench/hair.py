@@ -2,7 +2,7 @@
 
 Held-out portraits of the data folder become textures; each is drawn over its photo, at its pose and in its light, and
 the medians of both pictures are compared where the render has hair and the photo no skin: CIE Delta E 2000, by tone of
-the skin. Left out are caps and scarves (`face3d_live/train/hair_labels.txt`), and who is drawn bald. Needs scikit-image.
+the skin. Left out are caps, scarves (`face3d_live/train/hair_labels.txt`), and who is drawn bald. Needs scikit-image.
 """
 
 from __future__ import annotations

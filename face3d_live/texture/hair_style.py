@@ -32,6 +32,8 @@ COLUMNS, ROWS = 12, 13
 FEATURES = 5 * COLUMNS * ROWS
 #: Of the plane, rows and columns: nose and cheeks, whose median is the skin's colour.
 _SKIN = slice(42, 56), slice(28, 44)
+#: The upper corners, where the background is.
+CORNERS = (slice(0, 14), slice(0, 9)), (slice(0, 14), slice(WIDTH - 9, WIDTH))
 #: OpenCV's Lab, in which differences count as one; and how many of these at most.
 _UNIT, _MOST = np.array([40, 12, 12], np.float32), 2.5
 _VARIES = 6.0

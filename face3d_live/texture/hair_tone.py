@@ -15,31 +15,37 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.hairstyle import AS_SEEN, Hair
+from face3d_live.hairstyle import AS_SEEN, ON_SCALP, Hair
 from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
-from face3d_live.texture.hair_style import classifier, grid_of, surroundings
+from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-from face3d_live.typing import Array, Picture
+from face3d_live.typing import Array, Mask, Picture
 
 _SIZE = 256  # of the table of texels that are looked up
 _ABOVE, _BELOW = 0.012, 0.07  # metres above the hairline between which the scalp is looked at
 _FRONT = -0.06  # metres: what lies farther back is mostly hidden
 _LEAST = 60  # texels
 _BRIGHTNESS, _HUE = 0.45, 0.15  # log differences from the skin that count the same
+_AS_BEHIND, _MOSTLY_FREE = 0.25, 0.2  # log difference up to which a pixel counts as background; share that must be left
 #: Metres beyond the outline of the skull where hair is looked for, and where the background is; degrees from up.
 _BEYOND, _BEHIND, _AROUND = np.arange(-4, 29, 4) / 1000, 0.07, 75
-_AS_BEHIND, _NO_SKIN = 0.3, 1.2  # log difference up to which a pixel counts as background; from which on it is no skin
+_NO_SKIN = 1.2  # from which difference on it is no skin
 _NEXT_TO_NOTHING = 0.08  # share of these places
 _TOWARDS = 0.6  # share of the view's direction in the normals there
 _TEMPLES = 0.045  # metres from the middle: there hair is left where it recedes
 _WREATH = 0.25  # the same where hair recedes
+_RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
+_DOUBTFUL, _CLEARER = (
+    2.0,
+    1.6,
+)  # what differs less may be forehead; by which factor what is above the skull differs more
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 #: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
 _DARK_SKIN, _SHEEN = 0.19, 0.30
@@ -63,8 +69,7 @@ class HairTone:
 def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> HairTone | None:
     """What hair a picture (H, W, 3) shows, its style by `hair_style`; None where too little is seen above the hairline.
 
-    The colour is that of what grows there, or stands off the skull, and has not the brightness and hue of this person's
-    cheeks and forehead.
+    The colour is that of what grows there and has not the brightness and hue of this person's cheeks and forehead.
     """
     texels = texels_of(head, _SIZE)
     view = project_texels(codes, camera, head, texels)
@@ -81,15 +86,18 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     style = classifier().style(grid_of(plane), bare=float(np.median(_unlike(colour[scalp], own)[0])) < _LIKE_SKIN)
     if style == "bald":
         return HairTone(np.asarray(to_srgb(own), np.float32), style)
-    above_skull = None if style == "buzz" else _above_skull(frame_rgb, codes, camera, head, own)
-    if above_skull is not None:
-        found, normals = above_skull
-    else:
-        if style == "receding":
-            scalp &= np.abs(rest[:, 0]) > _TEMPLES
-        if scalp.sum() < _LEAST // 2:
-            return HairTone(np.array(UNKNOWN, np.float32), style)
-        found, normals = colour[scalp], view.normals[scalp]
+    if style == "receding":
+        scalp &= np.abs(rest[:, 0]) > _TEMPLES
+    if scalp.sum() < _LEAST // 2:
+        return HairTone(np.array(UNKNOWN, np.float32), style)
+    # Hair stands off the skull: what is seen a little above it belongs to it, too.
+    middle = camera.project(codes.translation)
+    rise = [camera.project(codes.translation + up * codes.rotation[:, 1]) - middle for up in _RISES[style in ON_SCALP]]
+    pixel = np.concatenate([view.pixel[scalp] + step for step in rise])
+    found = to_linear(sample_pixels(frame_rgb, pixel.astype(np.float32), 1.0)) + np.float32(1e-3)
+    normals = np.tile(view.normals[scalp], (len(rise), 1))
+    front = _before(found, plane)
+    found, normals = found[front], normals[front]
     if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
         return HairTone(np.array(_BLACK, np.float32), style)
     if style == "buzz" and len(found) and _is_bare(np.median(found, 0), own):
@@ -99,7 +107,14 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     sides = unlike >= np.median(unlike)
     side = (brighter > 0) == (np.median(brighter[sides]) > 0)
     pure = side & (unlike > _CLEARLY)
-    if pure.mean() < _ENOUGH:
+    difference = float(np.median(unlike[pure])) if pure.mean() > _ENOUGH else 0.0
+    above_skull = None
+    if difference < _DOUBTFUL and style != "buzz":  # maybe a high forehead, and hair is farther up
+        above_skull = _above_skull(frame_rgb, codes, camera, head, own)
+    if above_skull is not None and np.median(_unlike(above_skull[0], own)[0]) > _CLEARER * difference:
+        found, normals = above_skull
+        pure = np.ones(len(found), bool)
+    elif difference == 0:
         share = _WREATH if style == "receding" else _PURE
         pure = side & (unlike >= np.quantile(unlike[side], 1 - share))
     light = np.clip(shade(codes.light, normals[pure]), *_LIT)
@@ -187,6 +202,15 @@ def _rest(head: Head, texels: Texels) -> Array:  # (N, 3) on the template
     return texels.at(head.topology(LEVEL).refine(head.template))
 
 
+def _before(colour: Array, plane: Picture) -> Mask:  # (N, 3) linear -> (N,)
+    """Which do not look like the background beside the head, unless most of them do."""
+    behind = np.zeros(len(colour), bool)
+    for corner in CORNERS:
+        there = to_linear(np.median(plane[corner].reshape(-1, 3), 0) / 255) + np.float32(1e-3)
+        behind |= np.abs(np.log(colour / there)).max(1) < _AS_BEHIND
+    return ~behind if behind.mean() < 1 - _MOSTLY_FREE else np.ones(len(colour), bool)
+
+
 def _above_skull(
     frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, skin: Array
 ) -> tuple[Array, Array] | None:
@@ -209,7 +233,8 @@ def _above_skull(
     colour = to_linear(sample_pixels(frame_rgb, pixel.reshape(-1, 2).astype(np.float32), 1.0)) + np.float32(1e-3)
     colour = colour.reshape(*out.shape, 3)
     found, behind = colour[:, :-1], colour[:, -1:]
-    hair = (_unlike(found.reshape(-1, 3), skin)[0] > _NO_SKIN).reshape(found.shape[:2])
+    flat = found.reshape(-1, 3)
+    hair = ((_unlike(flat, skin)[0] > _NO_SKIN) & ~_sheen(flat, skin)).reshape(found.shape[:2])
     own = hair & (np.abs(np.log(found / behind)).max(2) > _AS_BEHIND)
     hair = own if own.mean() > _ENOUGH else hair
     if hair.mean() < _NEXT_TO_NOTHING:
@@ -221,8 +246,14 @@ def _above_skull(
 
 def _shines(colour: Array, skin: Array) -> bool:  # (3,) linear x 2
     """Whether that is brighter than the skin and has about its hue: short hair and a scalp in the light."""
+    return bool(_sheen(colour[None], skin)[0])
+
+
+def _sheen(colour: Array, skin: Array) -> Mask:  # (N, 3), (3,) linear -> (N,)
+    """`_shines` of each."""
     ratio = np.log(colour / skin)
-    return bool(colour @ _LUMINANCE > skin @ _LUMINANCE and np.abs(ratio - ratio.mean()).max() < _SHEEN)
+    brighter = colour @ _LUMINANCE > skin @ _LUMINANCE
+    return np.asarray(brighter & (np.abs(ratio - ratio.mean(1, keepdims=True)).max(1) < _SHEEN))
 
 
 def _is_bare(scalp: Array, skin: Array) -> bool:  # (3,) linear x 2
