@@ -27,7 +27,7 @@ from face3d_live.train.data.portraits import load_index
 from face3d_live.train.hair_style import labels
 
 SIDE = 256
-NO_SKIN = 10.0
+NO_SKIN = 18.0  # CIEDE2000: a forehead differs from its cheeks by up to 15
 TONES = (("light", 41.0, 180.0), ("medium", 10.0, 41.0), ("dark", -180.0, 10.0))
 
 
