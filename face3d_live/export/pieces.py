@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from face3d_live.typing import AnyArray, Array
 
 STILL = 1e-5  # metres: smaller offsets of a vertex are left out, as they are invisible
 UNTURNED = 2e-3  # the same for a unit normal
+_AT_ONCE = 13  # targets computed together
 #: In the order of `head.regions.PARTS`, then what no part of the mesh is.
 NAMES = ("skin", "eyes", "teeth", "tongue", "mouth", "lashes")
 
@@ -57,12 +59,19 @@ class Movements:
         self.normals = mesh.normals(self.neutral)
         self.lash_roots = self._lashes.place(self.low)
 
-    def targets(self) -> Iterator[tuple[Array, Array, Array]]:
+    @cached_property
+    def targets(self) -> Sequence[tuple[Array, Array, Array]]:
         """Of each coefficient at 1: offsets (V, 3) of positions and of normals, and (L, 3) of the lashes."""
-        for low in self._head.posed(self.low, self._shape, np.eye(N_EXPRESSION, dtype=np.float32)):
-            moved = self._mesh.refine(low)
-            turned = self._mesh.normals(moved) - self.normals
-            yield moved - self.neutral, turned, self._lashes.place(low) - self.lash_roots
+        lows = self._head.posed(self.low, self._shape, np.eye(N_EXPRESSION, dtype=np.float32))
+        lashes = [self._lashes.place(low) - self.lash_roots for low in lows]
+        moved, turned = [], []
+        for start in range(0, N_EXPRESSION, _AT_ONCE):
+            some = np.moveaxis(lows[start : start + _AT_ONCE], 0, -1)  # (V_low, 3, T)
+            refined = self._mesh.refine(np.reshape(some, (len(some), -1))).reshape(-1, *some.shape[1:])
+            moved += [*np.ascontiguousarray(np.moveaxis(refined - self.neutral[..., None], -1, 0))]
+            off = self._mesh.normals(refined) - self.normals[..., None]
+            turned += [*np.ascontiguousarray(np.moveaxis(off, -1, 0))]
+        return list(zip(moved, turned, lashes, strict=True))
 
     def lash_surface(self) -> tuple[Array, NDArray[np.int32]]:
         """Texture coordinates (L, 2), across the eye and from root to tip, v up, and triangles (F, 3)."""

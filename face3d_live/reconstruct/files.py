@@ -17,6 +17,7 @@ from face3d_live.export.obj import mtl_text, obj_text, part_mtl_text, part_obj_t
 from face3d_live.export.params import params_from
 from face3d_live.export.parts import carried
 from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.export.vrm import head_vrm
 from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.eyewear import NO_GLASSES, Glasses
@@ -66,16 +67,17 @@ def mesh_files(
         material += part_mtl_text(part)
         after = after[0] + len(part.vertices), after[1] + len(part.uv)
     animated: Level = "low" if level == "low" else "medium"
+    textured = TexturedHead(head, codes, animated, texture, bumps, resting)
     files = {
         "mesh.obj": text.encode(),
         "mesh.mtl": material.encode(),
-        "head.glb": head_glb(head, codes, animated, texture, bumps, resting),
+        "head.glb": head_glb(textured),
     }
     if vrm is not None:
-        files["head.vrm"] = head_vrm(head, codes, animated, texture, bumps, resting, vrm)
+        files["head.vrm"] = head_vrm(textured, vrm)
     for part in posed:
-        if part.material.picture is not None:
-            files[f"{part.name}.png"] = png_bytes(part.material.picture)
+        if part.material.png is not None:
+            files[f"{part.name}.png"] = part.material.png
     return files if bumps is None else files | {"normal.png": png_bytes(bumps)}
 
 
@@ -89,7 +91,7 @@ def vrm_file(files: Mapping[str, bytes], head: Head, meta: VrmMeta) -> bytes:
             bumps = np.asarray(picture.convert("RGB"))
     level: Level = "low" if report["options"]["mesh"] == "low" else "medium"
     parts = carried(head, neutral, neutral, painted_hair(texture), params.glasses)
-    return head_vrm(head, codes, level, texture, bumps, parts, meta)
+    return head_vrm(TexturedHead(head, codes, level, texture, bumps, parts), meta)
 
 
 def pictures(
