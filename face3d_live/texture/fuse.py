@@ -40,7 +40,7 @@ class TextureFuser:
 
     def __init__(self, head: Head, albedo: Albedo, size: int = 512) -> None:
         self._head, self._albedo, self._whole = head, albedo, texels_of(head, size)
-        trust = face_only(head, self._whole)
+        trust = face_only(head, size)
         chosen = trust > 0.02
         self._texels, self._trust = self._whole.only(chosen), trust[chosen]
         mean = to_linear(albedo_at(albedo.mean, self._texels))

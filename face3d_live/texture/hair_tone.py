@@ -20,6 +20,7 @@ from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
@@ -185,7 +186,7 @@ def _painted(
     """The colour where `soft` is, with the texture's own fine detail."""
     painted = texture.copy()
     rgb = texture[..., :3].astype(np.float32)
-    detail = rgb - cv2.GaussianBlur(rgb, (0, 0), len(texture) / 60)
+    detail = rgb - wide_blur(rgb, len(texture) / 60)
     hair = np.clip(255 * colour + detail * np.minimum(1, colour.mean() / 0.5), 0, 255)
     painted[..., :3] = rgb + (hair - rgb) * soft[..., None] + 0.5
     painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = ALPHA_OF[style]

@@ -13,6 +13,7 @@ from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
 from face3d_live.texture.face_coverings import detect_face_covering
@@ -40,6 +41,7 @@ _OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in 
 _MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
 _FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
 _GREY = 4  # of 255: red, green and blue are closer in a photo without colour
+_SOME = 7  # every so many texels are looked at
 _FEATHER = 170  # part of the texture's side over which weights fall off
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
@@ -120,7 +122,7 @@ def observe_texture(
     exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
     picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure
     occluded = 1 - float((known * (1 - occlusion)).sum() / max(float(under), 1e-6))
-    known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, texels), pad=False))
+    known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, size), pad=False))
     return ObservedTexture(
         picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded, found.glasses
     )
@@ -137,7 +139,7 @@ def complete_texture(
     plain = _in_its_colours(albedo.plain(code, size), seen)
     whole = complete(seen.picture, seen.known, plain, texels)
     if seen.occlusion is not None and seen.occluded > _OCCLUDED:  # filled from the face alone, without hair around it
-        bare = complete(seen.picture, seen.known * texels.image(face_only(head, texels), pad=False), plain, texels)
+        bare = complete(seen.picture, seen.known * texels.image(face_only(head, size), pad=False), plain, texels)
         share = seen.occlusion[..., None]
         whole[..., :3] = (whole[..., :3] * (1 - share) + bare[..., :3] * share + 0.5).astype(np.uint8)
     eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
@@ -152,8 +154,8 @@ def complete_texture(
 
 def _in_its_colours(plain: Picture, seen: ObservedTexture) -> Picture:
     """The plain skin, grey for a photo without colour."""
-    shown = seen.picture[seen.known > _MOSTLY]
-    if not len(shown) or float(np.median(np.ptp(shown, axis=1))) > _GREY:
+    shown = seen.picture[seen.known > _MOSTLY][::_SOME]
+    if not len(shown) or float(np.median(shown.max(1) - shown.min(1))) > _GREY:
         return plain
     return np.asarray(np.repeat(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY)[..., None], 3, 2))
 
@@ -200,12 +202,14 @@ def _trusted(linear: Array, expected: Array, view: TexelView, head: Head, texels
     odd = (apart > _ODD) * share_of(head, texels, _DOUBTED)
     odd = np.maximum(odd, (jaw > 1) * share_of(head, texels, ("jaw",)))
     odd = texels.image(np.maximum(odd, outline * share_of(head, texels, _OUTER)).astype(np.float32))
-    soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
+    soft = wide_blur(odd, texels.size / 100)
     low = np.clip((texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
     return np.asarray(np.clip(1 - 2 * texels.of(soft), 0, 1) * low)
 
 
 def _apart(ratio: Array) -> Array:  # (N, 3) -> (N,)
     """How far colours are apart, of the logarithms of their ratios: brightness, or three times the hue."""
-    bright = ratio.mean(1)
-    return np.asarray(np.maximum(np.abs(bright), 3 * np.abs(ratio - bright[:, None]).max(1)))
+    red, green, blue = ratio.T  # NumPy takes its time over axes as short as the channels'
+    bright = (red + green + blue) / 3
+    hue = np.maximum(np.maximum(np.abs(red - bright), np.abs(green - bright)), np.abs(blue - bright))
+    return np.asarray(np.maximum(np.abs(bright), 3 * hue))

@@ -103,6 +103,6 @@ def _guided(values: Array, weight: Array) -> Array:  # (S, S, 3), (S, S) -> (S, 
 def _zones(head: Head, size: int) -> tuple[Array, Array]:
     """(S, S) each: the face, fading out to scalp, neck and ears; its plain skin."""
     texels = texels_of(head, size)
-    face = texels.image(face_only(head, texels), pad=False)
+    face = texels.image(face_only(head, size), pad=False)
     plain = texels.image(share_of(head, texels, (*PLAIN, "jaw")), pad=False)
     return np.asarray(face, np.float32), np.asarray(plain, np.float32)

@@ -7,7 +7,7 @@ a texture is v = 1. Texels outside every island repeat the nearest one inside, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, TypeVar
 
@@ -60,15 +60,15 @@ class Texels:
 
     def image(self, values: AnyArray, pad: bool = True) -> AnyArray:  # (N,) or (N, C) -> (S, S) or (S, S, C)
         """Texel values as a picture. pad: fill texels outside the islands from the nearest inside, else with zero."""
-        flat = np.zeros((self.size * self.size, *values.shape[1:]), values.dtype)
-        flat[self.index] = values
         if pad:
-            flat = flat[self.nearest]
+            flat = np.take(values, self._row_of_nearest, axis=0)
+        else:
+            flat = np.take(np.concatenate([values, np.zeros_like(values[:1])]), self._row, axis=0)
         return flat.reshape(self.size, self.size, *values.shape[1:])
 
     def of(self, picture: AnyArray) -> AnyArray:  # (S, S, ...) -> (N, ...)
         """The covered texels of a picture."""
-        return picture.reshape(self.size * self.size, *picture.shape[2:])[self.index]
+        return np.take(picture.reshape(self.size * self.size, *picture.shape[2:]), self.index, axis=0)
 
     def only(self, chosen: Mask) -> Texels:  # (N,)
         """The table cut down to some of its texels."""
@@ -91,6 +91,22 @@ class Texels:
         return mask.reshape(self.size, self.size)
 
     @cached_property
+    def skin(self) -> Mask:
+        """(S, S): the nearest covered texel is skin's."""
+        return np.asarray(self.image(self.part) == 0)
+
+    @cached_property
+    def _row(self) -> NDArray[np.int32]:
+        """(S * S,) the row of `index` that each texel is, N outside the islands."""
+        row = np.full(self.size * self.size, len(self.index), np.int32)
+        row[self.index] = np.arange(len(self.index))
+        return row
+
+    @cached_property
+    def _row_of_nearest(self) -> NDArray[np.int32]:
+        return np.take(self._row, self.nearest)
+
+    @cached_property
     def nearest(self) -> NDArray[np.int32]:
         """(S * S,) the nearest covered texel of each."""
         from scipy.ndimage import distance_transform_edt
@@ -108,11 +124,12 @@ def make_texels(mesh: MeshTopology, size: int) -> Texels:
     corners = mesh.faces[triangle]
     part = mesh.part[corners].min(1)
     weights = cover.weights.reshape(-1, 3)[index]
-    made = Texels(size, index, triangle, corners, weights, part, mesh.n_vertices)
-    return replace(made, seams=made.nearest[_seams(mesh, size)])
+    made = Texels(size, index, triangle, corners, weights, part, mesh.n_vertices, seams=_seams(mesh, size))
+    made.seams[:] = made.nearest[made.seams]
+    return made
 
 
-def _seams(mesh: MeshTopology, size: int) -> NDArray[np.intp]:
+def _seams(mesh: MeshTopology, size: int) -> NDArray[np.int32]:
     """(M, 2) texels along both sides of the skin's edges whose two triangles have other texture coordinates."""
     ends = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     ends_uv = mesh.face_uv[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
@@ -126,7 +143,7 @@ def _seams(mesh: MeshTopology, size: int) -> NDArray[np.intp]:
     for at in (np.flatnonzero(cut), np.flatnonzero(cut) + 1):
         start, end = mesh.uv[ends_uv[at, 0]], mesh.uv[ends_uv[at, 1]]
         u, v = np.moveaxis((start + (end - start) * along).reshape(-1, 2), -1, 0)
-        column, row = (np.clip(np.floor(each * size), 0, size - 1).astype(np.intp) for each in (u, 1 - v))
+        column, row = (np.clip(np.floor(each * size), 0, size - 1).astype(np.int32) for each in (u, 1 - v))
         sides.append(row * size + column)
     return np.unique(np.stack(sides, 1), axis=0)
 
