@@ -21,7 +21,7 @@ import numpy as np
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.head.topology import MeshTopology
-from face3d_live.lighting import sh_basis, to_linear
+from face3d_live.lighting import sh_basis, shading_gradient, to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
@@ -62,7 +62,7 @@ def estimate_displacement(texture: Picture, seen: Mask, codes: HeadCodes, head: 
     inside = mask > 0.05
     if inside.sum() < 500:
         return np.zeros((SIZE, SIZE), np.float32)
-    slope = _slopes(codes, head, texels)
+    slope = _slopes(codes, head, texels, inside)
     found = _solve(np.clip(ratio, -_MOST_RATIO, _MOST_RATIO), slope, mask, inside)
     return np.clip(found * mask, -MOST, MOST).astype(np.float32)
 
@@ -128,23 +128,20 @@ def _steps(place: Array) -> tuple[Array, Array]:
     return _centred(place, 1), -_centred(place, 0)
 
 
-def _slopes(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 2)
-    """Relative change of brightness per metre of rise to the next texel: along columns, along rows."""
+def _slopes(codes: HeadCodes, head: Head, texels: Texels, inside: Mask) -> Array:  # -> (N, 2)
+    """Relative change of brightness per metre of rise to the next texel: along columns, along rows; of the N inside."""
     mesh = head.topology(LEVEL)
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
-    normals = texels.image(texels.at(mesh.normals(vertices)))
-    across, along = _steps(texels.image(texels.at(vertices)))
-    turned = normals @ codes.rotation.T
-    grey = codes.light.reshape(9, 3).mean(1)
-    shading = np.maximum(sh_basis(turned) @ grey, 0.3)
-    step = 0.02
-    ways = [(sh_basis(turned + step * e) - sh_basis(turned - step * e)) @ grey / (2 * step) for e in np.eye(3)]
-    towards = np.stack(ways, -1) @ codes.rotation / shading[..., None]  # head axes
-    length = np.maximum((across**2).sum(2), 1e-9), np.maximum((along**2).sum(2), 1e-9)
-    return np.dstack([-(towards * across).sum(2) / length[0], (towards * along).sum(2) / length[1]]).astype(np.float32)
+    both = texels.image(texels.at(np.concatenate([vertices, mesh.normals(vertices)], 1)))
+    across, along = (way[inside] for way in _steps(np.ascontiguousarray(both[..., :3])))
+    turned = both[inside, 3:] @ codes.rotation.T
+    shading = np.maximum(sh_basis(turned) @ codes.light.reshape(9, 3).mean(1), 0.3)
+    towards = shading_gradient(codes.light, turned) @ codes.rotation / shading[:, None]  # head axes
+    slopes = [np.einsum("ij,ij->i", towards, way) / np.maximum((way**2).sum(1), 1e-9) for way in (-across, along)]
+    return np.stack(slopes, 1).astype(np.float32)
 
 
-def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:
+def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:  # (S, S), (N, 2), (S, S) x 2 -> (S, S)
     """Conjugate gradients on the normal equations of the module docstring, over the texels inside."""
     from scipy.sparse import coo_matrix, diags, identity
     from scipy.sparse.linalg import cg
@@ -162,7 +159,7 @@ def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:
         return coo_matrix((np.r_[-ones, ones], (np.r_[a, a], np.r_[a, b])), (count, count)).tocsr()
 
     by_column, by_row = difference(0, 1), difference(1, 0)
-    tilt = diags(slope[inside][:, 0]) @ by_column + diags(slope[inside][:, 1]) @ by_row
+    tilt = diags(slope[:, 0]) @ by_column + diags(slope[:, 1]) @ by_row
     weight = diags(mask[inside] / NOISE**2)
     curve = by_column.T @ by_column + by_row.T @ by_row
     system = tilt.T @ weight @ tilt + identity(count) / SPREAD**2 + curve.T @ curve / ROUGH**2
