@@ -25,7 +25,7 @@ from face3d_live.lighting import sh_basis, shading_gradient, to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-from face3d_live.typing import Array, Mask, Picture
+from face3d_live.typing import Array, Array64, Mask, Picture
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -36,7 +36,7 @@ MOST = 8e-4  # metres
 _FINE, _COARSE = 1.0, 6.0  # texels: the band
 NOISE, DEPTH, SPREAD, ROUGH = 0.05, 1.2e-3, 3e-4, 1.5e-4
 _MOST_RATIO = 0.4
-_ROUNDS = 60
+_ROUNDS, _REST = 60, 1e-4
 _KEPT_OUT = (
     "brows_left",
     "brows_right",
@@ -144,7 +144,6 @@ def _slopes(codes: HeadCodes, head: Head, texels: Texels, inside: Mask) -> Array
 def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:  # (S, S), (N, 2), (S, S) x 2 -> (S, S)
     """Conjugate gradients on the normal equations of the module docstring, over the texels inside."""
     from scipy.sparse import coo_matrix, diags, identity
-    from scipy.sparse.linalg import cg
 
     count = int(inside.sum())
     number = np.full(inside.shape, -1)
@@ -165,7 +164,24 @@ def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:  # (
     system = tilt.T @ weight @ tilt + identity(count) / SPREAD**2 + curve.T @ curve / ROUGH**2
     r = ratio[inside].astype(np.float64)
     target = tilt.T @ (weight @ r) + DEPTH * r / SPREAD**2
-    found, _ = cg(system.tocsr(), target, x0=DEPTH * r, maxiter=_ROUNDS, rtol=1e-4)
     out = np.zeros(inside.shape, np.float32)
-    out[inside] = found
+    out[inside] = conjugate_gradients(system.tocsr(), target, DEPTH * r)
     return out
+
+
+def conjugate_gradients(system: csr_matrix, target: Array64, start: Array64) -> Array64:  # (N, N), (N,) x 2 -> (N,)
+    """x of system x = target (Hestenes and Stiefel, 1952): until the rest is `_REST` of the target, or `_ROUNDS`.
+
+    SciPy's own would do; importing it takes longer than solving.
+    """
+    x, rest = start, target - system @ start
+    along, square = rest, float(rest @ rest)
+    for _ in range(_ROUNDS):
+        if square <= _REST**2 * float(target @ target):
+            break
+        towards = system @ along
+        step = square / float(along @ towards)
+        x, rest = x + step * along, rest - step * towards
+        before, square = square, float(rest @ rest)
+        along = rest + square / before * along
+    return x
