@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from face3d_live.head.model import Head
 from face3d_live.head.regions import PARTS
 from face3d_live.head.topology import MeshTopology
 from face3d_live.lighting import to_linear, to_srgb
+from face3d_live.nearest import nearest
 from face3d_live.render.eyes import EyeLook, EyePlaces
 from face3d_live.render.features import LOWER_LIP, UPPER_LIP, teeth
 from face3d_live.render.pictures import texels_at
@@ -52,7 +52,7 @@ def inner_parts(head: Head, mesh: MeshTopology, texture: Picture) -> InnerParts:
     at = teeth(head, mesh)
     lining = mesh.part == _MOUTH
     behind = np.zeros(len(rest), np.float32)
-    behind[lining] = cKDTree(rest[mesh.part == 0]).query(rest[lining])[0]
+    behind[lining] = nearest(rest[mesh.part == 0], rest[lining])[0]
     uv = {
         "eyes": _on_balls(head, rest),
         "teeth": np.clip(at / (_TOOTH, _ROOT), 0, 1).astype(np.float32),

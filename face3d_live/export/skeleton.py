@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from face3d_live.export.gltf import Buffer
 from face3d_live.head.model import Head
 from face3d_live.head.regions import REGION_NAMES
 from face3d_live.head.topology import MeshTopology
+from face3d_live.nearest import nearest
 from face3d_live.render.features import above_neck
 from face3d_live.typing import AnyArray, Array
 
@@ -137,7 +137,7 @@ def _neck_share(head: Head) -> Array:  # -> (V,) low level
     neck = (head.region_of == _NECK_REGION) & (head.part == 0)
     others = head.template[(head.part == 0) & ~neck]
     share = np.zeros(head.n_vertices, np.float32)
-    up, down = above_neck(head, head.template)[neck], cKDTree(others).query(head.template[neck])[0]
+    up, down = above_neck(head, head.template)[neck], nearest(others, head.template[neck])[0]
     t = down / np.maximum(up + down, 1e-9)
     share[neck] = t * t * (3 - 2 * t)
     return share
