@@ -14,7 +14,7 @@ from face3d_live.codes import N_EXPRESSION
 from face3d_live.export.gltf import Buffer
 from face3d_live.head.model import Head, eye_rotations
 from face3d_live.head.regions import PARTS
-from face3d_live.head.topology import MeshTopology
+from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.render import lashes
 from face3d_live.typing import AnyArray, Array
 
@@ -58,6 +58,13 @@ class Movements:
         self.neutral = mesh.refine(self.low)
         self.normals = mesh.normals(self.neutral)
         self.lash_roots = self._lashes.place(self.low)
+
+    @classmethod
+    def measured(cls, head: Head, shape: AnyArray, level: Level) -> Movements:
+        """With their targets."""
+        found = cls(head, shape, head.topology(level))
+        _ = found.targets
+        return found
 
     @cached_property
     def targets(self) -> Sequence[tuple[Array, Array, Array]]:

@@ -24,7 +24,8 @@ _JPEG = 95
 @dataclass(frozen=True, eq=False)
 class TexturedHead:
     """texture: (S, S, 3 or 4) sRGB, its alpha is not used: skin is opaque. normal_map: (S', S', 3) in the tangent space
-    of the texture coordinates, y up. carried: on the neutral head."""
+    of the texture coordinates, y up. carried: on the neutral head. moved: of this shape and level, where they were
+    measured before."""
 
     head: Head
     codes: HeadCodes
@@ -32,6 +33,7 @@ class TexturedHead:
     texture: Picture
     normal_map: Picture | None = None
     carried: Sequence[MeshPart] = ()
+    moved: Movements | None = None
 
     @property
     def mesh(self) -> MeshTopology:
@@ -40,7 +42,7 @@ class TexturedHead:
     @cached_property
     def movements(self) -> Movements:
         """Of the neutral head."""
-        return Movements(self.head, self.codes.shape, self.mesh)
+        return self.moved or Movements(self.head, self.codes.shape, self.mesh)
 
     @cached_property
     def inner(self) -> InnerParts:

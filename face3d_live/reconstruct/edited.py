@@ -52,7 +52,7 @@ def edited_files(
     return {
         **kept,
         **mesh_files(head, codes, report["options"]["mesh"], texture, displacement, glasses=glasses),
-        **pictures(head, codes, params.camera, texture, renderer, glasses),
+        **pictures(head, codes, params.camera, texture, glasses, renderer),
         "structure.png": structure_png(codes, params.camera, renderer),
         "params.npz": params_bytes(
             replace(params, codes=codes, landmarks=landmarks, hair=painted_hair(texture), glasses=glasses)

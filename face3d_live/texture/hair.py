@@ -57,7 +57,7 @@ def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, 
 
     seen: sRGB 0..1, the light divided out; known: how well each texel was seen, 0..1.
     """
-    zone = _hair_zones(head, len(seen))
+    zone = hair_zones(head, len(seen))
     sure = zone.own & (known > _SEEN)
     candidates = (zone.over | zone.root) & (known > _SEEN)
     if sure.sum() < _FEW or not candidates.any():
@@ -113,7 +113,7 @@ def _roughness(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
 
 
 @per_head
-def _hair_zones(head: Head, size: int) -> _HairZones:
+def hair_zones(head: Head, size: int) -> _HairZones:
     texels = texels_of(head, size)
     place = texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False)
     x, y, z = np.moveaxis(place, -1, 0)

@@ -16,12 +16,14 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
-from face3d_live.texture.face_coverings import detect_face_covering
+from face3d_live.texture.face_coverings import cover_zones, detect_face_covering
+from face3d_live.texture.hair import hair_zones
 from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.occlusion import find_occlusion
 from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
-from face3d_live.texture.residual_light import residual_light
+from face3d_live.texture.residual_light import light_zones, residual_light
+from face3d_live.texture.rims import rim_zones
 from face3d_live.texture.sample import (
     TexelView,
     as_picture,
@@ -41,6 +43,7 @@ _OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in 
 _MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
 _FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
 _GREY = 4  # of 255: red, green and blue are closer in a photo without colour
+_SMALL, _EYES = 256, 512  # texels a side: what hides the skin is looked for; at least, to measure an iris
 _SOME = 7  # every so many texels are looked at
 _FEATHER = 170  # part of the texture's side over which weights fall off
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
@@ -86,6 +89,15 @@ class ObservedTexture:
     glasses: Glasses = NO_GLASSES
 
 
+def load_tables(head: Head, size: int) -> None:
+    """Make what a texture of that size needs and no photo changes; otherwise it is made on first use."""
+    for side in (_SMALL, max(size, _EYES), size):
+        texels_of(head, side).at(np.zeros(head.topology(LEVEL).n_vertices, np.float32))
+    face_only(head, size)
+    for zones in (cover_zones, hair_zones, rim_zones, light_zones):
+        zones(head, _SMALL)
+
+
 def texture_from_photo(
     rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int
 ) -> PhotoTexture:
@@ -102,7 +114,8 @@ def observe_texture(
     view = project_texels(codes, camera, head, texels)
     fine = density(view)
     colour = to_linear(sample_pixels(rgb, view.pixel, fine, cv2.INTER_CUBIC))
-    covering = detect_face_covering(texels.image(colour, pad=False), texels.image(view.weight, pad=False), head)
+    photo = texels.image(colour, pad=False)
+    covering = detect_face_covering(photo, texels.image(view.weight, pad=False), head)
     cloth = None if covering.mask is None else cv2.resize(covering.mask, (size, size), interpolation=cv2.INTER_LINEAR)
     bare = view if cloth is None else replace(view, weight=view.weight * (1 - texels.of(cloth)))
     light, tone = _light(colour, bare, head, texels, albedo)
@@ -116,7 +129,7 @@ def observe_texture(
     if cloth is not None:
         under += (texels.image(view.weight * share_of(head, texels, FACE), pad=False) * cloth).sum()
         occlusion = np.maximum(occlusion, cloth)
-    skin, photo, usual = (texels.image(each, pad=False) for each in (linear, colour, expected))
+    skin, usual = (texels.image(each, pad=False) for each in (linear, expected))
     rest = residual_light(skin, photo, known * (1 - occlusion), usual, head)
     linear *= texels.of(rest.gain)
     exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
@@ -142,7 +155,7 @@ def complete_texture(
         bare = complete(seen.picture, seen.known * texels.image(face_only(head, size), pad=False), plain, texels)
         share = seen.occlusion[..., None]
         whole[..., :3] = (whole[..., :3] * (1 - share) + bare[..., :3] * share + 0.5).astype(np.uint8)
-    eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
+    eyes = texels_of(head, max(size, _EYES))
     whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, camera, head, eyes)]))
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED

@@ -90,7 +90,7 @@ def trace_rims(found: Mask, bright: Array, known: Array, head: Head) -> Rims | N
 
     bright: logarithm of light relative to the expected skin; known: how well each texel was seen, 0..1.
     """
-    zone = _rim_zones(head, len(bright))
+    zone = rim_zones(head, len(bright))
     seeds = found & zone.whole
     if not seeds.any():
         return None
@@ -187,7 +187,7 @@ def _bridged(line: Array, found: Mask, bright: Array, least: float) -> bool:  # 
 
 
 @per_head
-def _rim_zones(head: Head, size: int) -> _RimZones:
+def rim_zones(head: Head, size: int) -> _RimZones:
     texels = texels_of(head, size)
     place = texels.at(head.topology(LEVEL).refine(head.template))
     points = head.points(head.template)
