@@ -28,7 +28,8 @@ def cubic_spline(x: AnyArray, y: AnyArray, at: AnyArray, periodic: bool = False)
         for end, (k, j), (near, far) in ((0, (0, 1), (h[0], h[1])), (-1, (-1, -2), (h[-1], h[-2]))):
             system[end, [k, j]] = far, near + far
             right[end] = ((3 * near + 2 * far) * far * slope[k] + near**2 * slope[j]) / (near + far)
-    return _hermite(x, y, np.linalg.solve(system, right.reshape(count, -1)).reshape(y.shape), at)
+    slopes = np.asarray(np.linalg.solve(system, right.reshape(count, -1)), np.float64)
+    return _hermite(x, y, slopes.reshape(y.shape), at)
 
 
 def monotone_cubic(x: AnyArray, y: AnyArray, at: AnyArray) -> Array64:  # (N,), (N,), (M,) -> (M,)

@@ -16,7 +16,7 @@ ROOMS = (
     # values and small tools
     "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes",
     "hex_colour", "hairstyle", "eyewear", "styling",
-    "rotations", "camera", "lighting", "raster", "triangles", "video",
+    "rotations", "camera", "lighting", "raster", "triangles", "nearest", "splines", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes

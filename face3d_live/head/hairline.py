@@ -36,7 +36,7 @@ def above_hairline(head: Head, rest: AnyArray, receding: bool = False) -> Array:
     """
     chin, top = float(head.points(head.template)[_CHIN, 1]), float(head.template[:, 1].max())
     around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))
-    share = monotone_cubic(*_HAIRLINE.T, around)
+    share = monotone_cubic(_HAIRLINE[:, 0], _HAIRLINE[:, 1], around)
     above = rest[:, 1] - (chin + share * (top - chin))
     if receding:
         up = (rest[:, 1] - chin) / (top - chin)

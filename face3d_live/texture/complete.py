@@ -44,7 +44,7 @@ def _sure(product: AnyArray, mass: AnyArray, children: int) -> tuple[AnyArray, A
 
 def _resized(picture: AnyArray, size: int) -> AnyArray:  # (S, S) or (S, S, C) -> (size, size) or (size, size, C)
     how = cv2.INTER_AREA if size < len(picture) else cv2.INTER_LINEAR
-    return cv2.resize(picture, (size, size), interpolation=how).reshape(size, size, *picture.shape[2:])
+    return np.reshape(cv2.resize(picture, (size, size), interpolation=how), (size, size, *picture.shape[2:]))
 
 
 def _rgb(channel: AnyArray) -> Array:  # (S, S) -> (S, S, 3)
@@ -109,13 +109,13 @@ def complete(albedo: Picture, weight: AnyArray, plain: Picture, texels: Texels) 
     albedo: (S, S, 3) sRGB and weight: (S, S) 0..1 as from `sample_texture`; plain: (S, S, 3) a skin that lends its
     detail, and its eyeballs, teeth and mouth. Returns (S, S, 4): alpha 255 on the head, 0 off it.
     """
-    own, base = albedo / np.float32(255), plain / np.float32(255)
+    own, base = (np.asarray(each / np.float32(255), np.float32) for each in (albedo, plain))
     weight = np.asarray(weight, np.float32)
-    other, other_weight = cv2.flip(own, 1), cv2.flip(weight, 1) * np.float32(_MIRRORED)
+    other, other_weight = cv2.flip(own, 1), np.asarray(cv2.flip(weight, 1) * np.float32(_MIRRORED), np.float32)
     # where neither side was seen, what the mirror lends does not matter: the plain skin covers it
     lent = other_weight > 0
-    other = cv2.copyTo(other, lent.astype(np.uint8), base.copy())
-    sides = blend(own, weight, other, lent)
+    fill = np.asarray(cv2.copyTo(other, lent.astype(np.uint8), base.copy()), np.float32)
+    sides = blend(own, weight, fill, lent)
     known = np.maximum(weight, other_weight * (1 - weight))
     whole = close_seams(blend(sides, known, base), weight, texels)
     whole *= 255

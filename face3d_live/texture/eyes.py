@@ -32,7 +32,8 @@ def eye_angles(head: Head, balls: Texels) -> Array:  # (N,)
     """The angle of the eyeballs' texels from the axis of their eye in radians."""
     rest = balls.at(head.topology(LEVEL).refine(head.template))
     arm = rest - head.eye_centers[(rest[:, 0] < 0).astype(int)]
-    return np.arccos(np.clip(arm[:, 2] / np.maximum(np.linalg.norm(arm, axis=1), 1e-9), -1, 1))
+    away = np.maximum(np.linalg.norm(arm, axis=1), 1e-9)
+    return np.asarray(np.arccos(np.clip(arm[:, 2] / away, -1, 1)), np.float32)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class Texels:
 
     @cached_property
     def nearest(self) -> NDArray[np.int32]:
-        """(S * S,) the nearest covered texel of each; one that lies 2 % farther may stand for it."""
+        """(S * S,) the nearest covered texel of each; one that lies 3 % farther may stand for it."""
         return np.take(self.index, self._row_of_nearest)
 
 
