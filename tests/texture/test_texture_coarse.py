@@ -53,8 +53,8 @@ def test_a_blend_is_that_of_full_resolution(half_seen):
 def test_a_finer_texture_is_completed_to_the_same_tones(head, half_seen):
     truth, weight, plain = half_seen
     pictures = (255 * truth + 0.5).astype(np.uint8), weight, (255 * plain + 0.5).astype(np.uint8)
-    halves = (cv2.resize(each, (256, 256), interpolation=cv2.INTER_AREA) for each in pictures)
-    small, fine = complete(*halves, texels_of(head, 256)), complete(*pictures, texels_of(head, SIZE))
+    seen, how_well, other = (cv2.resize(each, (256, 256), interpolation=cv2.INTER_AREA) for each in pictures)
+    small, fine = complete(seen, how_well, other, texels_of(head, 256)), complete(*pictures, texels_of(head, SIZE))
     skin = texels_of(head, 256).covered & texels_of(head, 256).skin
     fine = cv2.resize(fine, (256, 256), interpolation=cv2.INTER_AREA)
     apart = np.abs(fine[..., :3].astype(int) - small[..., :3])[skin]
