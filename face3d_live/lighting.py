@@ -25,12 +25,12 @@ _COSINE = np.pi * np.array([1, 2 / 3, 2 / 3, 2 / 3, 0.25, 0.25, 0.25, 0.25, 0.25
 
 def to_linear(srgb: AnyArray) -> Array:
     """Picture values 0..1 to linear light."""
-    return np.asarray(np.power(np.clip(srgb, 0, 1), GAMMA).astype(np.float32))
+    return np.asarray(np.power(np.clip(srgb, 0, 1), GAMMA), np.float32)
 
 
 def to_srgb(linear: AnyArray) -> Array:
     """Linear light to picture values 0..1, clipped."""
-    return np.asarray(np.power(np.clip(linear, 0, 1), 1 / GAMMA).astype(np.float32))
+    return np.asarray(np.power(np.clip(linear, 0, 1), 1 / GAMMA), np.float32)
 
 
 def sh_basis(normals: AnyArray) -> Array:  # (..., 3) -> (..., 9)

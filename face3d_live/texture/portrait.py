@@ -21,7 +21,7 @@ from face3d_live.texture.hair import hair_zones
 from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.occlusion import find_occlusion
-from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
+from face3d_live.texture.regions import FACE, PLAIN, face_only, mean_skin, share_of
 from face3d_live.texture.residual_light import light_zones, residual_light
 from face3d_live.texture.rims import rim_zones
 from face3d_live.texture.sample import (
@@ -120,7 +120,7 @@ def observe_texture(
     bare = view if cloth is None else replace(view, weight=view.weight * (1 - texels.of(cloth)))
     light, tone = _light(colour, bare, head, texels, albedo)
     linear = without_light(colour, view, light)
-    expected = np.asarray(to_linear(albedo_at(albedo.mean, texels)) * tone, np.float32)
+    expected = mean_skin(albedo, texels) * tone
     weight = bare.weight * _trusted(linear, expected, bare, head, texels)
     partial, known = as_picture(linear, view), texels.image(weight, pad=False)
     found = find_occlusion(texels.image(partial, pad=False), known, head, albedo)
@@ -178,7 +178,7 @@ def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: A
     sure = np.flatnonzero((view.weight > 0.3) & (share_of(head, texels, PLAIN) > 0.9))[::step]
     if len(sure) < 50:
         return np.zeros(27, np.float32) + HeadCodes().light, np.ones(3, np.float32)
-    pattern = to_linear(albedo_at(albedo.mean, texels)[sure])
+    pattern = mean_skin(albedo, texels)[sure]
     return light_of_skin(pattern, view.normals[sure], colour[sure])
 
 

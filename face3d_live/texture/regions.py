@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.lighting import to_linear
+from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.texels import LEVEL, Texels, per_head, texels_of
 from face3d_live.typing import Array
@@ -35,6 +39,12 @@ def face_only(head: Head, size: int) -> Array:  # (N,) texels of `texels_of`
     weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
     weight[texels.part > 0] = 0
     return np.asarray(weight.astype(np.float32))
+
+
+@lru_cache(maxsize=2)
+def mean_skin(albedo: Albedo, texels: Texels) -> Array:  # -> (N, 3) linear
+    """The albedo model's mean at these texels."""
+    return to_linear(albedo_at(albedo.mean, texels))
 
 
 def albedo_at(picture: Array, texels: Texels) -> Array:  # (S', S', 3) -> (N, 3)
