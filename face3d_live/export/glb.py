@@ -99,9 +99,9 @@ def _primitives(
 ) -> list[dict[str, Any]]:
     """In the order of `NAMES`. A target's offsets are those of the vertices that its own come from."""
     mesh, movements = made.mesh, made.movements
-    parts = list(pieces(mesh, made.inner.uv))
+    parts = pieces(made.head, made.level)
     writers = [PrimitiveWriter(buffer, i, part.uv, part.faces) for i, part in enumerate(parts)]
-    hung = carriers(made.head, mesh)
+    hung = carriers(made.head, made.level)
     for part, writer in zip(parts, writers, strict=True):
         writer.place(movements.neutral[part.rows] + skeleton.origin, movements.normals[part.rows])
         writer.hang(hung.joints[part.rows], hung.weights[part.rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from face3d_live.codes import N_EXPRESSION
 from face3d_live.export.gltf import Buffer
+from face3d_live.export.inner_parts import inner_uv
 from face3d_live.head.model import Head, eye_rotations
+from face3d_live.head.per_head import per_head
 from face3d_live.head.regions import PARTS
 from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.render import lashes
@@ -35,9 +37,11 @@ class Piece:
     faces: NDArray[np.int32]
 
 
-def pieces(mesh: MeshTopology, inner_uv: dict[str, Array]) -> Iterator[Piece]:
+@per_head
+def pieces(head: Head, level: Level) -> Sequence[Piece]:
     """All but the lashes. Triangles of two parts are the outer one's. The skin's vertices are split at its texture's
-    seams; the other pieces have coordinates of their own, inner_uv: name -> (V, 2), without seams."""
+    seams; the other pieces have coordinates of their own, see `inner_parts`, without seams."""
+    mesh, own_uv, found = head.topology(level), inner_uv(head, level), []
     part = mesh.part[mesh.faces].min(1)
     for number in range(len(PARTS)):
         if number == 0:
@@ -45,8 +49,9 @@ def pieces(mesh: MeshTopology, inner_uv: dict[str, Array]) -> Iterator[Piece]:
             rows, uv = mesh.split_vertex[used], mesh.uv[used]
         else:
             rows, faces = np.unique(mesh.faces[part == number], return_inverse=True)
-            uv = inner_uv[NAMES[number]][rows]
-        yield Piece(NAMES[number], rows.astype(np.int32), uv, faces.reshape(-1, 3).astype(np.int32))
+            uv = own_uv[NAMES[number]][rows]
+        found.append(Piece(NAMES[number], rows.astype(np.int32), uv, faces.reshape(-1, 3).astype(np.int32)))
+    return found
 
 
 class Movements:
@@ -58,13 +63,6 @@ class Movements:
         self.neutral = mesh.refine(self.low)
         self.normals = mesh.normals(self.neutral)
         self.lash_roots = self._lashes.place(self.low)
-
-    @classmethod
-    def measured(cls, head: Head, shape: AnyArray, level: Level) -> Movements:
-        """With their targets."""
-        found = cls(head, shape, head.topology(level))
-        _ = found.targets
-        return found
 
     @cached_property
     def targets(self) -> Sequence[tuple[Array, Array, Array]]:

@@ -12,11 +12,12 @@ import numpy as np
 from face3d_live.codes import HeadCodes
 from face3d_live.export.inner_parts import InnerParts, inner_parts
 from face3d_live.export.parts import MeshPart
-from face3d_live.export.pieces import Movements
+from face3d_live.export.pieces import Movements, pieces
 from face3d_live.export.png import png_bytes
+from face3d_live.export.skeleton import carriers
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level, MeshTopology
-from face3d_live.typing import Picture
+from face3d_live.typing import AnyArray, Picture
 
 _JPEG = 95
 
@@ -47,7 +48,7 @@ class TexturedHead:
     @cached_property
     def inner(self) -> InnerParts:
         """Eyes, teeth, tongue and mouth."""
-        return inner_parts(self.head, self.mesh, self.texture)
+        return inner_parts(self.head, self.level, self.texture)
 
     @cached_property
     def pictures(self) -> dict[str, bytes]:
@@ -55,6 +56,13 @@ class TexturedHead:
         files = {"skin": _jpeg(self.texture[..., :3])} | {name: _jpeg(p) for name, p in self.inner.pictures.items()}
         files["lashes"] = png_bytes(_lash_picture())
         return files if self.normal_map is None else files | {"normal": png_bytes(self.normal_map)}
+
+
+def measured(head: Head, shape: AnyArray, level: Level) -> Movements:
+    """Movements with their targets, for `TexturedHead.moved`; with them what no shape changes, on first use."""
+    found = Movements(head, shape, head.topology(level))
+    _ = found.targets, pieces(head, level), carriers(head, level)
+    return found
 
 
 def _lash_picture(width: int = 256, height: int = 32) -> Picture:  # -> (height, width, 4)

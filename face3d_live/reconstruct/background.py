@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from face3d_live.export.pieces import Movements
+from face3d_live.export.textured_head import measured
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
 from face3d_live.texture.displacement import SIZE
@@ -41,7 +42,7 @@ class Background:
 
     def measure_movements(self, shape: Array, level: Level) -> Future[Movements]:
         """Those of the neutral head, with their targets."""
-        return self._pool.submit(Movements.measured, self._head, shape, level)
+        return self._pool.submit(measured, self._head, shape, level)
 
     def load_renderer(self) -> None:
         """The next `draw` waits for less."""

@@ -37,6 +37,7 @@ _FINE, _COARSE = 1.0, 6.0  # texels: the band
 NOISE, DEPTH, SPREAD, ROUGH = 0.05, 1.2e-3, 3e-4, 1.5e-4
 _MOST_RATIO = 0.4
 _ROUNDS, _REST = 60, 1e-4
+_GREY = np.full(3, 1 / 3, np.float32)
 _KEPT_OUT = (
     "brows_left",
     "brows_right",
@@ -71,11 +72,13 @@ def normal_map(depth: Array, codes: HeadCodes, head: Head) -> Picture:  # (SIZE,
     """The displacement map as a tangent-space normal map: red along u, green along v upwards, blue outwards."""
     place = _places(codes, head, texels_of(head, SIZE))
     across, along = _steps(place)
-    by_u = _centred(depth, 1) / np.maximum(np.linalg.norm(across, axis=2), 1e-5)
-    by_v = -_centred(depth, 0) / np.maximum(np.linalg.norm(along, axis=2), 1e-5)
-    normal = np.dstack([-by_u, -by_v, np.ones_like(depth)])
-    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
-    return np.clip(normal * 127.5 + 128, 0, 255).astype(np.uint8)
+    by_u, by_v = (
+        slope / np.maximum(np.sqrt(np.einsum("ijk,ijk->ij", way, way)), 1e-5)
+        for slope, way in ((_centred(depth, 1), across), (-_centred(depth, 0), along))
+    )
+    scale = 127.5 / np.sqrt(by_u**2 + by_v**2 + 1)
+    normal = cv2.merge([128 - by_u * scale, 128 - by_v * scale, 128 + scale])
+    return np.asarray(np.clip(normal, 0, 255), np.uint8)
 
 
 def displaced(vertices: Array, mesh: MeshTopology, depth: Array) -> Array:  # (V, 3) -> (V, 3)
@@ -92,8 +95,8 @@ def _band(texture: Picture, seen: Mask, codes: HeadCodes, albedo: Albedo, texels
     """(relative brightness in the band, how far it is known 0..1), both (SIZE, SIZE)."""
     known = cv2.resize(seen.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA) * texels.covered
     small = cv2.resize(np.ascontiguousarray(texture[..., :3]), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    own = np.log(np.maximum(to_linear(small.astype(np.float32) / 255).mean(2), 5e-3))
-    usual = np.log(np.maximum(to_linear(albedo.decode(codes.texture, SIZE)).mean(2), 5e-3))
+    both = small.astype(np.float32) / 255, albedo.decode(codes.texture, SIZE)
+    own, usual = (np.log(np.maximum(to_linear(each) @ _GREY, 5e-3)) for each in both)
     whole = (known > 0.5).astype(np.float32)
 
     def blurred(values: Array, sigma: float) -> Array:  # only what is known counts

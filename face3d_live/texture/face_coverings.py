@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.texture.regions import FACE, share_of
-from face3d_live.texture.texels import LEVEL, per_head, texels_of
+from face3d_live.texture.texels import LEVEL, texels_of
 from face3d_live.typing import Array, Mask
 
 SIZE = 256  # texels a side of the mask

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, per_head, texels_of
+from face3d_live.texture.texels import LEVEL, texels_of
 from face3d_live.typing import Array, Mask
 
 _ABOVE_BASE = 0.012  # metres above the nose's base: upper end of beards

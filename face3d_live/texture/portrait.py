@@ -153,8 +153,9 @@ def complete_texture(
     whole = complete(seen.picture, seen.known, plain, texels)
     if seen.occlusion is not None and seen.occluded > _OCCLUDED:  # filled from the face alone, without hair around it
         bare = complete(seen.picture, seen.known * texels.image(face_only(head, size), pad=False), plain, texels)
-        share = seen.occlusion[..., None]
-        whole[..., :3] = (whole[..., :3] * (1 - share) + bare[..., :3] * share + 0.5).astype(np.uint8)
+        covered = np.flatnonzero(seen.occlusion)
+        share, flat = seen.occlusion.ravel()[covered, None], whole.reshape(-1, 4)
+        flat[covered, :3] = flat[covered, :3] * (1 - share) + bare.reshape(-1, 4)[covered, :3] * share + 0.5
     eyes = texels_of(head, max(size, _EYES))
     whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, camera, head, eyes)]))
     shown = seen.known > _MOSTLY

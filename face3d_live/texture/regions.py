@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.blur import wide_blur
-from face3d_live.texture.texels import LEVEL, Texels, per_head, texels_of
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array
 
 #: Bare, smooth skin, from which the light is estimated.

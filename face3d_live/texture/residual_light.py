@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.texels import per_head, texels_of
+from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray, Array
 
 SIZE = 256  # texels a side of the correction

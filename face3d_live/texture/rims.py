@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.head.points import EYE_LEFT, EYE_RIGHT
 from face3d_live.nearest import nearest
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, Texels, per_head, texels_of
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array, Mask
 
 #: Metres around an eyeball's centre that the rim of large glasses may reach: sideways, above, below; and the bars.

@@ -6,16 +6,16 @@ a texture is v = 1. Texels outside every island repeat the nearest one inside, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.raster import rasterize
 from face3d_live.typing import AnyArray, Array, Mask
@@ -147,23 +147,6 @@ def _seams(mesh: MeshTopology, size: int) -> NDArray[np.int32]:
         column, row = (np.clip(np.floor(each * size), 0, size - 1).astype(np.int32) for each in (u, 1 - v))
         sides.append(row * size + column)
     return np.unique(np.stack(sides, 1), axis=0)
-
-
-_Made = TypeVar("_Made")
-
-
-def per_head(make: Callable[[Head, int], _Made]) -> Callable[[Head, int], _Made]:
-    """A function of a head and a texture's size whose results are made on first use in a process, and kept."""
-    made: dict[tuple[int, int], tuple[Head, _Made]] = {}
-
-    @wraps(make)
-    def kept(head: Head, size: int) -> _Made:
-        key = (id(head), size)
-        if key not in made:
-            made[key] = (head, make(head, size))  # holds the head: its id stays its own
-        return made[key][1]
-
-    return kept
 
 
 @per_head
