@@ -101,19 +101,19 @@ def vrm_file(files: Mapping[str, bytes], head: Head, meta: VrmMeta) -> bytes:
     return head_vrm(TexturedHead(head, codes, level, texture, bumps, parts), meta)
 
 
-def pictures(
-    head: Head, codes: HeadCodes, camera: Camera, texture: Picture, glasses: Glasses, renderer: Renderer
-) -> dict[str, bytes]:
-    """texture.png, texture_grid.png, render.png."""
+def texture_files(head: Head, texture: Picture) -> dict[str, bytes]:
+    """texture.png, texture_grid.png."""
     low = head.topology("low")
+    grid = uv_grid(texture, low.uv, low.face_uv)
+    return {"texture.png": png_bytes(texture), "texture_grid.png": png_bytes(grid)}
+
+
+def render_png(codes: HeadCodes, camera: Camera, texture: Picture, glasses: Glasses, renderer: Renderer) -> bytes:
+    """The head as in the photo."""
     renderer.set_texture(texture)
     renderer.resize(RENDER_SIDE, RENDER_SIDE)
     render = renderer.render(codes, camera, mode="avatar", glasses=glasses)
-    return {
-        "texture.png": png_bytes(texture),
-        "texture_grid.png": png_bytes(uv_grid(texture, low.uv, low.face_uv)),
-        "render.png": png_bytes(np.ascontiguousarray(render[..., :3])),
-    }
+    return png_bytes(np.ascontiguousarray(render[..., :3]))
 
 
 def structure_png(codes: HeadCodes, camera: Camera, renderer: Renderer) -> bytes:

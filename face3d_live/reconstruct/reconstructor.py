@@ -21,7 +21,7 @@ from face3d_live.head.model import Head
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.background import Background
 from face3d_live.reconstruct.edited import Changes, edited_files
-from face3d_live.reconstruct.files import animated_level, mesh_files, pictures, structure_png
+from face3d_live.reconstruct.files import animated_level, mesh_files, render_png, structure_png, texture_files
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
 from face3d_live.reconstruct.options import USUAL_TEXTURE, Options, texture_side
@@ -277,7 +277,8 @@ class Reconstructor:
         with run.stage("files", 0.7):
             structure = self._background.draw(partial(structure_png, codes, camera))
             if options.only == "all":
-                drawn = self._background.draw(partial(pictures, self.head, codes, camera, skin.texture, glasses))
+                drawn = self._background.draw(partial(render_png, codes, camera, skin.texture, glasses))
+                files |= texture_files(self.head, skin.texture)
                 files |= mesh_files(
                     self.head, codes, options.mesh, skin.texture, displacement, options.vrm, glasses, moved.result()
                 )
@@ -285,7 +286,7 @@ class Reconstructor:
                     files["mesh.obj"] = own_mesh_file(self.regressor, coefficients)
                     for name in ("mesh.mtl", "hair.png"):
                         files.pop(name, None)
-                files |= drawn.result()
+                files["render.png"] = drawn.result()
             files["structure.png"] = structure.result()
             files["params.npz"] = params_bytes(self._params(codes, camera, coefficients, hair, glasses))
         report |= run.notes
