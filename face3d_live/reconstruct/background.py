@@ -14,6 +14,7 @@ from face3d_live.export.pieces import Movements
 from face3d_live.export.textured_head import measured
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
+from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import SIZE
 from face3d_live.texture.portrait import load_tables
 from face3d_live.texture.texels import texels_of
@@ -30,15 +31,16 @@ _Made = TypeVar("_Made")
 class Background:
     """Does one thing at a time, in the order in which they are asked for. The thread ends with its owner."""
 
-    def __init__(self, head: Head) -> None:
-        self._head = head
+    def __init__(self, head: Head, albedo: Albedo) -> None:
+        self._head, self._albedo = head, albedo
         self._renderer: Renderer | None = None
         self._pool = ThreadPoolExecutor(1, "reconstruct")
 
     def load_tables(self, side: int) -> Future[None]:
         """The tables of a texture of that side, and the smaller ones that each texture needs."""
+        made = self._pool.submit(load_tables, self._head, self._albedo, side)
         self._pool.submit(texels_of, self._head, SIZE)
-        return self._pool.submit(load_tables, self._head, side)
+        return made
 
     def measure_movements(self, shape: Array, level: Level) -> Future[Movements]:
         """Those of the neutral head, with their targets."""

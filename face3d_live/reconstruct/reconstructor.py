@@ -115,7 +115,7 @@ class Reconstructor:
 
     @cached_property
     def _background(self) -> Background:
-        return Background(self.head)
+        return Background(self.head, self._albedo)
 
     def preload(self) -> None:
         """Load everything that a photo of usual size needs; what is drawn with, and tables, in the background."""

@@ -89,11 +89,12 @@ class ObservedTexture:
     glasses: Glasses = NO_GLASSES
 
 
-def load_tables(head: Head, size: int) -> None:
+def load_tables(head: Head, albedo: Albedo, size: int) -> None:
     """Make what a texture of that size needs and no photo changes; otherwise it is made on first use."""
     for side in (_SMALL, max(size, _EYES), size):
-        texels_of(head, side).at(np.zeros(head.topology(LEVEL).n_vertices, np.float32))
+        texels_of(head, side).at(head.topology(LEVEL).normals(head.topology(LEVEL).refine(head.template)))
     face_only(head, size)
+    mean_skin(albedo, texels_of(head, size))
     for zones in (cover_zones, hair_zones, rim_zones, light_zones):
         zones(head, _SMALL)
 

@@ -22,28 +22,28 @@ class Drawn:
         self.made_on = threading.get_ident()
 
 
-def test_everything_is_drawn_on_one_other_thread(head, monkeypatch):
+def test_everything_is_drawn_on_one_other_thread(head, albedo, monkeypatch):
     monkeypatch.setattr(renderer, "Renderer", Drawn)
-    background = Background(head)
+    background = Background(head, albedo)
     background.load_renderer()
     threads = [background.draw(lambda made: (vars(made)["made_on"], threading.get_ident())).result() for _ in range(2)]
     assert len({thread for both in threads for thread in both}) == 1 and threading.get_ident() not in threads[0]
 
 
-def test_a_missing_renderer_is_told_to_whoever_waits_for_a_picture(head, monkeypatch):
+def test_a_missing_renderer_is_told_to_whoever_waits_for_a_picture(head, albedo, monkeypatch):
     def missing(*arguments, **named):
         raise AssetError("egl-missing", "there is no OpenGL here: install it")
 
     monkeypatch.setattr(renderer, "Renderer", missing)
-    background = Background(head)
+    background = Background(head, albedo)
     background.load_renderer()
     background.load_tables(64).result()
     with pytest.raises(AssetError, match="no OpenGL"):
         background.draw(lambda made: made).result()
 
 
-def test_tables_and_movements_are_those_of_the_first_thread(head):
-    background, shape = Background(head), np.random.default_rng(3).normal(size=80).astype(np.float32)
+def test_tables_and_movements_are_those_of_the_first_thread(head, albedo):
+    background, shape = Background(head, albedo), np.random.default_rng(3).normal(size=80).astype(np.float32)
     background.load_tables(64).result()
     assert texels_of(head, 64).size == 64
     moved = background.measure_movements(shape, "low").result()
