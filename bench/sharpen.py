@@ -57,7 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     head = Head.load()
     texels = texels_of(head, SIZE)
-    known = texels.image(face_only(head, texels), pad=False)
+    known = texels.image(face_only(head, texels.size), pad=False)
     face = known > 0.9
     baker = SkinBaker(head, SIZE, Path(".cache") / "body_uv.npz")
     ways: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {

@@ -16,7 +16,7 @@ ROOMS = (
     # values and small tools
     "version", "typing", "text", "errors", "paths", "files", "checks", "strict_json", "arrays", "codes",
     "hex_colour", "hairstyle", "eyewear", "styling",
-    "rotations", "camera", "lighting", "raster", "triangles", "video",
+    "rotations", "camera", "lighting", "raster", "triangles", "nearest", "splines", "video",
     # formats, without sockets and threads
     "protocols", "mapping", "avatar",
     # the core: codes from pixels, pictures and files from codes
@@ -162,6 +162,7 @@ WAITING = "support/waiting.py"
 #: arguments that are left nowhere else, a browser vanishes by closing aioice's sockets, and `_exit` is how a process
 #: dies without saying goodbye.
 FOREIGN = {
+    "cli/test_cli.py": {"_exit"},
     "live/webrtc/test_aiortc_patches.py": {"_encode_frame"},
     "live/webrtc/test_media.py": {"_data"},
     "live/sessions/test_endings.py": {"_connection", "_protocols"},

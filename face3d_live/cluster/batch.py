@@ -24,8 +24,9 @@ import ray.data
 from face3d_live.cluster.ray_connection import connect
 from face3d_live.errors import Face3DError, InputError
 from face3d_live.reconstruct.advice import refusal
-from face3d_live.reconstruct.batch import Outcome, Task, folders, make
+from face3d_live.reconstruct.batch import folders, make
 from face3d_live.reconstruct.options import Options, RunsOn
+from face3d_live.reconstruct.outcome import Outcome, Task
 from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.text import shown
 from face3d_live.track.track_video import Summary, track_video

@@ -10,28 +10,22 @@ of weights moves them all. Hair, the frame of glasses and their lenses are meshe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
-from face3d_live.codes import ARKIT, HeadCodes
+from face3d_live.codes import ARKIT
 from face3d_live.export.gltf import Buffer
-from face3d_live.export.inner_parts import inner_parts
 from face3d_live.export.obj import UV_MAP
 from face3d_live.export.parts import MeshPart
-from face3d_live.export.pieces import NAMES, Movements, PrimitiveWriter, eyes_turned, pieces
-from face3d_live.export.png import png_bytes
+from face3d_live.export.pieces import NAMES, PrimitiveWriter, eyes_turned, pieces
 from face3d_live.export.skeleton import Skeleton, carriers, on_head
-from face3d_live.head.model import Head
-from face3d_live.head.topology import Level, MeshTopology
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.lighting import to_linear
-from face3d_live.typing import Array, Picture
+from face3d_live.typing import Array
 from face3d_live.version import __version__
 
-_JPEG = 95
 _CUTOFF = 0.4  # alpha from which a texel of hair is drawn
 _LINEAR_MIPMAP, _LINEAR, _CLAMP = 9987, 9729, 33071
 #: Eyes and teeth are wet, skin is matt.
@@ -51,49 +45,30 @@ class Model:
     targets: tuple[str, ...]
 
 
-def head_glb(
-    head: Head,
-    codes: HeadCodes,
-    level: Level,
-    texture: Picture,
-    normal_map: Picture | None = None,
-    carried: Sequence[MeshPart] = (),
-) -> bytes:
-    """The file. texture: (S, S, 3 or 4) sRGB, its alpha is not used: skin is opaque. normal_map: (S', S', 3) in the
-    tangent space of the texture coordinates, y up. carried: on the neutral head.
+def head_glb(made: TexturedHead) -> bytes:
+    """The file.
 
     The eyes' turning is replaced by its chord: full at coefficient 1, a little short of the ball between. Their bones
     turn them, too: a program uses one or the other.
     """
-    model = build_model(head, codes, level, texture, normal_map, carried)
-    model.document["meshes"][0]["weights"] = np.clip(codes.expression, 0, 1).astype(float).round(4).tolist()
+    model = build_model(made)
+    weights = np.clip(made.codes.expression, 0, 1).astype(float).round(4)
+    model.document["meshes"][0]["weights"] = weights.tolist()
     return model.buffer.glb(model.document)
 
 
-def build_model(
-    head: Head,
-    codes: HeadCodes,
-    level: Level,
-    texture: Picture,
-    normal_map: Picture | None,
-    carried: Sequence[MeshPart],
-    looks: dict[str, Array] | None = None,
-) -> Model:
-    """Arguments as of `head_glb`. looks: name -> (52,) coefficients; where given, the head stands on a body's bones,
-    and targets of these names turn the eyeballs in place of the 52, which then leave that to the bones."""
-    mesh, buffer = head.topology(level), Buffer()
-    movements = Movements(head, codes.shape, mesh)
-    skeleton = Skeleton.of(head, codes.shape, movements.low, body=looks is not None)
+def build_model(made: TexturedHead, looks: dict[str, Array] | None = None) -> Model:
+    """looks: name -> (52,) coefficients; where given, the head stands on a body's bones, and targets of these names
+    turn the eyeballs in place of the 52, which then leave that to the bones."""
+    buffer = Buffer()
+    skeleton = Skeleton.of(made.head, made.codes.shape, made.movements.low, body=looks is not None)
     nodes: list[dict[str, Any]] = [{"mesh": 0, "skin": 0, "name": "head_mesh"}]
     bones = skeleton.add_nodes(nodes, body=looks is not None)
-    inner = inner_parts(head, mesh, texture)
-    primitives = _primitives(buffer, head, mesh, movements, skeleton, inner.uv, looks)
-    pictures = {"skin": _jpeg(texture[..., :3])} | {name: _jpeg(p) for name, p in inner.pictures.items()}
-    pictures["lashes"] = png_bytes(_lash_picture())
+    primitives = _primitives(buffer, made, skeleton, looks)
+    pictures = dict(made.pictures)
     materials = [_material(name, number) for number, name in enumerate(NAMES)]
-    if normal_map is not None:
-        materials[0]["normalTexture"] = {"index": len(pictures)}
-        pictures["normal"] = png_bytes(normal_map)
+    if made.normal_map is not None:
+        materials[0]["normalTexture"] = {"index": list(pictures).index("normal")}
     targets = (*ARKIT, *(looks or ()))
     document: dict[str, Any] = {
         "asset": {"version": "2.0", "generator": f"face3d-live {__version__}"},
@@ -105,13 +80,13 @@ def build_model(
         "materials": materials,
         "samplers": [{"minFilter": _LINEAR_MIPMAP, "magFilter": _LINEAR, "wrapS": _CLAMP, "wrapT": _CLAMP}],
     }
-    for part in carried:
+    for part in made.carried:
         nodes[bones["head"]]["children"].append(len(nodes))
         nodes.append({"mesh": len(document["meshes"]), "name": part.name})
         document["meshes"].append({"name": part.name, "primitives": [_part_primitive(buffer, part, len(materials))]})
         materials.append(_part_material(part, len(pictures)))
-        if part.material.picture is not None:
-            pictures[part.name] = png_bytes(part.material.picture)
+        if part.material.png is not None:
+            pictures[part.name] = part.material.png
     document["textures"] = [{"source": i, "sampler": 0} for i in range(len(pictures))]
     document["images"] = [
         {"name": name, "bufferView": buffer.add_bytes(data), "mimeType": _mime(data)} for name, data in pictures.items()
@@ -120,30 +95,25 @@ def build_model(
 
 
 def _primitives(
-    buffer: Buffer,
-    head: Head,
-    mesh: MeshTopology,
-    movements: Movements,
-    skeleton: Skeleton,
-    inner_uv: dict[str, Array],
-    looks: dict[str, Array] | None,
+    buffer: Buffer, made: TexturedHead, skeleton: Skeleton, looks: dict[str, Array] | None
 ) -> list[dict[str, Any]]:
     """In the order of `NAMES`. A target's offsets are those of the vertices that its own come from."""
-    parts = list(pieces(mesh, inner_uv))
+    mesh, movements = made.mesh, made.movements
+    parts = pieces(made.head, made.level)
     writers = [PrimitiveWriter(buffer, i, part.uv, part.faces) for i, part in enumerate(parts)]
-    carried = carriers(head, mesh)
+    hung = carriers(made.head, made.level)
     for part, writer in zip(parts, writers, strict=True):
         writer.place(movements.neutral[part.rows] + skeleton.origin, movements.normals[part.rows])
-        writer.hang(carried.joints[part.rows], carried.weights[part.rows])
+        writer.hang(hung.joints[part.rows], hung.weights[part.rows])
     lashes = PrimitiveWriter(buffer, NAMES.index("lashes"), *movements.lash_surface())
     forward = np.tile(np.array([0, 0, 1], np.float32), (len(movements.lash_roots), 1))
     lashes.place(movements.lash_roots + skeleton.origin, forward)
     lashes.hang(*on_head(len(movements.lash_roots)))
-    on_bones = np.isin(np.arange(mesh.n_vertices), np.flatnonzero(mesh.part == 1)) & (looks is not None)
-    for moved, turned, lash in movements.targets():
-        moved[on_bones] = turned[on_bones] = 0
-        for part, writer in zip(parts, writers, strict=True):
-            writer.add_target(moved[part.rows], turned[part.rows])
+    by_bones = [looks is not None and part.name == "eyes" for part in parts]
+    for moved, turned, lash in movements.targets:
+        for part, writer, still in zip(parts, writers, by_bones, strict=True):
+            offsets = moved[part.rows], turned[part.rows]
+            writer.add_target(*(np.zeros_like(each) if still else each for each in offsets))
         lashes.add_target(lash, None)
     for expression in (looks or {}).values():
         moved = eyes_turned(expression, movements, mesh, skeleton.places[2:])
@@ -151,7 +121,7 @@ def _primitives(
         for part, writer in zip(parts, writers, strict=True):
             own = part.name == "eyes"
             writer.add_target(moved[part.rows] * own, turned[part.rows] * own)
-        lashes.add_target(np.zeros_like(lash), None)
+        lashes.add_target(np.zeros_like(movements.lash_roots), None)
     return [writer.primitive for writer in (*writers, lashes)]
 
 
@@ -189,27 +159,6 @@ def _material(name: str, texture: int) -> dict[str, Any]:
             "roughnessFactor": _ROUGHNESS[name],
         },
     }
-
-
-def _lash_picture(width: int = 256, height: int = 32) -> Picture:  # -> (height, width, 4)
-    """Dense at the root, which is the top row, single and thin at the tip: as `lash.frag` draws them."""
-    x, tip = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
-    strands = np.random.default_rng(2).random(64).astype(np.float32)
-    strand = np.interp((x + 0.05 * (x - 0.5) * tip) * 55 + 2, np.arange(64), strands)
-    thin = np.clip((strand + 0.12 - (0.9 * tip - 0.25)) / 0.5, 0, 1)
-    ends = np.clip(np.minimum(x, 1 - x) / 0.12, 0, 1)
-    alpha = 0.9 * thin * thin * (3 - 2 * thin) * (1 - tip * tip) * ends * ends * (3 - 2 * ends)
-    picture = np.empty((height, width, 4), np.uint8)
-    picture[..., :3], picture[..., 3] = (20, 15, 13), 255 * alpha + 0.5
-    return picture
-
-
-def _jpeg(rgb: Picture) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(rgb[..., ::-1]), options)
-    if not ok:
-        raise ValueError(f"no picture: {rgb.shape}")
-    return data.tobytes()
 
 
 def _mime(data: bytes) -> str:

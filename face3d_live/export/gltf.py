@@ -83,19 +83,22 @@ class Buffer:
     def add_offsets(self, values: AnyArray, least: float, bounds: bool = False) -> int:
         """(N, 3) of which most rows are nothing: those not longer than `least` become zero and are left out."""
         rows = _rows(values)
-        kept = np.where(np.abs(rows).max(1, keepdims=True) > least, rows, np.float32(0))
-        moved = np.flatnonzero(kept.any(1))
-        if len(moved) == 0:
-            moved = np.zeros(1, np.intp)  # a sparse accessor holds one row at least
+        x, y, z = np.abs(rows).T
+        still = np.maximum(np.maximum(x, y), z) <= least
+        moved = np.flatnonzero(~still)
         if len(moved) > 0.7 * len(rows):
-            return self.add_floats(kept, bounds)
+            return self.add_floats(np.where(still[:, None], np.float32(0), rows), bounds)
+        kept = rows[moved]
+        if len(moved) == 0:
+            moved, kept = np.zeros(1, np.intp), np.zeros((1, 3), np.float32)  # a sparse accessor holds one row at least
         data, kind = _indices(moved, len(rows) - 1)
         sparse = {
             "count": len(moved),
             "indices": {"bufferView": self.add_bytes(data), "componentType": kind},
-            "values": {"bufferView": self.add_bytes(kept[moved].tobytes())},
+            "values": {"bufferView": self.add_bytes(kept.tobytes())},
         }
-        return self._accessor({**_kind(rows), "sparse": sparse}, kept if bounds else None)
+        around = np.concatenate([kept, np.zeros((1, 3), np.float32)])  # of all rows
+        return self._accessor({**_kind(rows), "sparse": sparse}, around if bounds else None)
 
     def _accessor(self, accessor: dict[str, Any], bounded: AnyArray | None) -> int:
         if bounded is not None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.head.regions import PARTS
-from face3d_live.head.topology import MeshTopology
+from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.lighting import to_linear, to_srgb
+from face3d_live.nearest import nearest
 from face3d_live.render.eyes import EyeLook, EyePlaces
 from face3d_live.render.features import LOWER_LIP, UPPER_LIP, teeth
 from face3d_live.render.pictures import texels_at
@@ -44,30 +45,52 @@ class InnerParts:
     pictures: dict[str, Picture]
 
 
-def inner_parts(head: Head, mesh: MeshTopology, texture: Picture) -> InnerParts:
-    """For a mesh level, in the colours of a texture (S, S, 3 or 4)."""
+def inner_parts(head: Head, level: Level, texture: Picture) -> InnerParts:
+    """In the colours of a texture (S, S, 3 or 4)."""
+    same = _same_for_all(head, level)
+    return InnerParts(
+        same.uv,
+        {
+            "eyes": eye_picture(same.eyes.look_in(texture)),
+            "teeth": same.teeth,
+            "tongue": same.tongue,
+            "mouth": _lining_picture(_lip_colour(head.topology(level), texture)),
+        },
+    )
+
+
+def inner_uv(head: Head, level: Level) -> dict[str, Array]:
+    """See `InnerParts`."""
+    return _same_for_all(head, level).uv
+
+
+@dataclass(frozen=True)
+class _SameForAll:
+    """What no person changes. uv: see `InnerParts`. eyes: where textures show them. teeth, tongue: pictures."""
+
+    uv: dict[str, Array]
+    eyes: EyePlaces
+    teeth: Picture
+    tongue: Picture
+
+
+@per_head
+def _same_for_all(head: Head, level: Level) -> _SameForAll:
+    mesh = head.topology(level)
     rest = mesh.refine(head.template)
     lips = head.points(head.template, [UPPER_LIP, LOWER_LIP]).mean(0)
     inside = lips[2] - rest[:, 2]
     at = teeth(head, mesh)
     lining = mesh.part == _MOUTH
     behind = np.zeros(len(rest), np.float32)
-    behind[lining] = cKDTree(rest[mesh.part == 0]).query(rest[lining])[0]
+    behind[lining] = nearest(rest[mesh.part == 0], rest[lining])[0]
     uv = {
         "eyes": _on_balls(head, rest),
         "teeth": np.clip(at / (_TOOTH, _ROOT), 0, 1).astype(np.float32),
         "tongue": _uv(rest[:, 0] / (2 * _TONGUE_HALF) + 0.5, inside / _DEEP),
         "mouth": _uv(behind / _LINING_DEEP, inside / _DEEP),
     }
-    return InnerParts(
-        uv,
-        {
-            "eyes": eye_picture(EyePlaces(head, mesh).look_in(texture)),
-            "teeth": _teeth_picture(*_arch(at, inside)),
-            "tongue": _tongue_picture(),
-            "mouth": _lining_picture(_lip_colour(mesh, texture)),
-        },
-    )
+    return _SameForAll(uv, EyePlaces(head, mesh), _teeth_picture(*_arch(at, inside)), _tongue_picture())
 
 
 def _uv(u: AnyArray, v: AnyArray) -> Array:

@@ -31,14 +31,14 @@ def obj_text(
         f"# {name}, metres, y up, facing +z; texture coordinates: {UV_MAP}",
         f"mtllib {material_file}",
         f"o {name}",
-        *_rows("v %.6f %.6f %.6f", vertices),
-        *_rows("vt %.6f %.6f", uv),
-        *_rows("vn %.4f %.4f %.4f", normals),
+        _rows("v %.6f %.6f %.6f", vertices),
+        _rows("vt %.6f %.6f", uv),
+        _rows("vn %.4f %.4f %.4f", normals),
         f"usemtl {MATERIAL}",
         "s 1",
-        *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
+        _rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(filter(None, parts)) + "\n"
 
 
 def part_obj_text(part: MeshPart, after: tuple[int, int, int]) -> str:
@@ -50,14 +50,14 @@ def part_obj_text(part: MeshPart, after: tuple[int, int, int]) -> str:
     corners = np.repeat(part.faces + 1, 3, axis=1) + np.tile(after, 3)
     parts = [
         f"o {part.name}",
-        *_rows("v %.6f %.6f %.6f", part.vertices),
-        *_rows("vt %.6f %.6f", part.uv),
-        *_rows("vn %.4f %.4f %.4f", part.normals),
+        _rows("v %.6f %.6f %.6f", part.vertices),
+        _rows("vt %.6f %.6f", part.uv),
+        _rows("vn %.4f %.4f %.4f", part.normals),
         f"usemtl {part.name}",
         "s 1",
-        *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
+        _rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners),
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(filter(None, parts)) + "\n"
 
 
 def part_mtl_text(part: MeshPart) -> str:
@@ -81,12 +81,12 @@ def coloured_obj_text(vertices: AnyArray, faces: AnyArray, normals: AnyArray, co
     parts = [
         f"# {name}, metres, y up, facing +z; colours after the coordinates",
         f"o {name}",
-        *_rows("v %.6f %.6f %.6f %.4f %.4f %.4f", rows),
-        *_rows("vn %.4f %.4f %.4f", normals),
+        _rows("v %.6f %.6f %.6f %.4f %.4f %.4f", rows),
+        _rows("vn %.4f %.4f %.4f", normals),
         "s 1",
-        *_rows("f %d//%d %d//%d %d//%d", np.repeat(faces, 2, axis=1) + 1),
+        _rows("f %d//%d %d//%d %d//%d", np.repeat(faces, 2, axis=1) + 1),
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(filter(None, parts)) + "\n"
 
 
 def mtl_text(texture_file: str = "texture.png", normal_file: str | None = None) -> str:
@@ -101,8 +101,9 @@ def mtl_text(texture_file: str = "texture.png", normal_file: str | None = None) 
     )
 
 
-def _rows(pattern: str, array: AnyArray) -> list[str]:
-    return [pattern % tuple(row) for row in np.asarray(array).tolist()]
+def _rows(pattern: str, array: AnyArray) -> str:
+    """A line for each row of an array (N, C); formatted at once, as a line at a time takes half as long again."""
+    return "\n".join([pattern] * len(array)) % tuple(np.ravel(array).tolist())
 
 
 def _check(

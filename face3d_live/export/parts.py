@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d_live.export.png import png_bytes
 from face3d_live.eyewear import Glasses, frame_colour, lens_tint
 from face3d_live.hairstyle import ON_SCALP, Hair
 from face3d_live.head.glasses import glasses_mesh
@@ -28,7 +29,7 @@ _UNKNOWN = (0.23, 0.17, 0.13)
 _GLASS, _LEAST = (0.06, 0.065, 0.07), 0.06
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Material:
     """picture: (S, S, 4) sRGB; without one colour: sRGB and alpha, 0..1. alpha: how glTF calls it."""
 
@@ -37,6 +38,11 @@ class Material:
     roughness: float = 0.5
     alpha: Literal["OPAQUE", "MASK", "BLEND"] = "OPAQUE"
     both_sides: bool = False
+
+    @cached_property
+    def png(self) -> bytes | None:
+        """The picture's file."""
+        return None if self.picture is None else png_bytes(self.picture)
 
 
 @dataclass(frozen=True)
@@ -62,18 +68,18 @@ def carried(head: Head, vertices: AnyArray, neutral: AnyArray, hair: Hair, glass
 def _hair(head: Head, vertices: AnyArray, hair: Hair) -> list[MeshPart]:
     if hair.style is None or hair.style in ON_SCALP:
         return []
-    mesh, picture = _coloured(hair.style, hair.rgb() or _UNKNOWN)
-    strands = Material(picture, alpha="MASK", both_sides=True)
+    mesh, strands = _coloured(hair.style, hair.rgb() or _UNKNOWN)
     return [MeshPart(HAIR, mesh.on(head.template, vertices), mesh.normal, mesh.uv, mesh.faces, strands)]
 
 
 @lru_cache(maxsize=1)
-def _coloured(style: str, colour: tuple[float, float, float]) -> tuple[HairMesh, Picture]:
-    """A style, and its strands (S, S, 4) in a colour. A head's files need them twice: at rest, and as in the photo."""
+def _coloured(style: str, colour: tuple[float, float, float]) -> tuple[HairMesh, Material]:
+    """A style, and its strands in a colour. A head's files need them twice: at rest, and as in the photo."""
     mesh = HairMesh.load(style)
     share = 1 + _VARIES * (mesh.strands[..., :1].astype(np.float32) / 255 - 0.5)
     rgb = (255 * to_srgb(to_linear(np.array(colour, np.float32)) * share) + 0.5).astype(np.uint8)
-    return mesh, np.concatenate([rgb, mesh.strands[..., 3:]], 2)
+    picture = np.concatenate([rgb, mesh.strands[..., 3:]], 2)
+    return mesh, Material(picture, alpha="MASK", both_sides=True)
 
 
 def _glasses(head: Head, neutral: AnyArray, glasses: Glasses) -> list[MeshPart]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 
 from face3d_live.codes import N_EXPRESSION
 from face3d_live.export.gltf import Buffer
+from face3d_live.export.inner_parts import inner_uv
 from face3d_live.head.model import Head, eye_rotations
+from face3d_live.head.per_head import per_head
 from face3d_live.head.regions import PARTS
-from face3d_live.head.topology import MeshTopology
+from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.render import lashes
 from face3d_live.typing import AnyArray, Array
 
 STILL = 1e-5  # metres: smaller offsets of a vertex are left out, as they are invisible
 UNTURNED = 2e-3  # the same for a unit normal
+_AT_ONCE = 13  # targets computed together
 #: In the order of `head.regions.PARTS`, then what no part of the mesh is.
 NAMES = ("skin", "eyes", "teeth", "tongue", "mouth", "lashes")
 
@@ -33,9 +37,11 @@ class Piece:
     faces: NDArray[np.int32]
 
 
-def pieces(mesh: MeshTopology, inner_uv: dict[str, Array]) -> Iterator[Piece]:
+@per_head
+def pieces(head: Head, level: Level) -> Sequence[Piece]:
     """All but the lashes. Triangles of two parts are the outer one's. The skin's vertices are split at its texture's
-    seams; the other pieces have coordinates of their own, inner_uv: name -> (V, 2), without seams."""
+    seams; the other pieces have coordinates of their own, see `inner_parts`, without seams."""
+    mesh, own_uv, found = head.topology(level), inner_uv(head, level), []
     part = mesh.part[mesh.faces].min(1)
     for number in range(len(PARTS)):
         if number == 0:
@@ -43,8 +49,9 @@ def pieces(mesh: MeshTopology, inner_uv: dict[str, Array]) -> Iterator[Piece]:
             rows, uv = mesh.split_vertex[used], mesh.uv[used]
         else:
             rows, faces = np.unique(mesh.faces[part == number], return_inverse=True)
-            uv = inner_uv[NAMES[number]][rows]
-        yield Piece(NAMES[number], rows.astype(np.int32), uv, faces.reshape(-1, 3).astype(np.int32))
+            uv = own_uv[NAMES[number]][rows]
+        found.append(Piece(NAMES[number], rows.astype(np.int32), uv, faces.reshape(-1, 3).astype(np.int32)))
+    return found
 
 
 class Movements:
@@ -57,12 +64,19 @@ class Movements:
         self.normals = mesh.normals(self.neutral)
         self.lash_roots = self._lashes.place(self.low)
 
-    def targets(self) -> Iterator[tuple[Array, Array, Array]]:
+    @cached_property
+    def targets(self) -> Sequence[tuple[Array, Array, Array]]:
         """Of each coefficient at 1: offsets (V, 3) of positions and of normals, and (L, 3) of the lashes."""
-        for low in self._head.posed(self.low, self._shape, np.eye(N_EXPRESSION, dtype=np.float32)):
-            moved = self._mesh.refine(low)
-            turned = self._mesh.normals(moved) - self.normals
-            yield moved - self.neutral, turned, self._lashes.place(low) - self.lash_roots
+        lows = self._head.posed(self.low, self._shape, np.eye(N_EXPRESSION, dtype=np.float32))
+        lashes = [self._lashes.place(low) - self.lash_roots for low in lows]
+        moved, turned = [], []
+        for start in range(0, N_EXPRESSION, _AT_ONCE):
+            some = np.moveaxis(lows[start : start + _AT_ONCE], 0, -1)  # (V_low, 3, T)
+            refined = self._mesh.refine(np.reshape(some, (len(some), -1))).reshape(-1, *some.shape[1:])
+            moved += [*np.ascontiguousarray(np.moveaxis(refined - self.neutral[..., None], -1, 0))]
+            off = self._mesh.normals(refined) - self.normals[..., None]
+            turned += [*np.ascontiguousarray(np.moveaxis(off, -1, 0))]
+        return list(zip(moved, turned, lashes, strict=True))
 
     def lash_surface(self) -> tuple[Array, NDArray[np.int32]]:
         """Texture coordinates (L, 2), across the eye and from root to tip, v up, and triangles (F, 3)."""

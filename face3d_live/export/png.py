@@ -30,14 +30,15 @@ def png_bytes(picture: NDArray[np.uint8]) -> bytes:
 def uv_grid(texture: NDArray[np.uint8], uv: AnyArray, face_uv: AnyArray) -> NDArray[np.uint8]:
     """The texture (S, S, 3 or 4) with the edges of the triangles (F, 3) into uv (U, 2) drawn over it, (S, S, 3)."""
     size = texture.shape[0]
-    canvas = np.ascontiguousarray(texture[..., :3])
-    edges = np.sort(face_uv[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1)
-    edges = np.unique(edges, axis=0)
+    canvas = texture[..., :3].copy()
+    ends = np.sort(face_uv[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).astype(np.int64), 1)
+    edges = np.unique(ends[:, 0] * len(uv) + ends[:, 1])
     at = uv * (size, -size) + (0, size) - 0.5
-    ends = np.rint(at[edges] * 16).astype(np.int32)  # sixteenths of a pixel
+    lines = np.rint(at[np.stack(divmod(edges, len(uv)), 1)] * 16).astype(np.int32)  # sixteenths of a pixel
     wires = np.zeros((size, size), np.uint8)
-    for a, b in ends:
-        cv2.line(wires, a.tolist(), b.tolist(), 255, 1, cv2.LINE_AA, 4)
-    share = wires[..., None] / np.float32(255) * np.float32(0.7)
-    drawn = np.asarray(canvas * (1 - share) + np.array(_WIRE, np.float32) * share)
-    return np.rint(drawn).astype(np.uint8)
+    cv2.polylines(wires, list(lines), False, 255, 1, cv2.LINE_AA, 4)
+    drawn = np.flatnonzero(wires)
+    share = wires.ravel()[drawn, None] / np.float32(255) * np.float32(0.7)
+    pixels = canvas.reshape(-1, 3)
+    pixels[drawn] = np.rint(pixels[drawn] * (1 - share) + np.array(_WIRE, np.float32) * share)
+    return canvas

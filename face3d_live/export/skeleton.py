@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from face3d_live.export.gltf import Buffer
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.head.regions import REGION_NAMES
-from face3d_live.head.topology import MeshTopology
+from face3d_live.head.topology import Level
+from face3d_live.nearest import nearest
 from face3d_live.render.features import above_neck
 from face3d_live.typing import AnyArray, Array
 
@@ -77,7 +78,7 @@ class Skeleton:
     @classmethod
     def of(cls, head: Head, shape: AnyArray, low: AnyArray, body: bool = False) -> Skeleton:  # (80,), (V, 3)
         """low: the low level's neutral vertices of this shape. body: the head stands on a body of 1.7 m."""
-        rim = above_neck(head, head.template) < _ON_RIM
+        rim = _above_neck(head, "low") < _ON_RIM
         places = np.stack([np.zeros(3), low[rim].mean(0), *head.eye_positions(shape)]).astype(np.float32)
         tall = _TALL - float(low[:, 1].max()) if body else 0.0
         return cls(places, np.array([0, tall, 0], np.float32))
@@ -114,8 +115,10 @@ class Carriers:
     weights: NDArray[np.uint8]
 
 
-def carriers(head: Head, mesh: MeshTopology) -> Carriers:
+@per_head
+def carriers(head: Head, level: Level) -> Carriers:
     """The eyeballs hang on their bones, the skin of the neck between head and neck, all else on the head."""
+    mesh = head.topology(level)
     rest = mesh.refine(head.template)
     on_neck = np.rint(255 * np.clip(mesh.refine(_neck_share(head)[:, None])[:, 0], 0, 1)).astype(np.uint8)
     joints, weights = np.zeros((2, mesh.n_vertices, 4), np.uint8)
@@ -132,12 +135,17 @@ def on_head(count: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return np.full((count, 4), (HEAD, 0, 0, 0), np.uint8), np.full((count, 4), (255, 0, 0, 0), np.uint8)
 
 
+@per_head
+def _above_neck(head: Head, level: Level) -> Array:  # -> (V,)
+    return above_neck(head, head.topology(level).refine(head.template))
+
+
 def _neck_share(head: Head) -> Array:  # -> (V,) low level
     """1 at the neck's open end, 0 where the region of the neck ends, smooth between."""
     neck = (head.region_of == _NECK_REGION) & (head.part == 0)
     others = head.template[(head.part == 0) & ~neck]
     share = np.zeros(head.n_vertices, np.float32)
-    up, down = above_neck(head, head.template)[neck], cKDTree(others).query(head.template[neck])[0]
+    up, down = _above_neck(head, "low")[neck], nearest(others, head.template[neck])[0]
     t = down / np.maximum(up + down, 1e-9)
     share[neck] = t * t * (3 - 2 * t)
     return share

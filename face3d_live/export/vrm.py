@@ -7,19 +7,17 @@ in T-pose.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION, HeadCodes
+from face3d_live.codes import ARKIT, EYE_PITCH, EYE_YAW, INDEX, N_EXPRESSION
 from face3d_live.export.glb import MESH_NODE, build_model
-from face3d_live.export.parts import MeshPart
 from face3d_live.export.skeleton import HEAD, LEFT_EYE, RIGHT_EYE, Skeleton
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.export.vrm_meta import VrmMeta
-from face3d_live.head.model import EYE_TURN, Head
-from face3d_live.head.topology import Level
-from face3d_live.typing import Array, Picture
+from face3d_live.head.model import EYE_TURN
+from face3d_live.typing import Array
 
 _SIDES = ("Left", "Right")
 #: Preset -> coefficients at weight 1; a name that lacks its side means both.
@@ -48,22 +46,14 @@ _LOOKS = ("lookUp", "lookDown", "lookLeft", "lookRight")
 _OVERRIDES = {"surprised": {"overrideBlink": "blend", "overrideMouth": "blend"}, "relaxed": {"overrideBlink": "blend"}}
 
 
-def head_vrm(
-    head: Head,
-    codes: HeadCodes,
-    level: Level,
-    texture: Picture,
-    normal_map: Picture | None = None,
-    carried: Sequence[MeshPart] = (),
-    meta: VrmMeta | None = None,
-) -> bytes:
-    """The file; arguments as of `glb.head_glb`, of the codes the shape alone: a VRM begins without expression.
+def head_vrm(made: TexturedHead, meta: VrmMeta | None = None) -> bytes:
+    """The file. Of the codes the shape alone counts: a VRM begins without expression.
 
     The eyes turn by their bones. The 52 are custom expressions, of which eyeLook... moves the lids alone, as what turns
     the bones should not turn the eyes twice; lookUp, lookDown, lookLeft, lookRight turn them by targets of their own.
     """
     looks = {name: _coefficients(name) for name in _LOOKS}
-    model = build_model(head, codes, level, texture, normal_map, carried, looks)
+    model = build_model(made, looks)
     number = {name: i for i, name in enumerate(model.targets)}
     extension = {
         "specVersion": "1.0",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from face3d_live.hairstyle import STYLES
 from face3d_live.head.model import Head
+from face3d_live.splines import monotone_cubic
 from face3d_live.typing import AnyArray, Array
 
 #: The hairline around the head: degrees from the front (0) past the ear (about 95) to the nape (180), and its height
@@ -36,7 +36,7 @@ def above_hairline(head: Head, rest: AnyArray, receding: bool = False) -> Array:
     """
     chin, top = float(head.points(head.template)[_CHIN, 1]), float(head.template[:, 1].max())
     around = np.degrees(np.arctan2(np.abs(rest[:, 0]), rest[:, 2]))
-    share: AnyArray = np.asarray(PchipInterpolator(*_HAIRLINE.T)(around))
+    share = monotone_cubic(_HAIRLINE[:, 0], _HAIRLINE[:, 1], around)
     above = rest[:, 1] - (chin + share * (top - chin))
     if receding:
         up = (rest[:, 1] - chin) / (top - chin)

@@ -22,6 +22,7 @@ from face3d_live.head.subdivide import (
     split,
     triangles_from_quads,
 )
+from face3d_live.triangles import cross
 from face3d_live.typing import Array, Mask
 
 if TYPE_CHECKING:
@@ -81,24 +82,28 @@ class MeshTopology:
         """(U,) the vertex of each texture coordinate: GPU arrays are vertices[split_vertex], uv and face_uv."""
         return vertex_of_uv(self.faces, self.face_uv, len(self.uv))
 
-    def refine(self, low_vertices: Array) -> Array:  # (V_low, 3) -> (V, 3)
+    def refine(self, low_vertices: Array) -> Array:  # (V_low, C) -> (V, C)
         """This level's vertices from the low level's; a linear map, the identity for the low level."""
         refined = low_vertices
         for matrix in self.steps:
             refined = matrix @ refined
         return refined
 
-    def normals(self, vertices: Array) -> Array:  # (V, 3) -> (V, 3)
-        """Unit vertex normals, weighted by the area of the quads around; +z for a vertex without any."""
-        q, t = vertices[self.quads], vertices[self.triangles]
-        across = np.cross(q[:, 2] - q[:, 0], q[:, 3] - q[:, 1])
-        if len(t):
-            across = np.concatenate([across, np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0])])
-        total = self._gather @ across
-        length = np.sqrt(np.einsum("ij,ij->i", total, total))[:, None]
-        flat = length[:, 0] < 1e-20
-        total /= np.where(length < 1e-20, 1, length)
-        total[flat] = (0, 0, 1)
+    def normals(self, vertices: Array) -> Array:  # (V, 3) or (V, 3, T) -> the same
+        """Unit vertex normals, weighted by the area of the quads around; +z for a vertex without any.
+
+        T heads at once take half the time of one after the other.
+        """
+        a, b, c, d = (vertices[self.quads[:, k]] for k in range(4))
+        across = cross(c - a, d - b)
+        if len(self.triangles):
+            a, b, c = (vertices[self.triangles[:, k]] for k in range(3))
+            across = np.concatenate([across, cross(b - a, c - a)])
+        total = np.reshape(self._gather @ across.reshape(len(across), -1), vertices.shape)
+        length = np.sqrt(np.einsum("ij...,ij...->i...", total, total))[:, None]
+        flat = length < 1e-20
+        total /= np.where(flat, 1, length)
+        total[:, 2:] += flat
         return np.asarray(total)
 
     @cached_property

@@ -12,6 +12,7 @@ refine                  codes fitted to the photo's pixels
 fusing                  several pictures of one person
 own_topology            a face in another regressor's own numbers and mesh
 reconstructor           `Reconstructor`: a picture to files
+background              its second thread: OpenGL, and tables ahead of their use
 edited                  the files of a finished head with changes of its user
 advice                  every refusal and warning in words, English and Chinese
 batch                   the command: many photos

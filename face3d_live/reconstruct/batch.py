@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,57 +18,16 @@ from face3d_live.export.bundle import write_folder
 from face3d_live.reconstruct.advice import refusal
 from face3d_live.reconstruct.fusing import VIDEO_SUFFIXES, read_pictures
 from face3d_live.reconstruct.options import ANYWHERE, Options, RunsOn
+from face3d_live.reconstruct.outcome import COLUMNS, Outcome, Task
 from face3d_live.reconstruct.photo import MOST_BYTES, load_photo
+from face3d_live.reconstruct.photo_progress import PhotoProgress
 from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.reconstruct.report import finished
-from face3d_live.text import shown
 from face3d_live.typing import Device, Precision
 
 STDIN = Path("-")
 SUMMARY = "summary.csv"
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".mpo", ".avif"})
-_COLUMNS = (
-    "photo", "folder", "state", "code", "message", "seconds", "confidence", "mode", "observed", "face_pixels",
-    "yaw_deg", "warnings",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Task:
-    """One photo and the folder for its head."""
-
-    photo: Path
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """state: "done", "skipped" or "failed"; code and message: why it failed; report: of what was made."""
-
-    task: Task
-    state: str
-    code: str = ""
-    message: str = ""
-    report: dict[str, Any] | None = None
-
-    def row(self) -> dict[str, Any]:
-        """A line of summary.csv."""
-        report = self.report or {}
-        quality = report.get("quality", {})
-        return {
-            "photo": shown(self.task.photo),
-            "folder": shown(self.task.folder.name),
-            "state": self.state,
-            "code": self.code,
-            "message": shown(self.message),
-            "seconds": round(sum(report.get("ms", {}).values()) / 1e3, 2) if report else "",
-            "confidence": report.get("confidence", ""),
-            "mode": report.get("mode", ""),
-            "observed": report.get("observed", ""),
-            "face_pixels": quality.get("face_pixels", ""),
-            "yaw_deg": quality.get("yaw_deg", ""),
-            "warnings": " ".join(report.get("warning_codes", [])),
-        }
 
 
 class Elsewhere(Protocol):
@@ -101,7 +59,7 @@ def reconstruct_photos(
     photos, many = expand(sources)
     tasks = [Task(photo, folder) for photo, folder in zip(photos, folders(photos, out, many), strict=True)]
     outcomes = []
-    with _Progress(len(tasks)) as progress:
+    with PhotoProgress(len(tasks)) as progress:
         for outcome in _outcomes(tasks, options, runs_on, jobs, force, elsewhere):
             outcomes.append(outcome)
             progress.tell(outcome, options)
@@ -137,7 +95,7 @@ def reconstruct_person(
         except OSError as error:
             raise refusal("not-written", f"{out} ({error.strerror})") from error
         outcome = Outcome(task, "done", report=made.report)
-    with _Progress(1) as progress:
+    with PhotoProgress(1) as progress:
         progress.tell(outcome, options)
     return 0
 
@@ -257,50 +215,10 @@ def _stdin() -> bytes:
 def write_summary(outcomes: Sequence[Outcome], out: Path) -> None:
     """Write `summary.csv`: one row a photo."""
     text = io.StringIO()
-    table = csv.DictWriter(text, _COLUMNS)
+    table = csv.DictWriter(text, COLUMNS)
     table.writeheader()
     table.writerows(outcome.row() for outcome in outcomes)
     try:
         files.write(out / SUMMARY, text.getvalue().encode())
     except OSError as error:
         raise refusal("not-written", f"{out / SUMMARY} ({error.strerror})") from error
-
-
-class _Progress:
-    """A bar on a terminal that is being watched, and a line for each photo."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        console = Console(stderr=True)
-        watched = total > 1 and console.is_terminal
-        self._bar = Progress(*columns, console=console, transient=True, disable=not watched)
-        self._total = total
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        self._task = self._bar.add_task("photos", total=self._total)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-    def tell(self, outcome: Outcome, options: Options) -> None:
-        """What became of a photo."""
-        self._bar.advance(self._task)
-        photo, folder = outcome.task.photo, outcome.task.folder
-        if outcome.state == "failed":
-            where = "" if self._total == 1 or shown(photo) in outcome.message else f"{photo}: "
-            print(f"error: {outcome.code}: {where}{outcome.message}", file=sys.stderr, flush=True)
-        elif outcome.state == "skipped":
-            print(f"{folder}: there already; --force makes it again", flush=True)
-        else:
-            report = outcome.report or {}
-            notes = "".join(f"; {note}" for note in report["warnings"])
-            seconds = sum(report["ms"].values()) / 1e3
-            if "fused" in report:
-                notes = f", {len(report['fused']['pictures'])} pictures{notes}"
-            what = f"{report['mesh']} mesh, {report['texture']} texture" if options.only == "all" else options.only
-            print(f"{folder}: {what}, {seconds:.1f} s{notes}", flush=True)

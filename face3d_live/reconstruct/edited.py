@@ -11,7 +11,7 @@ from face3d_live import strict_json
 from face3d_live.codes import HeadCodes
 from face3d_live.export.params import params_bytes, params_from
 from face3d_live.head.model import Head
-from face3d_live.reconstruct.files import mesh_files, pictures, structure_png
+from face3d_live.reconstruct.files import mesh_files, render_png, structure_png, texture_files
 from face3d_live.styling import Styling
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
@@ -52,7 +52,8 @@ def edited_files(
     return {
         **kept,
         **mesh_files(head, codes, report["options"]["mesh"], texture, displacement, glasses=glasses),
-        **pictures(head, codes, params.camera, texture, renderer, glasses),
+        **texture_files(head, texture),
+        "render.png": render_png(codes, params.camera, texture, glasses, renderer),
         "structure.png": structure_png(codes, params.camera, renderer),
         "params.npz": params_bytes(
             replace(params, codes=codes, landmarks=landmarks, hair=painted_hair(texture), glasses=glasses)

@@ -16,12 +16,15 @@ from face3d_live.export.glb import head_glb
 from face3d_live.export.obj import mtl_text, obj_text, part_mtl_text, part_obj_text
 from face3d_live.export.params import params_from
 from face3d_live.export.parts import carried
+from face3d_live.export.pieces import Movements
 from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.export.vrm import head_vrm
 from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
+from face3d_live.reconstruct.background import RENDER_SIDE
 from face3d_live.texture.displacement import displaced, normal_map
 from face3d_live.texture.hair_tone import painted_hair
 from face3d_live.texture.texture_file import read_texture_file
@@ -31,7 +34,12 @@ if TYPE_CHECKING:
     from face3d_live.render.renderer import Renderer
 
 
-RENDER_SIDE, STRUCTURE_SIDE = 768, 256
+STRUCTURE_SIDE = 256
+
+
+def animated_level(level: Level) -> Level:
+    """Of head.glb beside a mesh.obj of that level."""
+    return "low" if level == "low" else "medium"
 
 
 def mesh_files(
@@ -42,13 +50,14 @@ def mesh_files(
     displacement: Array | None = None,
     vrm: VrmMeta | None = None,
     glasses: Glasses = NO_GLASSES,
+    moved: Movements | None = None,
 ) -> dict[str, bytes]:
     """mesh.obj with its material: the head with the photo's expression; head.glb: neutral, with 52 morph targets. The
     hair that the texture says is in both, with its picture, hair.png, unless its style has no mesh; so are glasses.
 
     displacement: the map of `texture.displacement`. The high level is displaced by it. The other levels and head.glb,
     which is never finer than medium (52 targets of the high level are 30 MB), get it as normal map, normal.png. vrm:
-    head.vrm, which holds the same as head.glb, is made, too.
+    head.vrm, which holds the same as head.glb, is made, too. moved: see `TexturedHead`, at `animated_level`.
     """
     mesh = head.topology(level)
     low, neutral = head.vertices(codes.shape, codes.expression), head.neutral(codes.shape)
@@ -65,17 +74,17 @@ def mesh_files(
         text += part_obj_text(part, (after[0], after[1], after[0]))
         material += part_mtl_text(part)
         after = after[0] + len(part.vertices), after[1] + len(part.uv)
-    animated: Level = "low" if level == "low" else "medium"
+    textured = TexturedHead(head, codes, animated_level(level), texture, bumps, resting, moved)
     files = {
         "mesh.obj": text.encode(),
         "mesh.mtl": material.encode(),
-        "head.glb": head_glb(head, codes, animated, texture, bumps, resting),
+        "head.glb": head_glb(textured),
     }
     if vrm is not None:
-        files["head.vrm"] = head_vrm(head, codes, animated, texture, bumps, resting, vrm)
+        files["head.vrm"] = head_vrm(textured, vrm)
     for part in posed:
-        if part.material.picture is not None:
-            files[f"{part.name}.png"] = png_bytes(part.material.picture)
+        if part.material.png is not None:
+            files[f"{part.name}.png"] = part.material.png
     return files if bumps is None else files | {"normal.png": png_bytes(bumps)}
 
 
@@ -87,24 +96,24 @@ def vrm_file(files: Mapping[str, bytes], head: Head, meta: VrmMeta) -> bytes:
     if "normal.png" in files:
         with Image.open(io.BytesIO(files["normal.png"])) as picture:
             bumps = np.asarray(picture.convert("RGB"))
-    level: Level = "low" if report["options"]["mesh"] == "low" else "medium"
+    level = animated_level(report["options"]["mesh"])
     parts = carried(head, neutral, neutral, painted_hair(texture), params.glasses)
-    return head_vrm(head, codes, level, texture, bumps, parts, meta)
+    return head_vrm(TexturedHead(head, codes, level, texture, bumps, parts), meta)
 
 
-def pictures(
-    head: Head, codes: HeadCodes, camera: Camera, texture: Picture, renderer: Renderer, glasses: Glasses = NO_GLASSES
-) -> dict[str, bytes]:
-    """texture.png, texture_grid.png, render.png."""
+def texture_files(head: Head, texture: Picture) -> dict[str, bytes]:
+    """texture.png, texture_grid.png."""
     low = head.topology("low")
+    grid = uv_grid(texture, low.uv, low.face_uv)
+    return {"texture.png": png_bytes(texture), "texture_grid.png": png_bytes(grid)}
+
+
+def render_png(codes: HeadCodes, camera: Camera, texture: Picture, glasses: Glasses, renderer: Renderer) -> bytes:
+    """The head as in the photo."""
     renderer.set_texture(texture)
     renderer.resize(RENDER_SIDE, RENDER_SIDE)
     render = renderer.render(codes, camera, mode="avatar", glasses=glasses)
-    return {
-        "texture.png": png_bytes(texture),
-        "texture_grid.png": png_bytes(uv_grid(texture, low.uv, low.face_uv)),
-        "render.png": png_bytes(np.ascontiguousarray(render[..., :3])),
-    }
+    return png_bytes(np.ascontiguousarray(render[..., :3]))
 
 
 def structure_png(codes: HeadCodes, camera: Camera, renderer: Renderer) -> bytes:

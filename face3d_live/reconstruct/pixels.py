@@ -9,7 +9,6 @@ import numpy as np
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
-from face3d_live.lighting import sh_basis
 from face3d_live.reconstruct.find import Found
 from face3d_live.regress.crop import crop_from_points
 from face3d_live.regress.gauss_newton import POSE
@@ -73,14 +72,6 @@ def projection_jacobian(local: Array, basis: Array, codes: HeadCodes, camera: Ca
         weights = gain * (codes.rotation[row][:, None] + slope * codes.rotation[2][:, None])  # (3, N)
         out[POSE:, row] = basis[0] * weights[0] + basis[1] * weights[1] + basis[2] * weights[2]
     return out
-
-
-def shading_gradient(light: Array, normals: Array) -> Array:  # (27,), (N, 3) -> (N, 3)
-    """d(shading) / d(normal) of a white light; the harmonics are polynomials of the normal."""
-    step = 1e-2
-    grey = light.reshape(9, 3).mean(1)
-    ways = [sh_basis(normals + step * axis) - sh_basis(normals - step * axis) for axis in np.eye(3, dtype=np.float32)]
-    return np.asarray(np.stack([way @ grey for way in ways], 1) / (2 * step), np.float32)
 
 
 def texel_at(picture: Array, uv: Array) -> Array:  # (S, S, 3), (N, 2) v up -> (N, 3)

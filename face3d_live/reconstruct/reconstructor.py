@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,17 @@ from face3d_live.export.params import Params, params_bytes
 from face3d_live.eyewear import Glasses
 from face3d_live.hairstyle import Hair
 from face3d_live.head.model import Head
-from face3d_live.reconstruct.advice import WARNINGS, refusal
+from face3d_live.reconstruct.advice import refusal
+from face3d_live.reconstruct.background import Background
 from face3d_live.reconstruct.edited import Changes, edited_files
-from face3d_live.reconstruct.files import RENDER_SIDE, mesh_files, pictures, structure_png
+from face3d_live.reconstruct.files import animated_level, mesh_files, render_png, structure_png, texture_files
 from face3d_live.reconstruct.find import Choice, Face, Finder, Found
 from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
-from face3d_live.reconstruct.options import Options, texture_side
+from face3d_live.reconstruct.options import USUAL_TEXTURE, Options, texture_side
 from face3d_live.reconstruct.own_topology import check_topology, coefficients_of, own_mesh_file
 from face3d_live.reconstruct.quality_gate import Quality, assess
 from face3d_live.reconstruct.refine import Refiner
-from face3d_live.reconstruct.report import described, part_of_photo
+from face3d_live.reconstruct.report import add_skin, described, part_of_photo
 from face3d_live.reconstruct.run import Progress, Run, silent
 from face3d_live.regress.choose import OWN, deep3d_folder, load_regressor
 from face3d_live.regress.fit import Fitter
@@ -37,14 +38,12 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
 from face3d_live.texture.hair_tone import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
-from face3d_live.texture.residual_light import SHADED
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen
 from face3d_live.track.detector import Detection
 from face3d_live.typing import Array, Device, Picture, Precision
 
 CONSERVATIVE_TEXTURE = 512
-COVERED = 0.03  # occluded share of the visible face from which the warning "covered" is given
 CONSERVATIVE_SHAPE = 0.5  # share of the identity that is kept where the face was hard to see
 
 #: What a reconstruction holds, in the order of a zip.
@@ -115,10 +114,14 @@ class Reconstructor:
         return Fitter(self.head)
 
     @cached_property
-    def _renderer(self) -> Any:
-        from face3d_live.render.renderer import Renderer
+    def _background(self) -> Background:
+        return Background(self.head, self._albedo)
 
-        return Renderer(self.head, RENDER_SIDE, RENDER_SIDE, level="medium", samples=4)
+    def preload(self) -> None:
+        """Load everything that a photo of usual size needs; what is drawn with, and tables, in the background."""
+        self._background.load_tables(USUAL_TEXTURE)
+        self._background.load_renderer()
+        _ = self.finder, self._refiner
 
     def faces(self, rgb: Picture) -> list[Face]:
         """The faces of a picture, the largest first: what `Options.face` chooses from. Raises ValueError as `photo`."""
@@ -142,6 +145,8 @@ class Reconstructor:
         Raises InputError: see `Finder.find` and `quality_gate.assess`; ValueError: see `checks.checked_rgb`.
         """
         run, rgb = self._run(options, progress), checked_rgb(rgb, "photo")
+        if run.options.only == "all" and (side := texture_side(run.options, min(rgb.shape[:2]))) <= USUAL_TEXTURE:
+            self._background.load_tables(side)  # otherwise the face may be too small for so fine a texture
         found, quality = self._geometry(rgb, run, detections)
         quality = replace(quality, warnings=(*warnings, *quality.warnings))
         run.notes |= part_of_photo(found)
@@ -224,7 +229,7 @@ class Reconstructor:
 
     def edited(self, files: Mapping[str, bytes], changes: Changes) -> dict[str, bytes]:
         """The files of a finished reconstruction with changes, see `edited_files`."""
-        made = edited_files(files, changes, self.head, self._albedo, self._renderer)
+        made = self._background.draw(partial(edited_files, files, changes, self.head, self._albedo)).result()
         return {name: made[name] for name in FILES if name in made}
 
     def _run(self, options: Options | None, progress: Progress | None) -> Run:
@@ -242,8 +247,12 @@ class Reconstructor:
         report: dict[str, Any] = {"options": run.options.to_json(), "regressor": "own" if self._own else "deep3d"}
         report |= described(options.mesh, side, quality)
         files, hair, glasses = dict[str, bytes](), options.hair, options.glasses
+        tables = self._background.load_tables(side)
+        self._background.load_renderer()
         if options.only == "all":
+            moved = self._background.measure_movements(codes.shape, animated_level(options.mesh))
             with run.stage("texture", 0.4):
+                tables.result()
                 seen = self._seen(rgb, codes, camera, side)
                 if quality is not None and not seen.has_skin:
                     raise refusal("no-skin")
@@ -255,11 +264,7 @@ class Reconstructor:
                     skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))
             skin = replace(skin, texture=recolour_hair(skin.texture, options.hair, self.head))
             codes, hair, glasses = skin.codes, painted_hair(skin.texture), options.glasses.over(skin.glasses)
-            report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
-            report |= {"hair": hair.said(), "hair_style": hair.style, "glasses": glasses.style}
-            for code in [*["covered"] * (skin.occluded > COVERED), *["half-dark"] * (skin.shaded > SHADED)]:
-                report["warnings"].append(WARNINGS[code].en)
-                report["warning_codes"].append(code)
+            add_skin(report, skin, hair, glasses)
             displacement = None
             if report["mode"] == "full":
                 with run.stage("detail", 0.6):
@@ -270,14 +275,19 @@ class Reconstructor:
         if options.frontal:
             codes, camera = _faced(codes, camera)
         with run.stage("files", 0.7):
+            structure = self._background.draw(partial(structure_png, codes, camera))
             if options.only == "all":
-                files |= mesh_files(self.head, codes, options.mesh, skin.texture, displacement, options.vrm, glasses)
+                drawn = self._background.draw(partial(render_png, codes, camera, skin.texture, glasses))
+                files |= texture_files(self.head, skin.texture)
+                files |= mesh_files(
+                    self.head, codes, options.mesh, skin.texture, displacement, options.vrm, glasses, moved.result()
+                )
                 if options.topology == "bfm":
                     files["mesh.obj"] = own_mesh_file(self.regressor, coefficients)
                     for name in ("mesh.mtl", "hair.png"):
                         files.pop(name, None)
-                files |= pictures(self.head, codes, camera, skin.texture, self._renderer, glasses)
-            files["structure.png"] = structure_png(codes, camera, self._renderer)
+                files["render.png"] = drawn.result()
+            files["structure.png"] = structure.result()
             files["params.npz"] = params_bytes(self._params(codes, camera, coefficients, hair, glasses))
         report |= run.notes
         report["ms"] = run.ms

@@ -24,22 +24,16 @@ import numpy as np
 
 from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
 from face3d_live.head.model import BLINKS, Head
-from face3d_live.lighting import GAMMA, shade
+from face3d_live.lighting import GAMMA, shade, shading_gradient
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import (
-    SIDE,
-    FaceCrop,
-    projection_jacobian,
-    shading_gradient,
-    tangential,
-    texel_at,
-)
+from face3d_live.reconstruct.pixels import SIDE, FaceCrop, projection_jacobian, tangential, texel_at
 from face3d_live.reconstruct.plausible import evenness, growth
 from face3d_live.regress.fit import Fitter
 from face3d_live.regress.gauss_newton import POSE, bounded_solve, bounds, updated_codes
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN
+from face3d_live.triangles import cross
 from face3d_live.typing import Array, Mask, Picture
 
 if TYPE_CHECKING:
@@ -118,6 +112,7 @@ class Refiner:
         self._ids = place[np.flatnonzero(mine)]  # (N,) of those, the face's
         basis = np.concatenate([head.expression_basis, head.shape_basis])[:, used]
         self._basis = np.ascontiguousarray(basis.transpose(2, 0, 1))  # (3, 132, U)
+        self._by_vertex = np.ascontiguousarray(self._basis.transpose(0, 2, 1))  # (3, U, 132)
         self._start = np.ascontiguousarray(head.template[used].T)  # (3, U)
         blinks = head.blink_offsets()[:, :, used]  # (2, 80, U, 3)
         self._blinks = np.ascontiguousarray(blinks.transpose(0, 1, 3, 2))  # (2, 80, 3, U)
@@ -214,7 +209,7 @@ class Refiner:
 
     def _normals(self, local: Array) -> Array:  # (3, U) -> (N, 3)
         a, b, c, d = (local[:, self._quads[:, k]] for k in range(4))
-        total = self._gather @ np.cross((c - a).T, (d - b).T)
+        total = self._gather @ cross((c - a).T, (d - b).T)
         return np.asarray((total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32))
 
     def _prior_cost(self, found: Found, codes: HeadCodes) -> float:
@@ -276,17 +271,24 @@ class Refiner:
 
     def shading_jacobian(self, state: State) -> Array:  # -> (6 + 132, N)
         """How the shading of each vertex changes with pose, expression and shape: the normals turn."""
+        from scipy.sparse import csr_matrix
+
         codes, local = state.codes, state.local
         out = np.zeros((POSE + self._basis.shape[1], len(self._ids)), np.float32)
         turned, towards = state.normals @ codes.rotation.T, state.towards @ codes.rotation.T
         out[:3] = np.cross(turned, towards).T  # towards . (e x n) = e . (n x towards)
         a, b, c, d = (self._quads[:, k] for k in range(4))
         across, along = (local[:, c] - local[:, a]).T, (local[:, d] - local[:, b]).T
-        length = np.linalg.norm(self._gather @ np.cross(across, along), axis=1)
+        length = np.linalg.norm(self._gather @ cross(across, along), axis=1)
         # Only what turns the normal counts, not what lengthens it; divided by the length once, here.
         flat = tangential(state.towards, state.normals) / np.maximum(length, 1e-12)[:, None]
-        for row in range(self._basis.shape[1]):
-            move = self._basis[:, row]
-            change = np.cross((move[:, c] - move[:, a]).T, along) + np.cross(across, (move[:, d] - move[:, b]).T)
-            out[POSE + row] = ((self._gather @ change) * flat).sum(1)
+        # flat . (move_ca x along + across x move_db) = move_ca . (along x flat) + move_db . (flat x across), of each
+        # quad around each vertex: linear in how the quad's four corners move.
+        quad, vertex = self._gather.indices, np.repeat(np.arange(len(flat)), np.diff(self._gather.indptr))
+        of_ca, of_db = cross(along[quad], flat[vertex]), cross(flat[vertex], across[quad])
+        data = np.stack([of_ca, -of_ca, of_db, -of_db], 1)  # (pairs, 4, 3)
+        corners, ends = self._quads[quad][:, [2, 0, 3, 1]].ravel(), 4 * self._gather.indptr
+        for axis in range(3):
+            matrix = csr_matrix((data[..., axis].ravel(), corners, ends), (len(flat), local.shape[1]))
+            out[POSE:] += (matrix @ self._by_vertex[axis]).T
         return out

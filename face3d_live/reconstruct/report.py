@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 
 from face3d_live.camera import Camera
+from face3d_live.eyewear import Glasses
+from face3d_live.hairstyle import Hair
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.advice import WARNINGS
 from face3d_live.reconstruct.find import Found
 from face3d_live.reconstruct.options import Options
 from face3d_live.reconstruct.quality_gate import Quality
 from face3d_live.regress.choose import OWN
+from face3d_live.texture.portrait import PhotoTexture
+from face3d_live.texture.residual_light import SHADED
+
+COVERED = 0.03  # occluded share of the visible face from which the warning "covered" is given
 
 
 def described(mesh: Level, texture: int, quality: Quality | None) -> dict[str, Any]:
@@ -30,6 +36,15 @@ def described(mesh: Level, texture: int, quality: Quality | None) -> dict[str, A
         "warning_codes": list(codes),
     }
     return report if quality is None else report | {"quality": quality.to_json()}
+
+
+def add_skin(report: dict[str, Any], skin: PhotoTexture, hair: Hair, glasses: Glasses) -> None:
+    """What the texture has shown, with its warnings. hair, glasses: that are worn in the files."""
+    report |= {"observed": round(skin.observed, 3), "covered": round(skin.occluded, 3)}
+    report |= {"hair": hair.said(), "hair_style": hair.style, "glasses": glasses.style}
+    for code in [*["covered"] * (skin.occluded > COVERED), *["half-dark"] * (skin.shaded > SHADED)]:
+        report["warnings"].append(WARNINGS[code].en)
+        report["warning_codes"].append(code)
 
 
 def part_of_photo(found: Found) -> dict[str, Any]:

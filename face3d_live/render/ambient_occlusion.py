@@ -1,7 +1,7 @@
 """Ambient occlusion of the head: soft shadows in nostrils, ears, eye sockets and under the chin.
 
 The head at rest is rendered as a depth map from directions spread over the sphere. A direction counts for a vertex when
-nothing lies in front of it. Computed once when a renderer starts (half a second).
+nothing lies in front of it. Computed when a renderer starts for the first time, and kept (`kept_arrays`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import moderngl
 import numpy as np
 
 from face3d_live.render import gpu
+from face3d_live.render.kept_arrays import kept_array
 from face3d_live.typing import AnyArray, Array
 
 _DIRECTIONS = 64
@@ -26,6 +27,14 @@ def ambient_occlusion(
     normals: AnyArray,  # (V, 3) unit
 ) -> Array:
     """Cosine-weighted share of directions that are free above each vertex: (V,) 0 occluded .. 1 open."""
+    made_from = (surface, faces, vertices, normals, ctx.info["GL_RENDERER"])
+    code = (__file__, gpu.__file__)
+    return kept_array(lambda: _measured(ctx, surface, faces, vertices, normals), (len(vertices),), made_from, code)
+
+
+def _measured(
+    ctx: moderngl.Context, surface: AnyArray, faces: AnyArray, vertices: AnyArray, normals: AnyArray
+) -> Array:
     reach = float(np.linalg.norm(vertices, axis=1).max()) * 1.02
     lifted = vertices + _LIFT * normals
     seen, total = np.zeros(len(vertices), np.float32), np.full(len(vertices), 1e-6, np.float32)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from face3d_live.head.points import OVAL
+from face3d_live.nearest import nearest
 from face3d_live.typing import AnyArray, Array, Mask
 
 #: What lies further behind the outline than this is the back of the head, metres.
@@ -20,8 +20,8 @@ def inside_face(points: AnyArray, rest: AnyArray) -> Array:  # (478, 3), (V, 3) 
     along = np.arange(_STEPS)[:, None] / _STEPS
     ends = np.roll(corners, -1, 0)
     line = (corners[:, None] * (1 - along) + ends[:, None] * along).reshape(-1, 3)
-    apart, nearest = cKDTree(line).query(rest)
-    inside = _within(corners[:, :2], rest[:, :2]) & (rest[:, 2] > line[nearest, 2] - _BEHIND)
+    apart, closest = nearest(line, rest)
+    inside = _within(corners[:, :2], rest[:, :2]) & (rest[:, 2] > line[closest, 2] - _BEHIND)
     return np.asarray(np.where(inside, apart, -apart), np.float32)
 
 

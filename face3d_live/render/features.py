@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
-from scipy.spatial import cKDTree
 
 from face3d_live.head.hairline import above_hairline
 from face3d_live.head.model import Head
 from face3d_live.head.points import BROW_LEFT, BROW_RIGHT, LIPS_OUTER
 from face3d_live.head.regions import PARTS
 from face3d_live.head.topology import MeshTopology
+from face3d_live.nearest import nearest
 from face3d_live.render.face_outline import inside_face
+from face3d_live.splines import cubic_spline
 from face3d_live.typing import AnyArray, Array
 
 #: MediaPipe points in the middle of the upper and the lower inner lip.
@@ -61,7 +61,8 @@ def measure(head: Head, mesh: MeshTopology, ambient_occlusion: AnyArray) -> Feat
     hair, face = above_hairline(head, rest), inside_face(points, rest)
     lips = lip_colour(mesh, points, rest)
     lining = mesh.part == _MOUTH_INTERIOR
-    behind_lips = np.where(lining, cKDTree(rest[mesh.part == 0]).query(rest)[0], 0)
+    behind_lips = np.zeros(len(rest), np.float32)
+    behind_lips[lining] = nearest(rest[mesh.part == 0], rest[lining])[0]
     # The mouth shades itself, by depth; its lining does so gradually, so that no border shows on the lips.
     inside = np.where(lining, np.clip(behind_lips / _LIP_TO_MOUTH, 0, 1), mesh.part != 0)
     occlusion = ambient_occlusion + (1 - ambient_occlusion) * np.maximum(inside, _LIPS_OPEN * lips)
@@ -150,13 +151,14 @@ def above_neck(head: Head, rest: AnyArray) -> Array:  # (V_level, 3) -> (V_level
     share = np.linspace(0, 1, 8)[:, None, None]
     first, last = head.template[open_ends[neck]].swapaxes(0, 1)
     rim = (first + share * (last - first)).reshape(-1, 3)
-    return np.asarray(cKDTree(rim).query(rest)[0], np.float32)
+    return nearest(rim, rest)[0]
 
 
 def lip_colour(mesh: MeshTopology, points: AnyArray, rest: AnyArray) -> Array:  # (478, 3), (V_level, 3) -> (V_level,)
     """0..1: inside a smooth outline through MediaPipe's outer lip points, seen from the front; 0.5 on the outline."""
     ring = points[[*LIPS_OUTER, LIPS_OUTER[0]]]
-    outline = CubicSpline(np.arange(len(ring)), ring[:, :2], bc_type="periodic")(np.linspace(0, len(LIPS_OUTER), 200))
+    steps, fine = np.arange(len(ring)), np.linspace(0, len(LIPS_OUTER), 200)
+    outline = cubic_spline(steps, ring[:, :2], fine, periodic=True)
     contour = (1e6 * outline).astype(np.float32)[:, None]  # micrometres: OpenCV's distances are coarse in small units
     near = (np.abs(rest - ring[:-1].mean(0)) < np.array([0.04, 0.03, 0.03])).all(1)
     colour = np.zeros(len(rest), np.float32)

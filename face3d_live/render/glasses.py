@@ -10,6 +10,7 @@ from face3d_live.head.glasses import glasses_mesh
 from face3d_live.head.model import Head
 from face3d_live.head.topology import MeshTopology
 from face3d_live.lighting import to_linear
+from face3d_live.nearest import nearest
 from face3d_live.render import gpu
 from face3d_live.typing import AnyArray, Array
 
@@ -77,6 +78,4 @@ class GlassesMeshes:
 
 
 def _distance(vertices: AnyArray, frame: AnyArray) -> Array:  # (V, 3), (N, 3) -> (V,)
-    from scipy.spatial import cKDTree
-
-    return np.asarray(cKDTree(frame).query(vertices, distance_upper_bound=_REACH)[0].clip(max=_REACH), np.float32)
+    return nearest(frame, vertices)[0].clip(max=_REACH)

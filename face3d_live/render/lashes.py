@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from face3d_live.codes import INDEX
 from face3d_live.head.model import Head
+from face3d_live.splines import cubic_spline
 from face3d_live.typing import AnyArray, Array
 
 _COLUMNS = 40
@@ -68,7 +68,8 @@ def measure(head: Head) -> Lashes:
 def _resample(margin: AnyArray) -> Array:  # (M, 3) -> (_COLUMNS, M)
     """Weights that lay evenly spaced points on a smooth curve through the margin."""
     length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(margin, axis=0), axis=1))]
-    return np.asarray(CubicSpline(length, np.eye(len(margin)))(np.linspace(0, length[-1], _COLUMNS)), np.float32)
+    even = np.linspace(0, length[-1], _COLUMNS)
+    return np.asarray(cubic_spline(length, np.eye(len(margin)), even), np.float32)
 
 
 def _ribbons() -> NDArray[np.int32]:  # -> (F, 3)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from face3d_live.codes import HeadCodes
 from face3d_live.export.animation import animated_glb
 from face3d_live.export.glb import head_glb
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.head.model import Head
 from face3d_live.takes.model import Take
 from face3d_live.takes.resample import quaternions
@@ -42,5 +43,5 @@ def take_glb(take: Take, model: bytes | None = None) -> bytes:
         head = Head.load()
         # The morph weights at rest are those of the first frame.
         codes = HeadCodes(shape=take.identity, expression=take.expression[0])
-        model = head_glb(head, codes, "low", take_texture(take, head))
+        model = head_glb(TexturedHead(head, codes, "low", take_texture(take, head)))
     return animated_glb(model, take.t, take.expression, quaternions(take.rotation), take.header.name)

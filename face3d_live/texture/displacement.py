@@ -21,11 +21,11 @@ import numpy as np
 from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.head.topology import MeshTopology
-from face3d_live.lighting import sh_basis, to_linear
+from face3d_live.lighting import sh_basis, shading_gradient, to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
-from face3d_live.typing import Array, Mask, Picture
+from face3d_live.typing import Array, Array64, Mask, Picture
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -36,7 +36,8 @@ MOST = 8e-4  # metres
 _FINE, _COARSE = 1.0, 6.0  # texels: the band
 NOISE, DEPTH, SPREAD, ROUGH = 0.05, 1.2e-3, 3e-4, 1.5e-4
 _MOST_RATIO = 0.4
-_ROUNDS = 60
+_ROUNDS, _REST = 60, 1e-4
+_GREY = np.full(3, 1 / 3, np.float32)
 _KEPT_OUT = (
     "brows_left",
     "brows_right",
@@ -62,7 +63,7 @@ def estimate_displacement(texture: Picture, seen: Mask, codes: HeadCodes, head: 
     inside = mask > 0.05
     if inside.sum() < 500:
         return np.zeros((SIZE, SIZE), np.float32)
-    slope = _slopes(codes, head, texels)
+    slope = _slopes(codes, head, texels, inside)
     found = _solve(np.clip(ratio, -_MOST_RATIO, _MOST_RATIO), slope, mask, inside)
     return np.clip(found * mask, -MOST, MOST).astype(np.float32)
 
@@ -71,11 +72,13 @@ def normal_map(depth: Array, codes: HeadCodes, head: Head) -> Picture:  # (SIZE,
     """The displacement map as a tangent-space normal map: red along u, green along v upwards, blue outwards."""
     place = _places(codes, head, texels_of(head, SIZE))
     across, along = _steps(place)
-    by_u = _centred(depth, 1) / np.maximum(np.linalg.norm(across, axis=2), 1e-5)
-    by_v = -_centred(depth, 0) / np.maximum(np.linalg.norm(along, axis=2), 1e-5)
-    normal = np.dstack([-by_u, -by_v, np.ones_like(depth)])
-    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
-    return np.clip(normal * 127.5 + 128, 0, 255).astype(np.uint8)
+    by_u, by_v = (
+        slope / np.maximum(np.sqrt(np.einsum("ijk,ijk->ij", way, way)), 1e-5)
+        for slope, way in ((_centred(depth, 1), across), (-_centred(depth, 0), along))
+    )
+    scale = 127.5 / np.sqrt(by_u**2 + by_v**2 + 1)
+    normal = cv2.merge([128 - by_u * scale, 128 - by_v * scale, 128 + scale])
+    return np.asarray(np.clip(normal, 0, 255), np.uint8)
 
 
 def displaced(vertices: Array, mesh: MeshTopology, depth: Array) -> Array:  # (V, 3) -> (V, 3)
@@ -92,8 +95,8 @@ def _band(texture: Picture, seen: Mask, codes: HeadCodes, albedo: Albedo, texels
     """(relative brightness in the band, how far it is known 0..1), both (SIZE, SIZE)."""
     known = cv2.resize(seen.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA) * texels.covered
     small = cv2.resize(np.ascontiguousarray(texture[..., :3]), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    own = np.log(np.maximum(to_linear(small.astype(np.float32) / 255).mean(2), 5e-3))
-    usual = np.log(np.maximum(to_linear(albedo.decode(codes.texture, SIZE)).mean(2), 5e-3))
+    both = small.astype(np.float32) / 255, albedo.decode(codes.texture, SIZE)
+    own, usual = (np.log(np.maximum(to_linear(each) @ _GREY, 5e-3)) for each in both)
     whole = (known > 0.5).astype(np.float32)
 
     def blurred(values: Array, sigma: float) -> Array:  # only what is known counts
@@ -128,26 +131,22 @@ def _steps(place: Array) -> tuple[Array, Array]:
     return _centred(place, 1), -_centred(place, 0)
 
 
-def _slopes(codes: HeadCodes, head: Head, texels: Texels) -> Array:  # (SIZE, SIZE, 2)
-    """Relative change of brightness per metre of rise to the next texel: along columns, along rows."""
+def _slopes(codes: HeadCodes, head: Head, texels: Texels, inside: Mask) -> Array:  # -> (N, 2)
+    """Relative change of brightness per metre of rise to the next texel: along columns, along rows; of the N inside."""
     mesh = head.topology(LEVEL)
     vertices = mesh.refine(head.vertices(codes.shape, codes.expression))
-    normals = texels.image(texels.at(mesh.normals(vertices)))
-    across, along = _steps(texels.image(texels.at(vertices)))
-    turned = normals @ codes.rotation.T
-    grey = codes.light.reshape(9, 3).mean(1)
-    shading = np.maximum(sh_basis(turned) @ grey, 0.3)
-    step = 0.02
-    ways = [(sh_basis(turned + step * e) - sh_basis(turned - step * e)) @ grey / (2 * step) for e in np.eye(3)]
-    towards = np.stack(ways, -1) @ codes.rotation / shading[..., None]  # head axes
-    length = np.maximum((across**2).sum(2), 1e-9), np.maximum((along**2).sum(2), 1e-9)
-    return np.dstack([-(towards * across).sum(2) / length[0], (towards * along).sum(2) / length[1]]).astype(np.float32)
+    both = texels.image(texels.at(np.concatenate([vertices, mesh.normals(vertices)], 1)))
+    across, along = (way[inside] for way in _steps(np.ascontiguousarray(both[..., :3])))
+    turned = both[inside, 3:] @ codes.rotation.T
+    shading = np.maximum(sh_basis(turned) @ codes.light.reshape(9, 3).mean(1), 0.3)
+    towards = shading_gradient(codes.light, turned) @ codes.rotation / shading[:, None]  # head axes
+    slopes = [np.einsum("ij,ij->i", towards, way) / np.maximum((way**2).sum(1), 1e-9) for way in (-across, along)]
+    return np.stack(slopes, 1).astype(np.float32)
 
 
-def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:
+def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:  # (S, S), (N, 2), (S, S) x 2 -> (S, S)
     """Conjugate gradients on the normal equations of the module docstring, over the texels inside."""
     from scipy.sparse import coo_matrix, diags, identity
-    from scipy.sparse.linalg import cg
 
     count = int(inside.sum())
     number = np.full(inside.shape, -1)
@@ -162,13 +161,30 @@ def _solve(ratio: Array, slope: Array, mask: Array, inside: Mask) -> Array:
         return coo_matrix((np.r_[-ones, ones], (np.r_[a, a], np.r_[a, b])), (count, count)).tocsr()
 
     by_column, by_row = difference(0, 1), difference(1, 0)
-    tilt = diags(slope[inside][:, 0]) @ by_column + diags(slope[inside][:, 1]) @ by_row
+    tilt = diags(slope[:, 0]) @ by_column + diags(slope[:, 1]) @ by_row
     weight = diags(mask[inside] / NOISE**2)
     curve = by_column.T @ by_column + by_row.T @ by_row
     system = tilt.T @ weight @ tilt + identity(count) / SPREAD**2 + curve.T @ curve / ROUGH**2
     r = ratio[inside].astype(np.float64)
     target = tilt.T @ (weight @ r) + DEPTH * r / SPREAD**2
-    found, _ = cg(system.tocsr(), target, x0=DEPTH * r, maxiter=_ROUNDS, rtol=1e-4)
     out = np.zeros(inside.shape, np.float32)
-    out[inside] = found
+    out[inside] = conjugate_gradients(system.tocsr(), target, DEPTH * r)
     return out
+
+
+def conjugate_gradients(system: csr_matrix, target: Array64, start: Array64) -> Array64:  # (N, N), (N,) x 2 -> (N,)
+    """x of system x = target (Hestenes and Stiefel, 1952): until the rest is `_REST` of the target, or `_ROUNDS`.
+
+    SciPy's own would do; importing it takes longer than solving.
+    """
+    x, rest = start, target - system @ start
+    along, square = rest, float(rest @ rest)
+    for _ in range(_ROUNDS):
+        if square <= _REST**2 * float(target @ target):
+            break
+        towards = system @ along
+        step = square / float(along @ towards)
+        x, rest = x + step * along, rest - step * towards
+        before, square = square, float(rest @ rest)
+        along = rest + square / before * along
+    return x

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
@@ -29,12 +28,12 @@ _LIT = 0.6, 1.8  # how much of the light is believed
 _LIDS_SHADE = np.float32(1.1)  # and how much of it the lids keep off the iris
 
 
-def eye_angles(head: Head, texels: Texels) -> tuple[NDArray[np.intp], Array]:
-    """(which of the texels show eyeballs, their angle from the axis of their eye in radians)."""
-    mine = np.flatnonzero(texels.part == EYES)
-    rest = texels.at(head.topology(LEVEL).refine(head.template))[mine]
+def eye_angles(head: Head, balls: Texels) -> Array:  # (N,)
+    """The angle of the eyeballs' texels from the axis of their eye in radians."""
+    rest = balls.at(head.topology(LEVEL).refine(head.template))
     arm = rest - head.eye_centers[(rest[:, 0] < 0).astype(int)]
-    return mine, np.arccos(np.clip(arm[:, 2] / np.maximum(np.linalg.norm(arm, axis=1), 1e-9), -1, 1))
+    away = np.maximum(np.linalg.norm(arm, axis=1), 1e-9)
+    return np.asarray(np.arccos(np.clip(arm[:, 2] / away, -1, 1)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,11 @@ def eye_colours(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head
 
     Highlights are brighter than the iris, lashes and the pupil darker: what lies between is its own.
     """
-    view = project_texels(codes, camera, head, texels, part=EYES)
-    mine, angle = eye_angles(head, texels)
-    seen = view.weight[mine] > 0.1
-    ring = mine[seen & (angle > _PUPIL * 1.1) & (angle < _IRIS * 0.8)]
-    white = mine[seen & (angle > _IRIS * 1.15)]
+    balls = texels.only(texels.part == EYES)
+    view = project_texels(codes, camera, head, balls, part=EYES)
+    angle = eye_angles(head, balls)
+    ring = np.flatnonzero((view.weight > 0.1) & (angle > _PUPIL * 1.1) & (angle < _IRIS * 0.8))
+    white = np.flatnonzero((view.weight > 0.1) & (angle > _IRIS * 1.15))
     pixels = len(np.unique(view.pixel[ring].astype(int), axis=0))
     if pixels < _LEAST_PIXELS or len(white) < _LEAST_PIXELS:
         return None
@@ -87,7 +86,8 @@ def _middle(colour: Array, low: float, high: float) -> Array:  # (N, 3) linear -
 
 def paint_eyes(texture: Picture, head: Head, texels: Texels, colours: EyeColours) -> Picture:
     """A copy of a texture (S, S, 3 or 4) with sclera, iris and pupil on its eyeballs."""
-    mine, angle = eye_angles(head, texels)
+    balls = texels.only(texels.part == EYES)
+    angle = eye_angles(head, balls)
     soft = 0.02
     inside = np.clip((_IRIS - angle) / soft + 0.5, 0, 1)[:, None]
     pupil = np.clip((_PUPIL - angle) / soft + 0.5, 0, 1)[:, None]
@@ -96,12 +96,12 @@ def paint_eyes(texture: Picture, head: Head, texels: Texels, colours: EyeColours
     ring = colours.iris * brightness * (1 - 0.6 * rim)
     colour = colours.sclera * (1 - inside) + (ring * (1 - pupil) + 0.03 * pupil) * inside
     eyes = np.zeros((texels.size * texels.size, 3), np.float32)
-    eyes[texels.index[mine]] = colour
-    shown = np.zeros(texels.size * texels.size, bool)
-    shown[texels.index] = texels.part == EYES
-    near = shown[texels.nearest].reshape(texels.size, texels.size)  # with the gutter around the islands
-    near &= cv2.dilate(shown.reshape(near.shape).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    eyes[balls.index] = colour
+    shown = np.zeros((texels.size, texels.size), np.uint8)
+    shown.ravel()[balls.index] = 1
+    near = np.flatnonzero(cv2.dilate(shown, np.ones((9, 9), np.uint8)))  # with the gutter around the islands
+    near = near[shown.ravel()[texels.nearest[near]] > 0]
     painted = texture.copy()
-    filled = eyes[texels.nearest].reshape(texels.size, texels.size, 3)
-    painted[near, :3] = np.clip(filled[near] * 255 + 0.5, 0, 255).astype(np.uint8)
+    flat = painted.reshape(len(eyes), -1)
+    flat[near, :3] = np.clip(eyes[texels.nearest[near]] * 255 + 0.5, 0, 255).astype(np.uint8)
     return painted

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.texture.regions import FACE, share_of
-from face3d_live.texture.texels import LEVEL, per_head, texels_of
+from face3d_live.texture.texels import LEVEL, texels_of
 from face3d_live.typing import Array, Mask
 
 SIZE = 256  # texels a side of the mask
@@ -70,7 +71,7 @@ def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCoveri
 
     linear: (S, S, 3) linear colours as the photo has them, under their light; weight: (S, S) how well they are seen.
     """
-    zone = _cover_zones(head, SIZE)
+    zone = cover_zones(head, SIZE)
     light = cv2.resize(np.asarray(linear, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     known = cv2.resize(np.asarray(weight, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     seen, shown = known > _SEEN, known > _SHOWN
@@ -149,7 +150,7 @@ def _median(colour: Array, where: Mask) -> Array | None:  # -> (3,)
 
 
 @per_head
-def _cover_zones(head: Head, size: int) -> _CoverZones:
+def cover_zones(head: Head, size: int) -> _CoverZones:
     texels = texels_of(head, size)
     x, y, _ = np.moveaxis(texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False), -1, 0)
 

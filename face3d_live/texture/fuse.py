@@ -19,7 +19,7 @@ from face3d_live.texture.eyes import EyeColours, eye_colours, middle_of, paint_e
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import observe_texture
-from face3d_live.texture.regions import PLAIN, albedo_at, face_only, share_of
+from face3d_live.texture.regions import PLAIN, face_only, mean_skin, share_of
 from face3d_live.texture.sample import DARKEST, density, project_texels, sample_pixels
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import Picture
@@ -40,10 +40,10 @@ class TextureFuser:
 
     def __init__(self, head: Head, albedo: Albedo, size: int = 512) -> None:
         self._head, self._albedo, self._whole = head, albedo, texels_of(head, size)
-        trust = face_only(head, self._whole)
+        trust = face_only(head, size)
         chosen = trust > 0.02
         self._texels, self._trust = self._whole.only(chosen), trust[chosen]
-        mean = to_linear(albedo_at(albedo.mean, self._texels))
+        mean = mean_skin(albedo, self._texels)
         plain = np.flatnonzero(share_of(head, self._texels, PLAIN) > 0.9)
         self._sure = plain[:: max(1, len(plain) // _LIGHT_TEXELS)]
         self._pattern = mean[self._sure]

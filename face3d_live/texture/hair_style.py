@@ -37,6 +37,8 @@ CORNERS = (slice(0, 14), slice(0, 9)), (slice(0, 14), slice(WIDTH - 9, WIDTH))
 #: OpenCV's Lab, in which differences count as one; and how many of these at most.
 _UNIT, _MOST = np.array([40, 12, 12], np.float32), 2.5
 _VARIES = 6.0
+#: Linear sRGB to XYZ (IEC 61966-2-1).
+_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 #: Whoever is taken for bald wrongly is hurt more than who gets hair: bald from this probability on.
 _BALD = 0.5
 
@@ -101,9 +103,22 @@ def surroundings(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Hea
     return np.asarray(cv2.warpAffine(small, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
+def eight_bit_lab(rgb: Picture) -> Array:  # (..., 3) sRGB -> (..., 3)
+    """CIE L*a*b* of a D65 white, in whole numbers as OpenCV has it for bytes: 2.55 L*, a* + 128, b* + 128.
+
+    OpenCV makes a table first, which takes longer than a plane of this size.
+    """
+    values = np.arange(256) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    share = linear[rgb] @ (_XYZ / _XYZ.sum(1, keepdims=True)).T.astype(np.float32)
+    x, y, z = np.moveaxis(np.where(share > 216 / 24389, np.cbrt(share), (24389 / 27 * share + 16) / 116), -1, 0)
+    lab = np.stack([2.55 * (116 * y - 16), 500 * (x - y) + 128, 200 * (y - z) + 128], -1)
+    return np.asarray(np.rint(lab), np.float32)
+
+
 def grid_of(plane: Picture) -> Array:  # (HEIGHT, WIDTH, 3) -> (FEATURES,)
     """Lab against the skin's, the difference in brightness without its sign, and the edges, of each cell."""
-    lab = cv2.cvtColor(np.ascontiguousarray(plane), cv2.COLOR_RGB2LAB).astype(np.float32)
+    lab = eight_bit_lab(plane)
     against = (lab - np.median(lab[_SKIN].reshape(-1, 3), 0)) / _UNIT
     edges = np.abs(cv2.Sobel(lab[..., 0], cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(lab[..., 0], cv2.CV_32F, 0, 1))
     cells = np.clip(cv2.resize(against, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA), -_MOST, _MOST)

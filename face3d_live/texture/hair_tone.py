@@ -20,6 +20,7 @@ from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import project_texels, sample_pixels
@@ -144,13 +145,15 @@ def paint_scalp(texture: Picture, tone: HairTone | None, head: Head, texels: Tex
 
 def painted_hair(texture: Picture) -> Hair:  # (S, S, 4)
     """What `paint_scalp` says on a texture; nothing where it says nothing."""
-    counts = np.bincount(texture[..., 3].ravel(), minlength=256)
+    alpha = cv2.extractChannel(texture, 3)
+    counts = cv2.calcHist([alpha], [0], None, [256], [0, 256]).ravel()
     code = max(STYLE_OF, key=lambda alpha: int(counts[alpha]))
     if counts[code] < _LEAST:
         return AS_SEEN
     if STYLE_OF[code] == "bald":
         return Hair("bald")
-    return Hair(STYLE_OF[code], colour_of(np.median(texture[..., :3][texture[..., 3] == code], 0).astype(int).tolist()))
+    grown = texture.reshape(-1, 4)[alpha.ravel() == code, :3]
+    return Hair(STYLE_OF[code], colour_of(np.median(grown, 0).astype(int).tolist()))
 
 
 def recolour_hair(texture: Picture, hair: Hair, head: Head) -> Picture:
@@ -183,18 +186,21 @@ def _painted(
     texture: Picture, colour: Array, soft: Array, style: str
 ) -> Picture:  # (S, S, 4), (3,), (S, S) -> (S, S, 4)
     """The colour where `soft` is, with the texture's own fine detail."""
-    painted = texture.copy()
-    rgb = texture[..., :3].astype(np.float32)
-    detail = rgb - cv2.GaussianBlur(rgb, (0, 0), len(texture) / 60)
+    painted, grown = texture.copy(), np.flatnonzero(soft)
+    flat, share = painted.reshape(-1, 4), soft.ravel()[grown]
+    rgb = flat[grown, :3].astype(np.float32)
+    smooth = wide_blur(np.ascontiguousarray(texture[..., :3], np.float32), len(texture) / 60)
+    detail = rgb - smooth.reshape(-1, 3)[grown]
     hair = np.clip(255 * colour + detail * np.minimum(1, colour.mean() / 0.5), 0, 255)
-    painted[..., :3] = rgb + (hair - rgb) * soft[..., None] + 0.5
-    painted[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = ALPHA_OF[style]
+    flat[grown, :3] = rgb + (hair - rgb) * share[:, None] + 0.5
+    flat[grown[(share > 0.5) & (flat[grown, 3] > 0)], 3] = ALPHA_OF[style]
     return painted
 
 
 def _scalp(head: Head, texels: Texels, style: str) -> Array:  # (S, S) 0..1
     """Where the hair of a style grows, fading in from its edge; for "bald" the whole scalp."""
-    above = above_hairline(head, _rest(head, texels), receding=style == "receding")
+    vertices = head.topology(LEVEL).refine(head.template)
+    above = texels.at(above_hairline(head, vertices, receding=style == "receding"))
     return np.asarray(texels.image((np.clip(above / _SOFT, 0, 1) * (texels.part == 0)).astype(np.float32)))
 
 

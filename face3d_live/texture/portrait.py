@@ -13,14 +13,17 @@ from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
-from face3d_live.texture.face_coverings import detect_face_covering
+from face3d_live.texture.face_coverings import cover_zones, detect_face_covering
+from face3d_live.texture.hair import hair_zones
 from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.occlusion import find_occlusion
-from face3d_live.texture.regions import FACE, PLAIN, albedo_at, face_only, share_of
-from face3d_live.texture.residual_light import residual_light
+from face3d_live.texture.regions import FACE, PLAIN, face_only, mean_skin, share_of
+from face3d_live.texture.residual_light import light_zones, residual_light
+from face3d_live.texture.rims import rim_zones
 from face3d_live.texture.sample import (
     TexelView,
     as_picture,
@@ -40,6 +43,8 @@ _OUTER = ("cheeks", "chin", "jaw")  # not the forehead: a fringe with a hole in 
 _MEASURED = ("cheeks", "forehead", "chin")  # where the brightness of a skin is measured
 _FEW, _MOST_EXPOSURE = 40, 0.5  # texels of a place that do; logarithm of the correction at most
 _GREY = 4  # of 255: red, green and blue are closer in a photo without colour
+_SMALL, _EYES = 256, 512  # texels a side: what hides the skin is looked for; at least, to measure an iris
+_SOME = 7  # every so many texels are looked at
 _FEATHER = 170  # part of the texture's side over which weights fall off
 _OCCLUDED = 0.01  # share of the face from which the fill under occlusions is blended in
 _MOSTLY = 0.25  # weight from which a texel counts as seen: facing the camera within 66 degrees
@@ -84,6 +89,16 @@ class ObservedTexture:
     glasses: Glasses = NO_GLASSES
 
 
+def load_tables(head: Head, albedo: Albedo, size: int) -> None:
+    """Make what a texture of that size needs and no photo changes; otherwise it is made on first use."""
+    for side in (_SMALL, max(size, _EYES), size):
+        texels_of(head, side).at(head.topology(LEVEL).normals(head.topology(LEVEL).refine(head.template)))
+    face_only(head, size)
+    mean_skin(albedo, texels_of(head, size))
+    for zones in (cover_zones, hair_zones, rim_zones, light_zones):
+        zones(head, _SMALL)
+
+
 def texture_from_photo(
     rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, albedo: Albedo, size: int
 ) -> PhotoTexture:
@@ -100,12 +115,13 @@ def observe_texture(
     view = project_texels(codes, camera, head, texels)
     fine = density(view)
     colour = to_linear(sample_pixels(rgb, view.pixel, fine, cv2.INTER_CUBIC))
-    covering = detect_face_covering(texels.image(colour, pad=False), texels.image(view.weight, pad=False), head)
+    photo = texels.image(colour, pad=False)
+    covering = detect_face_covering(photo, texels.image(view.weight, pad=False), head)
     cloth = None if covering.mask is None else cv2.resize(covering.mask, (size, size), interpolation=cv2.INTER_LINEAR)
     bare = view if cloth is None else replace(view, weight=view.weight * (1 - texels.of(cloth)))
     light, tone = _light(colour, bare, head, texels, albedo)
     linear = without_light(colour, view, light)
-    expected = np.asarray(to_linear(albedo_at(albedo.mean, texels)) * tone, np.float32)
+    expected = mean_skin(albedo, texels) * tone
     weight = bare.weight * _trusted(linear, expected, bare, head, texels)
     partial, known = as_picture(linear, view), texels.image(weight, pad=False)
     found = find_occlusion(texels.image(partial, pad=False), known, head, albedo)
@@ -114,13 +130,13 @@ def observe_texture(
     if cloth is not None:
         under += (texels.image(view.weight * share_of(head, texels, FACE), pad=False) * cloth).sum()
         occlusion = np.maximum(occlusion, cloth)
-    skin, photo, usual = (texels.image(each, pad=False) for each in (linear, colour, expected))
+    skin, usual = (texels.image(each, pad=False) for each in (linear, expected))
     rest = residual_light(skin, photo, known * (1 - occlusion), usual, head)
     linear *= texels.of(rest.gain)
     exposure = _exposure(linear, colour, weight * texels.of(1 - occlusion), head, texels)
     picture, light = texels.image(as_picture(linear * exposure, view), pad=False), light / exposure
     occluded = 1 - float((known * (1 - occlusion)).sum() / max(float(under), 1e-6))
-    known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, texels), pad=False))
+    known = _feathered(known * (1 - occlusion) * (1 - rest.dark), texels.image(face_only(head, size), pad=False))
     return ObservedTexture(
         picture, known, light, occluded, fine, occlusion, covering.has_skin, rest.shaded, found.glasses
     )
@@ -137,10 +153,11 @@ def complete_texture(
     plain = _in_its_colours(albedo.plain(code, size), seen)
     whole = complete(seen.picture, seen.known, plain, texels)
     if seen.occlusion is not None and seen.occluded > _OCCLUDED:  # filled from the face alone, without hair around it
-        bare = complete(seen.picture, seen.known * texels.image(face_only(head, texels), pad=False), plain, texels)
-        share = seen.occlusion[..., None]
-        whole[..., :3] = (whole[..., :3] * (1 - share) + bare[..., :3] * share + 0.5).astype(np.uint8)
-    eyes = texels_of(head, max(size, 512))  # small textures show too little of an iris to measure it
+        bare = complete(seen.picture, seen.known * texels.image(face_only(head, size), pad=False), plain, texels)
+        covered = np.flatnonzero(seen.occlusion)
+        share, flat = seen.occlusion.ravel()[covered, None], whole.reshape(-1, 4)
+        flat[covered, :3] = flat[covered, :3] * (1 - share) + bare.reshape(-1, 4)[covered, :3] * share + 0.5
+    eyes = texels_of(head, max(size, _EYES))
     whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, camera, head, eyes)]))
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
@@ -152,8 +169,8 @@ def complete_texture(
 
 def _in_its_colours(plain: Picture, seen: ObservedTexture) -> Picture:
     """The plain skin, grey for a photo without colour."""
-    shown = seen.picture[seen.known > _MOSTLY]
-    if not len(shown) or float(np.median(np.ptp(shown, axis=1))) > _GREY:
+    shown = seen.picture[seen.known > _MOSTLY][::_SOME]
+    if not len(shown) or float(np.median(shown.max(1) - shown.min(1))) > _GREY:
         return plain
     return np.asarray(np.repeat(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY)[..., None], 3, 2))
 
@@ -163,7 +180,7 @@ def _light(colour: Array, view: TexelView, head: Head, texels: Texels, albedo: A
     sure = np.flatnonzero((view.weight > 0.3) & (share_of(head, texels, PLAIN) > 0.9))[::step]
     if len(sure) < 50:
         return np.zeros(27, np.float32) + HeadCodes().light, np.ones(3, np.float32)
-    pattern = to_linear(albedo_at(albedo.mean, texels)[sure])
+    pattern = mean_skin(albedo, texels)[sure]
     return light_of_skin(pattern, view.normals[sure], colour[sure])
 
 
@@ -200,12 +217,14 @@ def _trusted(linear: Array, expected: Array, view: TexelView, head: Head, texels
     odd = (apart > _ODD) * share_of(head, texels, _DOUBTED)
     odd = np.maximum(odd, (jaw > 1) * share_of(head, texels, ("jaw",)))
     odd = texels.image(np.maximum(odd, outline * share_of(head, texels, _OUTER)).astype(np.float32))
-    soft = cv2.GaussianBlur(odd, (0, 0), texels.size / 100)
+    soft = wide_blur(odd, texels.size / 100)
     low = np.clip((texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)
     return np.asarray(np.clip(1 - 2 * texels.of(soft), 0, 1) * low)
 
 
 def _apart(ratio: Array) -> Array:  # (N, 3) -> (N,)
     """How far colours are apart, of the logarithms of their ratios: brightness, or three times the hue."""
-    bright = ratio.mean(1)
-    return np.asarray(np.maximum(np.abs(bright), 3 * np.abs(ratio - bright[:, None]).max(1)))
+    red, green, blue = ratio.T  # NumPy takes its time over axes as short as the channels'
+    bright = (red + green + blue) / 3
+    hue = np.maximum(np.maximum(np.abs(red - bright), np.abs(green - bright)), np.abs(blue - bright))
+    return np.asarray(np.maximum(np.abs(bright), 3 * hue))

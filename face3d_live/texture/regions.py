@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
-from face3d_live.texture.texels import LEVEL, Texels
+from face3d_live.head.per_head import per_head
+from face3d_live.lighting import to_linear
+from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.blur import wide_blur
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array
 
 #: Bare, smooth skin, from which the light is estimated.
@@ -25,13 +31,21 @@ def share_of(head: Head, texels: Texels, regions: tuple[str, ...]) -> Array:  # 
     return texels.at(np.isin(head.topology(LEVEL).region, wanted).astype(np.float32))
 
 
-def face_only(head: Head, texels: Texels) -> Array:  # (N,)
+@per_head
+def face_only(head: Head, size: int) -> Array:  # (N,) texels of `texels_of`
     """1 on the face, falling smoothly to 0 on scalp, neck and ears: hair and collars are not skin."""
+    texels = texels_of(head, size)
     picture = texels.image(1 - share_of(head, texels, ("scalp", "neck", "ears")))
-    soft = cv2.GaussianBlur(cv2.erode(picture, np.ones((3, 3))), (0, 0), texels.size / 40)
+    soft = wide_blur(cv2.erode(picture, np.ones((3, 3))), size / 40)
     weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
     weight[texels.part > 0] = 0
     return np.asarray(weight.astype(np.float32))
+
+
+@lru_cache(maxsize=2)
+def mean_skin(albedo: Albedo, texels: Texels) -> Array:  # -> (N, 3) linear
+    """The albedo model's mean at these texels."""
+    return to_linear(albedo_at(albedo.mean, texels))
 
 
 def albedo_at(picture: Array, texels: Texels) -> Array:  # (S', S', 3) -> (N, 3)

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.texels import per_head, texels_of
+from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray, Array
 
 SIZE = 256  # texels a side of the correction
@@ -45,7 +46,7 @@ def residual_light(albedo: Array, photo: Array, known: Array, expected: Array, h
     """albedo, photo: (S, S, 3) linear, with the light divided out and as it is; known: (S, S) how well each texel is
     seen, 0 under occlusions; expected: (S, S, 3) linear, this person's skin."""
     size = len(albedo)
-    zone, plain = _zones(head, SIZE)
+    zone, plain = light_zones(head, SIZE)
     own, seen, usual = (_log(_small(each)) for each in (albedo, photo, expected))
     weight = (_small(known) > _SEEN).astype(np.float32) * (zone > 0)
     both = weight * weight[:, ::-1]
@@ -100,9 +101,9 @@ def _guided(values: Array, weight: Array) -> Array:  # (S, S, 3), (S, S) -> (S, 
 
 
 @per_head
-def _zones(head: Head, size: int) -> tuple[Array, Array]:
+def light_zones(head: Head, size: int) -> tuple[Array, Array]:
     """(S, S) each: the face, fading out to scalp, neck and ears; its plain skin."""
     texels = texels_of(head, size)
-    face = texels.image(face_only(head, texels), pad=False)
+    face = texels.image(face_only(head, size), pad=False)
     plain = texels.image(share_of(head, texels, (*PLAIN, "jaw")), pad=False)
     return np.asarray(face, np.float32), np.asarray(plain, np.float32)

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.head.points import EYE_LEFT, EYE_RIGHT
+from face3d_live.nearest import nearest
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, Texels, per_head, texels_of
+from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array, Mask
 
 #: Metres around an eyeball's centre that the rim of large glasses may reach: sideways, above, below; and the bars.
@@ -89,7 +91,7 @@ def trace_rims(found: Mask, bright: Array, known: Array, head: Head) -> Rims | N
 
     bright: logarithm of light relative to the expected skin; known: how well each texel was seen, 0..1.
     """
-    zone = _rim_zones(head, len(bright))
+    zone = rim_zones(head, len(bright))
     seeds = found & zone.whole
     if not seeds.any():
         return None
@@ -186,7 +188,7 @@ def _bridged(line: Array, found: Mask, bright: Array, least: float) -> bool:  # 
 
 
 @per_head
-def _rim_zones(head: Head, size: int) -> _RimZones:
+def rim_zones(head: Head, size: int) -> _RimZones:
     texels = texels_of(head, size)
     place = texels.at(head.topology(LEVEL).refine(head.template))
     points = head.points(head.template)
@@ -212,17 +214,15 @@ def _rim_zones(head: Head, size: int) -> _RimZones:
 
 
 def _polar(centre: Array, place: Array, texels: Texels, brow: Mask) -> _PolarTable:
-    from scipy.spatial import cKDTree
-
     ahead = np.flatnonzero((texels.part == 0) & (place[:, 2] > _FORE))
-    tree = cKDTree(place[ahead, :2])
     angle = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
     radius = np.arange(*_RADII, _STEP)
     out = 1.0 if centre[0] > 0 else -1.0
     x = centre[0] + out * np.cos(angle)[:, None] * radius
     y = centre[1] + np.sin(angle)[:, None] * radius
-    away, found = tree.query(np.stack([x, y], -1))
-    texel = texels.index[ahead][found].astype(np.intp)
-    _, bar = tree.query((centre[0] + out * _BAR_OUT, centre[1] + _BAR_UP))
-    row, column = divmod(int(texels.index[ahead][bar]), texels.size)
-    return _PolarTable(texel, np.asarray(away < 2 * _STEP), brow.ravel()[texel], (row, column))
+    bar = centre[:2] + np.array([out * _BAR_OUT, _BAR_UP])
+    away, found = nearest(place[ahead, :2], np.concatenate([np.stack([x, y], -1).reshape(-1, 2), bar[None]]))
+    chosen = texels.index[ahead][found].astype(np.intp)
+    texel = chosen[:-1].reshape(x.shape)
+    row, column = divmod(int(chosen[-1]), texels.size)
+    return _PolarTable(texel, np.asarray(away[:-1].reshape(x.shape) < 2 * _STEP), brow.ravel()[texel], (row, column))

@@ -55,7 +55,8 @@ def project_texels(
     at = texels.at(columns)
     pixel, facing, wanted, near = at[:, :2], at[:, 2], at[:, 3], at[:, 4]
     weight = np.clip((facing - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
-    weight[(wanted < 0.999) | ((pixel < 0) | (pixel >= (camera.width, camera.height))).any(1)] = 0
+    x, y = pixel.T
+    weight[(wanted < 0.999) | (x < 0) | (y < 0) | (x >= camera.width) | (y >= camera.height)] = 0
     seen = np.flatnonzero(weight > 0)
     hidden = _hidden(
         low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen], depth_side
@@ -132,5 +133,4 @@ def without_light(colour: Array, view: TexelView, light: Array) -> Array:  # (N,
 def as_picture(linear: Array, view: TexelView) -> NDArray[np.uint8]:  # (N, 3) -> (N, 3) sRGB
     """Albedo as picture values, black where nothing was seen."""
     albedo = (to_srgb(linear) * 255 + 0.5).astype(np.uint8)
-    albedo[view.weight <= 0] = 0
-    return albedo
+    return np.asarray(cv2.copyTo(albedo[:, None], (view.weight > 0).astype(np.uint8)[:, None]))[:, 0]

@@ -6,15 +6,16 @@ a texture is v = 1. Texels outside every island repeat the nearest one inside, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d_live.head.model import Head
+from face3d_live.head.per_head import per_head
 from face3d_live.head.topology import Level, MeshTopology
 from face3d_live.raster import rasterize
 from face3d_live.typing import AnyArray, Array, Mask
@@ -60,15 +61,15 @@ class Texels:
 
     def image(self, values: AnyArray, pad: bool = True) -> AnyArray:  # (N,) or (N, C) -> (S, S) or (S, S, C)
         """Texel values as a picture. pad: fill texels outside the islands from the nearest inside, else with zero."""
-        flat = np.zeros((self.size * self.size, *values.shape[1:]), values.dtype)
-        flat[self.index] = values
         if pad:
-            flat = flat[self.nearest]
+            flat = np.take(values, self._row_of_nearest, axis=0)
+        else:
+            flat = np.take(np.concatenate([values, np.zeros_like(values[:1])]), self._row, axis=0)
         return flat.reshape(self.size, self.size, *values.shape[1:])
 
     def of(self, picture: AnyArray) -> AnyArray:  # (S, S, ...) -> (N, ...)
         """The covered texels of a picture."""
-        return picture.reshape(self.size * self.size, *picture.shape[2:])[self.index]
+        return np.take(picture.reshape(self.size * self.size, *picture.shape[2:]), self.index, axis=0)
 
     def only(self, chosen: Mask) -> Texels:  # (N,)
         """The table cut down to some of its texels."""
@@ -91,12 +92,28 @@ class Texels:
         return mask.reshape(self.size, self.size)
 
     @cached_property
-    def nearest(self) -> NDArray[np.int32]:
-        """(S * S,) the nearest covered texel of each."""
-        from scipy.ndimage import distance_transform_edt
+    def skin(self) -> Mask:
+        """(S, S): the nearest covered texel is skin's."""
+        return np.asarray(self.image(self.part) == 0)
 
-        row, column = distance_transform_edt(~self.covered, return_distances=False, return_indices=True)
-        return np.asarray((row * self.size + column).ravel().astype(np.int32))
+    @cached_property
+    def _row(self) -> NDArray[np.int32]:
+        """(S * S,) the row of `index` that each texel is, N outside the islands."""
+        row = np.full(self.size * self.size, len(self.index), np.int32)
+        row[self.index] = np.arange(len(self.index))
+        return row
+
+    @cached_property
+    def _row_of_nearest(self) -> NDArray[np.int32]:
+        """(S * S,) the row of `index` of the nearest covered texel: OpenCV numbers these row by row, from 1 on."""
+        outside, whole = (~self.covered).astype(np.uint8), cv2.DIST_LABEL_PIXEL
+        _, labels = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=whole)
+        return np.asarray(labels.ravel() - 1, np.int32)
+
+    @cached_property
+    def nearest(self) -> NDArray[np.int32]:
+        """(S * S,) the nearest covered texel of each; one that lies 3 % farther may stand for it."""
+        return np.take(self.index, self._row_of_nearest)
 
 
 def make_texels(mesh: MeshTopology, size: int) -> Texels:
@@ -108,11 +125,12 @@ def make_texels(mesh: MeshTopology, size: int) -> Texels:
     corners = mesh.faces[triangle]
     part = mesh.part[corners].min(1)
     weights = cover.weights.reshape(-1, 3)[index]
-    made = Texels(size, index, triangle, corners, weights, part, mesh.n_vertices)
-    return replace(made, seams=made.nearest[_seams(mesh, size)])
+    made = Texels(size, index, triangle, corners, weights, part, mesh.n_vertices, seams=_seams(mesh, size))
+    made.seams[:] = made.nearest[made.seams]
+    return made
 
 
-def _seams(mesh: MeshTopology, size: int) -> NDArray[np.intp]:
+def _seams(mesh: MeshTopology, size: int) -> NDArray[np.int32]:
     """(M, 2) texels along both sides of the skin's edges whose two triangles have other texture coordinates."""
     ends = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     ends_uv = mesh.face_uv[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
@@ -126,26 +144,9 @@ def _seams(mesh: MeshTopology, size: int) -> NDArray[np.intp]:
     for at in (np.flatnonzero(cut), np.flatnonzero(cut) + 1):
         start, end = mesh.uv[ends_uv[at, 0]], mesh.uv[ends_uv[at, 1]]
         u, v = np.moveaxis((start + (end - start) * along).reshape(-1, 2), -1, 0)
-        column, row = (np.clip(np.floor(each * size), 0, size - 1).astype(np.intp) for each in (u, 1 - v))
+        column, row = (np.clip(np.floor(each * size), 0, size - 1).astype(np.int32) for each in (u, 1 - v))
         sides.append(row * size + column)
     return np.unique(np.stack(sides, 1), axis=0)
-
-
-_Made = TypeVar("_Made")
-
-
-def per_head(make: Callable[[Head, int], _Made]) -> Callable[[Head, int], _Made]:
-    """A function of a head and a texture's size whose results are made on first use in a process, and kept."""
-    made: dict[tuple[int, int], tuple[Head, _Made]] = {}
-
-    @wraps(make)
-    def kept(head: Head, size: int) -> _Made:
-        key = (id(head), size)
-        if key not in made:
-            made[key] = (head, make(head, size))  # holds the head: its id stays its own
-        return made[key][1]
-
-    return kept
 
 
 @per_head

@@ -18,6 +18,7 @@ from face3d_live.avatar.names import arkit_shares
 from face3d_live.avatar.presets import AS_ARKIT, PRESETS, REPLACED_BY, VRM0, preset_values
 from face3d_live.codes import ARKIT, EYE_YAW, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.head.model import Head
 from face3d_live.rotations import from_euler
 
@@ -203,7 +204,7 @@ def test_the_head_is_framed(glb: Avatar) -> None:
 def test_our_own_head_comes_back() -> None:
     head = Head.load()
     skin = np.full((64, 64, 3), 180, np.uint8)
-    avatar = load_avatar(head_glb(head, HeadCodes(), "low", skin))
+    avatar = load_avatar(head_glb(TexturedHead(head, HeadCodes(), "low", skin)))
     assert len(avatar.report.found) == 52 and avatar.report.missing == ()
     assert avatar.report.bones == ("neck", "head", "leftEye", "rightEye") and avatar.report.warnings == ()
     scale = float(np.ptp(avatar.parts[0].positions[:, 0]) / np.ptp(head.template[:, 0]))

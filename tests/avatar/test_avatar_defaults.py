@@ -20,6 +20,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.errors import InputError
 from face3d_live.export.animation import animated_glb
 from face3d_live.export.glb import head_glb
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.head.model import Head
 from face3d_live.render.avatar_renderer import AvatarRenderer
 
@@ -173,7 +174,9 @@ def test_our_own_head_follows_from_its_neutral_face() -> None:
     """`head.glb` opens with the photo's expression, and its shape keys are ARKit's own: 0 is their rest."""
     smiling = HeadCodes(expression=expression(mouthSmileLeft=0.8, mouthSmileRight=0.8))
     skin = np.full((64, 64, 3), 180, np.uint8)
-    neutral, posed = (load_avatar(head_glb(Head.load(), codes, "low", skin)) for codes in (HeadCodes(), smiling))
+    neutral, posed = (
+        load_avatar(head_glb(TexturedHead(Head.load(), codes, "low", skin))) for codes in (HeadCodes(), smiling)
+    )
     assert np.array_equal(neutral.parts[0].positions, posed.parts[0].positions)
 
 

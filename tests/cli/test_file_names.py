@@ -15,7 +15,7 @@ import pytest
 from track_cli_helpers import fake_tracker, write_video
 
 from face3d_live.errors import InputError
-from face3d_live.reconstruct import batch
+from face3d_live.reconstruct import batch, outcome
 from face3d_live.takes import record, tools
 from face3d_live.takes.formats import load_take
 from face3d_live.takes.reader import load
@@ -61,8 +61,8 @@ def test_the_table_of_photos(tmp_path):
     (tmp_path / "photos").mkdir()
     photo = tmp_path / "photos" / f"{NAME}.jpg"
     photo.write_bytes(b"no picture")
-    task = batch.Task(photo, tmp_path / "heads" / NAME)
-    outcomes = [batch.Outcome(task, "failed", "unreadable", f"{photo} is no picture")]
+    task = outcome.Task(photo, tmp_path / "heads" / NAME)
+    outcomes = [outcome.Outcome(task, "failed", "unreadable", f"{photo} is no picture")]
     batch.write_summary(outcomes, tmp_path / "heads")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "heads" / "summary.csv").read_text("utf-8"))))
     assert rows[0]["photo"].endswith("photos/caf\\xe9.jpg")

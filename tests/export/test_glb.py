@@ -20,6 +20,7 @@ from face3d_live.export.glb import head_glb
 from face3d_live.export.gltf import Buffer
 from face3d_live.export.obj import part_mtl_text
 from face3d_live.export.parts import carried
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.hairstyle import AS_SEEN, Hair
 from face3d_live.head.regions import REGION_NAMES
@@ -42,7 +43,7 @@ def data(head, codes):
     texture = np.full((64, 64, 4), (200, 150, 120, 255), np.uint8)
     normal_map = np.full((64, 64, 3), (128, 128, 255), np.uint8)
     normal_map[:8] = rng.integers(100, 150, (8, 64, 3))
-    return head_glb(head, codes, "low", texture, normal_map)
+    return head_glb(TexturedHead(head, codes, "low", texture, normal_map))
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +220,7 @@ def test_an_eye_has_pupil_iris_and_sclera_in_the_texture_s_colours(head, codes):
     blue = EyeColours(np.array([0.30, 0.40, 0.55], np.float32), np.array([0.74, 0.70, 0.68], np.float32))
     eyes = {}
     for name, colours in (("blue", blue), ("brown", DARK_BROWN_EYES)):
-        data = head_glb(head, codes, "low", paint_eyes(skin, head, texels, colours))
+        data = head_glb(TexturedHead(head, codes, "low", paint_eyes(skin, head, texels, colours)))
         eyes[name] = base_picture((*read_glb(data), None), "eyes")
         side = len(eyes[name])
         pupil, ring, white = (eyes[name][side // 2 + 4, side // 2 + int(x * side)] for x in (0, 0.13, 0.28))
@@ -261,7 +262,7 @@ def test_hair_is_a_mesh_and_a_material_of_its_own(head, codes):
     for none in (Hair("buzz", "#302010"), AS_SEEN):
         assert carried(head, neutral, neutral, none, NO_GLASSES) == []
     (hair,) = carried(head, neutral, neutral, Hair("bob", "#b06020"), NO_GLASSES)
-    data = head_glb(head, codes, "low", skin, carried=[hair])
+    data = head_glb(TexturedHead(head, codes, "low", skin, carried=[hair]))
     document, _ = read_glb(data)
     assert [mesh["name"] for mesh in document["meshes"]] == ["head", "hair"]
     (bone,) = (node for node in document["nodes"] if node["name"] == "head")
@@ -279,7 +280,7 @@ def test_hair_is_a_mesh_and_a_material_of_its_own(head, codes):
 def test_glasses_are_a_frame_and_lenses_that_one_sees_through(head, codes):
     neutral, skin = head.neutral(codes.shape), np.full((64, 64, 3), (200, 150, 120), np.uint8)
     parts = carried(head, neutral, neutral, Hair("buzz"), Glasses("square", "#802010"))
-    data = head_glb(head, codes, "low", skin, carried=parts)
+    data = head_glb(TexturedHead(head, codes, "low", skin, carried=parts))
     document, _ = read_glb(data)
     assert [mesh["name"] for mesh in document["meshes"]] == ["head", "glasses", "lenses"]
     frame, lenses = document["materials"][-2:]
@@ -287,7 +288,7 @@ def test_glasses_are_a_frame_and_lenses_that_one_sees_through(head, codes):
     assert frame["alphaMode"] == "OPAQUE" and alpha == 1.0
     np.testing.assert_allclose([red, green, blue], to_linear(np.array([0x80, 0x20, 0x10]) / 255), atol=1e-3)
     assert lenses["alphaMode"] == "BLEND" and lenses["pbrMetallicRoughness"]["baseColorFactor"][3] < 0.2
-    worn, bare = load_avatar(data), load_avatar(head_glb(head, codes, "low", skin))
+    worn, bare = load_avatar(data), load_avatar(head_glb(TexturedHead(head, codes, "low", skin)))
     assert len(worn.parts) == len(bare.parts) + 2 and worn.report.warnings == (), "the page takes it back"
     text = part_mtl_text(parts[1])
     assert "newmtl lenses" in text and "d 0.060" in text and "map_Kd" not in text

@@ -19,6 +19,7 @@ from three_support import three
 
 from face3d_live.codes import ARKIT, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.head.model import Head
 from face3d_live.takes import formats
 from face3d_live.takes.reader import load
@@ -111,7 +112,7 @@ def page(codes, take, tmp_path_factory) -> Iterator:
     animated = tmp_path_factory.mktemp("glb") / "take.glb"
     formats.save_take(take, animated)
     files |= {"/": PAGE.encode(), "/scene.js": SCENE.encode(), "/take.glb": animated.read_bytes()}
-    files["/head.glb"] = head_glb(Head.load(), codes, "low", texture, flat)
+    files["/head.glb"] = head_glb(TexturedHead(Head.load(), codes, "low", texture, flat))
 
     def answer(route) -> None:
         path = route.request.url.removeprefix(HOST.rstrip("/"))

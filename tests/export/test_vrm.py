@@ -15,6 +15,7 @@ from face3d_live.avatar.vrm import read_vrm
 from face3d_live.codes import ARKIT, EYE_YAW, INDEX, HeadCodes
 from face3d_live.export.glb import head_glb
 from face3d_live.export.parts import carried
+from face3d_live.export.textured_head import TexturedHead
 from face3d_live.export.vrm import head_vrm
 from face3d_live.export.vrm_meta import PERMISSIONS, VrmMeta
 from face3d_live.eyewear import Glasses
@@ -51,7 +52,9 @@ def worn(head, codes):
 @pytest.fixture(scope="module")
 def data(head, codes):
     meta = VrmMeta.of("Ada", ["A. Person", "B. Person"], ["commercialUsage=personalProfit", "allowRedistribution=true"])
-    return head_vrm(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), carried=worn(head, codes), meta=meta)
+    return head_vrm(
+        TexturedHead(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), carried=worn(head, codes)), meta
+    )
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +154,9 @@ def test_our_own_reader_reads_it_back(data, document):
 
 def test_it_is_the_head_of_head_glb(data, head, codes):
     """The same face, bent by the same morphs, in the same frame."""
-    other = load_avatar(head_glb(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), carried=worn(head, codes)))
+    other = load_avatar(
+        head_glb(TexturedHead(head, codes, "low", np.full((64, 64, 3), 180, np.uint8), carried=worn(head, codes)))
+    )
     avatar, talking = load_avatar(data), expression(jawOpen=0.7, eyeBlinkLeft=1.0, mouthSmileRight=0.4)
     assert len(avatar.parts) == len(other.parts)
     for mine, its in zip(avatar.parts, other.parts, strict=True):

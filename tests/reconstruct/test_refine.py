@@ -6,9 +6,9 @@ from texture_support import picture_of, posed
 
 from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
-from face3d_live.lighting import ambient, lamp
+from face3d_live.lighting import ambient, lamp, shading_gradient
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import FaceCrop, projection_jacobian, shading_gradient
+from face3d_live.reconstruct.pixels import FaceCrop, projection_jacobian
 from face3d_live.reconstruct.plausible import evenness, growth
 from face3d_live.reconstruct.refine import Refiner
 from face3d_live.regress.fit import Fitter

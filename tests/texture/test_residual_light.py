@@ -12,7 +12,7 @@ SKIN = np.array([0.45, 0.27, 0.20], np.float32)  # linear
 def side(head):
     """(SIZE, SIZE) bool: the left half of the atlas's face, with a sharp edge, away from the middle."""
     texels = texels_of(head, SIZE)
-    face = texels.image(face_only(head, texels), pad=False) > 0.95
+    face = texels.image(face_only(head, texels.size), pad=False) > 0.95
     return face & (np.arange(SIZE) < SIZE / 2 - 6)
 
 

@@ -174,7 +174,7 @@ def test_blend_moves_the_fill_to_the_tone_but_keeps_its_detail():
 def test_a_half_seen_face_is_completed_from_its_other_side(head):
     texels, size = texels_of(head, 256), 256
     truth, plain = mottled(seed=3), mottled(seed=9, base=(120, 90, 70))
-    weight = texels.image(face_only(head, texels), pad=False)
+    weight = texels.image(face_only(head, texels.size), pad=False)
     weight[:, : size // 2 - 6] = 0
     whole = complete(np.where(weight[..., None] > 0, truth, 0).astype(np.uint8), weight, plain, texels)
     cheek = texels.image((share_of(head, texels, PLAIN) > 0.99).astype(np.float32), pad=False) > 0
@@ -191,7 +191,7 @@ def test_what_no_side_shows_takes_the_tone_of_what_was_seen(head):
     texels = texels_of(head, 128)
     truth = np.full((128, 128, 3), (200, 150, 120), np.uint8)
     plain = np.full((128, 128, 3), (80, 60, 50), np.uint8)
-    weight = texels.image(face_only(head, texels), pad=False)
+    weight = texels.image(face_only(head, texels.size), pad=False)
     whole = complete(truth, weight, plain, texels)
     skin = texels.covered & (texels.image(texels.part) == 0)
     assert np.abs(whole[skin][:, :3].astype(int) - truth[0, 0]).max() <= 2

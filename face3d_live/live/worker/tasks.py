@@ -73,8 +73,10 @@ def snapshot(report: Report, rgb: Rgb, codes: HeadCodes, styling: Styling = AS_S
 
 
 def warm_up(report: Report, *, regressor: str = OWN) -> bytes:
-    """Load the models of `reconstruct_photo` ahead of the first photo."""
-    _reconstructor(regressor).faces(np.zeros((64, 64, 3), np.uint8))
+    """Load what `reconstruct_photo` needs ahead of the first photo."""
+    maker = _reconstructor(regressor)
+    maker.preload()
+    maker.faces(np.zeros((64, 64, 3), np.uint8))
     return b""
 
 

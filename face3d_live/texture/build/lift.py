@@ -49,7 +49,7 @@ class Lifter:
     def __init__(self, head: Head, size: int, reference: Picture) -> None:
         """reference: (S, S, 3) an average skin, whose pattern separates light from albedo."""
         self._head, self._fitter, self.texels = head, Fitter(head), texels_of(head, size)
-        self._trust = face_only(head, self.texels)
+        self._trust = face_only(head, self.texels.size)
         self._reference = to_linear(self.texels.of(reference) / 255)
         self._plain = share_of(head, self.texels, PLAIN) > 0.9
         bare = self.texels.image(share_of(head, self.texels, ("cheeks", "forehead", "jaw")))

@@ -122,7 +122,7 @@ def main() -> None:
     texels = texels_of(head, SIZE)
     baker = SkinBaker(head, SIZE, Path(".cache") / "body_uv.npz")
     bodies = [body for name, body in body_skins(options.data) if not name.endswith("_512")][0::2]
-    where = texels.image(face_only(head, texels), pad=False) > 0.9
+    where = texels.image(face_only(head, texels.size), pad=False) > 0.9
     skins = [baker.bake(body) for body in bodies]
     found = aims(skins, where)
     pure, extra = learn(skins, where)
