@@ -162,7 +162,6 @@ WAITING = "support/waiting.py"
 #: arguments that are left nowhere else, a browser vanishes by closing aioice's sockets, and `_exit` is how a process
 #: dies without saying goodbye.
 FOREIGN = {
-    "cli/test_cli.py": {"_exit"},
     "live/webrtc/test_aiortc_patches.py": {"_encode_frame"},
     "live/webrtc/test_media.py": {"_data"},
     "live/sessions/test_endings.py": {"_connection", "_protocols"},

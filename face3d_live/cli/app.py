@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
 from typing import Annotated, Any
 
@@ -49,23 +48,6 @@ def main(
     ] = False,
 ) -> None:
     """A webcam in, a living 3D head out."""
-
-
-def program() -> None:
-    """The console script, and `python -m face3d_live`.
-
-    After `reconstruct` the system takes back the process's memory, threads and OpenGL at once. Python would do it piece
-    by piece, which takes a fifth of a second of a photo's three.
-    """
-    try:
-        app()
-    except SystemExit as ended:
-        if sys.argv[1:2] != ["reconstruct"] or "--ray" in sys.argv:
-            raise
-        with suppress(OSError):  # whoever read the output has gone
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
 
 
 def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from face3d_live.camera import Camera
-from face3d_live.cli.app import app, program
+from face3d_live.cli.app import app
 from face3d_live.cli.examples import EXAMPLES
 from face3d_live.codes import HeadCodes
 from face3d_live.export.params import Params, params_bytes
@@ -141,29 +141,3 @@ def test_a_head_is_rendered_with_other_hair(tmp_path: Path) -> None:
     bob, buzz, blue = pictures
     assert np.abs(bob - buzz).max(2).mean() > 2, "the file's own hair, or another"
     assert (blue[..., 0] - blue[..., 2]).max() > 40 > (bob[..., 0] - bob[..., 2]).max()
-
-
-@pytest.mark.parametrize(
-    "arguments, code", [(["reconstruct", "missing.jpg", "-o", "head"], 1), (["reconstruct", "--help"], 0)]
-)
-def test_reconstruct_leaves_at_once_with_its_status_and_all_it_said(arguments, code, monkeypatch, capsys):
-    class Left(BaseException):
-        """In place of the end of the process."""
-
-    def leave(status):
-        raise Left(status)
-
-    monkeypatch.setattr(sys, "argv", ["face3d-live", *arguments])
-    monkeypatch.setattr("os._exit", leave)
-    with pytest.raises(Left) as left:
-        program()
-    assert left.value.args == (code,)
-    said = capsys.readouterr()
-    assert "no-file" in said.err if code else "--vrm-name" in said.out
-
-
-def test_other_commands_end_as_any_program(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["face3d-live", "--version"])
-    with pytest.raises(SystemExit) as ended:
-        program()
-    assert ended.value.code == 0 and capsys.readouterr().out == f"face3d-live {__version__}\n"

@@ -65,4 +65,4 @@ def _between(size: tuple[int, ...], iris: Array, lids: Array) -> NDArray[np.bool
     away = np.hypot(x - iris[0, 0], y - iris[0, 1]) / max(_radius(iris), 1e-6)
     open_ = np.zeros(size[:2], np.uint8)
     cv2.fillPoly(open_, [np.rint(8 * lids).astype(np.int32)], 1, shift=3)
-    return (away > RING[0]) & (away < RING[1]) & (open_ > 0)
+    return np.asarray((away > RING[0]) & (away < RING[1]) & (open_ > 0))
