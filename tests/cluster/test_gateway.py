@@ -39,7 +39,7 @@ def test_every_request_of_a_server_alone_is_one_of_a_gateway():
 def test_every_code_of_the_cluster_is_documented():
     docs = (ROOT / "docs" / "cluster.md").read_text() + (ROOT / "docs" / "api.md").read_text()
     codes: set[str] = set()
-    for path in CLUSTER.glob("*.py"):
+    for path in CLUSTER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error"):
                 codes |= {str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)}
