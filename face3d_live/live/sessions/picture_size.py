@@ -25,15 +25,16 @@ class PictureSize:
     Up to `AVATAR_SIZE` the picture is as large as the page shows it. Beyond, it grows by one step when at the next one
     drawing should take less than `BUDGET_MS`, and shrinks again by one when it takes half as much again.
 
-    most: the largest side. side: the chosen one, at first `AVATAR_SIZE`. wish: at how many pixels the page shows it.
+    most: the largest side. side: the chosen one. usual: the one at first, `AVATAR_SIZE` if that is allowed, up to which
+    the budget does not count. wish: at how many pixels the page shows it.
     """
 
     def __init__(self, most: float = MAX_AVATAR_SIZE) -> None:
         self._sides = [side for side in SIDES if side <= most] or [max(64, int(most) // 2 * 2)]
-        self._least = self._fitting(AVATAR_SIZE)  # where the budget does not count
+        self.usual = self._fitting(AVATAR_SIZE)
         self._ms: deque[float] = deque(maxlen=PICTURES)
         self._too_slow: tuple[int, float] = MAX_AVATAR_SIZE + 1, 0.0  # a side, and until when it is not tried
-        self.side, self.wish = self._least, float(AVATAR_SIZE)
+        self.side, self.wish = self.usual, float(AVATAR_SIZE)
 
     def drawn(self, side: int, ms: float, now: float, sessions: int = 1, elsewhere: bool = False) -> int:
         """A picture of this side was drawn in so many milliseconds, at `now` seconds; returns the side of the next.
@@ -41,8 +42,8 @@ class PictureSize:
         sessions: that share the engine. elsewhere: others than the page look at the picture, and expect `AVATAR_SIZE`.
         """
         wish = self._fitting(self.wish / ENLARGED)
-        most = max(wish, self._least) if elsewhere else wish
-        self._choose(min(most, max(self.side, self._least)))
+        most = max(wish, self.usual) if elsewhere else wish
+        self._choose(min(most, max(self.side, self.usual)))
         if side == self.side:  # not one that was on its way
             self._ms.append(ms)
         if len(self._ms) == PICTURES:
@@ -53,7 +54,7 @@ class PictureSize:
         """Grow or shrink by one step."""
         larger = self._fitting(self.side + 1)
         may_grow = self.side < larger <= most and (larger < self._too_slow[0] or now > self._too_slow[1])
-        if self.side > self._least and ms > 1.5 * budget:
+        if self.side > self.usual and ms > 1.5 * budget:
             self._too_slow = self.side, now + PATIENCE
             self._choose(self._sides[self._sides.index(self.side) - 1])
         elif may_grow and ms * (larger / self.side) ** GROWTH < budget:

@@ -311,7 +311,9 @@ class Session:
         if self._recorder is not None and of.rgb is not None:
             camera = Camera.webcam(of.rgb.shape[1], of.rgb.shape[0])
             counts = self.engine.dropped, self.engine.failed
-            self._recorder.add(self._number, of.t, result.face, result.codes, camera, *counts, result.image)
+            # A film has the size of its first picture, which may be drawn yet as small as the page shows it.
+            image = result.image if result.image is not None and len(result.image) >= self._size.usual else None
+            self._recorder.add(self._number, of.t, result.face, result.codes, camera, *counts, image)
         self._count(self.last)
         if self.observer is not None:
             self.observer.on_frame(self.last)

@@ -6,12 +6,14 @@ import asyncio
 import io
 import json
 
+import av
 import numpy as np
 import pytest
 import websockets
 from avatar_pipeline import AvatarPipeline
 from live_helpers import Browser, serve
 from PIL import Image
+from waiting import until
 
 from face3d_live.live.engine.pipeline import AVATAR_SIZE, MAX_AVATAR_SIZE
 from face3d_live.live.engine.shared_memory import SharedFrameMemory
@@ -135,3 +137,17 @@ async def test_the_limit_of_the_server():
     async with serve(limits=Limits(picture=256)) as served, Browser(served) as browser:
         await browser.until(lambda: browser.avatar is not None and browser.avatar.shape[0] == 256)
         assert (await served.live.sessions.newest.still()).shape == (256, 256, 3)
+
+
+async def test_a_film_has_the_usual_size_though_the_page_shows_a_small_picture(tmp_path):
+    async with serve(takes=tmp_path) as served, Browser(served) as browser:
+        await browser.until(lambda: browser.avatar is not None and browser.channel.readyState == "open")
+        browser.send(type="view", pixels=200)
+        await browser.until(lambda: browser.avatar.shape[0] == 256)
+        answer = await served.http.post(browser.location + "/recording", json={"action": "start", "render": True})
+        assert answer.is_success, answer.text
+        recorder = served.live.sessions.newest.recorder
+        await until(lambda: recorder.state()["render"]["seconds"] > 0.2)
+        await served.http.post(browser.location + "/recording", json={"action": "stop"})
+    with av.open(str(next(tmp_path.glob("*.render.mkv")))) as film:
+        assert (film.streams.video[0].width, film.streams.video[0].height) == (AVATAR_SIZE, AVATAR_SIZE)
