@@ -187,6 +187,11 @@ class LiveService:
         processes = (self.engine, self.worker, self.files, self.studio.worker)
         await asyncio.gather(cancelled, *(process.stop() for process in processes))
 
+    def expect_session(self) -> None:
+        """A session is about to begin."""
+        if not self.draining and self.engine.failure is None:
+            self._capture.preload()
+
     async def connect(self, offer: str, address: str = "", resume: str = "") -> tuple[Session, str]:
         """Open a session for a browser's SDP offer. Returns it and the SDP answer. Raises Face3DErrors.
 
@@ -203,7 +208,7 @@ class LiveService:
         session = self.sessions.open("browser", address, state.begin if state is not None else None)
         if state is not None:
             self._restore_outputs(session, state)
-        self._capture.preload()
+        self.expect_session()
         ice = IceOptions(self.settings.addresses, self.settings.ice_servers, self.settings.media_ports)
         peer = Peer(session, lambda: self.spawn(self.end(session), "end"), self.settings.limits, ice)
         self._peers[session.id] = peer

@@ -37,8 +37,12 @@ def _reach_of(request: Request) -> Reach:
 
 
 async def ice(request: Request) -> JSONResponse:
-    """The STUN and TURN servers, as a browser's RTCPeerConnection takes them, and the rate to ask the camera for."""
+    """The STUN and TURN servers, as a browser's RTCPeerConnection takes them, and the rate to ask the camera for.
+
+    Whoever asks is about to open the camera, so what its first texture will need is loaded meanwhile.
+    """
     live = live_of(request)
+    live.expect_session()
     servers = [server.for_page() for server in live.settings.ice_servers]
     rate = wanted_rate(live.engine.device, os.cpu_count() or 1)
     return JSONResponse({"iceServers": servers, "frameRate": rate}, headers=NO_STORE)

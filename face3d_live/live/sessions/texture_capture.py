@@ -127,7 +127,7 @@ class TextureCapture:
         self._closed = False
 
     def preload(self) -> None:
-        """A session begins: have the worker load what its first texture will need. Once."""
+        """A session begins, or soon will: have the worker load what its first texture will need. Once."""
         load, self._load = self._load, None
         if load is not None and not self._closed:
             self._spawn(self._run_ahead(load), "loading for textures")

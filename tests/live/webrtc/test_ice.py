@@ -3,10 +3,13 @@
 import asyncio
 import re
 import socket
+from functools import partial
 from types import SimpleNamespace
 
+import live_fakes
 import pytest
 from live_helpers import Browser, serve
+from waiting import until
 
 from face3d_live.errors import InputError
 from face3d_live.live import access
@@ -93,6 +96,15 @@ async def test_ice_servers_reach_the_page_and_aiortc(text, page):
     assert server.for_page() == page and server.for_aiortc().urls == page["urls"]
     async with serve(ready=False, ice_servers=(server,)) as served:
         assert (await served.http.get("/api/ice")).json()["iceServers"] == [page]
+
+
+async def test_textures_are_loaded_for_while_the_camera_is_asked_for(tmp_path):
+    loaded = tmp_path / "loaded"
+    async with serve(load_texture=partial(live_fakes.noted, path=loaded)) as served:
+        assert (await served.http.get("/")).status_code == 200
+        assert not served.live.worker.is_running
+        await served.http.get("/api/ice")
+        await until(loaded.exists)
 
 
 @pytest.mark.parametrize("text", [
