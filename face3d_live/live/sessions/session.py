@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ class Portrait:
     codes: HeadCodes
 
 
+#: Seconds between two frames at least, as far as their times say.
+LEAST_STEP = 0.001
 #: Seconds for which a session that nobody looks at is drawn after a still was asked for.
 STILL_SECONDS = 2.0
 #: Seconds from the notice to the end of a session that loses its place, so that the notice arrives.
@@ -96,6 +99,7 @@ class Session:
         self._texture_capture = texture_capture
         self._selector = FrameSelector(self.engine.set_texture)
         self._number = 0
+        self._rose = -math.inf  # time of the newest frame
         self.last: SessionFrame | None = None
         self._dropped = self._failed = 0
         self._counter = FrameRateCounter()
@@ -303,11 +307,12 @@ class Session:
                 self._texture_capture.add_frame(self._selector, of.rgb, result.raw, result.confidence)
         self._judge(of.rgb, result, now)
         fps, total_ms = self._counter.fps(now), 1000 * (now - of.arrived)
-        self.last = SessionFrame(self._number, of.t, result, of.arrived, fresh, fps, total_ms)
+        t = self._rising(of.t)
+        self.last = SessionFrame(self._number, t, result, of.arrived, fresh, fps, total_ms)
         self._new_frame.set()
         self._new_frame = asyncio.Event()
         if self.kind != "take":  # a take's frames were published by `submit_codes`, at their own times
-            self._hub.publish(StreamFrame.from_codes(self.id, self._number, of.t, result.face, result.codes))
+            self._hub.publish(StreamFrame.from_codes(self.id, self._number, t, result.face, result.codes))
         if self._recorder is not None and of.rgb is not None:
             camera = Camera.webcam(of.rgb.shape[1], of.rgb.shape[0])
             counts = self.engine.dropped, self.engine.failed
@@ -339,6 +344,14 @@ class Session:
         self.notify(code, message)
         if measure is Measure.PLACE and not self._closed:
             asyncio.get_running_loop().call_later(EXPEL_SECONDS, self.on_expelled)
+
+    def _rising(self, t: float) -> float:
+        """Times that rise with every frame: a picture may be late, and older than when the one before was drawn again.
+
+        A take's times are its own, and begin again with it.
+        """
+        self._rose = t if self.kind == "take" else max(t, self._rose + LEAST_STEP)
+        return self._rose
 
     def _resize(self, side: int, ms: float, now: float) -> None:
         """Choose the next picture's size by what this one took. Recorded pictures keep theirs."""

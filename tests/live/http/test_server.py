@@ -21,6 +21,7 @@ from waiting import beats, until
 
 from face3d_live.codes import ARKIT, INDEX
 from face3d_live.errors import LimitError
+from face3d_live.live.engine.session import Submitted
 from face3d_live.live.hosts import is_loopback
 from face3d_live.live.limits import Limits
 from face3d_live.live.network import listen, page_url
@@ -160,6 +161,19 @@ async def test_the_stream_says_hello_and_then_frames():
                 while True:
                     await own.recv()
             assert closed.value.rcvd.code == 1000
+
+
+async def test_a_late_picture_does_not_turn_back_the_streams_time():
+    """While the camera is silent the last picture is drawn again, at the time that it is."""
+    async with serve() as served, Browser(served, Camera(0.6)) as browser:
+        await browser.until_brightness(0.6)
+        session, frames = served.live.sessions.newest, []
+        result, picture = session.last.result, np.full((64, 64, 3), 150, np.uint8)
+        served.live.hub.listeners.append(frames.append)
+        for t, rgb in ((1001.0, None), (1000.9, picture), (1000.95, picture), (1001.1, picture)):
+            session.on_result(result, Submitted(rgb, t, time.monotonic()))
+    times = [frame.t for frame in frames[:4]]
+    assert times[0] == 1001.0 and times[3] == 1001.1 and all(b > a for a, b in itertools.pairwise(times))
 
 
 async def test_the_stream_of_a_session_that_is_not():
