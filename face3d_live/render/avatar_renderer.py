@@ -73,14 +73,14 @@ class AvatarRenderer:
             self._drawn = [_Drawn(p, avatar.materials[p.material], _mesh(ctx, p)) for p in avatar.parts]
             self._drawn.sort(key=lambda d: (d.material.alpha == "blend", d.material.order))
             self._targets = gpu.Targets(ctx, samples)
-            self._target, _ = self._targets.of(width, height)
+            self._target = self._targets.of(width, height)
         self._states: dict[int, MaterialState] = {}
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on. Raises ValueError as `Renderer.resize` does."""
         width, height = checked_size(width, "width"), checked_size(height, "height")
         with self._ctx:
-            self._target, _ = self._targets.of(width, height)
+            self._target = self._targets.of(width, height)
 
     def close(self) -> None:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import cv2
@@ -150,14 +150,21 @@ class Target:
             self._owned += [self._drawn, colour, depth]
         self._bytes = np.empty((height, width, 4), np.uint8)
 
+    @cached_property
+    def backdrop(self) -> Backdrop:
+        """What `begin_over` begins with."""
+        made = Backdrop(self._ctx, self.width, self.height)
+        self._owned.append(made)
+        return made
+
     def begin(self, colour: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)) -> None:
         """Bind this target and clear it."""
         self._drawn.use()
         self._drawn.clear(*colour)
 
-    def begin_over(self, backdrop: Backdrop) -> None:
-        """Bind this target and fill it with a backdrop of its size."""
-        self._ctx.copy_framebuffer(self._drawn, backdrop.framebuffer)
+    def begin_over(self) -> None:
+        """Bind this target and fill it with its backdrop."""
+        self._ctx.copy_framebuffer(self._drawn, self.backdrop.framebuffer)
         self._drawn.use()
 
     def read(self) -> NDArray[np.uint8]:  # -> (height, width, 4), row 0 at the top
@@ -180,28 +187,25 @@ class Target:
 
 
 class Targets:
-    """Targets of the sizes that were drawn last, each with its backdrop: several sessions share one renderer."""
+    """Targets of the sizes that were drawn last: several sessions share one renderer."""
 
     KEPT = 3
 
     def __init__(self, ctx: moderngl.Context, samples: int) -> None:
         self._ctx, self._samples = ctx, samples
-        self._kept: dict[tuple[int, int], tuple[Target, Backdrop]] = {}
+        self._kept: dict[tuple[int, int], Target] = {}
 
-    def of(self, width: int, height: int) -> tuple[Target, Backdrop]:
-        """Those of this size. The least recently used of more than `KEPT` are released."""
+    def of(self, width: int, height: int) -> Target:
+        """The one of this size. The least recently used of more than `KEPT` are released."""
         size = width, height
-        pair = self._kept.pop(size, None)
-        if pair is None:
-            pair = Target(self._ctx, width, height, self._samples), Backdrop(self._ctx, width, height)
-        self._kept[size] = pair
+        target = self._kept.pop(size, None) or Target(self._ctx, width, height, self._samples)
+        self._kept[size] = target
         while len(self._kept) > self.KEPT:
-            release(self._kept.pop(next(iter(self._kept))))
-        return pair
+            self._kept.pop(next(iter(self._kept))).release()
+        return target
 
     def release(self) -> None:
-        for pair in self._kept.values():
-            release(pair)
+        release(self._kept.values())
         self._kept.clear()
 
 

@@ -73,7 +73,7 @@ class Renderer:
         with self._ctx:
             self._load(head)
             self._targets = gpu.Targets(self._ctx, samples)
-            self._target, self._behind = self._targets.of(width, height)
+            self._target = self._targets.of(width, height)
         self.set_texture(self._plain_skin)
 
     @classmethod
@@ -147,7 +147,7 @@ class Renderer:
         """
         width, height = checked_size(width, "width"), checked_size(height, "height")
         with self._ctx:
-            self._target, self._behind = self._targets.of(width, height)
+            self._target = self._targets.of(width, height)
 
     def close(self) -> None:
         """Release all OpenGL objects. The renderer cannot be used afterwards."""
@@ -237,12 +237,12 @@ class Renderer:
         if isinstance(background, str):
             self._target.begin()
             return
-        size = self._target.width, self._target.height
+        size, behind = (self._target.width, self._target.height), self._target.backdrop
         if background is not None:
-            self._behind.write(pictures.resized_to_cover(background, *size))
-        elif not self._behind.is_studio:
-            self._behind.write(pictures.studio(*size), is_studio=True)
-        self._target.begin_over(self._behind)
+            behind.write(pictures.resized_to_cover(background, *size))
+        elif not behind.is_studio:
+            behind.write(pictures.studio(*size), is_studio=True)
+        self._target.begin_over()
 
     def _draw_solid(
         self,

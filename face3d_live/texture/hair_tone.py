@@ -43,10 +43,8 @@ _WREATH = 0.25  # the same where hair recedes
 _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
-_DOUBTFUL, _CLEARER = (
-    2.0,
-    1.6,
-)  # what differs less may be forehead; by which factor what is above the skull differs more
+_DOUBTFUL = 2.0  # what differs less may be forehead
+_CLEARER = 1.6  # by which factor what is above the skull differs more then
 _PURE = 0.75  # share of these, the least like skin, that the colour is the median of
 #: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
 _DARK_SKIN, _SHEEN = 0.19, 0.30
@@ -108,14 +106,15 @@ def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) 
     sides = unlike >= np.median(unlike)
     side = (brighter > 0) == (np.median(brighter[sides]) > 0)
     pure = side & (unlike > _CLEARLY)
-    difference = float(np.median(unlike[pure])) if pure.mean() > _ENOUGH else 0.0
+    enough = pure.mean() > _ENOUGH
+    difference = float(np.median(unlike[pure])) if enough else 0.0
     above_skull = None
     if difference < _DOUBTFUL and style != "buzz":  # maybe a high forehead, and hair is farther up
         above_skull = _above_skull(frame_rgb, codes, camera, head, own)
     if above_skull is not None and np.median(_unlike(above_skull[0], own)[0]) > _CLEARER * difference:
         found, normals = above_skull
         pure = np.ones(len(found), bool)
-    elif difference == 0:
+    elif not enough:
         share = _WREATH if style == "receding" else _PURE
         pure = side & (unlike >= np.quantile(unlike[side], 1 - share))
     light = np.clip(shade(codes.light, normals[pure]), *_LIT)

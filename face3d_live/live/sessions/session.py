@@ -15,7 +15,6 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.live.engine.client import Beginning, EngineClient
 from face3d_live.live.engine.pipeline import (
-    AVATAR_SIZE,
     MAX_AVATAR_SIZE,
     NEUTRAL,
     TEXTURE_SIZE,
@@ -355,7 +354,7 @@ class Session:
 
     def _resize(self, side: int, ms: float, now: float) -> None:
         """Choose the next picture's size by what this one took. Recorded pictures keep theirs."""
-        if not (self._records_pictures and side >= AVATAR_SIZE):
+        if not (self._records_pictures and side >= self._size.usual):
             self.engine.side = self._size.drawn(side, ms, now, self._client.session_count, self._shown_elsewhere)
 
     def _judge(self, rgb: Rgb | None, result: Result, now: float) -> None:
