@@ -5,10 +5,10 @@ colour                  its colours to sRGB
 search                  faces of a photo of any size
 frame                   the upright part of the photo that is used
 find                    which face is meant, and its codes
-test_time_augmentation  codes from the average over several crops
+augmented_estimate      codes from the average over several crops
 rotation_consistency    rejects false detections
 quality_gate            whether the face is good enough
-refine                  codes fitted to the photo's pixels
+refinement              codes fitted to the photo's pixels
 fusing                  several pictures of one person
 own_topology            a face in another regressor's own numbers and mesh
 reconstructor           `Reconstructor`: a picture to files
@@ -16,6 +16,7 @@ background              its second thread: OpenGL, and tables ahead of their use
 edited                  the files of a finished head with changes of its user
 advice                  every refusal and warning in words, English and Chinese
 batch                   the command: many photos
+outcome, photo_progress what became of each, and what is printed of it
 """
 
 from face3d_live.reconstruct.advice import advice

@@ -27,7 +27,7 @@ from face3d_live.reconstruct.fusing import PersonView, one_identity, with_shape
 from face3d_live.reconstruct.options import USUAL_TEXTURE, Options, texture_side
 from face3d_live.reconstruct.own_topology import check_topology, coefficients_of, own_mesh_file
 from face3d_live.reconstruct.quality_gate import Quality, assess
-from face3d_live.reconstruct.refine import Refiner
+from face3d_live.reconstruct.refinement.refine import Refiner
 from face3d_live.reconstruct.report import add_skin, described, part_of_photo
 from face3d_live.reconstruct.run import Progress, Run, silent
 from face3d_live.regress.choose import OWN, deep3d_folder, load_regressor

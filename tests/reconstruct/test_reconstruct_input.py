@@ -61,7 +61,7 @@ def codes_in(path: Path) -> set[str]:
 
 def test_every_code_has_its_cure_in_both_languages_and_in_the_docs():
     rooms = Path(advice.__code__.co_filename).parent
-    raised = set.union(*(codes_in(path) for path in rooms.glob("*.py")))
+    raised = set.union(*(codes_in(path) for path in rooms.rglob("*.py")))
     raised |= codes_in(rooms.parent / "export" / "params.py") | codes_in(rooms.parent / "video" / "reader.py") - {
         "camera-failed"
     }

@@ -8,9 +8,9 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.lighting import ambient, lamp, shading_gradient
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import FaceCrop, projection_jacobian
-from face3d_live.reconstruct.plausible import evenness, growth
-from face3d_live.reconstruct.refine import Refiner
+from face3d_live.reconstruct.refinement.pixels import FaceCrop, projection_jacobian
+from face3d_live.reconstruct.refinement.plausible import evenness, growth
+from face3d_live.reconstruct.refinement.refine import Refiner
 from face3d_live.regress.fit import Fitter
 from face3d_live.regress.gauss_newton import POSE
 from face3d_live.rotations import from_vector
@@ -103,7 +103,7 @@ def test_the_size_stays_as_it_was_given(head, refiner, scene, monkeypatch):
     assert growth(head)[3] == pytest.approx(slope, abs=1e-4) and abs(slope) > 1e-3
     found = guess(head, truth)
     held = abs(size(refiner.refine(picture, found).codes) - size(found.codes))
-    monkeypatch.setattr("face3d_live.reconstruct.refine.SIZE_SIGMA", 1e3)
+    monkeypatch.setattr("face3d_live.reconstruct.refinement.refine.SIZE_SIGMA", 1e3)
     free = abs(size(refiner.refine(picture, found).codes) - size(found.codes))
     assert held < 0.004 and free > 2 * held
 

@@ -26,8 +26,8 @@ from face3d_live.codes import N_EXPRESSION, N_TEXTURE, HeadCodes
 from face3d_live.head.model import BLINKS, Head
 from face3d_live.lighting import GAMMA, shade, shading_gradient
 from face3d_live.reconstruct.find import Found
-from face3d_live.reconstruct.pixels import SIDE, FaceCrop, projection_jacobian, tangential, texel_at
-from face3d_live.reconstruct.plausible import evenness, growth
+from face3d_live.reconstruct.refinement.pixels import SIDE, FaceCrop, projection_jacobian, tangential, texel_at
+from face3d_live.reconstruct.refinement.plausible import evenness, growth
 from face3d_live.regress.fit import Fitter
 from face3d_live.regress.gauss_newton import POSE, bounded_solve, bounds, updated_codes
 from face3d_live.texture.albedo import Albedo
