@@ -10,9 +10,8 @@ live:  ## set up what is missing, then serve the page
 	@scripts/setup.sh live
 	@.venv/bin/python run_live.py $(ARGS)
 
-test: lint page  ## set up what is missing, then lint, type-check and test; a simulated cluster first
-	$(PYTEST) -m cluster
-	$(PYTEST) -m "not cluster"
+test: lint page  ## set up what is missing, then lint, type-check and test
+	$(PYTEST)
 
 quick:  ## the unit tests alone, in about a minute
 	@scripts/setup.sh test

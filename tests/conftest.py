@@ -23,13 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
 
 
-#: Modules with Chromium outside of tests/browser.
-CHROMIUM = ("tests/cluster/test_cluster_browser.py",)
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests run side by side module by module, but only one process at a time runs Chromium: two would starve it.
+    """Tests run side by side module by module, but those with Chromium in one process: two would starve each other.
 
     Those on a Ray cluster share one, which takes seconds to start.
     """
@@ -38,9 +34,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class OneChromium(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.split("::", 1)[0]
-            if module.startswith("tests/browser/") or module in CHROMIUM:
-                return "browser"
-            return "cluster" if module.startswith("tests/cluster/") else module
+            folder = module.split("/")[1]
+            return folder if folder in ("browser", "cluster") else module
 
     return OneChromium(config, log)
 
