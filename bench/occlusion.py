@@ -36,7 +36,7 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.occlusion import Occlusion
 from face3d_live.texture.portrait import PhotoTexture, observe_texture, texture_from_photo
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import project_texels, sample_pixels
+from face3d_live.texture.sample import pose_head, sample_pixels
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.data.pool import STORED
 from face3d_live.train.data.portraits import load_index
@@ -117,7 +117,7 @@ class Studio:
 def _hidden(covered: np.ndarray, bare: np.ndarray, codes: HeadCodes, camera: Camera, head: Head) -> np.ndarray:
     """(F,) bool: of the face's texels, those where the pictures differ."""
     texels = texels_of(head, SIZE)
-    view = project_texels(codes, camera, head, texels)
+    view = pose_head(codes, camera, head).view(texels)
     change = np.abs(covered.astype(np.float32) - bare).max(2)
     wide = cv2.dilate(change, np.ones((3, 3)))  # what lies between two pixels is half covered
     grey = np.repeat(wide[..., None], 3, 2).astype(np.uint8)
@@ -149,7 +149,7 @@ def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], n
         untouched, plain = made(pair.bare).texture, made(pair.covered).texture
     error, without = off(found, untouched), off(plain, untouched)
     marked = observe_texture(pair.covered, pair.codes, pair.camera, head, albedo, SIZE).occlusion
-    known = project_texels(pair.codes, pair.camera, head, texels).weight[face] > JUDGED
+    known = pose_head(pair.codes, pair.camera, head).view(texels).weight[face] > JUDGED
     asked = known & ((pair.cover == "glasses") | (share_of(head, texels, ("forehead",))[face] > 0.5))
     taken = texels.of(marked)[face] > 0.5
     figures = {
@@ -170,7 +170,7 @@ def dark(pair: Pair, head: Head) -> bool:
     """Whether the person's cheeks are dark in the picture."""
     texels = texels_of(head, SIZE)
     cheeks = share_of(head, texels, ("cheeks",)) > 0.9
-    pixel = project_texels(pair.codes, pair.camera, head, texels).pixel[cheeks]
+    pixel = pose_head(pair.codes, pair.camera, head).view(texels).pixel[cheeks]
     return bool(255 * np.median(sample_pixels(pair.bare, pixel, 1.0)) < DARK)
 
 
@@ -187,7 +187,7 @@ def sitters(data: Path, head: Head, albedo: Albedo) -> None:
         found = maker.find(rgb, "largest")
         seen = observe_texture(rgb, found.codes, found.camera, head, albedo, SIZE)
         worn["yes" if sitter.image.stem in GLASSES else "no"].append(seen.glasses.style or "none")
-        asked = forehead & (project_texels(found.codes, found.camera, head, texels).weight > JUDGED)
+        asked = forehead & (pose_head(found.codes, found.camera, head).view(texels).weight > JUDGED)
         name, tone = sitter.image.stem, "dark skin" if sitter.tone < 10 else "others"
         over = "covered in part" if name in COVERED else "bare, glasses" if name in GLASSES else "bare"
         shares[f"{over}, {tone}"].append(_share(texels.of(seen.occlusion) > 0.5, asked))

@@ -37,7 +37,7 @@ from face3d_live.render.renderer import Renderer
 from face3d_live.rotations import to_euler
 from face3d_live.texture.portrait import OBSERVED
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import project_texels
+from face3d_live.texture.sample import pose_head
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.data.portraits import Portrait, load_index
 from face3d_live.train.evaluate.faces import COVERED, GLASSES, OLD
@@ -128,7 +128,7 @@ class Evaluator:
         cheeks = np.concatenate([truth[[50, 101, 118, 205]], truth[[280, 330, 347, 425]]])
         patches = [rgb[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4].reshape(-1, 3) for x, y in cheeks.astype(int)]
         photo = np.median(np.concatenate(patches), 0)
-        view = project_texels(codes, camera, self._head, self._texels)
+        view = pose_head(codes, camera, self._head).view(self._texels)
         near = np.min([np.abs(view.pixel - place).max(1) for place in cheeks], 0) < 4
         skin = self._texels.of(texture)[near & self._cheeks & (view.weight > 0.25)]
         skin = np.median(skin[skin[:, 3] == OBSERVED, :3], 0)

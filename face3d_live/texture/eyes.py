@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from face3d_live.camera import Camera
-from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
-from face3d_live.texture.sample import project_texels, sample_pixels
+from face3d_live.texture.sample import PosedHead, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import Array, Picture
 
@@ -48,20 +46,20 @@ class EyeColours:
 DARK_BROWN_EYES = EyeColours(np.array([0.26, 0.17, 0.11], np.float32), np.array([0.74, 0.70, 0.68], np.float32))
 
 
-def eye_colours(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, texels: Texels) -> EyeColours | None:
-    """The colours of the eyes in a frame (H, W, 3); None where too little of the irises is seen.
+def eye_colours(frame_rgb: Picture, posed: PosedHead, texels: Texels) -> EyeColours | None:
+    """The colours of the eyes of the head in a frame (H, W, 3); None where too little of the irises is seen.
 
     Highlights are brighter than the iris, lashes and the pupil darker: what lies between is its own.
     """
     balls = texels.only(texels.part == EYES)
-    view = project_texels(codes, camera, head, balls, part=EYES)
-    angle = eye_angles(head, balls)
+    view = posed.view(balls, part=EYES)
+    angle = eye_angles(posed.head, balls)
     ring = np.flatnonzero((view.weight > 0.1) & (angle > _PUPIL * 1.1) & (angle < _IRIS * 0.8))
     white = np.flatnonzero((view.weight > 0.1) & (angle > _IRIS * 1.15))
     pixels = len(np.unique(view.pixel[ring].astype(int), axis=0))
     if pixels < _LEAST_PIXELS or len(white) < _LEAST_PIXELS:
         return None
-    light = np.clip(shade(codes.light, view.normals), *_LIT)
+    light = np.clip(shade(posed.codes.light, view.normals), *_LIT)
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) / light
     low, high = (float(np.interp(pixels, _PIXELS, ends)) for ends in _IRIS_RANGES)
     iris = to_srgb(_middle(colour[ring], low, high) * _LIDS_SHADE)

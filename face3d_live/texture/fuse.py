@@ -20,12 +20,11 @@ from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, toge
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import observe_texture
 from face3d_live.texture.regions import PLAIN, face_only, mean_skin, share_of
-from face3d_live.texture.sample import DARKEST, density, project_texels, sample_pixels
+from face3d_live.texture.sample import DARKEST, density, pose_head, sample_pixels
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import Picture
 
 _MEMORY = 30.0  # frames seen head-on after which older ones start to fade
-_DEPTH_SIDE = 96  # a coarse depth buffer does: only the nose hides parts of the face
 _LIGHT_TEXELS = 4000
 _TRUSTED = 3.0  # frames seen head-on after which a texel is as good as known
 _HIDDEN_SIDE = 256  # of the texture in which hair, glasses and masks are looked for, in the best frame alone
@@ -65,7 +64,8 @@ class TextureFuser:
     def add(self, frame_rgb: Picture, codes: HeadCodes, camera: Camera, confidence: float = 1.0) -> None:
         """Take in a frame (H, W, 3) uint8 RGB. Raises ValueError for other arrays."""
         frame_rgb = checked_rgb(frame_rgb, "frame")
-        view = project_texels(codes, camera, self._head, self._texels, depth_side=_DEPTH_SIDE)
+        posed = pose_head(codes, camera, self._head)
+        view = posed.view(self._texels)
         colour = to_linear(sample_pixels(frame_rgb, view.pixel, density(view)))
         sure = view.weight[self._sure] > 0.3
         if sure.sum() < 50:
@@ -81,9 +81,8 @@ class TextureFuser:
         self._weight *= fade
         if self._best is None or confidence > self._best[0]:
             self._best = confidence, frame_rgb, codes, camera
-        lit = codes.with_(light=light)
-        self._eyes.append(eye_colours(frame_rgb, lit, camera, self._head, self._whole))
-        self._hair.append(hair_tone(frame_rgb, lit, camera, self._head))
+        self._eyes.append(eye_colours(frame_rgb, posed.lit(light), self._whole))
+        self._hair.append(hair_tone(frame_rgb, posed.lit(light)))
 
     def texture(self) -> tuple[Picture, Glasses]:  # (S, S, 4)
         """The texture so far, completed, without what hides the skin; and the glasses that do. Too slow for every

@@ -23,7 +23,7 @@ from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import project_texels, sample_pixels
+from face3d_live.texture.sample import PosedHead, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array, Mask, Picture
 
@@ -65,13 +65,15 @@ class HairTone:
     style: str = "short"
 
 
-def hair_tone(frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head) -> HairTone | None:
-    """What hair a picture (H, W, 3) shows, its style by `hair_style`; None where too little is seen above the hairline.
+def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
+    """What hair the head in a picture (H, W, 3) has, its style by `hair_style`; None where too little is seen above the
+    hairline.
 
     The colour is that of what grows there and has not the brightness and hue of this person's cheeks and forehead.
     """
+    codes, camera, head = posed.codes, posed.camera, posed.head
     texels = texels_of(head, _SIZE)
-    view = project_texels(codes, camera, head, texels)
+    view = posed.view(texels)
     rest = _rest(head, texels)
     above = above_hairline(head, rest)
     skin = (share_of(head, texels, ("forehead", "cheeks")) > 0.9) & (above < -_ABOVE) & (view.weight > 0.3)

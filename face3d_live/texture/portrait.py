@@ -28,7 +28,7 @@ from face3d_live.texture.sample import (
     TexelView,
     as_picture,
     density,
-    project_texels,
+    pose_head,
     sample_pixels,
     without_light,
 )
@@ -112,7 +112,7 @@ def observe_texture(
 ) -> ObservedTexture:
     """The part of the texture (size x size) that a photo (H, W, 3) shows."""
     texels = texels_of(head, size)
-    view = project_texels(codes, camera, head, texels)
+    view = pose_head(codes, camera, head).view(texels)
     fine = density(view)
     colour = to_linear(sample_pixels(rgb, view.pixel, fine, cv2.INTER_CUBIC))
     photo = texels.image(colour, pad=False)
@@ -148,7 +148,7 @@ def complete_texture(
     """The rest completed, eyes and scalp painted in the colours that the photo (H, W, 3) shows."""
     size = len(seen.picture)
     texels = texels_of(head, size)
-    lit = codes.with_(light=seen.light)
+    lit = pose_head(codes.with_(light=seen.light), camera, head)
     code = albedo.encode(seen.picture.astype(np.float32) / 255, seen.known)
     plain = _in_its_colours(albedo.plain(code, size), seen)
     whole = complete(seen.picture, seen.known, plain, texels)
@@ -158,12 +158,12 @@ def complete_texture(
         share, flat = seen.occlusion.ravel()[covered, None], whole.reshape(-1, 4)
         flat[covered, :3] = flat[covered, :3] * (1 - share) + bare.reshape(-1, 4)[covered, :3] * share + 0.5
     eyes = texels_of(head, max(size, _EYES))
-    whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, camera, head, eyes)]))
+    whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, eyes)]))
     shown = seen.known > _MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
-    whole = paint_scalp(whole, hair_tone(rgb, lit, camera, head), head, texels)
+    whole = paint_scalp(whole, hair_tone(rgb, lit), head, texels)
     return PhotoTexture(
-        whole, lit.with_(texture=code), float(texels.of(shown).mean()), seen.occluded, seen.shaded, seen.glasses
+        whole, lit.codes.with_(texture=code), float(texels.of(shown).mean()), seen.occluded, seen.shaded, seen.glasses
     )
 
 

@@ -6,7 +6,7 @@ head itself) or it is seen at a grazing angle; then the light of the codes is di
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from face3d_live.raster import rasterize
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import AnyArray, Array, Mask
 
-DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
+_DEPTH_SIDE = 224  # cells of the depth buffer along the head's longer side: about a millimetre each
 _TOLERANCE = 0.006  # metres behind the buffer that still count as seen: a cell's slope, and the fit's error
 _GRAZING, _FULL = 0.15, 0.65  # cosine between normal and view where the weight starts, and where it is one
 DARKEST = 0.3  # least shading to divide by: below it noise and misplaced shadows would be blown up
@@ -36,51 +36,83 @@ class TexelView:
     normals: Array
 
 
-def project_texels(
-    codes: HeadCodes, camera: Camera, head: Head, texels: Texels, part: int = 0, depth_side: int = DEPTH_SIDE
-) -> TexelView:
-    """Project the texels into the frame, with a weight of visibility; texels of other parts than `part` (0 skin) get 0.
+@dataclass(frozen=True)
+class DepthBuffer:
+    """A surface seen from the camera. front: (h, w) 1 / metres of the nearest point in each cell, 0 for none; corner:
+    (2,) pixels of the first cell's; cells: cells a pixel."""
 
-    depth_side: cells of the depth buffer along the head's longer side.
+    front: Array
+    corner: Array
+    cells: float
+
+    @classmethod
+    def of(cls, space: Array, faces: AnyArray, camera: Camera) -> DepthBuffer:  # (V, 3) camera axes, (F, 3)
+        """Rasterize a surface with `_DEPTH_SIDE` cells along its longer side."""
+        projected = camera.project(space)
+        low, high = projected.min(0), projected.max(0)
+        cells = _DEPTH_SIDE / max(float((high - low).max()), 1e-6)
+        width, height = (np.ceil((high - low) * cells).astype(int) + 1).tolist()
+        inverse = 1 / np.maximum(-space[:, 2], 1e-3)
+        cells_at = (projected - low) * cells
+        a, b, c = (cells_at[faces[:, k]] for k in range(3))
+        front_facing = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])  # y: down
+        faces = faces[front_facing]  # what turns its back lies behind something that does not
+        cover = rasterize(cells_at, faces, width, height, inverse)
+        front = (inverse[faces[cover.triangle]] * cover.weights).sum(-1)
+        front[cover.triangle < 0] = 0
+        return cls(front, low, cells)
+
+    def hides(self, pixel: Array, near: Array) -> Mask:  # (N, 2), (N,) = 1 / depth -> (N,)
+        """Which points lie behind the surface."""
+        height, width = self.front.shape
+        column, row = np.clip((pixel - self.corner) * self.cells, 0, [width - 1, height - 1]).astype(int).T
+        return np.asarray(1 / near > 1 / np.maximum(self.front[row, column], 1e-6) + _TOLERANCE)
+
+
+@dataclass(frozen=True)
+class PosedHead:
+    """The head of one frame before its camera, by `pose_head`: whoever reads texels of the frame shares it.
+
+    columns: (U, 7) of each vertex at `texels.LEVEL`: pixel, cosine between normal and view, 1 / depth, normal in camera
+    axes. depth: of the low level's surface.
     """
+
+    codes: HeadCodes
+    camera: Camera
+    head: Head
+    columns: Array
+    depth: DepthBuffer
+
+    def lit(self, light: Array) -> PosedHead:  # (27,)
+        """The same in another light."""
+        return replace(self, codes=self.codes.with_(light=light))
+
+    def view(self, texels: Texels, part: int = 0) -> TexelView:
+        """Where the frame shows the texels, with a weight of visibility; those of other parts than `part` (0 skin) get
+        0."""
+        wanted = (self.head.topology(LEVEL).part == part).astype(np.float32)
+        at = texels.at(np.concatenate([self.columns, wanted[:, None]], 1))
+        pixel, facing, near, wanted = at[:, :2], at[:, 2], at[:, 3], at[:, 7]
+        weight = np.clip((facing - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
+        x, y = pixel.T
+        weight[(wanted < 0.999) | (x < 0) | (y < 0) | (x >= self.camera.width) | (y >= self.camera.height)] = 0
+        seen = np.flatnonzero(weight > 0)
+        weight[seen[self.depth.hides(pixel[seen], near[seen])]] = 0
+        return TexelView(pixel, weight, at[:, 4:7])
+
+
+def pose_head(codes: HeadCodes, camera: Camera, head: Head) -> PosedHead:
+    """The head of these codes before the camera."""
     mesh = head.topology(LEVEL)
     low = head.vertices(codes.shape, codes.expression)
     vertices = mesh.refine(low)
     space = vertices @ codes.rotation.T + codes.translation
     normals = mesh.normals(vertices) @ codes.rotation.T
     facing = -(normals * space).sum(1) / np.maximum(np.linalg.norm(space, axis=1), 1e-6)
-    wanted = (mesh.part == part).astype(np.float32)
     near = 1 / np.maximum(-space[:, 2], 1e-3)
-    columns = np.concatenate([camera.project(space), facing[:, None], wanted[:, None], near[:, None], normals], 1)
-    at = texels.at(columns)
-    pixel, facing, wanted, near = at[:, :2], at[:, 2], at[:, 3], at[:, 4]
-    weight = np.clip((facing - _GRAZING) / (_FULL - _GRAZING), 0, 1) ** 2
-    x, y = pixel.T
-    weight[(wanted < 0.999) | (x < 0) | (y < 0) | (x >= camera.width) | (y >= camera.height)] = 0
-    seen = np.flatnonzero(weight > 0)
-    hidden = _hidden(
-        low @ codes.rotation.T + codes.translation, head.faces, camera, pixel[seen], near[seen], depth_side
-    )
-    weight[seen[hidden]] = 0
-    return TexelView(pixel, weight, at[:, 5:])
-
-
-def _hidden(space: Array, faces: AnyArray, camera: Camera, pixel: Array, near: Array, side: int) -> Mask:
-    """Which points (pixel (N, 2), near (N,) = 1 / depth) lie behind the surface space (V, 3)."""
-    projected = camera.project(space)
-    low, high = projected.min(0), projected.max(0)
-    cells = side / max(float((high - low).max()), 1e-6)
-    width, height = (np.ceil((high - low) * cells).astype(int) + 1).tolist()
-    inverse = 1 / np.maximum(-space[:, 2], 1e-3)
-    cells_at = (projected - low) * cells
-    a, b, c = (cells_at[faces[:, k]] for k in range(3))
-    front_facing = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])  # y is down
-    faces = faces[front_facing]  # what turns its back lies behind something that does not
-    cover = rasterize(cells_at, faces, width, height, inverse)
-    front = (inverse[faces[cover.triangle]] * cover.weights).sum(-1)
-    front[cover.triangle < 0] = 0
-    column, row = np.clip((pixel - low) * cells, 0, [width - 1, height - 1]).astype(int).T
-    return np.asarray(1 / near > 1 / np.maximum(front[row, column], 1e-6) + _TOLERANCE)
+    columns = np.concatenate([camera.project(space), facing[:, None], near[:, None], normals], 1)
+    depth = DepthBuffer.of(low @ codes.rotation.T + codes.translation, head.faces, camera)
+    return PosedHead(codes, camera, head, columns, depth)
 
 
 def sample_pixels(
@@ -119,7 +151,7 @@ def sample_texture(
 ) -> tuple[NDArray[np.uint8], Array]:
     """The albedo that one frame (H, W, 3) shows: (S, S, 3) sRGB and its weight (S, S), 0 where nothing was seen."""
     texels = texels_of(head, size)
-    view = project_texels(codes, camera, head, texels)
+    view = pose_head(codes, camera, head).view(texels)
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, density(view)))
     albedo = as_picture(without_light(colour, view, codes.light), view)
     return texels.image(albedo, pad=False), texels.image(view.weight, pad=False)

@@ -36,7 +36,7 @@ BROAD_SMILE = 98
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 #: What every new window would load besides its page: the suggestions of the address bar, each in a process of its own,
-#: together most of a second of a processor. Of several such lists Chromium takes the last alone: Playwright's own first.
+#: together most of a second of a processor. Chromium takes the last of such lists alone: Playwright's own is in it.
 _WITHOUT = (
     "AvoidUnnecessaryBeforeUnloadCheckSync",
     "DestroyProfileOnBrowserClose",

@@ -27,7 +27,7 @@ from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, pain
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import observe_texture, texture_from_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.sample import project_texels, sample_texture
+from face3d_live.texture.sample import pose_head, sample_texture
 from face3d_live.texture.texels import texels_of
 
 CAMERA = Camera.webcam(360, 360)
@@ -89,7 +89,7 @@ def test_sampling_gives_back_the_texture_and_removes_the_light(head, light, yaw)
 
 def test_nothing_is_taken_from_behind(head):
     codes = posed(0.8)
-    view = project_texels(codes, CAMERA, head, texels_of(head, 128))
+    view = pose_head(codes, CAMERA, head).view(texels_of(head, 128))
     texels = texels_of(head, 128)
     normals = head.topology("medium").normals(head.topology("medium").refine(head.template)) @ codes.rotation.T
     assert (view.weight[texels.at(normals)[:, 2] < -0.2] == 0).all()
@@ -140,7 +140,7 @@ def test_light_of_skin_finds_where_the_light_comes_from(head):
 def test_skin_that_faces_the_camera_tells_how_bright_the_light_is(head):
     """Lit from the camera, the sides of a face are in shadow: they must not darken the skin of its front."""
     codes, texels = posed(), texels_of(head, 256)
-    view = project_texels(codes, CAMERA, head, texels)
+    view = pose_head(codes, CAMERA, head).view(texels)
     pattern = np.full((len(view.normals), 3), (0.45, 0.28, 0.2), np.float32)
     sure = (view.weight > 0.3) & (share_of(head, texels, PLAIN) > 0.9)
     flash = lamp(np.array([0, 0, 1.0]), np.full(3, 0.9)) + ambient(np.full(3, 0.1))
@@ -311,11 +311,11 @@ def test_the_colours_of_the_eyes_are_read_from_the_photo(head):
     blue = paint_eyes(mottled(512), head, texels, BLUE_EYES)
     codes, camera = posed(distance=0.3), Camera.webcam(512, 512)
     frame = picture_of(head, codes, camera, blue)
-    found = eye_colours(frame, codes, camera, head, texels)
+    found = eye_colours(frame, pose_head(codes, camera, head), texels)
     assert found.iris[2] > found.iris[0] + 0.15
     assert found.sclera.min() > 0.55 and np.ptp(found.sclera) < 0.1
     far = posed(distance=3.0)
-    unknown = eye_colours(picture_of(head, far, camera, blue), far, camera, head, texels)
+    unknown = eye_colours(picture_of(head, far, camera, blue), pose_head(far, camera, head), texels)
     assert unknown is None
     assert middle_of([unknown]) is DARK_BROWN_EYES
     assert middle_of([found, None, found]).iris[2] == found.iris[2]
@@ -327,7 +327,7 @@ def test_dark_eyes_stay_dark_in_small_and_blurred_pictures(head, sharp):
     codes, camera = posed(distance=0.4), Camera.webcam(512, 512)
     frame = picture_of(head, codes, camera, paint_eyes(mottled(512), head, texels, dark))
     blurred = cv2.resize(cv2.resize(frame, (sharp, sharp), interpolation=cv2.INTER_AREA), (512, 512))
-    found = eye_colours(blurred, codes, camera, head, texels)
+    found = eye_colours(blurred, pose_head(codes, camera, head), texels)
     assert found is not None and np.abs(found.iris - dark.iris).max() < 0.07
 
 
@@ -344,7 +344,7 @@ def with_scalp(head, colour, texels):
 def test_the_hairs_colour_is_read_from_the_photo_and_painted(head, colour):
     texels, camera, codes = texels_of(head, 512), Camera.webcam(512, 512), posed(distance=0.5)
     shown = with_scalp(head, colour, texels)
-    tone = hair_tone(picture_of(head, codes, camera, shown[..., :3]), codes, camera, head)
+    tone = hair_tone(picture_of(head, codes, camera, shown[..., :3]), pose_head(codes, camera, head))
     assert tone.style != "bald"
     np.testing.assert_allclose(255 * tone.colour, colour, atol=22)
     assert (shown[..., 3] == ALPHA_OF["short"]).mean() > 0.1
@@ -367,7 +367,7 @@ def test_a_shining_scalp_is_no_fair_hair(head, skin, scalp, style, monkeypatch):
     grows = above_hairline(head, texels.at(head.topology("medium").refine(head.template))) > 0
     texture[texels.image(grows, pad=False)] = scalp
     codes = posed()
-    tone = hair_tone(picture_of(head, codes, CAMERA, texture), codes, CAMERA, head)
+    tone = hair_tone(picture_of(head, codes, CAMERA, texture), pose_head(codes, CAMERA, head))
     assert tone is not None and tone.style == style
     assert (tone.colour.max() < 0.2) == (skin[0] < 100)
 
@@ -389,7 +389,7 @@ def test_hair_that_only_stands_off_the_skull_gives_its_colour(head, colour, behi
     frame = np.where(person[..., None] > 0, shown, np.uint8(behind))
     frame[hair] = colour
     frame[higher] = (205, 160, 130)
-    tone = hair_tone(frame, codes, camera, head)
+    tone = hair_tone(frame, pose_head(codes, camera, head))
     np.testing.assert_allclose(255 * tone.colour, colour, atol=25)
 
 
@@ -420,7 +420,7 @@ def test_hair_of_a_texture_is_changed(head):
 def test_a_head_cut_off_above_the_brows_says_nothing_about_its_hair(head):
     codes, camera = posed(distance=0.5).with_(translation=np.float32([0, 0.16, -0.5])), Camera.webcam(512, 512)
     frame = picture_of(head, codes, camera, mottled(512))
-    assert hair_tone(frame, codes, camera, head) is None
+    assert hair_tone(frame, pose_head(codes, camera, head)) is None
     assert together([None]) is None
 
 

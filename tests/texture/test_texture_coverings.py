@@ -14,7 +14,7 @@ from face3d_live.regress.fit import Fitter
 from face3d_live.texture.face_coverings import detect_face_covering
 from face3d_live.texture.portrait import COMPLETED, observe_texture, texture_from_photo
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import project_texels, sample_pixels
+from face3d_live.texture.sample import pose_head, sample_pixels
 from face3d_live.texture.texels import texels_of
 
 SIZE, SIDE = 256, 400
@@ -112,7 +112,7 @@ def test_bare_faces_grey_ones_and_beards_are_not_covered(head, person):
     cv2.fillPoly(lips, [mouth], 1)
     bearded[lips > 0] = picture[lips > 0]
     for rgb in (picture, grey, bearded):
-        view = project_texels(CODES, CAMERA, head, texels)
+        view = pose_head(CODES, CAMERA, head).view(texels)
         linear = to_linear(sample_pixels(rgb, view.pixel, 1.0))
         cover = detect_face_covering(texels.image(linear, pad=False), texels.image(view.weight, pad=False), head)
         assert cover.mask is None and cover.has_skin
@@ -125,7 +125,7 @@ def test_a_fringe_on_a_photo_without_colour_is_no_mask(head, person):
     fringe = np.arange(SIDE)[:, None] < points[168, 1] - 4
     dark = np.where(fringe[..., None], grey * 0.35, grey).astype(np.uint8)
     texels = texels_of(head, SIZE)
-    view = project_texels(CODES, CAMERA, head, texels)
+    view = pose_head(CODES, CAMERA, head).view(texels)
     linear = to_linear(sample_pixels(dark, view.pixel, 1.0))
     cover = detect_face_covering(texels.image(linear, pad=False), texels.image(view.weight, pad=False), head)
     assert cover.mask is None

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 #: Seconds from the first keyframe to the first texture: a head that looks like somebody else should not be seen long.
-FIRST_SECONDS = 0.25
+FIRST_SECONDS = 0.1
 #: Seconds between two textures.
 INTERVAL_SECONDS = 2.5
 #: A texture is fused from so many keyframes at most.

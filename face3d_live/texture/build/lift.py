@@ -19,7 +19,7 @@ from face3d_live.rotations import to_euler
 from face3d_live.texture.build.files import read_picture
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.sample import as_picture, project_texels, sample_pixels, without_light
+from face3d_live.texture.sample import as_picture, pose_head, sample_pixels, without_light
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray, Array, Picture
 
@@ -27,7 +27,7 @@ _FOCAL = 4.0  # portraits are taken from afar: focal length over the picture's s
 _POINT_ERROR = 1.5  # pixels of the 256
 _WORST_FIT = 0.033  # of the eye distance
 _LEAST_CHROMA = 0.02  # linear: what has less is a black-and-white picture
-_SIDEWAYS = 0.25  # weight of a view (`sample.project_texels`) below which background may shine in
+_SIDEWAYS = 0.25  # weight of a view (`sample.TexelView`) below which background may shine in
 _DARKER, _BRIGHTER, _OFF_HUE = -0.7, 0.6, 0.3  # logarithms of what is no skin any more, against the rest of the face
 _LEAST_LEFT = 0.75
 _DARK = 25.0  # degrees of individual typology angle
@@ -65,7 +65,7 @@ class Lifter:
         yaw, pitch, _ = to_euler(fit.codes.rotation)
         if fit.residual > _WORST_FIT or abs(yaw) > _MOST_YAW or abs(pitch) > _MOST_PITCH:
             return None
-        view = project_texels(fit.codes, camera, self._head, self.texels)
+        view = pose_head(fit.codes, camera, self._head).view(self.texels)
         colour = to_linear(sample_pixels(rgb, view.pixel, 2.0))
         weight = np.clip((view.weight - _SIDEWAYS) / (1 - _SIDEWAYS), 0, 1) * self._trust
         if np.ptp(colour[weight > 0.5].mean(0)) < _LEAST_CHROMA:

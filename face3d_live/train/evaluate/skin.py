@@ -12,7 +12,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.head.model import Head
 from face3d_live.texture.portrait import OBSERVED
 from face3d_live.texture.regions import FACE, share_of
-from face3d_live.texture.sample import project_texels, sample_pixels
+from face3d_live.texture.sample import pose_head, sample_pixels
 from face3d_live.texture.texels import Texels
 from face3d_live.typing import AnyArray, Array, Picture
 
@@ -39,7 +39,7 @@ def skin_figures(
     """The figures of one photo (H, W, 3), of the head drawn over it in its own light (H, W, 3), and of its texture
     (S, S, 4). Each place is compared by the median colours of the pixels, or texels, that are visible there.
     """
-    view = project_texels(codes, camera, head, texels)
+    view = pose_head(codes, camera, head).view(texels)
     visible = view.weight > VISIBLE
     face = visible & (share_of(head, texels, FACE) > 0.5)
     kept = texels.of(texture)[:, 3] == OBSERVED

@@ -56,7 +56,7 @@ def test_the_best_keyframes_are_kept_and_they_lie_apart():
 
 def test_a_new_texture_needs_better_keyframes():
     selector = offered([(10, 0.8)])
-    assert not selector.is_due(10.1) and selector.is_due(10.3)
+    assert not selector.is_due(10.05) and selector.is_due(10.15)
     selector.texture_quality = 0.75
     assert not selector.is_due(12)
     selector.offer(Keyframe(np.zeros((4, 4, 3), np.uint8), face(), 0.8, 11.5))
@@ -71,7 +71,7 @@ def test_another_person_gets_another_texture():
     learning = offered([(0.3 * i, 0.8, 0.02 * i) for i in range(5)])
     assert len(learning.keyframes) == 5
     back = offered([(0, 0.8), (0.5, 0.8), (9, 0.5)])
-    assert [m.at for m in back.keyframes] == [9] and not back.is_due(9.1) and back.is_due(9.3)
+    assert [m.at for m in back.keyframes] == [9] and not back.is_due(9.05) and back.is_due(9.15)
 
 
 async def test_a_texture_that_comes_too_late_is_not_used():

@@ -6,7 +6,7 @@ import pytest
 from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import project_texels
+from face3d_live.texture.sample import pose_head
 from face3d_live.texture.texels import texels_of
 from face3d_live.train.evaluate.skin import PLACES, ciede2000, lab, skin_figures
 
@@ -44,6 +44,6 @@ def test_what_is_not_observed_and_what_has_another_colour_is_told(head):
     forehead = texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.5
     texture[forehead] = (120, 90, 80, 254)
     other = skin_figures(photo, photo, texture, codes, camera, head, texels)
-    seen = project_texels(codes, camera, head, texels).weight > 0.25
+    seen = pose_head(codes, camera, head).view(texels).weight > 0.25
     assert 0.5 < other.observed < 0.9 and seen.any()
     assert other.tones["forehead"] > 10 and other.tones["chin"] < 0.1 and other.colours["forehead"] < 0.1
