@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from face3d_live.errors import AssetError, InputError, LimitError
 from face3d_live.live.access import Access
 from face3d_live.live.engine.client import Beginning, EngineClient
@@ -107,6 +109,7 @@ class LiveService:
     """
 
     def __init__(self, settings: Settings) -> None:
+        cv2.setNumThreads(1)  # see `HeadPipeline`
         self.settings = settings
         self.metrics = Metrics()
         self.hub = Hub(settings.stream_stuck_seconds)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+import cv2
 import numpy as np
 
 from face3d_live.camera import Camera
@@ -59,6 +60,8 @@ class HeadPipeline:
     """See `pipeline.Pipeline`. Raises AssetError when a model file or a wanted GPU is missing."""
 
     def __init__(self, device: Device = "auto", precision: Precision = "auto", regressor: str = OWN) -> None:
+        # Pictures are small here: OpenCV's other threads finish no sooner, but spin for as long as the first one works.
+        cv2.setNumThreads(1)
         self._head = Head.load()
         # Stateless between pictures, so all sessions share one.
         self._detector = Detector.load()

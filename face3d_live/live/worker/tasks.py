@@ -118,7 +118,8 @@ def edit_head(report: Report, made: bytes, edit: HeadEdit, *, regressor: str = O
 
 
 def load_texture(report: Report, *, regressor: str = OWN) -> bytes:
-    """Load what `fuse_texture` needs ahead of the first frames: by one of nobody, as its tables are made on first use."""
+    """Load what `fuse_texture` needs ahead of the first frames: by a texture of nobody, as tables are made on first
+    use."""
     fuse_texture(report, [(np.full((480, 640, 3), 128, np.uint8), HeadCodes(), 1.0)], regressor=regressor)
     return b""
 
