@@ -11,6 +11,7 @@ from face3d_live.regress.prediction import Prediction
 
 class FaceBatch:
     """The crops are cut at once, so that the pictures may change afterwards; the network runs on the pool's thread.
+    prediction: what it will say.
 
     The fits are made where the estimates are taken: on a processor one by one, so that the first session does not wait
     for the others' fits; on a GPU all together.
@@ -20,12 +21,12 @@ class FaceBatch:
         self._estimator = estimator
         self._names, self._requests = list(requests), list(requests.values())
         pictures, self._crops = estimator.cut(self._requests)
-        self._prediction: Future[Prediction] = pool.submit(estimator.regressor.predict, pictures)
+        self.prediction: Future[Prediction] = pool.submit(estimator.regressor.predict, pictures)
         self._estimates: list[Estimate] | None = None
 
     def take(self, session: str) -> Estimate:
         """The session's estimate. Waits for the network, and raises what it raises."""
-        i, prediction = self._names.index(session), self._prediction.result()
+        i, prediction = self._names.index(session), self.prediction.result()
         if not self._estimator.fits_together:
             crop, request = self._crops[i], self._requests[i]
             return self._estimator.refine(prediction.row(i), crop, request.camera, request.identity)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -117,15 +118,17 @@ class HeadPipeline:
             self._free.append(face.texture)
             self._renderer.set_texture(np.zeros((4, 4, 4), np.uint8), face.texture)
 
-    def prepare(self, pictures: Mapping[str, Rgb]) -> None:
+    def prepare(self, pictures: Mapping[str, Rgb]) -> Future[Any] | None:
         """Give the network the pictures of tracked faces; others are looked at one by one."""
         faces = {session: self._faces[session] for session in pictures}
         found = {session: face.tracker.request(pictures[session]) for session, face in faces.items()}
         requests = {session: request for session, request in found.items() if request is not None}
-        if requests:
-            batch = FaceBatch(self._estimator, requests, self._network_thread)
-            for session in requests:
-                faces[session].begun = batch
+        if not requests:
+            return None
+        batch = FaceBatch(self._estimator, requests, self._network_thread)
+        for session in requests:
+            faces[session].begun = batch
+        return batch.prediction
 
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:
         """Track and draw."""

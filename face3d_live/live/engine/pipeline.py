@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, get_args
 
@@ -144,10 +145,11 @@ class Pipeline(Protocol):
     def close(self, session: str) -> None:
         """End a session and delete all data of its user. Unknown sessions are no error."""
 
-    def prepare(self, pictures: Mapping[str, Rgb]) -> None:
+    def prepare(self, pictures: Mapping[str, Rgb]) -> Future[Any] | None:
         """Begin with pictures (H, W, 3) by their sessions, which are given to `process` next, while others are drawn.
 
-        What is computed for all of them together need not be finished on return.
+        Returns what is computed for all of them together and need not be finished yet: `process` waits for it, and
+        raises what it raises.
         """
 
     def process(self, session: str, rgb: Rgb | None, t: float, view: ViewRequest) -> Result:

@@ -11,12 +11,14 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +71,15 @@ def _check(result: Result) -> None:
         raise ValueError("the codes are not finite")
 
 
+@dataclass
+class _Batch:
+    """Frames that are taken together. size: how many there were at first; prepared: what all of them wait for."""
+
+    frames: deque[m.ProcessFrame] = field(default_factory=deque)
+    size: int = 0
+    prepared: Future[Any] | None = None
+
+
 class Engine:
     """Handles control messages between frames, and frames so that each session gets its share of the time.
 
@@ -87,8 +98,7 @@ class Engine:
         self._numbers: dict[str, int] = {}
         self._avatars: dict[str, tuple[str, RenderBudget]] = {}  # session -> key of its avatar
         self._waiting = FairQueue()
-        self._batch, self._next = deque[m.ProcessFrame](), deque[m.ProcessFrame]()
-        self._batched = 0  # frames that the batch had at first
+        self._batch, self._next = _Batch(), _Batch()
         self._max_batch = int(getattr(pipeline, "max_batch", MAX_BATCH))
         self._inbox: deque[tuple[object, int | None]] = deque()  # messages that came while a frame was processed
         self._failures = 0
@@ -98,7 +108,7 @@ class Engine:
         """Until `Stop`. Raises EOFError or OSError when the server is gone, RuntimeError after `MAX_FAILURES`."""
         while not self._stopped:
             self._progress.beat()
-            busy = bool(self._inbox or self._waiting or self._batch or self._next)
+            busy = bool(self._inbox or self._waiting or self._batch.frames or self._next.frames)
             if self._inbox:
                 self._handle(*self._inbox.popleft())
             elif self._connection.poll(0.0 if busy else IDLE_SECONDS):
@@ -110,12 +120,22 @@ class Engine:
 
     def _step(self) -> None:
         """Process the next frame of the batch."""
-        if not self._batch:
-            self._batch, self._next = self._next or self._begin(), deque()
-            self._batched = len(self._batch)
-        self._process(self._batch.popleft())
+        if not self._batch.frames:
+            self._batch, self._next = self._next if self._next.frames else self._begin(), _Batch()
+            self._wait_for(self._batch)
+        self._process(self._batch.frames.popleft())
 
-    def _begin(self, beside: bool = False) -> deque[m.ProcessFrame]:
+    def _wait_for(self, batch: _Batch) -> None:
+        """Wait for what a batch's frames need. Each session is charged its share, and not the first one for all."""
+        if batch.prepared is None:
+            return
+        start = perf_counter()
+        with self._working(batch.frames[0].session, "frame"):
+            wait([batch.prepared])
+        for frame in batch.frames:
+            self._waiting.charge(frame.session, (perf_counter() - start) / len(batch.frames))
+
+    def _begin(self, beside: bool = False) -> _Batch:
         """Take what waits as a batch. beside: while a frame is being processed."""
         frames = deque(self._waiting.pop() for _ in range(min(len(self._waiting), self._max_batch)))
         pictures = {
@@ -123,19 +143,20 @@ class Engine:
             for frame in frames
             if frame.width and (memory := self._memories.get(frame.session)) is not None
         }
+        prepared = None
         if len(pictures) > 1 or (pictures and beside):
             try:
-                self._pipeline.prepare(pictures)
+                prepared = self._pipeline.prepare(pictures)
             except Exception:
                 logger.exception("a batch failed; its pictures are processed one by one")
-        return frames
+        return _Batch(frames, len(frames), prepared)
 
     def _look_ahead(self, frame: m.ProcessFrame) -> None:
         """A frame is tracked and will be drawn: begin with the next ones, once half of the batch is done."""
-        if self._next or 2 * len(self._batch) > self._batched:
+        if self._next.frames or 2 * len(self._batch.frames) > self._batch.size:
             return
         memory = self._memories.get(frame.session)
-        if not self._waiting and not self._batch and memory is not None and memory.newer_waits:
+        if not self._waiting and not self._batch.frames and memory is not None and memory.newer_waits:
             self._connection.send(m.Taken(frame.session))
             until = perf_counter() + NEXT_SECONDS
             while not (self._waiting or self._inbox) and self._connection.poll(max(0.0, until - perf_counter())):
@@ -195,9 +216,9 @@ class Engine:
 
     def _close(self, session: str) -> None:
         self._waiting.forget(session)
-        for frames in (self._batch, self._next):
-            for frame in [each for each in frames if each.session == session]:
-                frames.remove(frame)
+        for batch in (self._batch, self._next):
+            for frame in [each for each in batch.frames if each.session == session]:
+                batch.frames.remove(frame)
         self._numbers.pop(session, None)
         self._avatars.pop(session, None)
         memory = self._memories.pop(session, None)

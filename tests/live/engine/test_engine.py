@@ -106,6 +106,32 @@ async def test_two_sessions_share_the_engine_fairly_and_do_not_mix():
         await ears[1].until(lambda: ears[1].results[-1][1].t == 100)
 
 
+async def test_who_is_first_in_a_batch_does_not_pay_for_its_network():
+    """Twelve sessions send their next picture when the last one is answered: each has its turn before others have
+    theirs again.
+
+    Were the first of each four charged for all, it would wait until every other one had been first, for 44 answers.
+    """
+    turns = []
+
+    class Greedy(Ear):
+        def on_result(self, result, of):
+            turns.append(self)
+            self.session.submit(grey(0.5), of.t + 1)
+            super().on_result(result, of)
+
+    async with engine(live_fakes.NetworkPipeline) as client:
+        ears = [Greedy() for _ in range(12)]
+        for number, ear in enumerate(ears):
+            ear.session = client.attach(f"session {number}", ear)
+        for ear in ears:
+            ear.session.submit(grey(0.5), 0)
+        await ears[0].until(lambda: len(turns) >= 200)
+    settled = turns[40:200]
+    waits = [np.diff(np.flatnonzero([turn is ear for turn in settled])).max() for ear in ears]
+    assert max(waits) <= 24
+
+
 async def test_a_killed_engine_comes_back_with_its_sessions_and_their_calibration():
     async with engine() as client:
         ear = Ear()
