@@ -25,19 +25,18 @@ SHARED = Path(os.environ.get("FACE3D_DATA", ROOT.parent / "shared" / "data"))
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests run side by side module by module, but those with Chromium in one process: two would starve each other.
-
-    Those on a Ray cluster share one, which takes seconds to start.
+    """Tests run side by side module by module, but those in a browser in one process, as two browsers would starve each
+    other, and those on a Ray cluster in one (a single one of them opens a page), as a cluster takes seconds to start.
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneChromium(LoadScopeScheduling):
+    class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.split("::", 1)[0]
             folder = module.split("/")[1]
             return folder if folder in ("browser", "cluster") else module
 
-    return OneChromium(config, log)
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
