@@ -22,6 +22,7 @@ from face3d_live.errors import AssetError
 from face3d_live.live.engine.client import EngineClient
 from face3d_live.live.engine.messages import Processed
 from face3d_live.live.engine.pipeline import Result, ViewRequest
+from face3d_live.live.engine.session import EngineSession
 
 JAW = INDEX["jawOpen"]
 
@@ -115,6 +116,8 @@ async def test_who_is_first_in_a_batch_does_not_pay_for_its_network():
     turns = []
 
     class Greedy(Ear):
+        session: EngineSession
+
         def on_result(self, result, of):
             turns.append(self)
             self.session.submit(grey(0.5), of.t + 1)
