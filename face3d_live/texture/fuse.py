@@ -81,8 +81,9 @@ class TextureFuser:
         self._weight *= fade
         if self._best is None or confidence > self._best[0]:
             self._best = confidence, frame_rgb, codes, camera
-        self._eyes.append(eye_colours(frame_rgb, posed.lit(light), self._whole))
-        self._hair.append(hair_tone(frame_rgb, posed.lit(light)))
+        lit = posed.lit(light)
+        self._eyes.append(eye_colours(frame_rgb, lit, self._whole))
+        self._hair.append(hair_tone(frame_rgb, lit))
 
     def texture(self) -> tuple[Picture, Glasses]:  # (S, S, 4)
         """The texture so far, completed, without what hides the skin; and the glasses that do. Too slow for every

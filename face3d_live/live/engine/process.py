@@ -132,8 +132,9 @@ class Engine:
         start = perf_counter()
         with self._working(batch.frames[0].session, "frame"):
             wait([batch.prepared])
+        share = (perf_counter() - start) / len(batch.frames)
         for frame in batch.frames:
-            self._waiting.charge(frame.session, (perf_counter() - start) / len(batch.frames))
+            self._waiting.charge(frame.session, share)
 
     def _begin(self, beside: bool = False) -> _Batch:
         """Take what waits as a batch. beside: while a frame is being processed."""
