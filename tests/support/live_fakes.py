@@ -7,7 +7,6 @@ grey of the same brightness (a colour that survives video coding), and black fra
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,26 +124,6 @@ class StagedPipeline(FakePipeline):
         take(0.03)
         result.ms["prepared"] = float(self.prepared - before)
         return result
-
-
-class NetworkPipeline(FakePipeline):
-    """Has a network that takes long for a batch of any size; the pictures themselves take next to nothing."""
-
-    max_batch = 4
-    network = None
-    running = None
-
-    def start(self):
-        self.network = ThreadPoolExecutor(1)
-
-    def prepare(self, pictures):
-        self.running = self.network.submit(take, 0.02)
-        return self.running
-
-    def process(self, session, rgb, t, view):
-        if self.running is not None:
-            self.running.result()
-        return super().process(session, rgb, t, view)
 
 
 def slow_pipeline():
