@@ -21,7 +21,7 @@ import av
 import cv2
 from live import SAMPLE, cpu_seconds, server
 from playwright.async_api import Page, async_playwright
-from soak_parts import usage
+from soak_parts import family, usage
 
 WARM_UP = 5.0
 FLAGS = (
@@ -110,7 +110,7 @@ async def row(page: Page, minute: int, seconds: float, server_pid: int, browser_
     presented, delays = await page.evaluate("[window.presented, window.delays]")
     fps, p95 = (presented - before) / took, statistics.quantiles(delays, n=20)[-1]
     figures = f"{fps:4.1f} | {statistics.median(delays):8.0f} | {p95:3.0f} | {cores[0]:6.2f} | {cores[1]:8.2f}"
-    print(f"| {minute:6} | {figures} | {usage(server_pid).megabytes:3.0f} |", flush=True)
+    print(f"| {minute:6} | {figures} | {usage(*family(server_pid)).megabytes:3.0f} |", flush=True)
 
 
 def main() -> None:

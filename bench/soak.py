@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from soak_parts import Client, Relay, Usage, children, slope, usage
+from soak_parts import Client, Relay, Usage, family, slope, usage
 
 from face3d_live.live.engine.client import RESERVE_SECONDS
 
@@ -61,8 +61,8 @@ class Soak:
         self.own = client
 
     def engine(self) -> int:
-        """The process id of the engine: the child that has the sessions' memory."""
-        return max(children(self.pid), key=lambda child: usage(child).memfds)
+        """The process id of the engine: besides the server, only it has the sessions' memory."""
+        return max(family(self.pid)[1:], key=lambda pid: usage(pid).memfds)
 
 
 # --- the faults: everybody's ------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ async def _until_healthy(url: str) -> None:
 async def settled(pid: int, before: Usage) -> tuple[Usage, list[str]]:
     """What is held once nothing leaks any more, or after `SETTLE_SECONDS`."""
     until = time.monotonic() + SETTLE_SECONDS
-    while (leaks := (now := usage(pid)).leaks_since(before)) and time.monotonic() < until:
+    while (leaks := (now := usage(*family(pid))).leaks_since(before)) and time.monotonic() < until:
         await asyncio.sleep(0.25)
     return now, leaks
 
@@ -299,7 +299,7 @@ async def run(arguments: argparse.Namespace) -> int:
             print(f"| {'fault':20} | {'others':>6} | {'back':>6} | {'took':>5} | {'MB':>6} | left behind")
             print(f"|{'-' * 22}|{'-' * 7}:|{'-' * 7}:|{'-' * 6}:|{'-' * 7}:|---")
             await asyncio.sleep(arguments.settle)
-            before, began, todo = usage(pid), time.monotonic(), []
+            before, began, todo = usage(*family(pid)), time.monotonic(), []
             before.processes += 3  # the processes for tasks start with their first one
             before.threads += 3 * 12
             before.descriptors += 3 * 16

@@ -180,11 +180,22 @@ class Usage:
         ]
 
 
-def usage(pid: int) -> Usage:
-    """Of a process and its descendants, by /proc."""
-    total, todo = Usage(), [pid]
+def family(pid: int) -> list[int]:
+    """A process and its descendants, by /proc."""
+    found, todo = [], [pid]
     while todo:
-        one = Path("/proc") / str(todo.pop())
+        found.append(todo.pop())
+        with contextlib.suppress(OSError):
+            for task in (Path("/proc") / str(found[-1]) / "task").iterdir():
+                todo += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def usage(*pids: int) -> Usage:
+    """Of these processes together, by /proc. Zombies and those that have ended do not count."""
+    total = Usage()
+    for pid in pids:
+        one = Path("/proc") / str(pid)
         with contextlib.suppress(OSError):
             status = (one / "status").read_text()
             if "\nState:\tZ" in status:
@@ -196,18 +207,7 @@ def usage(pid: int) -> Usage:
             total.memfds += sum(name.startswith("memfd:") or "/memfd:" in name for name in links)
             shares = (one / "smaps_rollup").read_text()  # what processes share counts once in all
             total.megabytes += int(re.findall(r"^Pss:\s+(\d+)", shares, re.M)[0]) / 1024
-            for task in (one / "task").iterdir():
-                todo += [int(child) for child in (task / "children").read_text().split()]
     return total
-
-
-def children(pid: int) -> list[int]:
-    """The process ids of the direct children."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in (Path("/proc") / str(pid) / "task").iterdir():
-            found += [int(child) for child in (task / "children").read_text().split()]
-    return found
 
 
 def slope(samples: list[tuple[float, float]]) -> float:

@@ -53,8 +53,12 @@ def _watch(event, arguments):
         os.write(file, line.encode())
         os.close(file)
 
-sys.addaudithook(_watch)
-open(os.environ["WATCH_FILE"] + ".processes", "a").write(f"{os.getpid()}\\n")
+def _count():
+    open(os.environ["WATCH_FILE"] + ".processes", "a").write(f"{os.getpid()}\\n")
+
+sys.addaudithook(_watch)  # forked processes keep it
+os.register_at_fork(after_in_child=_count)
+_count()
 """
 #: Runs command lines in one process, which loads libraries once.
 COMMANDS = """

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from face3d_live.live.child_process import starting_child
+from face3d_live.live.child_process import child_context, starting_child
 from face3d_live.live.engine import process as engine
 from face3d_live.live.engine.pipeline import Pipeline
 from face3d_live.live.engine.progress import Progress
@@ -32,7 +31,7 @@ class EngineProcess:
     @classmethod
     def spawn(cls, factory: Callable[[], Pipeline]) -> EngineProcess:
         """Raises OSError when no process can be made."""
-        context = multiprocessing.get_context("spawn")
+        context = child_context()
         ours, theirs = context.Pipe()
         process = None
         try:

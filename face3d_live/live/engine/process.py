@@ -1,8 +1,7 @@
 """The engine: one child process that owns the network, the trackers and the OpenGL context of all sessions.
 
 It is a process of its own because moderngl holds the GIL while it renders and the network keeps a core busy. Neither
-may stall the asyncio loop that moves the media. It is started by "spawn", as OpenGL contexts and CUDA do not survive a
-fork. `engine.client` is the other end.
+may stall the asyncio loop that moves the media. `engine.client` is the other end.
 """
 
 from __future__ import annotations

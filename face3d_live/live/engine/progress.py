@@ -7,8 +7,9 @@ noticed whatever fills the socket, and after its end the server knows for which 
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 from typing import Literal
+
+from face3d_live.live.child_process import child_context
 
 Work = Literal["nothing", "open", "frame", "texture", "avatar", "calibration"]
 _WORK: tuple[Work, ...] = ("nothing", "open", "frame", "texture", "avatar", "calibration")
@@ -16,10 +17,10 @@ _BEATS, _SESSION, _DOING = range(3)
 
 
 class Progress:
-    """Picklable while a process is being spawned. beats: counts up with every step, 0 while the engine loads."""
+    """Picklable while a child process is being started. beats: counts up with every step, 0 while the engine loads."""
 
     def __init__(self) -> None:
-        self._cells = multiprocessing.get_context("spawn").RawArray(ctypes.c_uint64, 3)
+        self._cells = child_context().RawArray(ctypes.c_uint64, 3)
 
     # --- the engine's side --------------------------------------------------------------------------------------------
 

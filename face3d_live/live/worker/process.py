@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import multiprocessing
 import os
 import resource
 import signal
@@ -21,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from face3d_live.errors import AssetError, Face3DError, LimitError, TooLargeError
-from face3d_live.live.child_process import end_with_parent, starting_child
+from face3d_live.live.child_process import UNKNOWN, child_context, end_with_parent, starting_child
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +181,7 @@ class Worker:
             raise OSError(_STOPPING)
         if self._connection is None or self._process is None or not self._process.is_alive():
             self._end()
-            context = multiprocessing.get_context("spawn")
+            context = child_context()
             self._connection, theirs = context.Pipe()
             try:
                 arguments = theirs, self._memory_bytes
@@ -200,7 +199,9 @@ class Worker:
         """Any thread: whoever waits for the process gets an EOFError or OSError."""
         process = self._process
         with suppress(ProcessLookupError, ValueError):  # ValueError: it was closed meanwhile
-            if process is not None and process.pid is not None and process.is_alive():
+            if process is None or process.pid is None:
+                return
+            if process.is_alive() or process.exitcode == UNKNOWN:
                 os.kill(process.pid, signal.SIGKILL)
 
     def _end(self) -> None:

@@ -148,6 +148,37 @@ async def test_a_process_in_reserve_replaces_the_engine(monkeypatch):
         os.kill(last, 0)
 
 
+def fork_server_of(pid: int) -> tuple[int, dict[str, str]]:
+    """The process that a child was forked from: its id, and what Linux says of it."""
+    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    lines = Path(f"/proc/{parent}/status").read_text().splitlines()
+    return parent, {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+async def test_what_children_are_forked_from_has_one_thread_and_outlives_a_stop_of_the_process_group():
+    async with engine() as client:
+        parent, status = fork_server_of(client.pid)
+        assert parent != os.getpid() and status["Threads"] == "1"
+        ignored_or_blocked = int(status["SigBlk"], 16) | int(status["SigIgn"], 16)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            assert ignored_or_blocked >> number - 1 & 1, number.name
+
+
+async def test_sessions_outlive_what_children_are_forked_from():
+    """Nobody sees any more how an engine ends; that it ends is seen, and there is a new one to fork the next from."""
+    async with engine() as client:
+        session, ear = await first_result(client)
+        parent, _ = fork_server_of(client.pid)
+        os.kill(parent, signal.SIGKILL)
+        session.submit(grey(0.75), 1)
+        await ear.until(lambda: ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.75, abs=0.01))
+        os.kill(client.pid, signal.SIGKILL)
+        await ear.until(lambda: ear.restarts == 1)
+        session.submit(grey(0.25), 2)
+        await ear.until(lambda: ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.25, abs=0.01))
+        assert fork_server_of(client.pid)[0] != parent
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_reserve_that_has_died_or_is_stopped_keeps_nobody_waiting(monkeypatch, end):
     monkeypatch.setattr(engine_client, "RESERVE_SECONDS", (0.0, 0.0))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 import live_fakes
 import pytest
@@ -148,6 +149,22 @@ async def test_memory_is_bounded_and_what_needs_too_much_fails_alone():
         assert await made.run(quick) == b"done"
         with pytest.raises(TooLargeError, match="too-much-memory"):
             await made.run(greedy)
+        assert await made.run(quick) == b"done"
+
+
+async def test_a_worker_is_ended_also_when_nobody_knows_whether_it_lives():
+    """During its task what it was forked from is killed, which alone learns of its end."""
+
+    def kill_parent(stage, fraction):
+        os.kill(int(Path(f"/proc/{made.pid}/stat").read_text().rpartition(")")[2].split()[1]), signal.SIGKILL)
+
+    async with worker(task_seconds=60) as made:
+        await made.run(quick)
+        former, made.task_seconds = made.pid, 1.5
+        with pytest.raises(AssetError, match="too-slow"):
+            await made.run(slow, report=kill_parent)
+        await until(lambda: not Path(f"/proc/{former}").exists())
+        made.task_seconds = 60
         assert await made.run(quick) == b"done"
 
 
