@@ -179,13 +179,16 @@ def test_no_command_talks_to_anybody(watch, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_process_of_the_server_talks_to_anybody(watch):
+def test_no_process_of_the_server_talks_to_anybody(watch, tmp_path):
     """Server, engine, worker and studio, with a source, an output, a snapshot, a photo and a recording."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    server = ["-m", "face3d_live", "live", "--port", str(port), "--source", str(SAMPLE), "--device", "cpu"]
+    with av.open(str(SAMPLE)) as source:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in islice(source.decode(video=0), 0, None, 6)]
+    clip = str(video_support.write(tmp_path / "slow.mp4", pictures, rate=5))
+    server = ["-m", "face3d_live", "live", "--port", str(port), "--source", clip, "--device", "cpu"]
     server += ["--limit", "picture=256"]
     command = watch.command(*server, "--output", "osf://127.0.0.1:39541", traced=True)
     process = subprocess.Popen(command, env=watch.environment, cwd=watch.home, stdout=subprocess.PIPE, text=True,
