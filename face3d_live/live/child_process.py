@@ -1,11 +1,12 @@
-"""How the server's child processes start, and when they end.
+"""The server's processes: how children start, and when they end.
 
-They are forked from a process that has nothing but modules in it (`multiprocessing`'s "forkserver"): OpenGL contexts
+Children are forked from a process that has nothing but modules in it (`multiprocessing`'s "forkserver"): OpenGL contexts
 and CUDA do not survive a fork of the server, and to import everything in each child anew takes up to half a second.
 """
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,13 @@ TERM_SECONDS = 15
 PRELOADED = ("face3d_live.live.engine.head_pipeline", "face3d_live.live.worker.tasks")
 #: Exit code of a child of which nobody knows whether it lives: what it was forked from has died.
 UNKNOWN = 255
+
+
+def keep_modules() -> None:
+    """What has been imported and loaded stays: the garbage collector shall not look through it again, which takes tens
+    of milliseconds at a time in which nothing else runs. To be called once a process has loaded what it needs.
+    """
+    gc.freeze()
 
 
 def child_context() -> ForkServerContext:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from face3d_live.errors import Face3DError
 from face3d_live.live import logs
+from face3d_live.live.child_process import keep_modules
 from face3d_live.live.engine.factory import make_pipeline
 from face3d_live.live.http.app import create_app
 from face3d_live.live.http.connections import Connections, raise_descriptor_limit, server_options
@@ -149,6 +150,7 @@ async def _serve(settings: Settings, network: Network) -> int:
     app = create_app(settings, connections)
     config = server_config(app, connections)
     config.load()
+    keep_modules()
     context = network.certificate.context() if network.certificate is not None else None
     config.ssl = context
     renewing = asyncio.create_task(renew(network, context), name="certificate")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from face3d_live.errors import ConflictError, Face3DError, GpuLostError
-from face3d_live.live.child_process import end_with_parent
+from face3d_live.live.child_process import end_with_parent, keep_modules
 from face3d_live.live.engine import messages as m
 from face3d_live.live.engine.fair_queue import FairQueue, RenderBudget
 from face3d_live.live.engine.pipeline import CalibrationRequest, CalibrationResult, Pipeline, Result
@@ -53,6 +53,7 @@ def run(connection: Connection, factory: Callable[[], Pipeline], progress: Progr
         pipeline = factory()
         connection.recv()  # `Start` is the first message
         pipeline.start()
+        keep_modules()
         connection.send(m.Ready(pipeline.device, pipeline.precision))
         Engine(connection, pipeline, progress).serve()
     except GpuLostError as error:
