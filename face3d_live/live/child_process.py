@@ -1,7 +1,7 @@
 """The server's processes: how children start, and when they end.
 
-Children are forked from a process that has nothing but modules in it (`multiprocessing`'s "forkserver"): OpenGL contexts
-and CUDA do not survive a fork of the server, and to import everything in each child anew takes up to half a second.
+Children are forked from a process that has nothing but modules in it (`multiprocessing`'s "forkserver"): OpenGL
+contexts and CUDA do not survive a fork of the server, and importing everything in each child takes up to half a second.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from live_helpers import serve
 from playwright.async_api import async_playwright, expect
 from waiting import until
 
+from face3d_live.live.limits import Limits
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(support.CHROMIUM is None, reason="no chromium: apt-get install chromium"),
@@ -48,7 +50,10 @@ async def until_orange(page, wanted: bool) -> None:
 
 async def test_the_avatar_tab(tmp_path: Path) -> None:
     (tmp_path / "fox.glb").write_bytes(fox())
-    async with serve(AvatarPipeline) as served, async_playwright() as playwright:
+    async with (
+        serve(AvatarPipeline, limits=Limits(picture=support.PICTURE)) as served,
+        async_playwright() as playwright,
+    ):
         flags = [*support.FLAGS, "--use-fake-ui-for-media-stream"]
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
         page = await chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
@@ -70,7 +75,6 @@ async def test_the_avatar_tab(tmp_path: Path) -> None:
         await page.set_input_files("#avatar-file input[type=file]", tmp_path / "fox.glb")
         await expect(page.locator(".avatar-report")).to_contain_text(re.compile(r"Shapes 4\d / 52"), timeout=120_000)
         await until_orange(page, True)
-        await page.screenshot(path=str(tmp_path / "tab.png"))
         await own.click()
         await until_orange(page, False)
         await expect(page.locator(".avatar-report")).to_be_empty()

@@ -23,6 +23,7 @@ def page(tmp_path_factory, server) -> Iterator:
         flags = [*support.FLAGS, f"--use-file-for-fake-video-capture={camera}"]
         chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
         context = chromium.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+        context.add_init_script(support.FEW_PICTURES)
         context.grant_permissions(["camera", "microphone", "clipboard-read", "clipboard-write"])
         page = context.new_page()
         faults: list[str] = []

@@ -12,6 +12,7 @@ from playwright.async_api import async_playwright
 from waiting import until
 
 from face3d_live.codes import INDEX
+from face3d_live.live.limits import Limits
 from face3d_live.live.webrtc.audio_receiver import StreamClock
 from face3d_live.takes.reader import load
 
@@ -46,7 +47,10 @@ async def test_a_browsers_flash_and_beep_are_recorded_at_the_same_time(tmp_path,
     """Chromium's own clocks and reports, through the page; the pipeline takes brightness for an open mouth."""
     reported, clocks = StreamClock.reported, set()
     monkeypatch.setattr(StreamClock, "reported", lambda clock, *report: (clocks.add(clock), reported(clock, *report)))
-    async with serve(takes=tmp_path) as served, async_playwright() as playwright:
+    async with (
+        serve(takes=tmp_path, limits=Limits(picture=support.PICTURE)) as served,
+        async_playwright() as playwright,
+    ):
         flags = [*support.FLAGS, "--autoplay-policy=no-user-gesture-required"]
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
         page = await chromium.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")

@@ -15,6 +15,7 @@ from playwright.async_api import async_playwright
 from waiting import until
 
 from face3d_live.export.png import png_bytes
+from face3d_live.live.limits import Limits
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,7 +41,11 @@ async def fox_on(page) -> np.ndarray:
 
 
 async def test_the_view_page():
-    async with serve(AvatarPipeline) as served, Browser(served) as browser, async_playwright() as playwright:
+    async with (
+        serve(AvatarPipeline, limits=Limits(picture=support.PICTURE)) as served,
+        Browser(served) as browser,
+        async_playwright() as playwright,
+    ):
         await served.http.post(browser.location + "/avatar", content=fox())
         chromium = await playwright.chromium.launch(executable_path=support.CHROMIUM, args=list(support.FLAGS))
         page = await chromium.new_page(viewport={"width": 300, "height": 200})

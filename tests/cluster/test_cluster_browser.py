@@ -58,8 +58,7 @@ def test_a_page_whose_worker_dies_or_is_drained_goes_on_with_another(cluster, ga
         chromium = playwright.chromium.launch(executable_path=support.CHROMIUM, args=flags)
         context = chromium.new_context()
         context.grant_permissions(["camera"])
-        context.add_init_script(support.RECORDER)
-        context.add_init_script(support.CONNECTIONS)
+        context.add_init_script(support.FEW_PICTURES + support.RECORDER + support.CONNECTIONS)
         page = context.new_page()
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
