@@ -10,7 +10,7 @@ stop() { say "error: $*"; exit 1; }
 
 newest_python() {
     for name in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+        if "$name" -c 'import sys; sys.exit(not (3, 11, 1) <= sys.version_info < (3, 14))' 2>/dev/null; then
             echo "$name"
             return
         fi

@@ -192,6 +192,7 @@ def test_metrics_on_known_answers(head: Head) -> None:
     assert metrics.point_errors(shifted, truth, np.ones((5, 478))) == pytest.approx(np.full(5, 10.0))
     values = rng.uniform(0, 1, (50, N_EXPRESSION))
     assert all(r == pytest.approx(1) for r in metrics.correlations(values * 0.5 + 0.1, values).values())
+    assert all(slope == pytest.approx(0.5) for slope in metrics.slopes(values * 0.5 + 0.1, values).values())
     shape = np.zeros((2, N_SHAPE))
     rest, opened = np.zeros((2, 52)), np.zeros((2, 52))
     opened[:, 17] = 1  # jawOpen moves the lower face by a centimetre or so

@@ -178,17 +178,17 @@ def compare(head: Head, answers: Answers, measured: Measured) -> dict[str, Any]:
     """The figures of one kind of answers.
 
     In % of the eye distance: `landmarks_percent` all 478 alike, `points_percent` weighted by how far their labels can
-    be trusted, `points_p95`, `ibug68_percent`. `rotation_degrees`, `r` of the channels that move and `mean_r`. With
-    true codes also `mae` and `mae_by_channel`, `gaze_degrees`, and vertex errors of the face in mm: `vertices_mm` with
-    expression and `neutral_mm` without, in the head frame; `aligned_mm` with expression after rigid alignment,
-    `known_scale_mm` when the size is given as well, and `scale_sd_percent`, how much the size that was missing differs
-    from face to face.
+    be trusted, `points_p95`, `ibug68_percent`. `rotation_degrees`; `r` and `slope` of the channels that move, `mean_r`
+    and `median_slope`. With true codes also `mae` and `mae_by_channel`, `gaze_degrees`, and vertex errors of the face
+    in mm: `vertices_mm` with expression and `neutral_mm` without, in the head frame; `aligned_mm` with expression
+    after rigid alignment, `known_scale_mm` when the size is given as well, and `scale_sd_percent`, how much the size
+    that was missing differs from face to face.
     """
     labels = measured.labels
     errors = metrics.point_errors(answers.points, labels["points"], labels["weight"])
-    # Portraits: the teacher's scores, which have units of their own, so only their correlation means something.
+    # Portraits: the teacher's scores, whose units are nearly the head's.
     truth = labels["expression"] if measured.synthetic else labels["teacher"] * (labels["teacher_weight"] > 0)
-    r = metrics.correlations(answers.expression, truth)
+    r, slope = metrics.correlations(answers.expression, truth), metrics.slopes(answers.expression, truth)
     result: dict[str, Any] = {
         "points_percent": float(errors.mean()),
         "points_p95": float(np.percentile(errors, 95)),
@@ -196,8 +196,10 @@ def compare(head: Head, answers: Answers, measured: Measured) -> dict[str, Any]:
         "ibug68_percent": float(metrics.ibug_errors(answers.points, labels["points"]).mean()),
         "rotation_degrees": float(metrics.rotation_errors(answers.rotation, labels["rotation"]).mean()),
         "mean_r": float(np.mean(list(r.values()))) if r else 0.0,
+        "median_slope": float(np.median(list(slope.values()))) if slope else 0.0,
         "channels": len(r),
         "r": {name: round(value, 3) for name, value in r.items()},
+        "slope": {name: round(value, 3) for name, value in slope.items()},
     }
     if measured.synthetic:
         result |= _against_true_codes(head, answers, labels)

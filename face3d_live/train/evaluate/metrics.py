@@ -69,6 +69,18 @@ def correlations(values: AnyArray, truth: AnyArray, moving: float = MOVING) -> d
     return {name: pearson(values[:, i], truth[:, i]) for i, name in enumerate(ARKIT) if spread[i] >= moving}
 
 
+def slopes(values: AnyArray, truth: AnyArray, moving: float = MOVING) -> dict[str, float]:  # (N, 52) x 2
+    """How much of a movement is answered: the slope of the least-squares line of each channel on the truth that moves,
+    1 where it comes at its size.
+    """
+    about, spread = truth - truth.mean(0), truth.std(0)
+    return {
+        name: float((about[:, i] * values[:, i]).mean() / spread[i] ** 2)
+        for i, name in enumerate(ARKIT)
+        if spread[i] >= moving
+    }
+
+
 def face_surfaces(head: Head, shape: AnyArray, expression: AnyArray) -> AnyArray:  # (N, 80), (N, 52) -> (N, F, 3)
     """The vertices of the face region in the head frame, metres; some heads at a time, as whole ones fill gigabytes."""
     region = head.regions["face"]

@@ -110,6 +110,7 @@ _FACES = {
     "points_p95": "95th percentile of it",
     "rotation_degrees": "rotation, degrees",
     "mean_r": "mean r of {} channels",
+    "median_slope": "median slope of {} channels",
     "mae": "mean error of the channels",
     "gaze_degrees": "gaze, degrees",
     "vertices_mm": "vertices, with expression, mm",

@@ -19,11 +19,10 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def breakdown_tables(report: Report) -> list[str]:
     """Sections of Markdown, each with its heading."""
     out = []
-    if "synthetic" in report:
-        out.append(f"## Synthetic faces, channel by channel\n\n{_channels(report['synthetic'])}")
     for name in ("synthetic", "portraits"):
         if name in report:
             part, title = report[name], f"## {name.capitalize()}"
+            out.append(f"{title}: faces channel by channel\n\n{_channels(part)}")
             out.append(f"{title}: errors by group, as shipped\n\n{_groups(part)}")
             out.append(f"{title}: confidence, as error in half sides of the crop\n\n{_calibration(part)}")
     if "true_points" in report:
@@ -42,11 +41,16 @@ def breakdown_tables(report: Report) -> list[str]:
 
 def _channels(part: Report) -> str:
     def cells(kind: str, channel: str) -> list[str]:
-        r = part[kind]["r"].get(channel)
-        return ["" if r is None else f"{r:.2f}", f"{part[kind]['mae_by_channel'][channel]:.3f}"]
+        figures = [part[kind][name].get(channel) for name in ("r", "slope")]
+        error = part[kind].get("mae_by_channel", {}).get(channel)  # only true codes have the same units
+        shown = ["" if value is None else f"{value:.2f}" for value in figures]
+        return [*shown, *([] if error is None else [f"{error:.3f}"])]
 
-    header = ("channel", "r, network", "error", "r, as shipped", "error")
-    return markdown_table(header, [[c, *cells("network", c), *cells("fit", c)] for c in ARKIT])
+    known = "mae_by_channel" in part["fit"]
+    titles = ["r", "slope", *(["error"] if known else [])]
+    header = ["channel", *(f"{title}, {kind}" for kind in ("network", "as shipped") for title in titles)]
+    channels = [c for c in ARKIT if known or c in part["fit"]["r"]]
+    return markdown_table(header, [[c, *cells("network", c), *cells("fit", c)] for c in channels])
 
 
 def _groups(part: Report) -> str:

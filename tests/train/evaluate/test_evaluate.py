@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 from evaluate_support import Knowing, write_pool
 
 from face3d_live import rotations
-from face3d_live.codes import INDEX, N_EXPRESSION, N_SHAPE
+from face3d_live.codes import ARKIT, INDEX, N_EXPRESSION, N_SHAPE
 from face3d_live.errors import AssetError, InputError
 from face3d_live.head.model import Head
 from face3d_live.train.data.pool import Mixture, Pool
@@ -48,6 +48,7 @@ def test_a_perfect_regressor_has_no_errors(head: Head, perfect: Measured) -> Non
     network, fit = report["network"], report["fit"]
     assert report["faces"] == COUNT
     assert network["channels"] == N_EXPRESSION and network["mean_r"] == pytest.approx(1, abs=1e-4)
+    assert network["slope"] == pytest.approx(dict.fromkeys(ARKIT, 1), abs=1e-3) and network["median_slope"] > 0.999
     for key in ("points_percent", "landmarks_percent", "ibug68_percent", "points_p95", "mae", "vertices_mm"):
         assert network[key] == pytest.approx(0, abs=1e-4), key
     for key in ("neutral_mm", "aligned_mm", "known_scale_mm", "scale_sd_percent", "gaze_degrees", "rotation_degrees"):
@@ -336,7 +337,7 @@ def test_everything_together(
     text = (tmp_path / "evaluation.md").read_text()
     assert "| glasses | sunglasses | 2 |" in text and "| true points with noise of |" in text
     assert "fit to true points, noise 0.3 %" in text
-    assert "| jawOpen | 1.00 | 0.000 |" in text and "not measured" in text
+    assert "| jawOpen | 1.00 | 1.00 | 0.000 |" in text and "not measured" in text
     assert all(path.is_file() and f"({path.relative_to(tmp_path)})" in text for path in made)
     assert json.loads((tmp_path / "evaluation.json").read_text())["synthetic"] == figures["synthetic"]
 
