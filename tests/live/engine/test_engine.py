@@ -79,14 +79,13 @@ async def test_newest_frame_wins_when_the_pipeline_is_slow():
             session.submit(grey(0.1 + 0.005 * i), i / 100)
             if i == 99:
                 break
-        took = time.monotonic() - began
+        took, answered = time.monotonic() - began, len(ear.results)
         await ear.until(lambda: ear.results and ear.results[-1][1].t == 0.99)
         times = [of.t for _, of in ear.results]
         assert times == sorted(times)
         assert len(times) <= took / 0.1 + 3
         assert session.dropped == 100 - len(times)
-        # No backlog: an answer belongs to a picture that was the newest when the one before it was done.
-        assert max(np.diff(times)) < 0.35
+        assert len(times) - answered <= 5, "the picture in work and the newest, and what this loop had not heard of yet"
         assert ear.results[-1][0].codes.expression[JAW] == pytest.approx(0.595, abs=0.01)
 
 
