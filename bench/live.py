@@ -28,6 +28,7 @@ from pathlib import Path
 import aioice.ice
 import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from soak_parts import family
 
 from face3d_live.video import Video
 
@@ -130,14 +131,11 @@ def load(clip: Path) -> list[av.VideoFrame]:
 
 def cpu_seconds(root: int) -> float:
     """CPU time that a process and its descendants have taken so far."""
-    total, todo = 0.0, [root]
-    while todo:
-        pid = todo.pop()
+    total = 0.0
+    for pid in family(root):
         with contextlib.suppress(FileNotFoundError):
             fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()
             total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-            for task in (Path("/proc") / str(pid) / "task").iterdir():
-                todo += [int(child) for child in (task / "children").read_text().split()]
     return total
 
 

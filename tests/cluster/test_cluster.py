@@ -6,12 +6,12 @@ import json
 import os
 import re
 import signal
-from pathlib import Path
 
 import pytest
 import ray
 from cluster_support import NODE, served
 from live_helpers import Browser, Camera
+from process_state import is_alive
 from waiting import until
 from websockets.asyncio.client import connect
 
@@ -136,7 +136,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_its_session_goes_on_with_
         name = worker_of(browser.session)
         where = cluster.where(name)
         os.kill(where["pid"], signal.SIGKILL)
-        await until(lambda: gone(where["server_pid"]))  # its server, and with that the engine, ended with it
+        await until(lambda: not is_alive(where["server_pid"]))  # its server, and with that the engine, ended with it
         response = await gateway.http.get(browser.location)
         assert response.status_code in (404, 503)
         async with Again(browser) as again:
@@ -155,7 +155,7 @@ async def test_a_worker_that_hangs_is_replaced(cluster):
     os.kill(where["server_pid"], signal.SIGSTOP)
     try:
         await until(lambda: not cluster.table()[name].ready, 20)
-        await until(lambda: gone(where["pid"]))
+        await until(lambda: not is_alive(where["pid"]))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(where["server_pid"], signal.SIGCONT)
@@ -174,7 +174,7 @@ async def test_a_drained_worker_sends_its_sessions_away_and_another_takes_its_pl
             assert worker_of(again.session) != name
             await gateway.http.delete(browser.location)
             await again.until_brightness(0.5)
-            await until(lambda: gone(where["server_pid"]))
+            await until(lambda: not is_alive(where["server_pid"]))
             await again.until_brightness(0.5)
             await gateway.http.delete(again.location)
     after = cluster.ready()
@@ -286,14 +286,6 @@ class Away:
         @staticmethod
         async def remote():
             raise ray.exceptions.RayActorError
-
-
-def gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def state_version(cluster, session):

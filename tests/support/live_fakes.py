@@ -26,7 +26,7 @@ def nothing():
 
 @dataclass
 class FakePipeline:
-    """Picklable, so that it can be its own factory's product in a spawned process."""
+    """Picklable, so that it can be its own factory's product in a child process."""
 
     delay: float = 0.0
     device: str = "fake"

@@ -12,6 +12,7 @@ import poison
 import pytest
 from engine_helpers import Ear, engine
 from live_fakes import grey
+from process_state import parent_of
 from waiting import beats, until
 
 from face3d_live.codes import INDEX
@@ -150,7 +151,7 @@ async def test_a_process_in_reserve_replaces_the_engine(monkeypatch):
 
 def fork_server_of(pid: int) -> tuple[int, dict[str, str]]:
     """The process that a child was forked from: its id, and what Linux says of it."""
-    parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    parent = parent_of(pid)
     lines = Path(f"/proc/{parent}/status").read_text().splitlines()
     return parent, {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from pathlib import Path
 
 import live_fakes
 import pytest
 from avatar_pipeline import AvatarPipeline
 from avatar_support import fox
 from live_helpers import Browser, Camera, serve
+from process_state import is_alive, parent_of
 from waiting import take, until
 
 from face3d_live.errors import AssetError, LimitError, TooLargeError
@@ -155,25 +155,15 @@ async def test_memory_is_bounded_and_what_needs_too_much_fails_alone():
 async def test_a_worker_is_ended_also_when_nobody_knows_whether_it_lives():
     """During its task what it was forked from is killed, which alone learns of its end."""
 
-    def state(pid):
-        """Its state, and the process id of its parent."""
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
-
     def kill_parent(stage, fraction):
-        os.kill(int(state(made.pid)[1]), signal.SIGKILL)
-
-    def has_ended():
-        try:
-            return state(former)[0] == "Z"  # who has inherited it may not have asked for it
-        except OSError:
-            return True
+        os.kill(parent_of(made.pid), signal.SIGKILL)
 
     async with worker(task_seconds=60) as made:
         await made.run(quick)
         former, made.task_seconds = made.pid, 1.5
         with pytest.raises(AssetError, match="too-slow"):
             await made.run(slow, report=kill_parent)
-        await until(has_ended)
+        await until(lambda: not is_alive(former))
         made.task_seconds = 60
         assert await made.run(quick) == b"done"
 
