@@ -31,7 +31,7 @@ from face3d_live.head.model import Head
 from face3d_live.reconstruct import read_photo
 from face3d_live.reconstruct.reconstructor import Reconstructor
 from face3d_live.rotations import from_euler
-from face3d_live.texture import portrait
+from face3d_live.texture import analysis
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.occlusion import Occlusion
 from face3d_live.texture.portrait import PhotoTexture, observe_texture, texture_from_photo
@@ -145,7 +145,7 @@ def measure(pair: Pair, head: Head, albedo: Albedo) -> tuple[dict[str, float], n
         return np.abs(texels.of(a[..., :3].astype(np.float32)) - texels.of(b[..., :3])).mean(1)[face]
 
     found, truth = made(pair.covered).texture, made(pair.bare)
-    with patch.object(portrait, "find_occlusion", lambda *_: NOTHING):
+    with patch.object(analysis, "find_occlusion", lambda *_: NOTHING):
         untouched, plain = made(pair.bare).texture, made(pair.covered).texture
     error, without = off(found, untouched), off(plain, untouched)
     marked = observe_texture(pair.covered, pair.codes, pair.camera, head, albedo, SIZE).occlusion

@@ -59,10 +59,11 @@ class Head:
     template: (V, 3). shape_basis: (80, V, 3) for unit variance. expression_basis: (52, V, 3) in ARKit order; zero on
     the eyeballs, which turn instead. blink_basis: (80, n, 3), what the shape code adds to a blink at the lids
     blink_vertices: (n,), whose eye is blink_eye: (n,) 0 left, 1 right. expression_covariance: (52, 52) of people's
-    coefficients, each about their own mean. quads, quad_uv: (Q, 4); uv: (U, 2), v up. part: (V,) index into
-    `regions.PARTS`. region_of: (V,) index into region_names. eye_centers: (2, 3) of the template, [left, right], moved
-    by eye_center_basis: (80, 2, 3). point_faces: (478, 3) vertices and point_weights: (478, 3) of the MediaPipe points.
-    point_usable: (478,) 0..1, how far each correspondence can be trusted.
+    coefficients, each about their own mean. quads, quad_uv: (Q, 4); uv: (U, 2), v up. chart_uv, chart_quad_uv: a second
+    layout, see `chart`. part: (V,) index into `regions.PARTS`. region_of: (V,) index into region_names. eye_centers:
+    (2, 3) of the template, [left, right], moved by eye_center_basis: (80, 2, 3). point_faces: (478, 3) vertices and
+    point_weights: (478, 3) of the MediaPipe points. point_usable: (478,) 0..1, how far each correspondence can be
+    trusted.
     """
 
     template: Array
@@ -75,6 +76,8 @@ class Head:
     quads: NDArray[np.int32]
     quad_uv: NDArray[np.int32]
     uv: Array
+    chart_quad_uv: NDArray[np.int32]
+    chart_uv: Array
     part: NDArray[np.uint8]
     region_of: NDArray[np.uint8]
     eye_centers: Array
@@ -110,6 +113,8 @@ class Head:
             quads=a["quads"].astype(np.int32),
             quad_uv=a["quad_uv"].astype(np.int32),
             uv=a["uv"].astype(np.float32),
+            chart_quad_uv=a["chart_quad_uv"].astype(np.int32),
+            chart_uv=a["chart_uv"].astype(np.float32),
             part=a["part"],
             region_of=a["region_of"],
             eye_centers=a["eye_centers"].astype(np.float32),
@@ -238,6 +243,12 @@ class Head:
                 coarser = self.topology(LEVELS[LEVELS.index(level) - 1])
                 self._topologies[level] = coarser.finer(coarser.outer if level == "high" else None)
         return self._topologies[level]
+
+    @cached_property
+    def chart(self) -> MeshTopology:
+        """The medium level with texture coordinates in which face, scalp and neck hang together: what looks at the
+        neighbourhood of a place works there. Textures are in the other layout, which has more room for the face."""
+        return MeshTopology(self.quads, self.chart_quad_uv, self.chart_uv, self.part, self.region_of).finer()
 
 
 def eye_rotations(expression: AnyArray) -> Array:  # (..., 52) -> (..., 2, 3, 3)

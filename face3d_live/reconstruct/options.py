@@ -59,8 +59,8 @@ class Options:
 
 
 #: Side of a texture in texels, and of a face in pixels from which the finer one shows more: at 1024 texels a face has
-#: 600 across.
-USUAL_TEXTURE, FINE_TEXTURE, FINE_FACE = 1024, 2048, 750.0
+#: 880 across.
+USUAL_TEXTURE, FINE_TEXTURE, FINE_FACE = 1024, 2048, 1100.0
 
 
 def texture_side(options: Options, face: float) -> int:

@@ -258,7 +258,7 @@ class Reconstructor:
                     raise refusal("no-skin")
                 if others:
                     parts = [self._seen(one.rgb, one.found.codes, one.found.camera, side) for one in others]
-                    seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)])
+                    seen = fuse([seen, *parts], [1.0, *(one.trust for one in others)], self.head)
                 skin = complete_texture(seen, rgb, codes, camera, self.head, self._albedo)
                 if options.sharpen and report["mode"] == "full":
                     skin = replace(skin, texture=sharpen(skin.texture, seen.known, seen.texels_per_pixel))

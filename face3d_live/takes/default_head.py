@@ -31,7 +31,7 @@ def texture_from_code(code: AnyArray, head: Head, size: int) -> NDArray[np.uint8
     texels = texels_of(head, size)
     plain = Albedo.load().plain(code, size)
     nothing = np.zeros((size, size), np.float32)
-    return paint_eyes(complete(plain, nothing, plain, texels), head, texels, DARK_BROWN_EYES)
+    return paint_eyes(complete(plain, nothing, plain, head), head, texels, DARK_BROWN_EYES)
 
 
 def take_glb(take: Take, model: bytes | None = None) -> bytes:

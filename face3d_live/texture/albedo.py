@@ -17,6 +17,8 @@ from face3d_live.typing import AnyArray, Array
 
 SIZE = 256  # of the mean and of what is decoded
 MODE_SIZE = 128  # of the components: they are smooth
+#: As many independent observations as all texels together are worth.
+EFFECTIVE = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ class Albedo:
         known = np.ones((MODE_SIZE, MODE_SIZE), np.float32)
         if weight is not None:
             known = cv2.resize(np.asarray(weight, np.float32), (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA)
-        share = (known * _EFFECTIVE / known.size).ravel() / self.noise**2
+        share = (known * EFFECTIVE / known.size).ravel() / self.noise**2
         seen = np.flatnonzero(share > 0)
         root = np.sqrt(share[seen], dtype=np.float32)
         difference = (small - self._small_mean).reshape(-1, 3)[seen] * root[:, None]
@@ -82,5 +84,4 @@ class Albedo:
         return np.asarray(cv2.resize(self.mean, (MODE_SIZE, MODE_SIZE), interpolation=cv2.INTER_AREA), np.float32)
 
 
-_EFFECTIVE = 2000.0
 _LEADING, _USUAL = 5, 1.5

@@ -2,7 +2,7 @@
 
 Both times the fill keeps its own detail and takes on the tone of what was observed. The difference between the two is
 known where both are, and interpolated smoothly over the rest (a membrane, as in Poisson blending, solved by a pyramid:
-Gortler et al., "The Lumigraph", SIGGRAPH 1996, "pull-push"). What is smooth is computed at `_COARSE` texels a side.
+Gortler et al., "The Lumigraph", SIGGRAPH 1996, "pull-push"). What is smooth is computed on the chart.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from face3d_live.texture.texels import Texels
+from face3d_live.head.model import Head
+from face3d_live.texture.chart import CHART, chart_of, to_atlas, to_chart
+from face3d_live.texture.texels import Texels, texels_of
 from face3d_live.typing import AnyArray, Array, Mask, Picture
 
 _MIRRORED = 0.6  # how far the other side may stand in: less than what was seen itself, as light differs between sides
-_TONE, _SEAM = 40, 128  # parts of the texture's side: what is coarser is tone; how wide the rest fades out
+_TONE, _SEAM = 40, 128  # parts of the chart's side: what is coarser is tone; how wide the rest fades out
 _WHOLE, _AT_SEAM = 0.5, 0.15
 _COARSE = 256
 _EITHER = 0.02  # weight with which sides meet in the middle that were both not seen
@@ -52,29 +54,34 @@ def _rgb(channel: AnyArray) -> Array:  # (S, S) -> (S, S, 3)
     return np.asarray(cv2.merge([channel, channel, channel]))
 
 
-def blend(values: Array, weight: Array, fill: Array, known: Mask | None = None) -> Array:  # (S, S, 3)
+def blend(values: Array, weight: Array, fill: Array, head: Head, known: Mask | None = None) -> Array:  # (S, S, 3)
     """`values` where their weight is `_WHOLE` or more; elsewhere `fill`, moved to their tone.
 
-    What the difference of the two is at a border is carried on at a coarse scale; a single strand or shine there would
+    What the difference of the two is at a border is carried on over the chart; a single strand or shine there would
     else reach far into the fill. The rest of it fades out next to the border, so that there is no seam. weight: (S, S);
     known: (S, S) bool where the fill is known, and may be compared.
     """
-    size, small = len(weight), min(len(weight), _COARSE)
     difference = values - fill
     compared = weight if known is None else weight * known
-    product, mass = _resized(difference * _rgb(compared), small), _resized(compared, small)
-    near, total = (cv2.GaussianBlur(each, (0, 0), small / _TONE) for each in (product, mass))
-    tone = near / np.maximum(total, _LEAST)[..., None]
-    rest = product - tone * mass[..., None]
-    close, edge = (cv2.GaussianBlur(each, (0, 0), small / _SEAM) for each in (rest, mass))
-    product, mass = _sure(tone * mass[..., None], mass, (size // small) ** 2)
-    smooth = pull_push(product / np.maximum(mass, _LEAST)[..., None], mass) + close / (edge + _AT_SEAM)[..., None]
-    out = _resized(np.asarray(smooth, np.float32), size)
+    out = to_atlas(_carried_on(difference, compared, head), head, len(weight))
     difference -= out
     difference *= _rgb(np.minimum(1, weight / np.float32(_WHOLE)))
     out += difference
     out += fill
     return np.asarray(out)
+
+
+def _carried_on(difference: Array, weight: Array, head: Head) -> Array:  # (S, S, 3), (S, S) -> (CHART, CHART, 3)
+    """A difference that is known where `weight` is, all over the chart."""
+    both = to_chart(cv2.merge([difference * _rgb(weight), weight]), head) * chart_of(head, CHART).covered[..., None]
+    product, mass = both[..., :3], both[..., 3]
+    near, total = (cv2.GaussianBlur(each, (0, 0), CHART / _TONE) for each in (product, mass))
+    tone = near / np.maximum(total, _LEAST)[..., None]
+    rest = product - tone * mass[..., None]
+    close, edge = (cv2.GaussianBlur(each, (0, 0), CHART / _SEAM) for each in (rest, mass))
+    product, mass = _sure(tone * mass[..., None], mass, max(1, len(weight) // CHART) ** 2)
+    smooth = pull_push(product / np.maximum(mass, _LEAST)[..., None], mass) + close / (edge + _AT_SEAM)[..., None]
+    return np.asarray(smooth, np.float32)
 
 
 def close_seams(picture: Array, weight: Array, texels: Texels) -> Array:  # (S, S, 3), (S, S) -> (S, S, 3)
@@ -103,21 +110,22 @@ def close_seams(picture: Array, weight: Array, texels: Texels) -> Array:  # (S, 
     return np.asarray(change)
 
 
-def complete(albedo: Picture, weight: AnyArray, plain: Picture, texels: Texels) -> Picture:
+def complete(albedo: Picture, weight: AnyArray, plain: Picture, head: Head) -> Picture:
     """A whole texture from a partial one.
 
     albedo: (S, S, 3) sRGB and weight: (S, S) 0..1 as from `sample_texture`; plain: (S, S, 3) a skin that lends its
     detail, and its eyeballs, teeth and mouth. Returns (S, S, 4): alpha 255 on the head, 0 off it.
     """
+    texels = texels_of(head, len(albedo))
     own, base = (np.asarray(each / np.float32(255), np.float32) for each in (albedo, plain))
     weight = np.asarray(weight, np.float32)
     other, other_weight = cv2.flip(own, 1), np.asarray(cv2.flip(weight, 1) * np.float32(_MIRRORED), np.float32)
     # where neither side was seen, what the mirror lends does not matter: the plain skin covers it
     lent = other_weight > 0
     fill = np.asarray(cv2.copyTo(other, lent.astype(np.uint8), base.copy()), np.float32)
-    sides = blend(own, weight, fill, lent)
+    sides = blend(own, weight, fill, head, lent)
     known = np.maximum(weight, other_weight * (1 - weight))
-    whole = close_seams(blend(sides, known, base), weight, texels)
+    whole = close_seams(blend(sides, known, base, head), weight, texels)
     whole *= 255
     rgb = np.clip(whole, 0, 255, out=whole)
     rgb += 0.5

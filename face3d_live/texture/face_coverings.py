@@ -20,11 +20,11 @@ import numpy as np
 
 from face3d_live.head.model import Head
 from face3d_live.head.per_head import per_head
+from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.regions import FACE, share_of
-from face3d_live.texture.texels import LEVEL, texels_of
+from face3d_live.texture.texels import LEVEL
 from face3d_live.typing import Array, Mask
 
-SIZE = 256  # texels a side of the mask
 _SEEN = 0.3  # weight of a view from which a texel counts in the medians
 _SHOWN = 0.01  # and from which it is masked
 _FEW = 20  # fewer texels give no median
@@ -47,7 +47,7 @@ _ALL_BELOW = 0.012  # metres below the nose's base from where all of the face is
 
 @dataclass(frozen=True)
 class FaceCovering:
-    """mask: (SIZE, SIZE) 0..1, None without a covering; has_skin: whether any part of the face has a skin's colour."""
+    """mask: (CHART, CHART) 0..1, None without one; has_skin: whether any part of the face has a skin's colour."""
 
     mask: Array | None
     has_skin: bool = True
@@ -55,7 +55,7 @@ class FaceCovering:
 
 @dataclass(frozen=True)
 class _CoverZones:
-    """Masks (SIZE, SIZE). bare: where the skin's colour is measured; under: nose, cheeks, chin, lips; face: all that
+    """Masks (CHART, CHART). bare: where the skin's colour is measured; under: nose, cheeks, chin, lips; face: all that
     may be covered; lower: the part of it below the eyes; upper: the forehead; deep: below nose and upper lip."""
 
     bare: tuple[Mask, ...]
@@ -66,14 +66,12 @@ class _CoverZones:
     deep: Mask
 
 
-def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCovering:
-    """The covering of a face.
+def detect_face_covering(light: Array, known: Array, head: Head) -> FaceCovering:
+    """The covering of a face, on the chart.
 
-    linear: (S, S, 3) linear colours as the photo has them, under their light; weight: (S, S) how well they are seen.
+    light: (CHART, CHART, 3) linear colours as the photo has them; known: (CHART, CHART) 0..1, how well they are seen.
     """
-    zone = cover_zones(head, SIZE)
-    light = cv2.resize(np.asarray(linear, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    known = cv2.resize(np.asarray(weight, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    zone = cover_zones(head, CHART)
     seen, shown = known > _SEEN, known > _SHOWN
     logs = np.log(np.maximum(light, _NOISE))
     colour = np.stack([logs[..., 0] - logs[..., 1], logs[..., 1] - logs[..., 2], logs.mean(2)], -1)
@@ -89,7 +87,7 @@ def detect_face_covering(linear: Array, weight: Array, head: Head) -> FaceCoveri
         if skin.sum() < _LEAST_SKIN * (zone.face & seen).sum():
             return FaceCovering(None, has_skin=False)
         own = np.median(colour[skin], 0).astype(np.float32)
-    mask = np.zeros((SIZE, SIZE), bool)
+    mask = np.zeros((CHART, CHART), bool)
     if _cloth(np.array(under) - own, own):
         mask = _like_cloth(colour, own, under, zone) & shown
         mask |= zone.deep
@@ -151,7 +149,7 @@ def _median(colour: Array, where: Mask) -> Array | None:  # -> (3,)
 
 @per_head
 def cover_zones(head: Head, size: int) -> _CoverZones:
-    texels = texels_of(head, size)
+    texels = chart_of(head, size)
     x, y, _ = np.moveaxis(texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False), -1, 0)
 
     def of(*names: str) -> Mask:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 
-import cv2
 import numpy as np
 
 from face3d_live.camera import Camera
@@ -14,11 +13,12 @@ from face3d_live.eyewear import NO_GLASSES, Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.analysis import analyse_skin
+from face3d_live.texture.chart import to_atlas
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
 from face3d_live.texture.light import light_of_skin
-from face3d_live.texture.portrait import observe_texture
 from face3d_live.texture.regions import PLAIN, face_only, mean_skin, share_of
 from face3d_live.texture.sample import DARKEST, density, pose_head, sample_pixels
 from face3d_live.texture.texels import texels_of
@@ -27,7 +27,6 @@ from face3d_live.typing import Picture
 _MEMORY = 30.0  # frames seen head-on after which older ones start to fade
 _LIGHT_TEXELS = 4000
 _TRUSTED = 3.0  # frames seen head-on after which a texel is as good as known
-_HIDDEN_SIDE = 256  # of the texture in which hair, glasses and masks are looked for, in the best frame alone
 _TONES = 8  # frames of which the colours of eyes and hair are kept
 
 
@@ -93,12 +92,12 @@ class TextureFuser:
         known = self._texels.image(np.minimum(self._weight / _TRUSTED, 1), pad=False)
         glasses = NO_GLASSES
         if self._best is not None:
-            hidden = observe_texture(*self._best[1:], self._head, self._albedo, _HIDDEN_SIDE)
+            frame_rgb, codes, camera = self._best[1:]
+            hidden = analyse_skin(frame_rgb, pose_head(codes, camera, self._head), self._albedo)
             glasses = hidden.glasses
-            if hidden.occlusion is not None:
-                known *= 1 - cv2.resize(hidden.occlusion, known.shape, interpolation=cv2.INTER_LINEAR)
+            known *= 1 - to_atlas(hidden.occlusion, self._head, len(known))
         code = self._albedo.encode(picture.astype(np.float32) / 255, known)
         plain = self._albedo.plain(code, self._whole.size)
-        whole = complete(picture, known, plain, self._whole)
+        whole = complete(picture, known, plain, self._head)
         whole = paint_eyes(whole, self._head, self._whole, middle_of(self._eyes))
         return paint_scalp(whole, together(self._hair), self._head, self._whole), glasses

@@ -15,8 +15,9 @@ import numpy as np
 from face3d_live.head.model import Head
 from face3d_live.head.per_head import per_head
 from face3d_live.lighting import to_linear
+from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, texels_of
+from face3d_live.texture.texels import LEVEL
 from face3d_live.typing import Array, Mask
 
 _ABOVE_BASE = 0.012  # metres above the nose's base: upper end of beards
@@ -54,11 +55,11 @@ class _HairZones:
 
 
 def hair_mask(seen: Array, known: Array, head: Head) -> Mask:  # (S, S, 3), (S, S) -> (S, S)
-    """True where hair lies over the skin.
+    """True where hair lies over the skin, on the chart.
 
     seen: sRGB 0..1, the light divided out; known: how well each texel was seen, 0..1.
     """
-    zone = hair_zones(head, len(seen))
+    zone = hair_zones(head, CHART)
     sure = zone.own & (known > _SEEN)
     candidates = (zone.over | zone.root) & (known > _SEEN)
     if sure.sum() < _FEW or not candidates.any():
@@ -115,7 +116,7 @@ def _roughness(bright: Array, known: Array) -> Array:  # (S, S) x 2 -> (S, S)
 
 @per_head
 def hair_zones(head: Head, size: int) -> _HairZones:
-    texels = texels_of(head, size)
+    texels = chart_of(head, size)
     place = texels.image(texels.at(head.topology(LEVEL).refine(head.template)), pad=False)
     x, y, z = np.moveaxis(place, -1, 0)
 

@@ -21,13 +21,13 @@ from face3d_live.head.model import Head
 from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.blur import wide_blur
+from face3d_live.texture.chart import CHART, chart_of, to_atlas, to_chart
 from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import PosedHead, sample_pixels
-from face3d_live.texture.texels import LEVEL, Texels, texels_of
+from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import Array, Mask, Picture
 
-_SIZE = 256  # of the table of texels that are looked up
 _ABOVE, _BELOW = 0.012, 0.07  # metres above the hairline between which the scalp is looked at
 _FRONT = -0.06  # metres: what lies farther back is mostly hidden
 _LEAST = 60  # texels
@@ -72,7 +72,7 @@ def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
     The colour is that of what grows there and has not the brightness and hue of this person's cheeks and forehead.
     """
     codes, camera, head = posed.codes, posed.camera, posed.head
-    texels = texels_of(head, _SIZE)
+    texels = chart_of(head, CHART)
     view = posed.view(texels)
     rest = _rest(head, texels)
     above = above_hairline(head, rest)
@@ -138,7 +138,7 @@ def paint_scalp(texture: Picture, tone: HairTone | None, head: Head, texels: Tex
         return texture.copy()
     soft = _scalp(head, texels, tone.style)
     if tone.style != "bald":
-        return _painted(texture, tone.colour, soft, tone.style)
+        return _painted(texture, tone.colour, soft, tone.style, head)
     bald = texture.copy()
     bald[..., 3][(soft > 0.5) & (texture[..., 3] > 0)] = ALPHA_OF["bald"]
     return bald
@@ -160,37 +160,37 @@ def painted_hair(texture: Picture) -> Hair:  # (S, S, 4)
 def recolour_hair(texture: Picture, hair: Hair, head: Head) -> Picture:
     """A texture (S, S, 4) with other hair: of another style, or colour, or both; the same texture for neither.
 
-    Where no hair grows, the scalp gets the skin's colour. Where the scalp is comes from a small table, as the colour
-    fades in over 12 mm anyway.
+    Where no hair grows, the scalp gets the skin's colour. Where the scalp is comes from the chart, as the colour fades
+    in over 12 mm anyway.
     """
     painted = painted_hair(texture)
     hair = hair.over(painted)
     if hair == painted or hair.style is None:
         return texture
-    size, texels = len(texture), texels_of(head, _SIZE)
+    size, texels = len(texture), chart_of(head, CHART)
 
     def scalp(style: str) -> Array:
-        return np.asarray(cv2.resize(_scalp(head, texels, style), (size, size), interpolation=cv2.INTER_LINEAR))
+        return to_atlas(_scalp(head, texels, style), head, size)
 
     if painted.style != hair.style and painted.style != "bald":
         skin = texels.image((share_of(head, texels, ("forehead", "cheeks")) > 0.9).astype(np.float32))
-        bare = cv2.resize(skin, (size, size), interpolation=cv2.INTER_NEAREST) > 0.5
-        texture = _painted(texture, np.median(texture[..., :3][bare], 0) / np.float32(255), scalp("bald"), "bald")
+        own = np.median(texture[..., :3][to_atlas(skin, head, size) > 0.5], 0) / np.float32(255)
+        texture = _painted(texture, own, scalp("bald"), "bald", head)
     if hair.style == "bald":
         return texture
     texture = texture.copy()
     texture[..., 3][np.isin(texture[..., 3], list(STYLE_OF))] = _FILLED
-    return _painted(texture, np.array(hair.rgb() or UNKNOWN, np.float32), scalp(hair.style), hair.style)
+    return _painted(texture, np.array(hair.rgb() or UNKNOWN, np.float32), scalp(hair.style), hair.style, head)
 
 
 def _painted(
-    texture: Picture, colour: Array, soft: Array, style: str
+    texture: Picture, colour: Array, soft: Array, style: str, head: Head
 ) -> Picture:  # (S, S, 4), (3,), (S, S) -> (S, S, 4)
     """The colour where `soft` is, with the texture's own fine detail."""
     painted, grown = texture.copy(), np.flatnonzero(soft)
     flat, share = painted.reshape(-1, 4), soft.ravel()[grown]
     rgb = flat[grown, :3].astype(np.float32)
-    smooth = wide_blur(np.ascontiguousarray(texture[..., :3], np.float32), len(texture) / 60)
+    smooth = to_atlas(wide_blur(to_chart(texture[..., :3], head), CHART / 60), head, len(texture))
     detail = rgb - smooth.reshape(-1, 3)[grown]
     hair = np.clip(255 * colour + detail * np.minimum(1, colour.mean() / 0.5), 0, 255)
     flat[grown, :3] = rgb + (hair - rgb) * share[:, None] + 0.5

@@ -18,14 +18,14 @@ from face3d_live.eyewear import Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.glasses import glasses_in
 from face3d_live.texture.hair import hair_mask
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.rims import trace_rims
-from face3d_live.texture.texels import LEVEL, Texels, texels_of
+from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import AnyArray, Array, Mask, Picture
 
-SIZE = 256  # texels a side of the mask: a rim is two texels wide
 _ROUNDS = 3
 _ODD = 0.10  # picture values: scale of the robust weight of a texel's residual
 #: Logarithms of linear light against the expected skin.
@@ -40,20 +40,20 @@ _REACH = 5  # texels by which spots and hair are dilated: soft edges and shadows
 
 
 class Occlusion(NamedTuple):
-    """mask: (SIZE, SIZE) 0..1: 1 where something other than skin is seen. glasses: what is worn of them."""
+    """mask: (CHART, CHART) 0..1: 1 where something other than skin is seen. glasses: what is worn of them."""
 
     mask: Array
     glasses: Glasses
 
 
-def find_occlusion(partial: Picture, weight: Array, head: Head, albedo: Albedo) -> Occlusion:
-    """What hides the skin in a texture.
+def find_occlusion(partial: Picture, known: Array, head: Head, albedo: Albedo) -> Occlusion:
+    """What hides the skin, on the chart.
 
-    partial: (S, S, 3) sRGB, the light divided out, and weight: (S, S) as from `sample_texture`.
+    partial: (CHART, CHART, 3) sRGB, the light divided out; known: (CHART, CHART) 0..1, how well each texel is seen;
+    albedo: of the chart.
     """
-    texels = texels_of(head, SIZE)
-    seen = cv2.resize(partial, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    known = cv2.resize(np.asarray(weight, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    texels = chart_of(head, CHART)
+    seen = np.asarray(partial / np.float32(255), np.float32)
     expected = _expected(seen, known, albedo)
     light, usual = to_linear(seen), to_linear(expected)
     bright: Array = np.log(np.maximum(light, 2e-3) / np.maximum(usual, 2e-3)).mean(2, dtype=np.float32)
@@ -84,13 +84,13 @@ def _expected(seen: Array, known: Array, albedo: Albedo) -> Array:
     """The albedo model's skin for what is seen, by iteratively reweighted least squares."""
     trust: AnyArray = known.copy()
     for _ in range(_ROUNDS):
-        expected = albedo.decode(albedo.encode(seen, trust), SIZE)
+        expected = albedo.decode(albedo.encode(seen, trust), CHART)
         off = np.abs(seen - expected).max(2)
         trust = known * (1 + (off / _ODD) ** 2) ** -2
     return expected
 
 
-def _comparable(head: Head, texels: Texels) -> Array:  # -> (SIZE, SIZE) 0..1
+def _comparable(head: Head, texels: Texels) -> Array:  # -> (CHART, CHART) 0..1
     """Where texels are compared: plain skin above the nostrils and below the forehead, away from features."""
     plain = share_of(head, texels, ("cheeks", "nose", "jaw"))
     height = texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0]

@@ -12,6 +12,7 @@ from face3d_live.head.per_head import per_head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.blur import wide_blur
+from face3d_live.texture.chart import CHART, chart_of, to_atlas
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array
 
@@ -35,14 +36,28 @@ def share_of(head: Head, texels: Texels, regions: tuple[str, ...]) -> Array:  # 
 def face_only(head: Head, size: int) -> Array:  # (N,) texels of `texels_of`
     """1 on the face, falling smoothly to 0 on scalp, neck and ears: hair and collars are not skin."""
     texels = texels_of(head, size)
+    return _without_inner(texels.of(to_atlas(_soft_face(head, CHART), head, size)), texels)
+
+
+def face_on_chart(head: Head) -> Array:  # (N,) texels of `chart_of`
+    """`face_only` there."""
+    texels = chart_of(head, CHART)
+    return _without_inner(texels.of(_soft_face(head, CHART)), texels)
+
+
+@per_head
+def _soft_face(head: Head, size: int) -> Array:  # (size, size) on the chart
+    texels = chart_of(head, size)
     picture = texels.image(1 - share_of(head, texels, ("scalp", "neck", "ears")))
-    soft = wide_blur(cv2.erode(picture, np.ones((3, 3))), size / 40)
-    weight = np.clip(2 * texels.of(soft) - 1, 0, 1)
+    return np.asarray(np.clip(2 * wide_blur(cv2.erode(picture, np.ones((3, 3))), size / 40) - 1, 0, 1), np.float32)
+
+
+def _without_inner(weight: Array, texels: Texels) -> Array:  # (N,)
     weight[texels.part > 0] = 0
-    return np.asarray(weight.astype(np.float32))
+    return weight
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def mean_skin(albedo: Albedo, texels: Texels) -> Array:  # -> (N, 3) linear
     """The albedo model's mean at these texels."""
     return to_linear(albedo_at(albedo.mean, texels))

@@ -16,11 +16,10 @@ import numpy as np
 
 from face3d_live.head.model import Head
 from face3d_live.head.per_head import per_head
-from face3d_live.texture.regions import PLAIN, face_only, share_of
-from face3d_live.texture.texels import texels_of
+from face3d_live.texture.chart import CHART, chart_of
+from face3d_live.texture.regions import PLAIN, face_on_chart, share_of
 from face3d_live.typing import AnyArray, Array
 
-SIZE = 256  # texels a side of the correction
 _SEEN = 0.2  # weight of a view from which a texel is compared
 _DARK = 4e-3  # linear light below which a ratio is noise
 #: Logarithms of linear light: tolerances, the share of what is beyond that is corrected, and most of it.
@@ -34,8 +33,8 @@ SHADED = 0.22  # share of the plain skin in the dark from which a face is half d
 
 @dataclass(frozen=True)
 class ResidualLight:
-    """gain: (S, S, 3) factors for linear albedo; dark: (S, S) 0..1 where a side lies too deep in shadow to be used;
-    shaded: share of the plain skin that lies in the dark of one side."""
+    """On the chart. gain: (S, S, 3) factors for linear albedo; dark: (S, S) 0..1 where a side lies too deep in shadow
+    to be used; shaded: share of the plain skin that lies in the dark of one side."""
 
     gain: Array
     dark: Array
@@ -43,12 +42,11 @@ class ResidualLight:
 
 
 def residual_light(albedo: Array, photo: Array, known: Array, expected: Array, head: Head) -> ResidualLight:
-    """albedo, photo: (S, S, 3) linear, with the light divided out and as it is; known: (S, S) how well each texel is
-    seen, 0 under occlusions; expected: (S, S, 3) linear, this person's skin."""
-    size = len(albedo)
-    zone, plain = light_zones(head, SIZE)
-    own, seen, usual = (_log(_small(each)) for each in (albedo, photo, expected))
-    weight = (_small(known) > _SEEN).astype(np.float32) * (zone > 0)
+    """On the chart, all (S, S) or (S, S, 3). albedo, photo: linear, with the light divided out and as it is; known: how
+    well each texel is seen, 0 under occlusions; expected: linear, this person's skin."""
+    zone, plain = light_zones(head, CHART)
+    own, seen, usual = (_log(each) for each in (albedo, photo, expected))
+    weight = (known > _SEEN).astype(np.float32) * (zone > 0)
     both = weight * weight[:, ::-1]
     darker = own[:, ::-1] - own
     hue = np.abs(darker - darker.mean(2, keepdims=True)).max(2)
@@ -60,8 +58,7 @@ def residual_light(albedo: Array, photo: Array, known: Array, expected: Array, h
     deeper = _smooth(seen[:, ::-1].mean(2) - seen.mean(2), both) * (both > 0)
     shaded = float(((deeper > _DEEP) & (skin > 0)).sum() / max(float((skin > 0).sum()), 1.0))
     dark = np.clip((deeper - _LOST) / 0.4, 0, 1) * (shaded > SHADED)
-    up = (size, size)
-    return ResidualLight(np.exp(cv2.resize(change, up)), cv2.resize(np.asarray(dark, np.float32), up), shaded)
+    return ResidualLight(np.exp(change), np.asarray(dark, np.float32), shaded)
 
 
 def _limited(off: Array, tolerance: float, share: float, most: float) -> Array:
@@ -70,10 +67,6 @@ def _limited(off: Array, tolerance: float, share: float, most: float) -> Array:
 
 def _log(linear: AnyArray) -> Array:
     return np.asarray(np.log(np.maximum(linear, _DARK)), np.float32)
-
-
-def _small(picture: AnyArray) -> Array:
-    return np.asarray(cv2.resize(np.asarray(picture, np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA))
 
 
 def _box(values: AnyArray) -> Array:
@@ -103,7 +96,7 @@ def _guided(values: Array, weight: Array) -> Array:  # (S, S, 3), (S, S) -> (S, 
 @per_head
 def light_zones(head: Head, size: int) -> tuple[Array, Array]:
     """(S, S) each: the face, fading out to scalp, neck and ears; its plain skin."""
-    texels = texels_of(head, size)
-    face = texels.image(face_only(head, size), pad=False)
+    texels = chart_of(head, size)
+    face = texels.image(face_on_chart(head), pad=False)
     plain = texels.image(share_of(head, texels, (*PLAIN, "jaw")), pad=False)
     return np.asarray(face, np.float32), np.asarray(plain, np.float32)

@@ -19,8 +19,9 @@ from face3d_live.head.model import Head
 from face3d_live.head.per_head import per_head
 from face3d_live.head.points import EYE_LEFT, EYE_RIGHT
 from face3d_live.nearest import nearest
+from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.texels import LEVEL, Texels, texels_of
+from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import Array, Mask
 
 #: Metres around an eyeball's centre that the rim of large glasses may reach: sideways, above, below; and the bars.
@@ -54,7 +55,7 @@ _Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rims:
-    """The rims of glasses in a texture. mask: (S, S). outline: (2, A) metres from the left and the right eye's centre
+    """The rims of glasses on the chart. mask: (S, S). outline: (2, A) metres from the left and the right eye's centre
     to the rim, A angles from the temple over the forehead to the nose and back. depth: (2, A) logarithm of light by
     which the rim differs from the skin there. lighter: whether it is lighter than that."""
 
@@ -91,7 +92,7 @@ def trace_rims(found: Mask, bright: Array, known: Array, head: Head) -> Rims | N
 
     bright: logarithm of light relative to the expected skin; known: how well each texel was seen, 0..1.
     """
-    zone = rim_zones(head, len(bright))
+    zone = rim_zones(head, CHART)
     seeds = found & zone.whole
     if not seeds.any():
         return None
@@ -189,7 +190,7 @@ def _bridged(line: Array, found: Mask, bright: Array, least: float) -> bool:  # 
 
 @per_head
 def rim_zones(head: Head, size: int) -> _RimZones:
-    texels = texels_of(head, size)
+    texels = chart_of(head, size)
     place = texels.at(head.topology(LEVEL).refine(head.template))
     points = head.points(head.template)
     whole, own = np.zeros(len(place), bool), np.zeros(len(place), bool)

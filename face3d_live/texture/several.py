@@ -8,17 +8,19 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from face3d_live.head.model import Head
+from face3d_live.texture.chart import CHART, chart_of, to_atlas, to_chart
 from face3d_live.texture.complete import pull_push
 from face3d_live.texture.portrait import ObservedTexture
 from face3d_live.typing import Array
 
 _SHARPLY = 3.0  # power of the weights: a mean of equals is blurred by what the fits err
-_TONE = 1 / 16  # of the texture's side: what is coarser is tone, and is taken from the first photo
+_TONE = 1 / 16  # of the chart's side: what is coarser is tone, and is taken from the first photo
 _LEAST = 0.03
 _ODD = 0.10  # picture values from the others at which a texel counts for little: a hand, a reflection
 
 
-def fuse(parts: Sequence[ObservedTexture], trust: Sequence[float]) -> ObservedTexture:
+def fuse(parts: Sequence[ObservedTexture], trust: Sequence[float], head: Head) -> ObservedTexture:
     """One texture. parts: the best photo first, all of one size; trust: 0..1 of each.
 
     The others' coarse colours are moved to the first's, so that different lamps leave no seams. The light is the
@@ -28,7 +30,7 @@ def fuse(parts: Sequence[ObservedTexture], trust: Sequence[float]) -> ObservedTe
     if len(parts) == 1:
         return first
     base = np.asarray(first.picture / np.float32(255), np.float32)
-    pictures: list[Array] = [base] + [_in_tone(part, base, first.known) for part in parts[1:]]
+    pictures: list[Array] = [base] + [_in_tone(part, base, first.known, head) for part in parts[1:]]
     weights = [(part.known * share) ** _SHARPLY for part, share in zip(parts, trust, strict=True)]
     mean = _mean(pictures, weights)
     if len(parts) > 2:  # with two, an outlier cannot be identified
@@ -53,11 +55,13 @@ def _mean(pictures: Sequence[Array], weights: Sequence[Array]) -> Array:
     )
 
 
-def _in_tone(part: ObservedTexture, base: Array, known: Array) -> Array:  # -> (S, S, 3)
+def _in_tone(part: ObservedTexture, base: Array, known: Array, head: Head) -> Array:  # -> (S, S, 3)
     """A picture with its coarse colours moved to the first one's, carried on smoothly where that saw nothing."""
     own = np.asarray(part.picture / np.float32(255), np.float32)
     both = np.minimum(part.known, known)
-    sigma = len(own) * _TONE
-    mass = cv2.GaussianBlur(both, (0, 0), sigma)
-    coarse = cv2.GaussianBlur((base - own) * both[..., None], (0, 0), sigma) / np.maximum(mass, 1e-3)[..., None]
-    return np.asarray(own + pull_push(coarse, np.minimum(1, mass * 4) * (mass > 0.01)), np.float32)
+    product = to_chart(cv2.merge([(base - own) * both[..., None], both]), head)
+    product *= chart_of(head, CHART).covered[..., None]
+    blurred = cv2.GaussianBlur(product, (0, 0), CHART * _TONE)
+    coarse, mass = blurred[..., :3] / np.maximum(blurred[..., 3:], 1e-3), blurred[..., 3]
+    smooth = pull_push(coarse, np.minimum(1, mass * 4) * (mass > 0.01))
+    return np.asarray(own + to_atlas(smooth, head, len(own)), np.float32)

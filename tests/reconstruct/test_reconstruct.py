@@ -30,6 +30,8 @@ from face3d_live.reconstruct.files import vrm_file
 from face3d_live.reconstruct.find import Finder
 from face3d_live.regress.crop import Crop, crop_from_points
 from face3d_live.regress.fit import Fitter
+from face3d_live.texture.regions import share_of
+from face3d_live.texture.texels import texels_of
 from face3d_live.track.detector import Detector
 
 pytestmark = pytest.mark.slow
@@ -40,11 +42,13 @@ LOW = Options("low", 512, refine=False)
 
 @pytest.fixture(scope="module")
 def known(head):
-    """A frame (SIDE, SIDE, 3) of a smiling head, and its codes."""
+    """A frame (SIDE, SIDE, 3) of a smiling head with dark hair, and its codes."""
     expression = np.zeros(52, np.float32)
     expression[[INDEX["mouthSmileLeft"], INDEX["mouthSmileRight"]]] = 0.6
     codes = posed(0.2, expression=expression, light=ambient(np.ones(3)))
-    return picture_of(head, codes, Camera.webcam(SIDE, SIDE), mottled()), codes
+    texture, texels = mottled(), texels_of(head, 256)
+    texture[texels.image(share_of(head, texels, ("scalp",))) > 0.5] = (60, 40, 30)
+    return picture_of(head, codes, Camera.webcam(SIDE, SIDE), texture), codes
 
 
 class Knows(Reconstructor):

@@ -31,28 +31,28 @@ def part(picture, known, covered=0.0):
     )
 
 
-def test_one_photo_stays_what_it_is():
+def test_one_photo_stays_what_it_is(head):
     only = part(np.full((64, 64, 3), 90), np.ones((64, 64)))
-    assert fuse([only], [1.0]) is only
+    assert fuse([only], [1.0], head) is only
 
 
-def test_the_other_photo_fills_in_in_the_first_one_s_tone():
+def test_the_other_photo_fills_in_in_the_first_one_s_tone(head):
     detail = (np.indices((64, 64)).sum(0) % 2 * 8)[..., None]
     left, both = np.zeros((64, 64)), np.ones((64, 64))
     left[:, :36] = 1
     warm, cold = np.array([190, 140, 110]) + detail, np.array([150, 140, 150]) + detail
-    fused = fuse([part(warm, left), part(cold, both)], [1.0, 0.8])
+    fused = fuse([part(warm, left), part(cold, both)], [1.0, 0.8], head)
     assert (fused.known == 1).mean() > 0.99
     assert np.abs(fused.picture.astype(int) - warm).max() < 14
     assert np.abs(np.diff(fused.picture[:, 30:42].astype(int).mean((0, 2)))[[0, -1]]).max() < 12
 
 
-def test_what_one_of_three_shows_is_outvoted():
+def test_what_one_of_three_shows_is_outvoted(head):
     plain = np.full((64, 64, 3), 150)
     marked = plain.copy()
     marked[20:24, 20:24] = (20, 20, 20)
     whole = np.ones((64, 64))
-    fused = fuse([part(marked, whole), part(plain, whole), part(plain, whole)], [1.0, 0.9, 0.9])
+    fused = fuse([part(marked, whole), part(plain, whole), part(plain, whole)], [1.0, 0.9, 0.9], head)
     assert fused.picture[20:24, 20:24].min() > 100
 
 
@@ -64,7 +64,7 @@ def test_two_sides_make_a_whole_face(head):
     for yaw, light in zip((0.6, -0.6), lights, strict=True):
         codes = posed(yaw, light=light)
         parts.append(observe_texture(picture_of(head, codes, CAMERA, paint), codes, CAMERA, head, albedo, 256))
-    fused = fuse(parts, [1.0, 1.0])
+    fused = fuse(parts, [1.0, 1.0], head)
     assert (fused.known > 0.25).sum() > 1.15 * max((one.known > 0.25).sum() for one in parts)
     sure = fused.known > 0.5
     assert np.median(np.abs(fused.picture[sure].astype(int) - paint[sure])) < 18

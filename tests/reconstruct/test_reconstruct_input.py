@@ -429,7 +429,7 @@ def test_options_that_are_none_are_refused(options):
 
 @pytest.mark.parametrize(
     ("wanted", "face", "side"),
-    [("auto", 120, 1024), ("auto", 749, 1024), ("auto", 900, 2048), (512, 900, 512), (4096, 90, 4096)],
+    [("auto", 120, 1024), ("auto", 1099, 1024), ("auto", 1200, 2048), (512, 900, 512), (4096, 90, 4096)],
 )
 def test_a_texture_is_as_fine_as_the_photo_carries(wanted, face, side):
     assert texture_side(Options(texture=wanted), face) == side

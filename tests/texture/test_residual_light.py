@@ -2,30 +2,30 @@
 
 import numpy as np
 
-from face3d_live.texture.regions import face_only, share_of
-from face3d_live.texture.residual_light import SHADED, SIZE, residual_light
-from face3d_live.texture.texels import texels_of
+from face3d_live.texture.chart import CHART, chart_of
+from face3d_live.texture.regions import face_on_chart, share_of
+from face3d_live.texture.residual_light import SHADED, residual_light
 
 SKIN = np.array([0.45, 0.27, 0.20], np.float32)  # linear
 
 
 def side(head):
-    """(SIZE, SIZE) bool: the left half of the atlas's face, with a sharp edge, away from the middle."""
-    texels = texels_of(head, SIZE)
-    face = texels.image(face_only(head, texels.size), pad=False) > 0.95
-    return face & (np.arange(SIZE) < SIZE / 2 - 6)
+    """(CHART, CHART) bool: the left half of the chart's face, with a sharp edge, away from the middle."""
+    texels = chart_of(head, CHART)
+    face = texels.image(face_on_chart(head), pad=False) > 0.95
+    return face & (np.arange(CHART) < CHART / 2 - 6)
 
 
 def softened(albedo, photo, head):
     """(the albedo as corrected, the light found)."""
-    whole = np.ones((SIZE, SIZE), np.float32)
-    expected = np.broadcast_to(SKIN, (SIZE, SIZE, 3)).astype(np.float32)
+    whole = np.ones((CHART, CHART), np.float32)
+    expected = np.broadcast_to(SKIN, (CHART, CHART, 3)).astype(np.float32)
     found = residual_light(albedo, photo, whole, expected, head)
     return albedo * found.gain, found
 
 
 def skin():
-    return np.tile(SKIN, (SIZE, SIZE, 1)).astype(np.float32)
+    return np.tile(SKIN, (CHART, CHART, 1)).astype(np.float32)
 
 
 def test_even_skin_is_not_touched(head):
@@ -68,7 +68,7 @@ def test_moles_wrinkles_and_things_of_another_colour_stay(head):
 
 
 def test_a_highlight_is_lowered_and_gets_its_hue_back(head):
-    texels = texels_of(head, SIZE)
+    texels = chart_of(head, CHART)
     shiny = texels.image(share_of(head, texels, ("forehead",)), pad=False) > 0.9
     bright = skin()
     bright[shiny] = bright[shiny] + 0.5

@@ -11,6 +11,7 @@ from face3d_live.lighting import ambient, to_linear
 from face3d_live.reconstruct import Options, Reconstructor
 from face3d_live.reconstruct.find import Found
 from face3d_live.regress.fit import Fitter
+from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.face_coverings import detect_face_covering
 from face3d_live.texture.portrait import COMPLETED, observe_texture, texture_from_photo
 from face3d_live.texture.regions import share_of
@@ -104,7 +105,7 @@ def test_a_face_without_any_skin_is_told(head, albedo, person):
 def test_bare_faces_grey_ones_and_beards_are_not_covered(head, person):
     """A beard hides cheeks and chin, and leaves the lips."""
     picture, points, skin = person
-    texels = texels_of(head, SIZE)
+    texels = chart_of(head, CHART)
     grey = np.repeat(picture.mean(2, keepdims=True), 3, 2).astype(np.uint8)
     bearded = covered(picture, points, np.array(skin) * 0.3, 2)
     mouth = np.int32(np.round(points[[61, 37, 0, 267, 291, 314, 17, 84]]))
@@ -124,7 +125,7 @@ def test_a_fringe_on_a_photo_without_colour_is_no_mask(head, person):
     grey = np.repeat(picture.mean(2, keepdims=True), 3, 2)
     fringe = np.arange(SIDE)[:, None] < points[168, 1] - 4
     dark = np.where(fringe[..., None], grey * 0.35, grey).astype(np.uint8)
-    texels = texels_of(head, SIZE)
+    texels = chart_of(head, CHART)
     view = pose_head(CODES, CAMERA, head).view(texels)
     linear = to_linear(sample_pixels(dark, view.pixel, 1.0))
     cover = detect_face_covering(texels.image(linear, pad=False), texels.image(view.weight, pad=False), head)

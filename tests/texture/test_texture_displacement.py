@@ -1,5 +1,6 @@
 """Relief from shading: a head with folds is lit and drawn, and its folds are found again."""
 
+import cv2
 import numpy as np
 import pytest
 from texture_support import posed
@@ -43,9 +44,10 @@ def photo_of(head, folds, light, skin):
 
 def found_in(head, albedo, folds, light):
     rgb, codes = photo_of(head, folds, light, albedo.mean)
-    skin = texture_from_photo(rgb, codes, CAMERA, head, albedo, SIZE)
+    skin = texture_from_photo(rgb, codes, CAMERA, head, albedo, 512)
     seen = skin.texture[..., 3] == OBSERVED
-    return estimate_displacement(skin.texture, seen, skin.codes, head, albedo), seen
+    depth = estimate_displacement(skin.texture, seen, skin.codes, head, albedo)
+    return depth, cv2.resize(seen.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA) > 0.5
 
 
 @pytest.mark.parametrize("light", [FRONT, ASIDE], ids=["front", "aside"])

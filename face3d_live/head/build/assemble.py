@@ -203,12 +203,16 @@ class Build:
         self.region_of = region_labels.label(self.middle, normals, self.part, points, self.ears)
 
     def texture_atlas(self) -> None:
-        """The project's own layout; it cuts no quad."""
+        """The project's own layouts, atlas and chart; they cut no quad."""
+        self.uv, self.quad_uv = self._layout(whole=False)
+        self.chart_uv, self.chart_quad_uv = self._layout(whole=True)
+
+    def _layout(self, whole: bool) -> tuple[Array, Quads]:  # (U, 2), (Q, 4)
         named = regions.masks(self.region_of) | {"ears": self._padded(self.atlas_ears)}
-        self.uv, face_uv = build_atlas(self.middle, self.faces, self.part, named)
-        self.quad_uv = np.concatenate([face_uv[0::2], face_uv[1::2, 2:]], 1)
+        uv, face_uv = build_atlas(self.middle, self.faces, self.part, named, whole)
         if (face_uv[0::2][:, [0, 2]] != face_uv[1::2, :2]).any():
             raise ValueError("the atlas cuts a quad")
+        return uv, np.concatenate([face_uv[0::2], face_uv[1::2, 2:]], 1)
 
     def expression_arrays(self) -> dict[str, Any]:
         """The part of `arrays` that belongs to expressions."""
@@ -229,6 +233,8 @@ class Build:
             "quads": self.quads.astype(np.uint16),
             "uv": self.uv,
             "quad_uv": self.quad_uv.astype(np.uint16),
+            "chart_uv": self.chart_uv,
+            "chart_quad_uv": self.chart_quad_uv.astype(np.uint16),
             "part": self.part,
             "region_of": self.region_of,
             "eye_centers": self.eye_centers.astype(np.float32),

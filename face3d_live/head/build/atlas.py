@@ -1,13 +1,16 @@
-"""The head's own UV layout: the face large, central and exactly symmetric, ears in corners, the seam at the back.
+"""The head's UV layouts: the face large, central and exactly symmetric, all else in what room it leaves.
 
-The left half of the head is flattened with its profile pinned to the line u = 1/2 and mirrored, so that texel (u, v)
-and (1 - u, v) show the same place of the two sides. Angles count most; how large a place is drawn follows a smooth
-field that favours the face. Ears, eyeballs, teeth, tongue and mouth lining are islands of their own. Deterministic.
+The left half of the face, with a rim of scalp, is flattened with its profile pinned to the line u = 1/2 and mirrored,
+so that texel (u, v) and (1 - u, v) show the same place of the two sides. Angles count most; how large a place is drawn
+follows a smooth field that favours what is seen from the front. Scalp and neck, ears, eyeballs, teeth, tongue and mouth
+lining are islands of their own, drawn smaller. The other layout, the chart, leaves face, scalp and neck in one piece,
+for whatever looks at the neighbourhood of a place. Deterministic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +25,16 @@ _ON_LINE = 1e-5  # metres from x = 0
 _EAR_HEIGHT = 0.065  # metres, of an auricle
 _SKIN, _EYES, _TEETH = 0, 1, 2
 #: How large the islands would like to be drawn, against the face; packing shrinks them together until they fit.
-_EAR_SCALE, _INNER_SCALE = 0.85, {_SKIN: 0.3, _EYES: 0.55, _TEETH: 0.6, 3: 0.4, 4: 0.3}
+_EAR_SCALE, _SCALP_SCALE = 0.6, 0.3
+_INNER_SCALE = {_SKIN: 0.3, _EYES: 0.55, _TEETH: 0.6, 3: 0.4, 4: 0.3}
+#: Metres below the middle of the head where the rim of the face ends: the neck begins right under the chin.
+_RIM_BELOW = 0.08
 
 
 def build_atlas(
-    vertices: AnyArray, faces: AnyArray, part: AnyArray, regions: Mapping[str, AnyArray]
+    vertices: AnyArray, faces: AnyArray, part: AnyArray, regions: Mapping[str, AnyArray], whole: bool = False
 ) -> tuple[Array, NDArray[np.int32]]:
-    """Lay the head out in the unit square.
+    """Lay the head out in the unit square, with scalp and neck cut off or, for the `whole` chart, not.
 
     vertices: (V, 3) head frame, the skin mirror-symmetric to 0.1 mm; faces: (F, 3), rows 2i and 2i + 1 halving a quad,
     which is never cut; part: (V,) 0 skin, others inner; regions: "ears" and "face" (V,) bool. Returns uv (U, 2),
@@ -41,11 +47,17 @@ def build_atlas(
     ear = _ear(vertices, faces, left & skin, regions["ears"])
     halves = np.flatnonzero(left & skin & ~ear)
     half = max((halves[c] for c in charts.components(faces[halves])), key=len)
-    head = half_head(vertices, faces, half, ~skin, seen)
+    front = half if whole else _front(vertices, faces, half, regions["face"])
+    back = half[~np.isin(half, front)]
+    head = half_head(vertices, faces, front, ~skin, seen)
     partner = charts.mirror_map(vertices)
     mirrored = _mirror_faces(faces, partner)
     ear_index = np.flatnonzero(ear)
-    islands = [Island(_upright(vertices, charts.flatten_disc(vertices, faces, ear_index)), True, _EAR_SCALE)]
+    islands = [
+        Island(_upright(vertices, charts.flatten_disc(vertices, faces, index)), True, scale)
+        for index, scale in ((ear_index, _EAR_SCALE), (back, _SCALP_SCALE))
+        if len(index)
+    ]
     done = np.zeros(len(faces), bool)
     for index in (half, ear_index):
         done[index] = done[mirrored[index]] = True
@@ -58,10 +70,43 @@ def build_atlas(
     return uv, face_uv
 
 
-def _by_quad(flag: AnyArray, any_of: bool) -> AnyArray:  # (F,) -> (F,)
+def _by_quad(flag: Any, any_of: bool) -> AnyArray:  # (F,) -> (F,)
     """The same answer for both halves of a quad."""
     pairs = flag.reshape(-1, 2)
     return np.repeat(pairs.any(1) if any_of else pairs.all(1), 2)
+
+
+def _front(vertices: AnyArray, faces: AnyArray, half: AnyArray, face: AnyArray) -> AnyArray:  # -> indices of faces
+    """Of the left half: the face and a rim of one quad around it, but not of the neck. What it leaves is in one piece.
+
+    Quads are added where either part would hang together by a single vertex.
+    """
+    low = centre_of(vertices)[1] - _RIM_BELOW
+    high = _by_quad(vertices[faces].mean(1)[:, 1] > low, any_of=True)
+    inside = _by_quad(face[faces].any(1), any_of=True)
+    inside |= _touching(faces, faces[half[inside[half]]]) & high
+    while True:
+        chosen = half[inside[half]]
+        chosen = max((chosen[c] for c in charts.components(faces[chosen])), key=len)
+        rest = np.setdiff1d(half, chosen)
+        pieces = sorted((rest[c] for c in charts.components(faces[rest])), key=len)
+        inside = np.isin(np.arange(len(faces)), np.concatenate([chosen, *pieces[:-1]]))
+        parts = (faces[half[inside[half]]], faces[half[~inside[half]]])
+        pinched = np.setdiff1d(np.union1d(*map(charts.pinches, parts)), charts.pinches(faces[half]))
+        if not len(pinched):
+            return half[inside[half]]
+        inside |= _touching(faces, pinched)
+
+
+def _touching(faces: AnyArray, vertices: AnyArray) -> AnyArray:  # -> (F,) bool
+    """The quads that have any of these vertices."""
+    return _by_quad(np.isin(faces, vertices).any(1), any_of=True)
+
+
+def centre_of(vertices: AnyArray) -> AnyArray:  # (3,)
+    """The point in the head from which directions to its surface are taken."""
+    front = vertices[:, 2]
+    return np.array([0, vertices[:, 1].max() - 0.13, front.max() * 0.45 + front.min() * 0.55])
 
 
 def _ear(vertices: AnyArray, faces: AnyArray, candidates: AnyArray, region: AnyArray) -> AnyArray:  # -> (F,) bool
@@ -169,7 +214,7 @@ def report(
 
 
 def half_head(vertices: AnyArray, faces: AnyArray, index: AnyArray, inner: AnyArray, seen: AnyArray) -> Chart:
-    """Flatten the left half (x >= 0) of the head's skin, the faces `index`; its profile goes to u = 0.
+    """Flatten the left half (x >= 0) of the head's skin, the faces `index`, of its skin; its profile goes to u = 0.
 
     inner: (F,) the faces of other materials; seen: (F,) exposure. Holes (mouth, ear) are filled while flattening so
     that nothing grows into them.
@@ -186,7 +231,9 @@ def half_head(vertices: AnyArray, faces: AnyArray, index: AnyArray, inner: AnyAr
     line, arc = _profile(outer, points)
     start = _half_disc(points, local, line, arc, 0.12)
     rest = rest_triangles(points, local)
-    weight, area, scale = _wishes(points, local, rest, np.append(seen[index], np.zeros(len(local) - real)), real)
+    weight, area, scale = _wishes(
+        points, local, rest, np.append(seen[index], np.zeros(len(local) - real)), real, centre_of(vertices)
+    )
     uv = flatten(start, local, rest * scale[:, None, None], weight, area, np.array(line), rounds=60)
     return Chart(index, used, uv[: len(used)])
 
@@ -233,15 +280,13 @@ def _half_disc(points: AnyArray, faces: AnyArray, line: list[int], arc: list[int
 
 
 def _wishes(
-    points: AnyArray, faces: AnyArray, rest: AnyArray, seen: AnyArray, real: int
+    points: AnyArray, faces: AnyArray, rest: AnyArray, seen: AnyArray, real: int, centre: AnyArray
 ) -> tuple[AnyArray, AnyArray, AnyArray]:
     """(weight, area weight, scale) of every triangle: what may be distorted, and how large it wants to be drawn."""
-    top, front = points[:, 1].max(), points[:, 2]
-    centre = np.array([0, top - 0.13, front.max() * 0.45 + front.min() * 0.55])
     middle = points[faces].mean(1) - centre
     forward = np.array([0.0, -0.1, 1.0])
     cosine = middle @ forward / np.linalg.norm(middle, axis=1) / np.linalg.norm(forward)
-    back = np.clip((np.arccos(np.clip(cosine, -1, 1)) - np.radians(50)) / np.radians(70), 0, 1)
+    back = np.clip((np.arccos(np.clip(cosine, -1, 1)) - np.radians(40)) / np.radians(70), 0, 1)
     back = back * back * (3 - 2 * back)
     down = np.clip((-middle[:, 1] - 0.09) / 0.06, 0, 1)  # the neck counts no more than the back of the head
     back = np.maximum(back, down * down * (3 - 2 * down))

@@ -54,6 +54,13 @@ def boundary_loops(faces: AnyArray) -> list[list[int]]:
     return sorted(loops, key=len, reverse=True)
 
 
+def pinches(faces: AnyArray) -> AnyArray:  # -> vertices
+    """Where the surface hangs together by a single vertex: more than two edges of the boundary meet."""
+    edges, count = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0, return_counts=True)
+    vertex, ends = np.unique(edges[count == 1], return_counts=True)
+    return np.asarray(vertex[ends > 2])
+
+
 def is_disc(faces: AnyArray) -> bool:
     """One boundary loop that touches itself nowhere, and Euler characteristic 1."""
     edges = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0)

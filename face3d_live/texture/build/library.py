@@ -53,7 +53,7 @@ def build_lifted(head: Head, data_dir: Path, out_dir: Path) -> list[Path]:
         if lifted is None:
             continue
         nearest = int(np.linalg.norm(tones - lifter.tone(lifted.texture, lifted.weight), axis=1).argmin())
-        whole = complete(lifted.texture, lifted.weight, skins[nearest], lifter.texels)[..., :3]
+        whole = complete(lifted.texture, lifted.weight, skins[nearest], head)[..., :3]
         write_picture(path, whole)
         write_picture(weights / path.name, (lifted.weight * 255).astype(np.uint8))
         written.append(path)

@@ -53,7 +53,7 @@ class Lifter:
         self._reference = to_linear(self.texels.of(reference) / 255)
         self._plain = share_of(head, self.texels, PLAIN) > 0.9
         bare = self.texels.image(share_of(head, self.texels, ("cheeks", "forehead", "jaw")))
-        self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 60)) > 0.93
+        self._bare = self.texels.of(cv2.GaussianBlur(bare, (0, 0), size / 41)) > 0.93
 
     def lift(self, name: str, rgb: Picture, points: AnyArray) -> Lifted | None:
         """rgb: (H, W, 3), points: (478, 2) its pixels. None where it fits badly, looks away or shows little skin."""
@@ -92,8 +92,8 @@ class Lifter:
         bright = ratio.mean(1)
         hue = np.abs(ratio - bright[:, None]).max(1)
         odd = self._bare & ((bright < _DARKER) | (bright > _BRIGHTER) | (hue > _OFF_HUE))
-        wide = cv2.dilate(self.texels.image(odd.astype(np.float32), pad=False), np.ones((7, 7)))
-        soft = cv2.GaussianBlur(wide, (0, 0), self.texels.size / 128)
+        wide = cv2.dilate(self.texels.image(odd.astype(np.float32), pad=False), np.ones((11, 11)))
+        soft = cv2.GaussianBlur(wide, (0, 0), self.texels.size / 87)
         return np.asarray(np.clip(1 - 2 * self.texels.of(soft), 0, 1))
 
 

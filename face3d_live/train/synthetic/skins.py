@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from face3d_live.errors import AssetError
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear, to_srgb
-from face3d_live.texture.albedo import Albedo
+from face3d_live.texture.albedo import EFFECTIVE, Albedo
 from face3d_live.typing import AnyArray, Array
 
 SIZE = 512
-#: As many independent observations as all texels together are worth.
-EFFECTIVE = 2000.0
 #: A photographed skin that varies more than this still holds the light of its photograph, or hair.
 MOST_UNEVEN = 0.7
 
