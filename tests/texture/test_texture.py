@@ -220,6 +220,14 @@ def test_colours_meet_where_the_atlas_is_cut(head):
     np.testing.assert_allclose(close_seams(picture, seen, texels), picture, atol=1e-6)
 
 
+def test_no_island_shows_another_ones_colour(head, albedo):
+    """The albedo model is coarse: islands lie far enough apart that teeth and eyes do not shine into the scalp."""
+    one, other = texels_of(head, 1024).seams.T
+    for much in (-1.5, 1.5):
+        plain = albedo.plain(np.eye(N_TEXTURE)[0] * much, 1024).reshape(-1, 3).astype(int)
+        assert np.abs(plain[one] - plain[other]).max() < 45
+
+
 @pytest.mark.slow
 def test_albedo_is_small_and_its_codes_mean_something(albedo):
     assert (MODELS / "albedo.npz").stat().st_size < 4e6

@@ -13,7 +13,7 @@ from face3d_live.raster import rasterize
 from face3d_live.typing import AnyArray, Mask
 
 GRID = 512
-_GAP = 2  # cells left free around everything: 4 texels at 1024
+_GAP = 5  # cells left free around everything: the albedo model has one texel for four
 _HEAD = 0.965  # of the square's side
 
 
