@@ -16,6 +16,7 @@ in vec4 trait; // ambient occlusion (1 = open) 0..1; lips 0..1; depth, see below
 in float face_edge; // metres inside the outline of the face
 in float wreath_edge; // metres inside the edge of receding hair
 in float hair_open; // how much light the hair style leaves the skin, 0..1
+in float skin_gloss; // how much the skin shines, 0..1: less under a beard
 in vec2 tooth; // along the arch in teeth, and from the edge to the gum; below 0 off the teeth
 in float part; // number of the part: 0 skin, 1 eyes, 2 teeth, 3 tongue, 4 mouth interior
 
@@ -27,6 +28,7 @@ out vec3 rest_position;
 out vec3 rest_normal;
 out float ambient_occlusion; // 1 = open
 out float lips;
+out float gloss;
 out float depth; // metres: of skin inside the hairline (negative outside), of the mouth's lining behind the lips
 out float alpha;
 out float wreath;
@@ -50,6 +52,7 @@ void main() {
     shaded = hair_open;
     tooth_at = tooth;
     lips = trait.y;
+    gloss = skin_gloss;
     depth = trait.z;
     alpha = face_only > 0.5 ? smoothstep(0.0, 0.016, face_edge) : smoothstep(0.0, 0.03, trait.w);
     gl_Position = projection * vec4(at, 1.0);

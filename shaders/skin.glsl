@@ -9,6 +9,7 @@ in vec3 irradiance;
 in vec2 texture_uv;
 in float ambient_occlusion; // 1 = open
 in float lips;
+in float gloss; // 1 = skin, 0 = hidden by hair that grows on it
 
 vec3 skin_albedo() {
     vec3 base = texture(albedo, texture_uv).rgb;
@@ -22,8 +23,8 @@ vec3 skin_of(vec3 base, vec3 n, vec3 view) {
     float f2 = facing * facing, f4 = f2 * f2, f8 = f4 * f4, f16 = f8 * f8, f48 = f16 * f16 * f16;
     float rim = 1.0 - max(dot(n, view), 0.0);
     rim *= rim;
-    lit += key_colour * ambient_occlusion * (mix(0.055, 0.04, lips) * f16 + mix(0.03, 0.14, lips) * f48);
-    return lit + irradiance * (0.10 * rim * rim);
+    lit += key_colour * ambient_occlusion * gloss * (mix(0.055, 0.04, lips) * f16 + mix(0.03, 0.14, lips) * f48);
+    return lit + irradiance * (0.10 * gloss * rim * rim);
 }
 
 vec3 skin(vec3 n, vec3 view) { return skin_of(skin_albedo(), n, view); }

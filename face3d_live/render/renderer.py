@@ -19,6 +19,7 @@ from face3d_live.render.ambient_occlusion import ambient_occlusion
 from face3d_live.render.antialias import antialias
 from face3d_live.render.eyes import EyeLook, EyePlaces
 from face3d_live.render.glasses import GlassesMeshes
+from face3d_live.render.gloss import GlossPlaces
 from face3d_live.render.hair import HairLook
 from face3d_live.render.hair_mesh import HairMeshes
 from face3d_live.render.paint import paint
@@ -47,6 +48,7 @@ class _Texture(NamedTuple):
     table: moderngl.Texture
     hair: HairLook
     eyes: EyeLook
+    gloss: Array
 
 
 class Renderer:
@@ -91,7 +93,7 @@ class Renderer:
         rest = mesh.refine(head.template)
         occlusion = ambient_occlusion(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
         self._drawn = features.measure(head, mesh, occlusion)
-        self._eyes = EyePlaces(head, mesh)
+        self._eyes, self._gloss = EyePlaces(head, mesh), GlossPlaces(head, mesh)
         self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), hair.DARK_BROWN)
         moving = {"position": 3, "normal": 3}
         fixed: dict[str, AnyArray] = {
@@ -103,9 +105,10 @@ class Renderer:
             "wreath_edge": self._drawn.wreath,
             "tooth": self._drawn.tooth,
         }
-        self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving | {"hair_open": 1})
+        self._solid = gpu.MovingMesh(ctx, self._drawn.groups, fixed, moving | {"hair_open": 1, "skin_gloss": 1})
         self._hair, self._glasses = HairMeshes(ctx, head, mesh), GlassesMeshes(ctx, head, mesh)
         self._shading: object = None  # what the skin's shading was written for
+        self._shining: Array | None = None  # the gloss that was written
         self._lashes = lashes.measure(head)
         self._ribbons = gpu.MovingMesh(ctx, {"all": self._lashes.faces}, {"along": self._lashes.along}, {"position": 3})
         self._corner_vertex = self._low.faces.ravel()
@@ -135,10 +138,11 @@ class Renderer:
         looks = image if looks_of is None else checked_picture(looks_of, (3, 4), "looks_of")
         roots = pictures.roots(pictures.over(image, self._plain_skin))
         hair_look, eye_look = hair.look_in(looks, self._mesh.uv, self._drawn), self._eyes.look_in(looks)
+        gloss = self._gloss.look_in(looks)
         with self._ctx:
             if key in self._textures:
                 self._textures.pop(key).table.release()
-            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), hair_look, eye_look)
+            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), hair_look, eye_look, gloss)
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on; going back and forth between a few costs nothing.
@@ -266,6 +270,9 @@ class Renderer:
         look = albedo.hair if wish is None else albedo.hair.wished(wish)
         style = "bald" if face_only else look.style
         self._shade(style, glasses)
+        if self._shining is not albedo.gloss:
+            self._solid.write("skin_gloss", albedo.gloss)
+            self._shining = albedo.gloss
         uniforms |= lamp(light) | scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
         uniforms["gaze"] = unit(normals[self._drawn.poles]) @ pose.rotation.T

@@ -16,15 +16,18 @@ from face3d_live.camera import Camera
 from face3d_live.codes import HeadCodes
 from face3d_live.errors import AssetError, GpuLostError
 from face3d_live.head.model import Head
+from face3d_live.lighting import ambient, lamp
 from face3d_live.render import gpu
 from face3d_live.render.antialias import antialias
 from face3d_live.render.renderer import Renderer
 from face3d_live.render.view import View, camera_to_cover, portrait
 from face3d_live.rotations import from_euler
 from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, paint_eyes
+from face3d_live.texture.regions import share_of
 from face3d_live.texture.texels import texels_of
 
 SIZE = 256
+CHIN = 199  # MediaPipe: the chin's front
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +187,27 @@ def test_eyes_are_as_dark_in_a_small_picture_as_in_a_large_one(head: Head) -> No
     irises = np.abs(light - large).max(2) > 15
     assert irises.sum() > 8
     assert small[irises].mean() == pytest.approx(large[irises].mean(), abs=17)
+
+
+def test_a_beard_does_not_shine_as_skin_does(head: Head, renderer: Renderer) -> None:
+    """Black chin and upper lip in the light of a lamp from the front: what is left is their own colour."""
+    texels = texels_of(head, SIZE)
+    beard = texels.image(share_of(head, texels, ("chin", "lips_upper"))) > 0.5
+    skin = np.full((SIZE, SIZE, 3), (190, 140, 115), np.uint8)
+    bearded = np.where(beard[..., None], np.uint8(14), skin)
+    light = lamp(np.array([0, 0.3, 1.0]), np.ones(3)) + ambient(np.full(3, 0.3))
+
+    def chin(texture: np.ndarray) -> float:
+        renderer.set_texture(texture)
+        codes, camera = HeadCodes(light=light), Camera.webcam(SIZE, SIZE)
+        column, row = camera.project(head.points(head.template, [CHIN])[0] + codes.translation).astype(int)
+        return float(renderer.render(codes, camera, mode="overlay")[row, column, :3].mean())
+
+    try:
+        assert chin(bearded) < 22
+        assert chin(np.full_like(skin, 14)) > 30, "skin as dark does shine"
+    finally:
+        renderer.set_texture(renderer.plain_skin)
 
 
 def test_gaze_moves_the_iris(head: Head, renderer: Renderer) -> None:
