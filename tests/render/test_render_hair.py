@@ -49,6 +49,19 @@ def test_the_file_is_small_and_its_meshes_are_light(styles: dict[str, HairMesh],
         assert hair.uv.min() >= 0 and hair.uv.max() <= 1 and hair.strands.shape[2] == 4
 
 
+def test_strands_are_seen_everywhere(styles: dict[str, HairMesh]) -> None:
+    """A picture without contrast makes hair look like plastic."""
+    for name, hair in styles.items():
+        grey, solid = hair.strands[..., 0] / np.float32(255), (hair.strands[..., 3] > 200).astype(np.float32)
+
+        def around(values: np.ndarray, solid: np.ndarray = solid) -> np.ndarray:
+            mass = np.maximum(cv2.GaussianBlur(solid, (0, 0), 12), 1e-3)
+            return np.asarray(cv2.GaussianBlur(values * solid, (0, 0), 12) / mass)
+
+        contrast = np.sqrt(np.maximum(around((grey - around(grey)) ** 2), 0))[solid > 0]
+        assert np.percentile(contrast, 10) > 0.08, name
+
+
 def test_hair_keeps_off_the_face_of_every_head(styles: dict[str, HairMesh], head: Head) -> None:
     """No strand lies under the skin or before the eyes, nose and mouth."""
     rng = np.random.default_rng(2)

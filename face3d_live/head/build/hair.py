@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 from face3d_live.errors import AssetError
 from face3d_live.head.build.curls import curls
 from face3d_live.head.build.makehuman import PlacedHair, base_mesh, outside, placed
+from face3d_live.head.build.strands import angles, combed, strands_of
 from face3d_live.head.model import Head
 from face3d_live.paths import MODELS
 from face3d_live.render import gpu
@@ -42,10 +43,8 @@ _UNEVEN = 0.015  # strands that hang lower than the others' ends by so much are 
 _BROWS, _FRINGE = 0.066, 0.3
 MARGIN = 0.005  # metres that hair keeps from the scalp of the template
 NEAR = 8  # vertices of the head that carry one of the hair
-STRANDS = 512  # side of a style's picture
 QUALITY = 75  # of its WebP
 _SMOOTH = 0.012  # metres: carriers farther than the nearest by so much count half
-_FLAT = 24  # texels over which the picture's painted light is taken out
 _HIDDEN = 0.04  # share of directions from which a vertex is seen, below which it counts as hidden
 _SKIN_DIMMED = 0.75  # share of the occlusion that reaches the skin: strands let light through
 
@@ -54,7 +53,7 @@ def style_arrays(style: str, head: Head, asset: Path, base: AnyArray) -> dict[st
     """What the file holds of one style, see `head.hair.HairMesh`."""
     hair = cut(style, placed(asset, base, head, MARGIN))
     hair = replace(hair, vertices=outside(hair.vertices, head, MARGIN))
-    return _arrays(head, hair, _strands(asset.parent))
+    return _arrays(head, hair, strands_of(asset.parent))
 
 
 def _arrays(head: Head, found: PlacedHair, strands: Picture) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def _arrays(head: Head, found: PlacedHair, strands: Picture) -> dict[str, Any]:
         "along": np.rint(127 * _directions(found, strands)).astype(np.int8),
         "open": np.rint(255 * open_hair[found.corner_vertex]).astype(np.uint8),
         "skin_open": np.rint(255 * open_skin).astype(np.uint8),
-        "strands": cv2.imencode(".webp", strands, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].ravel(),
+        "strands": cv2.imencode(".webp", combed(strands), [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1].ravel(),
     }
 
 
@@ -157,29 +156,9 @@ def _occlusion(head: Head, hair: PlacedHair, strands: Picture) -> tuple[Array, A
     return at_hair, np.asarray(1 - _SKIN_DIMMED * (1 - left), np.float32), shown
 
 
-def _strands(folder: Path) -> Picture:
-    """The style's picture (S, S, 4): brightness about its neighbourhood's, as light is the renderer's; and alpha."""
-    found = next(folder.glob("*_diffuse.png"))
-    image = cv2.resize(cv2.imread(str(found), cv2.IMREAD_UNCHANGED), (STRANDS, STRANDS), interpolation=cv2.INTER_AREA)
-    grey, alpha = image[..., :3].astype(np.float32).mean(2) + 4, image[..., 3].astype(np.float32) / 255
-    solid = np.where(alpha > 0.3, 1.0, 1e-3).astype(np.float32)
-
-    def around(values: AnyArray, sigma: float) -> AnyArray:
-        return np.asarray(cv2.GaussianBlur(values * solid, (0, 0), sigma) / cv2.GaussianBlur(solid, (0, 0), sigma))
-
-    detail = np.log(grey) - around(np.log(grey), _FLAT)
-    detail /= np.sqrt(around(detail**2, 3 * _FLAT)) + 0.1
-    detail = np.clip(0.5 + 0.2 * detail, 0, 1)
-    return np.dstack([255 * detail] * 3 + [255 * alpha]).astype(np.uint8)
-
-
 def _directions(hair: PlacedHair, strands: Picture) -> Array:  # -> (U, 3)
     """Unit vectors along the strands at the vertices, downwards: where the picture's structure runs, on the surface."""
-    grey = strands[..., 0].astype(np.float32) * (strands[..., 3] > 40)
-    gx, gy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), 9) for product in (gx * gx, gy * gy, gx * gy))
-    angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # across the gradient
-    size = len(grey)
+    angle, size = angles(strands), len(strands)
     at = np.clip(hair.corner_uv * [size, -size] + [0, size], 0, size - 1).astype(int)
     here = angle[at[:, 1], at[:, 0]]
     du, dv = np.cos(here), -np.sin(here)  # v runs upwards
