@@ -50,7 +50,6 @@ from face3d_live.train.synthetic.skins import load_skins
 SIDE, SIZE = 320, 256
 CHANGED = 14.0  # of 255: where two pictures differ
 LEAST = 0.15  # share of the forehead that has to be covered
-_MOST = 100
 FACE = ("forehead", "cheeks", "nose", "chin", "jaw", "eyelids_left", "eyelids_right", "brows_left", "brows_right")
 
 JUDGED = 0.25  # weight of a view from which a texel is asked for
@@ -80,11 +79,10 @@ class Studio:
         self.identities = IdentitySampler(head, Path(), 0)
 
     def pairs(self, count: int) -> Iterator[Pair]:
-        """`count` people of each kind of cover, as far as `_MOST` times as many people have it."""
-        left = {"glasses": count, "hair": count}
-        for seed in range(1, 1 + _MOST * count):
-            if not any(left.values()):
-                break
+        """`count` people of each kind of cover; hair needs the extra "build", for the mesh that it is made on."""
+        left, seed = {"glasses": count, "hair": count if self.painter.styles else 0}, 0
+        while any(left.values()):
+            seed += 1
             for pair in self._person(np.random.default_rng(seed)):
                 if left[pair.cover]:
                     left[pair.cover] -= 1

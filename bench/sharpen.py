@@ -3,7 +3,7 @@
 Skins of the data folder are baked onto the atlas; each is shrunk as a camera would (area mean, noise, JPEG) and
 enlarged again. PSNR and SSIM of brightness over the face; detail: how much of the true fine detail is there, 1 is all;
 noise: fine detail that is not true, relative to the true one; worst skin: PSNR against bicubic, of the skin for which
-a way does least. The filters were learned on every second skin; the table is of the others.
+a way does least. The network learned from every second skin; the table is of the others.
 """
 
 from __future__ import annotations

@@ -1,13 +1,10 @@
-"""Learns the filters of `sharpen`: `python -m face3d_live.texture.build.sharpen --data ../shared/data`.
+"""Trains the network of `sharpen`: `python -m face3d_live.texture.build.sharpen --data ../shared/data`.
 
-Every second body skin of the data folder is baked onto the atlas; the others are left for `bench/sharpen.py`. Each is
-photographed several times (`photographed`), with noise and JPEG as photos have them, and the filters are the ridge
-least-squares map from the enlarged photo to what it lacks. A skin and its quarter turns count
-alike, so that no filter learns where on a face it is.
-
-A least-squares answer shrinks what it is unsure of. Aiming beyond the truth gives the contrast back and costs nearness:
-each ratio's aim is the farthest with which every skin that had no part in the filters still comes nearer to its truth
-than bicubic enlarging brings it (`aims`).
+Of every second body skin of the data folder (the others are left for `bench/sharpen.py`) both the body's own picture
+and the face baked onto the atlas are photographed at random (`photographed`): with fewer pixels, noise and JPEG as
+photos have them, turned, mirrored, darkened. A fifth of the skins is blurred before, so that the network learns to
+leave blurred what a photo shows blurred. The loss is the logarithm of the mean square of what is still missing, so that
+ratios and skins of all kinds count alike. About an hour on one core.
 """
 
 from __future__ import annotations
@@ -18,19 +15,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor, nn
 
 from face3d_live.head.model import Head
 from face3d_live.texture.build.skins import SkinBaker, body_skins
 from face3d_live.texture.regions import face_only
-from face3d_live.texture.sharpen import FILTERS, N_CLASSES, RATIOS, SIDE, classes, sharper_grey
+from face3d_live.texture.sharpen import DILATIONS, GAIN_OUT, NETWORK, RATIOS, detail_of, scale_of
 from face3d_live.texture.texels import texels_of
 from face3d_live.typing import AnyArray, Array, Mask, Picture
 
 SIZE = 512
-_NOISES, _JPEGS = (1.0, 2.5), (95, 88)
-_AIMS = (0.4, 0.3, 0.2, 0.1, 0.0)  # shares of the fine detail to aim beyond the truth by
-LEAST_GAIN = 0.05  # dB on bicubic, of the skin that gains least
-_RIDGE = 3e-4  # of the mean square of a neighbour
+CHANNELS = 24
+_STEPS, _BATCH, _RATE = 5000, 24, 2e-3
+_PATCH, _AROUND = 72, 18  # texels that are compared, and of the skin around them that is photographed with them
+_BORDER = 8  # texels of a patch's border that do not count: the network sees too little there
+_NOISES, _JPEGS, _LIGHTS = (0.5, 3.0), (85, 97), (0.5, 1.15)
+_BLURRED, _BLURS = 0.2, (0.7, 3.0)  # share of the skins that are blurred, and by how much
+_VARIED, _WITHIN = 4.0, 33  # variance of brightness within so many texels of a body's picture from which it shows skin
+_INSIDE = 0.8  # share of a patch that has to be skin
+_LEAST = 1e-6  # mean square below which nothing more is to be gained
 
 
 def photographed(skin: Picture, times: float, rng: np.random.Generator, noise: float, jpeg: int) -> Picture:
@@ -47,88 +52,119 @@ def photographed(skin: Picture, times: float, rng: np.random.Generator, noise: f
     return np.asarray(cv2.resize(opened, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def learn(skins: Sequence[Picture], where: Mask, seed: int = 0) -> tuple[Array, Array]:
-    """Filters (ratios, classes, SIDE, SIDE) from skins (S, S, 3), at the texels `where` (S, S): (those that aim at the
-    truth, what aiming beyond it by all of its fine detail adds to them)."""
-    rng = np.random.default_rng(seed)
-    found = np.zeros((2, len(RATIOS), N_CLASSES, SIDE, SIDE), np.float32)
-    for at, times in enumerate(RATIOS):
-        gram = np.zeros((N_CLASSES, SIDE**2, SIDE**2))
-        targets = np.zeros((N_CLASSES, SIDE**2, 2))
-        for skin in skins:
-            for noise, jpeg in zip(_NOISES, _JPEGS, strict=True):
-                shown = photographed(skin, times, rng, noise, jpeg)
-                for turn in range(4):
-                    there = np.rot90(where, turn)
-                    _add(gram, targets, np.rot90(skin, turn), np.rot90(shown, turn), there, times)
-        for kind in range(N_CLASSES):
-            ridge = _RIDGE * max(np.trace(gram[kind]) / SIDE**2, 1e-6) * np.eye(SIDE**2)
-            found[:, at, kind] = np.linalg.solve(gram[kind] + ridge, targets[kind]).T.reshape(2, SIDE, SIDE)
-    # Neighbours were taken less their centre: the filter's own centre makes its sum zero, so that brightness stays.
-    found[..., SIDE // 2, SIDE // 2] -= found.sum((-2, -1))
-    return found[0], found[1]
+class Sharpener(nn.Module):
+    """The network of `sharpen.SharpenNetwork`, to be trained; it starts as one that adds nothing."""
+
+    def __init__(self, channels: int = CHANNELS) -> None:
+        super().__init__()
+        sizes = [2, *[channels] * (len(DILATIONS) - 1), 1]
+        self.layers = nn.ModuleList(
+            nn.Conv2d(i, o, 3, padding=step, dilation=step)
+            for i, o, step in zip(sizes[:-1], sizes[1:], DILATIONS, strict=True)
+        )
+        nn.init.zeros_(self.layers[-1].weight)
+        nn.init.zeros_(self.layers[-1].bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, 2, H, W) -> (B, 1, H, W)
+        """What brightness 0..1 lacks."""
+        for layer in self.layers[:-1]:
+            x = torch.relu(layer(x))
+        return torch.as_tensor(self.layers[-1](x) * GAIN_OUT)
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """What `SharpenNetwork.load` reads."""
+        out = {}
+        for number, layer in enumerate(self.layers):
+            for name in ("weight", "bias"):
+                out[f"{name}{number}"] = getattr(layer, name).detach().numpy().astype(np.float16)
+        return out
 
 
-def aims(skins: Sequence[Picture], where: Mask, seed: int = 1) -> list[float]:
-    """How far beyond the truth to aim, for each ratio: see the module docstring. Cross-validated over two halves."""
-    halves = skins[0::2], skins[1::2]
-    learned = [learn(half, where, seed + i) for i, half in enumerate(halves)]
-    gains = np.full((len(RATIOS), len(_AIMS)), np.inf)
-    rng = np.random.default_rng(seed)
-    known = where.astype(np.float32)
-    for (pure, extra), evaluated in zip(learned, halves[::-1], strict=True):
-        for at, times in enumerate(RATIOS):
-            for skin in evaluated:
-                truth, grey = _grey(skin), _grey(photographed(skin, times, rng, float(np.mean(_NOISES)), _JPEGS[-1]))
-                plain = np.mean((grey - truth)[where] ** 2)
-                for k, aim in enumerate(_AIMS):
-                    sharper = sharper_grey(grey, known, pure[at] + aim * extra[at], times)
-                    gain = 10 * np.log10(plain / np.mean((sharper - truth)[where] ** 2))
-                    gains[at, k] = min(gains[at, k], gain)
-    print("least gain on bicubic, dB, by ratio and aim:\n", gains.round(3))
-    return [next((aim for aim, gain in zip(_AIMS, row, strict=True) if gain > LEAST_GAIN), 0.0) for row in gains]
+class Photographs:
+    """Random pairs of skins and their photos. skins: pictures (H, W, 3), each with where (H, W) it shows skin."""
+
+    def __init__(self, skins: Sequence[tuple[Picture, Mask]], seed: int = 0) -> None:
+        self._skins, self._rng = skins, np.random.default_rng(seed)
+
+    def batch(self, count: int) -> tuple[Tensor, Tensor, Tensor]:  # (B, 2, P, P), (B, 1, P, P) x 2
+        """The network's input, the brightness of the photo and of the skin."""
+        inputs, shown, truth = zip(*(self._pair() for _ in range(count)), strict=True)
+        return (
+            torch.from_numpy(np.stack(inputs)),
+            torch.from_numpy(np.stack(shown))[:, None],
+            torch.from_numpy(np.stack(truth))[:, None],
+        )
+
+    def _pair(self) -> tuple[Array, Array, Array]:
+        rng, skin = self._rng, self._skin()
+        times = float(np.exp(rng.uniform(*np.log(RATIOS))))
+        photo = photographed(skin, times, rng, float(rng.uniform(*_NOISES)), int(rng.integers(*_JPEGS)))
+        inner = slice(_AROUND, _AROUND + _PATCH)
+        grey, true = (
+            cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) / np.float32(255)
+            for each in (photo.astype(np.float32), skin.astype(np.float32))
+        )
+        given = np.stack([detail_of(grey), np.full_like(grey, scale_of(times))])
+        return given[:, inner, inner], grey[inner, inner], true[inner, inner]
+
+    def _skin(self) -> Picture:
+        """A square of a skin, larger than a patch."""
+        rng, side = self._rng, _PATCH + 2 * _AROUND
+        while True:
+            picture, where = self._skins[int(rng.integers(len(self._skins)))]
+            row, column = (int(rng.integers(0, length - side + 1)) for length in where.shape)
+            at = slice(row, row + side), slice(column, column + side)
+            if where[at].mean() >= _INSIDE:
+                break
+        skin = np.rot90(picture[at], int(rng.integers(4)))[:, :: rng.choice([-1, 1])]
+        skin = np.clip(skin * rng.uniform(*_LIGHTS), 0, 255).astype(np.uint8)
+        return np.asarray(cv2.GaussianBlur(skin, (0, 0), rng.uniform(*_BLURS)) if rng.random() < _BLURRED else skin)
 
 
-def _grey(picture: Picture) -> Array:
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(picture, np.float32) / 255, cv2.COLOR_RGB2GRAY))
+def train(
+    skins: Sequence[tuple[Picture, Mask]], steps: int, channels: int = CHANNELS, batch: int = _BATCH, seed: int = 0
+) -> Sharpener:
+    """A network that learned from these pictures."""
+    torch.manual_seed(seed)
+    network, photographs = Sharpener(channels), Photographs(skins, seed)
+    optimizer = torch.optim.Adam(network.parameters(), _RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    inner = slice(_BORDER, -_BORDER)
+    for _ in track(range(steps), "training"):
+        given, shown, truth = photographs.batch(batch)
+        rest = (shown + network(given) - truth)[:, :, inner, inner]
+        loss = torch.log((rest**2).mean((1, 2, 3)) + _LEAST).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return network
 
 
-def _add(gram: AnyArray, targets: AnyArray, skin: Picture, shown: Picture, where: AnyArray, times: float) -> None:
-    """Sums of one picture for the normal equations of every class."""
-    truth, grey = _grey(skin), _grey(shown)
-    kind = classes(grey, times)
-    reach = SIDE // 2
-    rows, columns = np.nonzero(where)
-    inside = (rows >= reach) & (columns >= reach) & (rows < len(grey) - reach) & (columns < len(grey) - reach)
-    rows, columns = rows[inside][::3], columns[inside][::3]
-    windows = np.lib.stride_tricks.sliding_window_view(grey, (SIDE, SIDE))[rows - reach, columns - reach]
-    patches = (windows - grey[rows, columns, None, None]).reshape(len(rows), -1)
-    soft = cv2.GaussianBlur(truth, (0, 0), times)
-    lacking = np.stack([truth - grey, truth - soft], -1)[rows, columns]
-    mine = kind[rows, columns]
-    for number in range(N_CLASSES):
-        chosen = patches[mine == number]
-        gram[number] += chosen.T @ chosen
-        targets[number] += chosen.T @ lacking[mine == number]
+def skins_of(bodies: Sequence[Picture], baker: SkinBaker, face: Mask) -> list[tuple[Picture, Mask]]:
+    """Of each body its face on the atlas (SIZE, SIZE, 3) and its own picture, where they show skin."""
+    found = []
+    for body in bodies:
+        grey = cv2.cvtColor(body, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        varies = cv2.blur(grey**2, (_WITHIN, _WITHIN)) - cv2.blur(grey, (_WITHIN, _WITHIN)) ** 2
+        found += [(baker.bake(body), face), (body, np.asarray(varies > _VARIED))]
+    return found
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--out", type=Path, default=FILTERS)
+    parser.add_argument("--steps", type=int, default=_STEPS)
+    parser.add_argument("--out", type=Path, default=NETWORK)
     options = parser.parse_args()
     head = Head.load()
-    texels = texels_of(head, SIZE)
+    face = texels_of(head, SIZE).image(face_only(head, SIZE), pad=False) > 0.9
     baker = SkinBaker(head, SIZE, Path(".cache") / "body_uv.npz")
     bodies = [body for name, body in body_skins(options.data) if not name.endswith("_512")][0::2]
-    where = texels.image(face_only(head, texels.size), pad=False) > 0.9
-    skins = [baker.bake(body) for body in bodies]
-    found = aims(skins, where)
-    pure, extra = learn(skins, where)
-    filters = pure + np.array(found, np.float32)[:, None, None, None] * extra
-    np.savez_compressed(options.out, filters=filters.astype(np.float16))
-    print(f"{options.out}: {options.out.stat().st_size / 1e3:.0f} kB from {len(bodies)} skins, aims {found}")
+    network = train(skins_of(bodies, baker, face), options.steps)
+    np.savez_compressed(options.out, allow_pickle=False, **network.arrays())
+    print(f"{options.out}: {options.out.stat().st_size / 1e3:.0f} kB from {len(bodies)} skins")
 
 
 if __name__ == "__main__":
