@@ -131,4 +131,4 @@ def sharper_grey(grey: Array, known: Array, network: SharpenNetwork, texels_per_
     low, high = cv2.erode(grey, kernel) - _SLACK, cv2.dilate(grey, kernel) + _SLACK
     found = grey + network.missing(grey, known > 0, texels_per_pixel) * known
     fine = found - cv2.GaussianBlur(found, (0, 0), _FINE * min(texels_per_pixel, RATIOS[1]))
-    return np.clip(found + _CONTRAST * fine * known, low, high)
+    return np.asarray(np.clip(found + _CONTRAST * fine * known, low, high), np.float32)
