@@ -21,6 +21,7 @@ _WHOLE, _AT_SEAM = 0.5, 0.15
 _COARSE = 256
 _EITHER = 0.02  # weight with which sides meet in the middle that were both not seen
 _LEAST = 1e-4
+_GUTTER = 64  # part of the side that texels beside an island count as of it
 
 
 def pull_push(values: AnyArray, weight: AnyArray) -> Array:  # (S, S, C), (S, S) -> (S, S, C)
@@ -130,5 +131,6 @@ def complete(albedo: Picture, weight: AnyArray, plain: Picture, head: Head) -> P
     rgb = np.clip(whole, 0, 255, out=whole)
     rgb += 0.5
     out = cv2.copyTo(plain, (~texels.skin).astype(np.uint8), rgb.astype(np.uint8))
-    near = cv2.dilate(texels.covered.astype(np.uint8), np.ones((5, 5), np.uint8))
+    gutter = 2 * (len(albedo) // _GUTTER) + 1  # seen where a texture is drawn small, too
+    near = cv2.dilate(texels.covered.astype(np.uint8), np.ones((gutter, gutter), np.uint8))
     return np.asarray(cv2.merge([*cv2.split(out), near * np.uint8(255)]))

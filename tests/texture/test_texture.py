@@ -199,6 +199,14 @@ def test_what_no_side_shows_takes_the_tone_of_what_was_seen(head):
     assert np.abs(whole[skin][:, :3].astype(int) - truth[0, 0]).max() <= 2
 
 
+def test_beside_the_cuts_lies_what_mipmaps_may_mix_in(head):
+    size = 512
+    texels, skin = texels_of(head, size), np.full((size, size, 3), (200, 150, 120), np.uint8)
+    whole = complete(skin, np.ones((size, size), np.float32), skin, head)
+    beside = cv2.dilate((texels.covered & texels.skin).astype(np.uint8), np.ones((15, 15))) > 0
+    assert np.abs(whole[beside].astype(int) - [200, 150, 120, 255]).max() <= 2
+
+
 # --- the albedo model -------------------------------------------------------------------------------------------------
 
 
