@@ -45,9 +45,10 @@ def test_a_blurred_skin_comes_nearer_to_the_truth_at_every_ratio(times):
     assert error(sharpen(shown, WHOLE, times), truth) < 0.995 * error(shown, truth)
 
 
-def test_lines_get_steeper():
-    shown = photographed(stubbly(), 2.0, np.random.default_rng(1), 1.5, 92)
-    assert fine(sharpen(shown, WHOLE, 2.0)) > 1.03 * fine(shown)
+@pytest.mark.parametrize("times", [1.5, 1.75, 2.0, 2.5, 3.0, 4.0])
+def test_lines_get_steeper(times):
+    shown = photographed(stubbly(), times, np.random.default_rng(1), 1.5, 92)
+    assert fine(sharpen(shown, WHOLE, times)) > 1.03 * fine(shown)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0])
