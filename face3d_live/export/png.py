@@ -1,4 +1,4 @@
-"""PNG files as bytes."""
+"""PNG files as bytes, and the texture of one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from face3d_live.typing import AnyArray
+from face3d_live.errors import InputError
+from face3d_live.typing import AnyArray, Picture
 
 _WIRE = (60, 220, 200)
 
@@ -25,6 +26,14 @@ def png_bytes(picture: NDArray[np.uint8]) -> bytes:
     if not ok:
         raise ValueError(f"no picture: {picture.shape}")
     return data.tobytes()
+
+
+def read_texture(data: bytes) -> Picture:  # -> (S, S, 4)
+    """texture.png of a reconstruction. Raises InputError "not-a-texture"."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
+        raise InputError("not-a-texture", "this is no texture.png of face3d-live: give the file as it was written")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
 def uv_grid(texture: NDArray[np.uint8], uv: AnyArray, face_uv: AnyArray) -> NDArray[np.uint8]:

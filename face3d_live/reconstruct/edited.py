@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from face3d_live import strict_json
 from face3d_live.codes import HeadCodes
 from face3d_live.export.params import params_bytes, params_from
+from face3d_live.export.png import read_texture
 from face3d_live.head.model import Head
 from face3d_live.reconstruct.files import mesh_files, render_png, structure_png, texture_files
 from face3d_live.styling import Styling
@@ -17,7 +18,6 @@ from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
 from face3d_live.texture.hair_tone import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED
-from face3d_live.texture.texture_file import read_texture_file
 
 if TYPE_CHECKING:
     from face3d_live.render.renderer import Renderer
@@ -41,7 +41,7 @@ def edited_files(
     Raises InputError "not-params", "not-a-texture".
     """
     report, params = strict_json.loads(files["report.json"]), params_from(files["params.npz"])
-    texture, displacement = read_texture_file(files["texture.png"]), None
+    texture, displacement = read_texture(files["texture.png"]), None
     if "normal.png" in files:
         displacement = estimate_displacement(texture, texture[..., 3] == OBSERVED, params.codes, head, albedo)
     codes, texture = changes.codes(params.codes), recolour_hair(texture, changes.styling.hair, head)

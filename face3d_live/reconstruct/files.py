@@ -17,7 +17,7 @@ from face3d_live.export.obj import mtl_text, obj_text, part_mtl_text, part_obj_t
 from face3d_live.export.params import params_from
 from face3d_live.export.parts import carried
 from face3d_live.export.pieces import Movements
-from face3d_live.export.png import png_bytes, uv_grid
+from face3d_live.export.png import png_bytes, read_texture, uv_grid
 from face3d_live.export.textured_head import TexturedHead
 from face3d_live.export.vrm import head_vrm
 from face3d_live.export.vrm_meta import VrmMeta
@@ -27,7 +27,6 @@ from face3d_live.head.topology import Level
 from face3d_live.reconstruct.background import RENDER_SIDE
 from face3d_live.texture.displacement import displaced, normal_map
 from face3d_live.texture.hair_tone import painted_hair
-from face3d_live.texture.texture_file import read_texture_file
 from face3d_live.typing import Array, Picture
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def vrm_file(files: Mapping[str, bytes], head: Head, meta: VrmMeta) -> bytes:
     """head.vrm of a reconstruction's files, name -> bytes. Raises InputError "not-params", "not-a-texture"."""
     report, params = strict_json.loads(files["report.json"]), params_from(files["params.npz"])
     codes, neutral = params.codes, head.neutral(params.codes.shape)
-    texture, bumps = read_texture_file(files["texture.png"]), None
+    texture, bumps = read_texture(files["texture.png"]), None
     if "normal.png" in files:
         with Image.open(io.BytesIO(files["normal.png"])) as picture:
             bumps = np.asarray(picture.convert("RGB"))

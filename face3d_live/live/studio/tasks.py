@@ -136,9 +136,9 @@ class HeadRenderer:
     def load(self, key: str, params: bytes, texture: bytes) -> None:
         """Add a head to the cache. Raises InputError "not-params" or "not-a-texture"."""
         from face3d_live.export.params import params_from
-        from face3d_live.texture.texture_file import read_texture_file
+        from face3d_live.export.png import read_texture
 
-        known, image = params_from(params), read_texture_file(texture)
+        known, image = params_from(params), read_texture(texture)
         self.unload(key)
         if not self._free:
             self.unload(next(iter(self._heads)))

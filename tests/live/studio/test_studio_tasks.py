@@ -19,7 +19,7 @@ from face3d_live.camera import Camera
 from face3d_live.codes import INDEX, HeadCodes
 from face3d_live.errors import AssetError, InputError
 from face3d_live.export.params import Params, params_bytes, params_from
-from face3d_live.export.png import png_bytes
+from face3d_live.export.png import png_bytes, read_texture
 from face3d_live.export.vrm_meta import VrmMeta
 from face3d_live.head.hairline import is_hair
 from face3d_live.live.studio import tasks
@@ -30,7 +30,6 @@ from face3d_live.reconstruct import find, search
 from face3d_live.reconstruct.advice import REFUSALS
 from face3d_live.rotations import to_euler
 from face3d_live.texture.hair_tone import painted_hair
-from face3d_live.texture.texture_file import read_texture_file
 
 
 def report(stage, fraction):
@@ -104,10 +103,10 @@ def check_the_edit(made):
     assert np.allclose(new.codes.light, 0.5 * old.codes.light) and to_euler(new.codes.rotation)[0] == pytest.approx(0.4)
     reports = [json.loads(files["report.json"]) for files in (before, after)]
     assert reports[0]["hair"].startswith("#") and reports[1]["edited"] == edit.to_json()
-    scalp = read_texture_file(after["texture.png"])
+    scalp = read_texture(after["texture.png"])
     assert painted_hair(scalp).colour is not None and painted_hair(scalp).colour[-2:] > "c0", "blue"
     assert new.hair == painted_hair(scalp) and old.hair.style == new.hair.style == reports[0]["hair_style"]
-    again = read_texture_file(before["texture.png"])
+    again = read_texture(before["texture.png"])
     face = ~is_hair(again[..., 3]) & ~is_hair(scalp[..., 3])
     assert np.mean(np.abs(again[face].astype(int) - scalp[face]).max(-1) > 8) < 0.1, "the face keeps its skin"
 
