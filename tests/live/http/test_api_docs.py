@@ -25,7 +25,7 @@ SERVED = (
     "track/calibration.py",
     "track/profile.py",
     "export/params.py",
-    "texture/texture_file.py",
+    "export/png.py",
 )
 COMMANDS = {
     "live/access.py",
