@@ -14,29 +14,36 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Seconds between two looks, and of patience: machines are busy.
-STEP = 0.01
+#: Seconds of patience: machines are busy.
 PATIENCE = 30.0
+#: Seconds between two looks, which take the time of whoever is waited for: a tenth of the wait so far, within these.
+SHORTEST, LONGEST = 0.01, 0.05
+
+
+def _pause(since: float) -> float:
+    """Seconds to the next look of who waits since a moment of the monotonic clock."""
+    return min(max(SHORTEST, 0.1 * (time.monotonic() - since)), LONGEST)
 
 
 async def until(condition: Callable[[], T | Awaitable[T]], within: float = PATIENCE) -> T:
     """The first true answer of a condition, a function or a coroutine's. Raises TimeoutError after `within` seconds."""
+    began = time.monotonic()
     async with asyncio.timeout(within):
         while True:
             answer = condition()
             found = await answer if inspect.isawaitable(answer) else answer
             if found:
                 return found
-            await asyncio.sleep(STEP)
+            await asyncio.sleep(_pause(began))
 
 
 def wait_until(condition: Callable[[], T], within: float = PATIENCE) -> T:
     """The first true answer of a condition. Raises TimeoutError after `within` seconds."""
-    end = time.monotonic() + within
+    began = time.monotonic()
     while not (found := condition()):
-        if time.monotonic() > end:
+        if time.monotonic() > began + within:
             raise TimeoutError(f"not within {within} seconds")
-        time.sleep(STEP)
+        time.sleep(_pause(began))
     return found
 
 
