@@ -34,10 +34,10 @@ DROP = """([name, bytes]) => {
 
 async def orange(page) -> float:
     """Share of the avatar video that is fur."""
-    pixels = await page.evaluate(support.GRAB)
-    if pixels is None:
+    grabbed = await page.evaluate(support.GRAB, support.AVATAR)
+    if grabbed is None:
         return 0.0
-    r, g, b = np.array(pixels, float).reshape(-1, 4)[:, :3].T
+    r, g, b = support.pixels(grabbed).reshape(-1, 3).T
     return float(((r > 160) & (r - g > 60) & (g > b)).mean())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -59,9 +60,10 @@ CanvasRenderingContext2D.prototype.drawImage = function (...args) {
   draw.apply(this, args);
 };"""
 #: Drops a file of these bytes onto the page.
-DROP = """(bytes) => {
+DROP = """(base64) => {
   const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([new Uint8Array(bytes)], "me.jpg", { type: "image/jpeg" }));
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  dataTransfer.items.add(new File([bytes], "me.jpg", { type: "image/jpeg" }));
   for (const type of ["dragover", "drop"]) {
     document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
   }
@@ -367,7 +369,7 @@ def test_large_photos_go_on_turned_ones_stand_upright_and_faces_are_chosen(brows
 
 def test_a_dropped_photo_is_taken(browser, server, photos) -> None:
     page = open_page(browser, server)
-    page.evaluate(DROP, list((photos / "portrait.jpg").read_bytes()))
+    page.evaluate(DROP, base64.b64encode((photos / "portrait.jpg").read_bytes()).decode())
     page.wait_for_selector("#make:enabled", timeout=120_000)
     page.context.close()
 

@@ -126,17 +126,18 @@ SLOW_CAMERA = """() => {
 #: Whether the cameras that were asked for are "live" or "ended", in the order of `window.asked`.
 CAMERAS = "window.asked.map(({ stream }) => stream.getVideoTracks()[0].readyState)"
 
-#: The avatar video's present picture, 64 x 64 RGBA; null before the first one.
-GRAB = """() => {
-  const video = document.querySelector("#avatar");
-  if (!video.videoWidth) return null;
+#: What an element shows now, RGBA of so many pixels a side as base64 (`pixels`: Playwright takes long for an array);
+#: null for a video before its first picture.
+GRAB = """([selector, side]) => {
+  const shown = document.querySelector(selector);
+  if (shown.videoWidth === 0) return null;
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 64;
+  canvas.width = canvas.height = side;
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(video, 0, 0, 64, 64);
-  return Array.from(context.getImageData(0, 0, 64, 64).data);
+  context.drawImage(shown, 0, 0, side, side);
+  return btoa(Array.from(context.getImageData(0, 0, side, side).data, (value) => String.fromCharCode(value)).join(""));
 }"""
-
+AVATAR, HEAD = ["#avatar", 64], ["#head", 96]
 
 #: How many pictures the page has sent in its newest connection.
 SENT = """async () => {
@@ -151,15 +152,6 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     window.connections.push(this);
   }
 };"""
-
-#: The studio's head, 96 x 96 RGBA.
-GRAB_HEAD = """() => {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = 96;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(document.querySelector("#head"), 0, 0, 96, 96);
-  return Array.from(context.getImageData(0, 0, 96, 96).data);
-}"""
 
 
 def camera_file(folder: Path) -> Path:
@@ -247,14 +239,21 @@ def later(page: Any, pictures: int = 4) -> NDArray[np.float64]:  # (64, 64, 3)
 
 def head_of(page: Any) -> NDArray[np.float64]:  # (96, 96, 3)
     """The studio's head."""
-    return np.array(page.evaluate(GRAB_HEAD), np.float64).reshape(96, 96, 4)[..., :3]
+    return pixels(page.evaluate(GRAB, HEAD))
 
 
 def grab(page: Any) -> NDArray[np.float64]:  # (64, 64, 3)
     """What the avatar video shows now."""
-    pixels = page.evaluate(GRAB)
-    assert pixels is not None, "the avatar video has no picture"
-    return np.array(pixels, np.float64).reshape(64, 64, 4)[..., :3]
+    grabbed = page.evaluate(GRAB, AVATAR)
+    assert grabbed is not None, "the avatar video has no picture"
+    return pixels(grabbed)
+
+
+def pixels(grabbed: str) -> NDArray[np.float64]:  # (side, side, 3)
+    """RGB of what `GRAB` gave."""
+    rgba = np.frombuffer(base64.b64decode(grabbed), np.uint8)
+    side = round((len(rgba) / 4) ** 0.5)
+    return rgba.reshape(side, side, 4)[..., :3].astype(np.float64)
 
 
 def align(got: NDArray, known: NDArray) -> tuple[NDArray, float]:  # (N,), (P,) -> (N,), correlation
