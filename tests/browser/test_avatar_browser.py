@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import browser_support as support
-import numpy as np
 import pytest
 from avatar_pipeline import AvatarPipeline
 from avatar_support import changed, fox
