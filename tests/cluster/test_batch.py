@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from cluster_support import Doubler
+from batch_actor import Doubler
 from video_support import write
 from waiting import wait_until
 

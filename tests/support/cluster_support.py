@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 from pathlib import Path
 
 import httpx
@@ -99,18 +98,6 @@ class Simulated:
                 yield gateway
             finally:
                 keeping.cancel()
-
-
-class Doubler:
-    """An actor of a batch. It dies of 13."""
-
-    def __init__(self, factor):
-        self.factor = factor
-
-    def __call__(self, batch):
-        if 13 in list(batch["n"]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return {"key": batch["key"], "made": [int(n) * self.factor for n in batch["n"]]}
 
 
 @contextlib.asynccontextmanager
