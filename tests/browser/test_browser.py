@@ -122,7 +122,7 @@ def series(page, server) -> dict:
             frames.append(json.loads(stream.recv(timeout=10)))
             if len(frames) == 1:
                 began = time.monotonic()
-    if len(frames) < 90:
+    if len(frames) < 60:
         pytest.skip(f"the machine is busy: {len(frames)} frames in 11 s show no blinks")
     assert np.mean([frame["face"] for frame in frames]) > 0.9
     t = np.array([frame["t"] for frame in frames])
