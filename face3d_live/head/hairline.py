@@ -25,9 +25,9 @@ STYLE_OF = {alpha: style for style, alpha in ALPHA_OF.items()}
 _CHIN = 152
 #: Receding hair: degrees from the front from which it grows, share of the way from chin to top below which, and the
 #: metres of a degree and of that share there.
-_RECEDED, _CROWN, _DEGREE, _SHARE = 56.0, 0.88, 0.0016, 0.2
+_RECEDED, _CROWN, _DEGREE, _SHARE = 48.0, 0.92, 0.0016, 0.2
 #: Above the temple, at this share of the height, it begins farther back: degrees for the rest of the height.
-_TEMPLE, _SLANT = 0.55, 110.0
+_TEMPLE, _SLANT = 0.72, 110.0
 
 
 def above_hairline(head: Head, rest: AnyArray, receding: bool = False) -> Array:  # (U, 3) -> (U,)

@@ -44,7 +44,7 @@ class Scalp:
 
 _SCALPS = {
     "bald": Scalp(0.0, 0.0),
-    "receding": Scalp(0.004, 0.9, 0.012, 1.0),
+    "receding": Scalp(0.008, 0.9, 0.012, 1.0),
     "buzz": Scalp(0.001, 0.75, 0.010),
 }
 

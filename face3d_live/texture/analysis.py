@@ -34,6 +34,8 @@ MOSTLY = 0.25
 #: Differences in log brightness, or three times in hue, at which a texel is dropped: of neck and ears; of the jaw; of
 #: what is seen at a grazing angle.
 _ODD, _JAW, _OUTLINE = 0.5, 1.3, 1.2
+#: Linear light that is added for that: the hue of a black beard is noise. Share of the chin from which hair is a beard.
+_NOISE, _BEARD = 0.02, 0.3
 
 
 @dataclass(frozen=True)
@@ -114,19 +116,20 @@ def _exposure(linear: Array, colour: Array, weight: Array, head: Head, texels: T
 
 
 def _trusted(linear: Array, expected: Array, view: TexelView, head: Head, texels: Texels) -> Array:  # (N,) 0..1
-    """Weight: 1 on the face but for background at the outline; on neck and ears only near the expected skin, on the jaw
-    near that or the chin's own colour, as beards reach over both.
+    """Weight: 1 on the face but for background at the outline; on neck and ears only near the expected skin. At the
+    outline and on the jaw the chin's own colour is as good as that, as beards reach over all of them.
 
     linear, expected: (N, 3) albedo as seen, and of this person's skin.
     """
-    ratio = np.log(np.maximum(linear, 1e-3) / np.maximum(expected, 1e-3))
-    chin = (share_of(head, texels, ("chin",)) > 0.9) & (view.weight > MOSTLY)
-    beard = np.median(ratio[chin], 0) if chin.any() else np.zeros(3, np.float32)
+    ratio = np.log((np.maximum(linear, 0) + _NOISE) / (np.maximum(expected, 0) + _NOISE))
     apart = _apart(ratio)
-    jaw = np.minimum(apart, _apart(ratio - beard)) / _JAW
-    outline = (view.weight < MOSTLY) & (apart > _OUTLINE)
+    chin = (share_of(head, texels, ("chin",)) > 0.9) & (view.weight > MOSTLY)
+    hair = chin & (apart > _ODD)
+    beard = ratio[hair if hair.sum() > _BEARD * chin.sum() else chin]
+    near = np.minimum(apart, _apart(ratio - np.median(beard, 0))) if len(beard) else apart
+    outline = (view.weight < MOSTLY) & (near > _OUTLINE)
     odd = (apart > _ODD) * share_of(head, texels, _DOUBTED)
-    odd = np.maximum(odd, (jaw > 1) * share_of(head, texels, ("jaw",)))
+    odd = np.maximum(odd, (near > _JAW) * share_of(head, texels, ("jaw",)))
     odd = texels.image(np.maximum(odd, outline * share_of(head, texels, _OUTER)).astype(np.float32))
     soft = wide_blur(odd, texels.size / 100)
     low = np.clip((texels.at(head.topology(LEVEL).refine(head.template)[:, 1:2])[:, 0] + 0.14) / 0.03, 0, 1)

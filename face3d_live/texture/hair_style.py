@@ -45,13 +45,14 @@ _BALD = 0.5
 
 @dataclass(frozen=True)
 class HairStyleClassifier:
-    """weight: (FEATURES, K), bias: (K,), of features about mean: (FEATURES,) in units of spread: (FEATURES,). styles:
-    names of the K classes."""
+    """weight: (FEATURES, K), bias: (K,), of features about mean: (FEATURES,) in units of spread: (FEATURES,). cost: (K,
+    K), of taking the first style for the second. styles: names of the K classes."""
 
     weight: Array
     bias: Array
     mean: Array
     spread: Array
+    cost: Array
     styles: tuple[str, ...]
 
     @classmethod
@@ -60,12 +61,13 @@ class HairStyleClassifier:
         path = path or MODELS / "hair_style.npz"
         with arrays.asset(path, "hair-style", "restore it", "run python -m face3d_live.train.hair_style") as stored:
             styles = tuple(str(name) for name in stored["styles"])
-            weight, bias, mean, spread = (
-                stored[name].astype(np.float32) for name in ("weight", "bias", "mean", "spread")
+            weight, bias, mean, spread, cost = (
+                stored[name].astype(np.float32) for name in ("weight", "bias", "mean", "spread", "cost")
             )
-            if weight.shape != (FEATURES, len(styles)) or not set(styles) <= set(STYLES):
+            count = len(styles)
+            if weight.shape != (FEATURES, count) or cost.shape != (count, count) or not set(styles) <= set(STYLES):
                 raise ValueError("arrays of unexpected shapes, or unknown styles")
-        return cls(weight, bias, mean, spread, styles)
+        return cls(weight, bias, mean, spread, cost, styles)
 
     def chances(self, features: AnyArray) -> Array:  # (FEATURES,) -> (K,)
         """The probability of each style."""
@@ -74,12 +76,12 @@ class HairStyleClassifier:
         return np.asarray(share / share.sum(), np.float32)
 
     def style(self, features: AnyArray, bare: bool = True) -> str:
-        """The most probable style; bald only from `_BALD` on, and if the scalp looks bare."""
+        """The style of the least expected cost; bald only from `_BALD` on, and if the scalp looks bare."""
         chances = self.chances(features).copy()
         bald = self.styles.index("bald") if "bald" in self.styles else None
         if bald is not None and (chances[bald] < _BALD or not bare):
             chances[bald] = 0
-        return self.styles[int(chances.argmax())]
+        return self.styles[int((chances @ self.cost).argmin())]
 
 
 @cache

@@ -22,9 +22,9 @@ from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
 from face3d_live.texture.blur import wide_blur
 from face3d_live.texture.chart import CHART, chart_of, to_atlas, to_chart
-from face3d_live.texture.hair_style import CORNERS, classifier, grid_of, surroundings
+from face3d_live.texture.hair_style import CORNERS, classifier, eight_bit_lab, grid_of, surroundings
 from face3d_live.texture.regions import share_of
-from face3d_live.texture.sample import PosedHead, sample_pixels
+from face3d_live.texture.sample import PosedHead, TexelView, sample_pixels
 from face3d_live.texture.texels import LEVEL, Texels
 from face3d_live.typing import Array, Mask, Picture
 
@@ -35,17 +35,19 @@ _BRIGHTNESS, _HUE = 0.45, 0.15  # log differences from the skin that count the s
 _AS_BEHIND, _MOSTLY_FREE = 0.25, 0.2  # log difference up to which a pixel counts as background; share that must be left
 #: Metres beyond the outline of the skull where hair is looked for, and where the background is; degrees from up.
 _BEYOND, _BEHIND, _AROUND = np.arange(-4, 29, 4) / 1000, 0.07, 75
+_SIDES = 40  # degrees from up: beyond, hair is left where it recedes
 _NO_SKIN = 1.2  # from which difference on it is no skin
 _NEXT_TO_NOTHING = 0.08  # share of these places
 _TOWARDS = 0.6  # share of the view's direction in the normals there
-_TEMPLES = 0.045  # metres from the middle: there hair is left where it recedes
 _WREATH = 0.25  # the same where hair recedes
 _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
 _DOUBTFUL = 2.0  # what differs less may be forehead
+_DYED = 20  # CIE L*a*b* chroma
+_DARKER, _DIM = -0.5, 0.5  # log luminance of hair that a shining scalp hides; by which factor it may differ less
 _CLEARER = 1.6  # by which factor what is above the skull differs more then
-_PURE = 0.75  # share of these, the least like skin, that the colour is the median of
+_PURE = 0.75  # share of hair, the least like skin, that its colour is the median of
 #: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
 _DARK_SKIN, _SHEEN = 0.19, 0.30
 _SKIN_SHINES, _COLOURED = 0.8, 1.2  # log luminance of a shining scalp above the skin's; ratio of a skin's channels
@@ -88,39 +90,71 @@ def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
     if style == "bald":
         return HairTone(np.asarray(to_srgb(own), np.float32), style)
     if style == "receding":
-        scalp &= np.abs(rest[:, 0]) > _TEMPLES
-    if scalp.sum() < _LEAST // 2:
-        return HairTone(np.array(UNKNOWN, np.float32), style)
-    # Hair stands off the skull: what is seen a little above it belongs to it, too.
-    middle = camera.project(codes.translation)
-    rise = [camera.project(codes.translation + up * codes.rotation[:, 1]) - middle for up in _RISES[style in ON_SCALP]]
-    pixel = np.concatenate([view.pixel[scalp] + step for step in rise])
-    found = to_linear(sample_pixels(frame_rgb, pixel.astype(np.float32), 1.0)) + np.float32(1e-3)
-    normals = np.tile(view.normals[scalp], (len(rise), 1))
+        scalp &= above_hairline(head, rest, receding=True) > 0
+    found, normals = _on_scalp(frame_rgb, posed, view, scalp, style)
     front = _before(found, plane)
     found, normals = found[front], normals[front]
     if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
         return HairTone(np.array(_BLACK, np.float32), style)
     if style == "buzz" and len(found) and _is_bare(np.median(found, 0), own):
         return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
-    unlike, brighter = _unlike(found, own)
-    # Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
-    sides = unlike >= np.median(unlike)
-    side = (brighter > 0) == (np.median(brighter[sides]) > 0)
-    pure = side & (unlike > _CLEARLY)
-    enough = pure.mean() > _ENOUGH
-    difference = float(np.median(unlike[pure])) if enough else 0.0
-    above_skull = None
-    if difference < _DOUBTFUL and style != "buzz":  # maybe a high forehead, and hair is farther up
-        above_skull = _above_skull(frame_rgb, codes, camera, head, own)
-    if above_skull is not None and np.median(_unlike(above_skull[0], own)[0]) > _CLEARER * difference:
-        found, normals = above_skull
-        pure = np.ones(len(found), bool)
-    elif not enough:
-        share = _WREATH if style == "receding" else _PURE
-        pure = side & (unlike >= np.quantile(unlike[side], 1 - share))
-    light = np.clip(shade(codes.light, normals[pure]), *_LIT)
-    return HairTone(np.asarray(to_srgb(np.median(found[pure] / light, 0)), np.float32), style)
+    hair = _clear_hair(found, own)
+    beyond = None if style == "buzz" else _beyond_skull(frame_rgb, codes, camera, head, own, style == "receding")
+    if beyond is not None and _is_rather(beyond[0], found[hair], own, style == "receding"):
+        found, normals = beyond
+        hair = np.ones(len(found), bool)
+    elif len(found) < _LEAST // 2:
+        return HairTone(np.array(UNKNOWN, np.float32), style)
+    elif not hair.any():
+        hair = _least_like(found, own, _WREATH if style == "receding" else _PURE)
+    unlike = _unlike(found, own)[0]
+    hair &= unlike >= np.quantile(unlike[hair], 1 - _PURE)
+    light = np.clip(shade(codes.light, normals[hair]), *_LIT)
+    return HairTone(_natural(np.asarray(to_srgb(np.median(found[hair] / light, 0)), np.float32)), style)
+
+
+def _natural(colour: Array) -> Array:  # (3,) sRGB -> (3,)
+    """Hair is never faintly blue or green: that is the sky or leaves in it. What is strongly so is dyed."""
+    lab = eight_bit_lab(np.asarray(255 * np.clip(colour, 0, 1), np.uint8))
+    if np.hypot(lab[1] - 128, lab[2] - 128) > _DYED:
+        return colour
+    return np.minimum.accumulate(colour)
+
+
+def _on_scalp(
+    frame_rgb: Picture, posed: PosedHead, view: TexelView, scalp: Mask, style: str
+) -> tuple[Array, Array]:  # (N, 3) linear, (N, 3) camera axes
+    """What a frame shows where texels of the scalp are, and a little above, as hair stands off the skull; normals."""
+    codes, camera = posed.codes, posed.camera
+    middle = camera.project(codes.translation)
+    rise = [camera.project(codes.translation + up * codes.rotation[:, 1]) - middle for up in _RISES[style in ON_SCALP]]
+    pixel = np.concatenate([view.pixel[scalp] + step for step in rise])
+    found = to_linear(sample_pixels(frame_rgb, pixel.astype(np.float32), 1.0)) + np.float32(1e-3)
+    return np.asarray(found, np.float32), np.tile(view.normals[scalp], (len(rise), 1))
+
+
+def _clear_hair(found: Array, skin: Array) -> Mask:  # (N, 3), (3,) linear -> (N,)
+    """Which clearly differ from the skin, to the side on which most of them differ; none where there are few.
+
+    Between hair and forehead, and where a parting runs, pixels show both, or skin; beside flat hair the background.
+    """
+    if not len(found):
+        return np.zeros(0, bool)
+    unlike, side = _to_one_side(found, skin)
+    clear = side & (unlike > _CLEARLY)
+    return clear if clear.mean() > _ENOUGH else np.zeros(len(found), bool)
+
+
+def _least_like(found: Array, skin: Array, share: float) -> Mask:  # (N, 3), (3,) linear -> (N,)
+    """The share that is least like the skin, to the side on which most of them differ."""
+    unlike, side = _to_one_side(found, skin)
+    return np.asarray(side & (unlike >= np.quantile(unlike[side], 1 - share)))
+
+
+def _to_one_side(found: Array, skin: Array) -> tuple[Array, Mask]:
+    """(N,) how far they are from the skin; which are on the side, brighter or darker, of most that are far from it."""
+    unlike, brighter = _unlike(found, skin)
+    return unlike, (brighter > 0) == (np.median(brighter[unlike >= np.median(unlike)]) > 0)
 
 
 def together(tones: Sequence[HairTone | None]) -> HairTone | None:
@@ -215,22 +249,35 @@ def _before(colour: Array, plane: Picture) -> Mask:  # (N, 3) linear -> (N,)
     for corner in CORNERS:
         there = to_linear(np.median(plane[corner].reshape(-1, 3), 0) / 255) + np.float32(1e-3)
         behind |= np.abs(np.log(colour / there)).max(1) < _AS_BEHIND
-    return ~behind if behind.mean() < 1 - _MOSTLY_FREE else np.ones(len(colour), bool)
+    return ~behind if behind.sum() < (1 - _MOSTLY_FREE) * len(colour) else np.ones(len(colour), bool)
 
 
-def _above_skull(
-    frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, skin: Array
+def _is_rather(ring: Array, found: Array, skin: Array, receding: bool) -> bool:  # (N, 3), (M, 3), (3,) linear
+    """Whether what is seen beyond the skull is the hair, and not what was found on the scalp: that hardly differs from
+    the skin (a high forehead, and hair is farther up), or is where hair has gone, or shines where hair is dark."""
+    around, bright = (float(np.median(each)) for each in _unlike(ring, skin))
+    if not len(found):
+        return True
+    difference, brighter = (float(np.median(each)) for each in _unlike(found, skin))
+    if receding or (brighter > 0 and bright < _DARKER):
+        return receding or around > difference * _DIM
+    return difference < _DOUBTFUL and around > _CLEARER * difference
+
+
+def _beyond_skull(
+    frame_rgb: Picture, codes: HeadCodes, camera: Camera, head: Head, skin: Array, beside: bool
 ) -> tuple[Array, Array] | None:
     """What a frame shows along the skull's outline and a little beyond, where hair stands off it: colours (N, 3)
     linear, and normals (N, 3), camera axes. Without what looks like the skin, and, unless that is nearly all, like the
-    background farther out in the same direction. None where next to nothing is left.
+    background farther out in the same direction. None where next to nothing is left. beside: at the sides alone.
     """
     skull = (head.part == 0) & (head.template[:, 1] > 0)
     outline = camera.project(head.vertices(codes.shape, codes.expression)[skull] @ codes.rotation.T + codes.translation)
     middle = camera.project(codes.translation)
     up = (camera.project(codes.translation + 0.1 * codes.rotation[:, 1]) - middle) / 0.1  # pixels a metre
     scale = max(float(np.linalg.norm(up)), 1e-6)
-    angle = np.radians(np.arange(-_AROUND, _AROUND + 1, 3))
+    degrees = np.arange(-_AROUND, _AROUND + 1, 3)
+    angle = np.radians(degrees[np.abs(degrees) > _SIDES] if beside else degrees)
     right = np.array([-up[1], up[0]])
     ray = (np.cos(angle)[:, None] * up + np.sin(angle)[:, None] * right) / scale  # (A, 2)
     centre = outline.mean(0)

@@ -129,7 +129,7 @@ def sample_pixels(
         where = pixel * (source.shape[1] / frame_rgb.shape[1], source.shape[0] / frame_rgb.shape[0])
     where = np.ascontiguousarray(where - 0.5, np.float32)
     row = 4096  # cv2.remap wants maps narrower than 32,768
-    padded = np.zeros((-(-len(where) // row) * row, 2), np.float32)
+    padded = np.zeros((max(-(-len(where) // row), 1) * row, 2), np.float32)
     padded[: len(where)] = where
     maps = padded.reshape(-1, row, 2)
     colours = cv2.remap(source, maps[..., 0], maps[..., 1], between, borderMode=cv2.BORDER_REPLICATE)
