@@ -19,6 +19,7 @@ from face3d_live.lighting import to_linear, to_srgb
 from face3d_live.nearest import nearest
 from face3d_live.render.eyes import EyeLook, EyePlaces
 from face3d_live.render.features import LOWER_LIP, UPPER_LIP, teeth
+from face3d_live.render.mouth import MouthLook, MouthPlaces
 from face3d_live.render.pictures import texels_at
 from face3d_live.typing import AnyArray, Array, Picture
 
@@ -48,13 +49,14 @@ class InnerParts:
 def inner_parts(head: Head, level: Level, texture: Picture) -> InnerParts:
     """In the colours of a texture (S, S, 3 or 4)."""
     same = _same_for_all(head, level)
+    mouth = same.mouth.look_in(texture)
     return InnerParts(
         same.uv,
         {
             "eyes": eye_picture(same.eyes.look_in(texture)),
-            "teeth": same.teeth,
-            "tongue": same.tongue,
-            "mouth": _lining_picture(_lip_colour(head.topology(level), texture)),
+            "teeth": _teeth_picture(*same.arch, mouth),
+            "tongue": _tongue_picture(mouth),
+            "mouth": _lining_picture(_lip_colour(head.topology(level), texture), mouth),
         },
     )
 
@@ -66,12 +68,12 @@ def inner_uv(head: Head, level: Level) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class _SameForAll:
-    """What no person changes. uv: see `InnerParts`. eyes: where textures show them. teeth, tongue: pictures."""
+    """What no person changes. uv: see `InnerParts`. eyes, mouth: where textures show them. arch: see `_arch`."""
 
     uv: dict[str, Array]
     eyes: EyePlaces
-    teeth: Picture
-    tongue: Picture
+    mouth: MouthPlaces
+    arch: tuple[Array, Array]
 
 
 @per_head
@@ -90,7 +92,7 @@ def _same_for_all(head: Head, level: Level) -> _SameForAll:
         "tongue": _uv(rest[:, 0] / (2 * _TONGUE_HALF) + 0.5, inside / _DEEP),
         "mouth": _uv(behind / _LINING_DEEP, inside / _DEEP),
     }
-    return _SameForAll(uv, EyePlaces(head, mesh), _teeth_picture(*_arch(at, inside)), _tongue_picture())
+    return _SameForAll(uv, EyePlaces(head, mesh), MouthPlaces(head, mesh), _arch(at, inside))
 
 
 def _uv(u: AnyArray, v: AnyArray) -> Array:
@@ -133,7 +135,7 @@ def _arch(at: AnyArray, inside: AnyArray) -> tuple[Array, Array]:
     return at[edge, 0], inside[edge]
 
 
-def _teeth_picture(place: AnyArray, inside: AnyArray, width: int = 512, height: int = 64) -> Picture:
+def _teeth_picture(place: AnyArray, inside: AnyArray, look: MouthLook, width: int = 512, height: int = 64) -> Picture:
     """Twelve crowns side by side, gaps between them, the gum above. Those further back are darker."""
     along, up = _span(width, 0, _TOOTH), _ROOT * (1 - (np.arange(height) + 0.5) / height)
     across, up = np.meshgrid(along % 1 * 2 - 1, up)
@@ -141,24 +143,24 @@ def _teeth_picture(place: AnyArray, inside: AnyArray, width: int = 512, height: 
     gum = _smooth(-0.05, 0.05, up - (1 - 0.30 * away**3))[..., None]
     gap = _smooth(0.86 - 0.10 * (1 - up), 1.0, away)[..., None] * (1 - gum)
     crown = _mix(_EDGE, _NECK, _smooth(0.1, 1.0, up)[..., None]) * (1 - 0.5 * gap)
-    colour = _mix(crown, _GUM, gum) * _mix(1.0, 0.8, gum * away[..., None])
+    colour = _mix(crown * look.teeth, _GUM * look.flesh, gum) * _mix(1.0, 0.8, gum * away[..., None])
     light = _mix(0.10, 1.0, _smooth(0.038, 0.011, np.interp(along, place, inside)))[:, None]
     return _picture(colour * light * (1 - 0.18 * across[..., None] ** 2 * (1 - gum)))
 
 
-def _tongue_picture(size: int = 64) -> Picture:
+def _tongue_picture(look: MouthLook, size: int = 64) -> Picture:
     """Rough, with a groove along its middle; darker towards its root."""
     x, inside = np.meshgrid(_span(size, -_TONGUE_HALF, _TONGUE_HALF), _span(size, _DEEP, 0))
     rough = 0.8 + 0.25 * _noise(x * 900, inside * 900)
     light = _mix(0.10, 0.95, _OPEN) * _mix(0.06, 1.0, _smooth(0.062, 0.014, inside))
-    return _picture(_TONGUE * (rough * _mix(0.72, 1.0, _smooth(0, 0.004, np.abs(x))) * light)[..., None])
+    return _picture(_TONGUE * look.flesh * (rough * _mix(0.72, 1.0, _smooth(0, 0.004, np.abs(x))) * light)[..., None])
 
 
-def _lining_picture(lip: AnyArray, size: int = 64) -> Picture:  # (3,) linear
+def _lining_picture(lip: AnyArray, look: MouthLook, size: int = 64) -> Picture:  # (3,) linear
     """From the lips' colour to that of a dark cavity."""
     deep, inside = np.meshgrid(_smooth(0, 1, _span(size, 0, 1)), _span(size, _DEEP, 0))
     light = _mix(0.10, 1.0, _OPEN) * _mix(0.05, 1.0, _smooth(0.045, 0.006, inside))
-    return _picture(_mix(lip, _CAVITY, deep[..., None]) * _mix(1.0, light, deep)[..., None])
+    return _picture(_mix(lip, _CAVITY * look.flesh, deep[..., None]) * _mix(1.0, light, deep)[..., None])
 
 
 def _lip_colour(mesh: MeshTopology, texture: Picture) -> Array:  # -> (3,) linear

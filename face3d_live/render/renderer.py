@@ -22,6 +22,7 @@ from face3d_live.render.glasses import GlassesMeshes
 from face3d_live.render.gloss import GlossPlaces
 from face3d_live.render.hair import HairLook
 from face3d_live.render.hair_mesh import HairMeshes
+from face3d_live.render.mouth import MouthLook, MouthPlaces
 from face3d_live.render.paint import paint
 from face3d_live.render.uniforms import faces_viewer, lamp, placing, scalp, unit
 from face3d_live.render.view import (
@@ -48,6 +49,7 @@ class _Texture(NamedTuple):
     table: moderngl.Texture
     hair: HairLook
     eyes: EyeLook
+    mouth: MouthLook
     gloss: Array
 
 
@@ -93,7 +95,7 @@ class Renderer:
         rest = mesh.refine(head.template)
         occlusion = ambient_occlusion(ctx, head.template, self._low.faces, rest, mesh.normals(rest))
         self._drawn = features.measure(head, mesh, occlusion)
-        self._eyes, self._gloss = EyePlaces(head, mesh), GlossPlaces(head, mesh)
+        self._eyes, self._mouth, self._gloss = EyePlaces(head, mesh), MouthPlaces(head, mesh), GlossPlaces(head, mesh)
         self._plain_skin = paint(ctx, mesh, self._drawn, _default_skin(), hair.DARK_BROWN)
         moving = {"position": 3, "normal": 3}
         fixed: dict[str, AnyArray] = {
@@ -138,11 +140,11 @@ class Renderer:
         looks = image if looks_of is None else checked_picture(looks_of, (3, 4), "looks_of")
         roots = pictures.roots(pictures.over(image, self._plain_skin))
         hair_look, eye_look = hair.look_in(looks, self._mesh.uv, self._drawn), self._eyes.look_in(looks)
-        gloss = self._gloss.look_in(looks)
+        mouth_look, gloss = self._mouth.look_in(looks), self._gloss.look_in(looks)
         with self._ctx:
             if key in self._textures:
                 self._textures.pop(key).table.release()
-            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), hair_look, eye_look, gloss)
+            self._textures[key] = _Texture(gpu.texture_from(self._ctx, roots), hair_look, eye_look, mouth_look, gloss)
 
     def resize(self, width: int, height: int) -> None:
         """Pictures of another size from now on; going back and forth between a few costs nothing.
@@ -275,6 +277,7 @@ class Renderer:
             self._shining = albedo.gloss
         uniforms |= lamp(light) | scalp(look, albedo.hair.style)
         uniforms |= {"iris_colour": albedo.eyes.iris, "sclera_colour": albedo.eyes.sclera}
+        uniforms |= {"teeth_tint": albedo.mouth.teeth, "flesh_tint": albedo.mouth.flesh}
         uniforms["gaze"] = unit(normals[self._drawn.poles]) @ pose.rotation.T
         uniforms["mouth_open"] = self._mouth_open(vertices)
         self._hair.draw_solid(style, vertices, pose, uniforms)

@@ -12,8 +12,7 @@ from face3d_live.eyewear import Glasses
 from face3d_live.head.model import Head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.blur import wide_blur
-from face3d_live.texture.chart import CHART, albedo_on_chart, chart_of
+from face3d_live.texture.chart import CHART, albedo_on_chart, chart_of, wide_blur
 from face3d_live.texture.face_coverings import cover_zones, detect_face_covering
 from face3d_live.texture.hair import hair_zones
 from face3d_live.texture.light import light_of_skin

@@ -21,8 +21,9 @@ from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, toge
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, face_only, mean_skin, share_of
 from face3d_live.texture.sample import DARKEST, density, pose_head, sample_pixels
+from face3d_live.texture.teeth import middle_tooth, paint_teeth, tooth_colour
 from face3d_live.texture.texels import texels_of
-from face3d_live.typing import Picture
+from face3d_live.typing import Array, Picture
 
 _MEMORY = 30.0  # frames seen head-on after which older ones start to fade
 _LIGHT_TEXELS = 4000
@@ -52,6 +53,7 @@ class TextureFuser:
         self._colour = np.zeros((len(self._texels.index), 3), np.float32)  # linear albedo times weight
         self._weight = np.zeros(len(self._texels.index), np.float32)
         self._eyes: deque[EyeColours | None] = deque(maxlen=_TONES)
+        self._teeth: deque[Array | None] = deque(maxlen=_TONES)
         self._hair: deque[HairTone | None] = deque(maxlen=_TONES)
         self._best: tuple[float, Picture, HeadCodes, Camera] | None = None  # by its confidence
 
@@ -82,6 +84,7 @@ class TextureFuser:
             self._best = confidence, frame_rgb, codes, camera
         lit = posed.lit(light)
         self._eyes.append(eye_colours(frame_rgb, lit, self._whole))
+        self._teeth.append(tooth_colour(frame_rgb, lit, self._whole))
         self._hair.append(hair_tone(frame_rgb, lit))
 
     def texture(self) -> tuple[Picture, Glasses]:  # (S, S, 4)
@@ -100,4 +103,5 @@ class TextureFuser:
         plain = self._albedo.plain(code, self._whole.size)
         whole = complete(picture, known, plain, self._head)
         whole = paint_eyes(whole, self._head, self._whole, middle_of(self._eyes))
+        whole = paint_teeth(whole, self._whole, middle_tooth(self._teeth))
         return paint_scalp(whole, together(self._hair), self._head, self._whole), glasses

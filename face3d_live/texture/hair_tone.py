@@ -20,8 +20,7 @@ from face3d_live.head.hairline import ALPHA_OF, STYLE_OF, above_hairline
 from face3d_live.head.model import Head
 from face3d_live.hex_colour import colour_of
 from face3d_live.lighting import shade, to_linear, to_srgb
-from face3d_live.texture.blur import wide_blur
-from face3d_live.texture.chart import CHART, chart_of, to_atlas, to_chart
+from face3d_live.texture.chart import CHART, chart_of, to_atlas, to_chart, wide_blur
 from face3d_live.texture.hair_style import CORNERS, classifier, eight_bit_lab, grid_of, surroundings
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import PosedHead, TexelView, sample_pixels

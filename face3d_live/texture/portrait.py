@@ -1,4 +1,5 @@
-"""A whole texture from one photo and its codes: sampled, unlit, occlusions masked, completed, eyes painted."""
+"""A whole texture from one photo and its codes: sampled, unlit, occlusions masked, completed, eyes, teeth and scalp
+painted."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
 from face3d_live.texture.hair_tone import hair_tone, paint_scalp
 from face3d_live.texture.regions import face_only
 from face3d_live.texture.sample import as_picture, density, pose_head, sample_pixels, without_light
+from face3d_live.texture.teeth import paint_teeth, tooth_colour
 from face3d_live.texture.texels import LEVEL, texels_of
 from face3d_live.typing import Array, Picture
 
@@ -128,6 +130,7 @@ def complete_texture(
         flat[covered, :3] = flat[covered, :3] * (1 - share) + bare.reshape(-1, 4)[covered, :3] * share + 0.5
     eyes = texels_of(head, max(size, _EYES))
     whole = paint_eyes(whole, head, texels, middle_of([eye_colours(rgb, lit, eyes)]))
+    whole = paint_teeth(whole, texels, tooth_colour(rgb, lit, eyes))
     shown = seen.known > MOSTLY
     whole[..., 3][(whole[..., 3] > 0) & ~shown] = COMPLETED
     whole = paint_scalp(whole, hair_tone(rgb, lit), head, texels)

@@ -11,8 +11,7 @@ from face3d_live.head.model import Head
 from face3d_live.head.per_head import per_head
 from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.blur import wide_blur
-from face3d_live.texture.chart import CHART, chart_of, to_atlas
+from face3d_live.texture.chart import CHART, chart_of, to_atlas, wide_blur
 from face3d_live.texture.texels import LEVEL, Texels, texels_of
 from face3d_live.typing import Array
 

@@ -9,8 +9,7 @@ from scipy.sparse.linalg import cg
 from texture_support import mottled
 
 from face3d_live.lighting import sh_basis, shading_gradient
-from face3d_live.texture.blur import wide_blur
-from face3d_live.texture.chart import chart_of
+from face3d_live.texture.chart import chart_of, wide_blur
 from face3d_live.texture.complete import blend, complete, pull_push
 from face3d_live.texture.displacement import conjugate_gradients
 from face3d_live.texture.hair_style import eight_bit_lab
