@@ -16,7 +16,7 @@ from face3d_live.reconstruct.files import mesh_files, render_png, structure_png,
 from face3d_live.styling import Styling
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
-from face3d_live.texture.hair_tone import painted_hair, recolour_hair
+from face3d_live.texture.hair.scalp import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from face3d_live.head.model import Head
 from face3d_live.head.topology import Level
 from face3d_live.reconstruct.background import RENDER_SIDE
 from face3d_live.texture.displacement import displaced, normal_map
-from face3d_live.texture.hair_tone import painted_hair
+from face3d_live.texture.hair.scalp import painted_hair
 from face3d_live.typing import Array, Picture
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from face3d_live.regress.interface import FaceRegressor
 from face3d_live.text import shown
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.displacement import estimate_displacement
-from face3d_live.texture.hair_tone import painted_hair, recolour_hair
+from face3d_live.texture.hair.scalp import painted_hair, recolour_hair
 from face3d_live.texture.portrait import OBSERVED, ObservedTexture, complete_texture, observe_texture
 from face3d_live.texture.several import fuse
 from face3d_live.texture.sharpen import sharpen

@@ -14,7 +14,7 @@ from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.chart import CHART, albedo_on_chart, chart_of, wide_blur
 from face3d_live.texture.face_coverings import cover_zones, detect_face_covering
-from face3d_live.texture.hair import hair_zones
+from face3d_live.texture.hair.mask import hair_zones
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.occlusion import find_occlusion
 from face3d_live.texture.regions import FACE, PLAIN, mean_skin, share_of

@@ -17,7 +17,8 @@ from face3d_live.texture.analysis import analyse_skin
 from face3d_live.texture.chart import to_atlas
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import EyeColours, eye_colours, middle_of, paint_eyes
-from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, together
+from face3d_live.texture.hair.scalp import paint_scalp
+from face3d_live.texture.hair.tone import HairTone, hair_tone, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.regions import PLAIN, face_only, mean_skin, share_of
 from face3d_live.texture.sample import DARKEST, density, pose_head, sample_pixels

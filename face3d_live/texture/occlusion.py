@@ -20,7 +20,7 @@ from face3d_live.lighting import to_linear
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.glasses import glasses_in
-from face3d_live.texture.hair import hair_mask
+from face3d_live.texture.hair.mask import hair_mask
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.rims import trace_rims
 from face3d_live.texture.texels import LEVEL, Texels

@@ -18,7 +18,8 @@ from face3d_live.texture.analysis import MOSTLY, analyse_skin, load_zones
 from face3d_live.texture.chart import CHART, chart_of, load_chart, to_atlas, to_chart
 from face3d_live.texture.complete import complete
 from face3d_live.texture.eyes import eye_colours, middle_of, paint_eyes
-from face3d_live.texture.hair_tone import hair_tone, paint_scalp
+from face3d_live.texture.hair.scalp import paint_scalp
+from face3d_live.texture.hair.tone import hair_tone
 from face3d_live.texture.regions import face_only
 from face3d_live.texture.sample import as_picture, density, pose_head, sample_pixels, without_light
 from face3d_live.texture.teeth import paint_teeth, tooth_colour

@@ -15,7 +15,7 @@ import numpy as np
 
 from face3d_live.errors import InputError
 from face3d_live.paths import MODELS
-from face3d_live.texture.hair_style import FEATURES, HairStyleClassifier, grid_of, surroundings
+from face3d_live.texture.hair.style import FEATURES, HairStyleClassifier, grid_of, surroundings
 from face3d_live.train.data.portraits import load_index
 from face3d_live.typing import Array, Mask, Picture
 

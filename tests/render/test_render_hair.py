@@ -20,7 +20,8 @@ from face3d_live.paths import MODELS
 from face3d_live.render.renderer import Renderer
 from face3d_live.render.view import View
 from face3d_live.texture.albedo import Albedo
-from face3d_live.texture.hair_tone import HairTone, paint_scalp
+from face3d_live.texture.hair.scalp import paint_scalp
+from face3d_live.texture.hair.tone import HairTone
 from face3d_live.texture.texels import texels_of
 
 SIZE = 128

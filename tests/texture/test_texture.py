@@ -24,8 +24,9 @@ from face3d_live.texture.chart import to_chart
 from face3d_live.texture.complete import blend, close_seams, complete, pull_push
 from face3d_live.texture.eyes import DARK_BROWN_EYES, EyeColours, eye_colours, middle_of, paint_eyes
 from face3d_live.texture.fuse import TextureFuser
-from face3d_live.texture.hair_style import HairStyleClassifier
-from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp, painted_hair, recolour_hair, together
+from face3d_live.texture.hair.scalp import paint_scalp, painted_hair, recolour_hair
+from face3d_live.texture.hair.style import HairStyleClassifier
+from face3d_live.texture.hair.tone import HairTone, hair_tone, together
 from face3d_live.texture.light import light_of_skin
 from face3d_live.texture.portrait import texture_from_photo
 from face3d_live.texture.regions import PLAIN, face_only, share_of

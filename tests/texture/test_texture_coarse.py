@@ -12,7 +12,7 @@ from face3d_live.lighting import sh_basis, shading_gradient
 from face3d_live.texture.chart import chart_of, wide_blur
 from face3d_live.texture.complete import blend, complete, pull_push
 from face3d_live.texture.displacement import conjugate_gradients
-from face3d_live.texture.hair_style import eight_bit_lab
+from face3d_live.texture.hair.style import eight_bit_lab
 from face3d_live.texture.regions import face_only
 from face3d_live.texture.texels import texels_of
 

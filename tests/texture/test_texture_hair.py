@@ -10,8 +10,9 @@ from face3d_live.head.hairline import above_hairline
 from face3d_live.texture.albedo import Albedo
 from face3d_live.texture.analysis import analyse_skin
 from face3d_live.texture.chart import CHART, chart_of
-from face3d_live.texture.hair_style import FEATURES, HairStyleClassifier
-from face3d_live.texture.hair_tone import HairTone, hair_tone, paint_scalp
+from face3d_live.texture.hair.scalp import paint_scalp
+from face3d_live.texture.hair.style import FEATURES, HairStyleClassifier
+from face3d_live.texture.hair.tone import HairTone, hair_tone
 from face3d_live.texture.regions import share_of
 from face3d_live.texture.sample import pose_head
 from face3d_live.texture.texels import texels_of

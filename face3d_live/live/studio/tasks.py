@@ -179,7 +179,7 @@ class HeadRenderer:
 
     def _dress(self, head: _Head, hair: Hair, grid: bool) -> None:
         """Give the renderer the head's texture with this hair, and with the UV grid over it or without."""
-        from face3d_live.texture.hair_tone import recolour_hair
+        from face3d_live.texture.hair.scalp import recolour_hair
 
         if head.shown == (hair, grid):
             return

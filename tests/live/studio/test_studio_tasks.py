@@ -29,7 +29,7 @@ from face3d_live.live.worker.head_edit import HeadEdit
 from face3d_live.reconstruct import find, search
 from face3d_live.reconstruct.advice import REFUSALS
 from face3d_live.rotations import to_euler
-from face3d_live.texture.hair_tone import painted_hair
+from face3d_live.texture.hair.scalp import painted_hair
 
 
 def report(stage, fraction):
