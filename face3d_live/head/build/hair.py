@@ -99,8 +99,10 @@ def _shortened(hair: PlacedHair, end: float) -> PlacedHair:
         ears, stop = (
             _between(where, v, np.stack([uv[:, 0], np.full(len(uv), height)], 1))[:, 0] for height in (_EARS, end)
         )
-        pulled = uv.copy()
-        pulled[:, 1] = np.where(uv[:, 1] < ears, ears - (ears - uv[:, 1]) * (ears - stop) / (ears - last), uv[:, 1])
+        pulled, pull = uv.copy(), (ears - last) / (ears - stop)
+        along = np.clip((ears - uv[:, 1]) / (ears - last), 0, 1)
+        # Little at first, so that there is no crease where it begins.
+        pulled[:, 1] = np.where(uv[:, 1] < ears, ears - (ears - stop) * (1 - (1 - along) ** pull), uv[:, 1])
         found = _between(uv, np.concatenate([at, normals[mine]], 1), pulled)
         places[mine], normals[mine] = found[:, :3], found[:, 3:]
     level = np.array([places[pieces == piece, 1].min() > end - _UNEVEN for piece in range(pieces.max() + 1)])[pieces]
