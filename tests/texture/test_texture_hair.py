@@ -52,6 +52,29 @@ def test_where_hair_recedes_its_colour_is_that_of_the_sides(head, monkeypatch):
     np.testing.assert_allclose(255 * tone.colour, (40, 32, 28), atol=20)
 
 
+@pytest.mark.parametrize("around", [None, (45, 36, 30)])
+def test_a_scalp_that_shines_is_shaved_unless_hair_stands_off_it(head, around, monkeypatch):
+    monkeypatch.setattr(HairStyleClassifier, "style", lambda *_, **__: "short")
+    monkeypatch.setattr(HairStyleClassifier, "bareness", lambda *_: 0.5)
+    codes, texels = posed(distance=0.5), texels_of(head, 256)
+    skin = np.full((256, 256, 3), (190, 142, 115), np.uint8)
+    scalp = above_hairline(head, texels.at(head.topology("medium").refine(head.template))) > 0
+    skin[texels.image(scalp, pad=False)] = (228, 185, 163)
+    shown = picture_of(head, codes, CAMERA, skin)
+    person = (shown != BACKGROUND).any(2).astype(np.uint8)
+    frame = np.where(person[..., None] > 0, shown, np.uint8(240))
+    if around is not None:
+        hair = cv2.dilate(person, np.ones((41, 41), np.uint8)) > person
+        hair[256:] = False
+        frame[hair] = around
+    tone = hair_tone(frame, pose_head(codes, CAMERA, head))
+    if around is None:
+        assert tone.style == "bald"
+    else:
+        assert tone.style == "short"
+        np.testing.assert_allclose(255 * tone.colour, around, atol=25)
+
+
 @pytest.mark.parametrize(
     ("hair", "blue"),
     [((40, 54, 70), False), ((60, 72, 62), False), ((20, 95, 135), True)],  # the sky and leaves in it; dyed

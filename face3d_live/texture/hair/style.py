@@ -75,6 +75,10 @@ class HairStyleClassifier:
         share = np.exp(score - score.max())
         return np.asarray(share / share.sum(), np.float32)
 
+    def bareness(self, features: AnyArray) -> float:
+        """The probability of a style that shows much of the scalp."""
+        return float(self.chances(features)[np.isin(self.styles, ("bald", "receding", "buzz"))].sum())
+
     def style(self, features: AnyArray, bare: bool = True) -> str:
         """The style of the least expected cost; bald only from `_BALD` on, and if the scalp looks bare."""
         chances = self.chances(features).copy()

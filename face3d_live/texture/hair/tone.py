@@ -37,7 +37,9 @@ _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for:
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
 _DOUBTFUL = 2.0  # what differs less may be forehead
-_DYED = 20  # CIE L*a*b* chroma
+_DYED, _GREEN = 20, -12  # CIE L*a*b* chroma; a* below which that is green
+_CROPPED = ("short", "receding")  # styles for which a shaved scalp may be taken
+_SHAVED = 0.35  # probability of a bare scalp from which one that shines, without hair around it, is shaved
 _DARKER, _DIM = -0.5, 0.5  # log luminance of hair that a shining scalp hides; by which factor it may differ less
 _CLEARER = 1.6  # by which factor what is above the skull differs more then
 _PURE = 0.75  # share of hair, the least like skin, that its colour is the median of
@@ -77,7 +79,8 @@ def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
     colour = to_linear(sample_pixels(frame_rgb, view.pixel, 1.0)) + np.float32(1e-3)
     own = np.median(colour[skin], 0)
     plane = surroundings(frame_rgb, codes, camera, head)
-    style = classifier().style(grid_of(plane), bare=float(np.median(_unlike(colour[scalp], own)[0])) < _LIKE_SKIN)
+    grid = grid_of(plane)
+    style = classifier().style(grid, bare=float(np.median(_unlike(colour[scalp], own)[0])) < _LIKE_SKIN)
     if style == "bald":
         return HairTone(np.asarray(to_srgb(own), np.float32), style)
     if style == "receding":
@@ -87,27 +90,51 @@ def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
     found, normals = found[front], normals[front]
     if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
         return HairTone(np.array(_BLACK, np.float32), style)
-    if style == "buzz" and len(found) and _is_bare(np.median(found, 0), own):
-        return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
-    hair = _clear_hair(found, own)
     beyond = None if style == "buzz" else _beyond_skull(frame_rgb, codes, camera, head, own, style == "receding")
-    if beyond is not None and _is_rather(beyond[0], found[hair], own, style == "receding"):
-        found, normals = beyond
-        hair = np.ones(len(found), bool)
-    elif len(found) < _LEAST // 2:
+    if _is_shaved(found, beyond, own, style, classifier().bareness(grid)):
+        return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
+    shown = _shown_hair(found, normals, beyond, own, style == "receding")
+    if shown is None:
         return HairTone(np.array(UNKNOWN, np.float32), style)
-    elif not hair.any():
-        hair = _least_like(found, own, _WREATH if style == "receding" else _PURE)
-    unlike = _unlike(found, own)[0]
-    hair &= unlike >= np.quantile(unlike[hair], 1 - _PURE)
-    light = np.clip(shade(codes.light, normals[hair]), *_LIT)
-    return HairTone(_natural(np.asarray(to_srgb(np.median(found[hair] / light, 0)), np.float32)), style)
+    hair, normals = shown
+    unlike = _unlike(hair, own)[0]
+    purest = unlike >= np.quantile(unlike, 1 - _PURE)
+    light = np.clip(shade(codes.light, normals[purest]), *_LIT)
+    return HairTone(_natural(np.asarray(to_srgb(np.median(hair[purest] / light, 0)), np.float32)), style)
+
+
+def _is_shaved(
+    found: Array, beyond: tuple[Array, Array] | None, skin: Array, style: str, bareness: float
+) -> bool:  # found: (N, 3), skin: (3,), linear
+    """Whether a scalp shines as skin does, the style may be one that shows it, and nothing darker stands off it."""
+    if style == "buzz":
+        return len(found) > 0 and _is_bare(np.median(found, 0), skin)
+    hair = _clear_hair(found, skin)
+    if style not in _CROPPED or bareness < _SHAVED or not hair.any() or not _is_bare(np.median(found[hair], 0), skin):
+        return False
+    return beyond is None or float(np.median(_unlike(beyond[0], skin)[1])) > _DARKER
+
+
+def _shown_hair(
+    found: Array, normals: Array, beyond: tuple[Array, Array] | None, skin: Array, receding: bool
+) -> tuple[Array, Array] | None:
+    """Colours (N, 3) linear and normals (N, 3) of what is hair, of those found on the scalp and `beyond` the skull;
+    None where too little is seen."""
+    hair = _clear_hair(found, skin)
+    if beyond is not None and _is_rather(beyond[0], found[hair], skin, receding):
+        return beyond
+    if len(found) < _LEAST // 2:
+        return None
+    if not hair.any():
+        hair = _least_like(found, skin, _WREATH if receding else _PURE)
+    return found[hair], normals[hair]
 
 
 def _natural(colour: Array) -> Array:  # (3,) sRGB -> (3,)
     """Hair is never faintly blue or green: that is the sky or leaves in it. What is strongly so is dyed."""
     lab = eight_bit_lab(np.asarray(255 * np.clip(colour, 0, 1), np.uint8))
-    if np.hypot(lab[1] - 128, lab[2] - 128) > _DYED:
+    a, b = lab[1:] - 128
+    if np.hypot(a, b) > _DYED and (a < _GREEN or b < 0):
         return colour
     return np.minimum.accumulate(colour)
 
@@ -177,9 +204,11 @@ def _is_rather(ring: Array, found: Array, skin: Array, receding: bool) -> bool: 
     if not len(found):
         return True
     difference, brighter = (float(np.median(each)) for each in _unlike(found, skin))
-    if receding or (brighter > 0 and bright < _DARKER):
-        return receding or around > difference * _DIM
-    return difference < _DOUBTFUL and around > _CLEARER * difference
+    if receding:
+        return around > difference
+    if brighter > 0 and bright < _DARKER:
+        return around > difference * _DIM
+    return _is_bare(np.median(found, 0), skin) or (difference < _DOUBTFUL and around > _CLEARER * difference)
 
 
 def _beyond_skull(
