@@ -15,6 +15,8 @@ from face3d_live.typing import AnyArray, Array
 
 #: Pictures are linear ** (1 / GAMMA): near enough to sRGB, and cheap in a shader.
 GAMMA = 2.2
+#: Of linear sRGB (IEC 61966-2-1).
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 _AT_ONCE = 8192  # normals whose basis stays in a processor's cache
 _FACTORS = np.array([0.282095, *[0.488603] * 3, *[1.092548] * 2, 0.315392, 1.092548, 0.546274], np.float32)

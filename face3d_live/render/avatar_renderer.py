@@ -234,7 +234,7 @@ def _lighting(light: AnyArray) -> dict[str, object]:  # (27,)
     bands = np.asarray(light, np.float32).reshape(9, 3)
     towards = bands[[3, 1, 2]] @ np.array([0.3, 0.6, 0.1], np.float32)  # x, y, z of the linear band's luminance
     front = lighting.shade(light, np.array([0.0, 0.0, 1.0]))
-    level = float(front @ [0.2126, 0.7152, 0.0722])
+    level = float(front @ lighting.LUMINANCE)
     tint = 0.5 + 0.5 * front / max(level, 1e-3)
     return {
         "light": np.asarray(light, np.float32),

@@ -7,7 +7,7 @@ import numpy as np
 
 from face3d_live.head.model import Head
 from face3d_live.head.topology import MeshTopology
-from face3d_live.lighting import to_linear
+from face3d_live.lighting import LUMINANCE, to_linear
 from face3d_live.render.pictures import texels_at
 from face3d_live.typing import Array, Picture
 
@@ -16,7 +16,6 @@ _PLAIN = ("cheeks", "forehead", "nose")
 _HAIRY = ("cheeks", "chin", "jaw", "lips_upper", "brows_left", "brows_right", "neck")
 #: Luminance against that of plain skin, linear: hair that hides the skin, and skin; between them it is seen through.
 _HAIR, _SKIN = 0.2, 0.55
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 class GlossPlaces:
@@ -32,7 +31,7 @@ class GlossPlaces:
     def look_in(self, image: Picture) -> Array:  # (S, S, 3|4) -> (U,) 0..1
         """1 where skin shines as skin does, 0 where hair hides it, for each vertex of the GPU."""
         small = cv2.resize(np.ascontiguousarray(image[..., :3]), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-        light = to_linear(texels_at(small, self._uv) / 255) @ _LUMINANCE
+        light = to_linear(texels_at(small, self._uv) / 255) @ LUMINANCE
         share = light / max(float(np.median(light[self._plain])), 1e-4)
         gloss = np.clip((share - _HAIR) / (_SKIN - _HAIR), 0, 1)
         return np.where(self._hairy, gloss, 1).astype(np.float32)

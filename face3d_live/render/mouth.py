@@ -9,6 +9,7 @@ import numpy as np
 from face3d_live.head.model import Head
 from face3d_live.head.regions import PARTS
 from face3d_live.head.topology import MeshTopology
+from face3d_live.lighting import LUMINANCE
 from face3d_live.render.pictures import median_at
 from face3d_live.typing import Array, Picture
 
@@ -16,7 +17,6 @@ from face3d_live.typing import Array, Picture
 _KNOWN = 0.5
 #: Linear: what `mouth.frag` has for crowns, and for flesh.
 _TEETH, _FLESH = np.array([0.72, 0.68, 0.60], np.float32), np.array([0.56, 0.20, 0.19], np.float32)
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _GREY = 1.1  # ratio of a tongue's red to green below which a texture has no colours
 #: Teeth are at least so bright and at most so red (ratio to green); a texture that has others there has none.
 _DARKEST, _REDDEST = 0.15, 1.6
@@ -47,5 +47,5 @@ class MouthPlaces:
         if teeth is None or tongue is None or teeth.mean() < _DARKEST or teeth[0] > _REDDEST * teeth[1]:
             return PLAIN_MOUTH
         grey = tongue[0] < _GREY * tongue[1]
-        flesh = _LUMINANCE @ _FLESH / _FLESH if grey else PLAIN_MOUTH.flesh
+        flesh = LUMINANCE @ _FLESH / _FLESH if grey else PLAIN_MOUTH.flesh
         return MouthLook(np.clip(teeth / _TEETH, 1 / _MOST, _MOST), flesh)

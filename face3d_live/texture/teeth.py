@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.lighting import LUMINANCE, shade, to_linear, to_srgb
 from face3d_live.texture.sample import PosedHead, sample_pixels
 from face3d_live.texture.texels import Texels
 from face3d_live.typing import Array, Picture
@@ -23,7 +23,6 @@ _SHADE = 0.75  # share of the light that lips leave to them
 _LIT = 0.6, 1.8  # how much of the light is believed
 #: Linear luminance of a crown; and the largest ratios of its red to each channel.
 _LIGHTNESS, _SATURATED = (0.30, 0.80), np.array([1.0, 1.5, 2.8], np.float32)
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def tooth_colour(frame_rgb: Picture, posed: PosedHead, texels: Texels) -> Array | None:  # -> (3,) sRGB 0..1
@@ -43,16 +42,16 @@ def tooth_colour(frame_rgb: Picture, posed: PosedHead, texels: Texels) -> Array 
     crown = _crown(colour + np.float32(1e-3))
     skin = np.median(to_linear(sample_pixels(frame_rgb, at[2:], 1.0)), 0) + np.float32(1e-3)
     redness = float(crown[0] / crown[1] / (skin[0] / skin[1]))
-    if redness > _LESS_RED and crown @ _LUMINANCE < _BRIGHTER * (skin @ _LUMINANCE):
+    if redness > _LESS_RED and crown @ LUMINANCE < _BRIGHTER * (skin @ LUMINANCE):
         return None
-    crown *= np.clip(crown @ _LUMINANCE / _SHADE, *_LIGHTNESS) / (crown @ _LUMINANCE)
+    crown *= np.clip(crown @ LUMINANCE / _SHADE, *_LIGHTNESS) / (crown @ LUMINANCE)
     crown = np.maximum(np.minimum.accumulate(crown), crown[0] / _SATURATED)  # yellowish, never blue or as red as lips
     return np.asarray(to_srgb(np.clip(crown, 0, 1)), np.float32)
 
 
 def _crown(colour: Array) -> Array:  # (N, 3) linear -> (3,)
     """The middle of those that are bright, and not as red as lips and gums, which the head's teeth may lie on."""
-    bright, red = colour @ _LUMINANCE, colour[:, 0] / colour[:, 1]
+    bright, red = colour @ LUMINANCE, colour[:, 0] / colour[:, 1]
     white = red <= np.quantile(red, _WHITE)
     low, high = np.quantile(bright[white], _CROWN)
     return np.asarray(np.median(colour[white & (bright >= low) & (bright <= high)], 0), np.float32)

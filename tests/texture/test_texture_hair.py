@@ -33,16 +33,21 @@ def test_a_black_beard_reaches_over_the_jaw_and_a_collar_does_not(head, where, k
     assert trust[jaw].mean() > 0.9 if kept else trust[jaw].mean() < 0.3
 
 
+def shining(head, skin, scalp, behind):
+    """(frame, mask of the head in it, codes) of a bare head whose scalp has another colour, before a wall."""
+    codes, texels = posed(distance=0.5), texels_of(head, 256)
+    texture = np.full((256, 256, 3), skin, np.uint8)
+    grows = above_hairline(head, texels.at(head.topology("medium").refine(head.template))) > 0
+    texture[texels.image(grows, pad=False)] = scalp
+    shown = picture_of(head, codes, CAMERA, texture)
+    person = (shown != BACKGROUND).any(2).astype(np.uint8)
+    return np.where(person[..., None] > 0, shown, np.uint8(behind)), person, codes
+
+
 def test_where_hair_recedes_its_colour_is_that_of_the_sides(head, monkeypatch):
     """The scalp shines in the light; what is left of the hair shows beside it."""
     monkeypatch.setattr(HairStyleClassifier, "style", lambda *_, **__: "receding")
-    codes, texels = posed(distance=0.5), texels_of(head, 256)
-    skin = np.full((256, 256, 3), (205, 160, 130), np.uint8)
-    scalp = above_hairline(head, texels.at(head.topology("medium").refine(head.template))) > 0
-    skin[texels.image(scalp, pad=False)] = (250, 232, 215)
-    shown = picture_of(head, codes, CAMERA, skin)
-    person = (shown != BACKGROUND).any(2).astype(np.uint8)
-    frame = np.where(person[..., None] > 0, shown, np.uint8(215))
+    frame, person, codes = shining(head, (205, 160, 130), (250, 232, 215), 215)
     rows, columns = np.nonzero(person.any(1))[0], np.arange(512)
     beside = (cv2.dilate(person, np.ones((45, 45), np.uint8)) > person) & (np.abs(columns - 256) > 75)
     beside[: rows[0] + 40] = beside[(rows[0] + rows[-1]) // 2 :] = False
@@ -56,13 +61,7 @@ def test_where_hair_recedes_its_colour_is_that_of_the_sides(head, monkeypatch):
 def test_a_scalp_that_shines_is_shaved_unless_hair_stands_off_it(head, around, monkeypatch):
     monkeypatch.setattr(HairStyleClassifier, "style", lambda *_, **__: "short")
     monkeypatch.setattr(HairStyleClassifier, "bareness", lambda *_: 0.5)
-    codes, texels = posed(distance=0.5), texels_of(head, 256)
-    skin = np.full((256, 256, 3), (190, 142, 115), np.uint8)
-    scalp = above_hairline(head, texels.at(head.topology("medium").refine(head.template))) > 0
-    skin[texels.image(scalp, pad=False)] = (228, 185, 163)
-    shown = picture_of(head, codes, CAMERA, skin)
-    person = (shown != BACKGROUND).any(2).astype(np.uint8)
-    frame = np.where(person[..., None] > 0, shown, np.uint8(240))
+    frame, person, codes = shining(head, (190, 142, 115), (228, 185, 163), 240)
     if around is not None:
         hair = cv2.dilate(person, np.ones((41, 41), np.uint8)) > person
         hair[256:] = False

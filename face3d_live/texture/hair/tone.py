@@ -13,7 +13,7 @@ from face3d_live.codes import HeadCodes
 from face3d_live.hairstyle import ON_SCALP
 from face3d_live.head.hairline import above_hairline
 from face3d_live.head.model import Head
-from face3d_live.lighting import shade, to_linear, to_srgb
+from face3d_live.lighting import LUMINANCE, shade, to_linear, to_srgb
 from face3d_live.texture.chart import CHART, chart_of
 from face3d_live.texture.hair.style import CORNERS, classifier, eight_bit_lab, grid_of, surroundings
 from face3d_live.texture.regions import share_of
@@ -32,7 +32,6 @@ _SIDES = 40  # degrees from up: beyond, hair is left where it recedes
 _NO_SKIN = 1.2  # from which difference on it is no skin
 _NEXT_TO_NOTHING = 0.08  # share of these places
 _TOWARDS = 0.6  # share of the view's direction in the normals there
-_WREATH = 0.25  # the same where hair recedes
 _RISES = (0.0, 0.01), (0.0,)  # metres above the skull where hair is looked for: of styles with volume, without
 _LIKE_SKIN = 1.5  # the scalp of whoever is bald differs less from their skin, in these units
 _CLEARLY, _ENOUGH = 1.0, 0.12  # what differs so much from the skin is hair; where there is less of that:
@@ -43,13 +42,13 @@ _SHAVED = 0.35  # probability of a bare scalp from which one that shines, withou
 _DARKER, _DIM = -0.5, 0.5  # log luminance of hair that a shining scalp hides; by which factor it may differ less
 _CLEARER = 1.6  # by which factor what is above the skull differs more then
 _PURE = 0.75  # share of hair, the least like skin, that its colour is the median of
+_WREATH = 0.25  # the same where hair recedes, and little differs clearly
 #: Linear luminance of a skin below which what is brighter and within this of its hue is no hair, but shines.
 _DARK_SKIN, _SHEEN = 0.19, 0.30
 _SKIN_SHINES, _COLOURED = 0.8, 1.2  # log luminance of a shining scalp above the skin's; ratio of a skin's channels
 _BLACK = (0.11, 0.09, 0.08)  # sRGB of the hair of such a skin where it cannot be told
 _LIT = 0.6, 2.0  # how much of the light is believed
 UNKNOWN = (0.23, 0.17, 0.13)  # sRGB of hair that was never seen
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class HairTone:
 
 
 def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
-    """What hair the head in a picture (H, W, 3) has, its style by `hair_style`; None where too little is seen above the
+    """What hair the head in a picture (H, W, 3) has, its style by `hair.style`; None where too little is seen above the
     hairline.
 
     The colour is that of what grows there and has not the brightness and hue of this person's cheeks and forehead.
@@ -88,12 +87,13 @@ def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
     found, normals = _on_scalp(frame_rgb, posed, view, scalp, style)
     front = _before(found, plane)
     found, normals = found[front], normals[front]
-    if own @ _LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
+    if own @ LUMINANCE < _DARK_SKIN and len(found) and _shines(np.median(found, 0), own):
         return HairTone(np.array(_BLACK, np.float32), style)
     beyond = None if style == "buzz" else _beyond_skull(frame_rgb, codes, camera, head, own, style == "receding")
-    if _is_shaved(found, beyond, own, style, classifier().bareness(grid)):
+    clear = _clear_hair(found, own)
+    if _is_shaved(found, clear, beyond, own, style, classifier().bareness(grid)):
         return HairTone(np.asarray(to_srgb(own), np.float32), "bald")
-    shown = _shown_hair(found, normals, beyond, own, style == "receding")
+    shown = _shown_hair(found, normals, clear, beyond, own, style == "receding")
     if shown is None:
         return HairTone(np.array(UNKNOWN, np.float32), style)
     hair, normals = shown
@@ -104,29 +104,28 @@ def hair_tone(frame_rgb: Picture, posed: PosedHead) -> HairTone | None:
 
 
 def _is_shaved(
-    found: Array, beyond: tuple[Array, Array] | None, skin: Array, style: str, bareness: float
-) -> bool:  # found: (N, 3), skin: (3,), linear
+    found: Array, clear: Mask, beyond: tuple[Array, Array] | None, skin: Array, style: str, bareness: float
+) -> bool:  # found: (N, 3), clear: (N,), skin: (3,); linear
     """Whether a scalp shines as skin does, the style may be one that shows it, and nothing darker stands off it."""
     if style == "buzz":
         return len(found) > 0 and _is_bare(np.median(found, 0), skin)
-    hair = _clear_hair(found, skin)
-    if style not in _CROPPED or bareness < _SHAVED or not hair.any() or not _is_bare(np.median(found[hair], 0), skin):
+    if style not in _CROPPED or bareness < _SHAVED or not clear.any():
+        return False
+    if not _is_bare(np.median(found[clear], 0), skin):
         return False
     return beyond is None or float(np.median(_unlike(beyond[0], skin)[1])) > _DARKER
 
 
 def _shown_hair(
-    found: Array, normals: Array, beyond: tuple[Array, Array] | None, skin: Array, receding: bool
+    found: Array, normals: Array, clear: Mask, beyond: tuple[Array, Array] | None, skin: Array, receding: bool
 ) -> tuple[Array, Array] | None:
-    """Colours (N, 3) linear and normals (N, 3) of what is hair, of those found on the scalp and `beyond` the skull;
-    None where too little is seen."""
-    hair = _clear_hair(found, skin)
-    if beyond is not None and _is_rather(beyond[0], found[hair], skin, receding):
+    """Colours (N, 3) linear and normals (N, 3) of what is hair, of those found on the scalp, `clear` of skin or
+    not, and `beyond` the skull; None where too little is seen."""
+    if beyond is not None and _is_rather(beyond[0], found[clear], skin, receding):
         return beyond
     if len(found) < _LEAST // 2:
         return None
-    if not hair.any():
-        hair = _least_like(found, skin, _WREATH if receding else _PURE)
+    hair = clear if clear.any() else _least_like(found, skin, _WREATH if receding else _PURE)
     return found[hair], normals[hair]
 
 
@@ -253,20 +252,20 @@ def _shines(colour: Array, skin: Array) -> bool:  # (3,) linear x 2
 def _sheen(colour: Array, skin: Array) -> Mask:  # (N, 3), (3,) linear -> (N,)
     """`_shines` of each."""
     ratio = np.log(colour / skin)
-    brighter = colour @ _LUMINANCE > skin @ _LUMINANCE
+    brighter = colour @ LUMINANCE > skin @ LUMINANCE
     return np.asarray(brighter & (np.abs(ratio - ratio.mean(1, keepdims=True)).max(1) < _SHEEN))
 
 
 def _is_bare(scalp: Array, skin: Array) -> bool:  # (3,) linear x 2
     """Whether a scalp that might be shaved shows skin: it shines, by no more than skin does, and is not grey as white
     hair is in a picture without colour."""
-    brightness = float(np.log(scalp @ _LUMINANCE / (skin @ _LUMINANCE)))
+    brightness = float(np.log(scalp @ LUMINANCE / (skin @ LUMINANCE)))
     return _shines(scalp, skin) and brightness < _SKIN_SHINES and float(skin.max() / skin.min()) > _COLOURED
 
 
 def _unlike(colour: Array, skin: Array) -> tuple[Array, Array]:  # (N, 3), (3,) linear
     """(N,) how far colours are from this skin's, in brightness and hue together; and how much brighter, a logarithm."""
-    brightness = np.log(colour @ _LUMINANCE / (skin @ _LUMINANCE))
+    brightness = np.log(colour @ LUMINANCE / (skin @ LUMINANCE))
     ratio = np.log(colour / skin)
     hue = np.abs(ratio - ratio.mean(1, keepdims=True)).max(1)
     return np.asarray(np.hypot(brightness / _BRIGHTNESS, hue / _HUE), np.float32), np.asarray(brightness, np.float32)
